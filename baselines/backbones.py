@@ -1,0 +1,204 @@
+"""timm's networks, made for our images: any number of channels, classes and pixels.
+
+A transformer learns a position for each patch, so it is built for the size of its images;
+timm resamples pretrained position embeddings (and Swin's relative position biases) to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import timm
+import torch
+from timm.layers.patch_embed import PatchEmbed
+from torch import Tensor, nn
+
+from baselines.weights import ensure_weights, loading
+
+__all__ = ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSize:
+    """Sides of the square images that a network takes, in pixels.
+
+    Attributes:
+        smallest: found by training a step at every size from 1 px.
+        multiple: sides must be a multiple of it. timm's patch embedding would otherwise cut the
+            right and lower border of the image off without a word.
+        pads_to: timm pads the image with zeros to a multiple of it.
+    """
+
+    smallest: int = 1
+    multiple: int = 1
+    pads_to: int = 1
+
+
+BUILT_IN: Mapping[str, InputSize] = {
+    "vgg16_bn": InputSize(smallest=32),
+    "inception_v3": InputSize(smallest=75),
+    "resnet18": InputSize(),
+    "resnet50": InputSize(),
+    "densenet121": InputSize(smallest=29),
+    "mobilenetv3_small_100": InputSize(),
+    "efficientnet_b0": InputSize(),
+    "convnext_tiny": InputSize(smallest=32),
+    "vit_small_patch16_224": InputSize(pads_to=16),
+    "swin_tiny_patch4_window7_224": InputSize(smallest=4, multiple=4),
+}
+"""The baselines that are tested one by one; any other of timm's can be created as well."""
+
+
+class _RefusedError(ValueError):
+    def __init__(self, name: str, image_size: int, reason: str) -> None:
+        first_line = reason.strip().partition("\n")[0][:120] or "it does not run at that size"
+        super().__init__(f"timm model {name!r} cannot take images of {image_size} px: {first_line}")
+
+
+def create(
+    name: str,
+    *,
+    in_channels: int,
+    outputs: int,
+    image_size: int,
+    pretrained: bool,
+    weights_dir: Path | None = None,
+) -> nn.Module:
+    """Make one of timm's networks with a new classifier.
+
+    Args:
+        name: timm's name, with or without the tag of its weights ("resnet18",
+            "resnet18.a1_in1k").
+        in_channels: 1 (grayscale) or 3. timm adapts a pretrained first convolution: the one
+            channel's kernel is the sum of the three.
+        outputs: number of logits.
+        image_size: side of the square input in pixels.
+        pretrained: start from the weights that :func:`baselines.weights.ensure_weights` finds.
+        weights_dir: a folder written by :func:`baselines.weights.fetch_weights`.
+
+    Returns:
+        A module from float (images, in_channels, image_size, image_size) to logits
+        (images, outputs), in training mode.
+
+    Raises:
+        ValueError: unknown name, or a size that the network cannot take.
+        MissingWeightsError: pretrained weights are neither here nor to be had.
+        WeightsError: the weights' file cannot be read, or is another network's.
+    """
+    check_name(name)
+    arguments = {"in_chans": in_channels, **_size_arguments(name, image_size)}
+    if pretrained:
+        path = ensure_weights(name, weights_dir=weights_dir)
+        model = _build_pretrained(name, path, image_size, arguments)
+        cast(Any, model).reset_classifier(outputs)
+    else:
+        model = _build(name, image_size, {**arguments, "num_classes": outputs})
+    return model.train()
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that timm does not know.
+
+    Raises:
+        ValueError: the message lists near matches.
+    """
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        near = difflib.get_close_matches(architecture, timm.list_models(), n=4, cutoff=0.6)
+        hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() names all"
+        raise ValueError(f"unknown timm model {name!r}: {hint}")
+    tags = timm.list_pretrained(f"{architecture}.*") if tag else []
+    if tag and name not in tags:
+        raise ValueError(f"timm knows no weights {name!r}: known: {', '.join(tags) or 'none'}")
+
+
+def check_image_size(name: str, image_size: int) -> None:
+    """Refuse a size that the network cannot take, by trying it without memory or arithmetic.
+
+    Args:
+        name: timm's name.
+        image_size: side of the square input in pixels.
+
+    Raises:
+        ValueError: unknown name, a size at which the network cannot be built or run, or a
+            network that is not a classifier.
+    """
+    check_name(name)
+    try:
+        with torch.device("meta"):
+            model = create(name, in_channels=1, outputs=2, image_size=image_size, pretrained=False)
+            logits = model.eval()(torch.empty(1, 1, image_size, image_size))
+    except _RefusedError:
+        raise
+    except Exception as error:
+        # A thousand networks fail at a wrong size each in its own way.
+        raise _RefusedError(name, image_size, str(error)) from None
+    if not isinstance(logits, Tensor) or logits.shape != (1, 2):
+        raise ValueError(f"timm model {name!r} does not return one row of logits per image")
+
+
+def _size_arguments(name: str, image_size: int) -> dict[str, Any]:
+    """What to tell timm about the images' size: nothing, where a network takes any."""
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.fixed_input_size:
+        return {}
+    padding = BUILT_IN.get(name.partition(".")[0], InputSize()).pads_to
+    if image_size % padding:
+        padded = -(-image_size // padding) * padding
+        return {"img_size": padded, "dynamic_img_size": True, "dynamic_img_pad": True}
+    return {} if image_size == config.input_size[-1] else {"img_size": image_size}
+
+
+def _build(name: str, image_size: int, arguments: Mapping[str, Any]) -> nn.Module:
+    try:
+        model = timm.create_model(name, **arguments)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+        raise _RefusedError(name, image_size, "it takes its own size alone") from None
+    _check_patches(name, model, image_size)
+    return model
+
+
+def _build_pretrained(
+    name: str, path: Path, image_size: int, arguments: Mapping[str, Any]
+) -> nn.Module:
+    """The network with its weights, and still with the classifier it was trained with.
+
+    timm could put the new classifier in at once, but then loads whatever fits: a file that holds
+    another network would leave everything at random. With the old classifier it is strict.
+    """
+    # Torchvision's Inception holds an auxiliary classifier, and timm is strict with it only
+    # where the network has one too; ours returns one tensor, so it goes once loaded.
+    has_auxiliary = name in ("inception_v3", "inception_v3.tv_in1k")
+    auxiliary = {"aux_logits": True} if has_auxiliary else {}
+    overlay = {
+        "file": str(path),
+        # The weights at a config's URL may be JAX arrays, which their network loads by itself;
+        # the hub and `fetch_weights` hold an ordinary state dictionary of the same network.
+        "custom_load": path.suffix == ".npz",
+    }
+    with loading(name, path):
+        model = _build(
+            name,
+            image_size,
+            {**arguments, **auxiliary, "pretrained": True, "pretrained_cfg_overlay": overlay},
+        )
+    if has_auxiliary:
+        inception = cast(Any, model)
+        inception.AuxLogits = None
+        inception.aux_logits = False
+    return model
+
+
+def _check_patches(name: str, model: nn.Module, image_size: int) -> None:
+    for module in model.modules():
+        if isinstance(module, PatchEmbed) and not module.dynamic_img_pad:
+            side = max(module.patch_size)
+            if image_size % side:
+                raise _RefusedError(name, image_size, f"the side must be a multiple of {side}")
+            return

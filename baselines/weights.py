@@ -1,0 +1,269 @@
+"""Pretrained weights: which, where they are, how they come here, and what to do where they cannot.
+
+Only :func:`fetch_weights`, and :func:`ensure_weights` for weights that are not on this machine,
+use the network. timm and torch are imported by the functions that need them, so that a list of
+models can say at once whose weights are here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+
+__all__ = [
+    "MissingWeightsError",
+    "WeightsError",
+    "WeightsSource",
+    "describe_weights",
+    "ensure_weights",
+    "fetch_weights",
+    "find_weights",
+    "loading",
+]
+
+PROBE_SECONDS = 5.0
+"""How long the hub may take to answer at all. Its client tries a download six times, which takes
+half a minute without a name server and minutes behind a silent firewall."""
+
+
+class WeightsError(RuntimeError):
+    """Pretrained weights cannot be had, or their file is damaged or another network's."""
+
+
+class MissingWeightsError(WeightsError):
+    """Pretrained weights are not on this machine and cannot be downloaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSource:
+    """Where a network's pretrained weights come from.
+
+    Attributes:
+        name: timm's name of the network, as given.
+        tag: name and tag of the weights ("resnet18.a1_in1k").
+        repository: the repository on the Hugging Face hub; empty where there is none.
+        files: names of the weights in that repository, the preferred one first.
+        url: where else they are; empty where nowhere.
+        url_file: what torch's cache calls the file at that URL.
+    """
+
+    name: str
+    tag: str
+    repository: str
+    files: tuple[str, ...]
+    url: str
+    url_file: str
+
+    def places(self, *, weights_dir: Path | None = None) -> tuple[str, ...]:
+        """What :func:`find_weights` looks at, for messages."""
+        places = [] if weights_dir is None else [str(weights_dir / f"{self.name}.safetensors")]
+        if self.repository:
+            folder = "models--" + self.repository.replace("/", "--")
+            places.append(str(Path(constants.HF_HUB_CACHE) / folder))
+        if self.url:
+            places.append(str(_torch_cache() / self.url_file))
+        return tuple(places)
+
+
+def describe_weights(name: str) -> WeightsSource:
+    """Which weights timm gives a network, and where they come from.
+
+    Args:
+        name: timm's name, with or without a tag.
+
+    Raises:
+        WeightsError: timm has no weights for it.
+    """
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.has_weights:
+        raise WeightsError(
+            f"timm has no pretrained weights for {name!r}: set model.pretrained=false"
+        )
+    given = config.hf_hub_filename
+    # timm gives a pair where the URL does not end in the file's name.
+    url, url_file = config.url if isinstance(config.url, tuple) else (config.url or "", "")
+    return WeightsSource(
+        name=name,
+        tag=f"{config.architecture}.{config.tag}",
+        repository=config.hf_hub_id or "",
+        files=(given,) if given else ("model.safetensors", "pytorch_model.bin"),
+        url=url,
+        url_file=url_file or Path(urlparse(url).path).name,
+    )
+
+
+def find_weights(source: WeightsSource, *, weights_dir: Path | None = None) -> Path | None:
+    """Look for weights on this machine.
+
+    Args:
+        source: from :func:`describe_weights`.
+        weights_dir: a folder written by :func:`fetch_weights`, looked at first.
+
+    Returns:
+        The file, or None where there is none.
+    """
+    if weights_dir is not None and (path := weights_dir / f"{source.name}.safetensors").is_file():
+        return path
+    if source.repository:
+        for file in source.files:
+            cached = try_to_load_from_cache(source.repository, file)
+            if isinstance(cached, str):
+                return Path(cached)
+    if source.url:
+        path = _torch_cache() / source.url_file
+        if path.is_file():
+            return path
+    return None
+
+
+def ensure_weights(name: str, *, weights_dir: Path | None = None) -> Path:
+    """Find weights on this machine, or download them into the hub's own cache.
+
+    Args:
+        name: timm's name.
+        weights_dir: a folder written by :func:`fetch_weights`, looked at first.
+
+    Raises:
+        MissingWeightsError: they are not here and the hub does not give them; the message says
+            which weights, where they would be looked for, and the ways out.
+        WeightsError: timm has no weights for it.
+    """
+    source = describe_weights(name)
+    found = find_weights(source, weights_dir=weights_dir)
+    if found is not None:
+        return found
+    try:
+        return _download(source)
+    except MissingWeightsError as error:
+        places = ", ".join(source.places(weights_dir=weights_dir))
+        raise MissingWeightsError(
+            f"pretrained weights {source.tag} of {name} are not on this machine (looked for "
+            f"{places}) and {error}: run 'bench weights fetch {name} --to DIR' on a connected "
+            "machine and set model.weights_dir=DIR, or set model.pretrained=false"
+        ) from None
+
+
+def fetch_weights(name: str, *, to: Path) -> Path:
+    """Put a network's weights into a folder, to be carried to a machine without a connection.
+
+    Writes ``NAME.safetensors``, and ``NAME.json`` with ``tag``, ``source`` and ``sha256``. Each
+    file appears whole or not at all.
+
+    Args:
+        name: timm's name.
+        to: the folder, made where it is not there.
+
+    Returns:
+        The path of ``NAME.safetensors``.
+
+    Raises:
+        MissingWeightsError: the hub does not give them.
+        WeightsError: timm has no weights for it, or what the hub gave cannot be read.
+    """
+    source = describe_weights(name)
+    downloaded = find_weights(source) or _download(source)
+    to.mkdir(parents=True, exist_ok=True)
+    path = to / f"{name}.safetensors"
+    with _written_whole(path) as partial:
+        if downloaded.suffix == ".safetensors":
+            shutil.copyfile(downloaded, partial)
+        else:
+            with loading(name, downloaded):
+                _convert(downloaded, partial)
+    about = {
+        "tag": source.tag,
+        "source": source.repository or source.url,
+        "sha256": _sha256(path),
+    }
+    with _written_whole(to / f"{name}.json") as partial:
+        partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+@contextmanager
+def loading(name: str, path: Path) -> Iterator[None]:
+    """Turn what readers of weights raise into one line that names the file.
+
+    Raises:
+        WeightsError: in place of whatever was raised about the file.
+    """
+    try:
+        yield
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, KeyError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        # torch lists every key; the first two lines say which network and what is amiss.
+        reason = " ".join(lines[:2])[:200] or type(error).__name__
+        raise WeightsError(
+            f"weights {str(path)!r} do not fit {name}: {reason}; delete the file and run "
+            f"'bench weights fetch {name} --to DIR'"
+        ) from None
+
+
+def _download(source: WeightsSource) -> Path:
+    if not source.repository:
+        raise MissingWeightsError("timm names no repository on the hub for them")
+    try:
+        # One request without the client's retries.
+        HfApi().model_info(source.repository, timeout=PROBE_SECONDS)
+    except Exception as error:
+        # The client's own errors, httpx's or requests' by its version: all mean the same here.
+        lines = str(error).strip().splitlines()
+        reason = lines[0] if lines else type(error).__name__
+        raise MissingWeightsError(f"the hub cannot be reached ({reason})") from None
+    for file in source.files:
+        try:
+            return Path(hf_hub_download(source.repository, file))
+        except LocalEntryNotFoundError:
+            raise MissingWeightsError("the download from the hub broke off") from None
+        except EntryNotFoundError:
+            continue
+    raise MissingWeightsError(f"{source.repository} holds none of {', '.join(source.files)}")
+
+
+def _convert(checkpoint: Path, to: Path) -> None:
+    from safetensors.torch import save_file
+    from timm.models import load_state_dict
+
+    tensors = load_state_dict(str(checkpoint), use_ema=False, weights_only=True)
+    save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, to)
+
+
+def _torch_cache() -> Path:
+    # torch.hub.get_dir() without importing torch.
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", str(Path(cache) / "torch"))
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+@contextmanager
+def _written_whole(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` to write to; it takes the path's place once written."""
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        yield Path(partial)
+        # mkstemp makes files that nobody else can read; a shared folder is the point here.
+        Path(partial).chmod(0o644)
+        Path(partial).replace(path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,56 @@
+"""Small facts that are slow to find out, kept between commands in the user's cache folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def cache_dir() -> Path:
+    """The folder of everything that can be made again.
+
+    ``$CXNET_BENCH_CACHE``, else ``$XDG_CACHE_HOME/cxnet-bench``, else ``~/.cache/cxnet-bench``.
+    It may not be there yet.
+    """
+    if own := os.environ.get("CXNET_BENCH_CACHE"):
+        return Path(own).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "cxnet-bench"
+
+
+def read_facts(name: str) -> dict[str, Any]:
+    """What :func:`add_facts` has written under that name; nothing where it cannot be read."""
+    try:
+        facts = json.loads(_file(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def add_facts(name: str, facts: dict[str, Any]) -> None:
+    """Add facts to a file of them, which is replaced whole.
+
+    A cache that cannot be written (a full or read-only disk) is no reason to fail: the facts
+    are found out again next time.
+
+    Args:
+        name: the file's name, without suffix.
+        facts: keys to values that JSON can hold.
+    """
+    path = _file(name)
+    text = json.dumps(read_facts(name) | facts, indent=1, sort_keys=True)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{name}.", delete=False
+        ) as partial:
+            partial.write(text)
+        Path(partial.name).replace(path)
+
+
+def _file(name: str) -> Path:
+    return cache_dir() / f"{name}.json"

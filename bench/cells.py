@@ -1,0 +1,171 @@
+"""The matrix: one cell for each model, loss and seed, and one for each control."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.config import Experiment
+from bench.errors import InputError
+from bench.registry import LOSSES, MODELS, ModelEntry, find_model, near_matches
+from bench.registry.core import BUILT_IN
+from bench.registry.models import TIMM_PREFIX
+
+# Part of every key: raised when a change of the harness changes results, so that runs from
+# before it are not mistaken for runs from after it.
+RESULTS_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One row's share of the matrix.
+
+    Attributes:
+        kind: ``network`` (trained) or ``control`` (a predictor that sees no lungs).
+        model: registered name of the model or control.
+        loss: registered name; "" for a control.
+        seed: the run's seed; 0 for a control.
+        settings: everything else that can change its predictions, as JSON values. Where the
+            files lie and which device is used are no part of it.
+    """
+
+    kind: Literal["network", "control"]
+    model: str
+    loss: str
+    seed: int
+    settings: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Short name for people: ``cxnet_m1 sin seed 0``."""
+        if self.kind == "control":
+            return f"control {self.model}"
+        return f"{self.model} {self.loss} seed {self.seed}"
+
+    def key(self, *, data: str, split: str) -> str:
+        """Sixteen hex digits that name the run: SHA-256 over settings, data and split.
+
+        Args:
+            data: fingerprint of the data.
+            split: hash of the split.
+        """
+        content = {
+            "version": RESULTS_VERSION,
+            "kind": self.kind,
+            "model": self.model,
+            "loss": self.loss,
+            "seed": self.seed,
+            "settings": self.settings,
+            "data": data,
+            "split": split,
+        }
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def folder_name(self, key: str) -> str:
+        """Name of the run's folder: readable, and unique by its key."""
+        parts = [self.model.replace(":", "-").replace("/", "-")]
+        parts += [self.loss, f"s{self.seed}"] if self.kind == "network" else ["control"]
+        return "-".join([*parts, key])
+
+
+def make_cells(experiment: Experiment) -> list[Cell]:
+    """All cells of an experiment: the controls first (they take seconds), then seed by seed.
+
+    Raises:
+        InputError: an unknown model, loss or control, an option for a model that is not in the
+            matrix, or a policy that trains only part of a network that starts from scratch.
+    """
+    from bench.controls import CONTROLS
+
+    data = experiment.data.model_dump(mode="json", exclude={"root", "on_bad"})
+    shared = {"data": data, "task": experiment.task}
+    cells = []
+    for name in experiment.controls:
+        if name not in CONTROLS:
+            raise InputError(f"unknown control {name!r}: {near_matches(name, list(CONTROLS))}")
+        cells.append(Cell(kind="control", model=name, loss="", seed=0, settings=shared))
+    stray = sorted(set(experiment.model.options) - set(experiment.models))
+    if stray:
+        raise InputError(
+            f"model.options names {stray[0]!r}, which is not among the models of this run: "
+            f"{', '.join(experiment.models)}"
+        )
+    for seed in experiment.seeds:
+        for model in experiment.models:
+            entry = find_model(model)
+            entry.check_image_size(experiment.data.image_size)
+            settings = {
+                **shared,
+                "model": _model_settings(experiment, entry),
+                "train": experiment.train.model_dump(mode="json"),
+            }
+            for loss in experiment.losses:
+                LOSSES.get(loss)
+                cells.append(
+                    Cell(kind="network", model=model, loss=loss, seed=seed, settings=settings)
+                )
+    return cells
+
+
+def _model_settings(experiment: Experiment, entry: ModelEntry) -> dict[str, Any]:
+    config = experiment.model
+    pretrained = config.pretrained and entry.timm_name is not None
+    settings: dict[str, Any] = {
+        "pretrained": pretrained,
+        "in_channels": config.in_channels,
+        "options": config.options.get(entry.name, {}),
+    }
+    if pretrained:
+        # A network that starts from scratch is always trained whole.
+        settings["policy"] = config.policy
+    if entry.source not in (BUILT_IN, "timm"):
+        settings["code"] = _code_digest(entry)
+    return settings
+
+
+def _code_digest(entry: ModelEntry) -> str:
+    """Digest of a plugin's file: who edits a model must not be shown its old results."""
+    file = inspect.getsourcefile(entry.factory)
+    content = Path(file).read_bytes() if file else entry.name.encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def select_models(
+    wanted: Sequence[str], *, configured: Sequence[str], take_all: bool
+) -> tuple[str, ...]:
+    """The models of a run, from names and shell patterns on the command line.
+
+    An exact name is any registered model. A pattern picks from the experiment's models with
+    ``--all``, and from all registered ones without.
+
+    Args:
+        wanted: names and patterns; none means the experiment's own models.
+        configured: the experiment's models.
+        take_all: ``--all`` was given.
+
+    Raises:
+        InputError: a name is unknown, a pattern matches nothing, or neither a model nor
+            ``--all`` was given.
+    """
+    if not wanted:
+        if not take_all:
+            raise InputError("nothing to run: name models (bench run cxnet_m1) or give --all")
+        return tuple(configured)
+    chosen: list[str] = []
+    for name in wanted:
+        if name.startswith(TIMM_PREFIX) or not any(sign in name for sign in "*?["):
+            chosen.append(find_model(name).name)
+            continue
+        pool = list(configured) if take_all else [entry.name for entry in MODELS]
+        matching = [model for model in pool if fnmatchcase(model, name)]
+        if not matching:
+            raise InputError(f"no model fits {name!r} among: {', '.join(pool)}")
+        chosen += matching
+    return tuple(dict.fromkeys(chosen))

@@ -1,0 +1,87 @@
+"""``bench data``: look at a data set before training on it, and make the synthetic one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from bench.cli.options import config_options, load_config, load_plugins
+
+
+@click.group()
+def data() -> None:
+    """Check a data set, or write the synthetic one as files."""
+
+
+@data.command()
+@config_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(
+    context: click.Context,
+    *,
+    config: str,
+    root: Path | None,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Say what is wrong with a data set; exit code 1 where anything would be dropped.
+
+    Decodes every image, as a run would, and keeps the pixels for it.
+    """
+    load_plugins(plugins)
+    experiment = load_config(config, root, settings)
+
+    from bench.cache import cache_dir
+    from bench.data.check import check_data
+    from bench.data.pixels import open_pixels
+    from bench.data.prepare import open_study
+    from bench.progress import show_progress
+
+    study = open_study(experiment.data)
+    with show_progress(quiet=as_json) as progress:
+        store = open_pixels(
+            study,
+            image_size=experiment.data.image_size,
+            cache=cache_dir() / "pixels",
+            progress=lambda done, total: progress.advance("decoding images", done, total),
+        )
+    found = check_data(study, store)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        for line in found.lines():
+            click.echo(line)
+    if found.dropped:
+        context.exit(1)
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.option("--images", default=2000, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--image-size", default=64, show_default=True, type=click.IntRange(28, 1024),
+    help="Side in pixels.",
+)  # fmt: skip
+def phantom(folder: Path, *, images: int, seed: int, image_size: int) -> None:
+    """Write synthetic radiographs to DIR in NIH's own layout (for --config nih_official)."""
+    from bench.data.phantom.export import write_nih_layout
+    from bench.progress import show_progress
+
+    with show_progress() as progress:
+        write_nih_layout(
+            folder,
+            images=images,
+            seed=seed,
+            image_size=image_size,
+            progress=lambda done, total: progress.advance("writing images", done, total),
+        )
+    click.echo(
+        f"wrote {images:,} images to {folder}; "
+        f"try: bench run cxnet_m1 --config nih_official --data {folder} "
+        f"--set data.image_size={image_size} --set train.max_iterations=200"
+    )

@@ -1,0 +1,140 @@
+"""``bench list``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.options import config_options, load_config, load_plugins
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(["models", "losses", "datasets", "configs"]))
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@config_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_command(
+    kind: str,
+    patterns: tuple[str, ...],
+    *,
+    config: str,
+    root: Path | None,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """List what is registered, by shell patterns such as 'resnet*'.
+
+    Parameters and multiply-adds of models are those at the config's image size.
+    """
+    load_plugins(plugins)
+    if kind == "models":
+        facts = _models(patterns, config, root, settings)
+    elif kind == "configs":
+        facts = _configs(patterns)
+    else:
+        facts = _entries(kind, patterns)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+    elif not facts:
+        click.echo(f"no {kind} fit {' '.join(patterns)}", err=True)
+    else:
+        _print_table(facts)
+
+
+def _models(
+    patterns: tuple[str, ...], config: str, root: Path | None, settings: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    from bench.costs import listed_costs, weights_here
+    from bench.registry import MODELS, find_model
+    from bench.registry.models import TIMM_PREFIX
+
+    experiment = load_config(config, root, settings)
+    size, channels = experiment.data.image_size, experiment.model.in_channels
+    named = [find_model(p) for p in patterns if p.startswith(TIMM_PREFIX)]
+    shell = tuple(p for p in patterns if not p.startswith(TIMM_PREFIX))
+    entries = [*(MODELS.match(shell) if shell or not named else []), *named]
+    costs = listed_costs(entries, in_channels=channels, outputs=2, image_size=size)
+    here = weights_here(entries, weights_dir=experiment.model.weights_dir)
+    facts = []
+    for entry in entries:
+        cost = costs[entry.name]
+        facts.append(
+            {
+                "name": entry.name,
+                "description": entry.description,
+                "image_size": size,
+                "in_channels": channels,
+                "min_image_size": entry.min_image_size,
+                "parameters": cost and cost.parameters,
+                "multiply_adds": cost and cost.multiply_adds,
+                "weights_here": here[entry.name],
+                "source": entry.source,
+            }
+        )
+    return facts
+
+
+def _entries(kind: str, patterns: tuple[str, ...]) -> list[dict[str, Any]]:
+    from bench.registry import DATASETS, LOSSES
+
+    entries = LOSSES.match(patterns) if kind == "losses" else DATASETS.match(patterns)
+    return [
+        {"name": entry.name, "description": entry.description, "source": entry.source}
+        for entry in entries
+    ]
+
+
+def _configs(patterns: tuple[str, ...]) -> list[dict[str, Any]]:
+    from fnmatch import fnmatchcase
+
+    from bench.config import load_experiment, shipped_names
+
+    names = [n for n in shipped_names() if not patterns or any(fnmatchcase(n, p) for p in patterns)]
+    return [
+        {"name": name, "description": load_experiment(name).description, "source": "built in"}
+        for name in names
+    ]
+
+
+def _print_table(facts: list[dict[str, Any]]) -> None:
+    from tabulate import tabulate
+
+    if "parameters" not in facts[0]:
+        rows = [[f["name"], f["description"]] for f in facts]
+        click.echo(tabulate(rows, headers=["name", "description"], tablefmt="simple"))
+        return
+    size = facts[0]["image_size"]
+    yes_or_no = {True: "yes", False: "no", None: "–"}
+    rows = [
+        [
+            f["name"],
+            f"from {f['min_image_size']} px" if f["parameters"] is None else f"{f['parameters']:,}",
+            "–" if f["multiply_adds"] is None else _big(f["multiply_adds"]),
+            yes_or_no[f["weights_here"]],
+            f["description"],
+        ]
+        for f in facts
+    ]
+    heads = ["name", "parameters", f"multiply-adds at {size} px", "weights here", "description"]
+    click.echo(
+        tabulate(
+            rows,
+            headers=heads,
+            tablefmt="simple",
+            disable_numparse=True,
+            colalign=("left", "right", "right", "left", "left"),
+        )
+    )
+
+
+def _big(number: int) -> str:
+    """``3.1 G``, ``56 M``, ``870 k``."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            value = number / size
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    return str(number)

@@ -1,0 +1,119 @@
+"""From a name or a file, and ``--set`` changes, to an :class:`Experiment`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+import bench
+from bench.config.problems import one_line
+from bench.config.schema import Experiment
+from bench.errors import InputError
+from bench.registry.core import near_matches
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def shipped_folder() -> Path:
+    """Where the shipped experiments lie: inside an installed wheel, or the checkout's ``configs/``.
+
+    A wheel carries them in ``bench/shipped_configs``; a checkout (an editable install, too) has
+    them at its top.
+    """
+    package = Path(bench.__file__).parent
+    installed = package / "shipped_configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def shipped_names() -> list[str]:
+    """Names of the shipped experiments, sorted."""
+    return sorted(path.stem for path in shipped_folder().glob("*.yaml"))
+
+
+def load_experiment(
+    name_or_file: str | Path,
+    *,
+    settings: Iterable[str] = (),
+    changes: Mapping[str, Any] | None = None,
+) -> Experiment:
+    """Read an experiment.
+
+    Args:
+        name_or_file: a shipped experiment's name, or a YAML file.
+        settings: ``KEY=VALUE`` texts with dotted keys; the value is read as YAML. Applied in
+            order, after the file.
+        changes: further dotted keys with ready values, applied last.
+
+    Raises:
+        InputError: no such name or file, broken YAML, an unknown key or a wrong value.
+    """
+    path = _find(str(name_or_file))
+    tree = _read(path)
+    for setting in settings:
+        key, value = parse_setting(setting)
+        _put(tree, key, value)
+    for key, value in (changes or {}).items():
+        _put(tree, key, value)
+    try:
+        return Experiment.model_validate(tree)
+    except ValidationError as error:
+        raise InputError(f"config {path.name}: {one_line(error, Experiment)}") from None
+
+
+def parse_setting(setting: str) -> tuple[str, Any]:
+    """Split ``KEY=VALUE`` and read the value as YAML (``true``, ``0.02``, ``[a, b]``).
+
+    Raises:
+        InputError: there is no ``=``, no key, or the value is not YAML.
+    """
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {setting!r}: write it as KEY=VALUE, such as train.lr=0.02")
+    try:
+        return key.strip(), yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(f"--set {setting!r}: the value is not valid YAML") from None
+
+
+def _find(name: str) -> Path:
+    if name.endswith(SUFFIXES) or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"config file {name!r} is not there")
+        return path
+    path = shipped_folder() / f"{name}.yaml"
+    if not path.is_file():
+        hint = near_matches(name, shipped_names())
+        raise InputError(f"unknown config {name!r}: {hint} (a file ends in .yaml)")
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise InputError(f"config {path.name} is not valid YAML{where}") from None
+    except OSError as error:
+        raise InputError(f"config {path.name} cannot be read: {error.strerror}") from None
+    if not isinstance(tree, dict):
+        raise InputError(f"config {path.name} is empty or no mapping of keys to values")
+    return tree
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key in nested mappings, making those that are missing."""
+    *path, last = key.split(".")
+    for part in path:
+        branch = tree.setdefault(part, {})
+        if branch is None:
+            branch = tree[part] = {}
+        if not isinstance(branch, dict):
+            raise InputError(f"--set {key}: {part!r} holds a value, not further keys")
+        tree = branch
+    tree[last] = value

@@ -1,0 +1,41 @@
+"""Pydantic's complaints as one line that a user can act on."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ValidationError
+
+from bench.registry.core import near_matches
+
+
+def one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first complaint of a validation error, with near matches for an unknown key.
+
+    Args:
+        error: what pydantic raised.
+        model: the model that refused, whose fields are what the user may have meant.
+    """
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        fields = list(_fields_at(model, first["loc"][:-1]))
+        return f"unknown key {key!r}: {near_matches(str(first['loc'][-1]), fields)}{more}"
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"key {key!r} is required{more}"
+    if not key:
+        return f"{reason}{more}"
+    if first["type"] == "value_error":
+        return f"{key}: {reason}{more}"
+    return f"{key}: {reason}, not {first['input']!r}{more}"
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields of the (nested) model at a path of keys."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)

@@ -1,0 +1,174 @@
+"""The experiment as frozen models: every key, its type, its default and its meaning.
+
+Unknown keys are refused, so a misspelt one cannot silently leave a default in force.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from bench.registry.core import SNAKE_CASE
+
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Frozen(BaseModel):
+    """Immutable; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataConfig(Frozen):
+    """Where the images come from and how they are divided.
+
+    Attributes:
+        source: a registered data source (``bench list datasets``).
+        root: the source's folder or file; ``--data`` sets it.
+        image_size: side of the square input in pixels.
+        split: ``official``, ``patient``, ``image`` or ``fixed``.
+        split_seed: seed of the random splits, and of a validation part carved out of training.
+        validation_fraction: share of all images (of the training images, where the source
+            gives the test part) that become the validation part.
+        test_fraction: share of all images that become the test part of a random split.
+        on_bad: what to do where images cannot be used: ``refuse`` to start, or ``skip`` them
+            and record it.
+        options: the source's own options.
+    """
+
+    source: Name
+    root: Path | None = None
+    image_size: int = Field(default=224, ge=8, le=2048)
+    split: Literal["official", "patient", "image", "fixed"] = "patient"
+    split_seed: Seed = 0
+    validation_fraction: Fraction = 0.10
+    test_fraction: Fraction = 0.15
+    on_bad: Literal["refuse", "skip"] = "refuse"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _leave_something_to_train_on(self) -> DataConfig:
+        if self.validation_fraction + self.test_fraction >= 1.0:
+            raise ValueError("validation_fraction and test_fraction leave nothing to train on")
+        return self
+
+
+class ModelConfig(Frozen):
+    """How the networks begin.
+
+    Attributes:
+        pretrained: start those networks that have pretrained weights in timm from them.
+        policy: which parameters of a pretrained network are trained: ``full`` (all),
+            ``head`` (the classifier), ``last_stage`` (the classifier and the last stage).
+        in_channels: 1 (grayscale) or 3 (the same image three times).
+        weights_dir: a folder of weights written by ``bench weights fetch``.
+        options: a model's own keyword arguments, by model name.
+    """
+
+    pretrained: bool = True
+    policy: Literal["full", "head", "last_stage"] = "full"
+    in_channels: Literal[1, 3] = 1
+    weights_dir: Path | None = None
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class AugmentConfig(Frozen):
+    """Random changes of the training images, drawn anew for each image and step.
+
+    Attributes:
+        flip: mirror left and right with probability 1/2. It also mirrors the heart.
+        shift: largest shift along each axis, as a share of the side; what comes in is black.
+        contrast: largest relative change of the contrast about the image's mean.
+        brightness: largest change of the brightness, as a share of full scale.
+    """
+
+    flip: bool = False
+    shift: float = Field(default=0.0, ge=0.0, le=0.5)
+    contrast: float = Field(default=0.0, ge=0.0, lt=1.0)
+    brightness: float = Field(default=0.0, ge=0.0, lt=1.0)
+
+
+class TrainConfig(Frozen):
+    """The one training loop's settings, the same for every network and loss.
+
+    Attributes:
+        optimizer: ``sgd`` (torch's own), or any name of timm's optimiser factory.
+        lr: first learning rate (paper: 0.01).
+        momentum: of SGD; the paper does not state it.
+        weight_decay: L2 penalty; the paper does not state it.
+        nesterov: Nesterov momentum.
+        batch_size: images a step (paper: 32).
+        max_iterations: steps at most.
+        validate_every: steps between two validations (paper: 3,000).
+        decay_factor: the learning rate is divided by this at a plateau (paper: 2, 5 or 10).
+        patience: a plateau is this many validations without a lower validation loss.
+        max_decays: the plateau after this many decays ends the training.
+        class_weighting: weight every loss by the inverse frequency of the classes.
+        augment: see :class:`AugmentConfig`.
+        precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on CUDA devices
+            that have it, float32 elsewhere.
+    """
+
+    optimizer: Name = "sgd"
+    lr: float = Field(default=0.01, gt=0.0)
+    momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    nesterov: bool = False
+    batch_size: int = Field(default=32, ge=2)
+    max_iterations: int = Field(default=30_000, ge=1)
+    validate_every: int = Field(default=3_000, ge=1)
+    decay_factor: float = Field(default=5.0, gt=1.0)
+    patience: int = Field(default=2, ge=1)
+    max_decays: int = Field(default=3, ge=0)
+    class_weighting: bool = False
+    augment: AugmentConfig = AugmentConfig()
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> TrainConfig:
+        if self.nesterov and self.momentum == 0.0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class Experiment(Frozen):
+    """One matrix: every model with every loss and every seed, and the controls, on one split.
+
+    Attributes:
+        name: the experiment's name, snake_case.
+        description: one line for ``bench list configs``.
+        task: the question asked of each image (``m1``: normal or abnormal).
+        models, losses, controls: registered names.
+        seeds: one run each; they set initialisation, order, dropout and augmentation, never
+            the split.
+    """
+
+    name: Name
+    description: Name
+    data: DataConfig
+    task: Name = "m1"
+    models: tuple[Name, ...] = Field(min_length=1)
+    losses: tuple[Name, ...] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
+    controls: tuple[Name, ...] = ("prior", "same_patient", "metadata", "brightness")
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+    @field_validator("name")
+    @classmethod
+    def _snake_case(cls, name: str) -> str:
+        if not SNAKE_CASE.fullmatch(name):
+            raise ValueError(f"{name!r} is not snake_case")
+        return name
+
+    @field_validator("models", "losses", "seeds", "controls")
+    @classmethod
+    def _no_repeats(cls, values: tuple[object, ...]) -> tuple[object, ...]:
+        repeated = {v for v in values if values.count(v) > 1}
+        if repeated:
+            raise ValueError(f"{', '.join(sorted(map(str, repeated)))} given more than once")
+        return values

@@ -1,0 +1,219 @@
+"""What a network costs: its parameters, and the multiply-adds of one image.
+
+Counted on torch's meta device, which has shapes and no numbers. Counting needs torch, which
+takes seconds to import, so the figures of built-in networks are cached; ``bench list models``
+answers at once. A plugin's networks can change under their name and are always counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cache import add_facts, read_facts
+from bench.errors import InputError
+from bench.registry.core import BUILT_IN
+from bench.registry.models import ModelEntry
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+COSTS = "model_costs"
+SOURCES = "weights_sources"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """A network's costs at one input size.
+
+    Attributes:
+        parameters: number of parameters, trained or not.
+        multiply_adds: of one image's forward pass, in convolutions, matrix products and
+            attention; norms, activations and pooling are not counted.
+    """
+
+    parameters: int
+    multiply_adds: int
+
+
+def model_costs(
+    entry: ModelEntry,
+    *,
+    in_channels: int,
+    outputs: int,
+    image_size: int,
+    options: Mapping[str, Any] | None = None,
+) -> Costs:
+    """Count a network's costs.
+
+    Args:
+        entry: the registered network.
+        in_channels: 1 (grayscale) or 3.
+        outputs: number of logits.
+        image_size: side of the square input in pixels.
+        options: the network's own keyword arguments.
+
+    Raises:
+        InputError: the network cannot take the size or the options, fails on such an image, or
+            answers with another shape than (images, outputs).
+    """
+    import torch
+
+    def count(device: str) -> Costs:
+        with torch.device(device):
+            model = entry.build(
+                in_channels=in_channels, outputs=outputs, image_size=image_size, options=options
+            )
+        return _count(
+            entry.name,
+            model.eval(),
+            torch.zeros(1, in_channels, image_size, image_size, device=device),
+            outputs=outputs,
+        )
+
+    try:
+        return count("meta")
+    except InputError:
+        raise
+    except Exception:
+        # A plugin may look at numbers, which the meta device does not have.
+        try:
+            return count("cpu")
+        except InputError:
+            raise
+        except Exception as error:
+            lines = str(error).splitlines() or [""]
+            raise InputError(
+                f"model {entry.name!r} fails on an image of {in_channels}×{image_size}×"
+                f"{image_size}: {type(error).__name__}: {lines[0]}"
+            ) from None
+
+
+def _count(name: str, model: nn.Module, image: Tensor, *, outputs: int) -> Costs:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        logits = model(image)
+    shape = tuple(getattr(logits, "shape", ()))
+    if shape != (1, outputs):
+        answer = f"shape {shape}" if shape else f"a {type(logits).__name__}"
+        raise InputError(
+            f"model {name!r} answers one image with {answer}, not with logits of shape "
+            f"(1, {outputs})"
+        )
+    return Costs(
+        parameters=sum(p.numel() for p in model.parameters()),
+        # torch counts a multiplication and an addition as two.
+        multiply_adds=counter.get_total_flops() // 2,
+    )
+
+
+def listed_costs(
+    entries: Iterable[ModelEntry], *, in_channels: int, outputs: int, image_size: int
+) -> dict[str, Costs | None]:
+    """The costs of several networks, without torch where all are in the cache.
+
+    Args:
+        entries: the networks, with their default options.
+        in_channels: 1 (grayscale) or 3.
+        outputs: number of logits.
+        image_size: side of the square input in pixels.
+
+    Returns:
+        Costs by the entry's name; None for a network that cannot take such images.
+    """
+    known = read_facts(COSTS)
+    counted: dict[str, Any] = {}
+    costs: dict[str, Costs | None] = {}
+    for entry in entries:
+        key = _key(entry.name, in_channels, outputs, image_size)
+        try:
+            entry.check_image_size(image_size)
+            found = _costs_of(known.get(key)) if _is_built_in(entry) else None
+            if found is None:
+                found = model_costs(
+                    entry, in_channels=in_channels, outputs=outputs, image_size=image_size
+                )
+                if _is_built_in(entry):
+                    counted[key] = asdict(found)
+        except InputError:
+            found = None
+        costs[entry.name] = found
+    if counted:
+        add_facts(COSTS, counted)
+    return costs
+
+
+def weights_here(
+    entries: Iterable[ModelEntry], *, weights_dir: Path | None = None
+) -> dict[str, bool | None]:
+    """Whether each network's pretrained weights are on this machine, without torch if cached.
+
+    Args:
+        entries: the networks.
+        weights_dir: a folder written by ``bench weights fetch``, looked at as well.
+
+    Returns:
+        By the entry's name; None for a network that has no pretrained weights.
+    """
+    from baselines.weights import WeightsError, WeightsSource, describe_weights, find_weights
+
+    known = read_facts(SOURCES)
+    described: dict[str, Any] = {}
+    here: dict[str, bool | None] = {}
+    for entry in entries:
+        here[entry.name] = None
+        if entry.timm_name is None:
+            continue
+        key = _key(entry.timm_name)
+        try:
+            source = WeightsSource(**known[key])
+        except (KeyError, TypeError):
+            try:
+                source = describe_weights(entry.timm_name)
+            except WeightsError:
+                continue
+            described[key] = asdict(source)
+        here[entry.name] = find_weights(source, weights_dir=weights_dir) is not None
+    if described:
+        add_facts(SOURCES, described)
+    return here
+
+
+def _costs_of(fact: object) -> Costs | None:
+    """A cached fact, or None where someone has spoilt it."""
+    if not isinstance(fact, dict):
+        return None
+    parameters, multiply_adds = fact.get("parameters"), fact.get("multiply_adds")
+    if not (isinstance(parameters, int) and isinstance(multiply_adds, int)):
+        return None
+    return Costs(parameters=parameters, multiply_adds=multiply_adds)
+
+
+def _is_built_in(entry: ModelEntry) -> bool:
+    return entry.source in (BUILT_IN, "timm")
+
+
+def _key(*parts: str | int) -> str:
+    return json.dumps([*parts, *_versions()])
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Everything that the built-in networks are made of: libraries, and our own source."""
+    digest = hashlib.sha256()
+    for package in ("cxnet", "baselines"):
+        # Found, not imported: importing would bring torch.
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            for path in sorted(Path(folder).glob("*.py")):
+                digest.update(path.read_bytes())
+    return (metadata.version("torch"), metadata.version("timm"), digest.hexdigest()[:16])

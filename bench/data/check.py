@@ -1,0 +1,141 @@
+"""What is wrong with a data set, and what of it can be used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.data.pixels import PixelStore
+from bench.data.study import Problem, ProblemKind, StudyTable
+
+LISTED = 10  # names printed of each kind of problem; the JSON form has them all
+LISTED_IN_REFUSAL = 3  # fewer there: a refusal is one line
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataReport:
+    """The outcome of checking a data set.
+
+    Attributes:
+        source: the data source's name.
+        notes: facts about the data set.
+        usable: how many images a run can use.
+        enlarged: how many of them are smaller than the wanted size and were interpolated.
+        problems: the images that it cannot use, by kind of problem.
+        identical: groups of images whose original pixels are equal. They are not dropped; the
+            splits and every report deal with them.
+    """
+
+    source: str
+    notes: tuple[str, ...]
+    usable: int
+    enlarged: int
+    problems: dict[ProblemKind, tuple[Problem, ...]]
+    identical: tuple[tuple[str, ...], ...]
+
+    @property
+    def dropped(self) -> int:
+        """How many images a run would leave out."""
+        return len({problem.image for found in self.problems.values() for problem in found})
+
+    def lines(self) -> list[str]:
+        """The report as plain lines of text."""
+        lines = [f"{self.source}: {_images(self.usable)} can be used, {self.dropped:,} cannot"]
+        lines += self.notes
+        if self.enlarged:
+            lines.append(f"{_images(self.enlarged)} smaller than the wanted size: interpolated")
+        for kind, found in self.problems.items():
+            lines.append(f"{len(found):,} {kind}:")
+            lines += [f"  {problem.image}: {problem.detail}" for problem in found[:LISTED]]
+            lines += _and_more(len(found))
+        if self.identical:
+            images = sum(len(group) for group in self.identical)
+            groups = f"{len(self.identical):,} group{'' if len(self.identical) == 1 else 's'}"
+            lines.append(
+                f"{images:,} images are pixel-identical to another, in {groups} (they are kept):"
+            )
+            lines += [f"  {' = '.join(group)}" for group in self.identical[:LISTED]]
+            lines += _and_more(len(self.identical))
+        return lines
+
+    def as_dict(self) -> dict[str, object]:
+        """The whole report, for JSON."""
+        return asdict(self) | {"dropped": self.dropped}
+
+
+def check_data(study: StudyTable, store: PixelStore) -> DataReport:
+    """Collect everything that is wrong with a data set.
+
+    Args:
+        study: a data source's labels.
+        store: the pixels of that study, at any size.
+    """
+    rows, problems = usable(study, store)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for image, pixel_digest in zip(rows["image"], rows["digest"], strict=True):
+        groups[pixel_digest].append(image)
+    return DataReport(
+        source=study.name,
+        notes=study.notes,
+        usable=len(rows),
+        enlarged=store.enlarged,
+        problems=_by_kind(problems),
+        identical=tuple(tuple(group) for group in groups.values() if len(group) > 1),
+    )
+
+
+def usable(study: StudyTable, store: PixelStore) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+    """The images that a run can use, and why it cannot use the others.
+
+    Args:
+        study: a data source's labels.
+        store: the pixels of that study, at any size.
+
+    Returns:
+        The study table's rows whose pixels could be read, index 0..n-1, with the columns
+        ``pixel_row`` (int64: the row of ``store.pixels``) and ``digest`` (text: equal for
+        pixel-identical images); and the problems of labels, files and pixels together.
+    """
+    rows = study.rows.assign(
+        pixel_row=np.arange(len(study.rows), dtype=np.int64),
+        digest=np.array(store.digests, dtype=object),
+    )
+    rows = rows[rows["digest"] != ""].reset_index(drop=True)
+    return rows, study.problems + store.problems
+
+
+def refusal(problems: Sequence[Problem]) -> str:
+    """One line that says which images cannot be used, and the ways out."""
+    kinds = [
+        f"{len(found):,} {kind}: {_names(found)}" for kind, found in _by_kind(problems).items()
+    ]
+    count = len({problem.image for problem in problems})
+    return (
+        f"{_images(count)} cannot be used ({'; '.join(kinds)}): see `bench data check`, mend "
+        f"{'it' if count == 1 else 'them'}, or set data.on_bad=skip"
+    )
+
+
+def _by_kind(problems: Iterable[Problem]) -> dict[ProblemKind, tuple[Problem, ...]]:
+    kinds: dict[ProblemKind, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        kinds[problem.kind].append(problem)
+    return {kind: tuple(found) for kind, found in kinds.items()}
+
+
+def _names(problems: Sequence[Problem]) -> str:
+    names = ", ".join(problem.image for problem in problems[:LISTED_IN_REFUSAL])
+    more = len(problems) - LISTED_IN_REFUSAL
+    return f"{names} and {more:,} more" if more > 0 else names
+
+
+def _and_more(count: int) -> list[str]:
+    return [f"  and {count - LISTED:,} more"] if count > LISTED else []
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"

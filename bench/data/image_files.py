@@ -1,0 +1,162 @@
+"""Image files → original grayscale pixels.
+
+PNG, JPEG and TIFF through Pillow. What becomes of each kind of pixel (the choices are ours):
+
+============================ ==============================================================
+stored as                    becomes
+============================ ==============================================================
+8-bit gray, 1-bit            itself (1-bit as 0 and 255)
+RGB, palette, CMYK, YCbCr    luma by ITU-R 601-2, Pillow's ``convert("L")``; equal channels
+                             give exactly that value
+any with alpha               the alpha channel is dropped, not composited: NIH's RGBA files are
+                             opaque gray, and a radiograph has no background to show through
+16-bit gray                  its full scale, 0..65535, divided by 257 and rounded; never the
+                             image's own range, which would change contrast image by image
+32-bit and floating point    refused: such pixels state no full scale
+============================ ==============================================================
+
+Of a file with several frames the first is read; an EXIF orientation is not applied.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.data.study import ImageError
+
+# Pillow also opens formats that run other programs (EPS); a radiograph comes as one of these.
+FORMATS = ("PNG", "JPEG", "TIFF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+# The bytes that end a whole file, searched for in its last kilobyte: some programs pad.
+_ENDINGS = {b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
+
+
+def read_grayscale(path: Path) -> NDArray[np.uint8]:
+    """Original pixels of an image file, before any resizing.
+
+    Args:
+        path: a PNG, JPEG or TIFF file.
+
+    Returns:
+        Gray values, uint8, shape (height, width); see the table at the top of this module.
+
+    Raises:
+        ImageError: "missing" (no such file), "truncated" (it ends too early; of a TIFF that
+            cannot always be told) or "unreadable" (no image, more pixels than Pillow's limit
+            against decompression bombs, or pixels without a known full scale).
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            limit = Image.MAX_IMAGE_PIXELS
+            if limit is not None and image.width * image.height > limit:
+                raise Image.DecompressionBombError
+            image.load()
+            return _to_gray(image)
+    except (ImageError, MemoryError):
+        raise
+    except FileNotFoundError:
+        raise ImageError("missing", "the file is not there") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError("unreadable", "the image has too many pixels to be genuine") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise ImageError("unreadable", (error.strerror or str(error)).lower()) from None
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
+        if _ends_early(path, error):
+            raise ImageError("truncated", "the file ends too early") from None
+        detail = "the file is not a PNG, JPEG or TIFF image, or is damaged"
+        raise ImageError("unreadable", detail) from None
+
+
+def luma(image: Image.Image) -> NDArray[np.uint8]:
+    """Gray values of an 8-bit Pillow image of any colour mode, alpha dropped.
+
+    Args:
+        image: of a mode that Pillow converts to RGB.
+
+    Returns:
+        uint8, shape (height, width).
+    """
+    # Pillow warns where transparency is lost in a conversion, which is what is wanted here.
+    image.info.pop("transparency", None)
+    if image.mode in ("LA", "La"):
+        image = image.getchannel(0)
+    elif image.mode not in ("1", "L", "RGB"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("L"))
+
+
+def _to_gray(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode == "F":
+        raise ImageError("unreadable", "floating-point pixels have no known full scale")
+    if not image.mode.startswith("I"):
+        return luma(image)
+    # Some versions of Pillow give 16-bit PNGs in the 32-bit mode "I"; PNG has no 32-bit pixels.
+    if image.mode == "I" and image.format != "PNG":
+        raise ImageError("unreadable", "32-bit or signed pixels have no known full scale")
+    return ((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _ends_early(path: Path, error: Exception) -> bool:
+    if "truncated" in str(error).lower():
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            size = file.seek(0, 2)
+            file.seek(max(0, size - 1024))
+            tail = file.read()
+    except OSError:
+        return False
+    if not size:
+        return True
+    return any(
+        head[: len(begin)] == begin[: len(head)] and end not in tail
+        for begin, end in _ENDINGS.items()
+    )
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about odd files while threads decode.
+
+    To be entered before the threads start: Python's warning filters belong to the process.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+class FileReader:
+    """The pixel reader of the sources whose images are files.
+
+    Args:
+        files: each image id's file.
+    """
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = files
+
+    def read(self, image: str) -> NDArray[np.uint8]:
+        """See :meth:`bench.data.study.PixelReader.read`."""
+        return read_grayscale(self._files[image])
+
+    def stamp(self, image: str) -> str:
+        """Size and time of the file's last change; "missing" where there is none."""
+        return file_stamp(self._files[image])
+
+
+def file_stamp(path: Path) -> str:
+    """A text that changes when the file changes: its size in bytes and its time in ns."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size}-{status.st_mtime_ns}"

@@ -1,0 +1,23 @@
+"""Synthetic frontal chest radiographs, for trying the harness without data.
+
+**Not radiographs.** The images are drawn from a few hundred numbers each; anatomy and findings
+only resemble what their names say, by our own taste. A result on them says whether software
+works and nothing about patients, and no ranking of networks on them carries over to real images.
+
+Who is imaged and what is found is decided in ``cohort``, the shape of a chest in ``anatomy``,
+what each finding looks like in ``findings``, and the pixels in ``render``.
+"""
+
+from bench.data.phantom.cohort import Visit, draw_cohort
+from bench.data.phantom.export import write_nih_layout
+from bench.data.phantom.reader import PhantomReader
+from bench.data.phantom.render import GENERATOR_VERSION, render
+
+__all__ = [
+    "GENERATOR_VERSION",
+    "PhantomReader",
+    "Visit",
+    "draw_cohort",
+    "render",
+    "write_nih_layout",
+]

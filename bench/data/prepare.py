@@ -1,0 +1,196 @@
+"""From a config to data that is ready to train on: table, pixels, split, targets, fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.config import DataConfig
+from bench.data.batches import Normalisation, measure_normalisation
+from bench.data.check import refusal, usable
+from bench.data.leakage import Leakage, measure_leakage
+from bench.data.pixels import PixelStore, open_pixels
+from bench.data.splits import Split, make_split
+from bench.data.study import Problem, StudyTable
+from bench.data.tasks import Task, check_classes
+from bench.errors import InputError
+from bench.registry import DATASETS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedData:
+    """Everything a cell needs of the data; the same for every cell of a matrix.
+
+    Attributes:
+        source: the data source's name.
+        image_size: side in pixels.
+        rows: the study table of the usable images, with ``pixel_row`` and ``digest``.
+        pixels: (images, side, side) uint8 memory map, indexed by ``rows.pixel_row``.
+        task: the question asked.
+        targets: the answers, for every row (where the task asks about it).
+        split: which rows are for what.
+        parts: ``split``'s parts, less the rows that the task does not ask about.
+        leakage: what the parts share.
+        normalisation: of the training pixels.
+        notes: facts for the head of every report.
+        skipped: what was left out, because ``data.on_bad`` is ``skip``.
+        fingerprint: SHA-256 over labels and original pixels of all rows and the image size.
+    """
+
+    source: str
+    image_size: int
+    rows: pd.DataFrame
+    pixels: NDArray[np.uint8]
+    task: Task
+    targets: NDArray[Any]
+    split: Split
+    parts: dict[str, NDArray[np.int64]]
+    leakage: tuple[Leakage, ...]
+    normalisation: Normalisation
+    notes: tuple[str, ...]
+    skipped: tuple[Problem, ...]
+    fingerprint: str
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says of the data, as JSON values."""
+        return {
+            "source": self.source,
+            "image_size": self.image_size,
+            "fingerprint": self.fingerprint,
+            "task": self.task.name,
+            "question": self.task.question,
+            "split": {
+                "name": self.split.name,
+                "seed": self.split.seed,
+                "hash": self.split.hash,
+                "claims_disjoint": self.split.claims_disjoint,
+            },
+            "parts": {name: self._describe_part(places) for name, places in self.parts.items()},
+            "leakage": [pair.as_dict() for pair in self.leakage],
+            "identical_images": _identical(self.rows["digest"]),
+            "normalisation": vars(self.normalisation),
+            "notes": list(self.notes),
+            "skipped": _count_by_kind(self.skipped),
+        }
+
+    def _describe_part(self, places: NDArray[np.int64]) -> dict[str, Any]:
+        patients = self.rows["patient"].to_numpy()[places]
+        counts = np.bincount(self.targets[places], minlength=len(self.task.classes))
+        return {
+            "images": len(places),
+            "patients": None if "" in patients else len(set(patients)),
+            "classes": dict(zip(self.task.classes, counts.tolist(), strict=True)),
+        }
+
+
+def open_study(config: DataConfig) -> StudyTable:
+    """Read the labels of the configured source.
+
+    Raises:
+        InputError: unknown source, missing files, wrong options.
+    """
+    entry = DATASETS.get(config.source)
+    return entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
+
+
+def prepare_data(
+    config: DataConfig,
+    task: Task,
+    *,
+    cache: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> PreparedData:
+    """Read labels, decode pixels (or open them where that was done before), split, check.
+
+    Args:
+        config: the experiment's ``data``.
+        task: the question.
+        cache: folder of decoded pixels.
+        progress: called with images decoded and images in all.
+
+    Raises:
+        InputError: images that cannot be used and are not to be skipped, an impossible split,
+            a part with a single class, or anything wrong with the source.
+    """
+    study = open_study(config)
+    if len(study.rows) == 0:
+        first = study.problems[0] if study.problems else None
+        why = f" (first problem: {first.image}: {first.detail})" if first else ""
+        raise InputError(f"data source {study.name!r} has no usable image{why}")
+    store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
+    rows, problems = usable(study, store)
+    if problems and config.on_bad == "refuse":
+        raise InputError(refusal(problems))
+    split = make_split(
+        rows,
+        name=config.split,
+        seed=config.split_seed,
+        validation_fraction=config.validation_fraction,
+        test_fraction=config.test_fraction,
+    )
+    asked = task.select(rows)
+    targets = task.targets(rows)
+    parts = {name: places[asked[places]] for name, places in split.parts.items()}
+    check_classes(task, targets, parts)
+    pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
+    return PreparedData(
+        source=study.name,
+        image_size=config.image_size,
+        rows=rows,
+        pixels=store.pixels,
+        task=task,
+        targets=targets,
+        split=split,
+        parts=parts,
+        leakage=measure_leakage(rows, split.parts),
+        normalisation=measure_normalisation(store.pixels, pixel_rows[parts["train"]]),
+        notes=(*study.notes, f"split: {split.how}", *_about_size(store)),
+        skipped=problems,
+        fingerprint=fingerprint(rows, config.image_size),
+    )
+
+
+def fingerprint(rows: pd.DataFrame, image_size: int) -> str:
+    """SHA-256 over what a result depends on: every image's labels, original pixels and the size.
+
+    Neither paths nor the order of files enter, so the same data has the same fingerprint in
+    every folder and on every machine.
+
+    Args:
+        rows: the study table with ``digest``.
+        image_size: side in pixels.
+    """
+    columns = ["image", "digest", "patient", "view", "sex", "age", "follow_up", "given_split"]
+    hasher = hashlib.sha256(f"image_size={image_size}\n".encode())
+    ordered = rows.sort_values("image")
+    for values, findings in zip(
+        ordered[columns].itertuples(index=False, name=None), ordered["findings"], strict=True
+    ):
+        hasher.update(("\t".join(map(str, values)) + "\t" + "|".join(findings) + "\n").encode())
+    return hasher.hexdigest()
+
+
+def _about_size(store: PixelStore) -> tuple[str, ...]:
+    """A warning where images were enlarged: they are no sharper than they were."""
+    if not store.enlarged:
+        return ()
+    return (f"{store.enlarged:,} images are smaller than the image size and were enlarged",)
+
+
+def _identical(digests: pd.Series[str]) -> int:
+    """Images that have at least one pixel-identical copy in the data set."""
+    return int(digests.duplicated(keep=False).sum())
+
+
+def _count_by_kind(problems: tuple[Problem, ...]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for problem in problems:
+        counts[problem.kind] = counts.get(problem.kind, 0) + 1
+    return counts

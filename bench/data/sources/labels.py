@@ -1,0 +1,133 @@
+"""What the sources with a label file share: label texts, ages, and rows sorted out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.study import Problem, ProblemKind
+from bench.errors import InputError
+from bench.registry.core import near_matches
+
+OLDEST = 120.0  # years; ChestX-ray14's first label file has ages such as 411
+
+_AGE = re.compile(r"(\d+(?:\.\d+)?)([YMWD]?)", re.IGNORECASE)
+_UNITS_PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """A label text, understood or not.
+
+    Attributes:
+        findings: finding names, sorted, each once; () is normal.
+        problem: what is wrong with the text; None where nothing is.
+        detail: one clause on the problem for the user.
+    """
+
+    findings: tuple[str, ...] = ()
+    problem: ProblemKind | None = None
+    detail: str = ""
+
+
+def not_csv(file: Path, error: Exception) -> InputError:
+    """The error to raise where a CSV file could not be read, on one line."""
+    reason = str(error).strip().partition("\n")[0]
+    return InputError(f"{file.name} is no CSV file that can be read: {reason}")
+
+
+def parse_label(
+    text: str, *, separator: str, normal: Collection[str], known: Sequence[str] | None
+) -> Label:
+    """Read one cell of a label column.
+
+    Args:
+        text: the cell, for example ``"Mass|Nodule"``.
+        separator: what stands between two findings.
+        normal: texts that mean a normal image, in lower case.
+        known: the finding names that may occur; None admits any.
+    """
+    names = sorted({part.strip() for part in text.split(separator)} - {""})
+    if not names:
+        return Label(problem="unlabelled", detail="the label is empty")
+    findings = [name for name in names if name.lower() not in normal]
+    if findings and len(findings) < len(names):
+        return Label(
+            problem="unknown finding", detail=f"label {text!r} is normal and abnormal at once"
+        )
+    for name in findings:
+        if known is not None and name not in known:
+            hint = near_matches(name, list(known))
+            return Label(problem="unknown finding", detail=f"label {name!r} is unknown: {hint}")
+    return Label(findings=tuple(findings))
+
+
+def sort_out(
+    images: Sequence[str], labels: Sequence[Label]
+) -> tuple[NDArray[np.bool_], tuple[Problem, ...]]:
+    """Tell the rows that can be used from those that cannot.
+
+    An image in several rows is left out altogether: which of them is right nobody can tell.
+
+    Args:
+        images: each row's image id.
+        labels: each row's label.
+
+    Returns:
+        Which rows are good (bool, shape (rows,)), and one problem for each other image.
+    """
+    repeated = pd.Series(images, dtype=object).duplicated(keep=False).to_numpy(dtype=np.bool_)
+    wrong = np.array([label.problem is not None for label in labels], dtype=np.bool_)
+    counts: dict[str, int] = {}
+    for row in np.flatnonzero(repeated).tolist():
+        counts[images[row]] = counts.get(images[row], 0) + 1
+    problems = [
+        Problem(kind="duplicated", image=image, detail=f"listed in {count} rows")
+        for image, count in counts.items()
+    ]
+    for row in np.flatnonzero(wrong & ~repeated).tolist():
+        label = labels[row]
+        if label.problem is not None:
+            problems.append(Problem(kind=label.problem, image=images[row], detail=label.detail))
+    return ~(repeated | wrong), tuple(problems)
+
+
+def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Read an age column.
+
+    Args:
+        texts: years (``"58"``), or DICOM's age strings (``"058Y"``, ``"006M"``, weeks, days).
+
+    Returns:
+        Years, float64, shape (rows,), NaN where empty, not understood or over 120 years, and
+        a note on how many of them were not understood or impossible.
+    """
+    by_text = {text: _age(text) for text in set(texts)}
+    ages = np.array([by_text[text] for text in texts], dtype=np.float64)
+    given = np.array([bool(text.strip()) for text in texts], dtype=np.bool_)
+    impossible = ages > OLDEST
+    garbled = np.isnan(ages) & given
+    ages[impossible] = math.nan
+    notes = []
+    if impossible.any():
+        notes.append(
+            f"{impossible.sum():,} ages in the label file are over {OLDEST:.0f} years and were "
+            "taken as unknown"
+        )
+    if garbled.any():
+        notes.append(
+            f"{garbled.sum():,} ages in the label file are not numbers and were taken as unknown"
+        )
+    return ages, tuple(notes)
+
+
+def _age(text: str) -> float:
+    match = _AGE.fullmatch(text.strip())
+    return float(match[1]) / _UNITS_PER_YEAR[match[2].upper()] if match else math.nan

@@ -1,0 +1,264 @@
+"""Any two-dimensional ``.npz`` file in MedMNIST's format.
+
+Yang et al., "MedMNIST v2", Scientific Data 10 (2023). The file holds the arrays
+``train_images``, ``train_labels``, ``val_images``, ``val_labels``, ``test_images`` and
+``test_labels``. Images are uint8, shape (images, height, width) or (images, height, width, 3);
+labels are whole numbers, shape (images, 1) for classes or (images, labels) of 0 and 1.
+"""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.data.image_files import file_stamp, luma
+from bench.data.study import NIH_FINDINGS, ImageError, StudyTable, study_rows
+from bench.errors import InputError
+from bench.registry.datasets import SourceOptions, register_dataset
+
+# What numpy and zipfile raise on a file that is damaged or of another kind.
+_BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}  # MedMNIST's names → ours
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What MedMNIST's ``info.py`` says of a file with classes."""
+
+    normal: int
+    names: tuple[str, ...]
+
+
+_KNOWN = {
+    "pneumoniamnist": _Known(0, ("normal", "Pneumonia")),
+    "breastmnist": _Known(1, ("malignant", "normal or benign")),
+    "octmnist": _Known(
+        3, ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal")
+    ),
+}
+
+
+class MedMnistOptions(SourceOptions):
+    """``data.options`` of the source ``medmnist``.
+
+    Attributes:
+        file: the ``.npz`` file in the root folder; left out, the only one there.
+        normal_class: the class that is a normal image; left out, the right one for the files
+            ``pneumoniamnist``, ``breastmnist`` and ``octmnist``, and 0 for others. Files with
+            several labels per image have none: no label is normal.
+    """
+
+    file: str | None = None
+    normal_class: int | None = None
+
+
+@register_dataset(
+    "medmnist",
+    description="a 2-D .npz file in MedMNIST's format, for example chestmnist.npz",
+    options_model=MedMnistOptions,
+)
+def open_medmnist(
+    *,
+    root: Path,
+    image_size: int,  # noqa: ARG001 -- images are resized when they are decoded
+    options: MedMnistOptions,
+) -> StudyTable:
+    """A MedMNIST file's images, with their splits.
+
+    Image ids are ``train_000000``, ``train_000001``, …; patients are unknown. ``val`` becomes
+    the split "validation". Classes other than the normal one and labels become findings: with
+    their names where the file is a known one (14 labels are ChestMNIST's, in NIH's order), as
+    ``class_1`` or ``label_0`` otherwise.
+
+    Args:
+        root: the ``.npz`` file, or a folder with one.
+        image_size: unused.
+        options: which file, and which of its classes is normal.
+
+    Raises:
+        InputError: no such file, a file that is not in this format or is three-dimensional, or
+            a normal class that does not occur.
+    """
+    file = _find(root, options.file)
+    size = _check_images(file)
+    labels = {split: _read_labels(file, split) for split in SPLITS}
+    counts = {array.shape[1] for array in labels.values()}
+    if len(counts) > 1:
+        raise InputError(f"{file.name}: the splits have different numbers of labels")
+    stacked = np.concatenate(list(labels.values()))
+    facts = f"{file.name}: {len(stacked):,} images of {size[0]}×{size[1]} px"
+    if stacked.shape[1] == 1:
+        names, is_finding, notes = _classes(file, stacked[:, 0], options.normal_class)
+    else:
+        names, is_finding, notes = _several_labels(file, stacked, options.normal_class)
+    findings = [tuple(np.compress(row, names).tolist()) for row in is_finding]
+    splits = [split for split, array in labels.items() for _ in array]
+    rows = study_rows(
+        {
+            "image": [
+                f"{split}_{row:06d}" for split, array in labels.items() for row in range(len(array))
+            ],
+            "findings": findings,
+            "given_split": [SPLITS[split] for split in splits],
+        }
+    )
+    return StudyTable(
+        name="medmnist",
+        rows=rows,
+        finding_names=names,
+        reader=_ArrayReader(file),
+        notes=(facts, *notes),
+    )
+
+
+class _ArrayReader:
+    """Reads images out of the file's arrays; each is loaded whole when first asked for."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._stamp = file_stamp(file)
+        # A failure is kept too: a large array is not decompressed again for each of its images.
+        self._arrays: dict[str, NDArray[np.uint8] | ImageError] = {}
+        self._lock = threading.Lock()
+
+    def read(self, image: str) -> NDArray[np.uint8]:
+        """See :meth:`bench.data.study.PixelReader.read`."""
+        split, _, row = image.rpartition("_")
+        return luma(Image.fromarray(self._images(split)[int(row)]))
+
+    def stamp(self, image: str) -> str:  # noqa: ARG002 -- all images lie in one file
+        """Size and time of the whole file's last change."""
+        return self._stamp
+
+    def _images(self, split: str) -> NDArray[np.uint8]:
+        with self._lock:
+            if split not in self._arrays:
+                try:
+                    with np.load(self._file) as arrays:
+                        self._arrays[split] = arrays[f"{split}_images"]
+                except _BROKEN as error:
+                    self._arrays[split] = ImageError("unreadable", f"{self._file.name}: {error}")
+            images = self._arrays[split]
+        if isinstance(images, ImageError):
+            raise ImageError(images.kind, str(images))
+        return images
+
+
+def _find(root: Path, name: str | None) -> Path:
+    if not root.is_dir():
+        return root
+    if name is not None:
+        if not (root / name).is_file():
+            raise InputError(f"no {name} in {str(root)!r} (data.options.file)")
+        return root / name
+    found = sorted(root.glob("*.npz"))
+    if not found:
+        raise InputError(f"no .npz file in {str(root)!r}: name MedMNIST's file with --data")
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found[:5])
+        raise InputError(
+            f"{len(found)} .npz files in {str(root)!r} ({names}): choose one with data.options.file"
+        )
+    return found[0]
+
+
+def _check_images(file: Path) -> tuple[int, int]:
+    """Height and width of the images, from the arrays' headers alone; others are refused."""
+    size = (0, 0)
+    for split in SPLITS:
+        shape, dtype = _header(file, f"{split}_images")
+        if len(shape) == 5 or (len(shape) == 4 and shape[-1] != 3):
+            raise InputError(f"{file.name} holds three-dimensional images: only 2-D files are read")
+        if len(shape) not in (3, 4) or dtype != np.uint8:
+            raise InputError(
+                f"{file.name}: {split}_images is {dtype} of shape {shape}, not uint8 of shape "
+                "(images, height, width) or (images, height, width, 3)"
+            )
+        labels, _ = _header(file, f"{split}_labels")
+        if not labels or labels[0] != shape[0]:
+            raise InputError(
+                f"{file.name}: {split}_images is of shape {shape}, but {split}_labels of {labels}"
+            )
+        size = (shape[1], shape[2])
+    return size
+
+
+def _header(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Shape and type of an array in the file, without decompressing it."""
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+            version = np.lib.format.read_magic(member)
+            if version == (1, 0):
+                shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+            else:
+                shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+    except KeyError:
+        raise InputError(f"{file.name} has no array {name!r}: it is no MedMNIST file") from None
+    except _BROKEN as error:
+        raise InputError(f"{file.name} cannot be read as a MedMNIST file: {error}") from None
+    return shape, dtype
+
+
+def _read_labels(file: Path, split: str) -> NDArray[np.int64]:
+    """Labels, int64, shape (images, labels)."""
+    try:
+        with np.load(file) as arrays:
+            labels: NDArray[np.generic] = arrays[f"{split}_labels"]
+    except _BROKEN as error:
+        raise InputError(f"{file.name} cannot be read as a MedMNIST file: {error}") from None
+    if labels.dtype.kind not in "iub" or labels.ndim > 2:
+        raise InputError(
+            f"{file.name}: {split}_labels is {labels.dtype} of shape {labels.shape}, not whole "
+            "numbers of shape (images, labels)"
+        )
+    return labels.reshape(len(labels), -1).astype(np.int64)
+
+
+def _classes(
+    file: Path, classes: NDArray[np.int64], normal: int | None
+) -> tuple[tuple[str, ...], NDArray[np.bool_], tuple[str, ...]]:
+    """Finding names, which image has which (bool, shape (images, findings)), and notes."""
+    present = np.unique(classes).tolist()
+    # "pneumoniamnist_224.npz" is the same set at a larger size.
+    known = _KNOWN.get(file.stem.lower().split("_")[0])
+    notes: tuple[str, ...] = ()
+    if normal is None:
+        normal = known.normal if known else 0
+        if known is None:
+            notes = ("class 0 is taken as normal (data.options.normal_class)",)
+    if normal not in present:
+        raise InputError(
+            f"{file.name} has no class {normal} (data.options.normal_class): it has "
+            f"{', '.join(map(str, present)) or 'no image'}"
+        )
+    findings = [c for c in present if c != normal]
+    if known and max(present) < len(known.names):
+        names = tuple(known.names[c] for c in findings)
+    else:
+        names = tuple(f"class_{c}" for c in findings)
+    return names, classes[:, None] == np.array(findings, dtype=np.int64), notes
+
+
+def _several_labels(
+    file: Path, labels: NDArray[np.int64], normal: int | None
+) -> tuple[tuple[str, ...], NDArray[np.bool_], tuple[str, ...]]:
+    """The same for a file with several labels per image."""
+    if normal is not None:
+        raise InputError(
+            f"{file.name} has several labels per image and no normal class: leave "
+            "data.options.normal_class out"
+        )
+    if not np.isin(labels, (0, 1)).all():
+        raise InputError(f"{file.name}: labels of several per image must be 0 or 1")
+    count = labels.shape[1]
+    if count == len(NIH_FINDINGS):
+        return NIH_FINDINGS, labels == 1, ()
+    return tuple(f"label_{i}" for i in range(count)), labels == 1, ()

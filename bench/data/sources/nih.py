@@ -1,0 +1,225 @@
+"""ChestX-ray14 as NIH or Kaggle unpack it, whole or in part.
+
+Wang et al., "ChestX-ray8", CVPR 2017. In the root folder lie ``Data_Entry_2017*.csv`` and,
+for the official split, ``train_val_list.txt`` and ``test_list.txt``; the images lie there too,
+or in ``images/``, ``images_001/images/``, ``images_002/images/``, …
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.data.image_files import SUFFIXES, FileReader
+from bench.data.sources.labels import not_csv, parse_ages, parse_label, sort_out
+from bench.data.study import NIH_FINDINGS, Problem, StudyTable, study_rows
+from bench.errors import InputError
+from bench.registry.datasets import SourceOptions, register_dataset
+
+LISTS = {"train_val_list.txt": "train_validation", "test_list.txt": "test"}
+
+# Column of the label file → ours. The sex column's name differs between releases.
+_COLUMNS = {
+    "Image Index": "image",
+    "Finding Labels": "label",
+    "Follow-up #": "follow_up",
+    "Patient ID": "patient",
+    "Patient Age": "age",
+    "Patient Gender": "sex",
+    "Patient Sex": "sex",
+    "View Position": "view",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NihLabels:
+    """What the label files say, whether or not the images are there.
+
+    Attributes:
+        rows: every good row of the label file as a study table's rows.
+        problems: the label file's rows that are not in ``rows``.
+        notes: facts about the label files.
+    """
+
+    rows: pd.DataFrame
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+@register_dataset("nih", description="ChestX-ray14 as NIH or Kaggle unpack it, whole or in part")
+def open_nih(
+    *,
+    root: Path,
+    image_size: int,  # noqa: ARG001 -- files are resized when they are decoded
+    options: SourceOptions,  # noqa: ARG001 -- it has none
+) -> StudyTable:
+    """The images of ChestX-ray14 that are in a folder, with their labels.
+
+    Rows of the label file without an image are no problem (a partial download is normal) and
+    are counted in a note; an image without a row, or in two folders, is one.
+
+    Args:
+        root: the folder with ``Data_Entry_2017*.csv``.
+        image_size: unused.
+        options: none.
+
+    Raises:
+        InputError: no label file, a column missing, or none of the images are there.
+    """
+    labels = read_labels(root)
+    files = find_images(root)
+    rows = labels.rows
+    listed = {*rows["image"], *(problem.image for problem in labels.problems)}
+    here = listed & files.keys()
+    if not here:
+        raise InputError(
+            f"none of the {len(listed):,} images of the label file are in {str(root)!r}: they "
+            "belong there or in images/ or images_001/images/, images_002/images/, … below it"
+        )
+    problems = [problem for problem in labels.problems if problem.image in files]
+    for image in sorted(files.keys() - listed):
+        detail = f"{files[image][0].relative_to(root)} has no row in the label file"
+        problems.append(Problem(kind="unlabelled", image=image, detail=detail))
+    several = {image for image in here if len(files[image]) > 1}
+    for image in sorted(several - {problem.image for problem in problems}):
+        folders = " and ".join(str(file.parent.relative_to(root)) for file in files[image])
+        problems.append(Problem(kind="duplicated", image=image, detail=f"lies in {folders}"))
+    rows = rows[rows["image"].isin(here - several)].reset_index(drop=True)
+    return StudyTable(
+        name="nih",
+        rows=rows,
+        finding_names=NIH_FINDINGS,
+        reader=FileReader({image: files[image][0] for image in rows["image"]}),
+        notes=(
+            f"{len(here):,} of the {len(listed):,} images of the label file are here",
+            *labels.notes,
+        ),
+        problems=tuple(problems),
+    )
+
+
+def read_labels(root: Path) -> NihLabels:
+    """Read the label file and the official lists, without looking for images.
+
+    Args:
+        root: the folder with ``Data_Entry_2017*.csv``.
+
+    Raises:
+        InputError: no label file, a column missing, or an image in both lists.
+    """
+    file, notes = _label_file(root)
+    table = _read_columns(file)
+    images = table["image"]
+    by_text = {
+        text: parse_label(text, separator="|", normal=("no finding",), known=NIH_FINDINGS)
+        for text in set(table["label"])
+    }
+    labels = [by_text[text] for text in table["label"]]
+    good, problems = sort_out(images, labels)
+    ages, age_notes = parse_ages(table["age"])
+    splits, split_notes = _official_splits(root, images)
+    rows = study_rows(
+        {
+            "image": images,
+            "patient": table["patient"],
+            "findings": [label.findings for label in labels],
+            "view": table["view"],
+            "sex": table["sex"],
+            "age": ages.tolist(),
+            "follow_up": pd.to_numeric(pd.Series(table["follow_up"]), errors="coerce").tolist(),
+            "given_split": splits,
+        }
+    )
+    bad = {images[row] for row in (~good).nonzero()[0]}
+    rows = rows[~rows["image"].isin(bad)].reset_index(drop=True)
+    return NihLabels(rows=rows, problems=problems, notes=(*notes, *age_notes, *split_notes))
+
+
+def find_images(root: Path) -> dict[str, list[Path]]:
+    """Image files by name, in the root folder, ``images*/`` and ``images*/images/``.
+
+    Returns:
+        For each file name every place where it lies.
+    """
+    files: dict[str, list[Path]] = {}
+    folders = [root]
+    for folder in sorted(root.glob("images*/")):
+        folders += [folder, folder / "images"]
+    for folder in folders:
+        if not folder.is_dir():
+            continue
+        # scandir knows each entry's kind without a call per file, of which there are 112,120.
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.lower().endswith(SUFFIXES) and name[0] != "." and entry.is_file():
+                    files.setdefault(name, []).append(folder / name)
+    return files
+
+
+def _label_file(root: Path) -> tuple[Path, list[str]]:
+    found = sorted(root.glob("Data_Entry_2017*.csv"))
+    if not found:
+        raise InputError(
+            f"no Data_Entry_2017*.csv in {str(root)!r}: give the folder into which ChestX-ray14 "
+            "was unpacked with --data"
+        )
+    chosen = next((file for file in found if "_v2020" in file.name), found[0])
+    others = ", ".join(file.name for file in found if file != chosen)
+    return chosen, [f"labels are from {chosen.name}, not {others}"] if others else []
+
+
+def _read_columns(file: Path) -> dict[str, list[str]]:
+    """The wanted columns of the label file as stripped texts, "" where a column is absent."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            # By position: "OriginalImage[Width,Height]" heads two columns. Where it is quoted,
+            # or a comma ends the lines, a reader that goes by names shifts the columns; the
+            # wanted ones all stand to its left.
+            header = [name.strip() for name in next(csv.reader(lines), [])]
+        wanted = {
+            _COLUMNS[name]: position for position, name in enumerate(header) if name in _COLUMNS
+        }
+        for name in ("Image Index", "Finding Labels"):
+            if _COLUMNS[name] not in wanted:
+                raise InputError(f"{file.name} has no column {name!r}: is it NIH's label file?")
+        table = pd.read_csv(
+            file,
+            header=None,
+            skiprows=1,
+            usecols=sorted(wanted.values()),
+            dtype=str,
+            na_filter=False,
+            encoding="utf-8-sig",
+        )
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{file.name} has no rows") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise not_csv(file, error) from None
+    columns = {ours: table[position].str.strip().tolist() for ours, position in wanted.items()}
+    return {ours: columns.get(ours, [""] * len(table)) for ours in set(_COLUMNS.values())}
+
+
+def _official_splits(root: Path, images: list[str]) -> tuple[list[str], list[str]]:
+    """Each image's official split ("" for none), and notes on what the lists lack."""
+    absent = [name for name in LISTS if not (root / name).is_file()]
+    if absent:
+        return [""] * len(images), [f"no official split: {' and '.join(absent)} not found"]
+    splits: dict[str, str] = {}
+    for name, split in LISTS.items():
+        # split() takes CRLF, blank lines and a last line without a newline alike.
+        listed = (root / name).read_text(encoding="utf-8-sig").split()
+        both = splits.keys() & set(listed)
+        if both:
+            raise InputError(
+                f"{len(both):,} images are in both {' and '.join(LISTS)} ({min(both)} is one): "
+                "use the official lists as they were downloaded"
+            )
+        splits |= dict.fromkeys(listed, split)
+    without = sum(image not in splits for image in images)
+    notes = [f"{without:,} images of the label file are in neither official list"]
+    return [splits.get(image, "") for image in images], notes if without else []

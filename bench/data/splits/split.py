@@ -1,0 +1,168 @@
+"""A split of the images into train, validation and test, and the small file that keeps it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+
+Positions = NDArray[np.int64]
+
+PARTS = ("train", "validation", "test")
+
+_HEADER = ("name", "seed", "claims_disjoint", "how", "hash")
+_COLUMNS = ("image", "part")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Row positions of the three parts: sorted, disjoint, together all rows.
+
+    Attributes:
+        name: one of :data:`bench.data.splits.SPLITS`.
+        seed: what random choices were drawn from, >= 0.
+        train: int64 positions in the study table it was made of.
+        validation: likewise.
+        test: likewise.
+        claims_disjoint: it promises that no patient is in two parts.
+        how: one line saying how it was made.
+        hash: SHA-256 (hex) of the sorted lines "image,part": the same on every machine and for
+            every order of the rows.
+    """
+
+    name: str
+    seed: int
+    train: Positions
+    validation: Positions
+    test: Positions
+    claims_disjoint: bool
+    how: str
+    hash: str
+
+    @classmethod
+    def of(
+        cls,
+        part_of_row: NDArray[np.int64],
+        *,
+        rows: pd.DataFrame,
+        name: str,
+        seed: int,
+        claims_disjoint: bool,
+        how: str,
+    ) -> Split:
+        """Build a split from the part of every row.
+
+        Args:
+            part_of_row: (n,) indices into :data:`PARTS`.
+            rows: the study table, n rows.
+            name, seed, claims_disjoint, how: as the attributes.
+        """
+        train, validation, test = (np.flatnonzero(part_of_row == p) for p in range(len(PARTS)))
+        lines = zip(rows["image"], (PARTS[p] for p in part_of_row), strict=True)
+        return cls(
+            name=name,
+            seed=seed,
+            train=train,
+            validation=validation,
+            test=test,
+            claims_disjoint=claims_disjoint,
+            how=how,
+            hash=_hash(lines),
+        )
+
+    @property
+    def parts(self) -> dict[str, Positions]:
+        """The positions by the name of the part, in the order of :data:`PARTS`."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def write(self, folder: Path, rows: pd.DataFrame) -> Path:
+        """Write the split as CSV, atomically; other splits in the folder are left alone.
+
+        Args:
+            folder: made where it is not there.
+            rows: the study table that the positions point into.
+
+        Returns:
+            The file's path, ``NAME-seedSEED-HASH.csv``.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}-seed{self.seed}-{self.hash[:12]}.csv"
+        part_of_row = np.empty(len(rows), dtype=object)
+        for part, positions in self.parts.items():
+            part_of_row[positions] = part
+        # Runs of one matrix may write the same split at once, each through its own file.
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            for key in _HEADER:
+                file.write(f"# {key}: {getattr(self, key)}\n")
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow(_COLUMNS)
+            lines.writerows(sorted(zip(rows["image"], part_of_row, strict=True)))
+        unfinished.replace(path)
+        return path
+
+    @classmethod
+    def read(cls, path: Path, rows: pd.DataFrame) -> Split:
+        """Read what :meth:`write` wrote.
+
+        Args:
+            path: the file.
+            rows: the study table to apply it to, in any order.
+
+        Raises:
+            InputError: the file is not there or no split, was changed after it was written, or
+                is about other images than ``rows``.
+        """
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                header = dict(_header_line(file.readline()) for _ in _HEADER)
+                listed = [tuple(line) for line in csv.reader(file)]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"split file {str(path)!r} cannot be read: {error}") from None
+        columns, pairs = listed[:1], listed[1:]
+        if (
+            tuple(header) != _HEADER
+            or not header["seed"].isdecimal()
+            or columns != [_COLUMNS]
+            or any(len(pair) != len(_COLUMNS) for pair in pairs)
+        ):
+            raise InputError(f"split file {str(path)!r} is no split: let bench write it anew")
+        if _hash(pairs) != header["hash"]:
+            raise InputError(
+                f"split file {str(path)!r} was changed after it was written (its hash differs): "
+                "delete it and let bench write it anew"
+            )
+        part_of_image = {pair[0]: pair[1] for pair in pairs}
+        strangers = part_of_image.keys() ^ set(rows["image"])
+        if strangers:
+            raise InputError(
+                f"split file {str(path)!r} is about another data set: {len(strangers):,} images "
+                f"are in only one of the two, such as {min(strangers)!r}"
+            )
+        return cls.of(
+            np.array([PARTS.index(part_of_image[image]) for image in rows["image"]], np.int64),
+            rows=rows,
+            name=header["name"],
+            seed=int(header["seed"]),
+            claims_disjoint=header["claims_disjoint"] == "True",
+            how=header["how"],
+        )
+
+
+def _header_line(line: str) -> tuple[str, str]:
+    key, _, value = line.removeprefix("# ").rstrip("\n").partition(": ")
+    return key, value
+
+
+def _hash(pairs: Iterable[tuple[str, ...]]) -> str:
+    lines = sorted(",".join(pair) + "\n" for pair in pairs)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

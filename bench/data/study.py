@@ -1,0 +1,150 @@
+"""The study table: what every data source becomes, and all that the rest of the harness sees.
+
+One row is one image. Columns, in order:
+
+========== ======== ==================================================================
+image      str      unique id, stable across machines (a file name, never a full path)
+patient    str      id of the person; "" where the source does not know it
+findings   object   tuple of finding names, sorted; () is a normal image
+view       str      "PA", "AP", …; "" where unknown
+sex        str      "F", "M"; "" where unknown
+age        float64  years; NaN where unknown
+follow_up  float64  how many earlier studies of the patient there are; NaN where unknown
+given_split str     "train", "validation", "test", "train_validation" as the source says it;
+                    "" where it says nothing
+========== ======== ==================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+COLUMNS = ("image", "patient", "findings", "view", "sex", "age", "follow_up", "given_split")
+
+# The order of NIH's own documentation; the phantom and MedMNIST's ChestMNIST use the same names.
+NIH_FINDINGS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Effusion",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+    "Pneumothorax",
+    "Consolidation",
+    "Edema",
+    "Emphysema",
+    "Fibrosis",
+    "Pleural_Thickening",
+    "Hernia",
+)
+
+ProblemKind = Literal[
+    "missing",  # a row without its file
+    "truncated",  # a file that ends too early
+    "unreadable",  # a file that is no image
+    "duplicated",  # the same image id in several rows
+    "unlabelled",  # a file without a row, or a row without a label
+    "unknown finding",  # a label that the source does not know
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One image that cannot be used as it is.
+
+    Attributes:
+        kind: what is wrong.
+        image: the image id or file name.
+        detail: one clause for the user ("label 'Pneumonai' is no finding of this source").
+    """
+
+    kind: ProblemKind
+    image: str
+    detail: str
+
+
+class ImageError(Exception):
+    """One image's pixels cannot be had.
+
+    Attributes:
+        kind: "missing", "truncated" or "unreadable".
+    """
+
+    def __init__(self, kind: ProblemKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class PixelReader(Protocol):
+    """Gives one image's original pixels. Called from several threads at once."""
+
+    def read(self, image: str) -> NDArray[np.uint8]:
+        """Original pixels as grayscale uint8, shape (height, width), before any resizing.
+
+        Raises:
+            ImageError: missing, truncated or unreadable.
+        """
+
+    def stamp(self, image: str) -> str:
+        """A cheap text that changes when the stored image changes (size and time of a file)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyTable:
+    """A data source's labels, and the way to its pixels.
+
+    Attributes:
+        name: the source's name, for tables ("nih").
+        rows: the table described at the top of this module, index 0..n-1, sorted by ``image``;
+            only rows without a problem.
+        finding_names: every finding that may occur, in the source's order.
+        reader: gives the pixels of ``rows.image``.
+        notes: facts for the head of every report ("1,723 of the 112,120 images are here").
+        problems: rows and files left out of ``rows``; a run refuses them unless told to skip.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    finding_names: tuple[str, ...]
+    reader: PixelReader
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def study_rows(columns: dict[str, Sequence[object]]) -> pd.DataFrame:
+    """Build the table of :class:`StudyTable` from columns; those not given are "unknown".
+
+    Args:
+        columns: at least ``image`` and ``findings``; all of one length.
+
+    Returns:
+        A frame with exactly ``COLUMNS``, their dtypes, sorted by ``image``, index 0..n-1.
+    """
+    count = len(columns["image"])
+    unknown: dict[str, object] = {
+        "patient": "",
+        "view": "",
+        "sex": "",
+        "age": np.nan,
+        "follow_up": np.nan,
+        "given_split": "",
+    }
+    data: dict[str, object] = {}
+    for name in COLUMNS:
+        values = columns.get(name, [unknown.get(name)] * count)
+        if name == "findings":
+            findings = np.empty(count, dtype=object)
+            findings[:] = [tuple(sorted(f)) for f in values]  # type: ignore[call-overload]
+            data[name] = findings
+        elif name in ("age", "follow_up"):
+            data[name] = np.asarray(values, dtype=np.float64)
+        else:
+            data[name] = np.asarray(values, dtype=object)
+    return pd.DataFrame(data).sort_values("image", kind="stable").reset_index(drop=True)

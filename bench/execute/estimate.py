@@ -1,0 +1,95 @@
+"""What a run would do and about how long it would take, without doing it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from bench.cells import Cell
+from bench.config import Experiment
+from bench.costs import model_costs
+from bench.execute.preflight import check_experiment
+from bench.registry import LOSSES, find_model
+from bench.store import Store
+from bench.train import make_optimizer, pick_precision
+from bench.train.evaluate import autocast
+
+# A probe is one small training step; this bounds its arithmetic (multiply-adds), so that even
+# the largest network on a slow processor answers within some seconds.
+PROBE_MULTIPLY_ADDS = 20e9
+
+
+def describe_plan(experiment: Experiment, *, out: Path, device: torch.device) -> Iterator[str]:
+    """The cells, one a line with its estimated minutes, and the sum.
+
+    Each network is timed on one small training step on this device. Validations are not
+    counted, nor what an early stop may save.
+
+    Raises:
+        InputError: as a real run before its first cell.
+    """
+    _, cells = check_experiment(experiment)
+    known = {(run.cell.model, run.cell.loss, run.cell.seed, str(run.cell.settings)): run
+             for run in (Store(out).runs() if out.is_dir() else [])}  # fmt: skip
+    images = experiment.train.max_iterations * experiment.train.batch_size
+    rates: dict[str, float] = {}
+    total = 0.0
+    yield (
+        f"{experiment.name}: {len(cells)} cells, {experiment.train.max_iterations:,} iterations "
+        f"of {experiment.train.batch_size} images at most for each network, on {device}"
+    )
+    for cell in cells:
+        run = known.get((cell.model, cell.loss, cell.seed, str(cell.settings)))
+        if run is not None and run.verdict.state == "finished":
+            yield f"  {cell.label}: done before"
+            continue
+        if cell.kind == "control":
+            yield f"  {cell.label}: seconds"
+            continue
+        if cell.model not in rates:
+            rates[cell.model] = probe(cell, experiment, device)
+        seconds = images / rates[cell.model]
+        total += seconds
+        yield f"  {cell.label}: about {_minutes(seconds)} ({rates[cell.model]:.0f} images/s)"
+    yield f"about {_minutes(total)} in all, validations and decoding left out"
+
+
+def probe(cell: Cell, experiment: Experiment, device: torch.device) -> float:
+    """Training images a second of a cell's network, from one small timed step after another."""
+    entry = find_model(cell.model)
+    size, channels = experiment.data.image_size, experiment.model.in_channels
+    options = experiment.model.options.get(cell.model, {})
+    costs = model_costs(entry, in_channels=channels, outputs=2, image_size=size, options=options)
+    batch = int(PROBE_MULTIPLY_ADDS / max(costs.multiply_adds, 1))
+    batch = max(2, min(experiment.train.batch_size, batch))
+    precision = pick_precision(experiment.train.precision, device)
+    with torch.random.fork_rng():
+        network = entry.build(in_channels=channels, outputs=2, image_size=size, options=options)
+        network.to(device).train()
+        loss = LOSSES.get("ce").factory(kind="multiclass", class_weights=None).to(device)
+        optimizer = make_optimizer(network, experiment.train)
+        x = torch.randn(batch, channels, size, size, device=device)
+        y = torch.zeros(batch, dtype=torch.int64, device=device)
+        seconds = 0.0
+        # The first step allocates and warms up; only the second counts.
+        for _ in range(2):
+            began = time.perf_counter()
+            with autocast(device, precision):
+                value = loss(network(x), y)
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()
+            optimizer.step()
+            value.item()
+            seconds = time.perf_counter() - began
+    return batch / seconds
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,154 @@
+"""How long work shows itself: bars on a terminal, plain lines elsewhere, JSON, or not at all.
+
+The rest of the harness only says what happened (``event``) and how far it is (``advance``).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichBars
+    from rich.progress import TaskID
+
+
+class Progress(Protocol):
+    """Where events and progress go."""
+
+    def event(self, name: str, **fields: Any) -> None:
+        """Something happened; the fields are JSON values. See ``TEXTS`` for the names."""
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        """A piece of work named by its label is ``done`` out of ``total`` steps far."""
+
+
+TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "note": lambda f: str(f["text"]),
+    "cell_started": lambda f: (
+        f"[{f['index']}/{f['total']}] {f['cell']}"
+        + (" (goes on where it was interrupted)" if f["resumes"] else "")
+    ),
+    "validated": lambda f: (
+        f"    iteration {f['iteration']:>6,}  lr {f['lr']:.2g}  "
+        f"loss {f['train_loss']:.4f} / {f['validation_loss']:.4f}  "
+        f"validation AUC {f['validation_auc']:.4f}"
+        + (" *" if f["best"] else "")
+        + {"decay": "  -> learning rate decays", "stop": "  -> stops"}.get(f["verdict"], "")
+    ),
+    "cell_finished": lambda f: f"    done in {f['seconds']:.0f} s: test AUC {f['test_auc']:.4f}",
+    "cell_unavailable": lambda f: f"    not available: {f['reason']}",
+    "cell_failed": lambda f: f"    FAILED: {f['reason']}",
+    "matrix_finished": lambda f: (
+        f"{f['finished']} finished, {f['already']} finished before, {f['unavailable']} not "
+        f"available, {f['failed']} failed"
+        + (f", {f['elsewhere']} running in another process" if f["elsewhere"] else "")
+    ),
+}
+
+
+class QuietProgress:
+    """Says only what failed."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def event(self, name: str, **fields: Any) -> None:
+        if name == "cell_failed":
+            print(f"{fields['cell']} failed: {fields['reason']}", file=self._stream)
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        pass
+
+
+class JsonProgress:
+    """One JSON object a line, with the seconds since the start."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._began = time.monotonic()
+
+    def event(self, name: str, **fields: Any) -> None:
+        line = {"event": name, "at_s": round(time.monotonic() - self._began, 3), **fields}
+        print(json.dumps(line), file=self._stream, flush=True)
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        pass
+
+
+class PlainProgress:
+    """Lines for a log file: every event, and every tenth of a piece of work, at most every 10 s."""
+
+    SECONDS_BETWEEN_LINES = 10.0
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._last = time.monotonic()
+
+    def event(self, name: str, **fields: Any) -> None:
+        if name in TEXTS:
+            print(TEXTS[name](fields), file=self._stream, flush=True)
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= self.SECONDS_BETWEEN_LINES:
+            self._last = now
+            print(f"    {label}: {done:,} of {total:,}", file=self._stream, flush=True)
+
+
+class BarProgress:
+    """Bars on a terminal, events as lines above them."""
+
+    def __init__(self, bars: RichBars) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def event(self, name: str, **fields: Any) -> None:
+        if name in TEXTS:
+            self._bars.console.print(TEXTS[name](fields), markup=False, highlight=False)
+        if name in ("cell_finished", "cell_failed"):
+            # A training that stops early never reaches the end of its bar.
+            self._remove(fields["cell"])
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        if label not in self._tasks:
+            self._tasks[label] = self._bars.add_task(label, total=total)
+        self._bars.update(self._tasks[label], completed=done, total=total)
+        if done >= total:
+            self._remove(label)
+
+    def _remove(self, label: str) -> None:
+        if label in self._tasks:
+            self._bars.remove_task(self._tasks.pop(label))
+
+
+@contextmanager
+def show_progress(*, quiet: bool = False, json_log: bool = False) -> Iterator[Progress]:
+    """The fitting way for the terminal, file or pipe that standard output is."""
+    if quiet:
+        yield QuietProgress()
+    elif json_log:
+        yield JsonProgress()
+    elif sys.stdout.isatty():
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            transient=True,
+        ) as bars:
+            yield BarProgress(bars)
+    else:
+        yield PlainProgress()

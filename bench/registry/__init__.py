@@ -1,0 +1,28 @@
+"""Names → factories for models, losses and data sources.
+
+A registration is one decorator (:func:`register_model`, :func:`register_loss`,
+:func:`register_dataset`). The built-in names are registered when this package is imported;
+their factories import torch and timm only when called.
+"""
+
+from bench.registry.core import Registry, near_matches
+from bench.registry.datasets import DATASETS, DatasetEntry, SourceOptions, register_dataset
+from bench.registry.losses import LOSSES, LossEntry, TargetKind, register_loss
+from bench.registry.models import MODELS, ModelEntry, find_model, register_model
+
+__all__ = [
+    "DATASETS",
+    "LOSSES",
+    "MODELS",
+    "DatasetEntry",
+    "LossEntry",
+    "ModelEntry",
+    "Registry",
+    "SourceOptions",
+    "TargetKind",
+    "find_model",
+    "near_matches",
+    "register_dataset",
+    "register_loss",
+    "register_model",
+]

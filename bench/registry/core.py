@@ -1,0 +1,118 @@
+"""One mechanism behind the three registries: a name, a one-line description, a factory."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Generic, Protocol, TypeVar
+
+from bench.errors import InputError
+
+BUILT_IN = "built in"
+# Digits may begin a part ("vit_small_patch16_224"), as in timm's own names.
+SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def origin(factory: Callable[..., object]) -> str:
+    """Where a factory comes from: ``built in``, or the name of a plugin's module."""
+    module = str(getattr(factory, "__module__", "unknown"))
+    return BUILT_IN if module.split(".")[0] == "bench" else module
+
+
+class Entry(Protocol):
+    """What every registered thing carries."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def near_matches(name: str, known: list[str]) -> str:
+    """A clause naming what the user may have meant, or all names where nothing is near."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    near += [other for other in known if name and name in other and other not in near]
+    if near:
+        return f"did you mean {', '.join(near[:4])}?"
+    return f"known: {', '.join(known)}" if known else "none is known"
+
+
+class Registry(Generic[E]):
+    """Names mapped to entries of one kind, in order of registration.
+
+    Args:
+        kind: the singular noun used in messages ("model", "loss", "data source").
+        builtins: the module that registers the built-in entries. It is imported at the first
+            use of the registry and not before, so that ``bench --help`` answers at once.
+    """
+
+    def __init__(self, kind: str, *, builtins: str | None = None) -> None:
+        self.kind = kind
+        self._builtins = builtins
+        self._entries: dict[str, E] = {}
+
+    def _loaded(self) -> dict[str, E]:
+        if self._builtins is not None:
+            # Cleared first: the module's own registrations come back through here.
+            module, self._builtins = self._builtins, None
+            importlib.import_module(module)
+        return self._entries
+
+    def add(self, entry: E) -> None:
+        """Register an entry.
+
+        Raises:
+            InputError: the name is not snake_case or already taken, or the description is
+                empty or longer than a line.
+        """
+        if not SNAKE_CASE.fullmatch(entry.name):
+            raise InputError(
+                f"{self.kind} name {entry.name!r} is not snake_case: use lower-case letters, "
+                "digits and single underscores, beginning with a letter"
+            )
+        if not entry.description.strip() or "\n" in entry.description:
+            raise InputError(f"{self.kind} {entry.name!r} needs a description of exactly one line")
+        if entry.name in self._loaded():
+            raise InputError(
+                f"{self.kind} {entry.name!r} is registered already "
+                f"({self._loaded()[entry.name].description}): choose another name"
+            )
+        self._loaded()[entry.name] = entry
+
+    def get(self, name: str) -> E:
+        """The entry of that name.
+
+        Raises:
+            InputError: no such name; the message lists near matches.
+        """
+        try:
+            return self._loaded()[name]
+        except KeyError:
+            hint = near_matches(name, list(self._loaded()))
+            raise InputError(f"unknown {self.kind} {name!r}: {hint}") from None
+
+    def match(self, patterns: tuple[str, ...] = ()) -> list[E]:
+        """Entries whose name fits any of the shell patterns; all of them without a pattern."""
+        if not patterns:
+            return list(self._loaded().values())
+        return [e for e in self if any(fnmatchcase(e.name, p) for p in patterns)]
+
+    def remove(self, name: str) -> None:
+        """Forget an entry (used by tests, so that they leave no trace)."""
+        del self._loaded()[name]
+
+    def __iter__(self) -> Iterator[E]:
+        return iter(self._loaded().values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._loaded()
+
+    def __len__(self) -> int:
+        return len(self._loaded())

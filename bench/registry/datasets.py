@@ -1,0 +1,107 @@
+"""Data sources by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.errors import InputError
+from bench.registry.core import BUILT_IN, Registry, origin
+
+if TYPE_CHECKING:
+    from bench.data.study import StudyTable
+
+    DatasetFactory = Callable[..., StudyTable]
+
+F = TypeVar("F", bound="DatasetFactory")
+
+
+class SourceOptions(BaseModel):
+    """Base of a source's own options (``data.options``): frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetEntry:
+    """A registered data source.
+
+    Attributes:
+        factory: called with the keywords ``root`` (Path or None), ``image_size`` (pixels) and
+            ``options`` (an instance of ``options_model``); returns a study table.
+        options_model: the source's own options.
+        needs_root: the source reads files, so ``--data`` (``data.root``) must be given.
+        splits: the named splits that the source can give by itself ("official", "fixed").
+    """
+
+    name: str
+    description: str
+    factory: DatasetFactory
+    options_model: type[SourceOptions] = SourceOptions
+    needs_root: bool = True
+    source: str = BUILT_IN
+
+    def open(self, *, root: Path | None, image_size: int, options: dict[str, Any]) -> StudyTable:
+        """Read the source's labels (no pixels) into a study table.
+
+        Raises:
+            InputError: no root where one is needed, a root that is not there, an unknown
+                option, or whatever is wrong with the source's files.
+        """
+        if self.needs_root and root is None:
+            raise InputError(f"data source {self.name!r} reads files: say where with --data PATH")
+        if root is not None and not root.exists():
+            raise InputError(f"data root {str(root)!r} is not there: give --data PATH")
+        return self.factory(root=root, image_size=image_size, options=self.parse_options(options))
+
+    def parse_options(self, options: dict[str, Any]) -> SourceOptions:
+        """Validate ``data.options``.
+
+        Raises:
+            InputError: an unknown or ill-typed option.
+        """
+        from bench.config.problems import one_line
+
+        try:
+            return self.options_model.model_validate(options)
+        except ValidationError as error:
+            where = f"data.options of source {self.name!r}"
+            raise InputError(f"{where}: {one_line(error, self.options_model)}") from None
+
+
+DATASETS: Registry[DatasetEntry] = Registry(
+    "data source", builtins="bench.registry.builtin_datasets"
+)
+
+
+def register_dataset(
+    name: str,
+    *,
+    description: str,
+    options_model: type[SourceOptions] = SourceOptions,
+    needs_root: bool = True,
+) -> Callable[[F], F]:
+    """Decorator that registers a data source's factory; see :class:`DatasetEntry`.
+
+    Raises:
+        InputError: the name is taken or not snake_case.
+    """
+
+    def register(factory: F) -> F:
+        DATASETS.add(
+            DatasetEntry(
+                name=name,
+                description=description,
+                factory=factory,
+                options_model=options_model,
+                needs_root=needs_root,
+                source=origin(factory),
+            )
+        )
+        return factory
+
+    return register

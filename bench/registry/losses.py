@@ -1,0 +1,63 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bench.registry.core import BUILT_IN, Registry, origin
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    LossFactory = Callable[..., nn.Module]
+
+TargetKind = Literal["multiclass", "multilabel"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossEntry:
+    """A registered loss.
+
+    Attributes:
+        factory: called with the keywords ``kind`` ("multiclass" or "multilabel") and
+            ``class_weights`` (a float tensor (classes,) for multi-class, (labels, 2) as
+            (negative, positive) for multi-label, or None); returns a module from
+            (logits (images, outputs), targets) to a scalar: the mean loss. Targets are int64
+            (images,) for multi-class and float (images, labels) for multi-label.
+        needs_class_weights: the loss is nothing without them (``weighted_ce``).
+    """
+
+    name: str
+    description: str
+    factory: LossFactory
+    needs_class_weights: bool = False
+    source: str = BUILT_IN
+
+
+LOSSES: Registry[LossEntry] = Registry("loss", builtins="bench.registry.builtin_losses")
+
+
+def register_loss(
+    name: str, *, description: str, needs_class_weights: bool = False
+) -> Callable[[LossFactory], LossFactory]:
+    """Decorator that registers a loss's factory under a name; see :class:`LossEntry`.
+
+    Raises:
+        InputError: the name is taken or not snake_case.
+    """
+
+    def register(factory: LossFactory) -> LossFactory:
+        LOSSES.add(
+            LossEntry(
+                name=name,
+                description=description,
+                factory=factory,
+                needs_class_weights=needs_class_weights,
+                source=origin(factory),
+            )
+        )
+        return factory
+
+    return register

@@ -1,0 +1,71 @@
+"""A user's own models, losses and data sources: from a file, or from an installed package."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from bench.errors import InputError
+
+ENTRY_POINT_GROUP = "cxnet_bench.plugins"
+
+
+def load_plugin(path: Path) -> None:
+    """Run a Python file, so that its registrations take effect; a second call does nothing.
+
+    Raises:
+        InputError: the file is not there, or fails; the message names its line.
+    """
+    path = path.expanduser().resolve()
+    if not path.is_file():
+        raise InputError(f"plugin {str(path)!r} is not there")
+    name = f"bench_plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"plugin {path.name!r} is no Python file (its name ends in .py)")
+    module = importlib.util.module_from_spec(spec)
+    # Registered before it runs, as the import system does, so that its classes can be pickled.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except InputError as error:
+        del sys.modules[name]
+        raise InputError(f"plugin {path.name}: {error}") from None
+    except Exception as error:
+        del sys.modules[name]
+        raise InputError(f"plugin {path.name}{_line(error, path)}: {_describe(error)}") from None
+
+
+def load_entry_points() -> None:
+    """Import every installed package that names itself in the group ``cxnet_bench.plugins``.
+
+    Raises:
+        InputError: one of them fails to import; the message names it.
+    """
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            point.load()
+        except Exception as error:
+            raise InputError(
+                f"installed plugin {point.name!r} ({point.value}): {_describe(error)}"
+            ) from None
+
+
+def _describe(error: Exception) -> str:
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _line(error: Exception, path: Path) -> str:
+    """The last line of the plugin itself that the error passed through."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f", line {lines[-1]}" if lines else ""

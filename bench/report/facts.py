@@ -1,0 +1,123 @@
+"""The sentences around a table: what the data is, what leaks, what the marks mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.report.cells import DAGGER
+from bench.report.collect import Table
+
+
+def title(table: Table) -> str:
+    """``nih, split official, 64 px, task m1 (normal or abnormal?)``."""
+    data = table.data
+    return (
+        f"{data['source']}, split {data['split']['name']}, {data['image_size']} px, "
+        f"task {data['task']} ({data['question']})"
+    )
+
+
+def counts(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Head and body of the table of parts: images, patients, images a class, prevalence."""
+    parts: dict[str, Any] = table.data["parts"]
+    classes = list(next(iter(parts.values()))["classes"])
+    head = ["part", "images", "patients", *classes, f"{classes[-1]} %"]
+    body = []
+    for name, part in parts.items():
+        patients = "unknown" if part["patients"] is None else f"{part['patients']:,}"
+        by_class = [part["classes"][c] for c in classes]
+        share = 100 * by_class[-1] / part["images"]
+        body.append(
+            [name, f"{part['images']:,}", patients, *(f"{n:,}" for n in by_class), f"{share:.1f}"]
+        )
+    return head, body
+
+
+def leakage(table: Table) -> list[str]:
+    """One sentence for each pair of parts, and one for identical images in the whole set."""
+    lines = []
+    for pair in table.data["leakage"]:
+        where = f"{pair['earlier']} and {pair['later']}"
+        if pair["shared_patients"] is None:
+            patients = "shared patients unknown"
+        else:
+            images, total = pair["images_of_shared_patients"], pair["later_images"]
+            patients = (
+                f"{pair['shared_patients']:,} patients shared "
+                f"({images:,} of {total:,} {pair['later']} images)"
+            )
+        identical = pair["identical_images"]
+        copies = (
+            "identical images unknown"
+            if identical is None
+            else (
+                f"{identical:,} {pair['later']} images with an identical copy in {pair['earlier']}"
+            )
+        )
+        lines.append(f"{where}: {patients}; {copies}")
+    lines.append(
+        f"{table.data['identical_images']:,} images of the whole set have an identical copy in it"
+    )
+    return lines
+
+
+def provenance(table: Table) -> list[str]:
+    """Fingerprints, commit, versions, device and dates."""
+    data = table.data
+    first, last = (date[:10] for date in table.dates)
+    lines = [
+        f"data {data['fingerprint'][:16]}, split {data['split']['hash'][:16]} "
+        f"(seed {data['split']['seed']}), "
+        + (f"run on {first}" if first == last else f"run from {first} to {last}")
+    ]
+    for environment in table.environments:
+        versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
+        commit = f", commit {environment['commit']}" if environment["commit"] else ""
+        lines.append(
+            f"{versions}{commit}; {environment['device']}, {environment['threads']} threads, "
+            f"{environment['platform']}"
+        )
+    return lines
+
+
+def skipped(table: Table) -> list[str]:
+    """What was left out of the data because ``data.on_bad`` is ``skip``."""
+    by_kind = table.data["skipped"]
+    if not by_kind:
+        return []
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in by_kind.items())
+    return [f"skipped images (data.on_bad=skip): {listed}"]
+
+
+def legend(table: Table) -> list[str]:
+    """How to read the figures, and what each mark means."""
+    lines = [
+        "Metrics are of the test part. The threshold behind accuracy, sensitivity, specificity, "
+        "precision and F1 was chosen on the validation part (largest sensitivity + specificity) "
+        "and applied to the test part.",
+        "With several seeds: mean ± sample standard deviation over seeds. Bold: best as shown, "
+        "only where one row alone has it. Brier and ECE: smaller is better.",
+        "train s: seconds in training steps; images/s: training images a second.",
+    ]
+    if any(row.beaten for row in table.rows) and table.best_control:
+        name, auc = table.best_control
+        lines.append(
+            f"{DAGGER} not above the best control ({name}, AUC {auc:.3f}), which sees no lungs."
+        )
+    if any(row.loss.startswith("sin") for row in table.rows):
+        lines.append(
+            "sin, sin_hump: the paper's equation (9), which defines the weight, could not be "
+            "found; both are reconstructions."
+        )
+    return lines
+
+
+def failures(table: Table) -> list[str]:
+    """Every failed run and every control that this data cannot have, with the reason."""
+    lines = []
+    for row in table.rows:
+        name = f"{row.model} {row.loss}".strip()
+        lines += [f"{name}, seed {seed}, failed: {reason}" for seed, reason in row.failures]
+        if row.unavailable:
+            lines.append(f"control {row.model} is not available: {row.unavailable}")
+    return lines

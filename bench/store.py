@@ -1,0 +1,266 @@
+"""One folder a run. What is in it is whole, or the run is not finished.
+
+========================= =============================================================
+config.yaml               the run's resolved settings
+data.json                 counts, split, leakage, notes, fingerprints
+environment.json          versions, device, commit, date
+history.csv               one line a validation
+best.pt                   weights of the best validation AUC
+last.pt                   state to go on from; removed when the run is finished
+predictions.csv           part, image, patient, target, probability
+run.json                  the verdict (finished, failed, unavailable) and the costs; written
+                          last, so a folder without it is an interrupted run
+error.txt                 the traceback of a failed run
+========================= =============================================================
+
+Training writes predictions; every number of every report is computed from them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from bench.cells import Cell
+from bench.errors import InputError
+
+State = Literal["finished", "failed", "unavailable"]
+PREDICTION_COLUMNS = ("part", "image", "patient", "target", "probability")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCosts:
+    """What a network cost.
+
+    Attributes:
+        parameters: trainable or not, all of them.
+        multiply_adds: of one image's forward pass.
+        train_seconds: in training steps; validations and start-up left out.
+        images_per_second: training images a second.
+        iterations: steps done.
+        best_iteration: the step whose weights were kept.
+    """
+
+    parameters: int
+    multiply_adds: int
+    train_seconds: float
+    images_per_second: float
+    iterations: int
+    best_iteration: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How a run ended.
+
+    Attributes:
+        state: ``finished``; ``failed``; or ``unavailable`` (a control that this data cannot
+            have).
+        reason: why it failed or is unavailable; "" where finished.
+        costs: of a finished network.
+    """
+
+    state: State
+    reason: str = ""
+    costs: RunCosts | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as the reports see it."""
+
+    folder: Path
+    cell: Cell
+    verdict: Verdict
+    data: dict[str, Any]
+    environment: dict[str, Any]
+
+    def predictions(self) -> pd.DataFrame:
+        """The stored predictions, with ``PREDICTION_COLUMNS``.
+
+        Raises:
+            InputError: the file is gone or damaged.
+        """
+        path = self.folder / "predictions.csv"
+        try:
+            # Text first: ids such as "007" and "NA" stay as they are, and Python's own
+            # conversion gives back every bit of the probabilities.
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+            if tuple(frame.columns) != PREDICTION_COLUMNS:
+                raise ValueError(f"columns are not {', '.join(PREDICTION_COLUMNS)}")
+            return frame.astype({"target": np.int64, "probability": np.float64})
+        except (OSError, ValueError) as error:
+            raise InputError(f"predictions of run {self.folder.name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of all runs (``--out``)."""
+
+    root: Path
+    splits: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "splits", self.root / "splits")
+
+    def folder(self, cell: Cell, data: dict[str, Any]) -> Path:
+        """Where a cell's run is kept.
+
+        Args:
+            cell: the cell.
+            data: ``PreparedData.describe()``.
+        """
+        key = cell.key(data=data["fingerprint"], split=data["split"]["hash"])
+        return self.root / cell.folder_name(key)
+
+    def verdict(self, folder: Path) -> Verdict | None:
+        """How the run of a folder ended; None where it has not ended (or not begun)."""
+        record = _read_json(folder / "run.json")
+        return _verdict(record["verdict"]) if record else None
+
+    @contextmanager
+    def claim(self, folder: Path) -> Iterator[bool]:
+        """Hold a run's folder against other processes; yields False where one holds it."""
+        locks = self.root / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / f"{folder.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def begin(
+        self, folder: Path, cell: Cell, data: dict[str, Any], environment: dict[str, Any]
+    ) -> None:
+        """Make the folder of a run, or take up again one that was interrupted or failed."""
+        if self.verdict(folder) is not None:
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        resolved = {
+            "kind": cell.kind,
+            "model": cell.model,
+            "loss": cell.loss,
+            "seed": cell.seed,
+            "settings": cell.settings,
+        }
+        _write(folder / "config.yaml", yaml.safe_dump(resolved, sort_keys=False))
+        _write_json(folder / "data.json", data)
+        _write_json(folder / "environment.json", environment)
+
+    def write_history(self, folder: Path, history: list[dict[str, Any]]) -> None:
+        """Replace the run's history, one line a validation."""
+        _write(folder / "history.csv", pd.DataFrame(history).to_csv(index=False))
+
+    def write_predictions(
+        self,
+        folder: Path,
+        *,
+        rows: pd.DataFrame,
+        parts: dict[str, NDArray[np.int64]],
+        targets: NDArray[np.int64],
+        probabilities: dict[str, NDArray[np.float64]],
+    ) -> None:
+        """Write the predictions of some parts.
+
+        Args:
+            folder: the run's.
+            rows: the study table (image and patient ids).
+            parts: row positions of each part.
+            targets: 0 or 1 for every row.
+            probabilities: of the positive class, for each part written, in the part's order.
+        """
+        frames = [
+            pd.DataFrame(
+                {
+                    "part": part,
+                    "image": rows["image"].to_numpy()[parts[part]],
+                    "patient": rows["patient"].to_numpy()[parts[part]],
+                    "target": targets[parts[part]],
+                    "probability": values,
+                }
+            )
+            for part, values in probabilities.items()
+        ]
+        _write(folder / "predictions.csv", pd.concat(frames).to_csv(index=False))
+
+    def end(self, folder: Path, verdict: Verdict) -> None:
+        """Say how the run ended; from here on it is not interrupted any more."""
+        _write_json(folder / "run.json", {"verdict": asdict(verdict)})
+
+    def runs(self) -> list[Run]:
+        """All runs that ended, by folder name.
+
+        Raises:
+            InputError: the folder is not there, or a run's files are damaged.
+        """
+        if not self.root.is_dir():
+            raise InputError(
+                f"no results in {str(self.root)!r}: run `bench run --all` first, or give --out"
+            )
+        found = []
+        for folder in sorted(path.parent for path in self.root.glob("*/run.json")):
+            try:
+                found.append(_read_run(folder))
+            except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+                raise InputError(
+                    f"run {folder.name} is damaged ({type(error).__name__}: {error}): "
+                    "delete its folder and run it again"
+                ) from None
+        return found
+
+    def interrupted(self) -> list[str]:
+        """Names of the folders of runs that began and did not end."""
+        configs = self.root.glob("*/config.yaml")
+        return sorted(p.parent.name for p in configs if not (p.parent / "run.json").is_file())
+
+
+def _read_run(folder: Path) -> Run:
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    return Run(
+        folder=folder,
+        cell=Cell(**config),
+        verdict=_verdict(json.loads((folder / "run.json").read_text())["verdict"]),
+        data=json.loads((folder / "data.json").read_text()),
+        environment=json.loads((folder / "environment.json").read_text()),
+    )
+
+
+def _verdict(record: dict[str, Any]) -> Verdict:
+    costs = record["costs"]
+    return Verdict(
+        state=record["state"], reason=record["reason"], costs=RunCosts(**costs) if costs else None
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    _write(path, json.dumps(content, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole: a killed process leaves the old one or none, never half of one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

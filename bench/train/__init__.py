@@ -1,0 +1,24 @@
+"""The one loop, the decay schedule, checkpoints. Needs only torch, timm, numpy and pydantic."""
+
+from bench.train.evaluate import Answers, answer
+from bench.train.loop import (
+    Training,
+    TrainingFailedError,
+    Validation,
+    make_optimizer,
+    pick_precision,
+    train,
+)
+from bench.train.schedule import PlateauDecay
+
+__all__ = [
+    "Answers",
+    "PlateauDecay",
+    "Training",
+    "TrainingFailedError",
+    "Validation",
+    "answer",
+    "make_optimizer",
+    "pick_precision",
+    "train",
+]

@@ -1,0 +1,267 @@
+"""The one training loop, for every network, loss and device."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from baselines.finetune import set_training_mode
+from bench.config.schema import TrainConfig
+from bench.data.batches import ImageSet, TrainingStream
+from bench.metrics import auc
+from bench.randomness import derive_seed
+from bench.registry import TargetKind
+from bench.train import checkpoint
+from bench.train.evaluate import answer, autocast
+from bench.train.schedule import PlateauDecay
+
+
+class TrainingFailedError(Exception):
+    """The training cannot go on; the message says why and what to try."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """One line of a run's history.
+
+    Attributes:
+        iteration: steps done.
+        lr: learning rate of the steps since the last validation.
+        train_loss: mean loss of those steps.
+        validation_loss: mean loss over the validation part.
+        validation_auc: AUC over the validation part.
+        verdict: what the decay schedule made of it (improved, waiting, decay, stop).
+        best: highest AUC so far, so its weights were kept.
+        train_seconds: seconds spent in training steps since the start of the run.
+    """
+
+    iteration: int
+    lr: float
+    train_loss: float
+    validation_loss: float
+    validation_auc: float
+    verdict: str
+    best: bool
+    train_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A finished training; the network holds its best weights.
+
+    Attributes:
+        history: one entry a validation.
+        best_iteration: step whose weights were kept.
+        best_auc: validation AUC there.
+        iterations: steps done in all.
+        train_seconds: seconds in training steps, validations and start-up left out.
+    """
+
+    history: tuple[Validation, ...]
+    best_iteration: int
+    best_auc: float
+    iterations: int
+    train_seconds: float
+
+
+def _ignore(_: object) -> None:
+    """Listens to nothing."""
+
+
+def pick_precision(wish: str, device: torch.device) -> torch.dtype:
+    """``float32`` or ``bfloat16``; ``auto`` takes bfloat16 on CUDA devices that have it."""
+    if wish == "auto":
+        capable = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if capable else torch.float32
+    return torch.bfloat16 if wish == "bfloat16" else torch.float32
+
+
+def train(
+    network: nn.Module,
+    loss: nn.Module,
+    *,
+    training: ImageSet,
+    validation: ImageSet,
+    kind: TargetKind,
+    config: TrainConfig,
+    seed: int,
+    folder: Path,
+    on_step: Callable[[int], None] = _ignore,
+    on_validation: Callable[[Sequence[Validation]], None] = _ignore,
+) -> Training:
+    """Train a network, keep the weights of the best validation AUC, and load them into it.
+
+    Every ``config.validate_every`` steps the state is written to ``folder``; a call that finds
+    such a state goes on from there and ends as an uninterrupted one would have (bit for bit on
+    a CPU with as many threads).
+
+    Args:
+        network: on the device of the image sets, its initial weights set.
+        loss: from (logits, targets) to a scalar, on the same device.
+        training, validation: the two parts.
+        kind: how logits become probabilities.
+        config: the settings.
+        seed: order, augmentation and dropout follow from it and the step.
+        folder: where ``last.pt`` and ``best.pt`` go.
+        on_step: called with the number of steps done.
+        on_validation: called after each validation with the history so far.
+
+    Raises:
+        TrainingFailedError: the loss is no longer finite.
+    """
+    device = training.device
+    precision = pick_precision(config.precision, device)
+    optimizer = make_optimizer(network, config)
+    schedule = PlateauDecay(patience=config.patience, max_decays=config.max_decays)
+    stream = TrainingStream(
+        training, batch_size=config.batch_size, seed=seed, augment=config.augment
+    )
+    history: list[Validation] = []
+    start = 0
+
+    resumed = checkpoint.load(folder / checkpoint.LAST, device=device)
+    if resumed is not None:
+        network.load_state_dict(resumed["network"])
+        optimizer.load_state_dict(resumed["optimizer"])
+        schedule = PlateauDecay(**resumed["schedule"])
+        history = [Validation(**entry) for entry in resumed["history"]]
+        start = resumed["iteration"]
+        on_step(start)
+
+    while start < config.max_iterations and not (history and history[-1].verdict == "stop"):
+        stop = min(start + config.validate_every, config.max_iterations)
+        began = time.perf_counter()
+        train_loss = _steps(
+            network,
+            loss,
+            optimizer,
+            stream,
+            range(start, stop),
+            precision=precision,
+            seed=seed,
+            on_step=on_step,
+        )
+        seconds = (history[-1].train_seconds if history else 0.0) + time.perf_counter() - began
+        lr = optimizer.param_groups[0]["lr"]
+        if not math.isfinite(train_loss):
+            raise TrainingFailedError(
+                f"the training loss is {train_loss} by iteration {stop} at learning rate {lr:g}: "
+                f"try a smaller one (train.lr={lr / 10:g})"
+            )
+        answers = answer(network, loss, validation, kind=kind, precision=precision)
+        if not math.isfinite(answers.loss):
+            raise TrainingFailedError(
+                f"the validation loss is {answers.loss} at iteration {stop} and learning rate "
+                f"{lr:g}: try a smaller one (train.lr={lr / 10:g})"
+            )
+        score = auc(validation.targets, answers.probabilities[:, 1])
+        best = score > max((entry.validation_auc for entry in history), default=-math.inf)
+        verdict = schedule.update(answers.loss)
+        entry = Validation(
+            iteration=stop,
+            lr=lr,
+            train_loss=train_loss,
+            validation_loss=answers.loss,
+            validation_auc=score,
+            verdict=verdict,
+            best=best,
+            train_seconds=seconds,
+        )
+        history.append(entry)
+        if verdict == "decay":
+            for group in optimizer.param_groups:
+                group["lr"] /= config.decay_factor
+        if best:
+            checkpoint.save({"network": network.state_dict()}, folder / checkpoint.BEST)
+        checkpoint.save(
+            {
+                "iteration": stop,
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state(),
+                "history": [vars(e) for e in history],
+            },
+            folder / checkpoint.LAST,
+        )
+        on_validation(history)
+        start = stop
+
+    # Read back from disk: the network's live weights moved on after the best validation.
+    kept = checkpoint.load(folder / checkpoint.BEST, device=device)
+    assert kept is not None, "the first validation always writes one"
+    network.load_state_dict(kept["network"])
+    best_entry = [entry for entry in history if entry.best][-1]
+    return Training(
+        history=tuple(history),
+        best_iteration=best_entry.iteration,
+        best_auc=best_entry.validation_auc,
+        iterations=history[-1].iteration,
+        train_seconds=history[-1].train_seconds,
+    )
+
+
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimiser over the parameters that are to be trained.
+
+    ``sgd`` is torch's own, so that momentum and Nesterov mean what they say; every other name
+    goes to timm's factory.
+
+    Raises:
+        ValueError: timm knows no such optimiser.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            nesterov=config.nesterov,
+        )
+    from timm.optim import create_optimizer_v2
+
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        parameters,
+        opt=config.optimizer,
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        momentum=config.momentum,
+    )
+    return optimizer
+
+
+def _steps(
+    network: nn.Module,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    stream: TrainingStream,
+    steps: range,
+    *,
+    precision: torch.dtype,
+    seed: int,
+    on_step: Callable[[int], None],
+) -> float:
+    """Do some steps; returns their mean loss (which waits for the device to finish them)."""
+    set_training_mode(network)
+    total: Tensor | None = None
+    for step in steps:
+        x, targets = stream.batch(step)
+        # Dropout draws from torch's global generator: seeded by the step, it cannot depend on
+        # what was drawn before, by an earlier run or before an interruption.
+        torch.manual_seed(derive_seed(seed, "dropout", step))
+        with autocast(x.device, precision):
+            batch_loss = loss(network(x), targets)
+        optimizer.zero_grad(set_to_none=True)
+        batch_loss.backward()
+        optimizer.step()
+        # Kept on the device: reading it here would make the host wait at every step.
+        detached: Tensor = batch_loss.detach().double()
+        total = detached if total is None else total + detached
+        on_step(step + 1)
+    return float(total) / len(steps) if total is not None else math.nan

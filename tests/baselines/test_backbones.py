@@ -1,0 +1,84 @@
+"""timm's networks at our sizes, channels and outputs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from baselines.backbones import BUILT_IN, check_image_size, check_name, create
+
+# What trains in a fraction of a second on one core; the others run once at 224 px when slow.
+SMALLEST = {name: size.smallest for name, size in BUILT_IN.items()}
+
+
+def train_a_step(name: str, image_size: int, *, in_channels: int = 1, outputs: int = 2) -> None:
+    model = create(
+        name, in_channels=in_channels, outputs=outputs, image_size=image_size, pretrained=False
+    )
+    logits = model(torch.rand(2, in_channels, image_size, image_size))
+    assert logits.shape == (2, outputs)
+    logits.square().sum().backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert bool(torch.isfinite(parameter.grad).all()), parameter_name
+
+
+# VGG-16's 135 million parameters take seconds to draw; it has the slow test.
+@pytest.mark.parametrize("name", [name for name in BUILT_IN if name != "vgg16_bn"])
+def test_trains_a_step_at_its_smallest_size(name: str) -> None:
+    train_a_step(name, SMALLEST[name], outputs=14)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [28, 32, 64, 75, 96, 128, 224])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_trains_a_step_at_every_usual_size(name: str, size: int) -> None:
+    if size < SMALLEST[name] or size % BUILT_IN[name].multiple:
+        with pytest.raises(ValueError, match=f"cannot take images of {size} px"):
+            check_image_size(name, size)
+    else:
+        train_a_step(name, size, in_channels=3)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_runs_from_its_smallest_size_and_not_below(name: str) -> None:
+    """Shapes alone, for every network: at its smallest size, one step below, and at 224 px."""
+    check_image_size(name, SMALLEST[name])
+    check_image_size(name, 224)
+    below = SMALLEST[name] - 1
+    if below:
+        with pytest.raises(ValueError, match=f"{name}.*cannot take images of {below} px"):
+            check_image_size(name, below)
+
+
+def test_vit_sees_the_border_of_an_image_that_is_no_multiple_of_its_patch() -> None:
+    """timm alone would cut 28 px down to 16."""
+    vit = create(
+        "vit_small_patch16_224", in_channels=1, outputs=2, image_size=28, pretrained=False
+    ).eval()
+    image = torch.zeros(1, 1, 28, 28)
+    corner = image.clone()
+    corner[..., -1, -1] = 100
+    assert not torch.equal(vit(image), vit(corner))
+
+
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "deit_tiny_patch16_224"])
+def test_a_network_that_would_cut_the_border_off_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot take images of 30 px: the side must be a mult"):
+        create(name, in_channels=1, outputs=2, image_size=30, pretrained=False)
+
+
+def test_a_network_of_one_size_is_refused_at_others() -> None:
+    check_image_size("levit_128s", 224)
+    with pytest.raises(ValueError, match=r"levit_128s.*cannot take images of 75 px"):
+        check_image_size("levit_128s", 75)
+
+
+def test_unknown_names_list_near_ones() -> None:
+    with pytest.raises(ValueError, match="unknown timm model 'resnet19': did you mean resnet18"):
+        check_name("resnet19")
+    with pytest.raises(ValueError, match=r"'zzzzzz': timm.list_models\(\) names all"):
+        check_name("zzzzzz")
+    with pytest.raises(ValueError, match=r"'resnet18.zzz': known: .*resnet18.a1_in1k"):
+        check_name("resnet18.zzz")
+    check_name("resnet18.a1_in1k")

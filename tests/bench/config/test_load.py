@@ -1,0 +1,137 @@
+"""From names, files and ``--set`` to an experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.config import Experiment, load_experiment, shipped_names
+from bench.config.load import parse_setting
+from bench.errors import InputError
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_shipped_config_loads_and_bears_its_file_name(name: str) -> None:
+    experiment = load_experiment(name)
+    assert experiment.name == name
+    assert "\n" not in experiment.description
+
+
+def test_the_shipped_experiments() -> None:
+    assert shipped_names() == [
+        "demo",
+        "manifest",
+        "medmnist",
+        "nih_image",
+        "nih_official",
+        "nih_patient",
+    ]
+
+
+def test_nih_official_has_what_the_paper_states() -> None:
+    experiment = load_experiment("nih_official")
+    assert experiment.data.split == "official"
+    assert experiment.data.image_size == 224
+    assert (experiment.train.lr, experiment.train.batch_size) == (0.01, 32)
+    assert experiment.train.validate_every == 3000
+    assert experiment.train.decay_factor in (2, 5, 10)
+    assert {"ce", "sin"} <= set(experiment.losses)
+
+
+def test_settings_apply_in_order_and_changes_last() -> None:
+    experiment = load_experiment(
+        "demo",
+        settings=["train.lr=0.5", "train.lr=2e-1", "model.options.cxnet_m1.dropout=0.3"],
+        changes={"data.root": Path("x")},
+    )
+    assert experiment.train.lr == 0.2
+    assert experiment.model.options == {"cxnet_m1": {"dropout": 0.3}}
+    assert experiment.data.root == Path("x")
+
+
+def test_an_experiment_cannot_be_changed() -> None:
+    experiment = load_experiment("demo")
+    with pytest.raises(ValueError, match="frozen"):
+        experiment.train.lr = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("train.lrr=1", "unknown key 'train.lrr': did you mean lr?"),
+        ("trian.lr=1", "unknown key 'trian': did you mean train?"),
+        ("train.lr=-1", "train.lr: Input should be greater than 0, not -1"),
+        ("train.lr=fast", "train.lr: Input should be a valid number"),
+        ("data.split=pateint", "data.split: Input should be 'official', 'patient'"),
+        ("data.image_size=4", "data.image_size: Input should be greater than or equal to 8"),
+        ("data.on_bad=ignore", "data.on_bad: Input should be 'refuse' or 'skip'"),
+        ("train.nesterov=true,", "train.nesterov: Input should be a valid boolean"),
+        ("seeds=[1, 1]", "seeds: 1 given more than once"),
+        ("models=[]", "models: Tuple should have at least 1 item"),
+        ("data.test_fraction=0.9", "data: validation_fraction and test_fraction leave nothing"),
+        ("name=a-b", "name: 'a-b' is not snake_case"),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_line(setting: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_experiment("demo", settings=[setting])
+    assert str(caught.value).startswith(f"config demo.yaml: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_nesterov_without_momentum_is_refused() -> None:
+    with pytest.raises(InputError, match="train: nesterov needs a momentum above 0"):
+        load_experiment("demo", settings=["train.nesterov=true", "train.momentum=0"])
+
+
+@pytest.mark.parametrize("setting", ["train.lr", "=1", "  =2"])
+def test_a_setting_without_key_or_value(setting: str) -> None:
+    with pytest.raises(InputError, match="write it as KEY=VALUE"):
+        parse_setting(setting)
+
+
+def test_a_setting_below_a_value_is_refused() -> None:
+    with pytest.raises(InputError, match="'lr' holds a value, not further keys"):
+        load_experiment("demo", settings=["train.lr.x=1"])
+
+
+def test_an_unknown_name_lists_near_matches() -> None:
+    with pytest.raises(InputError, match="unknown config 'nih_offical': did you mean nih_offic"):
+        load_experiment("nih_offical")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1,", "is not valid YAML at line"),
+        ("", "is empty or no mapping"),
+        ("- 1\n- 2\n", "is empty or no mapping"),
+        ("name: x\n", "key 'description' is required"),
+        ("name: x\ndescription: y\ndata: 3\nmodels: [a]\nlosses: [ce]\n", "data: Input should be"),
+    ],
+)
+def test_a_broken_file_is_one_line(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError) as caught:
+        load_experiment(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"config file '.*mine\.yaml' is not there"):
+        load_experiment(tmp_path / "mine.yaml")
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "name: mine\ndescription: my images\ndata: {source: manifest}\n"
+        "models: [cxnet_m1]\nlosses: [sin]\n"
+    )
+    experiment = load_experiment(path)
+    assert isinstance(experiment, Experiment)
+    assert experiment.data.source == "manifest"
+    assert experiment.seeds == (0,)

@@ -1,0 +1,151 @@
+"""What the data check tells, and which rows it leaves for a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.data.check import check_data, refusal, usable
+from bench.data.pixels import PixelStore, open_pixels
+from bench.data.study import Problem, ProblemKind, StudyTable
+from bench.registry import DATASETS
+from tests.shared_data import shared
+
+
+def opened(root: Path, labels: str) -> tuple[StudyTable, PixelStore]:
+    (root / "manifest.csv").write_text("path,label\n" + labels)
+    study = DATASETS.get("manifest").open(
+        root=root, image_size=4, options={"findings": ["Mass", "Nodule"]}
+    )
+    return study, open_pixels(study, image_size=4, cache=root / "cache")
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> tuple[StudyTable, PixelStore]:
+    """A set with one problem of each kind, two identical images and two good ones."""
+    for value, name in enumerate("abcdefgh"):
+        Image.new("L", (8, 8), 10 * value).save(tmp_path / f"{name}.png")
+    (tmp_path / "i.png").write_bytes((tmp_path / "a.png").read_bytes())
+    cut = (tmp_path / "c.png").read_bytes()
+    (tmp_path / "c.png").write_bytes(cut[: len(cut) // 2])
+    (tmp_path / "d.png").write_text("no image")
+    return opened(
+        tmp_path,
+        "a.png,Mass\nb.png,Normal\nc.png,Mass\nd.png,Mass\ne.png,Mas\nf.png,\n"
+        "g.png,Mass\ng.png,Nodule\ni.png,Nodule\nz.png,Mass\n",
+    )
+
+
+def test_every_kind_of_problem_is_found_and_nothing_else(
+    bad: tuple[StudyTable, PixelStore],
+) -> None:
+    report = check_data(*bad)
+    found = {kind: [p.image for p in problems] for kind, problems in report.problems.items()}
+    assert found == {
+        "duplicated": ["g.png"],
+        "unknown finding": ["e.png"],
+        "unlabelled": ["f.png"],
+        "missing": ["z.png"],
+        "truncated": ["c.png"],
+        "unreadable": ["d.png"],
+    }
+    assert set(found) == set(get_args(ProblemKind))
+    assert (report.usable, report.dropped) == (3, 6)
+    assert report.identical == (("a.png", "i.png"),)
+
+
+def test_report_as_text(bad: tuple[StudyTable, PixelStore]) -> None:
+    assert check_data(*bad).lines() == [
+        "manifest: 3 images can be used, 6 cannot",
+        "1 duplicated:",
+        "  g.png: listed in 2 rows",
+        "1 unknown finding:",
+        "  e.png: label 'Mas' is unknown: did you mean Mass?",
+        "1 unlabelled:",
+        "  f.png: the label is empty",
+        "1 missing:",
+        "  z.png: listed, but the file is not there",
+        "1 truncated:",
+        "  c.png: the file ends too early",
+        "1 unreadable:",
+        "  d.png: the file is not a PNG, JPEG or TIFF image, or is damaged",
+        "2 images are pixel-identical to another, in 1 group (they are kept):",
+        "  a.png = i.png",
+    ]
+
+
+def test_report_as_json_holds_everything(bad: tuple[StudyTable, PixelStore]) -> None:
+    report = json.loads(json.dumps(check_data(*bad).as_dict()))
+    assert report["dropped"] == 6
+    assert report["usable"] == 3
+    assert report["identical"] == [["a.png", "i.png"]]
+    assert report["problems"]["truncated"] == [
+        {"kind": "truncated", "image": "c.png", "detail": "the file ends too early"}
+    ]
+
+
+def test_long_lists_are_cut_in_text_with_their_count(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    names = [f"{i:02d}.png" for i in range(13)]
+    labels = "a.png,Mass\n" + "".join(f"{name},Mass\n" for name in names)
+    lines = check_data(*opened(tmp_path, labels)).lines()
+    assert lines[1] == "13 missing:"
+    assert lines[2:12] == [f"  {n}: listed, but the file is not there" for n in names[:10]]
+    assert lines[12:] == ["  and 3 more"]
+
+
+def test_usable_rows_point_at_their_pixels(bad: tuple[StudyTable, PixelStore]) -> None:
+    study, store = bad
+    rows, problems = usable(study, store)
+    assert rows["image"].tolist() == ["a.png", "b.png", "i.png"]
+    assert rows.index.tolist() == [0, 1, 2]
+    assert rows["pixel_row"].dtype == np.int64
+    assert store.pixels[rows["pixel_row"], 0, 0].tolist() == [0, 10, 0]
+    digests = rows["digest"].tolist()
+    assert digests[0] == digests[2] != digests[1]
+    assert {p.image for p in problems} == {f"{name}.png" for name in "cdefgz"}
+
+
+def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    report = check_data(*opened(tmp_path, "a.png,Mass\n"))
+    assert (report.dropped, report.problems, report.identical) == (0, {}, ())
+    assert report.lines() == ["manifest: 1 image can be used, 0 cannot"]
+
+
+def test_enlarged_images_are_told(tmp_path: Path) -> None:
+    Image.new("L", (3, 3)).save(tmp_path / "a.png")
+    report = check_data(*opened(tmp_path, "a.png,Mass\n"))
+    assert "1 image smaller than the wanted size: interpolated" in report.lines()
+
+
+def test_refusal_is_one_line_with_counts_names_and_ways_out() -> None:
+    problems = [
+        Problem(kind="truncated", image="a.png", detail=""),
+        Problem(kind="unknown finding", image="c.png", detail=""),
+        Problem(kind="truncated", image="b.png", detail=""),
+    ]
+    assert refusal(problems) == (
+        "3 images cannot be used (2 truncated: a.png, b.png; 1 unknown finding: c.png): "
+        "see `bench data check`, mend them, or set data.on_bad=skip"
+    )
+    many = [Problem(kind="missing", image=f"{i}.png", detail="") for i in range(1500)]
+    assert "(1,500 missing: 0.png, 1.png, 2.png and 1,497 more)" in refusal(many)
+    assert refusal(problems[:1]).startswith("1 image cannot be used (1 truncated: a.png): ")
+
+
+def test_real_pneumonia_set_has_its_known_duplicates(tmp_path: Path) -> None:
+    root = shared("kermany")
+    study = DATASETS.get("manifest").open(root=root, image_size=16, options={})
+    report = check_data(study, open_pixels(study, image_size=16, cache=tmp_path))
+    assert (report.usable, report.dropped) == (5_216, 0)
+    files = [hashlib.sha256((root / image).read_bytes()).digest() for image in study.rows["image"]]
+    copies = len(files) - len(set(files))
+    assert copies > 0
+    assert sum(len(group) - 1 for group in report.identical) == copies

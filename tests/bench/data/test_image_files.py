@@ -1,0 +1,187 @@
+"""Image files of every kind become the gray values they state, or say why they cannot."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from bench.data.image_files import FileReader, quiet_pillow, read_grayscale
+from bench.data.study import ImageError
+from tests.shared_data import shared
+
+GRAY = np.arange(256, dtype=np.uint8).reshape(8, 32)
+
+
+def saved(folder: Path, image: Image.Image, name: str = "image.png") -> Path:
+    path = folder / name
+    image.save(path)
+    return path
+
+
+def failure(path: Path) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        read_grayscale(path)
+    return caught.value
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "PA"])
+def test_gray_values_survive_every_colour_mode(mode: str, tmp_path: Path) -> None:
+    path = saved(
+        tmp_path, Image.fromarray(GRAY).convert(mode), "image.tif" if mode == "PA" else "image.png"
+    )
+    pixels = read_grayscale(path)
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, GRAY)
+
+
+def test_alpha_is_dropped_not_composited(tmp_path: Path) -> None:
+    alpha = np.linspace(0, 255, GRAY.size, dtype=np.uint8).reshape(GRAY.shape)
+    rgba = np.stack([GRAY, GRAY, GRAY, alpha], axis=-1)
+    np.testing.assert_array_equal(read_grayscale(saved(tmp_path, Image.fromarray(rgba))), GRAY)
+
+
+def test_palette_with_transparency_is_read_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "image.png"
+    Image.fromarray(GRAY).convert("P").save(path, transparency=bytes(range(256)))
+    np.testing.assert_array_equal(read_grayscale(path), GRAY)
+
+
+def test_palette_colours_become_their_luma_not_their_number(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putdata([0, 1])
+    assert read_grayscale(saved(tmp_path, image)).tolist() == [[76, 29]]  # ITU-R 601-2
+
+
+def test_one_bit_becomes_black_and_white(tmp_path: Path) -> None:
+    bits = np.array([[True, False, True]])
+    assert read_grayscale(saved(tmp_path, Image.fromarray(bits))).tolist() == [[255, 0, 255]]
+
+
+@pytest.mark.parametrize("name", ["image.png", "image.tif"])
+def test_sixteen_bits_are_scaled_from_full_scale_and_rounded(name: str, tmp_path: Path) -> None:
+    values = np.array([[0, 128, 129, 257, 32768, 65406, 65407, 65535]], dtype=np.uint16)
+    pixels = read_grayscale(saved(tmp_path, Image.fromarray(values), name))
+    assert pixels.tolist() == [[0, 0, 1, 1, 128, 254, 255, 255]]
+    np.testing.assert_array_equal(pixels, np.round(values / 257))
+
+
+@pytest.mark.parametrize(("dtype", "reason"), [(np.int32, "32-bit"), (np.float32, "floating")])
+def test_pixels_without_a_full_scale_are_refused(dtype: type, reason: str, tmp_path: Path) -> None:
+    error = failure(saved(tmp_path, Image.fromarray(np.ones((4, 4), dtype)), "image.tif"))
+    assert error.kind == "unreadable"
+    assert reason in str(error)
+
+
+def test_grayscale_and_cmyk_jpeg(tmp_path: Path) -> None:
+    flat = Image.new("L", (16, 16), 120)
+    gray = read_grayscale(saved(tmp_path, flat, "gray.jpeg"))
+    cmyk = read_grayscale(saved(tmp_path, flat.convert("CMYK"), "cmyk.jpg"))
+    assert set(gray.ravel().tolist()) == {120}
+    assert np.abs(cmyk.astype(int) - 120).max() <= 1
+
+
+def test_exif_orientation_is_not_applied(tmp_path: Path) -> None:
+    image = Image.fromarray(GRAY)
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    image.save(tmp_path / "image.jpg", exif=exif)
+    assert read_grayscale(tmp_path / "image.jpg").shape == GRAY.shape
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert failure(tmp_path / "absent.png").kind == "missing"
+
+
+def test_folder_in_place_of_an_image(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    assert failure(tmp_path / "folder.png").kind == "unreadable"
+
+
+def test_file_in_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert failure(tmp_path / "file" / "image.png").kind == "unreadable"
+
+
+def test_text_in_place_of_an_image(tmp_path: Path) -> None:
+    (tmp_path / "page.png").write_text("<html>404 Not Found</html>")
+    assert failure(tmp_path / "page.png").kind == "unreadable"
+
+
+@pytest.mark.parametrize("name", ["image.png", "image.jpg", "image.tif"])
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.1, 0.5, 0.9])
+def test_a_file_cut_anywhere_is_truncated(name: str, kept: float, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    path = saved(tmp_path, Image.fromarray(noise), name)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    # A TIFF's directory may stand at its end: without it, nothing says that it was an image.
+    kinds = {"truncated", "unreadable"} if name == "image.tif" else {"truncated"}
+    assert failure(path).kind in kinds
+
+
+def test_decompression_bomb_is_unreadable_whatever_the_warning_filters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, Image.fromarray(GRAY))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GRAY.size - 1)
+    assert failure(path).kind == "unreadable"
+    with quiet_pillow():
+        assert "too many pixels" in str(failure(path))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GRAY.size // 3)
+    assert failure(path).kind == "unreadable"
+
+
+def _encoded(format_: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(GRAY).save(buffer, format_)
+    return buffer.getvalue()
+
+
+@given(
+    format_=st.sampled_from(["PNG", "JPEG", "TIFF"]),
+    place=st.floats(0, 1, exclude_max=True),
+    noise=st.binary(min_size=1, max_size=8),
+)
+def test_damaged_bytes_give_pixels_or_an_image_error(
+    format_: str, place: float, noise: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole = bytearray(_encoded(format_))
+    start = int(place * len(whole))
+    whole[start : start + len(noise)] = noise
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(whole)
+    with quiet_pillow():
+        try:
+            pixels = read_grayscale(path)
+        except ImageError as error:
+            assert error.kind in ("truncated", "unreadable")  # noqa: PT017 -- pixels are fine too
+        else:
+            assert pixels.dtype == np.uint8
+            assert pixels.ndim == 2
+
+
+def test_stamp_changes_with_the_file(tmp_path: Path) -> None:
+    path = saved(tmp_path, Image.fromarray(GRAY))
+    reader = FileReader({"a": path})
+    before = reader.stamp("a")
+    assert reader.stamp("a") == before
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert reader.stamp("a") != before
+    path.unlink()
+    assert reader.stamp("a") == "missing"
+
+
+def test_real_rgb_and_rgba_radiographs_are_their_first_channel() -> None:
+    folder = shared("nih-mini") / "images_002" / "images"
+    for name, mode in (("00000181_023.png", "RGB"), ("00000059_001.png", "RGBA")):
+        with Image.open(folder / name) as image:
+            assert image.mode == mode
+            expected = np.asarray(image)[:, :, 0]
+        np.testing.assert_array_equal(read_grayscale(folder / name), expected)

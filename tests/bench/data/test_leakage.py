@@ -1,0 +1,41 @@
+"""What parts share is counted, and what is unknown is not called 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.data.leakage import measure_leakage
+from bench.data.study import study_rows
+
+
+def _rows(patients: list[str], digests: list[str]) -> pd.DataFrame:
+    images = [f"i{number}" for number in range(len(patients))]
+    rows = study_rows({"image": images, "patient": patients, "findings": [()] * len(images)})
+    return rows.assign(digest=digests)
+
+
+PARTS = {
+    "train": np.array([0, 1, 2]),
+    "validation": np.array([3, 4]),
+    "test": np.array([5, 6, 7]),
+}
+
+
+def test_each_pair_of_parts_is_counted_by_hand() -> None:
+    rows = _rows(list("aab" + "bc" + "aad"), list("123" + "43" + "422"))
+    found = [tuple(pair.as_dict().values()) for pair in measure_leakage(rows, PARTS)]
+    #    earlier, later, images of the later, patients, images of theirs, identical images
+    assert found == [
+        ("train", "validation", 2, 1, 1, 1),
+        ("train", "test", 3, 1, 2, 2),
+        ("validation", "test", 3, 0, 0, 1),
+    ]
+
+
+def test_unknown_patients_and_digests_are_none_where_they_matter() -> None:
+    rows = _rows(["a", "b", "c", "d", "", "e", "f", "g"], ["1", "2", "", *"34567"])
+    found = measure_leakage(rows, PARTS)
+    assert [pair.shared_patients for pair in found] == [None, 0, None]
+    assert [pair.images_of_shared_patients for pair in found] == [None, 0, None]
+    assert [pair.identical_images for pair in found] == [None, None, 0]

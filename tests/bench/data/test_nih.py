@@ -1,0 +1,269 @@
+"""ChestX-ray14 in all the shapes in which it is found on disks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.data.sources.nih import read_labels
+from bench.data.study import NIH_FINDINGS, StudyTable
+from bench.errors import InputError
+from bench.registry import DATASETS
+from tests.shared_data import shared
+
+PLAIN = "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+START = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position"
+SIZES = "2682,2749,0.143,0.143"
+ROWS = (
+    "00000001_000.png,Cardiomegaly|Emphysema,0,1,57,M,PA",
+    "00000001_001.png,No Finding,1,1,58,M,AP",
+    "00000002_000.png,Hernia,0,2,80,F,PA",
+)
+NAMES = tuple(row.split(",")[0] for row in ROWS)
+
+
+def write_labels(
+    root: Path,
+    rows: Sequence[str] = ROWS,
+    *,
+    header: str = f"{START},{PLAIN}",
+    end: str = "\n",
+    tail: str = f",{SIZES}",
+    name: str = "Data_Entry_2017_v2020.csv",
+) -> None:
+    text = end.join([header, *(row + tail for row in rows)]) + end
+    (root / name).write_bytes(text.encode())
+
+
+def write_images(folder: Path, names: Sequence[str] = NAMES) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for value, name in enumerate(names):
+        Image.new("L", (4, 4), value).save(folder / name)
+
+
+def open_nih(root: Path) -> StudyTable:
+    return DATASETS.get("nih").open(root=root, image_size=4, options={})
+
+
+@pytest.mark.parametrize(
+    ("header", "tail"),
+    [
+        pytest.param(f"{START},{PLAIN}", f",{SIZES}", id="NIH: two headers for four columns"),
+        pytest.param(f"{START},{PLAIN},", f",{SIZES},", id="Kaggle: a comma ends each line"),
+        pytest.param(f"{START},{PLAIN},", f",{SIZES}", id="a comma ends the header alone"),
+        pytest.param(f"{START},{PLAIN}", f",{SIZES},", id="a comma ends the rows alone"),
+        pytest.param(
+            f'{START},"OriginalImage[Width,Height]","OriginalImagePixelSpacing[x,y]"',
+            f",{SIZES}",
+            id="quoted headers: fewer than columns",
+        ),
+        pytest.param(f"{START},{PLAIN}".replace("Gender", "Sex"), f",{SIZES}", id="Patient Sex"),
+        pytest.param(f"\ufeff{START},{PLAIN}", f",{SIZES}", id="byte order mark"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_no_header_in_the_wild_shifts_a_column(
+    header: str, tail: str, end: str, tmp_path: Path
+) -> None:
+    write_labels(tmp_path, header=header, tail=tail, end=end)
+    rows = read_labels(tmp_path).rows
+    assert rows["image"].tolist() == list(NAMES)
+    assert rows["patient"].tolist() == ["1", "1", "2"]
+    assert rows["findings"].tolist() == [("Cardiomegaly", "Emphysema"), (), ("Hernia",)]
+    assert rows["view"].tolist() == ["PA", "AP", "PA"]
+    assert rows["sex"].tolist() == ["M", "M", "F"]
+    assert rows["age"].tolist() == [57, 58, 80]
+    assert rows["follow_up"].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("folder", [".", "images", "images_001/images", "images_002"])
+def test_images_are_found_in_every_layout(folder: str, tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    write_images(tmp_path / folder)
+    study = open_nih(tmp_path)
+    assert study.problems == ()
+    assert study.rows["image"].tolist() == list(NAMES)
+    assert [study.reader.read(name)[0, 0] for name in NAMES] == [0, 1, 2]
+    assert study.finding_names == NIH_FINDINGS
+
+
+def test_partial_download_keeps_what_is_there_and_counts_it(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    write_images(tmp_path / "images_001" / "images", NAMES[:1])
+    write_images(tmp_path / "images_005" / "images", NAMES[2:])
+    study = open_nih(tmp_path)
+    assert study.rows["image"].tolist() == [NAMES[0], NAMES[2]]
+    assert study.problems == ()
+    assert "2 of the 3 images of the label file are here" in study.notes
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "end"])
+def test_official_lists_with_and_without_a_final_newline(
+    end: str, last: str, tmp_path: Path
+) -> None:
+    write_labels(tmp_path)
+    final = end if last else ""
+    (tmp_path / "train_val_list.txt").write_bytes((end.join(NAMES[:2]) + final).encode())
+    (tmp_path / "test_list.txt").write_bytes((NAMES[2] + final).encode())
+    labels = read_labels(tmp_path)
+    assert labels.rows["given_split"].tolist() == ["train_validation", "train_validation", "test"]
+    assert labels.notes == ()
+
+
+def test_absent_list_means_no_official_split_and_a_note(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    (tmp_path / "test_list.txt").write_text(NAMES[2])
+    labels = read_labels(tmp_path)
+    assert set(labels.rows["given_split"]) == {""}
+    assert labels.notes == ("no official split: train_val_list.txt not found",)
+
+
+def test_images_in_neither_list_are_counted(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    (tmp_path / "train_val_list.txt").write_text(NAMES[0])
+    (tmp_path / "test_list.txt").write_text(NAMES[2])
+    labels = read_labels(tmp_path)
+    assert labels.rows["given_split"].tolist() == ["train_validation", "", "test"]
+    assert labels.notes == ("1 images of the label file are in neither official list",)
+
+
+def test_an_image_in_both_lists_is_refused(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    (tmp_path / "train_val_list.txt").write_text("\n".join(NAMES))
+    (tmp_path / "test_list.txt").write_text(NAMES[2])
+    with pytest.raises(InputError, match=rf"1 images are in both .* \({NAMES[2]} is one\)"):
+        read_labels(tmp_path)
+
+
+def test_ages_in_all_forms_and_impossible_ones_counted(tmp_path: Path) -> None:
+    texts = ["58", "058Y", "006M", "365D", "411", "0411Y", "", "old"]
+    write_labels(tmp_path, [f"{i}.png,No Finding,0,{i},{age},M,PA" for i, age in enumerate(texts)])
+    labels = read_labels(tmp_path)
+    expected = [58, 58, 0.5, 365 / 365.25, math.nan, math.nan, math.nan, math.nan]
+    np.testing.assert_allclose(labels.rows["age"], expected)
+    assert "2 ages in the label file are over 120 years and were taken as unknown" in labels.notes
+    assert "1 ages in the label file are not numbers and were taken as unknown" in labels.notes
+
+
+def test_problems_are_named_once_each_and_left_out(tmp_path: Path) -> None:
+    write_labels(
+        tmp_path,
+        [
+            *ROWS,
+            "00000003_000.png,Pneumonai,0,3,50,F,PA",
+            "00000004_000.png,No Finding,0,4,50,F,PA",
+            "00000004_000.png,Mass,0,4,50,F,PA",
+            "00000005_000.png,,0,5,50,F,PA",
+            "00000006_000.png,No Finding|Mass,0,6,50,F,PA",
+            "00000007_000.png,Nonsense,0,7,50,F,PA",  # its image is not here
+        ],
+    )
+    bad = [f"0000000{i}_000.png" for i in (3, 4, 5, 6)]
+    write_images(tmp_path / "images", [*NAMES, *bad, "holiday.png"])
+    write_images(tmp_path / "images_001" / "images", [NAMES[1]])
+    study = open_nih(tmp_path)
+    assert study.rows["image"].tolist() == [NAMES[0], NAMES[2]]
+    assert {(p.kind, p.image, p.detail) for p in study.problems} == {
+        (
+            "unknown finding",
+            bad[0],
+            "label 'Pneumonai' is unknown: did you mean Pneumonia, Pneumothorax?",
+        ),
+        ("duplicated", bad[1], "listed in 2 rows"),
+        ("unlabelled", bad[2], "the label is empty"),
+        ("unknown finding", bad[3], "label 'No Finding|Mass' is normal and abnormal at once"),
+        ("unlabelled", "holiday.png", "images/holiday.png has no row in the label file"),
+        ("duplicated", NAMES[1], "lies in images and images_001/images"),
+    }
+    assert len(study.problems) == 6
+
+
+def test_hidden_files_and_other_files_are_no_images(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    write_images(tmp_path / "images")
+    (tmp_path / "images" / f"._{NAMES[0]}").write_bytes(b"left by an archive program")
+    (tmp_path / "images" / "README.txt").write_text("hello")
+    assert open_nih(tmp_path).problems == ()
+
+
+def test_the_newer_label_file_is_preferred_and_named(tmp_path: Path) -> None:
+    write_labels(
+        tmp_path, [row.replace("Hernia", "Mass") for row in ROWS], name="Data_Entry_2017.csv"
+    )
+    write_labels(tmp_path)
+    labels = read_labels(tmp_path)
+    assert labels.rows["findings"].tolist()[2] == ("Hernia",)
+    assert "labels are from Data_Entry_2017_v2020.csv, not Data_Entry_2017.csv" in labels.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no Data_Entry_2017"),
+        ("", "has no column 'Image Index'"),
+        ("path,label\na.png,Mass\n", "has no column 'Image Index'"),
+        (f"{START},{PLAIN}\n", "has no rows"),
+        (f"{START}\n" + '"never closed,Mass,0,1,5,M,PA\n', "cannot be read|can be read"),
+    ],
+)
+def test_unusable_label_files_give_one_line(text: str | None, message: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "Data_Entry_2017.csv").write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        open_nih(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_without_any_image_are_refused_with_the_places_looked_at(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    with pytest.raises(InputError, match=r"none of the 3 images .* images_001/images/"):
+        open_nih(tmp_path)
+
+
+def test_real_label_file_has_the_papers_counts() -> None:
+    """Fig. 6 and 7 of the paper; its 20,795 images with several findings are 20,796 here."""
+    labels = read_labels(shared("nih-mini"))
+    assert labels.problems == ()
+    assert len(labels.rows) == 112_120
+    assert labels.rows["patient"].nunique() == 30_805
+    several = labels.rows["findings"].map(len)
+    assert [(several == 0).sum(), (several == 1).sum(), (several > 1).sum()] == [
+        60361,
+        30963,
+        20796,
+    ]
+    counts = labels.rows["findings"].explode().value_counts()
+    assert counts["Infiltration"] == 19_894
+    assert counts["Hernia"] == 227
+    assert set(counts.index) == set(NIH_FINDINGS)
+    splits = labels.rows["given_split"].value_counts()
+    assert splits.to_dict() == {"train_validation": 86_524, "test": 25_596}
+
+
+def test_real_partial_copy() -> None:
+    study = open_nih(shared("nih-mini"))
+    assert study.problems == ()
+    assert "1,723 of the 112,120 images of the label file are here" in study.notes
+    normal = study.rows["findings"].map(len) == 0
+    table = {
+        (split, state): int(((study.rows["given_split"] == split) & (normal == state)).sum())
+        for split in ("train_validation", "test")
+        for state in (True, False)
+    }
+    assert table == {
+        ("train_validation", True): 776,
+        ("train_validation", False): 532,
+        ("test", True): 92,
+        ("test", False): 323,
+    }
+    assert study.rows["patient"].nunique() == 802
+    assert {study.reader.read(i).shape for i in study.rows["image"][::200]} <= {
+        (256, 256),
+        (64, 64),
+    }

@@ -1,0 +1,328 @@
+"""Splits: sizes, prevalence, disjointness, reproducibility, their file, and refusals."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.data.leakage import measure_leakage
+from bench.data.splits import SPLITS, Split, make_split
+from bench.data.splits.groups import inseparable_groups
+from bench.data.study import study_rows
+from bench.data.tasks import is_abnormal
+from bench.errors import InputError
+from tests.bench.data.nih_labels import nih_label_rows
+
+
+def _split(rows: pd.DataFrame, name: str, seed: int = 0) -> Split:
+    """The paper's shares: 75 % train, 10 % validation, 15 % test."""
+    return make_split(rows, name=name, seed=seed, validation_fraction=0.10, test_fraction=0.15)
+
+
+def _rows(
+    patients: list[str],
+    *,
+    abnormal: list[bool] | None = None,
+    given: list[str] | None = None,
+    digests: list[str] | None = None,
+) -> pd.DataFrame:
+    images = [f"image{number:04}" for number in range(len(patients))]
+    marks = abnormal or [number % 2 == 0 for number in range(len(patients))]
+    rows = study_rows(
+        {
+            "image": images,
+            "patient": patients,
+            "findings": [("Mass",) if mark else () for mark in marks],
+            "given_split": given or [""] * len(patients),
+        }
+    )
+    return rows.assign(pixel_row=np.arange(len(rows)), digest=digests or images)
+
+
+def _sizes(split: Split) -> dict[str, int]:
+    return {part: len(positions) for part, positions in split.parts.items()}
+
+
+def _prevalences(rows: pd.DataFrame, split: Split) -> list[float]:
+    abnormal = is_abnormal(rows)
+    return [float(abnormal[positions].mean()) for positions in split.parts.values()]
+
+
+def _assert_partition(split: Split, rows: pd.DataFrame) -> None:
+    together = np.concatenate(list(split.parts.values()))
+    np.testing.assert_array_equal(np.sort(together), np.arange(len(rows)))
+    for positions in split.parts.values():
+        assert positions.dtype == np.int64
+        assert (np.diff(positions) > 0).all()
+
+
+# --- the real label file ---------------------------------------------------------------------
+
+
+@cache
+def _nih_split(name: str) -> Split:
+    return _split(nih_label_rows(), name)
+
+
+@pytest.mark.parametrize("name", ["official", "patient", "image"])
+def test_a_split_of_the_real_labels_holds_every_image_once_whatever_the_row_order(
+    name: str,
+) -> None:
+    rows = nih_label_rows()
+    split = _nih_split(name)
+    _assert_partition(split, rows)
+    shuffled = rows.iloc[np.random.default_rng(0).permutation(len(rows))].reset_index(drop=True)
+    assert _split(shuffled, name).hash == split.hash
+
+
+def test_patient_split_of_the_real_labels_keeps_sizes_and_prevalence() -> None:
+    """Patients of up to 184 images, and still each part is as wanted within 0.3 %."""
+    rows = nih_label_rows()
+    for split in (_nih_split("patient"), _split(rows, "patient", seed=1)):
+        assert split.claims_disjoint
+        assert all(pair.shared_patients == 0 for pair in measure_leakage(rows, split.parts))
+        wanted = {"train": 84_090, "validation": 11_212, "test": 16_818}
+        for part, size in _sizes(split).items():
+            assert size == pytest.approx(wanted[part], rel=0.003)
+        for prevalence in _prevalences(rows, split):
+            assert prevalence == pytest.approx(0.4616, abs=0.003)
+
+
+def test_image_split_of_the_real_labels_has_the_paper_s_sizes_and_leaks_82_percent() -> None:
+    rows = nih_label_rows()
+    split = _nih_split("image")
+    assert _sizes(split) == {"train": 84_090, "validation": 11_212, "test": 16_818}
+    assert not split.claims_disjoint
+    _, train_test, _ = measure_leakage(rows, split.parts)
+    assert train_test.images_of_shared_patients is not None
+    assert train_test.images_of_shared_patients / 16_818 == pytest.approx(0.82, abs=0.01)
+
+
+def test_official_split_of_the_real_labels_takes_the_lists_and_carves_validation() -> None:
+    rows = nih_label_rows()
+    split = _nih_split("official")
+    assert split.claims_disjoint
+    assert all(pair.shared_patients == 0 for pair in measure_leakage(rows, split.parts))
+    assert (rows["given_split"].iloc[split.test] == "test").all()
+    sizes = _sizes(split)
+    assert sizes["test"] == 25_596
+    assert sizes["validation"] == pytest.approx(8_652, rel=0.003)
+    train, validation, test = _prevalences(rows, split)
+    assert test == pytest.approx(0.615, abs=0.001)
+    assert validation == pytest.approx(train, abs=0.003)
+
+
+def test_hashes_of_the_splits_of_the_real_labels() -> None:
+    """The same split on every machine and with every later version, to the byte."""
+    hashes = {name: _nih_split(name).hash[:8] for name in SPLITS}
+    assert hashes == {
+        "official": "dc71bf56",
+        "patient": "3fc17111",
+        "image": "fe8c2bed",
+        "fixed": "dc71bf56",
+    }
+
+
+# --- made tables -----------------------------------------------------------------------------
+
+
+@st.composite
+def _hostile_tables(draw: st.DrawFn) -> pd.DataFrame:
+    """At least three patients, some of many images, some sharing identical images."""
+    sizes = draw(st.lists(st.integers(1, 40), min_size=3, max_size=12))
+    patients = [f"p{number}" for number, size in enumerate(sizes) for _ in range(size)]
+    count = len(patients)
+    abnormal = draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    copies = draw(st.dictionaries(st.integers(0, count - 1), st.integers(0, count - 1), max_size=3))
+    digests = [f"d{copies.get(number, number)}" for number in range(count)]
+    return _rows(patients, abnormal=abnormal, digests=digests)
+
+
+@settings(deadline=None, max_examples=50)
+@given(_hostile_tables(), st.integers(0, 3))
+def test_patient_split_never_separates_a_patient_or_identical_images(
+    rows: pd.DataFrame, seed: int
+) -> None:
+    if len(set(inseparable_groups(rows))) < 3:
+        with pytest.raises(InputError, match="leaves the train part empty"):
+            _split(rows, "patient", seed)
+        return
+    split = _split(rows, "patient", seed)
+    _assert_partition(split, rows)
+    assert min(_sizes(split).values()) > 0
+    for pair in measure_leakage(rows, split.parts):
+        assert (pair.shared_patients, pair.identical_images) == (0, 0)
+
+
+def test_few_patients_are_split_by_size_and_prevalence() -> None:
+    """20 patients of 5 images, half of them ill: 15 train, 2 validation, 3 test at best."""
+    patients = [f"p{number // 5:02}" for number in range(100)]
+    rows = _rows(patients, abnormal=[number // 5 % 2 == 0 for number in range(100)])
+    for seed in range(5):
+        split = _split(rows, "patient", seed)
+        assert _sizes(split) == {"train": 75, "validation": 10, "test": 15}
+        _, validation, test = _prevalences(rows, split)
+        assert validation == 0.5
+        assert test == pytest.approx(0.5, abs=0.17)
+
+
+def test_a_patient_of_many_images_can_come_into_any_part() -> None:
+    """Filling parts largest patient first would leave it in train for every seed."""
+    rows = _rows(["big"] * 20 + [f"p{number}" for number in range(180)])
+    parts = set()
+    for seed in range(60):
+        split = _split(rows, "patient", seed)
+        parts |= {part for part, at in split.parts.items() if rows["patient"].iloc[at[0]] == "big"}
+    assert parts == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("name", list(SPLITS))
+def test_another_seed_is_another_split(name: str) -> None:
+    rows = _rows([f"p{number}" for number in range(60)], given=["train"] * 50 + ["test"] * 10)
+    assert len({_split(rows, name, seed).hash for seed in range(5)}) == 5
+
+
+def test_groups_join_patients_and_digests_step_by_step() -> None:
+    #            a shares x with b, b shares y with c; d is alone; unknown joins nothing
+    rows = _rows(["a", "b", "b", "c", "d", "", ""], digests=["x", "x", "y", "y", "z", "", ""])
+    assert inseparable_groups(rows).tolist() == [0, 0, 0, 0, 1, 2, 3]
+
+
+def test_given_validation_is_taken_as_it_is() -> None:
+    given = ["train"] * 4 + ["validation"] * 3 + ["test"] * 3
+    rows = _rows([""] * 10, given=given)
+    for name in ("official", "fixed"):
+        split = _split(rows, name)
+        assert split.validation.tolist() == [4, 5, 6]
+        assert split.test.tolist() == [7, 8, 9]
+        assert not split.claims_disjoint
+        assert split.how == "as given by the source"
+
+
+@pytest.mark.parametrize(
+    ("patients", "unit"),
+    [([f"p{n // 2}" for n in range(20)], "by patient"), ([""] * 20, "by image")],
+)
+def test_carved_validation_says_by_what_and_keeps_identical_images_together(
+    patients: list[str], unit: str
+) -> None:
+    digests = [f"d{number // 2}" for number in range(20)]
+    rows = _rows(patients, given=["train"] * 16 + ["test"] * 4, digests=digests)
+    split = _split(rows, "fixed")
+    assert unit in split.how
+    assert split.test.tolist() == [16, 17, 18, 19]
+    assert _sizes(split)["validation"] == 2
+    assert measure_leakage(rows, split.parts)[0].identical_images == 0
+
+
+def test_identical_images_across_a_given_split_are_counted_not_refused() -> None:
+    rows = _rows(list("abcdef"), given=["train"] * 4 + ["test"] * 2, digests=list("uvwxux"))
+    split = _split(rows, "official")
+    _, train_test, validation_test = measure_leakage(rows, split.parts)
+    assert (train_test.identical_images or 0) + (validation_test.identical_images or 0) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "message"),
+    [
+        (_rows(list("abcd")), "patients", r"unknown split 'patients': did you mean patient\?"),
+        (_rows([]), "image", "split 'image': there are no images to split"),
+        (
+            _rows(["a", "", ""]),
+            "patient",
+            "needs patient ids, and 2 of 3 images have none: .* set data.split=image",
+        ),
+        (
+            _rows(list("abc"), given=["train", "", "test"]),
+            "official",
+            "1 of 3 images are in none of them, such as 'image0001'",
+        ),
+        (
+            _rows(list("abc"), given=["train", "dev", "test"]),
+            "fixed",
+            "the source gives a part 'dev', which is none of train, ",
+        ),
+        (
+            _rows(list("abc"), given=["train_validation", "validation", "test"]),
+            "official",
+            "gives both 'validation' and 'train_validation'",
+        ),
+        (
+            _rows(list("abc"), given=["train_validation"] * 3),
+            "official",
+            r"leaves the test part empty \(train 2, validation 1, test 0 images\)",
+        ),
+        (_rows(list("abc"), given=["test"] * 3), "fixed", "leaves the train part empty"),
+        (
+            _rows(list("abca"), given=["train"] * 3 + ["test"]),
+            "official",
+            "1 are in both .* and test, such as 'a': .* data.split=fixed",
+        ),
+        (_rows(["a"] * 9), "patient", "leaves the train part empty"),
+    ],
+)
+def test_refusals_are_one_line_with_the_way_out(
+    rows: pd.DataFrame, name: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        _split(rows, name)
+    assert "\n" not in str(caught.value)
+
+
+# --- the file --------------------------------------------------------------------------------
+
+
+def _strange_rows() -> pd.DataFrame:
+    rows = _rows([f"p{number}" for number in range(12)])
+    names = ['a,"b".png', "# c.png", "ä\u2028é.png", "line\r\nbreak.png", *rows["image"][4:]]
+    return rows.assign(image=names).sort_values("image").reset_index(drop=True)
+
+
+def test_a_written_split_is_read_back_for_rows_in_another_order(tmp_path: Path) -> None:
+    rows = _strange_rows()
+    split = _split(rows, "patient", seed=5)
+    path = split.write(tmp_path / "splits", rows)
+    assert path.name == f"patient-seed5-{split.hash[:12]}.csv"
+    assert list(path.parent.iterdir()) == [path]
+    turned = rows.iloc[::-1].reset_index(drop=True)
+    again = Split.read(path, turned)
+    for part, positions in split.parts.items():
+        assert set(turned["image"].iloc[again.parts[part]]) == set(rows["image"].iloc[positions])
+    assert (again.name, again.seed, again.claims_disjoint, again.how, again.hash) == (
+        split.name,
+        split.seed,
+        split.claims_disjoint,
+        split.how,
+        split.hash,
+    )
+    assert again.write(tmp_path / "again", turned).read_bytes() == path.read_bytes()
+
+
+def test_a_split_file_that_was_changed_or_is_about_others_is_refused(tmp_path: Path) -> None:
+    rows = _strange_rows()
+    path = _split(rows, "image").write(tmp_path, rows)
+    with pytest.raises(InputError, match="another data set: 1 images are in only one"):
+        Split.read(path, rows.iloc[1:])
+    text = path.read_text(encoding="utf-8")
+    for changed, message in [
+        (text.replace(",validation", ",train"), "was changed after it was written"),
+        (text.replace("# seed", "# sead"), "is no split"),
+        (text.replace("# seed: 0", "# seed: zero"), "is no split"),
+        (text.replace("image,part\n", ""), "is no split"),
+        (text.replace('"a,""b"".png"', "a,b.png"), "is no split"),
+        ("", "is no split"),
+    ]:
+        path.write_text(changed, encoding="utf-8")
+        with pytest.raises(InputError, match=message):
+            Split.read(path, rows)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="cannot be read"):
+        Split.read(path, rows)
+    with pytest.raises(InputError, match="cannot be read"):
+        Split.read(tmp_path / "absent.csv", rows)

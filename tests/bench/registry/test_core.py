@@ -1,0 +1,96 @@
+"""The mechanism behind all three registries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.errors import InputError
+from bench.registry.core import SNAKE_CASE, Registry, near_matches
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+    description: str = "a thing"
+
+
+@pytest.fixture
+def things() -> Registry[Thing]:
+    registry: Registry[Thing] = Registry("thing")
+    for name in ("resnet18", "resnet50", "cxnet_m1"):
+        registry.add(Thing(name))
+    return registry
+
+
+def test_entries_keep_the_order_of_registration(things: Registry[Thing]) -> None:
+    assert [thing.name for thing in things] == ["resnet18", "resnet50", "cxnet_m1"]
+    assert len(things) == 3
+    assert "resnet18" in things
+    assert "vgg" not in things
+
+
+def test_a_duplicate_name_is_refused_and_the_first_stays(things: Registry[Thing]) -> None:
+    with pytest.raises(InputError, match=r"thing 'cxnet_m1' is registered already \(a thing\)"):
+        things.add(Thing("cxnet_m1", "another"))
+    assert things.get("cxnet_m1").description == "a thing"
+
+
+def test_an_unknown_name_lists_near_matches(things: Registry[Thing]) -> None:
+    with pytest.raises(InputError) as caught:
+        things.get("resnet81")
+    assert str(caught.value) == "unknown thing 'resnet81': did you mean resnet18, resnet50?"
+
+
+def test_a_name_near_nothing_lists_all(things: Registry[Thing]) -> None:
+    with pytest.raises(InputError, match=r"known: resnet18, resnet50, cxnet_m1$"):
+        things.get("zzz")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        ((), ["resnet18", "resnet50", "cxnet_m1"]),
+        (("resnet*",), ["resnet18", "resnet50"]),
+        (("*50", "cx*"), ["resnet50", "cxnet_m1"]),
+        (("vgg*",), []),
+    ],
+)
+def test_shell_patterns(
+    things: Registry[Thing], patterns: tuple[str, ...], names: list[str]
+) -> None:
+    assert [thing.name for thing in things.match(patterns)] == names
+
+
+@pytest.mark.parametrize("name", ["", "ResNet", "a-b", "1net", "a__b", "_a", "a_", "a b", "ä"])
+def test_names_are_snake_case(things: Registry[Thing], name: str) -> None:
+    with pytest.raises(InputError, match="is not snake_case"):
+        things.add(Thing(name))
+
+
+@pytest.mark.parametrize("description", ["", "  ", "two\nlines"])
+def test_a_description_is_one_line(things: Registry[Thing], description: str) -> None:
+    with pytest.raises(InputError, match="description of exactly one line"):
+        things.add(Thing("new", description))
+
+
+@given(st.text())
+def test_any_text_is_either_a_registered_name_or_a_clear_error(text: str) -> None:
+    registry: Registry[Thing] = Registry("thing")
+    if SNAKE_CASE.fullmatch(text):
+        registry.add(Thing(text))
+        assert registry.get(text).name == text
+    else:
+        with pytest.raises(InputError):
+            registry.add(Thing(text))
+        with pytest.raises(InputError):
+            registry.get(text)
+
+
+def test_near_matches_finds_parts_of_names() -> None:
+    assert near_matches("effusion", ["Pleural_effusion_left", "effusion_x"]) == (
+        "did you mean effusion_x, Pleural_effusion_left?"
+    )

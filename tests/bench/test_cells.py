@@ -1,0 +1,161 @@
+"""The matrix and the keys of its runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.cells import Cell, make_cells, select_models
+from bench.config import load_experiment
+from bench.errors import InputError
+from bench.registry import MODELS
+from bench.registry.plugins import load_plugin
+
+CONFIGURED = ("cxnet_m1", "resnet18", "mobilenetv3_small_100")
+
+
+def cells(*settings: str, config: str = "demo") -> list[Cell]:
+    return make_cells(load_experiment(config, settings=settings))
+
+
+def key(cell: Cell) -> str:
+    return cell.key(data="d", split="s")
+
+
+def test_the_demo_is_four_controls_and_models_times_losses() -> None:
+    labels = [cell.label for cell in cells("seeds=[0, 1]", "models=[cxnet_m1, resnet18]")]
+    assert labels == [
+        "control prior",
+        "control same_patient",
+        "control metadata",
+        "control brightness",
+        "cxnet_m1 ce seed 0",
+        "cxnet_m1 sin seed 0",
+        "resnet18 ce seed 0",
+        "resnet18 sin seed 0",
+        "cxnet_m1 ce seed 1",
+        "cxnet_m1 sin seed 1",
+        "resnet18 ce seed 1",
+        "resnet18 sin seed 1",
+    ]
+
+
+def test_keys_tell_all_cells_apart_and_stay_the_same() -> None:
+    first, second = cells("seeds=[0, 1, 2]"), cells("seeds=[0, 1, 2]")
+    assert [key(c) for c in first] == [key(c) for c in second]
+    assert len({key(c) for c in first}) == len(first)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.image_size=48",
+        "data.split_seed=1",
+        "data.options.seed=3",
+        "train.lr=0.5",
+        "train.augment.flip=true",
+        "model.in_channels=3",
+        "model.options.cxnet_m1.dropout=0.1",
+    ],
+)
+def test_whatever_changes_a_result_changes_the_key(setting: str) -> None:
+    assert key(cells()[4]) != key(cells(setting)[4])
+
+
+@pytest.mark.parametrize("setting", ["data.root=/somewhere", "data.on_bad=skip", "name=other"])
+def test_what_changes_no_result_does_not_change_the_key(setting: str) -> None:
+    assert [key(c) for c in cells()] == [key(c) for c in cells(setting)]
+
+
+def test_data_and_split_are_in_the_key() -> None:
+    cell = cells()[4]
+    assert len({cell.key(data=d, split=s) for d in "ab" for s in "cd"}) == 4
+
+
+def test_another_model_s_options_leave_a_key_alone() -> None:
+    changed = {c.label: key(c) for c in cells("model.options.cxnet_m1.dropout=0.1")}
+    before = {c.label: key(c) for c in cells()}
+    same = {label for label in before if before[label] == changed[label]}
+    assert {label for label in before if "cxnet_m1" not in label} == same
+
+
+def test_only_networks_with_weights_count_as_pretrained() -> None:
+    by_model = {c.model: c.settings for c in cells("model.pretrained=true", "losses=[ce]")[4:]}
+    assert by_model["cxnet_m1"]["model"]["pretrained"] is False
+    assert "policy" not in by_model["cxnet_m1"]["model"]
+    assert by_model["resnet18"]["model"]["pretrained"] is True
+    assert by_model["resnet18"]["model"]["policy"] == "full"
+
+
+def test_an_edited_plugin_has_another_key(tiny_plugin: Path) -> None:
+    def tiny_key() -> str:
+        load_plugin(tiny_plugin)
+        try:
+            return key(cells("models=[tiny]", "controls=[]")[0])
+        finally:
+            MODELS.remove("tiny")
+
+    before = tiny_key()
+    other = tiny_plugin.with_name("edited.py")
+    other.write_text(tiny_plugin.read_text())
+    tiny_plugin = other
+    assert tiny_key() == before
+    other = other.with_name("edited_again.py")
+    other.write_text(tiny_plugin.read_text().replace("stride=4", "stride=2"))
+    tiny_plugin = other
+    assert tiny_key() != before
+
+
+def test_folder_names_are_safe_and_readable() -> None:
+    cell = Cell(kind="network", model="timm:resnet10t.c3_in1k", loss="sin", seed=3, settings={})
+    assert cell.folder_name("0123") == "timm-resnet10t.c3_in1k-sin-s3-0123"
+    control = Cell(kind="control", model="prior", loss="", seed=0, settings={})
+    assert control.folder_name("0123") == "prior-control-0123"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("models=[cxnet_m2]",), "unknown model 'cxnet_m2': did you mean cxnet_m1"),
+        (("losses=[sine]",), "unknown loss 'sine': did you mean sin"),
+        (("controls=[piror]",), "unknown control 'piror': did you mean prior?"),
+        (("model.options.vgg16_bn.x=1",), "model.options names 'vgg16_bn', which is not among"),
+        (("models=[inception_v3]",), "'inception_v3' needs images of at least 75 px, not 32"),
+    ],
+)
+def test_mistakes_are_one_line(settings: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        cells(*settings)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "take_all", "chosen"),
+    [
+        ((), True, CONFIGURED),
+        (("resnet*",), True, ("resnet18",)),
+        (("resnet*",), False, ("resnet18", "resnet50")),
+        (("densenet121",), True, ("densenet121",)),
+        (("cxnet_m1", "cxnet*"), False, ("cxnet_m1", "cxnet_m1_v2")),
+        (("timm:resnet10t",), False, ("timm:resnet10t",)),
+    ],
+)
+def test_selecting_models(wanted: tuple[str, ...], take_all: bool, chosen: tuple[str, ...]) -> None:
+    assert select_models(wanted, configured=CONFIGURED, take_all=take_all) == chosen
+
+
+@pytest.mark.parametrize(
+    ("wanted", "take_all", "message"),
+    [
+        ((), False, "nothing to run: name models"),
+        (("vgg*",), True, r"no model fits 'vgg\*' among: cxnet_m1, resnet18"),
+        (("resnet81",), True, "unknown model 'resnet81'"),
+    ],
+)
+def test_selecting_nothing_is_refused(
+    wanted: tuple[str, ...], take_all: bool, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        select_models(wanted, configured=CONFIGURED, take_all=take_all)

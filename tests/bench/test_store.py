@@ -1,0 +1,132 @@
+"""Run folders: whole or not finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.cells import Cell
+from bench.data.study import study_rows
+from bench.errors import InputError
+from bench.store import RunCosts, Store, Verdict
+
+CELL = Cell(kind="network", model="cxnet_m1", loss="sin", seed=1, settings={"train": {"lr": 0.1}})
+DATA: dict[str, Any] = {"fingerprint": "f" * 64, "split": {"hash": "a" * 64}}
+COSTS = RunCosts(
+    parameters=10,
+    multiply_adds=20,
+    train_seconds=1.5,
+    images_per_second=64.0,
+    iterations=3,
+    best_iteration=2,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+def finish(store: Store, cell: Cell = CELL, verdict: Verdict | None = None) -> Path:
+    folder = store.folder(cell, DATA)
+    store.begin(folder, cell, DATA, {"date": "2026-01-01"})
+    store.end(folder, verdict or Verdict(state="finished", costs=COSTS))
+    return folder
+
+
+def test_what_is_written_is_read_back(store: Store) -> None:
+    finish(store)
+    (run,) = store.runs()
+    assert run.cell == CELL
+    assert run.verdict == Verdict(state="finished", costs=COSTS)
+    assert run.data == DATA
+    assert run.environment == {"date": "2026-01-01"}
+
+
+def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) -> None:
+    folder = store.folder(CELL, DATA)
+    store.begin(folder, CELL, DATA, {})
+    assert store.verdict(folder) is None
+    assert store.runs() == []
+    assert store.interrupted() == [folder.name]
+
+
+def test_taking_up_an_interrupted_run_keeps_its_checkpoint(store: Store) -> None:
+    folder = store.folder(CELL, DATA)
+    store.begin(folder, CELL, DATA, {})
+    (folder / "last.pt").write_bytes(b"state")
+    store.begin(folder, CELL, DATA, {})
+    assert (folder / "last.pt").read_bytes() == b"state"
+
+
+def test_a_failed_run_begins_anew(store: Store) -> None:
+    folder = finish(store, verdict=Verdict(state="failed", reason="out of memory"))
+    (folder / "last.pt").write_bytes(b"state")
+    assert store.verdict(folder) == Verdict(state="failed", reason="out of memory")
+    store.begin(folder, CELL, DATA, {})
+    assert store.verdict(folder) is None
+    assert not (folder / "last.pt").exists()
+
+
+def test_predictions_keep_every_bit_and_ids_stay_text(store: Store) -> None:
+    folder = finish(store)
+    rows = study_rows(
+        {
+            "image": ["0001.png", "NA", "c,d.png"],
+            "patient": ["007", "", "nan"],
+            "findings": [(), ("Mass",), ()],
+        }
+    )
+    values = np.array([1 / 3, np.nextafter(1.0, 0.0), 5e-324])
+    store.write_predictions(
+        folder,
+        rows=rows,
+        parts={"validation": np.array([2]), "test": np.array([0, 1])},
+        targets=np.array([0, 1, 0]),
+        probabilities={"validation": values[:1], "test": values[1:]},
+    )
+    frame = store.runs()[0].predictions()
+    assert frame["part"].tolist() == ["validation", "test", "test"]
+    assert frame["image"].tolist() == [rows["image"][2], rows["image"][0], rows["image"][1]]
+    assert frame["patient"].tolist() == [rows["patient"][i] for i in (2, 0, 1)]
+    assert frame["target"].tolist() == [0, 0, 1]
+    assert frame["probability"].tolist() == values.tolist()
+
+
+def test_only_one_process_holds_a_run(store: Store) -> None:
+    folder = store.folder(CELL, DATA)
+    with store.claim(folder) as first:
+        assert first
+        with Store(store.root).claim(folder) as second:
+            assert not second
+    with store.claim(folder) as again:
+        assert again
+
+
+def test_an_empty_or_absent_folder(store: Store) -> None:
+    with pytest.raises(InputError, match=r"no results in .*runs"):
+        store.runs()
+    store.root.mkdir()
+    assert store.runs() == []
+    assert store.interrupted() == []
+
+
+@pytest.mark.parametrize("file", ["run.json", "config.yaml", "data.json", "environment.json"])
+@pytest.mark.parametrize("content", ["", "{", "\x00"])
+def test_a_damaged_run_is_one_line_that_names_it(store: Store, file: str, content: str) -> None:
+    folder = finish(store)
+    (folder / file).write_text(content)
+    with pytest.raises(InputError, match=f"run {folder.name} is damaged"):
+        store.runs()
+
+
+def test_damaged_predictions_are_one_line(store: Store) -> None:
+    folder = finish(store)
+    with pytest.raises(InputError, match="predictions of run cxnet_m1-sin-s1"):
+        store.runs()[0].predictions()
+    (folder / "predictions.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="columns are not part, image, pat"):
+        store.runs()[0].predictions()

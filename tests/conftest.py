@@ -1,0 +1,33 @@
+"""What every test needs: caches of its own, and no progress bars of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded pixels and cost figures go to a folder of this test session, never to the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CXNET_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def tiny_plugin(tmp_path: Path) -> Path:
+    """A plugin with a network small enough to train in a test."""
+    path = tmp_path / "tiny_plugin.py"
+    path.write_text(
+        "import torch\n"
+        "from bench import register_model\n"
+        "@register_model('tiny', description='one convolution and a mean')\n"
+        "def tiny(*, in_channels, outputs, image_size, width=4):\n"
+        "    return torch.nn.Sequential(\n"
+        "        torch.nn.Conv2d(in_channels, width, 5, stride=4), torch.nn.ReLU(),\n"
+        "        torch.nn.Dropout(0.2), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),\n"
+        "        torch.nn.Linear(width, outputs))\n"
+    )
+    return path

@@ -1,0 +1,39 @@
+"""What `import cxnet` promises."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import cxnet
+
+
+def test_public_names() -> None:
+    assert sorted(cxnet.__all__) == [
+        "CXNetM1",
+        "CXNetM1V2",
+        "CrossEntropy",
+        "FocalLoss",
+        "MIN_IMAGE_SIZE",
+        "SinHumpLoss",
+        "SinLoss",
+        "TargetKind",
+        "WeightedCrossEntropy",
+        "balanced_class_weights",
+    ]
+    assert all(hasattr(cxnet, name) for name in cxnet.__all__)
+
+
+@pytest.mark.parametrize("package", ["cxnet", "baselines"])
+def test_never_imports_the_harness(package: str) -> None:
+    for path in (Path(cxnet.__file__).parents[1] / package).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            else:
+                continue
+            assert not [m for m in modules if m.partition(".")[0] == "bench"], path.name
