@@ -50,7 +50,7 @@ class PixelStore:
         pixels: uint8, shape (images, size, size), read-only, row i is ``images[i]``; zeros where
             the image could not be read.
         images: image ids in the study table's order.
-        digests: hex digests of the original pixels (shape and gray values), equal for
+        digests: SHA-256, in hex, of the original pixels (shape and gray values), equal for
             pixel-identical images; "" where the image could not be read.
         problems: the images that could not be read.
         enlarged: how many images had fewer pixels than ``size`` along a side; their sharpness is
@@ -130,8 +130,8 @@ def resize(pixels: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
 
 
 def digest(pixels: NDArray[np.uint8]) -> str:
-    """A hex digest of a gray image: equal for images of one shape with equal pixels."""
-    hashed = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    """SHA-256 of a gray image, in hex: equal for images of one shape with equal pixels."""
+    hashed = hashlib.sha256(repr(pixels.shape).encode())
     hashed.update(np.ascontiguousarray(pixels).data)
     return hashed.hexdigest()
 

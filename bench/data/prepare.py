@@ -30,6 +30,7 @@ class PreparedData:
 
     Attributes:
         source: the data source's name.
+        root: name of its folder or file, without the path; "" for a source without one.
         image_size: side in pixels.
         rows: the study table of the usable images, with ``pixel_row`` and ``digest``.
         pixels: (images, side, side) uint8 memory map, indexed by ``rows.pixel_row``.
@@ -45,6 +46,7 @@ class PreparedData:
     """
 
     source: str
+    root: str
     image_size: int
     rows: pd.DataFrame
     pixels: NDArray[np.uint8]
@@ -62,6 +64,7 @@ class PreparedData:
         """What a report says of the data, as JSON values."""
         return {
             "source": self.source,
+            "root": self.root,
             "image_size": self.image_size,
             "fingerprint": self.fingerprint,
             "task": self.task.name,
@@ -142,6 +145,7 @@ def prepare_data(
     pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
     return PreparedData(
         source=study.name,
+        root=config.root.resolve().name if config.root else "",
         image_size=config.image_size,
         rows=rows,
         pixels=store.pixels,

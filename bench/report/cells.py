@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from bench.report.collect import ERRORS, METRICS, Figure, Row, Table
+from bench.report.collect import ERRORS, METRICS, TRADED, Figure, Row, Table
 
 DAGGER = "†"
 
@@ -33,7 +33,7 @@ def body(table: Table, *, bold: Callable[[str], str]) -> list[list[str]]:
         table: the comparison.
         bold: puts the best value of a column in bold; used only where one row alone has it.
     """
-    best = {name: _best_alone(table.rows, name) for name in METRICS}
+    best = {name: _best_alone(table.rows, name) for name in METRICS if name not in TRADED}
     with_settings = any(row.settings for row in table.rows)
     lines = []
     for row in table.rows:
@@ -42,7 +42,7 @@ def body(table: Table, *, bold: Callable[[str], str]) -> list[list[str]]:
             text = show_figure(row.metrics[name]) if row.metrics else "n/a"
             if name == "auc" and row.beaten:
                 text += f" {DAGGER}"
-            figures.append(bold(text) if best[name] is row else text)
+            figures.append(bold(text) if best.get(name) is row else text)
         lines.append(
             [
                 row.model if row.kind == "network" else f"control: {row.model}",

@@ -27,6 +27,8 @@ METRICS = {
     "brier": "Brier",
     "ece": "ECE",
 }
+# Any of these can be made perfect at the cost of another, so none of them has a best row.
+TRADED = frozenset({"recall", "specificity", "precision"})
 # Where a smaller value is the better one.
 ERRORS = frozenset({"brier", "ece"})
 

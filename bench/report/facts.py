@@ -9,10 +9,11 @@ from bench.report.collect import Table
 
 
 def title(table: Table) -> str:
-    """``nih, split official, 64 px, task m1 (normal or abnormal?)``."""
+    """``nih (ChestX-ray14), split official, 64 px, task m1 (normal or abnormal?)``."""
     data = table.data
+    source = f"{data['source']} ({data['root']})" if data["root"] else data["source"]
     return (
-        f"{data['source']}, split {data['split']['name']}, {data['image_size']} px, "
+        f"{source}, split {data['split']['name']}, {data['image_size']} px, "
         f"task {data['task']} ({data['question']})"
     )
 
@@ -96,7 +97,8 @@ def legend(table: Table) -> list[str]:
         "precision and F1 was chosen on the validation part (largest sensitivity + specificity) "
         "and applied to the test part.",
         "With several seeds: mean ± sample standard deviation over seeds. Bold: best as shown, "
-        "only where one row alone has it. Brier and ECE: smaller is better.",
+        "only where one row alone has it; never for sensitivity, specificity and precision, which "
+        "are bought from one another. Brier and ECE: smaller is better.",
         "train s: seconds in training steps; images/s: training images a second.",
     ]
     if any(row.beaten for row in table.rows) and table.best_control:

@@ -1,0 +1,269 @@
+"""The training loop on real (synthetic) radiographs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bench.config import AugmentConfig, TrainConfig
+from bench.data.batches import ImageSet, measure_normalisation
+from bench.data.tasks import M1
+from bench.registry import DATASETS, LOSSES
+from bench.train import TrainingFailedError, Validation, answer, make_optimizer, train
+from bench.train.checkpoint import BEST, LAST
+
+SIDE = 32
+QUICK = TrainConfig(
+    lr=0.05,
+    batch_size=8,
+    max_iterations=12,
+    validate_every=3,
+    augment=AugmentConfig(flip=True, shift=0.1),
+)
+
+
+@pytest.fixture(scope="module")
+def sets() -> tuple[ImageSet, ImageSet]:
+    """Sixty training and forty validation images of the phantom."""
+    study = DATASETS.get("phantom").open(root=None, image_size=SIDE, options={"images": 100})
+    images = study.rows["image"][:100]
+    pixels = np.stack([study.reader.read(image) for image in images])
+    targets = M1.targets(study.rows)[:100]
+    rows = np.arange(100, dtype=np.int64)
+    normalisation = measure_normalisation(pixels, rows[:60])
+
+    def part(places: slice) -> ImageSet:
+        return ImageSet(
+            pixels=pixels,
+            pixel_rows=rows[places],
+            targets=targets[places],
+            normalisation=normalisation,
+            in_channels=1,
+            device=torch.device("cpu"),
+        )
+
+    return part(slice(0, 60)), part(slice(60, 100))
+
+
+def network(seed: int = 0) -> nn.Module:
+    """A small network with everything that makes resuming hard: dropout and batch norm."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 5, stride=2),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32, 2),
+    )
+
+
+def loss(name: str = "sin") -> nn.Module:
+    made: nn.Module = LOSSES.get(name).factory(kind="multiclass", class_weights=None)
+    return made
+
+
+class Interruption(Exception):
+    """Stands for a power cut."""
+
+
+def run(
+    sets: tuple[ImageSet, ImageSet],
+    folder: Path,
+    *,
+    config: TrainConfig = QUICK,
+    model: nn.Module | None = None,
+    criterion: nn.Module | None = None,
+    cut_after: int | None = None,
+) -> tuple[tuple[Validation, ...], dict[str, torch.Tensor]]:
+    model = model or network()
+
+    def on_step(step: int) -> None:
+        if step == cut_after:
+            raise Interruption
+
+    training = train(
+        model,
+        criterion or loss(),
+        training=sets[0],
+        validation=sets[1],
+        kind="multiclass",
+        config=config,
+        seed=5,
+        folder=folder,
+        on_step=on_step,
+    )
+    return training.history, {k: v.clone() for k, v in model.state_dict().items()}
+
+
+def without_seconds(history: Sequence[Validation]) -> list[dict[str, object]]:
+    return [{k: v for k, v in vars(h).items() if k != "train_seconds"} for h in history]
+
+
+@pytest.mark.parametrize("cut_after", [3, 4, 6, 8, 11])
+def test_a_resumed_training_is_bit_for_bit_an_uninterrupted_one(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path, cut_after: int
+) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    history, weights = run(sets, tmp_path / "whole")
+    with pytest.raises(Interruption):
+        run(sets, tmp_path / "cut", cut_after=cut_after)
+    # Another initialisation: all that matters must come from the checkpoint, unless the
+    # interruption came before the first one.
+    begin = network(seed=9) if cut_after > 3 else network()
+    torch.manual_seed(cut_after)
+    resumed_history, resumed_weights = run(sets, tmp_path / "cut", model=begin)
+    assert without_seconds(resumed_history) == without_seconds(history)
+    assert weights.keys() == resumed_weights.keys()
+    assert all(torch.equal(weights[k], resumed_weights[k]) for k in weights)
+
+
+def test_history_has_one_line_a_validation_and_a_short_last_stretch(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    config = QUICK.model_copy(update={"max_iterations": 7})
+    history, _ = run(sets, tmp_path, config=config)
+    assert [h.iteration for h in history] == [3, 6, 7]
+    assert all(0 <= h.validation_auc <= 1 for h in history)
+    seconds = [h.train_seconds for h in history]
+    assert seconds == sorted(seconds)
+
+
+def test_the_kept_weights_are_a_real_copy_of_the_best_ones(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    """The network gets the weights back that gave the best AUC, not those it ended with."""
+    history, weights = run(sets, tmp_path)
+    best = max(history, key=lambda h: h.validation_auc)
+    assert best.best
+    kept = network()
+    kept.load_state_dict(weights)
+    answers = answer(kept, loss(), sets[1], kind="multiclass", precision=torch.float32)
+    assert answers.loss == pytest.approx(best.validation_loss, rel=1e-12)
+    last = torch.load(tmp_path / LAST, weights_only=True)["network"]
+    stored = torch.load(tmp_path / BEST, weights_only=True)["network"]
+    assert all(torch.equal(stored[k], weights[k]) for k in weights)
+    if best.iteration != history[-1].iteration:
+        assert not all(torch.equal(last[k], weights[k]) for k in weights)
+
+
+class Misleading(nn.Module):
+    """A loss whose value in evaluation never falls, so that the schedule sees a plateau."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = loss("ce")
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        value: torch.Tensor = self.inner(logits, targets)
+        return value if torch.is_grad_enabled() else torch.ones(())
+
+
+def test_learning_rate_decays_at_plateaus_and_training_stops_early(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    config = QUICK.model_copy(
+        update={"lr": 0.08, "max_iterations": 60, "patience": 2, "max_decays": 2, "decay_factor": 2}
+    )
+    history, _ = run(sets, tmp_path, config=config, criterion=Misleading())
+    assert [h.verdict for h in history] == [
+        "improved",
+        "waiting",
+        "decay",
+        "waiting",
+        "decay",
+        "waiting",
+        "stop",
+    ]
+    assert [h.lr for h in history] == [0.08] * 3 + [0.04] * 2 + [0.02] * 2
+    assert history[-1].iteration == 21
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_with_advice(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    class NotANumber(nn.Module):
+        def forward(self, logits: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+            return logits.sum() * float("nan")
+
+    with pytest.raises(
+        TrainingFailedError,
+        match=r"^the training loss is nan by iteration 3 at learning rate 0.05: "
+        r"try a smaller one \(train.lr=0.005\)$",
+    ):
+        run(sets, tmp_path, criterion=NotANumber())
+
+
+def test_frozen_parameters_and_their_batch_norms_stay_as_they_are(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    model = network()
+    for module in list(model)[:2]:
+        module.requires_grad_(False)
+    before = copy.deepcopy(model.state_dict())
+    _, after = run(sets, tmp_path, model=model)
+    changed = {k for k in before if not torch.equal(before[k], after[k])}
+    assert changed == {"6.weight", "6.bias"}
+
+
+def test_sgd_is_torchs_own_and_means_what_it_says() -> None:
+    config = TrainConfig(momentum=0.7, nesterov=True, weight_decay=0.01, lr=0.3)
+    optimizer = make_optimizer(network(), config)
+    assert type(optimizer) is torch.optim.SGD
+    group = optimizer.param_groups[0]
+    assert (group["lr"], group["momentum"], group["nesterov"], group["weight_decay"]) == (
+        0.3,
+        0.7,
+        True,
+        0.01,
+    )
+
+
+def test_other_optimizers_come_from_timm() -> None:
+    optimizer = make_optimizer(network(), TrainConfig(optimizer="adamw", lr=0.001))
+    assert type(optimizer) is torch.optim.AdamW
+    assert optimizer.param_groups[0]["lr"] == 0.001
+
+
+def test_answers_do_not_depend_on_the_evaluation_batch(
+    sets: tuple[ImageSet, ImageSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network()
+    whole = answer(model, loss(), sets[1], kind="multiclass", precision=torch.float32)
+    monkeypatch.setattr("bench.train.evaluate.EVALUATION_BATCH", 7)
+    pieces = answer(model, loss(), sets[1], kind="multiclass", precision=torch.float32)
+    np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
+    assert whole.loss == pytest.approx(pieces.loss, rel=1e-6)
+    np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)
+
+
+def test_a_network_learns_to_tell_two_obvious_classes_apart(tmp_path: Path) -> None:
+    """Left half bright or right half bright: a loop that works gets an AUC of 1."""
+    random = np.random.default_rng(0)
+    targets = np.arange(200, dtype=np.int64) % 2
+    pixels = random.integers(0, 120, size=(200, 16, 16), dtype=np.uint8)
+    for image, target in zip(pixels, targets, strict=True):
+        image[:, 8 * target : 8 * target + 8] += 60
+    parts = [
+        ImageSet(
+            pixels=pixels,
+            pixel_rows=rows,
+            targets=targets[rows],
+            normalisation=measure_normalisation(pixels, rows),
+            in_channels=1,
+            device=torch.device("cpu"),
+        )
+        for rows in (np.arange(0, 120), np.arange(120, 200))
+    ]
+    config = TrainConfig(lr=0.1, batch_size=16, max_iterations=60, validate_every=20)
+    history, _ = run((parts[0], parts[1]), tmp_path, config=config)
+    assert history[-1].validation_auc == 1.0
+    assert history[-1].validation_loss < history[0].validation_loss
