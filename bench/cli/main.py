@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -15,9 +15,10 @@ from bench.cli.run import run_command
 from bench.cli.weights import weights
 from bench.errors import InputError
 
-FAILED_CELLS = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+# A group named alone shows its help; older versions of click do so without an error.
+NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,19 +40,29 @@ for command in (run_command, report, list_command, data, weights):
 def run() -> None:
     """Entry point: exit code 0, 1 for failed cells or bad data, 2 for bad input."""
     try:
-        main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
+        # Without its standalone mode click returns the code of `context.exit`.
+        code = main(prog_name="bench", standalone_mode=False)
+    except NO_COMMAND as error:
         error.show()
         sys.exit(BAD_INPUT)
+    except click.UsageError as error:
+        # Of several lines only where it lists the choices of an argument.
+        message = " ".join(error.format_message().split())
+        _refuse(f"{message} (see {error.ctx.command_path} --help)" if error.ctx else message)
+    except click.ClickException as error:
+        _refuse(error.format_message())
     except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(BAD_INPUT)
-    except (KeyboardInterrupt, click.Abort):
+        _refuse(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _refuse(f"{str(error.filename)!r}: {error.strerror}")
+    except click.Abort:
         click.echo("interrupted; the same command goes on from here", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (`| head`) has gone. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    sys.exit(code)
+
+
+def _refuse(message: str) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(BAD_INPUT)

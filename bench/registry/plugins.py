@@ -37,7 +37,7 @@ def load_plugin(path: Path) -> None:
     except InputError as error:
         del sys.modules[name]
         raise InputError(f"plugin {path.name}: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InputError(f"plugin {path.name}{_line(error, path)}: {_describe(error)}") from None
 
@@ -51,18 +51,18 @@ def load_entry_points() -> None:
     for point in entry_points(group=ENTRY_POINT_GROUP):
         try:
             point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(
                 f"installed plugin {point.name!r} ({point.value}): {_describe(error)}"
             ) from None
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     text = str(error).splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """The last line of the plugin itself that the error passed through."""
     if isinstance(error, SyntaxError):
         return f", line {error.lineno}"

@@ -8,6 +8,11 @@ from bench.report.cells import DAGGER
 from bench.report.collect import Table
 
 
+def many(count: int, noun: str) -> str:
+    """``1 patient``, ``2,000 patients``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def title(table: Table) -> str:
     """``nih (ChestX-ray14), split official, 64 px, task m1 (normal or abnormal?)``."""
     data = table.data
@@ -44,7 +49,7 @@ def leakage(table: Table) -> list[str]:
         else:
             images, total = pair["images_of_shared_patients"], pair["later_images"]
             patients = (
-                f"{pair['shared_patients']:,} patients shared "
+                f"{many(pair['shared_patients'], 'patient')} shared "
                 f"({images:,} of {total:,} {pair['later']} images)"
             )
         identical = pair["identical_images"]
@@ -52,12 +57,13 @@ def leakage(table: Table) -> list[str]:
             "identical images unknown"
             if identical is None
             else (
-                f"{identical:,} {pair['later']} images with an identical copy in {pair['earlier']}"
+                f"{many(identical, pair['later'] + ' image')} with an identical copy in "
+                f"{pair['earlier']}"
             )
         )
         lines.append(f"{where}: {patients}; {copies}")
     lines.append(
-        f"{table.data['identical_images']:,} images of the whole set have an identical copy in it"
+        f"in the whole set: {many(table.data['identical_images'], 'image')} with an identical copy"
     )
     return lines
 

@@ -55,9 +55,10 @@ def _bullets(lines: Sequence[str]) -> str:
 def _still_open(interrupted: Sequence[str]) -> str:
     if not interrupted:
         return ""
+    were = "was interrupted and is" if len(interrupted) == 1 else "were interrupted and are"
     return (
-        f"\n{len(interrupted)} runs were interrupted and are in no table "
-        f"(run the same command again to finish them): {', '.join(interrupted)}\n"
+        f"\n{facts.many(len(interrupted), 'run')} {were} in no table "
+        f"(run the same command again to go on): {', '.join(interrupted)}\n"
     )
 
 

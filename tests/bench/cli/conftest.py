@@ -1,0 +1,88 @@
+"""The command line as a user has it: an argument list, two streams and an exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli.main import run
+from bench.registry import DATASETS, LOSSES, MODELS
+
+# A matrix of seconds: 120 synthetic images and a network of one convolution.
+TINY = (
+    "--set", "data.options.images=120",
+    "--set", "data.image_size=32",
+    "--set", "train.max_iterations=4",
+    "--set", "train.validate_every=2",
+    "--set", "train.batch_size=8",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Calls the console script's function in this process, in the test's own folder.
+
+    Whatever a plugin registers is forgotten after each call, as it is between two processes.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
+        before = [(registry, {entry.name for entry in registry}) for registry in _registries()]
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            run()
+        for registry, names in before:
+            for name in {entry.name for entry in registry} - names:
+                registry.remove(name)
+        for module in [name for name in sys.modules if name.startswith("bench_plugin_")]:
+            del sys.modules[module]
+        printed = capsys.readouterr()
+        code = stopped.value.code
+        assert code is None or isinstance(code, int)
+        return Outcome(code=code or 0, out=printed.out, err=printed.err)
+
+    yield call
+
+
+def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """Start ``python -m bench`` as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> Outcome:
+    """Wait for a process that :func:`start` gave."""
+    out, err = process.communicate(timeout=120)
+    return Outcome(code=process.returncode, out=out, err=err)
+
+
+def _registries() -> tuple[Any, ...]:
+    return MODELS, LOSSES, DATASETS

@@ -1,0 +1,87 @@
+"""``bench data check`` and ``bench data phantom``."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from hashlib import sha256
+from pathlib import Path
+
+from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.images import truncate, write_manifest
+from tests.shared_data import shared
+
+CHECK = ("data", "check", "--config", "manifest", "--set", "data.image_size=32")
+
+
+def test_a_good_set(bench: Command) -> None:
+    outcome = bench(*CHECK, "--data", write_manifest(Path("set")))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("manifest: 60 images can be used, 0 cannot\n")
+
+
+def test_a_bad_set_with_counts_and_names(bench: Command) -> None:
+    folder = write_manifest(Path("set"))
+    truncate(folder / "007.png")
+    truncate(folder / "009.png")
+    (folder / "011.png").unlink()
+    (folder / "013.png").write_bytes((folder / "014.png").read_bytes())
+    outcome = bench(*CHECK, "--data", folder)
+    assert (outcome.code, outcome.err) == (1, "")
+    lines = outcome.out.splitlines()
+    assert lines[0] == "manifest: 57 images can be used, 3 cannot"
+    at = lines.index("2 truncated:")
+    assert [line.split(":")[0].strip() for line in lines[at + 1 : at + 3]] == ["007.png", "009.png"]
+    assert lines[lines.index("1 missing:") + 1].startswith("  011.png: ")
+    assert "2 images are pixel-identical to another, in 1 group (they are kept):" in lines
+    assert "  013.png = 014.png" in lines
+
+    as_json = bench(*CHECK, "--data", folder, "--json")
+    assert as_json.code == 1
+    found = json.loads(as_json.out)
+    assert (found["usable"], found["dropped"]) == (57, 3)
+    assert [problem["image"] for problem in found["problems"]["truncated"]] == [
+        "007.png",
+        "009.png",
+    ]
+    assert found["identical"] == [["013.png", "014.png"]]
+
+
+def test_the_phantom_written_out_runs_as_nih(bench: Command, tiny_plugin: Path) -> None:
+    written = bench("data", "phantom", "xrays", "--images", "150", "--image-size", "32")
+    assert (written.code, written.err) == (0, "")
+    assert written.out.splitlines()[-1].startswith("wrote 150 images to xrays; try: bench run ")
+    nih = ("--config", "nih_official", "--data", "xrays")
+    checked = bench("data", "check", *nih, "--set", "data.image_size=32")
+    assert (checked.code, checked.err) == (0, "")
+    assert "nih: 150 images can be used, 0 cannot" in checked.out
+
+    outcome = bench(
+        "run", "tiny", *nih, "--plugin", tiny_plugin, "--loss", "ce", "--seeds", "0",
+        *TINY[2:], "--set", "data.validation_fraction=0.2",
+    )  # fmt: skip
+    assert (outcome.code, outcome.err) == (0, "")
+    report = bench("report", "markdown").out
+    assert report.startswith("## nih")
+    assert "split official, 32 px, task m1" in report.splitlines()[0]
+    assert "| tiny " in report
+
+
+def test_real_radiographs_of_children(bench: Command) -> None:
+    """All can be used; those that the original has twice, byte for byte, are found."""
+    kermany = shared("kermany")
+    copies: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((kermany / "images").rglob("*.jpeg")):
+        copies[sha256(path.read_bytes()).hexdigest()].append(path.relative_to(kermany).as_posix())
+    identical = [group for group in copies.values() if len(group) > 1]
+    assert identical
+
+    check = ("data", "check", "--config", "manifest", "--data", kermany)
+    outcome = bench(*check, "--set", "data.image_size=64", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    assert (found["usable"], found["dropped"], found["problems"]) == (5216, 0, {})
+    assert sorted(map(sorted, found["identical"])) == sorted(identical)
+    text = bench(*check, "--set", "data.image_size=64").out
+    images = sum(map(len, identical))
+    assert f"{images} images are pixel-identical to another, in {len(identical)} group" in text

@@ -1,0 +1,114 @@
+"""``bench list``, ``--help`` and ``--version``: what is here, at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench as package
+from bench.config import shipped_names
+from tests.bench.cli.conftest import Command, finish, start
+
+
+def test_help_imports_neither_torch_nor_timm_nor_pandas() -> None:
+    """Of every command; in a process of its own, since this one has imported them all."""
+    program = """
+import sys
+from bench.cli.main import run
+for words in ([], ["run"], ["report"], ["list"], ["data"], ["data", "check"],
+              ["data", "phantom"], ["weights"], ["weights", "fetch"]):
+    sys.argv = ["bench", *words, "--help"]
+    try:
+        run()
+    except SystemExit as stop:
+        assert not stop.code, words
+print("loaded:", *sorted({"torch", "timm", "pandas", "sklearn", "matplotlib"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("Usage: bench") == 9
+    assert done.stdout.endswith("loaded:\n")
+
+
+def test_version_of_the_module(tmp_path: Path) -> None:
+    outcome = finish(start("--version", cwd=tmp_path))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"bench, version {package.__version__}\n"
+
+
+def test_help_names_the_commands(bench: Command) -> None:
+    outcome = bench("--help")
+    assert outcome.code == 0
+    for command in ("data", "list", "report", "run", "weights"):
+        assert f"\n  {command} " in outcome.out
+    assert bench("-h").out == outcome.out
+
+
+def listed(bench: Command, *arguments: object) -> list[dict[str, object]]:
+    outcome = bench("list", *arguments, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    facts: list[dict[str, object]] = json.loads(outcome.out)
+    return facts
+
+
+def test_models_by_pattern(bench: Command) -> None:
+    assert [model["name"] for model in listed(bench, "models", "resnet*")] == [
+        "resnet18",
+        "resnet50",
+    ]
+    lines = bench("list", "models", "resnet*").out.splitlines()
+    assert "multiply-adds at 32 px" in lines[0]  # the demo's
+    assert lines[2].split()[:2] == ["resnet18", "11,171,266"]
+    assert len(lines) == 4
+
+
+def test_a_model_carries_its_costs_at_the_size_of_the_config(bench: Command) -> None:
+    (at_32,) = listed(bench, "models", "cxnet_m1")
+    assert (at_32["image_size"], at_32["parameters"]) == (32, 3_374_594)
+    size = ("--set", "data.image_size=64")
+    (at_64,) = listed(bench, "models", "cxnet_m1", *size)
+    assert at_64["image_size"] == 64
+    assert at_64["multiply_adds"] > 3 * at_32["multiply_adds"]  # type: ignore[operator]
+    (rgb,) = listed(bench, "models", "cxnet_m1", "--set", "model.in_channels=3")
+    assert rgb["parameters"] == 3_375_170
+
+
+def test_a_model_too_large_for_the_config_is_listed_with_its_smallest_size(
+    bench: Command,
+) -> None:
+    (inception,) = listed(bench, "models", "inception_v3")
+    assert (inception["parameters"], inception["min_image_size"]) == (None, 75)
+    assert "from 75 px" in bench("list", "models", "inception_v3").out
+
+
+def test_a_model_of_timm_and_one_of_a_plugin(bench: Command, tiny_plugin: Path) -> None:
+    (model,) = listed(bench, "models", "timm:resnet10t")
+    assert (model["name"], model["source"]) == ("timm:resnet10t", "timm")
+    (tiny,) = listed(bench, "models", "tin*", "--plugin", tiny_plugin)
+    assert tiny["parameters"] == 4 * 25 + 4 + 4 * 2 + 2
+
+
+def test_losses_datasets_and_configs(bench: Command) -> None:
+    losses = [loss["name"] for loss in listed(bench, "losses")]
+    assert losses == ["ce", "weighted_ce", "focal", "sin", "sin_hump"]
+    assert [loss["name"] for loss in listed(bench, "losses", "sin*", "ce")] == [
+        "ce",
+        "sin",
+        "sin_hump",
+    ]
+    sources = {source["name"] for source in listed(bench, "datasets")}
+    assert sources == {"nih", "medmnist", "manifest", "phantom"}
+    assert [config["name"] for config in listed(bench, "configs")] == shipped_names()
+    assert "nih_official" in bench("list", "configs", "nih*").out
+
+
+@pytest.mark.parametrize("kind", ["models", "losses", "datasets", "configs"])
+def test_a_pattern_that_fits_nothing(bench: Command, kind: str) -> None:
+    assert listed(bench, kind, "zzz*") == []
+    outcome = bench("list", kind, "zzz*")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == f"no {kind} fit zzz*\n"

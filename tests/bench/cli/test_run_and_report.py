@@ -1,0 +1,254 @@
+"""A matrix from the command to its table, on synthetic radiographs and a network of one layer."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.cli.main import INTERRUPTED
+from tests.bench.cli.conftest import TINY, Command, finish, start
+from tests.bench.cli.images import truncate, write_manifest
+
+RUNS = Path("results/runs")
+CONTROLS = {"prior", "same_patient", "metadata", "brightness"}
+
+
+def tiny_matrix(plugin: Path, *more: object) -> tuple[object, ...]:
+    return ("run", "tiny", "--plugin", plugin, *TINY, *more)
+
+
+def times(folder: Path) -> dict[str, int]:
+    """When each file of the finished runs was last written."""
+    return {str(path): path.stat().st_mtime_ns for path in sorted(folder.glob("*-*/*"))}
+
+
+def test_a_finished_matrix_is_not_done_again_and_every_format_reports_it(
+    bench: Command, tiny_plugin: Path
+) -> None:
+    first = bench(*tiny_matrix(tiny_plugin))
+    assert (first.code, first.err) == (0, "")
+    assert first.out.splitlines()[-1].startswith("6 finished, 0 finished before, 0 not available")
+    written = times(RUNS)
+    assert len({Path(path).parent for path in written}) == 6
+    second = bench(*tiny_matrix(tiny_plugin))
+    assert (second.code, second.err) == (0, "")
+    assert second.out.splitlines()[-1].startswith("0 finished, 6 finished before")
+    assert times(RUNS) == written
+
+    table = bench("report", "markdown")
+    assert table.code == 0
+    rows = [line for line in table.out.splitlines() if line.startswith("| ")]
+    names = [row.split("|")[1].strip() for row in rows]
+    assert {f"control: {name}" for name in CONTROLS} <= set(names)
+    assert names.count("tiny") == 2
+
+    frame = pd.read_csv(io.StringIO(bench("report", "csv").out))
+    assert set(frame["model"]) == CONTROLS | {"tiny"}
+    assert set(frame["state"]) == {"finished"}
+    assert frame["auc_mean"].between(0, 1).all()
+    assert frame["auc_mean"].is_monotonic_decreasing
+    assert set(frame.loc[frame["model"] == "tiny", "loss"]) == {"ce", "sin"}
+
+    latex = bench("report", "latex").out
+    for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
+        assert latex.count(rule) == 1
+    assert "same\\_patient" in latex
+
+
+def test_seeds_and_losses_make_the_matrix(bench: Command, tiny_plugin: Path) -> None:
+    outcome = bench(*tiny_matrix(tiny_plugin, "--seeds", "3,1", "--loss", "focal", "--loss", "ce"))
+    assert outcome.code == 0
+    names = {path.name.rpartition("-")[0] for path in RUNS.glob("tiny-*")}
+    assert names == {"tiny-focal-s1", "tiny-focal-s3", "tiny-ce-s1", "tiny-ce-s3"}
+
+
+BROKEN = """
+import pathlib, torch
+from bench import register_loss, register_model
+
+class Moody(torch.nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.layer = torch.nn.Linear(32 * 32, outputs)
+    def forward(self, x):
+        if self.training and pathlib.Path("storm").exists():
+            raise RuntimeError("there is a storm\\nand more of it")
+        return self.layer(x.flatten(1))
+
+@register_model("moody", description="cannot be trained in a storm")
+def moody(*, in_channels, outputs, image_size):
+    return Moody(outputs)
+
+@register_loss("undefined", description="never a number")
+def undefined(*, kind, class_weights=None):
+    return lambda_module()
+
+def lambda_module():
+    class Undefined(torch.nn.Module):
+        def forward(self, logits, targets):
+            return logits.sum() * float("nan")
+    return Undefined()
+"""
+
+
+def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
+    bench: Command, tiny_plugin: Path
+) -> None:
+    Path("broken.py").write_text(BROKEN)
+    Path("storm").touch()
+    command = tiny_matrix(
+        tiny_plugin, "moody", "--plugin", "broken.py", "--loss", "ce", "--loss", "undefined"
+    )
+    outcome = bench(*command)
+    assert outcome.code == 1
+    assert outcome.out.splitlines()[-1].startswith("5 finished, 0 finished before, 0 not available")
+    assert outcome.out.splitlines()[-1].endswith("3 failed")
+    assert "Traceback" not in outcome.out + outcome.err
+    assert "FAILED: RuntimeError: there is a storm\n" in outcome.out
+    assert "FAILED: the training loss is nan" in outcome.out
+    (failed,) = RUNS.glob("moody-ce-*")
+    verdict = json.loads((failed / "run.json").read_text())["verdict"]
+    assert verdict["state"] == "failed"
+    assert verdict["reason"] == "RuntimeError: there is a storm"
+    assert "and more of it" in (failed / "error.txt").read_text()
+
+    report = bench("report", "markdown")
+    assert report.code == 0
+    assert "moody ce, seed 0, failed: RuntimeError: there is a storm" in report.out
+    row = next(line for line in report.out.splitlines() if line.startswith("| moody "))
+    assert "0 (1 failed)" in row
+    frame = pd.read_csv(io.StringIO(bench("report", "csv").out)).set_index(["model", "loss"])
+    assert frame.loc[("moody", "ce"), "state"] == "failed"
+    assert frame.loc[("tiny", "undefined"), "state"] == "failed"
+    assert frame.loc[("tiny", "ce"), "state"] == "finished"
+
+    Path("storm").unlink()
+    again = bench(*command)
+    assert again.code == 1  # the loss is still no number
+    assert again.out.splitlines()[-1].startswith("1 finished, 5 finished before")
+    assert not (failed / "error.txt").exists()
+    assert json.loads((failed / "run.json").read_text())["verdict"]["state"] == "finished"
+
+
+def test_quiet_says_only_what_failed(bench: Command, tiny_plugin: Path) -> None:
+    quiet = bench(*tiny_matrix(tiny_plugin, "--quiet"))
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+    Path("broken.py").write_text(BROKEN)
+    failing = bench(
+        *tiny_matrix(tiny_plugin, "--quiet", "--plugin", "broken.py", "--loss", "undefined")
+    )
+    assert (failing.code, failing.out) == (1, "")
+    assert failing.err.startswith("tiny undefined seed 0 failed: the training loss is nan")
+    assert failing.err.count("\n") == 1
+
+
+def test_the_json_log_is_json_and_tells_the_whole_story(bench: Command, tiny_plugin: Path) -> None:
+    outcome = bench(*tiny_matrix(tiny_plugin, "--loss", "ce", "--json-log"))
+    events = [json.loads(line) for line in outcome.out.splitlines()]
+    names = [event["event"] for event in events]
+    assert names.count("cell_started") == names.count("cell_finished") == 5
+    assert names.count("validated") == 2
+    assert events[-1]["event"] == "matrix_finished"
+    assert (events[-1]["finished"], events[-1]["failed"]) == (5, 0)
+    assert [e["iteration"] for e in events if e["event"] == "validated"] == [2, 4]
+    assert all(later["at_s"] >= sooner["at_s"] for sooner, later in zip(events, events[1:]))
+
+
+def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plugin: Path) -> None:
+    before = sorted(Path().rglob("*"))
+    outcome = bench(*tiny_matrix(tiny_plugin, "--dry-run"))
+    assert (outcome.code, outcome.err) == (0, "")
+    head, *cells, total = outcome.out.splitlines()
+    assert head.startswith("demo: 6 cells, 4 iterations of 8 images at most")
+    assert [cell.split(":")[0].strip() for cell in cells] == [
+        "control prior",
+        "control same_patient",
+        "control metadata",
+        "control brightness",
+        "tiny ce seed 0",
+        "tiny sin seed 0",
+    ]
+    assert all("images/s" in cell for cell in cells[4:])
+    assert total.startswith("about ")
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_dry_run_says_what_is_done_already(bench: Command, tiny_plugin: Path) -> None:
+    bench(*tiny_matrix(tiny_plugin, "--loss", "ce"))
+    lines = bench(*tiny_matrix(tiny_plugin, "--dry-run")).out.splitlines()
+    done = {line.split(":")[0].strip() for line in lines if line.endswith("done before")}
+    assert done == {f"control {name}" for name in CONTROLS} | {"tiny ce seed 0"}
+
+
+def test_bad_images_are_skipped_only_when_asked_and_are_reported(
+    bench: Command, tiny_plugin: Path
+) -> None:
+    folder = write_manifest(Path("set"))
+    truncate(folder / "007.png")
+    (folder / "011.png").unlink()
+    command = tiny_matrix(
+        tiny_plugin, "--config", "manifest", "--data", folder, "--loss", "ce",
+        "--seeds", "0", "--set", "data.options={}",
+    )  # fmt: skip
+    refused = bench(*command)
+    assert refused.code == 2
+    assert "2 images cannot be used" in refused.err
+    assert not RUNS.exists()
+    assert bench(*command, "--set", "data.on_bad=skip").code == 0
+    (run,) = RUNS.glob("tiny-*")
+    data = json.loads((run / "data.json").read_text())
+    assert data["skipped"] == {"missing": 1, "truncated": 1}
+    assert sum(part["images"] for part in data["parts"].values()) == 58
+    images = pd.read_csv(run / "predictions.csv")["image"]
+    assert not set(images) & {"007.png", "011.png"}
+    report = bench("report", "markdown").out
+    assert "skipped images (data.on_bad=skip): 1 missing, 1 truncated" in report
+
+
+def test_a_process_that_is_killed_goes_on_to_the_same_predictions(
+    bench: Command, tmp_path: Path, tiny_plugin: Path
+) -> None:
+    """Bit for bit, in every cell of the matrix."""
+    more = ("--json-log", "--device", "cpu", "--set", "train.max_iterations=100")
+    command = tiny_matrix(tiny_plugin, *more)
+    uninterrupted = start(*command, "--out", "straight", cwd=tmp_path)
+    process = start(*command, "--out", "killed", cwd=tmp_path)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "validated":
+            process.kill()
+            break
+    assert finish(process).code == -9
+    (interrupted,) = {path.parent.name for path in Path("killed").glob("*/config.yaml")} - {
+        path.parent.name for path in Path("killed").glob("*/run.json")
+    }
+    assert interrupted.startswith("tiny-ce-")
+    assert interrupted in bench("report", "markdown", "--out", "killed").out
+
+    resumed = finish(start(*command, "--out", "killed", cwd=tmp_path))
+    assert (resumed.code, resumed.err) == (0, "")
+    events = [json.loads(line) for line in resumed.out.splitlines()]
+    assert [e["cell"] for e in events if e.get("resumes")] == ["tiny ce seed 0"]
+    assert finish(uninterrupted).code == 0
+    expected = sorted(Path("straight").glob("*/predictions.csv"))
+    assert len(expected) == 6
+    for path in expected:
+        assert (Path("killed") / path.parent.name / path.name).read_bytes() == path.read_bytes()
+
+
+def test_ctrl_c_says_how_to_go_on(
+    bench: Command, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.execute.in_process.train", interrupt)
+        outcome = bench(*tiny_matrix(tiny_plugin, "--quiet"))
+    assert outcome.code == INTERRUPTED
+    assert outcome.err.strip() == "interrupted; the same command goes on from here"
+    assert bench(*tiny_matrix(tiny_plugin, "--quiet")).code == 0

@@ -1,0 +1,60 @@
+"""The README's snippets are run as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+# The README's run, made short; what it says is unchanged.
+SHORT = ["--set", "data.options.images=200", "--set", "train.max_iterations=4"]
+
+
+def block_after(marker: str) -> str:
+    """The code block that follows an HTML comment."""
+    found = re.search(
+        rf"<!-- {re.escape(marker)} -->\n```\w+\n(.*?)```", README.read_text("utf-8"), re.DOTALL
+    )
+    assert found is not None, f"README.md has no block after {marker!r}"
+    return found.group(1)
+
+
+def test_a_model_of_ones_own_appears_in_list_run_and_report(tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").write_text(block_after("plugin: my_model.py"))
+    printed = []
+    for line in block_after("plugin commands").splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "bench"
+        if arguments[0] == "run":
+            arguments += SHORT
+        done = subprocess.run(
+            [sys.executable, "-m", "bench", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    listed, ran, reported = printed
+    parameters = 32 * 25 + 32 + 64 * 32 * 25 + 64 + 64 * 2 + 2
+    assert re.search(rf"my_model +{parameters:,} ", listed)
+    assert "my_model sin seed 0" in ran
+    assert re.search(rf"\| my_model +\| sin +\| from scratch +\| +{parameters:,} \|", reported)
+
+
+def test_the_plugin_is_about_ten_lines() -> None:
+    assert len(block_after("plugin: my_model.py").splitlines()) <= 10
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    script = (README.parent / ".ci" / "run").read_text("utf-8")
+    assert "<!-- test command -->" in script
+    (command,) = block_after("test command").splitlines()
+    assert command.startswith("pip install -e '.[test]' && ")
+    assert command.endswith(" && pytest")
