@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bench.config import Experiment
 from bench.errors import InputError
-from bench.registry import LOSSES, MODELS, ModelEntry, find_model, near_matches
+from bench.registry import MODELS, ModelEntry, find_model
 from bench.registry.core import BUILT_IN
 from bench.registry.models import TIMM_PREFIX
 
@@ -75,56 +75,49 @@ class Cell:
         return "-".join([*parts, key])
 
 
-def make_cells(experiment: Experiment) -> list[Cell]:
+def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Cell]:
     """All cells of an experiment: the controls first (they take seconds), then seed by seed.
 
-    Raises:
-        InputError: an unknown model, loss or control, an option for a model that is not in the
-            matrix, or a policy that trains only part of a network that starts from scratch.
-    """
-    from bench.controls import CONTROLS
+    Args:
+        experiment: what to run.
+        weights: a digest of the pretrained weights of each model that starts from some; they
+            are part of its key.
 
+    Raises:
+        InputError: an unknown model.
+    """
     data = experiment.data.model_dump(mode="json", exclude={"root", "on_bad"})
     shared = {"data": data, "task": experiment.task}
-    cells = []
-    for name in experiment.controls:
-        if name not in CONTROLS:
-            raise InputError(f"unknown control {name!r}: {near_matches(name, list(CONTROLS))}")
-        cells.append(Cell(kind="control", model=name, loss="", seed=0, settings=shared))
-    stray = sorted(set(experiment.model.options) - set(experiment.models))
-    if stray:
-        raise InputError(
-            f"model.options names {stray[0]!r}, which is not among the models of this run: "
-            f"{', '.join(experiment.models)}"
-        )
+    cells = [
+        Cell(kind="control", model=name, loss="", seed=0, settings=shared)
+        for name in experiment.controls
+    ]
     for seed in experiment.seeds:
         for model in experiment.models:
-            entry = find_model(model)
-            entry.check_image_size(experiment.data.image_size)
             settings = {
                 **shared,
-                "model": _model_settings(experiment, entry),
+                "model": _model_settings(experiment, find_model(model), weights.get(model)),
                 "train": experiment.train.model_dump(mode="json"),
             }
-            for loss in experiment.losses:
-                LOSSES.get(loss)
-                cells.append(
-                    Cell(kind="network", model=model, loss=loss, seed=seed, settings=settings)
-                )
+            cells += [
+                Cell(kind="network", model=model, loss=loss, seed=seed, settings=settings)
+                for loss in experiment.losses
+            ]
     return cells
 
 
-def _model_settings(experiment: Experiment, entry: ModelEntry) -> dict[str, Any]:
+def _model_settings(
+    experiment: Experiment, entry: ModelEntry, weights: str | None
+) -> dict[str, Any]:
     config = experiment.model
-    pretrained = config.pretrained and entry.timm_name is not None
     settings: dict[str, Any] = {
-        "pretrained": pretrained,
+        "pretrained": weights is not None,
         "in_channels": config.in_channels,
         "options": config.options.get(entry.name, {}),
     }
-    if pretrained:
+    if weights is not None:
         # A network that starts from scratch is always trained whole.
-        settings["policy"] = config.policy
+        settings |= {"weights": weights, "policy": config.policy}
     if entry.source not in (BUILT_IN, "timm"):
         settings["code"] = _code_digest(entry)
     return settings

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 from bench.cells import Cell, make_cells
 from bench.config import Experiment
+from bench.controls import CONTROLS
 from bench.costs import model_costs
 from bench.data.tasks import Task, find_task
 from bench.errors import InputError
-from bench.registry import find_model, near_matches
+from bench.registry import DATASETS, LOSSES, find_model, near_matches
 
 
 def check_experiment(experiment: Experiment) -> tuple[Task, list[Cell]]:
@@ -21,11 +25,10 @@ def check_experiment(experiment: Experiment) -> tuple[Task, list[Cell]]:
             does not answer with the task's logits, an unknown optimiser, or pretrained weights
             that cannot be had.
     """
-    from baselines.weights import WeightsError, ensure_weights
-
     task = find_task(experiment.task)
-    cells = make_cells(experiment)
-    _check_optimizer(experiment.train.optimizer)
+    # Names first: a misspelt loss must not be found after gigabytes of weights were fetched.
+    _check_names(experiment)
+    weights = {}
     for model in experiment.models:
         entry = find_model(model)
         # Counting runs the network once without arithmetic, and so finds what it cannot take.
@@ -37,11 +40,40 @@ def check_experiment(experiment: Experiment) -> tuple[Task, list[Cell]]:
             options=experiment.model.options.get(model, {}),
         )
         if experiment.model.pretrained and entry.timm_name is not None:
-            try:
-                ensure_weights(entry.timm_name, weights_dir=experiment.model.weights_dir)
-            except WeightsError as error:
-                raise InputError(str(error)) from None
-    return task, cells
+            weights[model] = _digest_of_weights(entry.timm_name, experiment.model.weights_dir)
+    return task, make_cells(experiment, weights=weights)
+
+
+def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
+    """SHA-256 of the pretrained weights' file, fetched where it is not on this machine."""
+    from baselines.weights import WeightsError, ensure_weights
+
+    try:
+        path = ensure_weights(timm_name, weights_dir=weights_dir)
+    except (WeightsError, ValueError) as error:
+        raise InputError(str(error)) from None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_names(experiment: Experiment) -> None:
+    DATASETS.get(experiment.data.source).parse_options(dict(experiment.data.options))
+    for model in experiment.models:
+        find_model(model).check_image_size(experiment.data.image_size)
+    for loss in experiment.losses:
+        LOSSES.get(loss)
+    for control in experiment.controls:
+        if control not in CONTROLS:
+            raise InputError(
+                f"unknown control {control!r}: {near_matches(control, list(CONTROLS))}"
+            )
+    stray = sorted(set(experiment.model.options) - set(experiment.models))
+    if stray:
+        raise InputError(
+            f"model.options names {stray[0]!r}, which is not among the models of this run: "
+            f"{', '.join(experiment.models)}"
+        )
+    _check_optimizer(experiment.train.optimizer)
 
 
 def _check_optimizer(name: str) -> None:

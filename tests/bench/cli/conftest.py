@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ Command = Callable[..., Outcome]
 @pytest.fixture
 def bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Command]:
+) -> Command:
     """Calls the console script's function in this process, in the test's own folder.
 
     Whatever a plugin registers is forgotten after each call, as it is between two processes.
@@ -63,7 +63,7 @@ def bench(
         assert code is None or isinstance(code, int)
         return Outcome(code=code or 0, out=printed.out, err=printed.err)
 
-    yield call
+    return call
 
 
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:

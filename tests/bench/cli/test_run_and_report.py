@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -155,7 +156,7 @@ def test_the_json_log_is_json_and_tells_the_whole_story(bench: Command, tiny_plu
     assert events[-1]["event"] == "matrix_finished"
     assert (events[-1]["finished"], events[-1]["failed"]) == (5, 0)
     assert [e["iteration"] for e in events if e["event"] == "validated"] == [2, 4]
-    assert all(later["at_s"] >= sooner["at_s"] for sooner, later in zip(events, events[1:]))
+    assert all(later["at_s"] >= sooner["at_s"] for sooner, later in pairwise(events))
 
 
 def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plugin: Path) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from bench.config import Experiment, load_experiment
 from bench.execute import Summary, run_experiment
@@ -187,8 +190,6 @@ def test_a_control_that_the_data_cannot_have_is_unavailable_not_failed(
     folder = tmp_path / "images"
     folder.mkdir()
     random = np.random.default_rng(0)
-    from PIL import Image
-
     lines = ["path,label"]
     for i in range(40):
         Image.fromarray(random.integers(0, 255, (40, 40), dtype=np.uint8)).save(folder / f"{i}.png")
@@ -284,3 +285,55 @@ def test_cxnet_m1_clearly_learns_pneumonia_on_real_radiographs(tmp_path: Path) -
     rows = {row.model: row for row in collect(runs.values())[0].rows}
     assert rows["cxnet_m1"].auc > 0.9
     assert rows["cxnet_m1"].auc > rows["brightness"].auc + 0.1
+
+
+@pytest.fixture
+def resnet18_weights(tmp_path: Path) -> Path:
+    """A folder as ``bench weights fetch`` writes it, with random weights of 1000 classes."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    torch.manual_seed(11)
+    save_file(timm.create_model("resnet18").state_dict(), folder / "resnet18.safetensors")
+    return folder
+
+
+def test_fine_tuning_the_head_of_a_pretrained_network(
+    resnet18_weights: Path, tmp_path: Path
+) -> None:
+    settings = [
+        "model.pretrained=true",
+        f"model.weights_dir={resnet18_weights}",
+        "model.policy=head",
+        "train.max_iterations=2",
+        "controls=[]",
+    ]
+    summary, _ = run(experiment(*settings, model="resnet18"), tmp_path / "runs")
+    assert summary == Summary(finished=2)
+    (table,) = collect(Store(tmp_path / "runs").runs())
+    assert {row.weights for row in table.rows} == {"pretrained"}
+
+    before = load_file(resnet18_weights / "resnet18.safetensors")
+    folder = by_label(tmp_path / "runs")["resnet18 ce seed 0"].folder
+    after = torch.load(folder / "best.pt", weights_only=True)["network"]
+    one_channel = before.pop("conv1.weight").sum(dim=1, keepdim=True)
+    torch.testing.assert_close(after["conv1.weight"], one_channel)
+    backbone = [name for name in before if not name.startswith("fc.")]
+    assert all(torch.equal(before[name], after[name]) for name in backbone)
+    assert after["fc.weight"].shape == (2, 512)
+
+
+def test_other_weights_are_another_run(resnet18_weights: Path, tmp_path: Path) -> None:
+    wanted = experiment(
+        "model.pretrained=true",
+        f"model.weights_dir={resnet18_weights}",
+        "train.max_iterations=1",
+        "controls=[]",
+        model="resnet18",
+    )
+    wanted = wanted.model_copy(update={"losses": ("ce",)})
+    assert run(wanted, tmp_path / "runs")[0] == Summary(finished=1)
+    assert run(wanted, tmp_path / "runs")[0] == Summary(already=1)
+    torch.manual_seed(12)
+    other = timm.create_model("resnet18").state_dict()
+    save_file(other, resnet18_weights / "resnet18.safetensors")
+    assert run(wanted, tmp_path / "runs")[0] == Summary(finished=1)

@@ -70,8 +70,8 @@ def loss(name: str = "sin") -> nn.Module:
     return made
 
 
-class Interruption(Exception):
-    """Stands for a power cut."""
+class PowerCutError(Exception):
+    """Ends a training from outside."""
 
 
 def run(
@@ -87,7 +87,7 @@ def run(
 
     def on_step(step: int) -> None:
         if step == cut_after:
-            raise Interruption
+            raise PowerCutError
 
     training = train(
         model,
@@ -114,7 +114,7 @@ def test_a_resumed_training_is_bit_for_bit_an_uninterrupted_one(
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
     history, weights = run(sets, tmp_path / "whole")
-    with pytest.raises(Interruption):
+    with pytest.raises(PowerCutError):
         run(sets, tmp_path / "cut", cut_after=cut_after)
     # Another initialisation: all that matters must come from the checkpoint, unless the
     # interruption came before the first one.

@@ -1,0 +1,63 @@
+"""Mistakes in an experiment are found before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.config import load_experiment
+from bench.errors import InputError
+from bench.execute import check_experiment
+from bench.registry import MODELS
+from bench.registry.plugins import load_plugin
+
+
+def test_a_sound_experiment_gives_its_task_and_cells() -> None:
+    task, cells = check_experiment(load_experiment("demo"))
+    assert task.name == "m1"
+    assert len(cells) == 4 + 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("models=[cxnet_m2]",), "unknown model 'cxnet_m2': did you mean cxnet_m1"),
+        (("losses=[sine]",), "unknown loss 'sine': did you mean sin"),
+        (("controls=[piror]",), "unknown control 'piror': did you mean prior?"),
+        (("task=m9",), "unknown task 'm9': known: m1"),
+        (("data.source=nhi",), "unknown data source 'nhi': did you mean nih?"),
+        (("data.options.image=3",), "data.options of source 'phantom': unknown key 'image': did"),
+        (("model.options.vgg16_bn.x=1",), "model.options names 'vgg16_bn', which is not among"),
+        (("model.options.cxnet_m1.drop=1",), "model 'cxnet_m1': .*unexpected keyword .*'drop'"),
+        (("models=[inception_v3]",), "'inception_v3' needs images of at least 75 px, not 32"),
+        (("train.optimizer=sdg",), "unknown optimizer 'sdg': did you mean sgd"),
+    ],
+)
+def test_a_mistake_is_one_line(settings: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        check_experiment(load_experiment("demo", settings=settings))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("nn.Flatten()", r"answers one image with shape \(1, 1024\), not with logits"),
+        ("nn.LSTM(32, 2)", "model 'odd' fails on an image of 1×32×32: "),
+        ("nn.Linear(3, 2)", "model 'odd' fails on an image of 1×32×32: RuntimeError"),
+    ],
+)
+def test_a_network_with_another_answer_is_refused(tmp_path: Path, body: str, message: str) -> None:
+    path = tmp_path / "odd.py"
+    path.write_text(
+        "from torch import nn\nfrom bench import register_model\n"
+        "@register_model('odd', description='odd')\n"
+        f"def odd(*, in_channels, outputs, image_size):\n    return {body}\n"
+    )
+    load_plugin(path)
+    try:
+        with pytest.raises(InputError, match=message):
+            check_experiment(load_experiment("demo", settings=["models=[odd]"]))
+    finally:
+        MODELS.remove("odd")
