@@ -6,6 +6,13 @@ from pydantic import BaseModel, ValidationError
 
 from bench.registry.core import near_matches
 
+# Pydantic speaks of Python's types where the user has written YAML.
+IN_YAML = {
+    "tuple_type": "Input should be a list",
+    "dict_type": "Input should be a mapping of keys to values",
+    "model_type": "Input should be a mapping of keys to values",
+}
+
 
 def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     """The first complaint of a validation error, with near matches for an unknown key.
@@ -20,7 +27,7 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         fields = list(_fields_at(model, first["loc"][:-1]))
         return f"unknown key {key!r}: {near_matches(str(first['loc'][-1]), fields)}{more}"
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = IN_YAML.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] == "missing":
         return f"key {key!r} is required{more}"
     if not key:

@@ -18,9 +18,11 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 class Frozen(BaseModel):
-    """Immutable; unknown keys are errors."""
+    """Immutable; unknown keys, infinities and NaN are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class DataConfig(Frozen):

@@ -26,10 +26,11 @@ def describe_plan(experiment: Experiment, *, out: Path, device: torch.device) ->
     """The cells, one a line with its estimated minutes, and the sum.
 
     Each network is timed on one small training step on this device. Validations are not
-    counted, nor what an early stop may save.
+    counted, nor what an early stop may save. The data is not read, so that a plan can be made
+    before it is there; a run that is done is known by its settings alone.
 
     Raises:
-        InputError: as a real run before its first cell.
+        InputError: as :func:`check_experiment`, or a run in ``out`` is damaged.
     """
     _, cells = check_experiment(experiment)
     known = {(run.cell.model, run.cell.loss, run.cell.seed, str(run.cell.settings)): run
@@ -44,7 +45,7 @@ def describe_plan(experiment: Experiment, *, out: Path, device: torch.device) ->
     for cell in cells:
         run = known.get((cell.model, cell.loss, cell.seed, str(cell.settings)))
         if run is not None and run.verdict.state == "finished":
-            yield f"  {cell.label}: done before"
+            yield f"  {cell.label}: done before, if on the same data"
             continue
         if cell.kind == "control":
             yield f"  {cell.label}: seconds"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.cli.main import run
-from bench.registry import DATASETS, LOSSES, MODELS
+from bench.registry import DATASETS, LOSSES, MODELS, Registry
 
 # A matrix of seconds: 120 synthetic images and a network of one convolution.
 TINY = (
@@ -49,15 +50,9 @@ def bench(
 
     def call(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, arguments)])
-        before = [(registry, {entry.name for entry in registry}) for registry in _registries()]
         capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
+        with _plugins_forgotten(), pytest.raises(SystemExit) as stopped:
             run()
-        for registry, names in before:
-            for name in {entry.name for entry in registry} - names:
-                registry.remove(name)
-        for module in [name for name in sys.modules if name.startswith("bench_plugin_")]:
-            del sys.modules[module]
         printed = capsys.readouterr()
         code = stopped.value.code
         assert code is None or isinstance(code, int)
@@ -84,5 +79,15 @@ def finish(process: subprocess.Popen[str]) -> Outcome:
     return Outcome(code=process.returncode, out=out, err=err)
 
 
-def _registries() -> tuple[Any, ...]:
-    return MODELS, LOSSES, DATASETS
+@contextmanager
+def _plugins_forgotten() -> Iterator[None]:
+    registries: tuple[Registry[Any], ...] = (MODELS, LOSSES, DATASETS)
+    before = [{entry.name for entry in registry} for registry in registries]
+    try:
+        yield
+    finally:
+        for registry, names in zip(registries, before, strict=True):
+            for name in {entry.name for entry in registry} - names:
+                registry.remove(name)
+        for module in [name for name in sys.modules if name.startswith("bench_plugin_")]:
+            del sys.modules[module]

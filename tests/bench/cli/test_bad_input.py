@@ -46,6 +46,9 @@ def demo(*more: object) -> Arguments:
         (demo("--set", "train.learning_rate=1"), ("unknown key 'train.learning_rate'",)),
         (demo("--set", "train.lr"), ("'train.lr'", "KEY=VALUE", "train.lr=0.02")),
         (demo("--set", "train.lr=-1"), ("train.lr", "greater than 0", "-1")),
+        (demo("--set", "train.lr=.inf"), ("train.lr", "finite number", "inf")),
+        (demo("--set", "seeds=0"), ("seeds: Input should be a list, not 0",)),
+        (demo("--set", "data=phantom"), ("data: Input should be a mapping", "'phantom'")),
         (demo("--set", "train.optimizer=sdg"), ("unknown optimizer 'sdg'", "sgd")),
         (demo("--set", "task=m9"), ("unknown task 'm9'", "m1")),
         (demo("--set", "controls=[priro]"), ("unknown control 'priro'", "prior")),
@@ -60,8 +63,8 @@ def demo(*more: object) -> Arguments:
         (demo("--device", "tpu"), ("--device", "'tpu'", "cuda")),
         (demo("--sedes", "1"), ("--sedes", "--seeds", "bench run --help")),
         (demo("--plugin", "absent.py"), ("absent.py", "is not there")),
-        (demo("--config", "manifest"), ("'manifest'", "--data PATH")),
-        (demo("--config", "manifest", "--data", "absent"), ("'absent' is not there", "--data")),
+        (manifest(), ("'manifest'", "--data PATH")),
+        (manifest("--data", "absent"), ("'absent' is not there", "--data")),
         (("report", "markdown"), ("no results in 'results/runs'", "bench run --all", "--out")),
         (("report", "docx"), ("'docx'", "markdown", "csv", "latex")),
         (("list", "things"), ("'things'", "models", "configs")),
@@ -186,18 +189,28 @@ def test_weights_that_are_nowhere(
     bench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says which weights, where they were looked for, and both ways out."""
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("no route to the hub")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    outcome = bench("run", "resnet18", *TINY, "--set", "model.pretrained=true")
+    weights = "resnet18.a1_in1k"
+    pretrained = ("--set", "model.pretrained=true", "--set", "model.weights_dir=mine")
     assert_refused(
-        outcome,
-        "resnet18.a1_in1k",
-        str(tmp_path / "hub" / "models--timm--resnet18.a1_in1k"),
+        bench("run", "resnet18", *TINY, *pretrained),
+        weights,
+        "mine/resnet18.safetensors",
+        str(tmp_path / "hub" / f"models--timm--{weights}"),
+        str(tmp_path / "torch"),
+        "no route to the hub",
         "bench weights fetch resnet18 --to DIR",
         "model.weights_dir=DIR",
         "model.pretrained=false",
     )
+    assert_refused(bench("weights", "fetch", "resnet18", "--to", "mine"), "no route to the hub")
+    assert not Path("mine").exists()
 
 
 @pytest.mark.parametrize(
