@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli.options import config_options, load_config, load_plugins
 
+if TYPE_CHECKING:
+    from bench.config import Experiment
+    from bench.data.pixels import PixelStore
+    from bench.data.study import StudyTable
+
 
 @click.group()
 def data() -> None:
-    """Check a data set, or write the synthetic one as files."""
+    """Check a data set, look at it, or write the synthetic one as files."""
 
 
 @data.command()
@@ -35,20 +41,9 @@ def check(
     load_plugins(plugins)
     experiment = load_config(config, root, settings)
 
-    from bench.cache import cache_dir
     from bench.data.check import check_data
-    from bench.data.pixels import open_pixels
-    from bench.data.prepare import open_study
-    from bench.progress import show_progress
 
-    study = open_study(experiment.data)
-    with show_progress(quiet=as_json) as progress:
-        store = open_pixels(
-            study,
-            image_size=experiment.data.image_size,
-            cache=cache_dir() / "pixels",
-            progress=lambda done, total: progress.advance("decoding images", done, total),
-        )
+    study, store = _open(experiment, quiet=as_json)
     found = check_data(study, store)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
@@ -57,6 +52,34 @@ def check(
             click.echo(line)
     if found.dropped:
         context.exit(1)
+
+
+@data.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png")
+@config_options
+@click.option("--images", default=32, show_default=True, type=click.IntRange(1, 400))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+def sheet(
+    path: Path,
+    *,
+    config: str,
+    root: Path | None,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    images: int,
+    seed: int,
+) -> None:
+    """Draw some images of a data set, as the networks see them, with their labels."""
+    load_plugins(plugins)
+    experiment = load_config(config, root, settings)
+
+    from bench.data.check import usable
+    from bench.data.sheet import draw_sheet
+
+    study, store = _open(experiment, quiet=False)
+    rows, _ = usable(study, store)
+    drawn = draw_sheet(rows, store.pixels, path, images=images, seed=seed)
+    click.echo(f"{path}: {drawn} of {len(rows):,} images at {experiment.data.image_size} px")
 
 
 @data.command()
@@ -85,3 +108,21 @@ def phantom(folder: Path, *, images: int, seed: int, image_size: int) -> None:
         f"try: bench run cxnet_m1 --config nih_official --data {folder} "
         f"--set data.image_size={image_size} --set train.max_iterations=200"
     )
+
+
+def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStore]:
+    """The labels and pixels of an experiment's data set, decoded as a run would."""
+    from bench.cache import cache_dir
+    from bench.data.pixels import open_pixels
+    from bench.data.prepare import open_study
+    from bench.progress import show_progress
+
+    study = open_study(experiment.data)
+    with show_progress(quiet=quiet) as progress:
+        store = open_pixels(
+            study,
+            image_size=experiment.data.image_size,
+            cache=cache_dir() / "pixels",
+            progress=lambda done, total: progress.advance("decoding images", done, total),
+        )
+    return study, store

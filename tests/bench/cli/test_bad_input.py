@@ -52,7 +52,11 @@ def demo(*more: object) -> Arguments:
         (demo("--set", "train.optimizer=sdg"), ("unknown optimizer 'sdg'", "sgd")),
         (demo("--set", "task=m9"), ("unknown task 'm9'", "m1")),
         (demo("--set", "controls=[priro]"), ("unknown control 'priro'", "prior")),
-        (demo("--set", "model.options.cxnet_m1.width=3"), ("cxnet_m1", "'width'")),
+        (demo("--set", "model.options.cxnet_m1.width=3"), ("'cxnet_m1' takes no option 'width'",)),
+        (
+            ("run", "resnet18", *TINY, "--set", "model.options.resnet18.width=3"),
+            ("model 'resnet18' takes no option 'width'",),
+        ),
         (demo("--set", "model.options.resnet18.width=3"), ("'resnet18'", "cxnet_m1")),
         (demo("--set", "data.source=nhi"), ("unknown data source 'nhi'", "nih")),
         (demo("--set", "data.options.pictures=3"), ("'phantom'", "unknown key 'pictures'")),
@@ -262,6 +266,10 @@ def _empty_config(run: Path) -> None:
     (run / "config.yaml").write_text("")
 
 
+def _broken_config(run: Path) -> None:
+    (run / "config.yaml").write_text("model: [tiny\n")
+
+
 def _no_predictions(run: Path) -> None:
     (run / "predictions.csv").unlink()
 
@@ -284,6 +292,7 @@ def _no_test_predictions(run: Path) -> None:
         _delete,
         _cut_verdict,
         _empty_config,
+        _broken_config,
         _no_predictions,
         _cut_predictions,
         _no_test_predictions,

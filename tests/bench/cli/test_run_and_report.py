@@ -137,6 +137,18 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     assert json.loads((failed / "run.json").read_text())["verdict"]["state"] == "finished"
 
 
+def test_an_edited_plugin_is_trained_anew(bench: Command, tiny_plugin: Path) -> None:
+    """A model's as well as a loss's: old results of other code would be shown for the new."""
+    loss = Path("loss.py")
+    loss.write_text(BROKEN.replace('float("nan")', "0.5"))
+    command = tiny_matrix(tiny_plugin, "--plugin", loss, "--loss", "undefined")
+    assert bench(*command).out.splitlines()[-1].startswith("5 finished, 0 finished before")
+    loss.write_text(BROKEN.replace('float("nan")', "0.25"))
+    assert bench(*command).out.splitlines()[-1].startswith("1 finished, 4 finished before")
+    tiny_plugin.write_text(tiny_plugin.read_text().replace("Dropout(0.2)", "Dropout(0.3)"))
+    assert bench(*command).out.splitlines()[-1].startswith("1 finished, 4 finished before")
+
+
 def test_quiet_says_only_what_failed(bench: Command, tiny_plugin: Path) -> None:
     quiet = bench(*tiny_matrix(tiny_plugin, "--quiet"))
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")

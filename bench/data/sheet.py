@@ -1,0 +1,84 @@
+"""A contact sheet: some images of a data set as the networks see them, with their labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.tasks import is_abnormal
+from bench.errors import InputError
+from bench.randomness import generator
+
+COLUMNS = 8
+FORMATS = (".png", ".pdf", ".svg", ".jpg")
+
+
+def draw_sheet(
+    rows: pd.DataFrame, pixels: NDArray[np.uint8], path: Path, *, images: int, seed: int = 0
+) -> int:
+    """Draw a contact sheet: normal images first, then abnormal ones, drawn at random.
+
+    Args:
+        rows: the study table with ``pixel_row``.
+        pixels: (images, side, side) uint8.
+        path: where to write it; its ending names the format.
+        images: how many at most, half of them normal where there are enough.
+        seed: of the choice.
+
+    Returns:
+        How many were drawn.
+
+    Raises:
+        InputError: the ending is none of ``FORMATS``, or the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    if path.suffix not in FORMATS:
+        raise InputError(f"contact sheet {path.name!r}: let its name end in {', '.join(FORMATS)}")
+    chosen = choose(rows, images=images, seed=seed)
+    lines = -(-len(chosen) // COLUMNS)
+    figure = Figure(figsize=(1.6 * COLUMNS, 1.9 * lines), layout="constrained")
+    axes = list(figure.subplots(lines, COLUMNS, squeeze=False).flat)
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (_, row) in zip(axes, rows.iloc[chosen].iterrows(), strict=False):
+        # Nearest neighbour and the full scale: what is shown is what is stored.
+        axis.imshow(
+            pixels[row["pixel_row"]], cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+        )
+        axis.set_title(_caption(row["findings"]), fontsize=7)
+    try:
+        figure.savefig(path, dpi=120)
+    except OSError as error:
+        raise InputError(f"contact sheet {str(path)!r}: {error.strerror}") from None
+    return len(chosen)
+
+
+def choose(rows: pd.DataFrame, *, images: int, seed: int) -> NDArray[np.int64]:
+    """Row positions for a sheet: normal ones, then abnormal ones, by their findings.
+
+    Args:
+        rows: the study table.
+        images: how many at most.
+        seed: of the choice.
+    """
+    abnormal = is_abnormal(rows)
+    order = generator(seed, "contact sheet").permutation(len(rows))
+    normal, others = order[~abnormal[order]], order[abnormal[order]]
+    half = images // 2
+    wanted = min(len(normal), max(half, images - len(others)))
+    shown = others[: images - wanted]
+    by_findings = sorted(shown, key=lambda place: rows["findings"].iloc[place])
+    return np.array([*normal[:wanted], *by_findings], dtype=np.int64)
+
+
+def _caption(findings: tuple[str, ...]) -> str:
+    """Two findings at most, so that captions do not run into one another."""
+    if not findings:
+        return "normal"
+    short = [name.replace("_", " ") for name in findings]
+    more = f" +{len(short) - 2}" if len(short) > 2 else ""
+    return "\n".join(short[:2]) + more
