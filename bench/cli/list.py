@@ -10,14 +10,16 @@ import click
 
 from bench.cli.options import config_options, load_config, load_plugins
 
+KINDS = ("models", "losses", "datasets", "configs")
+
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(["models", "losses", "datasets", "configs"]))
+@click.argument("kind", type=click.Choice(KINDS), required=False)
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @config_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(
-    kind: str,
+    kind: str | None,
     patterns: tuple[str, ...],
     *,
     config: str,
@@ -26,23 +28,27 @@ def list_command(
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """List what is registered, by shell patterns such as 'resnet*'.
+    """List what is registered, by shell patterns such as 'resnet*'; without KIND, all of it.
 
     Parameters and multiply-adds of models are those at the config's image size.
     """
     load_plugins(plugins)
-    if kind == "models":
-        facts = _models(patterns, config, root, settings)
-    elif kind == "configs":
-        facts = _configs(patterns)
-    else:
-        facts = _entries(kind, patterns)
+    listed = {
+        one: _models(patterns, config, root, settings)
+        if one == "models"
+        else _others(one, patterns)
+        for one in ([kind] if kind else KINDS)
+    }
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
-    elif not facts:
-        click.echo(f"no {kind} fit {' '.join(patterns)}", err=True)
-    else:
-        _print_table(facts)
+        click.echo(json.dumps(listed[kind] if kind else listed, indent=2))
+        return
+    for one, facts in listed.items():
+        if kind is None:
+            click.echo(f"\n{one}\n")
+        if facts:
+            _print_table(facts)
+        else:
+            click.echo(f"no {one} fit {' '.join(patterns)}", err=True)
 
 
 def _models(
@@ -78,9 +84,11 @@ def _models(
     return facts
 
 
-def _entries(kind: str, patterns: tuple[str, ...]) -> list[dict[str, Any]]:
+def _others(kind: str, patterns: tuple[str, ...]) -> list[dict[str, Any]]:
     from bench.registry import DATASETS, LOSSES
 
+    if kind == "configs":
+        return _configs(patterns)
     entries = LOSSES.match(patterns) if kind == "losses" else DATASETS.match(patterns)
     return [
         {"name": entry.name, "description": entry.description, "source": entry.source}

