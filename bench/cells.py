@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bench.config import Experiment
 from bench.errors import InputError
-from bench.registry import MODELS, ModelEntry, find_model
+from bench.registry import LOSSES, MODELS, LossEntry, ModelEntry, find_model
 from bench.registry.core import BUILT_IN
 from bench.registry.models import TIMM_PREFIX
 
@@ -84,7 +84,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
             are part of its key.
 
     Raises:
-        InputError: an unknown model.
+        InputError: an unknown model or loss.
     """
     data = experiment.data.model_dump(mode="json", exclude={"root", "on_bad"})
     shared = {"data": data, "task": experiment.task}
@@ -100,7 +100,13 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
                 "train": experiment.train.model_dump(mode="json"),
             }
             cells += [
-                Cell(kind="network", model=model, loss=loss, seed=seed, settings=settings)
+                Cell(
+                    kind="network",
+                    model=model,
+                    loss=loss,
+                    seed=seed,
+                    settings=settings | _loss_settings(LOSSES.get(loss)),
+                )
                 for loss in experiment.losses
             ]
     return cells
@@ -123,8 +129,12 @@ def _model_settings(
     return settings
 
 
-def _code_digest(entry: ModelEntry) -> str:
-    """Digest of a plugin's file: who edits a model must not be shown its old results."""
+def _loss_settings(entry: LossEntry) -> dict[str, Any]:
+    return {} if entry.source == BUILT_IN else {"loss_code": _code_digest(entry)}
+
+
+def _code_digest(entry: ModelEntry | LossEntry) -> str:
+    """Digest of a plugin's file: who edits it must not be shown its old results."""
     file = inspect.getsourcefile(entry.factory)
     content = Path(file).read_bytes() if file else entry.name.encode()
     return hashlib.sha256(content).hexdigest()[:16]

@@ -99,6 +99,8 @@ class Run:
             frame = pd.read_csv(path, dtype=str, keep_default_na=False)
             if tuple(frame.columns) != PREDICTION_COLUMNS:
                 raise ValueError(f"columns are not {', '.join(PREDICTION_COLUMNS)}")
+            if set(frame["part"]) != {"validation", "test"}:
+                raise ValueError("not both of the parts validation and test are there")
             return frame.astype({"target": np.int64, "probability": np.float64})
         except (OSError, ValueError) as error:
             raise InputError(f"predictions of run {self.folder.name}: {error}") from None
@@ -125,9 +127,16 @@ class Store:
         return self.root / cell.folder_name(key)
 
     def verdict(self, folder: Path) -> Verdict | None:
-        """How the run of a folder ended; None where it has not ended (or not begun)."""
-        record = _read_json(folder / "run.json")
-        return _verdict(record["verdict"]) if record else None
+        """How the run of a folder ended; None where it has not ended (or not begun).
+
+        Raises:
+            InputError: the record is damaged.
+        """
+        path = folder / "run.json"
+        if not path.is_file():
+            return None
+        with _damage_named(folder):
+            return _read_verdict(path)
 
     @contextmanager
     def claim(self, folder: Path) -> Iterator[bool]:
@@ -215,13 +224,8 @@ class Store:
             )
         found = []
         for folder in sorted(path.parent for path in self.root.glob("*/run.json")):
-            try:
+            with _damage_named(folder):
                 found.append(_read_run(folder))
-            except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-                raise InputError(
-                    f"run {folder.name} is damaged ({type(error).__name__}: {error}): "
-                    "delete its folder and run it again"
-                ) from None
         return found
 
     def interrupted(self) -> list[str]:
@@ -230,29 +234,36 @@ class Store:
         return sorted(p.parent.name for p in configs if not (p.parent / "run.json").is_file())
 
 
+@contextmanager
+def _damage_named(folder: Path) -> Iterator[None]:
+    """Turn what reading a damaged run raises into one line that names the run."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"run {folder.name} is damaged ({type(error).__name__}: {reason}): "
+            "delete its folder and run it again"
+        ) from None
+
+
 def _read_run(folder: Path) -> Run:
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     return Run(
         folder=folder,
         cell=Cell(**config),
-        verdict=_verdict(json.loads((folder / "run.json").read_text())["verdict"]),
+        verdict=_read_verdict(folder / "run.json"),
         data=json.loads((folder / "data.json").read_text()),
         environment=json.loads((folder / "environment.json").read_text()),
     )
 
 
-def _verdict(record: dict[str, Any]) -> Verdict:
+def _read_verdict(path: Path) -> Verdict:
+    record = json.loads(path.read_text(encoding="utf-8"))["verdict"]
     costs = record["costs"]
     return Verdict(
         state=record["state"], reason=record["reason"], costs=RunCosts(**costs) if costs else None
     )
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -107,6 +107,9 @@ def run_cells(
                 store.end(folder, Verdict(state="unavailable", reason=str(error)))
                 summary.unavailable += 1
                 progress.event("cell_unavailable", cell=cell.label, reason=str(error))
+            except BrokenPipeError:
+                # Who read our output (`| head`) has gone; the cell is not at fault.
+                raise
             except Exception as error:
                 reason = _one_line(error)
                 (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")

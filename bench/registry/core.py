@@ -38,7 +38,9 @@ E = TypeVar("E", bound=Entry)
 def near_matches(name: str, known: list[str]) -> str:
     """A clause naming what the user may have meant, or all names where nothing is near."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    near += [other for other in known if name and name in other and other not in near]
+    # A single letter or two is in half of all names, and says nothing.
+    if len(name) > 2:
+        near += [other for other in known if name in other and other not in near]
     if near:
         return f"did you mean {', '.join(near[:4])}?"
     return f"known: {', '.join(known)}" if known else "none is known"

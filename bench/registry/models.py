@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.registry.core import BUILT_IN, Registry, origin
+from bench.registry.core import BUILT_IN, Registry, near_matches, origin
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     ModelFactory = Callable[..., nn.Module]
 
 TIMM_PREFIX = "timm:"
+STANDARD_ARGUMENTS = ("in_channels", "outputs", "image_size", "pretrained", "weights_dir")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +81,17 @@ class ModelEntry:
         }
         if self.timm_name is not None:
             arguments |= {"pretrained": pretrained, "weights_dir": weights_dir}
-        try:
-            return self.factory(**arguments)
-        except TypeError as error:
-            if "unexpected keyword argument" not in str(error):
-                raise
-            raise InputError(f"model {self.name!r}: {error}") from None
+        self._check_options(arguments)
+        return self.factory(**arguments)
+
+    def _check_options(self, arguments: Mapping[str, Any]) -> None:
+        parameters = inspect.signature(self.factory).parameters
+        if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+            return
+        for name in arguments.keys() - parameters.keys():
+            own = [p for p in parameters if p not in STANDARD_ARGUMENTS]
+            hint = near_matches(name, own) if own else "it takes none"
+            raise InputError(f"model {self.name!r} takes no option {name!r}: {hint}")
 
     def check_image_size(self, image_size: int) -> None:
         """Refuse an input that the network cannot take.

@@ -72,7 +72,7 @@ def demo(*more: object) -> Arguments:
         (("report", "markdown"), ("no results in 'results/runs'", "bench run --all", "--out")),
         (("report", "docx"), ("'docx'", "markdown", "csv", "latex")),
         (("list", "things"), ("'things'", "models", "configs")),
-        (("list",), ("models", "bench list --help")),
+        (("report",), ("FORMAT", "bench report --help")),
         (("trian",), ("trian", "bench --help")),
         (("weights", "fetch", "cxnet_m1", "--to", "w"), ("cxnet_m1", "no pretrained weights")),
         (("weights", "fetch", "resnet19", "--to", "w"), ("unknown model 'resnet19'", "resnet18")),

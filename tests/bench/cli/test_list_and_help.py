@@ -106,6 +106,18 @@ def test_losses_datasets_and_configs(bench: Command) -> None:
     assert "nih_official" in bench("list", "configs", "nih*").out
 
 
+def test_without_a_kind_all_of_it(bench: Command) -> None:
+    outcome = bench("list", "--json")
+    assert list(json.loads(outcome.out)) == ["models", "losses", "datasets", "configs"]
+    lines = bench("list").out.splitlines()
+    assert [line for line in lines if line in json.loads(outcome.out)] == [
+        "models",
+        "losses",
+        "datasets",
+        "configs",
+    ]
+
+
 @pytest.mark.parametrize("kind", ["models", "losses", "datasets", "configs"])
 def test_a_pattern_that_fits_nothing(bench: Command, kind: str) -> None:
     assert listed(bench, kind, "zzz*") == []
