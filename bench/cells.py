@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bench.config import Experiment
 from bench.errors import InputError
-from bench.registry import LOSSES, MODELS, LossEntry, ModelEntry, find_model
+from bench.registry import DATASETS, LOSSES, MODELS, LossEntry, ModelEntry, find_model
 from bench.registry.core import BUILT_IN
 from bench.registry.models import TIMM_PREFIX
 
@@ -79,14 +79,24 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
     """All cells of an experiment: the controls first (they take seconds), then seed by seed.
 
     Args:
-        experiment: what to run.
+        experiment: what to run; its ``train.precision`` is no longer ``auto``, because a run
+            in bfloat16 is another run than one in float32.
         weights: a digest of the pretrained weights of each model that starts from some; they
             are part of its key.
 
     Raises:
-        InputError: an unknown model or loss.
+        InputError: an unknown model, loss or data source.
     """
-    data = experiment.data.model_dump(mode="json", exclude={"root", "on_bad"})
+    config = experiment.data
+    options = DATASETS.get(config.source).parse_options(dict(config.options))
+    # Seed and fractions of the split are left out: its hash, which is in the key, says what
+    # came of them.
+    data = {
+        "source": config.source,
+        "image_size": config.image_size,
+        "split": config.split,
+        "options": options.model_dump(mode="json"),
+    }
     shared = {"data": data, "task": experiment.task}
     cells = [
         Cell(kind="control", model=name, loss="", seed=0, settings=shared)
@@ -135,8 +145,8 @@ def _loss_settings(entry: LossEntry) -> dict[str, Any]:
 
 def _code_digest(entry: ModelEntry | LossEntry) -> str:
     """Digest of a plugin's file: who edits it must not be shown its old results."""
-    file = inspect.getsourcefile(entry.factory)
-    content = Path(file).read_bytes() if file else entry.name.encode()
+    file = getattr(sys.modules.get(entry.source), "__file__", None)
+    content = Path(file).read_bytes() if file else entry.source.encode()
     return hashlib.sha256(content).hexdigest()[:16]
 
 

@@ -67,7 +67,8 @@ def model_costs(
     import torch
 
     def count(device: str) -> Costs:
-        with torch.device(device):
+        # The caller's random state is left as it was; figures do not depend on it.
+        with torch.random.fork_rng(devices=[]), torch.device(device):
             model = entry.build(
                 in_channels=in_channels, outputs=outputs, image_size=image_size, options=options
             )
@@ -118,7 +119,7 @@ def _count(name: str, model: nn.Module, image: Tensor, *, outputs: int) -> Costs
 
 def listed_costs(
     entries: Iterable[ModelEntry], *, in_channels: int, outputs: int, image_size: int
-) -> dict[str, Costs | None]:
+) -> dict[str, Costs | str]:
     """The costs of several networks, without torch where all are in the cache.
 
     Args:
@@ -128,11 +129,11 @@ def listed_costs(
         image_size: side of the square input in pixels.
 
     Returns:
-        Costs by the entry's name; None for a network that cannot take such images.
+        Costs by the entry's name; the reason for a network that cannot take such images.
     """
     known = read_facts(COSTS)
     counted: dict[str, Any] = {}
-    costs: dict[str, Costs | None] = {}
+    costs: dict[str, Costs | str] = {}
     for entry in entries:
         key = _key(entry.name, in_channels, outputs, image_size)
         try:
@@ -144,9 +145,10 @@ def listed_costs(
                 )
                 if _is_built_in(entry):
                     counted[key] = asdict(found)
-        except InputError:
-            found = None
-        costs[entry.name] = found
+        except InputError as error:
+            costs[entry.name] = str(error)
+        else:
+            costs[entry.name] = found
     if counted:
         add_facts(COSTS, counted)
     return costs

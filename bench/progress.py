@@ -38,7 +38,7 @@ TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"loss {f['train_loss']:.4f} / {f['validation_loss']:.4f}  "
         f"validation AUC {f['validation_auc']:.4f}"
         + (" *" if f["best"] else "")
-        + {"decay": "  -> learning rate decays", "stop": "  -> stops"}.get(f["verdict"], "")
+        + {"decay": "  -> learning rate decays", "stop": "  -> stops"}.get(f["decision"], "")
     ),
     "cell_finished": lambda f: f"    done in {f['seconds']:.0f} s: test AUC {f['test_auc']:.4f}",
     "cell_unavailable": lambda f: f"    not available: {f['reason']}",
@@ -81,7 +81,7 @@ class JsonProgress:
 
 
 class PlainProgress:
-    """Lines for a log file: every event, and every tenth of a piece of work, at most every 10 s."""
+    """Lines for a log file: every event, and how far the work is, at most every 10 s."""
 
     SECONDS_BETWEEN_LINES = 10.0
 

@@ -19,10 +19,9 @@ Training writes predictions; every number of every report is computed from them.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +35,7 @@ from bench.cells import Cell
 from bench.errors import InputError
 
 State = Literal["finished", "failed", "unavailable"]
+JUDGED_PARTS = ("validation", "test")
 PREDICTION_COLUMNS = ("part", "image", "patient", "target", "probability")
 
 
@@ -77,6 +77,14 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """A run that began and did not end: a process is at it, or it was interrupted."""
+
+    name: str
+    running: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run as the reports see it."""
 
@@ -99,8 +107,10 @@ class Run:
             frame = pd.read_csv(path, dtype=str, keep_default_na=False)
             if tuple(frame.columns) != PREDICTION_COLUMNS:
                 raise ValueError(f"columns are not {', '.join(PREDICTION_COLUMNS)}")
-            if set(frame["part"]) != {"validation", "test"}:
-                raise ValueError("not both of the parts validation and test are there")
+            expected = {part: self.data["parts"][part]["images"] for part in JUDGED_PARTS}
+            found = frame["part"].value_counts().to_dict()
+            if found != expected:
+                raise ValueError(f"images by part are {found}, not {expected}")
             return frame.astype({"target": np.int64, "probability": np.float64})
         except (OSError, ValueError) as error:
             raise InputError(f"predictions of run {self.folder.name}: {error}") from None
@@ -111,10 +121,11 @@ class Store:
     """The folder of all runs (``--out``)."""
 
     root: Path
-    splits: Path = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "splits", self.root / "splits")
+    @property
+    def splits(self) -> Path:
+        """Where the splits are written, one small file each."""
+        return self.root / "splits"
 
     def folder(self, cell: Cell, data: dict[str, Any]) -> Path:
         """Where a cell's run is kept.
@@ -123,8 +134,7 @@ class Store:
             cell: the cell.
             data: ``PreparedData.describe()``.
         """
-        key = cell.key(data=data["fingerprint"], split=data["split"]["hash"])
-        return self.root / cell.folder_name(key)
+        return self.root / _folder_name(cell, data)
 
     def verdict(self, folder: Path) -> Verdict | None:
         """How the run of a folder ended; None where it has not ended (or not begun).
@@ -157,20 +167,18 @@ class Store:
     def begin(
         self, folder: Path, cell: Cell, data: dict[str, Any], environment: dict[str, Any]
     ) -> None:
-        """Make the folder of a run, or take up again one that was interrupted or failed."""
-        if self.verdict(folder) is not None:
-            shutil.rmtree(folder)
+        """Make the folder of a run, or take up again one that was interrupted or failed.
+
+        The environments of the earlier attempts are kept beside the present one.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        resolved = {
-            "kind": cell.kind,
-            "model": cell.model,
-            "loss": cell.loss,
-            "seed": cell.seed,
-            "settings": cell.settings,
-        }
-        _write(folder / "config.yaml", yaml.safe_dump(resolved, sort_keys=False))
+        for name in ("run.json", "error.txt"):
+            (folder / name).unlink(missing_ok=True)
+        with _damage_named(folder):
+            earlier = _read_environments(folder)
+        _write(folder / "config.yaml", yaml.safe_dump(asdict(cell), sort_keys=False))
         _write_json(folder / "data.json", data)
-        _write_json(folder / "environment.json", environment)
+        _write_json(folder / "environment.json", {**environment, "earlier": earlier})
 
     def write_history(self, folder: Path, history: list[dict[str, Any]]) -> None:
         """Replace the run's history, one line a validation."""
@@ -228,10 +236,16 @@ class Store:
                 found.append(_read_run(folder))
         return found
 
-    def interrupted(self) -> list[str]:
-        """Names of the folders of runs that began and did not end."""
-        configs = self.root.glob("*/config.yaml")
-        return sorted(p.parent.name for p in configs if not (p.parent / "run.json").is_file())
+    def unfinished(self) -> list[Unfinished]:
+        """The runs that began and did not end, by folder name."""
+        if not self.root.is_dir():
+            return []
+        folders = (path.parent for path in self.root.glob("*/config.yaml"))
+        found = []
+        for folder in sorted(f for f in folders if not (f / "run.json").is_file()):
+            with self.claim(folder) as free:
+                found.append(Unfinished(name=folder.name, running=not free))
+        return found
 
 
 @contextmanager
@@ -248,14 +262,33 @@ def _damage_named(folder: Path) -> Iterator[None]:
 
 
 def _read_run(folder: Path) -> Run:
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    cell = Cell(**yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    # The name holds a hash of the settings and the data: it tells an edited or copied folder,
+    # and one whose results another version of the harness would not give.
+    expected = _folder_name(cell, data)
+    if folder.name != expected:
+        raise ValueError(f"by its settings and data it would be {expected}")
     return Run(
         folder=folder,
-        cell=Cell(**config),
+        cell=cell,
         verdict=_read_verdict(folder / "run.json"),
-        data=json.loads((folder / "data.json").read_text()),
-        environment=json.loads((folder / "environment.json").read_text()),
+        data=data,
+        environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
     )
+
+
+def _folder_name(cell: Cell, data: dict[str, Any]) -> str:
+    return cell.folder_name(cell.key(data=data["fingerprint"], split=data["split"]["hash"]))
+
+
+def _read_environments(folder: Path) -> list[dict[str, Any]]:
+    """The environments of a run's attempts so far, oldest first."""
+    path = folder / "environment.json"
+    if not path.is_file():
+        return []
+    last = json.loads(path.read_text(encoding="utf-8"))
+    return [*last.pop("earlier", []), last]
 
 
 def _read_verdict(path: Path) -> Verdict:

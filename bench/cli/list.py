@@ -30,7 +30,8 @@ def list_command(
 ) -> None:
     """List what is registered, by shell patterns such as 'resnet*'; without KIND, all of it.
 
-    Parameters and multiply-adds of models are those at the config's image size.
+    Parameters and multiply-adds of models are those at the config's image size; a model that
+    cannot take it says why.
     """
     load_plugins(plugins)
     listed = {
@@ -68,6 +69,7 @@ def _models(
     facts = []
     for entry in entries:
         cost = costs[entry.name]
+        refused = cost if isinstance(cost, str) else None
         facts.append(
             {
                 "name": entry.name,
@@ -75,8 +77,9 @@ def _models(
                 "image_size": size,
                 "in_channels": channels,
                 "min_image_size": entry.min_image_size,
-                "parameters": cost and cost.parameters,
-                "multiply_adds": cost and cost.multiply_adds,
+                "parameters": None if isinstance(cost, str) else cost.parameters,
+                "multiply_adds": None if isinstance(cost, str) else cost.multiply_adds,
+                "refused": refused,
                 "weights_here": here[entry.name],
                 "source": entry.source,
             }
@@ -120,10 +123,10 @@ def _print_table(facts: list[dict[str, Any]]) -> None:
     rows = [
         [
             f["name"],
-            f"from {f['min_image_size']} px" if f["parameters"] is None else f"{f['parameters']:,}",
-            "–" if f["multiply_adds"] is None else _big(f["multiply_adds"]),
+            "–" if f["refused"] else f"{f['parameters']:,}",
+            "–" if f["refused"] else _big(f["multiply_adds"]),
             yes_or_no[f["weights_here"]],
-            f["description"],
+            f["refused"] or f["description"],
         ]
         for f in facts
     ]

@@ -54,11 +54,12 @@ def run() -> None:
     except InputError as error:
         _refuse(str(error))
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:
             raise
-        _refuse(f"{str(error.filename)!r}: {error.strerror}")
+        where = "" if error.filename is None else f"{str(error.filename)!r}: "
+        _refuse(f"{where}{error.strerror}")
     except click.Abort:
-        click.echo("interrupted; the same command goes on from here", err=True)
+        click.echo("interrupted; a run goes on from here when started again", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(code)
 

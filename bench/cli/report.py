@@ -18,5 +18,5 @@ def report(format_name: str, out: Path) -> None:
     from bench.store import Store
 
     store = Store(out)
-    text = FORMATS[format_name](collect(store.runs()), interrupted=store.interrupted())
+    text = FORMATS[format_name](collect(store.runs()), unfinished=store.unfinished())
     click.echo(text, nl=False)

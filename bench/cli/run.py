@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
-from bench.cli.options import config_options, load_config, load_plugins, out_option
+from bench.cli.options import DEFAULT_OUT, config_options, load_config, load_plugins, out_option
 
 
 @click.command("run")
@@ -51,6 +52,8 @@ def run_command(
     A finished run is never done again; an interrupted matrix goes on where it was. Ends with
     exit code 1 where a cell failed.
     """
+    if quiet and json_log:
+        raise click.UsageError("--quiet and --json-log exclude one another")
     load_plugins(plugins)
     changes: dict[str, object] = {}
     if losses:
@@ -70,7 +73,7 @@ def run_command(
     if dry_run:
         from bench.execute.estimate import describe_plan
 
-        for line in describe_plan(experiment, out=out, device=torch_device):
+        for line in describe_plan(experiment, device=torch_device):
             click.echo(line)
         return
 
@@ -79,6 +82,9 @@ def run_command(
 
     with show_progress(quiet=quiet, json_log=json_log) as progress:
         summary = run_experiment(experiment, out=out, device=torch_device, progress=progress)
+    if not quiet and not json_log:
+        where = "" if out == DEFAULT_OUT else f" --out {shlex.quote(str(out))}"
+        click.echo(f"the table: bench report markdown{where}")
     if summary.failed:
         context.exit(1)
 

@@ -14,6 +14,7 @@ from bench.registry.core import SNAKE_CASE
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Precision = Literal["auto", "float32", "bfloat16"]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -66,6 +67,7 @@ class ModelConfig(Frozen):
         pretrained: start those networks that have pretrained weights in timm from them.
         policy: which parameters of a pretrained network are trained: ``full`` (all),
             ``head`` (the classifier), ``last_stage`` (the classifier and the last stage).
+            Networks without pretrained weights are always trained whole.
         in_channels: 1 (grayscale) or 3 (the same image three times).
         weights_dir: a folder of weights written by ``bench weights fetch``.
         options: a model's own keyword arguments, by model name.
@@ -76,6 +78,14 @@ class ModelConfig(Frozen):
     in_channels: Literal[1, 3] = 1
     weights_dir: Path | None = None
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _policies_are_for_pretrained_networks(self) -> ModelConfig:
+        if self.policy != "full" and not self.pretrained:
+            raise ValueError(
+                f"policy {self.policy} would freeze random weights: set model.pretrained=true"
+            )
+        return self
 
 
 class AugmentConfig(Frozen):
@@ -128,12 +138,14 @@ class TrainConfig(Frozen):
     max_decays: int = Field(default=3, ge=0)
     class_weighting: bool = False
     augment: AugmentConfig = AugmentConfig()
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> TrainConfig:
         if self.nesterov and self.momentum == 0.0:
             raise ValueError("nesterov needs a momentum above 0")
+        if self.nesterov and self.optimizer != "sgd":
+            raise ValueError(f"nesterov is an option of sgd, not of {self.optimizer}")
         return self
 
 

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from bench.data.names import first_names, printable
 from bench.data.pixels import PixelStore
 from bench.data.study import Problem, ProblemKind, StudyTable
+from bench.data.tasks import is_abnormal
 
 LISTED = 10  # names printed of each kind of problem; the JSON form has them all
 LISTED_IN_REFUSAL = 3  # fewer there: a refusal is one line
@@ -28,6 +30,7 @@ class DataReport:
         problems: the images that it cannot use, by kind of problem.
         identical: groups of images whose original pixels are equal. They are not dropped; the
             splits and every report deal with them.
+        contradicting: those of them that hold normal and abnormal images.
     """
 
     source: str
@@ -36,6 +39,7 @@ class DataReport:
     enlarged: int
     problems: dict[ProblemKind, tuple[Problem, ...]]
     identical: tuple[tuple[str, ...], ...]
+    contradicting: tuple[tuple[str, ...], ...]
 
     @property
     def dropped(self) -> int:
@@ -54,13 +58,19 @@ class DataReport:
             lines += _and_more(len(found))
         if self.identical:
             images = sum(len(group) for group in self.identical)
-            groups = f"{len(self.identical):,} group{'' if len(self.identical) == 1 else 's'}"
             lines.append(
-                f"{images:,} images are pixel-identical to another, in {groups} (they are kept):"
+                f"{images:,} images are pixel-identical to another, in "
+                f"{_groups(self.identical)} (they are kept):"
             )
-            lines += [f"  {' = '.join(group)}" for group in self.identical[:LISTED]]
-            lines += _and_more(len(self.identical))
-        return lines
+            lines += _listed(self.identical)
+        if self.contradicting:
+            carry = "carries" if len(self.contradicting) == 1 else "carry"
+            lines.append(
+                f"{_groups(self.contradicting)} of identical images {carry} different labels, "
+                "normal and abnormal:"
+            )
+            lines += _listed(self.contradicting)
+        return [printable(line) for line in lines]
 
     def as_dict(self) -> dict[str, object]:
         """The whole report, for JSON."""
@@ -75,16 +85,19 @@ def check_data(study: StudyTable, store: PixelStore) -> DataReport:
         store: the pixels of that study, at any size.
     """
     rows, problems = usable(study, store)
-    groups: dict[str, list[str]] = defaultdict(list)
-    for image, pixel_digest in zip(rows["image"], rows["digest"], strict=True):
-        groups[pixel_digest].append(image)
+    copies = rows[rows["digest"].duplicated(keep=False)]
+    groups = [
+        (tuple(group["image"]), is_abnormal(group))
+        for _, group in copies.groupby("digest", sort=False)
+    ]
     return DataReport(
         source=study.name,
         notes=study.notes,
         usable=len(rows),
         enlarged=store.enlarged,
         problems=_by_kind(problems),
-        identical=tuple(tuple(group) for group in groups.values() if len(group) > 1),
+        identical=tuple(images for images, _ in groups),
+        contradicting=tuple(images for images, marks in groups if len(set(marks)) > 1),
     )
 
 
@@ -111,7 +124,9 @@ def usable(study: StudyTable, store: PixelStore) -> tuple[pd.DataFrame, tuple[Pr
 def refusal(problems: Sequence[Problem]) -> str:
     """One line that says which images cannot be used, and the ways out."""
     kinds = [
-        f"{len(found):,} {kind}: {_names(found)}" for kind, found in _by_kind(problems).items()
+        f"{len(found):,} {kind}: "
+        + first_names([problem.image for problem in found], LISTED_IN_REFUSAL)
+        for kind, found in _by_kind(problems).items()
     ]
     count = len({problem.image for problem in problems})
     return (
@@ -127,10 +142,12 @@ def _by_kind(problems: Iterable[Problem]) -> dict[ProblemKind, tuple[Problem, ..
     return {kind: tuple(found) for kind, found in kinds.items()}
 
 
-def _names(problems: Sequence[Problem]) -> str:
-    names = ", ".join(problem.image for problem in problems[:LISTED_IN_REFUSAL])
-    more = len(problems) - LISTED_IN_REFUSAL
-    return f"{names} and {more:,} more" if more > 0 else names
+def _groups(groups: Sequence[tuple[str, ...]]) -> str:
+    return f"{len(groups):,} group{'' if len(groups) == 1 else 's'}"
+
+
+def _listed(groups: Sequence[tuple[str, ...]]) -> list[str]:
+    return [f"  {' = '.join(group)}" for group in groups[:LISTED]] + _and_more(len(groups))
 
 
 def _and_more(count: int) -> list[str]:

@@ -149,14 +149,18 @@ class FileReader:
         return read_grayscale(self._files[image])
 
     def stamp(self, image: str) -> str:
-        """Size and time of the file's last change; "missing" where there is none."""
+        """See :func:`file_stamp`."""
         return file_stamp(self._files[image])
 
 
 def file_stamp(path: Path) -> str:
-    """A text that changes when the file changes: its size in bytes and its time in ns."""
+    """A text that changes when the file changes; "missing" where there is no file.
+
+    Size in bytes, and the times (ns) of the last change of content and of status. Programs set
+    the first back, to 0 in reproducible archives; nobody sets back the second.
+    """
     try:
         status = path.stat()
     except OSError:
         return "missing"
-    return f"{status.st_size}-{status.st_mtime_ns}"
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"

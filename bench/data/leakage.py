@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
@@ -19,10 +19,12 @@ class Leakage:
         earlier: name of the part that is learned from ("train").
         later: name of the part that is judged on ("test").
         later_images: number of images of the later part.
-        shared_patients: patients with images in both parts; None where any image of either
-            part has no patient id.
-        images_of_shared_patients: images of the later part whose patient is in the earlier one;
-            None likewise.
+        shared_patients: patients known to have images in both parts, which is a lower bound
+            where ``unknown_patients`` is not 0; None where no image of one of the parts has a
+            patient id.
+        images_of_shared_patients: images of the later part whose patient is known to be in the
+            earlier one; a lower bound and None likewise.
+        unknown_patients: images of both parts together without a patient id.
         identical_images: images of the later part with a pixel-identical copy (by their
             original pixels) in the earlier one; None where any image of either part has no
             digest.
@@ -33,6 +35,7 @@ class Leakage:
     later_images: int
     shared_patients: int | None
     images_of_shared_patients: int | None
+    unknown_patients: int
     identical_images: int | None
 
     def as_dict(self) -> dict[str, str | int | None]:
@@ -57,27 +60,31 @@ def measure_leakage(
     digests = rows["digest"].to_numpy(dtype=object)
     found = []
     for earlier, later in combinations(parts, 2):
-        persons, images = _shared(patients[parts[earlier]], patients[parts[later]])
-        _, copies = _shared(digests[parts[earlier]], digests[parts[later]])
+        persons = _known(patients[parts[earlier]]), _known(patients[parts[later]])
+        copied = _repeated(digests[parts[earlier]], digests[parts[later]])
+        repeated = _repeated(*persons)
+        ids_in_both = all(map(len, persons))
+        images = len(parts[earlier]) + len(parts[later])
+        digests_known = "" not in digests[parts[earlier]] and "" not in digests[parts[later]]
         found.append(
             Leakage(
                 earlier=earlier,
                 later=later,
                 later_images=len(parts[later]),
-                shared_patients=persons,
-                images_of_shared_patients=images,
-                identical_images=copies,
+                shared_patients=len(set(repeated)) if ids_in_both else None,
+                images_of_shared_patients=len(repeated) if ids_in_both else None,
+                unknown_patients=images - sum(map(len, persons)),
+                identical_images=len(copied) if digests_known else None,
             )
         )
     return tuple(found)
 
 
-def _shared(
-    earlier: NDArray[np.object_], later: NDArray[np.object_]
-) -> tuple[int, int] | tuple[None, None]:
-    """How many distinct values both hold, and how many items of the later hold one of them."""
-    known = set(earlier)
-    repeated = [value for value in later if value in known]
-    if "" in known or "" in later:
-        return None, None
-    return len(set(repeated)), len(repeated)
+def _known(values: NDArray[np.object_]) -> list[str]:
+    return [value for value in values if value != ""]
+
+
+def _repeated(earlier: Iterable[str], later: Iterable[str]) -> list[str]:
+    """The items of the later that the earlier has too."""
+    present = set(earlier)
+    return [value for value in later if value in present]

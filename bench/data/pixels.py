@@ -1,7 +1,8 @@
 """Pixels decoded once: a memory map of equal-sized gray images, reused by every run.
 
-A store is a folder named by what went into it (image ids, the stamps of their files, the image
-size), so that it never goes stale: other files or another size have another folder. It holds
+A store is a folder named by what went into it: image ids, the stamps of their files (sizes and
+times, see ``image_files.file_stamp``; not their content) and the image size. Files with other
+stamps or another size have another folder. It holds
 
 - ``pixels.npy``: uint8, shape (images, size, size), row i is the study table's row i;
 - ``index.json``: the image ids, the digests of their original pixels, and what could not be read.

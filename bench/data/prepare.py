@@ -16,7 +16,8 @@ from bench.config import DataConfig
 from bench.data.batches import Normalisation, measure_normalisation
 from bench.data.check import refusal, usable
 from bench.data.leakage import Leakage, measure_leakage
-from bench.data.pixels import PixelStore, open_pixels
+from bench.data.names import printable
+from bench.data.pixels import FORMAT, PixelStore, open_pixels
 from bench.data.splits import Split, make_split
 from bench.data.study import Problem, StudyTable
 from bench.data.tasks import Task, check_classes
@@ -125,7 +126,7 @@ def prepare_data(
     study = open_study(config)
     if len(study.rows) == 0:
         first = study.problems[0] if study.problems else None
-        why = f" (first problem: {first.image}: {first.detail})" if first else ""
+        why = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
         raise InputError(f"data source {study.name!r} has no usable image{why}")
     store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
     rows, problems = usable(study, store)
@@ -162,7 +163,10 @@ def prepare_data(
 
 
 def fingerprint(rows: pd.DataFrame, image_size: int) -> str:
-    """SHA-256 over what a result depends on: every image's labels, original pixels and the size.
+    """SHA-256 over what a result depends on: labels, pixels, image size.
+
+    Pixels enter as the digests of the originals, with the pixel store's format, which says how
+    they were brought to size.
 
     Neither paths nor the order of files enter, so the same data has the same fingerprint in
     every folder and on every machine.
@@ -172,7 +176,7 @@ def fingerprint(rows: pd.DataFrame, image_size: int) -> str:
         image_size: side in pixels.
     """
     columns = ["image", "digest", "patient", "view", "sex", "age", "follow_up", "given_split"]
-    hasher = hashlib.sha256(f"image_size={image_size}\n".encode())
+    hasher = hashlib.sha256(f"image_size={image_size} format={FORMAT}\n".encode())
     ordered = rows.sort_values("image")
     for values, findings in zip(
         ordered[columns].itertuples(index=False, name=None), ordered["findings"], strict=True

@@ -3,7 +3,9 @@
 One row is one image. Columns, in order:
 
 ========== ======== ==================================================================
-image      str      unique id, stable across machines (a file name, never a full path)
+image      str      unique id: a file name, or a path below the data's folder, the
+                    same on every machine; a full path only where a manifest lists a
+                    file outside its folder
 patient    str      id of the person; "" where the source does not know it
 findings   object   tuple of finding names, sorted; () is a normal image
 view       str      "PA", "AP", …; "" where unknown

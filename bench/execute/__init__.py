@@ -9,14 +9,14 @@ from bench.cache import cache_dir
 from bench.config import Experiment
 from bench.data.prepare import prepare_data
 from bench.execute.in_process import Summary, run_cells
-from bench.execute.preflight import check_experiment
+from bench.execute.preflight import check_experiment, plan_cells
 from bench.progress import Progress
 from bench.store import Store
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Summary", "check_experiment", "run_cells", "run_experiment"]
+__all__ = ["Summary", "check_experiment", "plan_cells", "run_cells", "run_experiment"]
 
 
 def run_experiment(
@@ -33,7 +33,8 @@ def run_experiment(
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
     """
-    task, cells = check_experiment(experiment)
+    task = check_experiment(experiment, device=device)
+    cells = plan_cells(experiment, device=device)
     prepared = prepare_data(
         experiment.data,
         task,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 
-from bench.cells import Cell
+from bench.cells import Cell, make_cells
 from bench.config import Experiment
-from bench.costs import model_costs
+from bench.costs import model_costs, weights_here
 from bench.execute.preflight import check_experiment
 from bench.registry import LOSSES, find_model
-from bench.store import Store
 from bench.train import make_optimizer, pick_precision
 from bench.train.evaluate import autocast
 
@@ -22,19 +20,18 @@ from bench.train.evaluate import autocast
 PROBE_MULTIPLY_ADDS = 20e9
 
 
-def describe_plan(experiment: Experiment, *, out: Path, device: torch.device) -> Iterator[str]:
+def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[str]:
     """The cells, one a line with its estimated minutes, and the sum.
 
     Each network is timed on one small training step on this device. Validations are not
-    counted, nor what an early stop may save. The data is not read, so that a plan can be made
-    before it is there; a run that is done is known by its settings alone.
+    counted, nor what an early stop may save, nor what was finished before: neither the data nor
+    pretrained weights are touched, so that a plan can be made before they are there.
 
     Raises:
-        InputError: as :func:`check_experiment`, or a run in ``out`` is damaged.
+        InputError: as :func:`check_experiment`.
     """
-    _, cells = check_experiment(experiment)
-    known = {(run.cell.model, run.cell.loss, run.cell.seed, str(run.cell.settings)): run
-             for run in (Store(out).runs() if out.is_dir() else [])}  # fmt: skip
+    check_experiment(experiment, device=device)
+    cells = make_cells(experiment, weights={})
     images = experiment.train.max_iterations * experiment.train.batch_size
     rates: dict[str, float] = {}
     total = 0.0
@@ -43,10 +40,6 @@ def describe_plan(experiment: Experiment, *, out: Path, device: torch.device) ->
         f"of {experiment.train.batch_size} images at most for each network, on {device}"
     )
     for cell in cells:
-        run = known.get((cell.model, cell.loss, cell.seed, str(cell.settings)))
-        if run is not None and run.verdict.state == "finished":
-            yield f"  {cell.label}: done before, if on the same data"
-            continue
         if cell.kind == "control":
             yield f"  {cell.label}: seconds"
             continue
@@ -55,7 +48,16 @@ def describe_plan(experiment: Experiment, *, out: Path, device: torch.device) ->
         seconds = images / rates[cell.model]
         total += seconds
         yield f"  {cell.label}: about {_minutes(seconds)} ({rates[cell.model]:.0f} images/s)"
-    yield f"about {_minutes(total)} in all, validations and decoding left out"
+    yield (
+        f"about {_minutes(total)} in all, validations and decoding left out; "
+        "runs that are finished already are not done again"
+    )
+    if experiment.model.pretrained:
+        entries = [find_model(model) for model in experiment.models]
+        here = weights_here(entries, weights_dir=experiment.model.weights_dir)
+        missing = [name for name, found in here.items() if found is False]
+        if missing:
+            yield f"pretrained weights to be fetched first: {', '.join(missing)}"
 
 
 def probe(cell: Cell, experiment: Experiment, device: torch.device) -> float:
@@ -67,7 +69,7 @@ def probe(cell: Cell, experiment: Experiment, device: torch.device) -> float:
     batch = int(PROBE_MULTIPLY_ADDS / max(costs.multiply_adds, 1))
     batch = max(2, min(experiment.train.batch_size, batch))
     precision = pick_precision(experiment.train.precision, device)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         network = entry.build(in_channels=channels, outputs=2, image_size=size, options=options)
         network.to(device).train()
         loss = LOSSES.get("ce").factory(kind="multiclass", class_weights=None).to(device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +21,15 @@ from bench.costs import model_costs
 from bench.data.batches import ImageSet
 from bench.data.prepare import PreparedData
 from bench.environment import describe_environment
+from bench.errors import InputError
 from bench.metrics import auc
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
-from bench.store import RunCosts, Store, Verdict
-from bench.train import Validation, answer, pick_precision, train
-from bench.train.checkpoint import LAST
+from bench.store import JUDGED_PARTS, RunCosts, Store, Verdict
+from bench.train import TrainingFailedError, Validation, answer, train
+from bench.train.checkpoint import BEST, LAST, resumable
 from cxnet.losses import balanced_class_weights
-
-JUDGED_PARTS = ("validation", "test")
 
 
 @dataclass(kw_only=True)
@@ -80,6 +80,7 @@ def run_cells(
             if verdict is not None and verdict.state != "failed":
                 summary.already += 1
                 continue
+            _drop_damaged_checkpoint(folder, progress)
             store.begin(folder, cell, data, environment)
             progress.event(
                 "cell_started",
@@ -112,8 +113,11 @@ def run_cells(
                 raise
             except Exception as error:
                 reason = _one_line(error)
-                (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-                store.end(folder, Verdict(state="failed", reason=reason))
+                # The disk may be full or the folder gone: the failure is counted and told anyway.
+                with suppress(OSError):
+                    if not folder.is_dir():
+                        store.begin(folder, cell, data, environment)
+                    _keep_failure(error, reason, folder, store)
                 summary.failed += 1
                 progress.event("cell_failed", cell=cell.label, reason=reason, folder=folder.name)
             else:
@@ -164,7 +168,7 @@ def _run_network(
     }
     costs = model_costs(entry, **shape)
     # The caller's own random state is left as it was.
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derive_seed(cell.seed, "initialisation"))
         network = entry.build(**shape, pretrained=model["pretrained"], weights_dir=weights_dir)
         network.to(device)
@@ -192,10 +196,9 @@ def _run_network(
             on_step=lambda done: progress.advance(cell.label, done, config.max_iterations),
             on_validation=on_validation,
         )
-        precision = pick_precision(config.precision, device)
         judged = {
             part: answer(
-                network, loss, sets[part], kind=task.kind, precision=precision
+                network, loss, sets[part], kind=task.kind, precision=config.precision
             ).probabilities[:, 1]
             for part in JUDGED_PARTS
         }
@@ -253,9 +256,26 @@ def _keep(
     return auc(prepared.targets[prepared.parts["test"]], judged["test"])
 
 
+def _drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
+    """Begin anew where a training cannot be resumed; the result is the same, only later."""
+    if (folder / LAST).exists() and not resumable(folder):
+        progress.event("note", text=f"{folder.name}: its checkpoint is damaged; it begins anew")
+        for name in (LAST, BEST):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> None:
+    (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    store.end(folder, Verdict(state="failed", reason=reason))
+    if isinstance(error, TrainingFailedError):
+        # It would fail again from there. After any other failure (memory, disk) the next try
+        # goes on from the last validation.
+        (folder / LAST).unlink(missing_ok=True)
+
+
 def _one_line(error: Exception) -> str:
     lines = str(error).splitlines()
-    name = type(error).__name__
-    if name in ("TrainingFailedError", "InputError") and lines:
+    if isinstance(error, TrainingFailedError | InputError) and lines:
         return lines[0]
+    name = type(error).__name__
     return f"{name}: {lines[0]}" if lines else name

@@ -4,44 +4,67 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.cells import Cell, make_cells
-from bench.config import Experiment
+from bench.config import Experiment, TrainConfig
 from bench.controls import CONTROLS
 from bench.costs import model_costs
 from bench.data.tasks import Task, find_task
 from bench.errors import InputError
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
+from bench.train import make_optimizer, pick_precision
+
+if TYPE_CHECKING:
+    import torch
 
 
-def check_experiment(experiment: Experiment) -> tuple[Task, list[Cell]]:
-    """Everything about an experiment that can be checked without its data.
+def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
+    """Everything about an experiment that can be checked without its data and weights.
+
+    Args:
+        experiment: what to run.
+        device: where networks would be trained.
 
     Returns:
-        The task and the matrix.
+        The task.
 
     Raises:
         InputError: an unknown name, an image or option that a model does not take, a model that
-            does not answer with the task's logits, an unknown optimiser, or pretrained weights
-            that cannot be had.
+            does not answer with the task's logits, or an optimiser that cannot be had.
     """
     task = find_task(experiment.task)
-    # Names first: a misspelt loss must not be found after gigabytes of weights were fetched.
     _check_names(experiment)
-    weights = {}
+    _check_optimizer(experiment.train, device)
     for model in experiment.models:
-        entry = find_model(model)
         # Counting runs the network once without arithmetic, and so finds what it cannot take.
         model_costs(
-            entry,
+            find_model(model),
             in_channels=experiment.model.in_channels,
             outputs=len(task.classes),
             image_size=experiment.data.image_size,
             options=experiment.model.options.get(model, {}),
         )
-        if experiment.model.pretrained and entry.timm_name is not None:
-            weights[model] = _digest_of_weights(entry.timm_name, experiment.model.weights_dir)
-    return task, make_cells(experiment, weights=weights)
+    return task
+
+
+def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
+    """The matrix of a checked experiment, with all that a key needs to know.
+
+    Pretrained weights that are not on this machine are fetched.
+
+    Raises:
+        InputError: pretrained weights cannot be had.
+    """
+    weights = {}
+    if experiment.model.pretrained:
+        for model in experiment.models:
+            timm_name = find_model(model).timm_name
+            if timm_name is not None:
+                weights[model] = _digest_of_weights(timm_name, experiment.model.weights_dir)
+    precision = pick_precision(experiment.train.precision, device)
+    train = experiment.train.model_copy(update={"precision": precision})
+    return make_cells(experiment.model_copy(update={"train": train}), weights=weights)
 
 
 def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
@@ -73,14 +96,27 @@ def _check_names(experiment: Experiment) -> None:
             f"model.options names {stray[0]!r}, which is not among the models of this run: "
             f"{', '.join(experiment.models)}"
         )
-    _check_optimizer(experiment.train.optimizer)
 
 
-def _check_optimizer(name: str) -> None:
-    if name == "sgd":
-        return
-    from timm.optim import list_optimizers
+def _check_optimizer(config: TrainConfig, device: torch.device) -> None:
+    """Take one step on two numbers: some of timm's optimisers want CUDA or a second gradient."""
+    import torch
 
-    known = [str(other) for other in list_optimizers()]
-    if name not in known:
-        raise InputError(f"unknown optimizer {name!r}: {near_matches(name, ['sgd', *known])}")
+    name = config.optimizer
+    if name != "sgd":
+        from timm.optim import list_optimizers
+
+        known = [str(other) for other in list_optimizers()]
+        if name not in known:
+            near = near_matches(name.lower(), ["sgd", *known])
+            hint = near if near.startswith("did you") else "sgd, or one of timm's (adamw, lamb, …)"
+            raise InputError(f"unknown optimizer {name!r}: {hint}")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = torch.nn.Linear(2, 1).to(device)
+            optimizer = make_optimizer(network, config)
+            network(torch.ones(1, 2, device=device)).sum().backward()
+            optimizer.step()
+    except Exception as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise InputError(f"optimizer {name!r} cannot be used here: {lines[0]}") from None

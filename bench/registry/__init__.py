@@ -1,7 +1,7 @@
 """Names → factories for models, losses and data sources.
 
 A registration is one decorator (:func:`register_model`, :func:`register_loss`,
-:func:`register_dataset`). The built-in names are registered when this package is imported;
+:func:`register_dataset`). The built-in names are registered when a registry is first used;
 their factories import torch and timm only when called.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +19,10 @@ SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 def origin(factory: Callable[..., object]) -> str:
     """Where a factory comes from: ``built in``, or the name of a plugin's module."""
-    module = str(getattr(factory, "__module__", "unknown"))
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    # An object that can be called has its class's module, if any.
+    module = str(getattr(factory, "__module__", type(factory).__module__))
     return BUILT_IN if module.split(".")[0] == "bench" else module
 
 

@@ -35,7 +35,6 @@ class DatasetEntry:
             ``options`` (an instance of ``options_model``); returns a study table.
         options_model: the source's own options.
         needs_root: the source reads files, so ``--data`` (``data.root``) must be given.
-        splits: the named splits that the source can give by itself ("official", "fixed").
     """
 
     name: str
@@ -49,11 +48,17 @@ class DatasetEntry:
         """Read the source's labels (no pixels) into a study table.
 
         Raises:
-            InputError: no root where one is needed, a root that is not there, an unknown
-                option, or whatever is wrong with the source's files.
+            InputError: no root where one is needed, a root where none is read or that is not
+                there, an unknown option, or whatever is wrong with the source's files.
         """
         if self.needs_root and root is None:
             raise InputError(f"data source {self.name!r} reads files: say where with --data PATH")
+        if not self.needs_root and root is not None:
+            # Most likely --config was forgotten, and the user means to train on these files.
+            raise InputError(
+                f"data source {self.name!r} reads no files, and --data {root} names some: choose a "
+                "config that reads them (bench list configs), or leave --data out"
+            )
         if root is not None and not root.exists():
             raise InputError(f"data root {str(root)!r} is not there: give --data PATH")
         return self.factory(root=root, image_size=image_size, options=self.parse_options(options))

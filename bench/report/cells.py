@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from bench.report.collect import ERRORS, METRICS, TRADED, Figure, Row, Table
 
 DAGGER = "†"
+MIXED = "mixed"
 
 
 def columns(table: Table) -> list[str]:
-    """The table's column heads; ``settings`` only where rows differ in nothing else."""
+    """The table's column heads; ``settings`` only where a row shows some."""
     settings = ["settings"] if any(row.settings for row in table.rows) else []
     return [
         "model",
@@ -40,7 +41,7 @@ def body(table: Table, *, bold: Callable[[str], str]) -> list[list[str]]:
         figures = []
         for name in METRICS:
             text = show_figure(row.metrics[name]) if row.metrics else "n/a"
-            if name == "auc" and row.beaten:
+            if name == "auc" and row.below_controls:
                 text += f" {DAGGER}"
             figures.append(bold(text) if best.get(name) is row else text)
         lines.append(
@@ -52,8 +53,8 @@ def body(table: Table, *, bold: Callable[[str], str]) -> list[list[str]]:
                 "–" if row.parameters is None else f"{row.parameters:,}",
                 _seeds(row),
                 *figures,
-                "–" if row.train_seconds is None else f"{row.train_seconds:,.0f}",
-                "–" if row.images_per_second is None else f"{row.images_per_second:,.0f}",
+                _cost(row.train_seconds, row),
+                _cost(row.images_per_second, row),
             ]
         )
     return lines
@@ -72,6 +73,12 @@ def _seeds(row: Row) -> str:
         return "n/a" if row.unavailable else ("failed" if row.failures else "–")
     count = str(len(row.seeds))
     return f"{count} ({len(row.failures)} failed)" if row.failures else count
+
+
+def _cost(value: float | None, row: Row) -> str:
+    if value is not None:
+        return f"{value:,.0f}"
+    return MIXED if row.timed_on_several_devices else "–"
 
 
 def _best_alone(rows: Sequence[Row], name: str) -> Row | None:

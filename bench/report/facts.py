@@ -1,16 +1,13 @@
-"""The sentences around a table: what the data is, what leaks, what the marks mean."""
+"""The sentences around a table: what it rests on, how to read it, what failed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bench.report.cells import DAGGER
+from bench.report.cells import DAGGER, MIXED
 from bench.report.collect import Table
-
-
-def many(count: int, noun: str) -> str:
-    """``1 patient``, ``2,000 patients``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+from bench.report.training import training_line
+from bench.report.words import many
 
 
 def title(table: Table) -> str:
@@ -39,19 +36,23 @@ def counts(table: Table) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def leakage(table: Table) -> list[str]:
+def resting_on(table: Table) -> list[str]:
+    """What the table rests on: the data, what leaks, versions and device, the training."""
+    training = training_line(table.settings)
+    return [
+        *table.data["notes"],
+        *_skipped(table),
+        *_leakage(table),
+        *_provenance(table),
+        *([training] if training else []),
+    ]
+
+
+def _leakage(table: Table) -> list[str]:
     """One sentence for each pair of parts, and one for identical images in the whole set."""
     lines = []
     for pair in table.data["leakage"]:
         where = f"{pair['earlier']} and {pair['later']}"
-        if pair["shared_patients"] is None:
-            patients = "shared patients unknown"
-        else:
-            images, total = pair["images_of_shared_patients"], pair["later_images"]
-            patients = (
-                f"{many(pair['shared_patients'], 'patient')} shared "
-                f"({images:,} of {total:,} {pair['later']} images)"
-            )
         identical = pair["identical_images"]
         copies = (
             "identical images unknown"
@@ -61,17 +62,34 @@ def leakage(table: Table) -> list[str]:
                 f"{pair['earlier']}"
             )
         )
-        lines.append(f"{where}: {patients}; {copies}")
+        lines.append(f"{where}: {_shared_patients(pair)}; {copies}")
     lines.append(
         f"in the whole set: {many(table.data['identical_images'], 'image')} with an identical copy"
     )
     return lines
 
 
-def provenance(table: Table) -> list[str]:
-    """Fingerprints, commit, versions, device and dates."""
+def _shared_patients(pair: dict[str, Any]) -> str:
+    if pair["shared_patients"] is None:
+        return "shared patients unknown"
+    images, total = pair["images_of_shared_patients"], pair["later_images"]
+    shared = (
+        f"{many(pair['shared_patients'], 'patient')} shared "
+        f"({images:,} of {total:,} {pair['later']} images)"
+    )
+    # Runs of the first versions did not count them: they knew all patients or none.
+    unknown = pair.get("unknown_patients", 0)
+    if unknown == 0:
+        return shared
+    verb = "has" if unknown == 1 else "have"
+    return f"at least {shared}; {many(unknown, 'image')} {verb} no patient id"
+
+
+def _provenance(table: Table) -> list[str]:
+    """Fingerprints, dates, versions, commit and device; one line for each distinct environment."""
     data = table.data
-    first, last = (date[:10] for date in table.dates)
+    dates = sorted(environment["date"][:10] for environment in table.environments)
+    first, last = dates[0], dates[-1]
     lines = [
         f"data {data['fingerprint'][:16]}, split {data['split']['hash'][:16]} "
         f"(seed {data['split']['seed']}), "
@@ -79,15 +97,15 @@ def provenance(table: Table) -> list[str]:
     ]
     for environment in table.environments:
         versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
-        commit = f", commit {environment['commit']}" if environment["commit"] else ""
+        commit = f"commit {environment['commit']}; " if environment["commit"] else ""
         lines.append(
-            f"{versions}{commit}; {environment['device']}, {environment['threads']} threads, "
-            f"{environment['platform']}"
+            f"{commit}{versions}; {environment['device']}, "
+            f"{many(environment['threads'], 'thread')}, {environment['platform']}"
         )
-    return lines
+    return list(dict.fromkeys(lines))
 
 
-def skipped(table: Table) -> list[str]:
+def _skipped(table: Table) -> list[str]:
     """What was left out of the data because ``data.on_bad`` is ``skip``."""
     by_kind = table.data["skipped"]
     if not by_kind:
@@ -98,16 +116,18 @@ def skipped(table: Table) -> list[str]:
 
 def legend(table: Table) -> list[str]:
     """How to read the figures, and what each mark means."""
+    mixed = any(row.timed_on_several_devices for row in table.rows)
     lines = [
         "Metrics are of the test part. The threshold behind accuracy, sensitivity, specificity, "
         "precision and F1 was chosen on the validation part (largest sensitivity + specificity) "
         "and applied to the test part.",
-        "With several seeds: mean ± sample standard deviation over seeds. Bold: best as shown, "
-        "only where one row alone has it; never for sensitivity, specificity and precision, which "
-        "are bought from one another. Brier and ECE: smaller is better.",
-        "train s: seconds in training steps; images/s: training images a second.",
+        *_about_seeds(table),
+        "Bold: best as shown, only where one row alone has it; never for sensitivity, specificity "
+        "and precision, which are bought from one another. Brier and ECE: smaller is better.",
+        "train s: seconds in training steps; images/s: training images a second"
+        + (f"; {MIXED}: the row's runs were on several devices." if mixed else "."),
     ]
-    if any(row.beaten for row in table.rows) and table.best_control:
+    if any(row.below_controls for row in table.rows) and table.best_control:
         name, auc = table.best_control
         lines.append(
             f"{DAGGER} not above the best control ({name}, AUC {auc:.3f}), which sees no lungs."
@@ -120,6 +140,18 @@ def legend(table: Table) -> list[str]:
     return lines
 
 
+def _about_seeds(table: Table) -> list[str]:
+    seeds = max((len(row.seeds) for row in table.rows if row.kind == "network"), default=0)
+    if seeds == 0:
+        return []
+    if seeds == 1:
+        return [
+            "One seed a row: differences between rows may be chance; "
+            "run more seeds (--seeds 0,1,2)."
+        ]
+    return ["With several seeds: mean ± sample standard deviation over seeds."]
+
+
 def failures(table: Table) -> list[str]:
     """Every failed run and every control that this data cannot have, with the reason."""
     lines = []
@@ -128,4 +160,5 @@ def failures(table: Table) -> list[str]:
         lines += [f"{name}, seed {seed}, failed: {reason}" for seed, reason in row.failures]
         if row.unavailable:
             lines.append(f"control {row.model} is not available: {row.unavailable}")
-    return lines
+    # A library's message can have several lines; here each has one.
+    return [" ".join(line.split()) for line in lines]

@@ -11,16 +11,38 @@ from tabulate import tabulate
 
 from bench.report import cells, facts
 from bench.report.collect import METRICS, Table
+from bench.report.training import training_line
+from bench.report.words import many
+from bench.store import Unfinished
+
+# NUL and SOH, which no cell holds otherwise, stand for bold on and off.
+LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%#_${}"},
+        "\\": r"\textbackslash{}",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "±": r"$\pm$",
+        "†": r"$\dagger$",
+        "–": "--",
+        "\0": r"\textbf{",
+        "\1": "}",
+    }
+)
 
 
-def markdown(tables: Sequence[Table], *, interrupted: Sequence[str] = ()) -> str:
+def markdown(tables: Sequence[Table], *, unfinished: Sequence[Unfinished] = ()) -> str:
     """All tables as GitHub-flavoured markdown, each with the facts that it rests on.
 
     Args:
         tables: what :func:`bench.report.collect.collect` gave.
-        interrupted: names of runs that have not ended.
+        unfinished: runs that have not ended.
     """
-    return "\n".join(_markdown_table(table) for table in tables) + _still_open(interrupted)
+    text = "\n".join(_markdown_table(table) for table in tables)
+    return text + "".join(f"\n{line}\n" for line in _still_open(unfinished))
 
 
 def _markdown_table(table: Table) -> str:
@@ -30,14 +52,13 @@ def _markdown_table(table: Table) -> str:
     sections = [
         f"## {facts.title(table)}",
         _grid(head, counts, left=1),
-        _bullets([*facts.skipped(table), *facts.leakage(table), *table.data["notes"]]),
+        _bullets(facts.resting_on(table)),
         _grid(columns, body, left=columns.index("parameters")),
         "\n\n".join(facts.legend(table)),
     ]
     failures = facts.failures(table)
     if failures:
         sections.append(_bullets(failures))
-    sections.append(_bullets(facts.provenance(table)))
     return "\n\n".join(sections) + "\n"
 
 
@@ -52,47 +73,58 @@ def _bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _still_open(interrupted: Sequence[str]) -> str:
-    if not interrupted:
-        return ""
-    were = "was interrupted and is" if len(interrupted) == 1 else "were interrupted and are"
-    return (
-        f"\n{facts.many(len(interrupted), 'run')} {were} in no table "
-        f"(run the same command again to go on): {', '.join(interrupted)}\n"
-    )
+def _still_open(unfinished: Sequence[Unfinished]) -> list[str]:
+    running = [run.name for run in unfinished if run.running]
+    interrupted = [run.name for run in unfinished if not run.running]
+    lines = []
+    if interrupted:
+        were = "was interrupted and is" if len(interrupted) == 1 else "were interrupted and are"
+        lines.append(
+            f"{many(len(interrupted), 'run')} {were} in no table "
+            f"(run the same command again to go on): {', '.join(interrupted)}"
+        )
+    if running:
+        are = "is still running and is" if len(running) == 1 else "are still running and are"
+        lines.append(f"{many(len(running), 'run')} {are} in no table: {', '.join(running)}")
+    return lines
 
 
-def latex(tables: Sequence[Table], *, interrupted: Sequence[str] = ()) -> str:
-    """All comparison tables for LaTeX (package ``booktabs``), the facts as comments."""
+def latex(tables: Sequence[Table], *, unfinished: Sequence[Unfinished] = ()) -> str:
+    """All comparison tables for LaTeX (package ``booktabs``), the facts as comments.
+
+    Args:
+        tables: what :func:`bench.report.collect.collect` gave.
+        unfinished: runs that have not ended.
+    """
     blocks = []
     for table in tables:
         remarks = [
             facts.title(table),
-            *facts.skipped(table),
-            *facts.leakage(table),
-            *table.data["notes"],
+            *facts.resting_on(table),
             *facts.legend(table),
             *facts.failures(table),
-            *facts.provenance(table),
         ]
         columns = cells.columns(table)
         align = [
             "left" if i < columns.index("parameters") else "right" for i in range(len(columns))
         ]
         body = [
-            [_latex_text(cell) for cell in row]
+            [cell.translate(LATEX) for cell in row]
             for row in cells.body(table, bold=lambda text: f"\0{text}\1")
         ]
         grid = tabulate(
             body,
-            headers=[_latex_text(column) for column in columns],
+            headers=[column.translate(LATEX) for column in columns],
             tablefmt="latex_raw",
             colalign=align,
             disable_numparse=True,
         )
-        blocks.append("\n".join(f"% {line}" for line in remarks) + "\n" + _booktabs(grid) + "\n")
-    still_open = _still_open(interrupted).strip()
-    return "\n".join(blocks) + (f"% {still_open}\n" if still_open else "")
+        blocks.append(_comments(remarks) + _booktabs(grid) + "\n")
+    return "\n".join(blocks) + _comments(_still_open(unfinished))
+
+
+def _comments(lines: Sequence[str]) -> str:
+    return "".join(f"% {line}\n" for line in lines)
 
 
 def _booktabs(grid: str) -> str:
@@ -100,27 +132,20 @@ def _booktabs(grid: str) -> str:
     return "\n".join(next(rules) if line == "\\hline" else line for line in grid.splitlines())
 
 
-def _latex_text(text: str) -> str:
-    """Escape a cell; NUL and SOH, which no cell holds otherwise, stand for bold on and off."""
-    for sign, written in (("\\", "\\textbackslash{}"), ("&", "\\&"), ("%", "\\%"), ("#", "\\#"),
-                          ("_", "\\_"), ("±", "$\\pm$"), ("†", "$\\dagger$"), ("–", "--"),
-                          ("\0", "\\textbf{"), ("\1", "}")):  # fmt: skip
-        text = text.replace(sign, written)
-    return text
-
-
-def comma_separated(tables: Sequence[Table], *, interrupted: Sequence[str] = ()) -> str:
+def comma_separated(tables: Sequence[Table], *, unfinished: Sequence[Unfinished] = ()) -> str:
     """All rows of all tables as one CSV with full precision; undefined figures are empty.
 
     Args:
         tables: what :func:`bench.report.collect.collect` gave.
-        interrupted: names of runs that have not ended; each is a row with that state.
+        unfinished: runs that have not ended; each is a row with the state ``interrupted`` or
+            ``running``.
     """
     head = [
         "source", "task", "split", "split_seed", "image_size", "kind", "model", "loss",
         "settings", "weights", "state", "reason", "seeds", "parameters", "multiply_adds",
         *(f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd")),
-        "beaten_by_control", "train_seconds", "images_per_second", "data", "split_hash",
+        "below_controls", "train_seconds", "images_per_second", "devices", "training", "data",
+        "split_hash",
     ]  # fmt: skip
     out = io.StringIO()
     writer = csv.DictWriter(out, head, restval="", lineterminator="\n")
@@ -148,15 +173,18 @@ def comma_separated(tables: Sequence[Table], *, interrupted: Sequence[str] = ())
                     "multiply_adds": row.multiply_adds,
                     **{f"{m}_mean": _number(f.mean) for m, f in row.metrics.items()},
                     **{f"{m}_sd": _number(f.deviation) for m, f in row.metrics.items()},
-                    "beaten_by_control": row.beaten if row.kind == "network" else "",
+                    "below_controls": row.below_controls if row.kind == "network" else "",
                     "train_seconds": row.train_seconds,
                     "images_per_second": row.images_per_second,
+                    "devices": "; ".join(row.devices),
+                    "training": training_line(table.settings) if row.kind == "network" else "",
                     "data": table.data["fingerprint"],
                     "split_hash": table.data["split"]["hash"],
                 }
             )
-    for name in interrupted:
-        writer.writerow({"state": "interrupted", "reason": name})
+    for run in unfinished:
+        state = "running" if run.running else "interrupted"
+        writer.writerow({"state": state, "reason": run.name})
     return out.getvalue()
 
 

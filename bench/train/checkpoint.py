@@ -31,3 +31,12 @@ def load(path: Path, *, device: torch.device) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     return state
+
+
+def resumable(folder: Path) -> bool:
+    """Whether a folder holds a training's last and best states, whole."""
+    try:
+        return all(load(folder / name, device=torch.device("cpu")) for name in (LAST, BEST))
+    except Exception:
+        # torch raises errors of many kinds on a damaged file.
+        return False

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from bench.config.schema import Precision
 from bench.data.batches import ImageSet
 from bench.registry import TargetKind
 
@@ -36,7 +37,7 @@ def answer(
     images: ImageSet,
     *,
     kind: TargetKind,
-    precision: torch.dtype,
+    precision: Precision,
 ) -> Answers:
     """Run a network in evaluation mode over a set of images.
 
@@ -45,7 +46,7 @@ def answer(
         loss: from (logits, targets) to the mean loss of a batch.
         images: the set.
         kind: how logits become probabilities.
-        precision: ``torch.bfloat16`` for autocast, ``torch.float32`` for none.
+        precision: ``bfloat16`` for autocast, ``float32`` for none.
     """
     network.eval()
     logits: list[torch.Tensor] = []
@@ -62,6 +63,6 @@ def answer(
     return Answers(probabilities=probabilities.numpy(), loss=total.item() / len(images))
 
 
-def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     """Autocast on a device, switched on only for bfloat16."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from baselines.finetune import set_training_mode
-from bench.config.schema import TrainConfig
+from bench.config.schema import Precision, TrainConfig
 from bench.data.batches import ImageSet, TrainingStream
 from bench.metrics import auc
 from bench.randomness import derive_seed
 from bench.registry import TargetKind
 from bench.train import checkpoint
 from bench.train.evaluate import answer, autocast
-from bench.train.schedule import PlateauDecay
+from bench.train.schedule import Decision, PlateauDecay
 
 
 class TrainingFailedError(Exception):
@@ -36,7 +36,7 @@ class Validation:
         train_loss: mean loss of those steps.
         validation_loss: mean loss over the validation part.
         validation_auc: AUC over the validation part.
-        verdict: what the decay schedule made of it (improved, waiting, decay, stop).
+        decision: what the decay schedule made of it (improved, waiting, decay, stop).
         best: highest AUC so far, so its weights were kept.
         train_seconds: seconds spent in training steps since the start of the run.
     """
@@ -46,7 +46,7 @@ class Validation:
     train_loss: float
     validation_loss: float
     validation_auc: float
-    verdict: str
+    decision: Decision
     best: bool
     train_seconds: float
 
@@ -74,12 +74,12 @@ def _ignore(_: object) -> None:
     """Listens to nothing."""
 
 
-def pick_precision(wish: str, device: torch.device) -> torch.dtype:
-    """``float32`` or ``bfloat16``; ``auto`` takes bfloat16 on CUDA devices that have it."""
+def pick_precision(wish: Precision, device: torch.device) -> Precision:
+    """``auto`` takes bfloat16 on CUDA devices that compute in it, float32 elsewhere."""
     if wish == "auto":
-        capable = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if capable else torch.float32
-    return torch.bfloat16 if wish == "bfloat16" else torch.float32
+        capable = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bfloat16" if capable else "float32"
+    return wish
 
 
 def train(
@@ -134,7 +134,7 @@ def train(
         start = resumed["iteration"]
         on_step(start)
 
-    while start < config.max_iterations and not (history and history[-1].verdict == "stop"):
+    while start < config.max_iterations and not (history and history[-1].decision == "stop"):
         stop = min(start + config.validate_every, config.max_iterations)
         began = time.perf_counter()
         train_loss = _steps(
@@ -162,19 +162,19 @@ def train(
             )
         score = auc(validation.targets, answers.probabilities[:, 1])
         best = score > max((entry.validation_auc for entry in history), default=-math.inf)
-        verdict = schedule.update(answers.loss)
+        decision = schedule.update(answers.loss)
         entry = Validation(
             iteration=stop,
             lr=lr,
             train_loss=train_loss,
             validation_loss=answers.loss,
             validation_auc=score,
-            verdict=verdict,
+            decision=decision,
             best=best,
             train_seconds=seconds,
         )
         history.append(entry)
-        if verdict == "decay":
+        if decision == "decay":
             for group in optimizer.param_groups:
                 group["lr"] /= config.decay_factor
         if best:
@@ -243,7 +243,7 @@ def _steps(
     stream: TrainingStream,
     steps: range,
     *,
-    precision: torch.dtype,
+    precision: Precision,
     seed: int,
     on_step: Callable[[int], None],
 ) -> float:

@@ -11,7 +11,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-Verdict = Literal["improved", "waiting", "decay", "stop"]
+Decision = Literal["improved", "waiting", "decay", "stop"]
 
 
 @dataclass(kw_only=True)
@@ -32,7 +32,7 @@ class PlateauDecay:
     waited: int = 0
     decays: int = 0
 
-    def update(self, loss: float) -> Verdict:
+    def update(self, loss: float) -> Decision:
         """Take the newest validation loss and say what follows from it."""
         if loss < self.best_loss:
             self.best_loss = loss

@@ -51,7 +51,6 @@ def test_keys_tell_all_cells_apart_and_stay_the_same() -> None:
     "setting",
     [
         "data.image_size=48",
-        "data.split_seed=1",
         "data.options.seed=3",
         "train.lr=0.5",
         "train.augment.flip=true",
@@ -63,7 +62,18 @@ def test_whatever_changes_a_result_changes_the_key(setting: str) -> None:
     assert key(cells()[4]) != key(cells(setting)[4])
 
 
-@pytest.mark.parametrize("setting", ["data.root=/somewhere", "data.on_bad=skip", "name=other"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.root=/somewhere",
+        "data.on_bad=skip",
+        "name=other",
+        "data.options={images: 2400}",  # the seed's default, not spelt out
+        # The split's hash is in the key, and says what came of these.
+        "data.split_seed=1",
+        "data.test_fraction=0.3",
+    ],
+)
 def test_what_changes_no_result_does_not_change_the_key(setting: str) -> None:
     assert [key(c) for c in cells()] == [key(c) for c in cells(setting)]
 

@@ -62,8 +62,11 @@ def test_counting_leaves_the_random_state_alone() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+CXNET_M1_AT_64 = Costs(parameters=3_374_594, multiply_adds=248_645_632)
+
+
 def entry_of(factory: Any) -> ModelEntry:
-    return ModelEntry(name="mine", description="a plugin's", factory=factory)
+    return ModelEntry(name="mine", description="a plugin's", factory=factory, source="mine")
 
 
 def test_a_constructor_that_looks_at_numbers_is_counted_too() -> None:
@@ -87,15 +90,15 @@ def test_a_plugins_network_is_counted_anew_every_time(own_cache: Path) -> None:
         return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Linear(width, outputs))
 
     counts = [listed_costs([entry_of(changing)], **SHAPE, image_size=8)["mine"] for _ in range(2)]
-    assert [c.multiply_adds for c in counts if c is not None] == [264, 528]
+    assert [c.multiply_adds for c in counts if isinstance(c, Costs)] == [264, 528]
     assert not own_cache.exists()
 
 
 def test_too_small_an_image_has_no_costs() -> None:
     entries = [find_model("inception_v3"), find_model("cxnet_m1")]
     costs = listed_costs(entries, **SHAPE, image_size=64)
-    assert costs["inception_v3"] is None
-    assert costs["cxnet_m1"] is not None
+    assert "needs images of at least 75 px" in str(costs["inception_v3"])
+    assert isinstance(costs["cxnet_m1"], Costs)
 
 
 def test_what_is_cached_needs_no_torch() -> None:
@@ -124,7 +127,7 @@ def test_a_spoilt_cache_is_ignored_and_mended(own_cache: Path, spoilt: str) -> N
     file.write_text(spoilt, encoding="latin-1")
     entry = find_model("cxnet_m1")
     for _ in range(2):
-        assert listed_costs([entry], **SHAPE, image_size=64)["cxnet_m1"] is not None
+        assert listed_costs([entry], **SHAPE, image_size=64)["cxnet_m1"] == CXNET_M1_AT_64
     facts = json.loads(file.read_text())
     assert {
         "parameters": 3_374_594,
@@ -147,7 +150,9 @@ def test_a_cache_that_cannot_be_written_is_no_error(
 ) -> None:
     (tmp_path / "file").write_text("a file where the folder should be")
     monkeypatch.setenv("CXNET_BENCH_CACHE", str(tmp_path / "file"))
-    assert listed_costs([find_model("cxnet_m1")], **SHAPE, image_size=64)["cxnet_m1"] is not None
+    assert (
+        listed_costs([find_model("cxnet_m1")], **SHAPE, image_size=64)["cxnet_m1"] == CXNET_M1_AT_64
+    )
 
 
 def test_weights_here_tells_none_from_absent_and_present(tmp_path: Path) -> None:

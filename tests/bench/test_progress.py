@@ -25,7 +25,7 @@ VALIDATED = {
     "train_loss": 0.7,
     "validation_loss": 0.65,
     "validation_auc": 0.5,
-    "verdict": "decay",
+    "decision": "decay",
     "best": True,
     "train_seconds": 1.0,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import pytest
 from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.errors import InputError
-from bench.store import RunCosts, Store, Verdict
+from bench.store import RunCosts, Store, Unfinished, Verdict
 
 CELL = Cell(kind="network", model="cxnet_m1", loss="sin", seed=1, settings={"train": {"lr": 0.1}})
-DATA: dict[str, Any] = {"fingerprint": "f" * 64, "split": {"hash": "a" * 64}}
+DATA: dict[str, Any] = {
+    "fingerprint": "f" * 64,
+    "split": {"hash": "a" * 64},
+    "parts": {"train": {"images": 9}, "validation": {"images": 1}, "test": {"images": 2}},
+}
 COSTS = RunCosts(
     parameters=10,
     multiply_adds=20,
@@ -43,7 +48,7 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     assert run.cell == CELL
     assert run.verdict == Verdict(state="finished", costs=COSTS)
     assert run.data == DATA
-    assert run.environment == {"date": "2026-01-01"}
+    assert run.environment == {"date": "2026-01-01", "earlier": []}
 
 
 def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) -> None:
@@ -51,7 +56,9 @@ def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) ->
     store.begin(folder, CELL, DATA, {})
     assert store.verdict(folder) is None
     assert store.runs() == []
-    assert store.interrupted() == [folder.name]
+    assert store.unfinished() == [Unfinished(name=folder.name, running=False)]
+    with store.claim(folder):
+        assert Store(store.root).unfinished() == [Unfinished(name=folder.name, running=True)]
 
 
 def test_taking_up_an_interrupted_run_keeps_its_checkpoint(store: Store) -> None:
@@ -62,13 +69,42 @@ def test_taking_up_an_interrupted_run_keeps_its_checkpoint(store: Store) -> None
     assert (folder / "last.pt").read_bytes() == b"state"
 
 
-def test_a_failed_run_begins_anew(store: Store) -> None:
+def test_a_failed_run_is_taken_up_again_where_its_checkpoint_is(store: Store) -> None:
     folder = finish(store, verdict=Verdict(state="failed", reason="out of memory"))
     (folder / "last.pt").write_bytes(b"state")
+    (folder / "error.txt").write_text("Traceback")
     assert store.verdict(folder) == Verdict(state="failed", reason="out of memory")
     store.begin(folder, CELL, DATA, {})
     assert store.verdict(folder) is None
-    assert not (folder / "last.pt").exists()
+    assert (folder / "last.pt").read_bytes() == b"state"
+    assert not (folder / "error.txt").exists()
+
+
+def test_the_environments_of_all_attempts_are_kept(store: Store) -> None:
+    folder = store.folder(CELL, DATA)
+    for device in ("first", "second", "third"):
+        store.begin(folder, CELL, DATA, {"device": device})
+    store.end(folder, Verdict(state="finished", costs=COSTS))
+    assert store.runs()[0].environment == {
+        "device": "third",
+        "earlier": [{"device": "first"}, {"device": "second"}],
+    }
+
+
+def test_a_copied_or_edited_folder_is_found_out(store: Store) -> None:
+    folder = finish(store)
+    config = folder / "config.yaml"
+    original = config.read_text()
+    config.write_text(original.replace("loss: sin", "loss: ce"))
+    with pytest.raises(
+        InputError, match=r"damaged .*by its settings and data it would be cxnet_m1-"
+    ):
+        store.runs()
+    config.write_text(original)
+    assert len(store.runs()) == 1
+    shutil.copytree(folder, folder.with_name("copy"))
+    with pytest.raises(InputError, match="run copy is damaged"):
+        store.runs()
 
 
 def test_predictions_keep_every_bit_and_ids_stay_text(store: Store) -> None:
@@ -111,7 +147,7 @@ def test_an_empty_or_absent_folder(store: Store) -> None:
         store.runs()
     store.root.mkdir()
     assert store.runs() == []
-    assert store.interrupted() == []
+    assert store.unfinished() == []
 
 
 @pytest.mark.parametrize("file", ["run.json", "config.yaml", "data.json", "environment.json"])
@@ -126,6 +162,10 @@ def test_a_damaged_run_is_one_line_that_names_it(store: Store, file: str, conten
 def test_damaged_predictions_are_one_line(store: Store) -> None:
     folder = finish(store)
     with pytest.raises(InputError, match="predictions of run cxnet_m1-sin-s1"):
+        store.runs()[0].predictions()
+    good = "part,image,patient,target,probability\nvalidation,a,1,0,0.5\ntest,b,2,1,0.5\n"
+    (folder / "predictions.csv").write_text(good)
+    with pytest.raises(InputError, match=r"images by part are .*'test': 1.*, not .*'test': 2"):
         store.runs()[0].predictions()
     (folder / "predictions.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="columns are not part, image, pat"):

@@ -44,7 +44,12 @@ def not_csv(file: Path, error: Exception) -> InputError:
 
 
 def parse_label(
-    text: str, *, separator: str, normal: Collection[str], known: Sequence[str] | None
+    text: str,
+    *,
+    separator: str,
+    normal: Collection[str],
+    known: Sequence[str] | None,
+    unlabelled: Collection[str] = (),
 ) -> Label:
     """Read one cell of a label column.
 
@@ -53,10 +58,14 @@ def parse_label(
         separator: what stands between two findings.
         normal: texts that mean a normal image, in lower case.
         known: the finding names that may occur; None admits any.
+        unlabelled: texts that stand for a label that nobody knows, in lower case.
     """
     names = sorted({part.strip() for part in text.split(separator)} - {""})
     if not names:
         return Label(problem="unlabelled", detail="the label is empty")
+    if any(name.lower() in unlabelled for name in names):
+        says = "says nothing" if len(names) == 1 else "leaves something open"
+        return Label(problem="unlabelled", detail=f"label {text!r} {says}")
     findings = [name for name in names if name.lower() not in normal]
     if findings and len(findings) < len(names):
         return Label(

@@ -6,13 +6,17 @@ folder, or absolute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from bench.data.image_files import FileReader
+from bench.data.image_files import SUFFIXES, FileReader
+from bench.data.names import first_names
 from bench.data.sources.labels import Label, not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import Problem, StudyTable, study_rows
 from bench.errors import InputError
@@ -20,6 +24,9 @@ from bench.registry.core import near_matches
 from bench.registry.datasets import SourceOptions, register_dataset
 
 ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones
+
+FINDINGS_NAMED = 20  # in the note on the labels
+FILES_NAMED = 3  # in the note on the files without a row
 
 SPLITS = {
     "train": "train",
@@ -29,6 +36,8 @@ SPLITS = {
     "test": "test",
 }
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
+# What programs and people write for a label that nobody knows, in lower case.
+_UNLABELLED = frozenset({"nan", "na", "n/a", "none", "null", "?", "unknown"})
 _BINARY = {"0": "normal", "0.0": "normal", "1": ABNORMAL, "1.0": ABNORMAL}
 
 
@@ -42,9 +51,11 @@ class ManifestOptions(SourceOptions):
         patient_column: and the four after it: the optional columns. Where one is left out, a
             column named ``patient``, ``view``, ``sex``, ``age`` or ``split`` is used if there
             is one.
-        normal_labels: labels of a normal image, in any case.
+        normal_labels: labels of a normal image, in any case. Of the texts that otherwise count
+            as no label (nan, na, n/a, none, null, ?, unknown) those named here are normal.
         label_separator: what stands between two findings of one image.
-        findings: the finding names, in the order of reports; left out, those that occur.
+        findings: the finding names, in the order of reports; left out, those that occur, which
+            a note counts.
     """
 
     csv: str = "manifest.csv"
@@ -73,8 +84,14 @@ def open_manifest(
 ) -> StudyTable:
     """The images that a CSV file lists.
 
-    An image's id is its path as the CSV file gives it, with forward slashes. A column of zeros
-    and ones is read as normal and the finding "abnormal".
+    An image's id is its path relative to the CSV file's folder, normalised (``./a.png`` is
+    ``a.png``) and with forward slashes, also where the CSV file gives the full path of a file in
+    its folder: so ids, and with them fingerprints, agree between machines. The full path of a
+    file elsewhere stays one, and holds on its machine only.
+
+    A column of zeros and ones is read as normal and the finding "abnormal". Splits other than
+    train, validation and test become "" and are counted in a note, as are image files in the
+    folder that no row names: they may belong to another CSV file.
 
     Args:
         root: the CSV file, or the folder with ``options.csv``.
@@ -82,19 +99,18 @@ def open_manifest(
         options: names of the columns and of the labels.
 
     Raises:
-        InputError: no such file or column, a file that is no CSV, or a split that is not train,
-            validation or test.
+        InputError: no such file or column, a file that is no CSV, two columns of one name, or
+            labels that are zeros and ones beside words.
     """
     file = root / options.csv if root.is_dir() else root
     table = _read(file)
     columns, notes = _choose_columns(options, table.columns, file.name)
     texts = {ours: table[theirs].str.strip().tolist() for ours, theirs in columns.items()}
-    images = [path.replace("\\", "/") for path in texts["path"]]
-    if "" in images:
-        raise InputError(
-            f"{file.name}, data row {images.index('') + 1}: column {columns['path']!r} is empty"
-        )
-    labels = _labels(texts["label"], options)
+    if "" in texts["path"]:
+        row = texts["path"].index("") + 1
+        raise InputError(f"{file.name}, data row {row}: column {columns['path']!r} is empty")
+    images = _image_ids(texts["path"], file.parent)
+    labels = _labels(texts["label"], options, file.name)
     good, problems = sort_out(images, labels)
     files = {images[row]: file.parent / images[row] for row in np.flatnonzero(good)}
     missing = {image for image, path in files.items() if not path.is_file()}
@@ -121,8 +137,13 @@ def open_manifest(
         data["age"] = ages[keep].tolist()
         notes += age_notes
     if "split" in texts:
-        splits = _splits(texts["split"], file.name, columns["split"])
-        data["given_split"] = [splits[row] for row in keep]
+        splits = [SPLITS.get(texts["split"][row].lower(), "") for row in keep]
+        data["given_split"] = splits
+        if without := splits.count(""):
+            notes.append(f"split column: {_images(without)} none of train, validation, test")
+    if root.is_dir():
+        notes += _about_rowless(root, images)
+    notes.append(_about_labels([labels[row] for row in keep]))
     seen = {name for label in labels for name in label.findings}
     return StudyTable(
         name="manifest",
@@ -138,12 +159,20 @@ def open_manifest(
 
 def _read(file: Path) -> pd.DataFrame:
     """The CSV file as texts."""
+    if file.is_dir():
+        raise InputError(
+            f"{file.name} in {str(file.parent)!r} is a folder, not a CSV file: name the file with "
+            "--data or data.options.csv"
+        )
     if not file.is_file():
-        others = ", ".join(sorted(path.name for path in file.parent.glob("*.csv"))[:5])
+        found = [path.name for path in file.parent.glob("*.csv") if path.is_file()]
+        others = ", ".join(sorted(found)[:5])
         hint = f"did you mean {others} (data.options.csv)?" if others else "name it with --data"
         raise InputError(f"no {file.name} in {str(file.parent)!r}: {hint}")
     try:
-        table = pd.read_csv(file, dtype=str, na_filter=False, encoding="utf-8-sig")
+        # The header as it stands: pandas makes the second "label" of a header a "label.1".
+        header = _read_texts(file, header=None, nrows=1).iloc[0].str.strip()
+        table = _read_texts(file)
     except pd.errors.EmptyDataError:
         raise InputError(f"{file.name} is empty") from None
     except (OSError, ValueError) as error:
@@ -151,7 +180,19 @@ def _read(file: Path) -> pd.DataFrame:
     if not isinstance(table.index, pd.RangeIndex):
         # pandas has taken the first column for an index, and every other by its neighbour's name.
         raise InputError(f"{file.name}: the rows have more fields than the header")
+    if repeated := sorted(set(header[header.duplicated()]) - {""}):
+        raise InputError(
+            f"{file.name} has more than one column {repeated[0]!r}: rename or remove the others"
+        )
     return table.rename(columns=str.strip)
+
+
+def _read_texts(
+    file: Path, *, header: Literal["infer"] | None = "infer", nrows: int | None = None
+) -> pd.DataFrame:
+    return pd.read_csv(
+        file, header=header, nrows=nrows, dtype=str, na_filter=False, encoding="utf-8-sig"
+    )
 
 
 def _choose_columns(
@@ -176,27 +217,87 @@ def _choose_columns(
     return columns, [f"columns of {file} used by their names: {', '.join(found)}"] if found else []
 
 
-def _labels(texts: list[str], options: ManifestOptions) -> list[Label]:
-    names_ones = options.findings is not None and ABNORMAL not in options.findings
-    if not names_ones and {text for text in texts if text} <= _BINARY.keys():
-        texts = [_BINARY.get(text, "") for text in texts]
+def _image_ids(paths: Sequence[str], folder: Path) -> list[str]:
+    """Paths in the folder as relative ones, others as they are, all of them normalised."""
+    # Both names of a folder behind a link. Text throughout: pathlib takes seconds for 100,000.
+    prefixes = tuple(
+        os.path.join(str(place), "")  # noqa: PTH118
+        for place in (folder.absolute(), folder.resolve())
+    )
+    return [_image_id(path.replace("\\", "/"), prefixes) for path in paths]
+
+
+def _image_id(path: str, prefixes: Iterable[str]) -> str:
+    for prefix in prefixes:
+        whole = os.path.normpath(os.path.join(prefix, path))  # noqa: PTH118
+        if whole.startswith(prefix):
+            return whole.removeprefix(prefix).replace("\\", "/")
+    return os.path.normpath(path).replace("\\", "/")
+
+
+def _labels(texts: list[str], options: ManifestOptions, file: str) -> list[Label]:
+    normal = {label.strip().lower() for label in options.normal_labels}
+    named = normal | {name.lower() for name in options.findings or ()}
+    unlabelled = _UNLABELLED - named
+    given = {text for text in texts if text and text.lower() not in unlabelled}
+    numbers = given & _BINARY.keys()
+    # Zeros and ones are names like any other where the options give them a meaning.
+    numbers_are_names = bool(normal & _BINARY.keys()) or (
+        options.findings is not None and ABNORMAL not in options.findings
+    )
+    if numbers and not numbers_are_names:
+        if words := sorted(given - numbers):
+            raise InputError(
+                f"{file}: column {options.label_column!r} mixes 0 and 1 with other labels, such "
+                f"as {words[0]!r}: use one kind, or name the normal labels in "
+                "data.options.normal_labels"
+            )
+        texts = [_BINARY.get(text, text) for text in texts]
         normal = {"normal"}
-    else:
-        normal = {label.strip().lower() for label in options.normal_labels}
     by_text = {
         text: parse_label(
-            text, separator=options.label_separator, normal=normal, known=options.findings
+            text,
+            separator=options.label_separator,
+            normal=normal,
+            known=options.findings,
+            unlabelled=unlabelled,
         )
         for text in set(texts)
     }
     return [by_text[text] for text in texts]
 
 
-def _splits(texts: list[str], file: str, column: str) -> list[str]:
-    for row, text in enumerate(texts):
-        if text.lower() not in SPLITS:
-            raise InputError(
-                f"{file}, data row {row + 1}: {text!r} in column {column!r} is no split: use "
-                "train, validation or test"
-            )
-    return [SPLITS[text.lower()] for text in texts]
+def _about_labels(labels: Sequence[Label]) -> str:
+    """What was taken for normal and what for a finding: a misspelt "normal" is a finding."""
+    normal = sum(not label.findings for label in labels)
+    counts = Counter(name for label in labels for name in label.findings)
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    named = first_names([f"{name} ({counts[name]:,})" for name in ordered], FINDINGS_NAMED)
+    return f"labels read: normal {normal:,}; " + (f"findings: {named}" if named else "no findings")
+
+
+def _about_rowless(root: Path, images: Iterable[str]) -> list[str]:
+    """A note on the image files in the folder that no row names; hidden ones are passed over."""
+    named = set(images)
+    rowless = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name[0] != "."]
+        below = Path(folder).relative_to(root)
+        rowless += [
+            image
+            for name in files
+            if name.lower().endswith(SUFFIXES) and name[0] != "."
+            if (image := (below / name).as_posix()) not in named
+        ]
+    if not rowless:
+        return []
+    subject = (
+        "1 image file in the folder is"
+        if len(rowless) == 1
+        else f"{len(rowless):,} image files in the folder are"
+    )
+    return [f"{subject} named by no row: {first_names(sorted(rowless), FILES_NAMED)}"]
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image has" if count == 1 else f"{count:,} images have"

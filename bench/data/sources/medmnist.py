@@ -135,7 +135,7 @@ class _ArrayReader:
         return luma(Image.fromarray(self._images(split)[int(row)]))
 
     def stamp(self, image: str) -> str:  # noqa: ARG002 -- all images lie in one file
-        """Size and time of the whole file's last change."""
+        """The whole file's; see :func:`bench.data.image_files.file_stamp`."""
         return self._stamp
 
     def _images(self, split: str) -> NDArray[np.uint8]:

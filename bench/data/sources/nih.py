@@ -15,9 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
+from bench.data.names import printable
 from bench.data.sources.labels import not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
+from bench.registry.core import near_matches
 from bench.registry.datasets import SourceOptions, register_dataset
 
 LISTS = {"train_val_list.txt": "train_validation", "test_list.txt": "test"}
@@ -109,7 +111,8 @@ def read_labels(root: Path) -> NihLabels:
         root: the folder with ``Data_Entry_2017*.csv``.
 
     Raises:
-        InputError: no label file, a column missing, or an image in both lists.
+        InputError: no label file, a column missing, a list that is no text in UTF-8, or an image
+            in both lists.
     """
     file, notes = _label_file(root)
     table = _read_columns(file)
@@ -184,9 +187,12 @@ def _read_columns(file: Path) -> dict[str, list[str]]:
         wanted = {
             _COLUMNS[name]: position for position, name in enumerate(header) if name in _COLUMNS
         }
-        for name in ("Image Index", "Finding Labels"):
+        for name in ("Image Index", "Finding Labels", "Patient ID"):
             if _COLUMNS[name] not in wanted:
-                raise InputError(f"{file.name} has no column {name!r}: is it NIH's label file?")
+                raise InputError(
+                    f"{file.name} has no column {name!r} (is it NIH's label file?): "
+                    + printable(near_matches(name, header))
+                )
         table = pd.read_csv(
             file,
             header=None,
@@ -211,8 +217,13 @@ def _official_splits(root: Path, images: list[str]) -> tuple[list[str], list[str
         return [""] * len(images), [f"no official split: {' and '.join(absent)} not found"]
     splits: dict[str, str] = {}
     for name, split in LISTS.items():
-        # split() takes CRLF, blank lines and a last line without a newline alike.
-        listed = (root / name).read_text(encoding="utf-8-sig").split()
+        try:
+            # split() takes CRLF, blank lines and a last line without a newline alike.
+            listed = (root / name).read_text(encoding="utf-8-sig").split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{name} cannot be read: {error}: use the official lists as they were downloaded"
+            ) from None
         both = splits.keys() & set(listed)
         if both:
             raise InputError(
@@ -220,6 +231,9 @@ def _official_splits(root: Path, images: list[str]) -> tuple[list[str], list[str
                 "use the official lists as they were downloaded"
             )
         splits |= dict.fromkeys(listed, split)
-    without = sum(image not in splits for image in images)
-    notes = [f"{without:,} images of the label file are in neither official list"]
-    return [splits.get(image, "") for image in images], notes if without else []
+    notes = []
+    if without := sum(image not in splits for image in images):
+        notes.append(f"{without:,} images of the label file are in neither official list")
+    if rowless := len(splits.keys() - set(images)):
+        notes.append(f"{rowless:,} entries of the official lists have no row in the label file")
+    return [splits.get(image, "") for image in images], notes

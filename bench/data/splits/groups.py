@@ -57,18 +57,18 @@ def divide(
     images and a patient of one nearly the same chance to be in any part.
 
     Args:
-        groups: group number of each image, (n,).
+        groups: group number of each image, (n,); as many groups as parts at least.
         positive: whether the image is positive, (n,); its prevalence is kept.
         wanted: number of images of the parts 1, 2, …; part 0 is the rest.
         generator: only its raw bits are used.
 
     Returns:
-        The part of each image, 0..len(wanted), (n,). Every part gets at least one group where
-        there are as many groups as parts.
+        The part of each image, 0..len(wanted), (n,). Every part gets at least one group.
     """
     sizes = np.bincount(groups)
     positives = np.bincount(groups, weights=positive)
-    wanted_sizes = np.array([len(groups) - sum(wanted), *wanted])
+    # Fractions of few images can round to all of them; the rest still gets a group.
+    wanted_sizes = np.array([max(1, len(groups) - sum(wanted)), *wanted])
     prevalence = positive.mean()
     wanted_counts = np.outer(wanted_sizes, [prevalence, 1.0 - prevalence])
 

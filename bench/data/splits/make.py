@@ -43,7 +43,7 @@ class _Answer:
     """What a way of splitting gives; ``part_of_row`` holds indices into ``PARTS``."""
 
     part_of_row: NDArray[np.int64]
-    claims_disjoint: bool
+    keeps_patients_apart: bool  # by its nature: a known patient in two parts is an error
     how: str
 
 
@@ -72,8 +72,9 @@ def make_split(
 
     Raises:
         InputError: unknown name or no images; the split needs patient ids or given parts that
-            the source does not have; a part would be empty; or a patient is shared by two
-            parts of a split that claims to share none.
+            the source does not have; a part would be empty; or a known patient is shared by two
+            parts of a split that is to share none (``official``, ``patient``), whether or not
+            other patients are unknown.
     """
     if name not in SPLITS:
         raise InputError(f"unknown split {name!r}: {near_matches(name, list(SPLITS))}")
@@ -95,11 +96,11 @@ def make_split(
         rows=rows,
         name=name,
         seed=seed,
-        claims_disjoint=answer.claims_disjoint,
+        claims_disjoint=answer.keeps_patients_apart and _knows_patients(rows),
         how=answer.how,
     )
     _refuse_empty_parts(split)
-    if split.claims_disjoint:
+    if answer.keeps_patients_apart:
         _refuse_shared_patients(split, rows)
     return split
 
@@ -107,17 +108,13 @@ def make_split(
 def _official(request: _Request) -> _Answer:
     """The lists that are published with the data set."""
     part_of_row, how = _given(request)
-    return _Answer(
-        part_of_row=part_of_row,
-        claims_disjoint=bool((request.rows["patient"] != "").all()),
-        how=how,
-    )
+    return _Answer(part_of_row=part_of_row, keeps_patients_apart=True, how=how)
 
 
 def _fixed(request: _Request) -> _Answer:
     """The parts that somebody gave; nothing is promised about them."""
     part_of_row, how = _given(request)
-    return _Answer(part_of_row=part_of_row, claims_disjoint=False, how=how)
+    return _Answer(part_of_row=part_of_row, keeps_patients_apart=False, how=how)
 
 
 def _by_patient(request: _Request) -> _Answer:
@@ -135,7 +132,7 @@ def _by_patient(request: _Request) -> _Answer:
     )
     return _Answer(
         part_of_row=_divide(rows, wanted, request),
-        claims_disjoint=True,
+        keeps_patients_apart=True,
         how="random by patient, prevalence of abnormal images kept, identical images together",
     )
 
@@ -150,7 +147,7 @@ def _by_image(request: _Request) -> _Answer:
     part_of_row = np.full(count, TRAIN, np.int64)
     part_of_row[order[:test]] = TEST
     part_of_row[order[test : test + validation]] = VALIDATION
-    return _Answer(part_of_row=part_of_row, claims_disjoint=False, how="random by image")
+    return _Answer(part_of_row=part_of_row, keeps_patients_apart=False, how="random by image")
 
 
 SPLITS: dict[str, Callable[[_Request], _Answer]] = {
@@ -170,8 +167,8 @@ def _given(request: _Request) -> tuple[NDArray[np.int64], str]:
         raise InputError(
             f"split {request.name!r} takes the parts that the source gives, and "
             f"{int(missing.sum()):,} of {len(rows):,} images are in none of them, such as "
-            f"{rows['image'].iloc[int(missing.argmax())]!r}: add the data set's split lists or "
-            "column, or set data.split=patient"
+            f"{rows['image'].iloc[int(missing.argmax())]!r}: mark them in the data set's split "
+            "lists or column, or set data.split=patient"
         )
     words = set(given)
     if unknown := words - set(_WORDS):
@@ -198,11 +195,15 @@ def _carve_validation(
     if len(training):
         wanted = _wanted(request.validation_fraction, len(training))
         part_of_row[pool] = _divide(training, (wanted,), request)
-    unit = "patient" if (training["patient"] != "").all() else "image (some patients are unknown)"
+    unit = "patient" if _knows_patients(training) else "image (some patients are unknown)"
     return part_of_row, (
         "train and test as given by the source; validation drawn from the given training images "
         f"at random by {unit}, prevalence of abnormal images kept, identical images together"
     )
+
+
+def _knows_patients(rows: pd.DataFrame) -> bool:
+    return bool((rows["patient"] != "").all())
 
 
 def _wanted(fraction: float, images: int) -> int:
@@ -210,9 +211,18 @@ def _wanted(fraction: float, images: int) -> int:
 
 
 def _divide(rows: pd.DataFrame, wanted: tuple[int, ...], request: _Request) -> NDArray[np.int64]:
+    groups = inseparable_groups(rows)
+    count = len(np.unique(groups))
+    if count < 1 + len(wanted):
+        raise InputError(
+            f"split {request.name!r}: the {len(rows):,} images to divide form {count} inseparable "
+            f"group{'' if count == 1 else 's'} (a patient's images and identical ones stay "
+            f"together), too few for {1 + len(wanted)} parts: add images of more patients, or "
+            "choose another data.split"
+        )
     # Parts come numbered 0 (the rest), 1, 2 as in PARTS: train, validation, test.
     return divide(
-        inseparable_groups(rows),
+        groups,
         positive=is_abnormal(rows),
         wanted=wanted,
         generator=generator(request.seed, "split by patient"),
@@ -234,7 +244,8 @@ def _refuse_shared_patients(split: Split, rows: pd.DataFrame) -> None:
         if pair.shared_patients:
             patients = rows["patient"].to_numpy(dtype=object)
             parts = split.parts
-            example = min(set(patients[parts[pair.earlier]]) & set(patients[parts[pair.later]]))
+            shared = set(patients[parts[pair.earlier]]) & set(patients[parts[pair.later]]) - {""}
+            example = min(shared)
             raise InputError(
                 f"split {split.name!r} claims that no patient is in two parts, but "
                 f"{pair.shared_patients:,} are in both {pair.earlier} and {pair.later}, such as "

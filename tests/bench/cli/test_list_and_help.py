@@ -82,7 +82,8 @@ def test_a_model_too_large_for_the_config_is_listed_with_its_smallest_size(
 ) -> None:
     (inception,) = listed(bench, "models", "inception_v3")
     assert (inception["parameters"], inception["min_image_size"]) == (None, 75)
-    assert "from 75 px" in bench("list", "models", "inception_v3").out
+    assert "needs images of at least 75 px" in str(inception["refused"])
+    assert "needs images of at least 75 px" in bench("list", "models", "inception_v3").out
 
 
 def test_a_model_of_timm_and_one_of_a_plugin(bench: Command, tiny_plugin: Path) -> None:

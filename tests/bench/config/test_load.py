@@ -91,6 +91,25 @@ def test_a_setting_without_key_or_value(setting: str) -> None:
         parse_setting(setting)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["model.policy=head"], "model: policy head would freeze random weights"),
+        (["train.nesterov=true", "train.optimizer=adamw"], "train: nesterov is an option of sgd"),
+    ],
+)
+def test_a_setting_that_would_be_ignored_is_refused(settings: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_experiment("demo", settings=settings)
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ntrain:\n  lr: 1\n  lr: 2\n")
+    with pytest.raises(InputError, match=r"config mine\.yaml at line 4: key 'lr' is given twice"):
+        load_experiment(path)
+
+
 def test_a_setting_below_a_value_is_refused() -> None:
     with pytest.raises(InputError, match="'lr' holds a value, not further keys"):
         load_experiment("demo", settings=["train.lr.x=1"])

@@ -58,11 +58,15 @@ def test_every_kind_of_problem_is_found_and_nothing_else(
     assert set(found) == set(get_args(ProblemKind))
     assert (report.usable, report.dropped) == (3, 6)
     assert report.identical == (("a.png", "i.png"),)
+    assert report.contradicting == ()
 
 
 def test_report_as_text(bad: tuple[StudyTable, PixelStore]) -> None:
     assert check_data(*bad).lines() == [
         "manifest: 3 images can be used, 6 cannot",
+        "1 image file in the folder is named by no row: h.png",
+        # read from the table; the pixels of two of them then fail
+        "labels read: normal 1; findings: Mass (3), Nodule (1)",
         "1 duplicated:",
         "  g.png: listed in 2 rows",
         "1 unknown finding:",
@@ -95,9 +99,9 @@ def test_long_lists_are_cut_in_text_with_their_count(tmp_path: Path) -> None:
     names = [f"{i:02d}.png" for i in range(13)]
     labels = "a.png,Mass\n" + "".join(f"{name},Mass\n" for name in names)
     lines = check_data(*opened(tmp_path, labels)).lines()
-    assert lines[1] == "13 missing:"
-    assert lines[2:12] == [f"  {n}: listed, but the file is not there" for n in names[:10]]
-    assert lines[12:] == ["  and 3 more"]
+    assert lines[2] == "13 missing:"
+    assert lines[3:13] == [f"  {n}: listed, but the file is not there" for n in names[:10]]
+    assert lines[13:] == ["  and 3 more"]
 
 
 def test_usable_rows_point_at_their_pixels(bad: tuple[StudyTable, PixelStore]) -> None:
@@ -116,7 +120,37 @@ def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     report = check_data(*opened(tmp_path, "a.png,Mass\n"))
     assert (report.dropped, report.problems, report.identical) == (0, {}, ())
-    assert report.lines() == ["manifest: 1 image can be used, 0 cannot"]
+    assert report.lines() == [
+        "manifest: 1 image can be used, 0 cannot",
+        "labels read: normal 0; findings: Mass (1)",
+    ]
+
+
+def test_identical_images_that_are_normal_and_abnormal_are_told(tmp_path: Path) -> None:
+    for value, name in enumerate("acebdf"):
+        Image.new("L", (8, 8), 10 * (value % 3)).save(tmp_path / f"{name}.png")
+    report = check_data(
+        *opened(
+            tmp_path,
+            "a.png,Mass\nb.png,Normal\nc.png,Mass\nd.png,Nodule\ne.png,Normal\nf.png,Normal\n",
+        )
+    )
+    assert report.identical == (("a.png", "b.png"), ("c.png", "d.png"), ("e.png", "f.png"))
+    assert report.contradicting == (("a.png", "b.png"),)
+    lines = report.lines()
+    at = lines.index("1 group of identical images carries different labels, normal and abnormal:")
+    assert lines[at + 1 :] == ["  a.png = b.png"]
+    assert json.loads(json.dumps(report.as_dict()))["contradicting"] == [["a.png", "b.png"]]
+
+
+def test_names_with_line_breaks_break_no_line(tmp_path: Path) -> None:
+    study, store = opened(tmp_path, '"a\nb.png",Mass\n"c\u2028é.png",Mas\n')
+    lines = check_data(study, store).lines()
+    assert "  a\\nb.png: listed, but the file is not there" in lines
+    assert "  c\\u2028é.png: label 'Mas' is unknown: did you mean Mass?" in lines
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    assert "1 missing: a\\nb.png" in refusal(study.problems)
+    assert len(refusal(study.problems).splitlines()) == 1
 
 
 def test_enlarged_images_are_told(tmp_path: Path) -> None:

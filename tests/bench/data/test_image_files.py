@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.data.image_files import FileReader, quiet_pillow, read_grayscale
+from bench.data.image_files import FileReader, file_stamp, quiet_pillow, read_grayscale
 from bench.data.study import ImageError
 from tests.shared_data import shared
 
@@ -176,6 +178,18 @@ def test_stamp_changes_with_the_file(tmp_path: Path) -> None:
     assert reader.stamp("a") != before
     path.unlink()
     assert reader.stamp("a") == "missing"
+
+
+def test_stamps_of_same_sized_files_with_a_time_set_back_differ(tmp_path: Path) -> None:
+    """Reproducible archives unpack with equal sizes and times; only the status change differs."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    for path, content in ((one, b"a"), (other, b"b")):
+        path.write_bytes(content)
+        os.utime(path, ns=(0, 0))
+        time.sleep(0.05)  # more than the tick of any file system's clock
+    assert one.stat().st_size == other.stat().st_size
+    assert one.stat().st_mtime_ns == other.stat().st_mtime_ns == 0
+    assert file_stamp(one) != file_stamp(other)
 
 
 def test_real_rgb_and_rgba_radiographs_are_their_first_channel() -> None:

@@ -25,17 +25,30 @@ PARTS = {
 def test_each_pair_of_parts_is_counted_by_hand() -> None:
     rows = _rows(list("aab" + "bc" + "aad"), list("123" + "43" + "422"))
     found = [tuple(pair.as_dict().values()) for pair in measure_leakage(rows, PARTS)]
-    #    earlier, later, images of the later, patients, images of theirs, identical images
+    #    earlier, later, images of the later, patients, images of theirs, unknown, identical
     assert found == [
-        ("train", "validation", 2, 1, 1, 1),
-        ("train", "test", 3, 1, 2, 2),
-        ("validation", "test", 3, 0, 0, 1),
+        ("train", "validation", 2, 1, 1, 0, 1),
+        ("train", "test", 3, 1, 2, 0, 2),
+        ("validation", "test", 3, 0, 0, 0, 1),
     ]
 
 
-def test_unknown_patients_and_digests_are_none_where_they_matter() -> None:
-    rows = _rows(["a", "b", "c", "d", "", "e", "f", "g"], ["1", "2", "", *"34567"])
+def test_shared_patients_are_counted_over_the_known_ids_and_the_unknown_ones_beside() -> None:
+    rows = _rows(["a", "b", "", *["a", ""], *["a", "b", "b"]], list("12345678"))
     found = measure_leakage(rows, PARTS)
-    assert [pair.shared_patients for pair in found] == [None, 0, None]
-    assert [pair.images_of_shared_patients for pair in found] == [None, 0, None]
-    assert [pair.identical_images for pair in found] == [None, None, 0]
+    assert [pair.shared_patients for pair in found] == [1, 2, 1]
+    assert [pair.images_of_shared_patients for pair in found] == [1, 3, 1]
+    assert [pair.unknown_patients for pair in found] == [2, 1, 1]
+
+
+def test_shared_patients_are_unknown_where_a_part_has_no_ids_at_all() -> None:
+    rows = _rows(["a", "b", "c", "", "", "a", "f", "g"], list("12345678"))
+    found = measure_leakage(rows, PARTS)
+    assert [pair.shared_patients for pair in found] == [None, 1, None]
+    assert [pair.images_of_shared_patients for pair in found] == [None, 1, None]
+    assert [pair.unknown_patients for pair in found] == [2, 0, 2]
+
+
+def test_identical_images_are_unknown_where_any_digest_is() -> None:
+    rows = _rows(list("abcdefgh"), ["1", "2", "", *"34567"])
+    assert [pair.identical_images for pair in measure_leakage(rows, PARTS)] == [None, None, 0]

@@ -51,6 +51,7 @@ def test_columns_of_standard_names_are_used_and_named(tmp_path: Path) -> None:
     assert study.notes == (
         "columns of manifest.csv used by their names: patient, view, sex, age, split",
         "1 entries of the sex column were taken as unknown",
+        "labels read: normal 2; findings: Mass (1), Nodule (1)",
     )
     assert study.reader.read("b.png").tolist() == [[2] * 4] * 4
 
@@ -69,13 +70,16 @@ def test_columns_and_labels_named_in_the_options(tmp_path: Path) -> None:
     assert study.rows["findings"].tolist() == [(), ("TB", "fibrose")]
     assert study.rows["patient"].tolist() == ["1", "2"]
     assert study.finding_names == ("fibrose", "TB")
-    assert study.notes == ()
+    assert study.notes == ("labels read: normal 1; findings: TB (1), fibrose (1)",)
 
 
 def test_root_may_be_the_csv_file_and_paths_absolute(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere" / "x.png"
-    folder(tmp_path, f"path,label\n{elsewhere},1\nsub\\a.png,0\n", "sub/a.png", "elsewhere/x.png")
-    own = (tmp_path / "manifest.csv").rename(tmp_path / "mine.csv")
+    root = tmp_path / "set"
+    root.mkdir()
+    text = f"path,label\n{elsewhere},1\nsub\\a.png,0\n"
+    folder(root, text, "sub/a.png", "../elsewhere/x.png")
+    own = (root / "manifest.csv").rename(root / "mine.csv")
     study = open_manifest(own)
     assert set(study.rows["image"]) == {elsewhere.as_posix(), "sub/a.png"}
     assert study.reader.read(elsewhere.as_posix())[0, 0] == 2
@@ -127,8 +131,14 @@ def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
             {"patient_column": "persn"},
             r"no column 'persn' \(data.options.patient_column\): did you mean person\?",
         ),
-        ("path,label,split\na.png,1,holdout\n", {}, "data row 1: 'holdout' in column 'split'"),
-        ("path,label,split\na.png,1,\n", {}, "data row 1: '' in column 'split' is no split"),
+        ("path,label, label\na.png,1,0\n", {}, "more than one column 'label'"),
+        ("path,label,label\na.png,1,0\n", {}, "more than one column 'label'"),
+        (
+            "path,label\na.png,1\nb.png,Mass\n",
+            {},
+            r"column 'label' mixes 0 and 1 with other labels, such as 'Mass': .*normal_labels",
+        ),
+        ("path,label\na.png,0\nb.png,1\nc.png,2\n", {}, "mixes 0 and 1 .* such as '2'"),
         ("path,label\na.png,1\n,0\n", {}, "data row 2: column 'path' is empty"),
         ("path,label\na.png,1,extra\n", {}, "more fields than the header"),
         ("path,label\na.png,1\nb.png,1,extra\n", {}, "no CSV file that can be read"),
@@ -144,6 +154,120 @@ def test_unusable_files_give_one_line(
     with pytest.raises(InputError, match=message) as caught:
         open_manifest(tmp_path, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_in_place_of_the_file_is_named_as_one(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").mkdir()
+    with pytest.raises(InputError, match="is a folder, not a CSV file") as caught:
+        open_manifest(tmp_path)
+    assert "did you mean" not in str(caught.value)
+
+
+def test_a_folder_is_not_offered_as_the_file_that_was_meant(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").mkdir()
+    with pytest.raises(InputError, match=r"no manifest\.csv in .*: name it with --data"):
+        open_manifest(tmp_path)
+
+
+def test_at_most_twenty_findings_are_named_the_frequent_ones_first(tmp_path: Path) -> None:
+    labels = [f"f{number:02}" for number in range(23)] + ["f22"] * 9 + ["Normal"] * 10
+    names = [f"{row}.png" for row in range(len(labels))]
+    lines = "".join(f"{name},{label}\n" for name, label in zip(names, labels, strict=True))
+    study = open_manifest(folder(tmp_path, "path,label\n" + lines, *names))
+    named = ", ".join(["f22 (10)", *(f"f{number:02} (1)" for number in range(19))])
+    assert study.notes == (f"labels read: normal 10; findings: {named} and 3 more",)
+
+
+def test_a_set_without_findings_says_so(tmp_path: Path) -> None:
+    study = open_manifest(folder(tmp_path, "path,label\na.png,Normal\n", "a.png"))
+    assert study.notes == ("labels read: normal 1; no findings",)
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "NA", "n/a", "None", "null", "?", "Unknown"])
+def test_texts_for_a_label_that_is_not_known_are_no_findings(text: str, tmp_path: Path) -> None:
+    root = folder(
+        tmp_path, f"path,label\na.png,{text}\nb.png,Mass\nc.png,Mass|{text}\n", "a.png", "b.png"
+    )
+    study = open_manifest(root)
+    assert study.finding_names == ("Mass",)
+    assert [(p.kind, p.image, p.detail) for p in study.problems] == [
+        ("unlabelled", "a.png", f"label {text!r} says nothing"),
+        ("unlabelled", "c.png", f"label {'Mass|' + text!r} leaves something open"),
+    ]
+
+
+def test_none_is_normal_and_unknown_a_finding_where_the_options_say_so(tmp_path: Path) -> None:
+    root = folder(tmp_path, "path,label\na.png,None\nb.png,unknown\n", "a.png", "b.png")
+    study = open_manifest(root, normal_labels=["none"], findings=["unknown"])
+    assert study.rows["findings"].tolist() == [(), ("unknown",)]
+
+
+def test_zeros_and_ones_beside_a_missing_label(tmp_path: Path) -> None:
+    root = folder(tmp_path, "path,label\na.png,0\nb.png,1\nc.png,nan\n", "a.png", "b.png", "c.png")
+    study = open_manifest(root)
+    assert study.rows["findings"].tolist() == [(), ("abnormal",)]
+    assert [(p.kind, p.image) for p in study.problems] == [("unlabelled", "c.png")]
+
+
+def test_zero_or_one_is_normal_where_the_options_say_so(tmp_path: Path) -> None:
+    root = folder(tmp_path, "path,label\na.png,0\nb.png,1\nc.png,TB\n", "a.png", "b.png", "c.png")
+    study = open_manifest(root, normal_labels=["1"])
+    assert study.rows["findings"].tolist() == [("0",), (), ("TB",)]
+    folder(tmp_path, "path,label\na.png,0\nb.png,1\n")
+    study = open_manifest(tmp_path, normal_labels=["1"])
+    assert study.rows["findings"].tolist() == [("0",), ()]
+
+
+def test_a_split_column_of_other_words_is_noted_and_given_as_unknown(tmp_path: Path) -> None:
+    root = folder(
+        tmp_path,
+        "path,label,split\na.png,Mass,fold0\nb.png,Mass,\nc.png,Normal,val\n",
+        "a.png",
+        "b.png",
+        "c.png",
+    )
+    study = open_manifest(root)
+    assert study.rows["given_split"].tolist() == ["", "", "validation"]
+    assert "split column: 2 images have none of train, validation, test" in study.notes
+
+
+def test_two_spellings_of_one_file_are_one_image(tmp_path: Path) -> None:
+    own = tmp_path.name
+    folder(
+        tmp_path,
+        f"path,label\n./a.png,Mass\na.png,Normal\nsub/../b.png,Mass\n../{own}/c.png,Mass\n",
+        "a.png",
+        "b.png",
+        "c.png",
+    )
+    study = open_manifest(tmp_path)
+    assert study.rows["image"].tolist() == ["b.png", "c.png"]
+    assert [(p.kind, p.image) for p in study.problems] == [("duplicated", "a.png")]
+
+
+def test_absolute_paths_in_the_folder_become_relative_to_it(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    names = ("a.png", "b.png", "c.png")
+    folder(real, f"path,label\n{real}/a.png,Mass\n{link}/b.png,Mass\nc.png,Normal\n", *names)
+    study = open_manifest(link)
+    assert study.rows["image"].tolist() == list(names)
+    assert [study.reader.read(name)[0, 0] for name in names] == [1, 2, 3]
+
+
+def test_image_files_without_a_row_are_noted(tmp_path: Path) -> None:
+    names = ("a.png", "sub/b.PNG", "c.jpg", "d.tif", "e.jpeg")
+    text = "path,label\na.png,Normal\ngone.png,Mass\n"
+    root = folder(tmp_path, text, *names, "._a.png", ".hidden/f.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    study = open_manifest(root)
+    note = "4 image files in the folder are named by no row: c.jpg, d.tif, e.jpeg and 1 more"
+    assert note in study.notes
+    assert [problem.kind for problem in study.problems] == ["missing"]
+    alone = open_manifest(root / "manifest.csv")
+    assert note not in alone.notes
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

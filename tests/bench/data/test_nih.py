@@ -141,6 +141,24 @@ def test_an_image_in_both_lists_is_refused(tmp_path: Path) -> None:
         read_labels(tmp_path)
 
 
+def test_a_list_in_another_encoding_is_refused_in_one_line(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    (tmp_path / "train_val_list.txt").write_text(NAMES[0])
+    (tmp_path / "test_list.txt").write_bytes(b"\xff\xfe" + NAMES[2].encode("utf-16-le"))
+    with pytest.raises(InputError, match=r"test_list\.txt cannot be read: .*utf-8") as caught:
+        read_labels(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_entries_of_the_lists_without_a_row_are_counted(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    (tmp_path / "train_val_list.txt").write_text("\n".join([*NAMES[:2], "other.png"]))
+    (tmp_path / "test_list.txt").write_text("\n".join([NAMES[2], "a.png", "b.png"]))
+    assert read_labels(tmp_path).notes == (
+        "3 entries of the official lists have no row in the label file",
+    )
+
+
 def test_ages_in_all_forms_and_impossible_ones_counted(tmp_path: Path) -> None:
     texts = ["58", "058Y", "006M", "365D", "411", "0411Y", "", "old"]
     write_labels(tmp_path, [f"{i}.png,No Finding,0,{i},{age},M,PA" for i, age in enumerate(texts)])
@@ -209,6 +227,10 @@ def test_the_newer_label_file_is_preferred_and_named(tmp_path: Path) -> None:
         ("", "has no column 'Image Index'"),
         ("path,label\na.png,Mass\n", "has no column 'Image Index'"),
         (f"{START},{PLAIN}\n", "has no rows"),
+        (
+            START.replace("Patient ID", "PatientID") + "\n" + ROWS[0] + "\n",
+            r"has no column 'Patient ID' .*did you mean PatientID",
+        ),
         (f"{START}\n" + '"never closed,Mass,0,1,5,M,PA\n', "cannot be read|can be read"),
     ],
 )

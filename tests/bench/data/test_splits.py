@@ -150,7 +150,7 @@ def test_patient_split_never_separates_a_patient_or_identical_images(
     rows: pd.DataFrame, seed: int
 ) -> None:
     if len(set(inseparable_groups(rows))) < 3:
-        with pytest.raises(InputError, match="leaves the train part empty"):
+        with pytest.raises(InputError, match="too few for 3 parts"):
             _split(rows, "patient", seed)
         return
     split = _split(rows, "patient", seed)
@@ -192,6 +192,21 @@ def test_groups_join_patients_and_digests_step_by_step() -> None:
     #            a shares x with b, b shares y with c; d is alone; unknown joins nothing
     rows = _rows(["a", "b", "b", "c", "d", "", ""], digests=["x", "x", "y", "y", "z", "", ""])
     assert inseparable_groups(rows).tolist() == [0, 0, 0, 0, 1, 2, 3]
+
+
+def test_a_split_by_patient_leaves_no_part_without_a_wanted_size() -> None:
+    """Three patients, and fractions that round to all three images: no division by zero."""
+    split = make_split(
+        _rows(list("abc")), name="patient", seed=0, validation_fraction=0.4, test_fraction=0.5
+    )
+    assert _sizes(split) == {"train": 1, "validation": 1, "test": 1}
+
+
+def test_an_official_split_with_an_unknown_patient_is_made_and_claims_nothing() -> None:
+    rows = _rows(["a", "", "c", "d"], given=["train", "train", "validation", "test"])
+    split = _split(rows, "official")
+    assert not split.claims_disjoint
+    assert [pair.unknown_patients for pair in measure_leakage(rows, split.parts)] == [1, 1, 0]
 
 
 def test_given_validation_is_taken_as_it_is() -> None:
@@ -241,7 +256,7 @@ def test_identical_images_across_a_given_split_are_counted_not_refused() -> None
         (
             _rows(list("abc"), given=["train", "", "test"]),
             "official",
-            "1 of 3 images are in none of them, such as 'image0001'",
+            "1 of 3 images are in none of them, such as 'image0001': .* data.split=patient",
         ),
         (
             _rows(list("abc"), given=["train", "dev", "test"]),
@@ -264,7 +279,24 @@ def test_identical_images_across_a_given_split_are_counted_not_refused() -> None
             "official",
             "1 are in both .* and test, such as 'a': .* data.split=fixed",
         ),
-        (_rows(["a"] * 9), "patient", "leaves the train part empty"),
+        (
+            _rows(
+                ["b", "", "a", "c", "", "a"], given=["train"] * 3 + ["validation", "test", "test"]
+            ),
+            "official",
+            "1 are in both train and test, such as 'a'",
+        ),
+        (
+            _rows(["a"] * 9),
+            "patient",
+            "the 9 images to divide form 1 inseparable group .* too few for 3 parts",
+        ),
+        (_rows(["a", "b"]), "patient", "the 2 images to divide form 2 inseparable groups"),
+        (
+            _rows(["a", "a", "b"], given=["train", "train", "test"]),
+            "official",
+            "the 2 images to divide form 1 inseparable group .* too few for 2 parts",
+        ),
     ],
 )
 def test_refusals_are_one_line_with_the_way_out(

@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.config import load_experiment
 from bench.errors import InputError
-from bench.execute import check_experiment
+from bench.execute import check_experiment, plan_cells
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 
+CPU = torch.device("cpu")
+
 
 def test_a_sound_experiment_gives_its_task_and_cells() -> None:
-    task, cells = check_experiment(load_experiment("demo"))
-    assert task.name == "m1"
+    experiment = load_experiment("demo")
+    assert check_experiment(experiment, device=CPU).name == "m1"
+    cells = plan_cells(experiment, device=CPU)
     assert len(cells) == 4 + 3 * 2
+    # What "auto" comes to on this device is part of the key.
+    assert cells[-1].settings["train"]["precision"] == "float32"
 
 
 @pytest.mark.parametrize(
@@ -29,14 +35,19 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
         (("data.source=nhi",), "unknown data source 'nhi': did you mean nih?"),
         (("data.options.image=3",), "data.options of source 'phantom': unknown key 'image': did"),
         (("model.options.vgg16_bn.x=1",), "model.options names 'vgg16_bn', which is not among"),
-        (("model.options.cxnet_m1.drop=1",), "model 'cxnet_m1' takes no option 'drop': did you mean dropout"),
+        (
+            ("model.options.cxnet_m1.drop=1",),
+            "model 'cxnet_m1' takes no option 'drop': did you mean dropout",
+        ),
         (("models=[inception_v3]",), "'inception_v3' needs images of at least 75 px, not 32"),
         (("train.optimizer=sdg",), "unknown optimizer 'sdg': did you mean sgd"),
+        (("train.optimizer=SGD",), "unknown optimizer 'SGD': did you mean sgd"),
+        (("train.optimizer=adahessian",), "optimizer 'adahessian' cannot be used here: "),
     ],
 )
 def test_a_mistake_is_one_line(settings: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        check_experiment(load_experiment("demo", settings=settings))
+        check_experiment(load_experiment("demo", settings=settings), device=CPU)
     assert "\n" not in str(caught.value)
 
 
@@ -58,6 +69,6 @@ def test_a_network_with_another_answer_is_refused(tmp_path: Path, body: str, mes
     load_plugin(path)
     try:
         with pytest.raises(InputError, match=message):
-            check_experiment(load_experiment("demo", settings=["models=[odd]"]))
+            check_experiment(load_experiment("demo", settings=["models=[odd]"]), device=CPU)
     finally:
         MODELS.remove("odd")

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from bench.config import Experiment, load_experiment
+from bench.errors import InputError
 from bench.execute import Summary, run_experiment
 from bench.metrics import auc
 from bench.registry import MODELS
@@ -310,7 +311,7 @@ def test_fine_tuning_the_head_of_a_pretrained_network(
     summary, _ = run(experiment(*settings, model="resnet18"), tmp_path / "runs")
     assert summary == Summary(finished=2)
     (table,) = collect(Store(tmp_path / "runs").runs())
-    assert {row.weights for row in table.rows} == {"pretrained"}
+    assert {row.weights for row in table.rows} == {"pretrained, head"}
 
     before = load_file(resnet18_weights / "resnet18.safetensors")
     folder = by_label(tmp_path / "runs")["resnet18 ce seed 0"].folder
@@ -337,3 +338,63 @@ def test_other_weights_are_another_run(resnet18_weights: Path, tmp_path: Path) -
     other = timm.create_model("resnet18").state_dict()
     save_file(other, resnet18_weights / "resnet18.safetensors")
     assert run(wanted, tmp_path / "runs")[0] == Summary(finished=1)
+
+
+def test_an_edited_or_damaged_checkpoint_begins_anew_with_the_same_result(
+    tiny: str, tmp_path: Path
+) -> None:
+    wanted = experiment("controls=[]", model=tiny)
+    run(wanted, tmp_path)
+    finished = by_label(tmp_path)["tiny sin seed 0"]
+    expected = finished.predictions()
+    (finished.folder / "run.json").unlink()
+    (finished.folder / "last.pt").write_bytes(b"PK\x03\x04 half of it")
+    summary, recorder = run(wanted, tmp_path)
+    assert summary == Summary(finished=1, already=1)
+    notes = [fields["text"] for name, fields in recorder.events if name == "note"]
+    assert any("its checkpoint is damaged; it begins anew" in note for note in notes)
+    pd.testing.assert_frame_equal(by_label(tmp_path)["tiny sin seed 0"].predictions(), expected)
+
+
+def test_the_others_go_on_where_a_run_s_folder_is_deleted_under_it(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_and_fail(_: Store, folder: Path, __: object) -> None:
+        shutil.rmtree(folder)
+        raise OSError("no such folder")
+
+    monkeypatch.setattr(Store, "write_history", delete_and_fail)
+    summary, _ = run(experiment("controls=[prior]", model=tiny), tmp_path)
+    assert summary == Summary(finished=1, failed=2)
+    assert by_label(tmp_path)["tiny ce seed 0"].verdict.reason == "OSError: no such folder"
+
+
+def test_a_passing_failure_goes_on_from_the_last_validation(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = experiment("controls=[]", model=tiny)
+    whole = tmp_path / "whole"
+    run(wanted, whole)
+    kept = Store.write_history
+
+    def fail_at_the_second(store: Store, folder: Path, history: list[dict[str, Any]]) -> None:
+        kept(store, folder, history)
+        if len(history) == 2:
+            raise MemoryError("passing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write_history", fail_at_the_second)
+        assert run(wanted, tmp_path / "cut")[0] == Summary(failed=2)
+    summary, recorder = run(wanted, tmp_path / "cut")
+    assert summary == Summary(finished=2)
+    seen = [fields["iteration"] for name, fields in recorder.events if name == "validated"]
+    assert seen == [6, 6]
+    for label, run_ in by_label(tmp_path / "cut").items():
+        pd.testing.assert_frame_equal(run_.predictions(), by_label(whole)[label].predictions())
+
+
+def test_files_for_a_source_that_reads_none_are_refused(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment(model=tiny).model_copy()
+    data = wanted.data.model_copy(update={"root": tmp_path})
+    with pytest.raises(InputError, match=r"'phantom' reads no files, and --data .* names some"):
+        run(wanted.model_copy(update={"data": data}), tmp_path / "runs")

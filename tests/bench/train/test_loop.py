@@ -146,7 +146,7 @@ def test_the_kept_weights_are_a_real_copy_of_the_best_ones(
     assert best.best
     kept = network()
     kept.load_state_dict(weights)
-    answers = answer(kept, loss(), sets[1], kind="multiclass", precision=torch.float32)
+    answers = answer(kept, loss(), sets[1], kind="multiclass", precision="float32")
     assert answers.loss == pytest.approx(best.validation_loss, rel=1e-12)
     last = torch.load(tmp_path / LAST, weights_only=True)["network"]
     stored = torch.load(tmp_path / BEST, weights_only=True)["network"]
@@ -174,7 +174,7 @@ def test_learning_rate_decays_at_plateaus_and_training_stops_early(
         update={"lr": 0.08, "max_iterations": 60, "patience": 2, "max_decays": 2, "decay_factor": 2}
     )
     history, _ = run(sets, tmp_path, config=config, criterion=Misleading())
-    assert [h.verdict for h in history] == [
+    assert [h.decision for h in history] == [
         "improved",
         "waiting",
         "decay",
@@ -237,9 +237,9 @@ def test_answers_do_not_depend_on_the_evaluation_batch(
     sets: tuple[ImageSet, ImageSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = network()
-    whole = answer(model, loss(), sets[1], kind="multiclass", precision=torch.float32)
+    whole = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
     monkeypatch.setattr("bench.train.evaluate.EVALUATION_BATCH", 7)
-    pieces = answer(model, loss(), sets[1], kind="multiclass", precision=torch.float32)
+    pieces = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
     np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
     assert whole.loss == pytest.approx(pieces.loss, rel=1e-6)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)

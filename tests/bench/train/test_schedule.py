@@ -10,14 +10,14 @@ from bench.train.schedule import PlateauDecay
 LOSSES = st.lists(st.floats(0.0, 10.0), max_size=60)
 
 
-def verdicts(schedule: PlateauDecay, losses: list[float]) -> list[str]:
+def decisions(schedule: PlateauDecay, losses: list[float]) -> list[str]:
     return [schedule.update(loss) for loss in losses]
 
 
 def test_decays_at_each_plateau_and_stops_at_the_one_after_the_last() -> None:
     schedule = PlateauDecay(patience=2, max_decays=1)
     losses = [1.0, 0.9, 0.95, 0.92, 0.8, 0.8, 0.81]
-    assert verdicts(schedule, losses) == [
+    assert decisions(schedule, losses) == [
         "improved",
         "improved",
         "waiting",
@@ -29,27 +29,27 @@ def test_decays_at_each_plateau_and_stops_at_the_one_after_the_last() -> None:
 
 
 def test_without_decays_the_first_plateau_stops() -> None:
-    assert verdicts(PlateauDecay(patience=1, max_decays=0), [1.0, 1.0]) == ["improved", "stop"]
+    assert decisions(PlateauDecay(patience=1, max_decays=0), [1.0, 1.0]) == ["improved", "stop"]
 
 
 def test_an_equal_loss_is_no_improvement() -> None:
-    assert verdicts(PlateauDecay(patience=3, max_decays=0), [0.5, 0.5]) == ["improved", "waiting"]
+    assert decisions(PlateauDecay(patience=3, max_decays=0), [0.5, 0.5]) == ["improved", "waiting"]
 
 
 @given(losses=LOSSES, cut=st.integers(0, 60))
 def test_going_on_from_a_stored_state_changes_nothing(losses: list[float], cut: int) -> None:
     whole = PlateauDecay(patience=2, max_decays=2)
-    expected = verdicts(whole, losses)
+    expected = decisions(whole, losses)
     first = PlateauDecay(patience=2, max_decays=2)
-    before = verdicts(first, losses[:cut])
+    before = decisions(first, losses[:cut])
     second = PlateauDecay(**first.state())
-    assert before + verdicts(second, losses[cut:]) == expected
+    assert before + decisions(second, losses[cut:]) == expected
     assert second == whole
 
 
 @given(LOSSES)
 def test_never_more_decays_than_allowed(losses: list[float]) -> None:
     schedule = PlateauDecay(patience=1, max_decays=3)
-    seen = verdicts(schedule, losses)
+    seen = decisions(schedule, losses)
     first_stop = seen.index("stop") if "stop" in seen else len(seen)
     assert seen[:first_stop].count("decay") <= 3

@@ -1,0 +1,111 @@
+"""What the settings of a table's rows have in common, and what tells each row from the others."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.cells import Cell
+from bench.report import words
+
+# The weights column says these.
+IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
+# Digests tell two rows of one model apart; between two models they say nothing to a reader.
+DIGESTS = frozenset({"model.weights", "model.code", "loss_code"})
+MODEL_OPTIONS = "model.options."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The settings of a table's network rows, by their keys with dots (``train.lr``).
+
+    Attributes:
+        shared: those that every network row has with the same value.
+        differing: the keys whose values differ between any two network rows, or that some of
+            them lack.
+    """
+
+    shared: dict[str, Any]
+    differing: frozenset[str]
+
+
+def compare(cells: Iterable[Cell]) -> Comparison:
+    """Compare the settings of all networks among some cells; controls are not trained."""
+    networks = [flatten(cell.settings) for cell in cells if cell.kind == "network"]
+    differing = _differing(networks)
+    first = networks[0] if networks else {}
+    shared = {key: value for key, value in first.items() if key not in differing}
+    return Comparison(shared=shared, differing=differing)
+
+
+def captions(cells: Sequence[Cell]) -> list[str]:
+    """The settings column of a table.
+
+    A network shows what differs between any two networks of the table, and its own options. Rows
+    that would still look the same, controls among them, also show what tells them apart.
+
+    Args:
+        cells: one for each row.
+
+    Returns:
+        One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
+    """
+    flat = [flatten(cell.settings) for cell in cells]
+    differing = compare(cells).differing - IN_WEIGHTS_COLUMN - DIGESTS
+    shown = [
+        {key for key in settings if key in differing or key.startswith(MODEL_OPTIONS)}
+        if cell.kind == "network"
+        else set()
+        for cell, settings in zip(cells, flat, strict=True)
+    ]
+    lookalikes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place, cell in enumerate(cells):
+        text = _caption(flat[place], shown[place])
+        lookalikes[cell.kind, cell.model, cell.loss, weights(cell), text].append(place)
+    for places in lookalikes.values():
+        telling = _differing([flat[place] for place in places])
+        for place in places:
+            shown[place] |= telling & flat[place].keys()
+    return [_caption(settings, keys) for settings, keys in zip(flat, shown, strict=True)]
+
+
+def weights(cell: Cell) -> str:
+    """The weights column: ``from scratch``, ``pretrained``, ``pretrained, head``; "" for controls.
+
+    ``pretrained`` alone is a network of which all parameters were trained on.
+    """
+    if cell.kind == "control":
+        return ""
+    model = cell.settings["model"]
+    if not model["pretrained"]:
+        return "from scratch"
+    policy = model.get("policy", "full")
+    return "pretrained" if policy == "full" else f"pretrained, {policy}"
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"train": {"lr": 1}}`` to ``{"train.lr": 1}``; an empty dict has no key."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _caption(settings: dict[str, Any], keys: Iterable[str]) -> str:
+    return ", ".join(f"{key}={words.setting(settings[key])}" for key in sorted(keys))
+
+
+def _differing(flat: Sequence[dict[str, Any]]) -> frozenset[str]:
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for settings in flat:
+        for key, value in settings.items():
+            values[key].append(json.dumps(value, sort_keys=True))
+    return frozenset(
+        key for key, texts in values.items() if len(texts) < len(flat) or len(set(texts)) > 1
+    )

@@ -1,0 +1,73 @@
+"""How the networks of a table were trained, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.report.settings import Comparison
+from bench.report.words import many, number
+
+TRAIN = "train."
+AUGMENT = "train.augment."
+IN_CHANNELS = "model.in_channels"
+# Settings that are said together or not by their names. One of these phrases stands where its
+# first setting would, and only where all its settings are shared.
+PHRASES: dict[tuple[str, ...], Callable[..., str]] = {
+    ("optimizer",): number,
+    ("batch_size",): lambda size: f"batch {number(size)}",
+    ("max_iterations",): lambda most: f"at most {many(most, 'iteration')}",
+    ("validate_every",): lambda steps: f"validated every {number(steps)}",
+    ("decay_factor", "patience", "max_decays"): lambda factor, patience, most: (
+        f"lr / {number(factor)} at a plateau of {many(patience, 'validation')} "
+        f"(at most {many(most, 'time')})"
+    ),
+}
+
+
+def training_line(settings: Comparison) -> str:
+    """The shared training settings; switches that are off are left out, "" where none is shared.
+
+    Args:
+        settings: of the table's networks.
+    """
+    train = {
+        key.removeprefix(TRAIN): value
+        for key, value in settings.shared.items()
+        if key.startswith(TRAIN) and not key.startswith(AUGMENT)
+    }
+    phrases = {names[0]: names for names in PHRASES if train.keys() >= set(names)}
+    said = {name for names in phrases.values() for name in names}
+    parts = []
+    for name, value in train.items():
+        if name in phrases:
+            names = phrases[name]
+            parts.append(PHRASES[names](*(train[n] for n in names)))
+        elif name not in said and value is not False:
+            parts.append(_named(name, value))
+    if IN_CHANNELS in settings.shared:
+        parts.append(many(settings.shared[IN_CHANNELS], "channel"))
+    parts += _augmentation(settings)
+    if not parts:
+        return ""
+    differs = any(key.startswith((TRAIN, IN_CHANNELS)) for key in settings.differing)
+    where = " (what differs is in the column settings)" if differs else ""
+    return f"training{where}: {', '.join(parts)}"
+
+
+def _augmentation(settings: Comparison) -> list[str]:
+    shared = {
+        key.removeprefix(AUGMENT): value
+        for key, value in settings.shared.items()
+        if key.startswith(AUGMENT)
+    }
+    if not shared:
+        return []
+    differs = any(key.startswith(AUGMENT) for key in settings.differing)
+    on = " and ".join(_named(name, value) for name, value in shared.items() if value)
+    return [f"{'other ' if differs else ''}augmentation {on or 'none'}"]
+
+
+def _named(name: str, value: Any) -> str:
+    plain = name.replace("_", " ")
+    return plain if value is True else f"{plain} {number(value)}"

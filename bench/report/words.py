@@ -1,0 +1,25 @@
+"""Counts and values as text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def many(count: int, noun: str) -> str:
+    """``1 patient``, ``2,000 patients``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def setting(value: Any) -> str:
+    """A setting's value as ``--set`` takes it: ``true``, ``0.02``, ``[1, 2]``, ``sgd``."""
+    # Text that is not printable is quoted, so that no line break or mark gets into a table.
+    plain = isinstance(value, str) and value.isprintable()
+    return str(value) if plain else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def number(value: Any) -> str:
+    """A setting's value for a sentence: ``6,000``, ``5`` for 5.0; others as :func:`setting`."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"{value:,}" if type(value) is int else setting(value)

@@ -1,0 +1,151 @@
+"""Which table a run is in, and what stands around the table."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.report import FORMATS
+from bench.store import Verdict
+from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs, data
+
+
+def test_each_data_set_split_and_size_has_its_own_table(runs: Runs) -> None:
+    runs.add("net", PERFECT)
+    runs.add("net", PERFECT, about=data(fingerprint="e" * 64, image_size=128))
+    other = {"name": "patient", "seed": 0, "hash": "b" * 64, "claims_disjoint": True}
+    runs.add("net", PERFECT, about=data(split=other))
+    titles = [line for line in FORMATS["markdown"](runs.tables()).splitlines() if "##" in line]
+    assert titles == [
+        "## nih (here), split image, 64 px, task m1 (normal or abnormal?)",
+        "## nih (here), split image, 128 px, task m1 (normal or abnormal?)",
+        "## nih (here), split patient, 64 px, task m1 (normal or abnormal?)",
+    ]
+
+
+def test_two_splits_with_equal_parts_are_two_tables(runs: Runs) -> None:
+    for name in ("official", "fixed"):
+        split = data()["split"] | {"name": name}
+        runs.add("prior", CHANCE, settings={"data": {"split": name}}, about=data(split=split))
+    tables = runs.tables()
+    assert [table.data["split"]["name"] for table in tables] == ["fixed", "official"]
+    assert [len(table.rows) for table in tables] == [1, 1]
+
+
+def test_facts_of_all_runs_of_a_table_are_shown_once_each(runs: Runs) -> None:
+    """The same data, read from two folders of which one has files that cannot be used."""
+    runs.add("a", PERFECT, about=data(root="one", skipped={}, notes=["shared", "first"]))
+    runs.add(
+        "b",
+        PERFECT,
+        about=data(
+            root="two", skipped={"truncated": ["a.png"], "missing": ["c.png"]}, notes=["shared"]
+        ),
+    )
+    runs.add(
+        "c",
+        PERFECT,
+        about=data(root="one", skipped={"truncated": ["b.png", "a.png"]}, notes=["last"]),
+    )
+    (table,) = runs.tables()
+    assert table.data["root"] == "one, two"
+    assert table.data["notes"] == ["shared", "first", "last"]
+    assert table.data["skipped"] == {"truncated": ["a.png", "b.png"], "missing": ["c.png"]}
+    text = runs.markdown()
+    assert text.count("- shared\n") == 1
+    assert ": 2 truncated, 1 missing" in text
+
+
+def test_the_head_states_counts_prevalence_leakage_and_what_was_skipped(runs: Runs) -> None:
+    runs.add("net", PERFECT)
+    text = FORMATS["markdown"](runs.tables())
+    squeezed = [" ".join(line.split()) for line in text.splitlines()]
+    assert "| part | images | patients | normal | abnormal | abnormal % |" in squeezed
+    assert "| test | 6 | 3 | 3 | 3 | 50.0 |" in squeezed
+    assert "| train | 12 | unknown | 3 | 3 | 25.0 |" in squeezed
+    assert ": 2 truncated" in text
+    assert (
+        "- train and test: 1 patient shared (2 of 6 test images); "
+        "0 test images with an identical copy in train"
+    ) in text
+    assert "- in the whole set: 4 images with an identical copy" in text
+    assert "- 6 of the 10 images are here" in text
+    assert "run on 2026-01-02" in text
+    assert "commit abc123" in text
+    assert "torch 2.6" in text
+
+
+def test_unknown_patients_are_said_to_be_unknown(runs: Runs) -> None:
+    pair = data()["leakage"][0] | {"shared_patients": None, "images_of_shared_patients": None}
+    runs.add("net", PERFECT, about=data(leakage=[pair]))
+    text = FORMATS["markdown"](runs.tables())
+    assert "train and test: shared patients unknown; 0 test images with an identical" in text
+
+
+@pytest.mark.parametrize(
+    ("unknown", "sentence"),
+    [
+        (0, "train and test: 10 patients shared (20 of 100 test images); 0 test images with"),
+        (
+            1,
+            "train and test: at least 10 patients shared (20 of 100 test images); "
+            "1 image has no patient id; 0 test images with",
+        ),
+        (
+            3,
+            "train and test: at least 10 patients shared (20 of 100 test images); "
+            "3 images have no patient id; 0 test images with",
+        ),
+    ],
+)
+def test_shared_patients_are_a_lower_bound_where_some_are_unknown(
+    runs: Runs, unknown: int, sentence: str
+) -> None:
+    pair = data()["leakage"][0] | {
+        "later_images": 100,
+        "shared_patients": 10,
+        "images_of_shared_patients": 20,
+        "unknown_patients": unknown,
+    }
+    runs.add("net", PERFECT, about=data(leakage=[pair]))
+    assert sentence in runs.markdown()
+
+
+def test_facts_stand_above_the_table_and_how_to_read_it_below(runs: Runs) -> None:
+    runs.add("net", PERFECT, settings={"train": TRAINING})
+    runs.add("broken", verdict=Verdict(state="failed", reason="boom"), settings={"train": TRAINING})
+    text = runs.markdown()
+    places = [
+        text.index(part)
+        for part in (
+            "## nih",
+            "| part ",
+            "- 6 of the 10 images are here",
+            "- train and test:",
+            "commit abc123",
+            "- training",
+            "| model ",
+            "Metrics are of the test part.",
+            "- broken ce, seed 0, failed: boom",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_environments_that_differ_in_nothing_shown_are_one_line(runs: Runs) -> None:
+    runs.add("a", PERFECT, environment={"date": "2026-01-04T00:00:00+00:00", "weather": "rain"})
+    runs.add("b", PERFECT)
+    text = runs.markdown()
+    assert text.count("commit abc123") == 1
+    assert "run from 2026-01-02 to 2026-01-04" in text
+
+
+def test_one_seed_a_row_is_called_what_it_is(runs: Runs) -> None:
+    warning = "One seed a row: differences between rows may be chance"
+    runs.add("net", PERFECT)
+    runs.add("other", CHANCE)
+    runs.add("prior", CHANCE)
+    assert warning in runs.markdown()
+    assert "±" not in runs.markdown()
+    runs.add("net", ONE_WRONG, seed=1)
+    assert warning not in runs.markdown()
+    assert "mean ± sample standard deviation over seeds" in runs.markdown()

@@ -1,0 +1,151 @@
+"""No two rows trained differently look the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.report import FORMATS, Table
+from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
+
+
+def settings_of(table: Table) -> dict[str, list[str]]:
+    """The settings column of each model's rows, sorted."""
+    found: dict[str, list[str]] = {}
+    for row in table.rows:
+        found.setdefault(row.model, []).append(row.settings)
+    return {model: sorted(texts) for model, texts in found.items()}
+
+
+def test_a_setting_that_differs_between_any_two_networks_is_in_every_networks_row(
+    runs: Runs,
+) -> None:
+    runs.add("net", PERFECT, settings={"train": {**TRAINING, "lr": 0.1}})
+    runs.add("net", ONE_WRONG, settings={"train": {**TRAINING, "lr": 0.02}})
+    runs.add("other", CHANCE, settings={"train": {**TRAINING, "lr": 0.02}})
+    runs.add("prior", CHANCE)
+    (table,) = runs.tables()
+    assert settings_of(table) == {
+        "net": ["train.lr=0.02", "train.lr=0.1"],
+        "other": ["train.lr=0.02"],
+        "prior": [""],
+    }
+    assert "settings" in FORMATS["markdown"]([table])
+
+
+def test_different_models_under_different_settings_show_them(runs: Runs) -> None:
+    runs.add("net", PERFECT, settings={"train": {**TRAINING, "class_weighting": True}})
+    runs.add("other", CHANCE, settings={"train": TRAINING})
+    (table,) = runs.tables()
+    assert settings_of(table) == {
+        "net": ["train.class_weighting=true"],
+        "other": ["train.class_weighting=false"],
+    }
+
+
+def test_a_models_options_are_in_its_own_row_alone(runs: Runs) -> None:
+    runs.add(
+        "net",
+        PERFECT,
+        settings={"model": {"pretrained": False, "options": {"dropout": 0.2, "widths": [8, 16]}}},
+    )
+    runs.add("other", CHANCE, settings={"model": {"pretrained": False, "options": {}}})
+    (table,) = runs.tables()
+    assert settings_of(table) == {
+        "net": ["model.options.dropout=0.2, model.options.widths=[8, 16]"],
+        "other": [""],
+    }
+
+
+def test_digests_are_shown_only_where_nothing_else_tells_rows_apart(runs: Runs) -> None:
+    def pretrained(digest: str) -> dict[str, Any]:
+        return {"model": {"pretrained": True, "policy": "full", "weights": digest}}
+
+    runs.add("resnet18", PERFECT, settings=pretrained("aaaa"))
+    runs.add("resnet50", CHANCE, settings=pretrained("bbbb"))
+    assert settings_of(runs.tables()[0]) == {"resnet18": [""], "resnet50": [""]}
+    runs.add("resnet18", ONE_WRONG, settings=pretrained("cccc"))
+    assert settings_of(runs.tables()[0]) == {
+        "resnet18": ["model.weights=aaaa", "model.weights=cccc"],
+        "resnet50": [""],
+    }
+
+
+def test_controls_show_settings_only_where_they_would_look_the_same(runs: Runs) -> None:
+    runs.add("prior", CHANCE, settings={"data": {"options": {"seed": 0}}})
+    runs.add("metadata", CHANCE, settings={"data": {"options": {"seed": 0}}})
+    assert settings_of(runs.tables()[0]) == {"prior": [""], "metadata": [""]}
+    runs.add("prior", CHANCE, settings={"data": {"options": {"seed": 1}}})
+    assert settings_of(runs.tables()[0]) == {
+        "prior": ["data.options.seed=0", "data.options.seed=1"],
+        "metadata": [""],
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ({"pretrained": False}, "from scratch"),
+        ({"pretrained": True, "policy": "full"}, "pretrained"),
+        ({"pretrained": True, "policy": "head"}, "pretrained, head"),
+        ({"pretrained": True, "policy": "last_stage"}, "pretrained, last_stage"),
+    ],
+)
+def test_the_weights_column_tells_what_was_trained(
+    runs: Runs, model: dict[str, Any], shown: str
+) -> None:
+    runs.add("net", PERFECT, settings={"model": model})
+    runs.add("other", CHANCE)
+    assert runs.markdown_row("model")[2] == "weights"
+    assert runs.markdown_row("net")[2] == shown
+    assert settings_of(runs.tables()[0])["net"] == [""]
+
+
+def training_line(runs: Runs) -> str:
+    (line,) = [line for line in runs.markdown().splitlines() if line.startswith("- training")]
+    return line
+
+
+def test_the_settings_that_all_networks_share_are_one_line_above_the_table(runs: Runs) -> None:
+    model = {"pretrained": False, "in_channels": 1}
+    runs.add("net", PERFECT, settings={"model": model, "train": TRAINING})
+    runs.add("prior", CHANCE)
+    assert training_line(runs) == (
+        "- training: sgd, lr 0.01, momentum 0.9, weight decay 0, batch 32, "
+        "at most 6,000 iterations, validated every 100, "
+        "lr / 5 at a plateau of 2 validations (at most 3 times), "
+        "precision float32, 1 channel, augmentation none"
+    )
+    text = runs.markdown()
+    assert text.index("- training") < text.index("| model")
+    assert training_line(runs).removeprefix("- ") in FORMATS["latex"](runs.tables())
+    assert runs.csv()["training"].tolist() == [training_line(runs).removeprefix("- "), ""]
+
+
+def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
+    changed = {
+        **TRAINING,
+        "optimizer": "adamw",
+        "patience": 4,
+        "nesterov": True,
+        "augment": {**TRAINING["augment"], "flip": True, "shift": 0.05},
+    }
+    other = {**changed, "lr": 0.3, "patience": 1, "augment": {**changed["augment"], "flip": False}}
+    runs.add("net", PERFECT, settings={"train": changed})
+    runs.add("other", CHANCE, settings={"train": other})
+    assert training_line(runs) == (
+        "- training (what differs is in the column settings): adamw, momentum 0.9, "
+        "weight decay 0, nesterov, batch 32, at most 6,000 iterations, validated every 100, "
+        "decay factor 5, max decays 3, precision float32, other augmentation shift 0.05"
+    )
+    assert settings_of(runs.tables()[0]) == {
+        "net": ["train.augment.flip=true, train.lr=0.01, train.patience=4"],
+        "other": ["train.augment.flip=false, train.lr=0.3, train.patience=1"],
+    }
+
+
+def test_controls_alone_have_neither_training_nor_seeds(runs: Runs) -> None:
+    runs.add("prior", CHANCE)
+    assert "- training" not in runs.markdown()
+    assert "seed a row" not in runs.markdown()
