@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cache import add_facts, read_facts
-from bench.errors import InputError
+from bench.errors import InputError, first_line
 from bench.registry.core import BUILT_IN
 from bench.registry.models import ModelEntry
 
@@ -90,10 +90,9 @@ def model_costs(
         except InputError:
             raise
         except Exception as error:
-            lines = str(error).splitlines() or [""]
             raise InputError(
                 f"model {entry.name!r} fails on an image of {in_channels}×{image_size}×"
-                f"{image_size}: {type(error).__name__}: {lines[0]}"
+                f"{image_size}: {first_line(error)}"
             ) from None
 
 

@@ -9,6 +9,7 @@ from bench.cache import cache_dir
 from bench.config import Experiment
 from bench.data.prepare import prepare_data
 from bench.execute.in_process import Summary, run_cells
+from bench.execute.one_cell import CellRunner
 from bench.execute.preflight import check_experiment, plan_cells
 from bench.progress import Progress
 from bench.store import Store
@@ -16,7 +17,7 @@ from bench.store import Store
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Summary", "check_experiment", "plan_cells", "run_cells", "run_experiment"]
+__all__ = ["CellRunner", "Summary", "check_experiment", "plan_cells", "run_cells", "run_experiment"]
 
 
 def run_experiment(
@@ -49,11 +50,11 @@ def run_experiment(
     )
     for note in prepared.notes:
         progress.event("note", text=note)
-    return run_cells(
-        cells,
+    runner = CellRunner(
         prepared=prepared,
         store=Store(out),
         device=device,
         progress=progress,
         weights_dir=experiment.model.weights_dir,
     )
+    return run_cells(cells, runner)

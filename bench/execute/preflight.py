@@ -11,7 +11,7 @@ from bench.config import Experiment, TrainConfig
 from bench.controls import CONTROLS
 from bench.costs import model_costs
 from bench.data.tasks import Task, find_task
-from bench.errors import InputError
+from bench.errors import InputError, first_line
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
 from bench.train import make_optimizer, pick_precision
 
@@ -118,5 +118,4 @@ def _check_optimizer(config: TrainConfig, device: torch.device) -> None:
             network(torch.ones(1, 2, device=device)).sum().backward()
             optimizer.step()
     except Exception as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"optimizer {name!r} cannot be used here: {lines[0]}") from None
+        raise InputError(f"optimizer {name!r} cannot be used here: {first_line(error)}") from None

@@ -9,7 +9,7 @@ import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from bench.errors import InputError
+from bench.errors import InputError, first_line
 
 ENTRY_POINT_GROUP = "cxnet_bench.plugins"
 
@@ -39,7 +39,7 @@ def load_plugin(path: Path) -> None:
         raise InputError(f"plugin {path.name}: {error}") from None
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise InputError(f"plugin {path.name}{_line(error, path)}: {_describe(error)}") from None
+        raise InputError(f"plugin {path.name}{_line(error, path)}: {first_line(error)}") from None
 
 
 def load_entry_points() -> None:
@@ -53,13 +53,8 @@ def load_entry_points() -> None:
             point.load()
         except (Exception, SystemExit) as error:
             raise InputError(
-                f"installed plugin {point.name!r} ({point.value}): {_describe(error)}"
+                f"installed plugin {point.name!r} ({point.value}): {first_line(error)}"
             ) from None
-
-
-def _describe(error: BaseException) -> str:
-    text = str(error).splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def _line(error: BaseException, path: Path) -> str:

@@ -1,0 +1,165 @@
+"""Runs one cell: a control, or a network from its initial weights to its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baselines.finetune import apply_policy
+from bench.cells import Cell
+from bench.config import TrainConfig
+from bench.controls import predict_control
+from bench.costs import model_costs
+from bench.data.batches import ImageSet
+from bench.data.prepare import PreparedData
+from bench.metrics import auc
+from bench.progress import Progress
+from bench.randomness import derive_seed
+from bench.registry import LOSSES, find_model
+from bench.store import JUDGED_PARTS, RunCosts, Store
+from bench.train import Training, Validation, answer, train
+from cxnet.losses import balanced_class_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRunner:
+    """What all cells of a matrix are run with.
+
+    Attributes:
+        prepared: the data.
+        store: where runs are kept.
+        device: where networks are trained.
+        progress: told of every step and validation.
+        weights_dir: a folder of weights written by ``bench weights fetch``, or None.
+    """
+
+    prepared: PreparedData
+    store: Store
+    device: torch.device
+    progress: Progress
+    weights_dir: Path | None
+
+    def run(self, cell: Cell, folder: Path) -> tuple[float, RunCosts | None]:
+        """Run a cell and store its predictions.
+
+        Args:
+            cell: the cell.
+            folder: its run's, begun.
+
+        Returns:
+            Test AUC, for the eye, and what a network cost.
+
+        Raises:
+            ControlUnavailable: the data lack what a control looks at.
+            TrainingFailedError: the loss is no longer finite.
+            InputError: a model or its weights cannot be had.
+        """
+        data = self.prepared
+        costs = None
+        if cell.kind == "control":
+            everywhere = predict_control(
+                cell.model,
+                rows=data.rows,
+                targets=data.targets,
+                split=data.split,
+                pixels=data.pixels,
+            )
+            judged = {part: everywhere[data.parts[part]] for part in JUDGED_PARTS}
+        else:
+            judged, costs = self._run_network(cell, folder)
+        self.store.write_predictions(
+            folder,
+            rows=data.rows,
+            parts=data.parts,
+            targets=data.targets,
+            probabilities=judged,
+        )
+        return auc(data.targets[data.parts["test"]], judged["test"]), costs
+
+    def _run_network(
+        self, cell: Cell, folder: Path
+    ) -> tuple[dict[str, NDArray[np.float64]], RunCosts]:
+        config = TrainConfig.model_validate(cell.settings["train"])
+        model = cell.settings["model"]
+        kind = self.prepared.task.kind
+        entry = find_model(cell.model)
+        shape = {
+            "in_channels": model["in_channels"],
+            "outputs": len(self.prepared.task.classes),
+            "image_size": self.prepared.image_size,
+            "options": model["options"],
+        }
+        costs = model_costs(entry, **shape)
+        sets = {part: self._image_set(part, model["in_channels"]) for part in self.prepared.parts}
+        # The caller's own random state is left as it was.
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(derive_seed(cell.seed, "initialisation"))
+            network = entry.build(
+                **shape, pretrained=model["pretrained"], weights_dir=self.weights_dir
+            ).to(self.device)
+            if model["pretrained"]:
+                apply_policy(network, model["policy"])
+            loss = self._make_loss(cell.loss, config)
+            training = train(
+                network,
+                loss,
+                training=sets["train"],
+                validation=sets["validation"],
+                kind=kind,
+                config=config,
+                seed=cell.seed,
+                folder=folder,
+                on_step=lambda step: self.progress.advance(cell.label, step, config.max_iterations),
+                on_validation=lambda history: self._on_validation(cell, folder, history),
+            )
+            judged = {
+                part: answer(
+                    network, loss, sets[part], kind=kind, precision=config.precision
+                ).probabilities[:, 1]
+                for part in JUDGED_PARTS
+            }
+        return judged, RunCosts(
+            parameters=costs.parameters,
+            multiply_adds=costs.multiply_adds,
+            train_seconds=training.train_seconds,
+            images_per_second=_rate(training, config),
+            iterations=training.iterations,
+            best_iteration=training.best_iteration,
+        )
+
+    def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
+        self.store.write_history(folder, [vars(entry) for entry in history])
+        self.progress.event("validated", cell=cell.label, **vars(history[-1]))
+
+    def _make_loss(self, name: str, config: TrainConfig) -> torch.nn.Module:
+        entry = LOSSES.get(name)
+        task = self.prepared.task
+        weights = None
+        if entry.needs_class_weights or config.class_weighting:
+            weights = balanced_class_weights(
+                torch.from_numpy(self.prepared.targets[self.prepared.parts["train"]]),
+                kind=task.kind,
+                outputs=len(task.classes),
+            )
+        return entry.factory(kind=task.kind, class_weights=weights).to(self.device)
+
+    def _image_set(self, part: str, in_channels: int) -> ImageSet:
+        places = self.prepared.parts[part]
+        return ImageSet(
+            pixels=self.prepared.pixels,
+            pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[places],
+            targets=self.prepared.targets[places],
+            normalisation=self.prepared.normalisation,
+            in_channels=in_channels,
+            device=self.device,
+        )
+
+
+def _rate(training: Training, config: TrainConfig) -> float:
+    """Training images a second."""
+    return training.iterations * config.batch_size / training.train_seconds
