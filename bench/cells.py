@@ -14,7 +14,7 @@ from typing import Any, Literal
 from bench.config import Experiment
 from bench.errors import InputError
 from bench.registry import DATASETS, LOSSES, MODELS, LossEntry, ModelEntry, find_model
-from bench.registry.core import BUILT_IN
+from bench.registry.core import comes_from_plugin
 from bench.registry.models import TIMM_PREFIX
 
 # Part of every key: raised when a change of the harness changes results, so that runs from
@@ -134,13 +134,13 @@ def _model_settings(
     if weights is not None:
         # A network that starts from scratch is always trained whole.
         settings |= {"weights": weights, "policy": config.policy}
-    if entry.source not in (BUILT_IN, "timm"):
+    if comes_from_plugin(entry.source):
         settings["code"] = _code_digest(entry)
     return settings
 
 
 def _loss_settings(entry: LossEntry) -> dict[str, Any]:
-    return {} if entry.source == BUILT_IN else {"loss_code": _code_digest(entry)}
+    return {"loss_code": _code_digest(entry)} if comes_from_plugin(entry.source) else {}
 
 
 def _code_digest(entry: ModelEntry | LossEntry) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cache import add_facts, read_facts
 from bench.errors import InputError, first_line
-from bench.registry.core import BUILT_IN
+from bench.registry.core import comes_from_plugin
 from bench.registry.models import ModelEntry
 
 if TYPE_CHECKING:
@@ -137,12 +137,12 @@ def listed_costs(
         key = _key(entry.name, in_channels, outputs, image_size)
         try:
             entry.check_image_size(image_size)
-            found = _costs_of(known.get(key)) if _is_built_in(entry) else None
+            found = _costs_of(known.get(key)) if not comes_from_plugin(entry.source) else None
             if found is None:
                 found = model_costs(
                     entry, in_channels=in_channels, outputs=outputs, image_size=image_size
                 )
-                if _is_built_in(entry):
+                if not comes_from_plugin(entry.source):
                     counted[key] = asdict(found)
         except InputError as error:
             costs[entry.name] = str(error)
@@ -197,10 +197,6 @@ def _costs_of(fact: object) -> Costs | None:
     if not (isinstance(parameters, int) and isinstance(multiply_adds, int)):
         return None
     return Costs(parameters=parameters, multiply_adds=multiply_adds)
-
-
-def _is_built_in(entry: ModelEntry) -> bool:
-    return entry.source in (BUILT_IN, "timm")
 
 
 def _key(*parts: str | int) -> str:

@@ -61,7 +61,7 @@ def describe_environment(device: torch.device) -> dict[str, object]:
 def git_commit() -> str | None:
     """Commit of the checkout this package runs from, with ``+changes`` where it was edited.
 
-    None for an installed package, whose version says as much, and where git is not there.
+    None for an installed package, of which the version alone is known, and without git.
     """
     checkout = Path(bench.__file__).parent.parent
     if not (checkout / ".git").exists():

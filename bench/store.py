@@ -1,7 +1,8 @@
 """One folder a run. What is in it is whole, or the run is not finished.
 
 ========================= =============================================================
-config.yaml               the run's resolved settings
+config.yaml               the run's resolved settings: all that its key is made of
+experiment.yaml           the experiment it was part of, for ``--config``
 data.json                 counts, split, leakage, notes, fingerprints
 environment.json          versions, device, commit, date
 history.csv               one line a validation
@@ -77,6 +78,21 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What all runs of a matrix have in common, as JSON values.
+
+    Attributes:
+        experiment: the settings as they were given, for ``--config``.
+        data: ``PreparedData.describe()``.
+        environment: versions, device, commit, date.
+    """
+
+    experiment: dict[str, Any]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unfinished:
     """A run that began and did not end: a process is at it, or it was interrupted."""
 
@@ -148,14 +164,23 @@ class Store:
         with _damage_named(folder):
             return _read_verdict(path)
 
+    def check(self, folder: Path) -> None:
+        """Read what an earlier attempt at a run left, if any.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        self.verdict(folder)
+        with _damage_named(folder):
+            _read_environments(folder)
+
     @contextmanager
     def claim(self, folder: Path) -> Iterator[bool]:
         """Hold a run's folder against other processes; yields False where one holds it."""
-        locks = self.root / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{folder.name}.lock")
+        lock = self._lock(folder)
         try:
-            lock.acquire(timeout=0)
+            # A moment of patience: a report holds a lock only to see whether it is free.
+            lock.acquire(timeout=1)
         except Timeout:
             yield False
             return
@@ -164,21 +189,20 @@ class Store:
         finally:
             lock.release()
 
-    def begin(
-        self, folder: Path, cell: Cell, data: dict[str, Any], environment: dict[str, Any]
-    ) -> None:
+    def begin(self, folder: Path, cell: Cell, facts: Facts) -> None:
         """Make the folder of a run, or take up again one that was interrupted or failed.
 
         The environments of the earlier attempts are kept beside the present one.
         """
+        with _damage_named(folder):
+            earlier = _read_environments(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("run.json", "error.txt"):
             (folder / name).unlink(missing_ok=True)
-        with _damage_named(folder):
-            earlier = _read_environments(folder)
         _write(folder / "config.yaml", yaml.safe_dump(asdict(cell), sort_keys=False))
-        _write_json(folder / "data.json", data)
-        _write_json(folder / "environment.json", {**environment, "earlier": earlier})
+        _write(folder / "experiment.yaml", yaml.safe_dump(facts.experiment, sort_keys=False))
+        _write_json(folder / "data.json", facts.data)
+        _write_json(folder / "environment.json", {**facts.environment, "earlier": earlier})
 
     def write_history(self, folder: Path, history: list[dict[str, Any]]) -> None:
         """Replace the run's history, one line a validation."""
@@ -243,9 +267,23 @@ class Store:
         folders = (path.parent for path in self.root.glob("*/config.yaml"))
         found = []
         for folder in sorted(f for f in folders if not (f / "run.json").is_file()):
-            with self.claim(folder) as free:
-                found.append(Unfinished(name=folder.name, running=not free))
+            found.append(Unfinished(name=folder.name, running=self._is_held(folder)))
         return found
+
+    def _lock(self, folder: Path) -> FileLock:
+        locks = self.root / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(locks / f"{folder.name}.lock")
+
+    def _is_held(self, folder: Path) -> bool:
+        try:
+            with self._lock(folder).acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            # Results that cannot be written to cannot be written to by a run either.
+            return False
 
 
 @contextmanager
@@ -253,6 +291,8 @@ def _damage_named(folder: Path) -> Iterator[None]:
     """Turn what reading a damaged run raises into one line that names the run."""
     try:
         yield
+    except PermissionError:
+        raise  # the files may be whole; the command line says which one may not be read
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputError(

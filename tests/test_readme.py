@@ -54,7 +54,11 @@ def test_the_plugin_is_about_ten_lines() -> None:
 
 def test_ci_runs_the_readmes_test_command() -> None:
     script = (README.parent / ".ci" / "run").read_text("utf-8")
-    assert "<!-- test command -->" in script
+    (extraction,) = re.findall(r"command=\$\((.*)\)$", script, re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-c", extraction], cwd=README.parent, capture_output=True, text=True, check=True
+    )
     (command,) = block_after("test command").splitlines()
+    assert done.stdout.splitlines() == [command]
     assert command.startswith("pip install -e '.[test]' && ")
     assert command.endswith(" && pytest")

@@ -104,6 +104,8 @@ def open_pixels(
                 _check_room(cache, shape)
                 _make(folder, study.reader, images, shape, progress=progress, workers=workers)
                 store = _open(folder, images, shape)
+    except BrokenPipeError:
+        raise  # who read our progress has gone; the disk is not at fault
     except OSError as error:
         raise InputError(
             f"the pixels cannot be kept in {str(cache)!r}: {error.strerror or error}"

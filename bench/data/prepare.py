@@ -98,24 +98,31 @@ def open_study(config: DataConfig) -> StudyTable:
     """Read the labels of the configured source.
 
     Raises:
-        InputError: unknown source, missing files, wrong options.
+        InputError: unknown source, missing files, wrong options, or not one usable image.
     """
     entry = DATASETS.get(config.source)
-    return entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
+    study = entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
+    if len(study.rows) == 0:
+        first = study.problems[0] if study.problems else None
+        why = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
+        raise InputError(f"data source {study.name!r} has no usable image{why}")
+    return study
 
 
 def prepare_data(
     config: DataConfig,
     task: Task,
     *,
+    study: StudyTable,
     cache: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> PreparedData:
-    """Read labels, decode pixels (or open them where that was done before), split, check.
+    """Decode pixels (or open them where that was done before), split, check.
 
     Args:
         config: the experiment's ``data``.
         task: the question.
+        study: the labels, from :func:`open_study`.
         cache: folder of decoded pixels.
         progress: called with images decoded and images in all.
 
@@ -123,11 +130,6 @@ def prepare_data(
         InputError: images that cannot be used and are not to be skipped, an impossible split,
             a part with a single class, or anything wrong with the source.
     """
-    study = open_study(config)
-    if len(study.rows) == 0:
-        first = study.problems[0] if study.problems else None
-        why = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
-        raise InputError(f"data source {study.name!r} has no usable image{why}")
     store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
     rows, problems = usable(study, store)
     if problems and config.on_bad == "refuse":

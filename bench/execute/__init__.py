@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.cache import cache_dir
 from bench.config import Experiment
-from bench.data.prepare import prepare_data
+from bench.data.prepare import open_study, prepare_data
 from bench.execute.in_process import Summary, run_cells
 from bench.execute.one_cell import CellRunner
 from bench.execute.preflight import check_experiment, plan_cells
@@ -35,10 +35,13 @@ def run_experiment(
         InputError: anything that the user can mend, before the first cell starts.
     """
     task = check_experiment(experiment, device=device)
+    # A wrong path is found here, before pretrained weights are fetched.
+    study = open_study(experiment.data)
     cells = plan_cells(experiment, device=device)
     prepared = prepare_data(
         experiment.data,
         task,
+        study=study,
         cache=cache_dir() / "pixels",
         progress=lambda done, total: progress.advance("decoding images", done, total),
     )
@@ -51,10 +54,10 @@ def run_experiment(
     for note in prepared.notes:
         progress.event("note", text=note)
     runner = CellRunner(
+        experiment=experiment,
         prepared=prepared,
         store=Store(out),
         device=device,
         progress=progress,
-        weights_dir=experiment.model.weights_dir,
     )
     return run_cells(cells, runner)

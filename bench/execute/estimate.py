@@ -10,6 +10,8 @@ import torch
 from bench.cells import Cell, make_cells
 from bench.config import Experiment
 from bench.costs import model_costs, weights_here
+from bench.data.tasks import Task
+from bench.errors import first_line
 from bench.execute.preflight import check_experiment
 from bench.registry import LOSSES, find_model
 from bench.train import make_optimizer, pick_precision
@@ -30,7 +32,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     Raises:
         InputError: as :func:`check_experiment`.
     """
-    check_experiment(experiment, device=device)
+    task = check_experiment(experiment, device=device)
     cells = make_cells(experiment, weights={})
     images = experiment.train.max_iterations * experiment.train.batch_size
     rates: dict[str, float] = {}
@@ -44,7 +46,12 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
             yield f"  {cell.label}: seconds"
             continue
         if cell.model not in rates:
-            rates[cell.model] = probe(cell, experiment, device)
+            try:
+                rates[cell.model] = probe(cell, task, experiment, device)
+            except Exception as error:
+                # Too little memory, say, or a model that fails in training mode.
+                yield f"  {cell.label}: cannot be timed: {first_line(error)}"
+                continue
         seconds = images / rates[cell.model]
         total += seconds
         yield f"  {cell.label}: about {_minutes(seconds)} ({rates[cell.model]:.0f} images/s)"
@@ -60,22 +67,31 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
             yield f"pretrained weights to be fetched first: {', '.join(missing)}"
 
 
-def probe(cell: Cell, experiment: Experiment, device: torch.device) -> float:
+def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) -> float:
     """Training images a second of a cell's network, from one small timed step after another."""
     entry = find_model(cell.model)
     size, channels = experiment.data.image_size, experiment.model.in_channels
     options = experiment.model.options.get(cell.model, {})
-    costs = model_costs(entry, in_channels=channels, outputs=2, image_size=size, options=options)
+    outputs = len(task.classes)
+    costs = model_costs(
+        entry, in_channels=channels, outputs=outputs, image_size=size, options=options
+    )
     batch = int(PROBE_MULTIPLY_ADDS / max(costs.multiply_adds, 1))
     batch = max(2, min(experiment.train.batch_size, batch))
     precision = pick_precision(experiment.train.precision, device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        network = entry.build(in_channels=channels, outputs=2, image_size=size, options=options)
+        network = entry.build(
+            in_channels=channels, outputs=outputs, image_size=size, options=options
+        )
         network.to(device).train()
-        loss = LOSSES.get("ce").factory(kind="multiclass", class_weights=None).to(device)
+        loss = LOSSES.get("ce").factory(kind=task.kind, class_weights=None).to(device)
         optimizer = make_optimizer(network, experiment.train)
         x = torch.randn(batch, channels, size, size, device=device)
-        y = torch.zeros(batch, dtype=torch.int64, device=device)
+        y = (
+            torch.zeros(batch, dtype=torch.int64, device=device)
+            if task.kind == "multiclass"
+            else torch.zeros(batch, outputs, device=device)
+        )
         seconds = 0.0
         # The first step allocates and warms up; only the second counts.
         for _ in range(2):

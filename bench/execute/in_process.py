@@ -15,7 +15,7 @@ from bench.environment import describe_environment
 from bench.errors import InputError, first_line
 from bench.execute.one_cell import CellRunner
 from bench.progress import Progress
-from bench.store import Store, Verdict
+from bench.store import Facts, Store, Verdict
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import BEST, LAST, resumable
 
@@ -55,10 +55,20 @@ def run_cells(cells: list[Cell], runner: CellRunner) -> Summary:
     Args:
         cells: the matrix.
         runner: data, store and device, the same for all.
+
+    Raises:
+        InputError: what an earlier attempt at a cell left is damaged; no cell was started.
     """
     data = runner.prepared.describe()
-    environment = describe_environment(runner.device)
+    facts = Facts(
+        experiment=runner.experiment.model_dump(mode="json"),
+        data=data,
+        environment=describe_environment(runner.device),
+    )
     runner.prepared.split.write(runner.store.splits, runner.prepared.rows)
+    # Found now and not after hours of training: what earlier runs left cannot be read.
+    for cell in cells:
+        runner.store.check(runner.store.folder(cell, data))
     summary = Summary()
     for index, cell in enumerate(cells, start=1):
         folder = runner.store.folder(cell, data)
@@ -71,7 +81,7 @@ def run_cells(cells: list[Cell], runner: CellRunner) -> Summary:
                 summary.count("already")
                 continue
             _drop_damaged_checkpoint(folder, runner.progress)
-            runner.store.begin(folder, cell, data, environment)
+            runner.store.begin(folder, cell, facts)
             runner.progress.event(
                 "cell_started",
                 cell=cell.label,
@@ -90,7 +100,7 @@ def run_cells(cells: list[Cell], runner: CellRunner) -> Summary:
                 # The disk may be full or the folder gone: the failure is counted and told anyway.
                 with suppress(OSError):
                     if not folder.is_dir():
-                        runner.store.begin(folder, cell, data, environment)
+                        runner.store.begin(folder, cell, facts)
                     _keep_failure(error, reason, folder, runner.store)
                 runner.progress.event(
                     "cell_failed", cell=cell.label, reason=reason, folder=folder.name

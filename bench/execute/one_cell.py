@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baselines.finetune import apply_policy
 from bench.cells import Cell
-from bench.config import TrainConfig
+from bench.config import Experiment, TrainConfig
 from bench.controls import predict_control
 from bench.costs import model_costs
 from bench.data.batches import ImageSet
@@ -31,18 +31,18 @@ class CellRunner:
     """What all cells of a matrix are run with.
 
     Attributes:
-        prepared: the data.
+        experiment: the matrix's settings, as given.
+        prepared: its data.
         store: where runs are kept.
         device: where networks are trained.
         progress: told of every step and validation.
-        weights_dir: a folder of weights written by ``bench weights fetch``, or None.
     """
 
+    experiment: Experiment
     prepared: PreparedData
     store: Store
     device: torch.device
     progress: Progress
-    weights_dir: Path | None
 
     def run(self, cell: Cell, folder: Path) -> tuple[float, RunCosts | None]:
         """Run a cell and store its predictions.
@@ -100,7 +100,9 @@ class CellRunner:
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = entry.build(
-                **shape, pretrained=model["pretrained"], weights_dir=self.weights_dir
+                **shape,
+                pretrained=model["pretrained"],
+                weights_dir=self.experiment.model.weights_dir,
             ).to(self.device)
             if model["pretrained"]:
                 apply_policy(network, model["policy"])

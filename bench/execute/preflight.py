@@ -90,12 +90,8 @@ def _check_names(experiment: Experiment) -> None:
             raise InputError(
                 f"unknown control {control!r}: {near_matches(control, list(CONTROLS))}"
             )
-    stray = sorted(set(experiment.model.options) - set(experiment.models))
-    if stray:
-        raise InputError(
-            f"model.options names {stray[0]!r}, which is not among the models of this run: "
-            f"{', '.join(experiment.models)}"
-        )
+    for model in experiment.model.options:
+        find_model(model)  # it need not be among the models of this run, which may be narrowed
 
 
 def _check_optimizer(config: TrainConfig, device: torch.device) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
+from bench.registry.core import TIMM
 from bench.registry.models import MODELS, TIMM_PREFIX, ModelEntry, register_model
 
 if TYPE_CHECKING:
@@ -159,5 +160,5 @@ def timm_entry(name: str) -> ModelEntry:
         factory=_timm_factory(timm_name),
         timm_name=timm_name,
         size_check=check,
-        source="timm",
+        source=TIMM,
     )

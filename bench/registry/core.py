@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import importlib
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Generic, Protocol, TypeVar
 
 from bench.errors import InputError
 
 BUILT_IN = "built in"
+TIMM = "timm"
 # Digits may begin a part ("vit_small_patch16_224"), as in timm's own names.
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
-def origin(factory: Callable[..., object]) -> str:
-    """Where a factory comes from: ``built in``, or the name of a plugin's module."""
-    while isinstance(factory, functools.partial):
-        factory = factory.func
-    # An object that can be called has its class's module, if any.
-    module = str(getattr(factory, "__module__", type(factory).__module__))
+def calling_module() -> str:
+    """Which module called the function that calls this: ``built in``, or a plugin's name.
+
+    The caller counts and not the factory's own module, which may be another: a plugin can
+    register a ``functools.partial`` of a built-in factory.
+    """
+    module = str(sys._getframe(2).f_globals.get("__name__", "unknown"))
     return BUILT_IN if module.split(".")[0] == "bench" else module
+
+
+def comes_from_plugin(source: str) -> bool:
+    """Whether what is registered under a source is a user's own, and may change under its name."""
+    return source not in (BUILT_IN, TIMM)
 
 
 class Entry(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import InputError
-from bench.registry.core import BUILT_IN, Registry, origin
+from bench.registry.core import BUILT_IN, Registry, calling_module
 
 if TYPE_CHECKING:
     from bench.data.study import StudyTable
@@ -96,6 +96,8 @@ def register_dataset(
         InputError: the name is taken or not snake_case.
     """
 
+    source = calling_module()
+
     def register(factory: F) -> F:
         DATASETS.add(
             DatasetEntry(
@@ -104,7 +106,7 @@ def register_dataset(
                 factory=factory,
                 options_model=options_model,
                 needs_root=needs_root,
-                source=origin(factory),
+                source=source,
             )
         )
         return factory

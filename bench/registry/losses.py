@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bench.registry.core import BUILT_IN, Registry, origin
+from bench.registry.core import BUILT_IN, Registry, calling_module
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,6 +48,8 @@ def register_loss(
         InputError: the name is taken or not snake_case.
     """
 
+    source = calling_module()
+
     def register(factory: LossFactory) -> LossFactory:
         LOSSES.add(
             LossEntry(
@@ -55,7 +57,7 @@ def register_loss(
                 description=description,
                 factory=factory,
                 needs_class_weights=needs_class_weights,
-                source=origin(factory),
+                source=source,
             )
         )
         return factory

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.registry.core import BUILT_IN, Registry, near_matches, origin
+from bench.registry.core import BUILT_IN, Registry, calling_module, near_matches
 
 if TYPE_CHECKING:
     from torch import nn
@@ -132,6 +132,8 @@ def register_model(
         InputError: the name is taken or not snake_case.
     """
 
+    source = calling_module()
+
     def register(factory: ModelFactory) -> ModelFactory:
         MODELS.add(
             ModelEntry(
@@ -139,7 +141,7 @@ def register_model(
                 description=description,
                 factory=factory,
                 min_image_size=min_image_size,
-                source=origin(factory),
+                source=source,
             )
         )
         return factory

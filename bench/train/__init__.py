@@ -1,4 +1,4 @@
-"""The one loop, the decay schedule, checkpoints. Needs only torch, timm, numpy and pydantic."""
+"""The one loop, the decay schedule, checkpoints. Needs torch, timm, numpy, pydantic and PyYAML."""
 
 from bench.train.evaluate import Answers, answer
 from bench.train.loop import (

@@ -12,7 +12,7 @@ import pytest
 from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.errors import InputError
-from bench.store import RunCosts, Store, Unfinished, Verdict
+from bench.store import Facts, RunCosts, Store, Unfinished, Verdict
 
 CELL = Cell(kind="network", model="cxnet_m1", loss="sin", seed=1, settings={"train": {"lr": 0.1}})
 DATA: dict[str, Any] = {
@@ -35,9 +35,13 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "runs")
 
 
+def facts(environment: dict[str, Any]) -> Facts:
+    return Facts(experiment={"name": "mine"}, data=DATA, environment=environment)
+
+
 def finish(store: Store, cell: Cell = CELL, verdict: Verdict | None = None) -> Path:
     folder = store.folder(cell, DATA)
-    store.begin(folder, cell, DATA, {"date": "2026-01-01"})
+    store.begin(folder, cell, facts({"date": "2026-01-01"}))
     store.end(folder, verdict or Verdict(state="finished", costs=COSTS))
     return folder
 
@@ -53,7 +57,7 @@ def test_what_is_written_is_read_back(store: Store) -> None:
 
 def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) -> None:
     folder = store.folder(CELL, DATA)
-    store.begin(folder, CELL, DATA, {})
+    store.begin(folder, CELL, facts({}))
     assert store.verdict(folder) is None
     assert store.runs() == []
     assert store.unfinished() == [Unfinished(name=folder.name, running=False)]
@@ -63,9 +67,9 @@ def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) ->
 
 def test_taking_up_an_interrupted_run_keeps_its_checkpoint(store: Store) -> None:
     folder = store.folder(CELL, DATA)
-    store.begin(folder, CELL, DATA, {})
+    store.begin(folder, CELL, facts({}))
     (folder / "last.pt").write_bytes(b"state")
-    store.begin(folder, CELL, DATA, {})
+    store.begin(folder, CELL, facts({}))
     assert (folder / "last.pt").read_bytes() == b"state"
 
 
@@ -74,7 +78,7 @@ def test_a_failed_run_is_taken_up_again_where_its_checkpoint_is(store: Store) ->
     (folder / "last.pt").write_bytes(b"state")
     (folder / "error.txt").write_text("Traceback")
     assert store.verdict(folder) == Verdict(state="failed", reason="out of memory")
-    store.begin(folder, CELL, DATA, {})
+    store.begin(folder, CELL, facts({}))
     assert store.verdict(folder) is None
     assert (folder / "last.pt").read_bytes() == b"state"
     assert not (folder / "error.txt").exists()
@@ -83,7 +87,7 @@ def test_a_failed_run_is_taken_up_again_where_its_checkpoint_is(store: Store) ->
 def test_the_environments_of_all_attempts_are_kept(store: Store) -> None:
     folder = store.folder(CELL, DATA)
     for device in ("first", "second", "third"):
-        store.begin(folder, CELL, DATA, {"device": device})
+        store.begin(folder, CELL, facts({"device": device}))
     store.end(folder, Verdict(state="finished", costs=COSTS))
     assert store.runs()[0].environment == {
         "device": "third",

@@ -57,7 +57,7 @@ def demo(*more: object) -> Arguments:
             ("run", "resnet18", *TINY, "--set", "model.options.resnet18.width=3"),
             ("model 'resnet18'", "'width'"),
         ),
-        (demo("--set", "model.options.resnet18.width=3"), ("'resnet18'", "cxnet_m1")),
+        (demo("--set", "model.options.resnet19.width=3"), ("'resnet19'", "resnet18")),
         (demo("--set", "data.source=nhi"), ("unknown data source 'nhi'", "nih")),
         (demo("--set", "data.options.pictures=3"), ("'phantom'", "unknown key 'pictures'")),
         (("run", "inception_v3", *TINY), ("'inception_v3'", "at least 75 px", "not 32")),

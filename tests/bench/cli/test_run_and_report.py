@@ -270,7 +270,7 @@ def test_ctrl_c_says_how_to_go_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.execute.in_process.train", interrupt)
+        patch.setattr("bench.execute.one_cell.train", interrupt)
         outcome = bench(*tiny_matrix(tiny_plugin, "--quiet"))
     assert outcome.code == INTERRUPTED
     assert outcome.err.strip() == "interrupted; a run goes on from here when started again"

@@ -9,7 +9,7 @@ import torch
 
 from bench.errors import InputError
 from bench.registry import MODELS, find_model
-from bench.registry.plugins import load_plugin
+from bench.registry.plugins import load_entry_points, load_plugin
 
 
 def test_a_plugin_registers_a_model_that_is_built_with_its_options(tiny_plugin: Path) -> None:
@@ -68,3 +68,49 @@ def test_a_broken_plugin_is_one_line_that_names_its_own_line(
 def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"plugin '.*nope\.py' is not there"):
         load_plugin(tmp_path / "nope.py")
+
+
+def test_a_partial_of_a_built_in_factory_is_the_plugins_own(tmp_path: Path) -> None:
+    """Else an edited plugin would be shown its old results."""
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from functools import partial\n"
+        "from bench import register_model\n"
+        "from bench.registry.builtin_models import cxnet_m1\n"
+        "register_model('wet', description='less dropout')(partial(cxnet_m1, dropout=0.1))\n"
+    )
+    load_plugin(path)
+    try:
+        assert find_model("wet").source.startswith("bench_plugin_")
+        assert find_model("cxnet_m1").source == "built in"
+    finally:
+        MODELS.remove("wet")
+
+
+def test_an_installed_package_registers_itself_by_an_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(name: str, code: str) -> None:
+        (tmp_path / f"{name}.py").write_text(code)
+        about = tmp_path / f"{name}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[cxnet_bench.plugins]\n{name} = {name}\n")
+
+    monkeypatch.syspath_prepend(tmp_path)
+    install(
+        "installed_model",
+        "from bench import register_model\n"
+        "@register_model('installed', description='from a package')\n"
+        "def installed(*, in_channels, outputs, image_size): ...\n",
+    )
+    load_entry_points()
+    try:
+        assert find_model("installed").source == "installed_model"
+    finally:
+        MODELS.remove("installed")
+    install("broken_model", "raise RuntimeError('no luck')\n")
+    with pytest.raises(
+        InputError, match=r"installed plugin 'broken_model' .*RuntimeError: no luck$"
+    ):
+        load_entry_points()

@@ -12,7 +12,7 @@ import pandas as pd
 from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.report import FORMATS, Table, collect
-from bench.store import RunCosts, Store, Verdict
+from bench.store import Facts, RunCosts, Store, Verdict
 
 ENVIRONMENT = {
     "versions": {"cxnet-bench": "0.1.0", "torch": "2.6"},
@@ -112,7 +112,8 @@ class Runs:
         )
         about = about or data()
         folder = self.store.folder(cell, about)
-        self.store.begin(folder, cell, about, ENVIRONMENT | (environment or {}))
+        environment = ENVIRONMENT | (environment or {})
+        self.store.begin(folder, cell, Facts(experiment={}, data=about, environment=environment))
         if test is not None:
             self.store.write_predictions(
                 folder,
