@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 README = Path(__file__).resolve().parents[1] / "README.md"
 # The README's run, made short; what it says is unchanged.
 SHORT = ["--set", "data.options.images=200", "--set", "train.max_iterations=4"]
@@ -62,3 +64,11 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert done.stdout.splitlines() == [command]
     assert command.startswith("pip install -e '.[test]' && ")
     assert command.endswith(" && pytest")
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "results/README.md"])
+def test_links_to_files_of_the_project_resolve(page: str) -> None:
+    path = README.parent / page
+    links = re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8"))
+    broken = [x for x in links if "://" not in x and not (path.parent / x).exists()]
+    assert broken == []
