@@ -50,6 +50,17 @@ class Control:
     predict: Callable[[_Study], NDArray[np.float64]]
 
 
+def find_control(name: str) -> Control:
+    """The control of that name.
+
+    Raises:
+        InputError: unknown name; the message lists near matches.
+    """
+    if name not in CONTROLS:
+        raise InputError(f"unknown control {name!r}: {near_matches(name, list(CONTROLS))}")
+    return CONTROLS[name]
+
+
 def predict_control(
     name: str,
     *,
@@ -77,15 +88,14 @@ def predict_control(
         InputError: unknown name; the message lists near matches.
         ControlUnavailable: the data lack what the control looks at.
     """
-    if name not in CONTROLS:
-        raise InputError(f"unknown control {name!r}: {near_matches(name, list(CONTROLS))}")
+    control = find_control(name)
     study = _Study(
         rows=rows,
         train=split.train,
         train_targets=targets[split.train].astype(np.float64),
         pixels=pixels,
     )
-    return CONTROLS[name].predict(study)
+    return control.predict(study)
 
 
 def _prior(study: _Study) -> NDArray[np.float64]:

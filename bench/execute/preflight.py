@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.cells import Cell, make_cells
 from bench.config import Experiment, TrainConfig
-from bench.controls import CONTROLS
+from bench.controls import find_control
 from bench.costs import model_costs
 from bench.data.tasks import Task, find_task
 from bench.errors import InputError, first_line
@@ -86,10 +86,7 @@ def _check_names(experiment: Experiment) -> None:
     for loss in experiment.losses:
         LOSSES.get(loss)
     for control in experiment.controls:
-        if control not in CONTROLS:
-            raise InputError(
-                f"unknown control {control!r}: {near_matches(control, list(CONTROLS))}"
-            )
+        find_control(control)
     for model in experiment.model.options:
         find_model(model)  # it need not be among the models of this run, which may be narrowed
 
