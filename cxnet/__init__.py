@@ -1,5 +1,19 @@
-"""The paper, usable alone: its networks and its losses. Imports torch, never the harness."""
+"""The paper, usable alone: its networks, its losses and its hierarchy of four classifiers.
 
+Imports torch and NumPy, never the harness.
+"""
+
+from cxnet.hierarchy import (
+    Blame,
+    Leaf,
+    Routed,
+    StageProbabilities,
+    StageThresholds,
+    blame,
+    leaf_of,
+    route,
+    soft_findings,
+)
 from cxnet.losses import (
     CrossEntropy,
     FocalLoss,
@@ -9,11 +23,12 @@ from cxnet.losses import (
     WeightedCrossEntropy,
     balanced_class_weights,
 )
-from cxnet.networks import MIN_IMAGE_SIZE, CXNetM1, CXNetM1V2
+from cxnet.networks import MIN_IMAGE_SIZE, CXNetM1, CXNetM1V2, DropoutPlace
 
 __all__ = [
     "CXNetM1",
     "CXNetM1V2",
+    "DropoutPlace",
     "MIN_IMAGE_SIZE",
     "CrossEntropy",
     "WeightedCrossEntropy",
@@ -22,4 +37,13 @@ __all__ = [
     "SinHumpLoss",
     "TargetKind",
     "balanced_class_weights",
+    "StageProbabilities",
+    "StageThresholds",
+    "Routed",
+    "Leaf",
+    "Blame",
+    "route",
+    "soft_findings",
+    "leaf_of",
+    "blame",
 ]

@@ -14,13 +14,23 @@ does not state is chosen here, for both networks alike:
 
 For v2 the paper states the kernels alone. Ours keeps CXNet-m1's widths (32, 64, 128, 128, 1024)
 and pools once per block.
+
+Two of the paper's choices can be questioned, and so are options, whose defaults are the paper's:
+the kernel of conv-4, which holds nearly all parameters, and the place of dropout. Drawn before
+batch norm, dropout raises the variance that batch norm sees in training above the one it meets
+afterwards: Li et al., "Understanding the Disharmony between Dropout and Batch Normalization by
+Variance Shift", CVPR 2019.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
+
+DropoutPlace = Literal["before_norm", "after_norm"]
+"""Where dropout stands in the classification block; the paper draws it before batch norm."""
 
 MIN_IMAGE_SIZE = 8
 """Smallest input side in pixels of both networks: three poolings leave one position of it."""
@@ -69,16 +79,31 @@ class CXNetM1(_CXNet):
         in_channels: 1 (grayscale) or 3.
         outputs: number of logits; 2 for normal vs abnormal.
         dropout: share of conv-4's activations that dropout zeroes in training.
+        dropout_at: before batch norm, as the paper draws it, or after it.
+        conv4_kernel: side of conv-4's kernel, odd.
+
+    Raises:
+        ValueError: an option is out of its range.
     """
 
-    def __init__(self, *, in_channels: int = 1, outputs: int = 2, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        outputs: int = 2,
+        dropout: float = 0.5,
+        dropout_at: DropoutPlace = "before_norm",
+        conv4_kernel: int = 5,
+    ) -> None:
         super().__init__(
             blocks=OrderedDict(
                 block1=_block(_conv(in_channels, 32, kernel=3)),
                 block2=_block(_conv(32, 64, kernel=3)),
                 block3=_block(_conv(64, 128, kernel=3)),
             ),
-            classifier=_classification_block(128, outputs, kernel=5, dropout=dropout),
+            classifier=_classification_block(
+                128, outputs, kernel=conv4_kernel, dropout=dropout, dropout_at=dropout_at
+            ),
         )
 
 
@@ -91,16 +116,31 @@ class CXNetM1V2(_CXNet):
         in_channels: 1 (grayscale) or 3.
         outputs: number of logits; 2 for normal vs abnormal.
         dropout: share of conv-4's activations that dropout zeroes in training.
+        dropout_at: before batch norm, as the paper draws it, or after it.
+        conv4_kernel: side of conv-4's kernel, odd.
+
+    Raises:
+        ValueError: an option is out of its range.
     """
 
-    def __init__(self, *, in_channels: int = 1, outputs: int = 2, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        outputs: int = 2,
+        dropout: float = 0.5,
+        dropout_at: DropoutPlace = "before_norm",
+        conv4_kernel: int = 11,
+    ) -> None:
         super().__init__(
             blocks=OrderedDict(
                 block1=_block(_conv(in_channels, 32, kernel=11)),
                 block2=_block(_conv(32, 64, kernel=7)),
                 block3=_block(_conv(64, 128, kernel=5), _conv(128, 128, kernel=5)),
             ),
-            classifier=_classification_block(128, outputs, kernel=11, dropout=dropout),
+            classifier=_classification_block(
+                128, outputs, kernel=conv4_kernel, dropout=dropout, dropout_at=dropout_at
+            ),
         )
 
 
@@ -119,17 +159,42 @@ def _block(*convolutions: nn.Conv2d) -> nn.Sequential:
 
 
 def _classification_block(
-    in_channels: int, outputs: int, *, kernel: int, dropout: float
+    in_channels: int, outputs: int, *, kernel: int, dropout: float, dropout_at: DropoutPlace
 ) -> nn.Sequential:
-    """conv-4 → dropout → batch norm → global pooling → conv-5, as the paper draws it."""
+    """conv-4 → dropout and batch norm in either order → global pooling → conv-5."""
+    _check_options(conv4_kernel=kernel, dropout=dropout, dropout_at=dropout_at)
+    dropout_and_norm: list[tuple[str, nn.Module]] = [
+        ("dropout", nn.Dropout(dropout)),
+        ("norm", nn.BatchNorm2d(1024)),
+    ]
+    if dropout_at == "after_norm":
+        dropout_and_norm.reverse()
     return nn.Sequential(
         OrderedDict(
-            conv4=_conv(in_channels, 1024, kernel=kernel),
-            relu4=nn.ReLU(inplace=True),
-            dropout=nn.Dropout(dropout),
-            norm=nn.BatchNorm2d(1024),
-            pool=nn.AdaptiveAvgPool2d(1),
-            conv5=nn.Conv2d(1024, outputs, 1),
-            flatten=nn.Flatten(),
+            [
+                ("conv4", _conv(in_channels, 1024, kernel=kernel)),
+                ("relu4", nn.ReLU(inplace=True)),
+                *dropout_and_norm,
+                ("pool", nn.AdaptiveAvgPool2d(1)),
+                ("conv5", nn.Conv2d(1024, outputs, 1)),
+                ("flatten", nn.Flatten()),
+            ]
         )
     )
+
+
+def _check_options(*, conv4_kernel: Any, dropout: Any, dropout_at: Any) -> None:
+    # Options also come from files of settings, where any type can stand; Python's `True` is an
+    # int, and would be a kernel of 1×1.
+    if not _is_number(conv4_kernel, int) or conv4_kernel < 1 or conv4_kernel % 2 == 0:
+        raise ValueError(f"conv4_kernel must be an odd number of pixels, not {conv4_kernel!r}")
+    if not _is_number(dropout, int, float) or not 0.0 <= dropout <= 1.0:
+        raise ValueError(f"dropout must be a share from 0 to 1, not {dropout!r}")
+    if dropout_at not in get_args(DropoutPlace):
+        raise ValueError(
+            f"dropout_at must be {' or '.join(get_args(DropoutPlace))}, not {dropout_at!r}"
+        )
+
+
+def _is_number(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)

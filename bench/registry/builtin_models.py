@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +15,33 @@ if TYPE_CHECKING:
     from torch import nn
 
     from bench.registry.models import ModelFactory
+    from cxnet import DropoutPlace
 
 
 @register_model(
     "cxnet_m1", description="CXNet-m1, the paper's thin network (Xu 2019)", min_image_size=8
 )
-def cxnet_m1(*, in_channels: int, outputs: int, image_size: int, dropout: float = 0.5) -> nn.Module:
+def cxnet_m1(
+    *,
+    in_channels: int,
+    outputs: int,
+    image_size: int,
+    dropout: float = 0.5,
+    dropout_at: DropoutPlace = "before_norm",
+    conv4_kernel: int = 5,
+) -> nn.Module:
     """See :class:`cxnet.CXNetM1`."""
     from cxnet import CXNetM1
 
     del image_size  # fully convolutional
-    return CXNetM1(in_channels=in_channels, outputs=outputs, dropout=dropout)
+    with _options_of("cxnet_m1"):
+        return CXNetM1(
+            in_channels=in_channels,
+            outputs=outputs,
+            dropout=dropout,
+            dropout_at=dropout_at,
+            conv4_kernel=conv4_kernel,
+        )
 
 
 @register_model(
@@ -32,13 +50,35 @@ def cxnet_m1(*, in_channels: int, outputs: int, image_size: int, dropout: float 
     min_image_size=8,
 )
 def cxnet_m1_v2(
-    *, in_channels: int, outputs: int, image_size: int, dropout: float = 0.5
+    *,
+    in_channels: int,
+    outputs: int,
+    image_size: int,
+    dropout: float = 0.5,
+    dropout_at: DropoutPlace = "before_norm",
+    conv4_kernel: int = 11,
 ) -> nn.Module:
     """See :class:`cxnet.CXNetM1V2`."""
     from cxnet import CXNetM1V2
 
     del image_size  # fully convolutional
-    return CXNetM1V2(in_channels=in_channels, outputs=outputs, dropout=dropout)
+    with _options_of("cxnet_m1_v2"):
+        return CXNetM1V2(
+            in_channels=in_channels,
+            outputs=outputs,
+            dropout=dropout,
+            dropout_at=dropout_at,
+            conv4_kernel=conv4_kernel,
+        )
+
+
+@contextmanager
+def _options_of(name: str) -> Iterator[None]:
+    """Turns a network's refusal of an option into the user's mistake."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"model.options.{name}: {error}") from None
 
 
 def _timm_factory(timm_name: str) -> ModelFactory:

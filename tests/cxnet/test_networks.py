@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import pytest
 import torch
 from torch import nn
 
-from cxnet import MIN_IMAGE_SIZE, CXNetM1, CXNetM1V2
+from cxnet import MIN_IMAGE_SIZE, CXNetM1, CXNetM1V2, DropoutPlace
 
 
 def parameters(model: nn.Module) -> int:
@@ -30,6 +32,19 @@ def test_v2_has_the_parameters_of_its_kernels() -> None:
     expected += 2 * 1024 + 2 * (1024 + 1)
     assert expected == 16_583_810
     assert parameters(CXNetM1V2()) == expected
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"), [(3, 1_277_442), (5, 3_374_594), (7, 6_520_322), (11, 15_957_506)]
+)
+def test_conv4s_kernel_sets_the_parameter_count(kernel: int, expected: int) -> None:
+    """By hand: conv-1 320, conv-2 18,496, conv-3 73,856, batch norm 2,048, conv-5 2,050, and
+    131,072 weights of conv-4 for each position of its kernel, with 1,024 biases."""
+    assert expected == 320 + 18_496 + 73_856 + 131_072 * kernel**2 + 1_024 + 2_048 + 2_050
+    difference = 131_072 * (kernel**2 - 11**2)
+    with torch.device("meta"):
+        assert parameters(CXNetM1(conv4_kernel=kernel)) == expected
+        assert parameters(CXNetM1V2(conv4_kernel=kernel)) == 16_583_810 + difference
 
 
 def layers(model: nn.Module) -> list[str]:
@@ -65,8 +80,95 @@ def test_v2_is_drawn_as_in_figure_9() -> None:
 
 
 @pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])
-@pytest.mark.parametrize("size", [MIN_IMAGE_SIZE, 29])
-@pytest.mark.parametrize(("in_channels", "outputs"), [(1, 2), (3, 14)])
+def test_dropout_moves_behind_batch_norm_and_nothing_else(
+    network: type[CXNetM1] | type[CXNetM1V2],
+) -> None:
+    torch.manual_seed(0)
+    before = network()
+    torch.manual_seed(0)
+    after = network(dropout_at="after_norm")
+
+    swapped = ["ReLU", "BatchNorm2d", "Dropout", *CLASSIFICATION[3:]]
+    assert layers(before)[-len(swapped) :] == CLASSIFICATION
+    assert layers(after) == layers(before)[: -len(swapped)] + swapped
+    # One seed gives both the same initial weights, under the same names.
+    weights = before.state_dict()
+    assert after.state_dict().keys() == weights.keys()
+    assert all(torch.equal(weight, weights[name]) for name, weight in after.state_dict().items())
+
+
+def test_dropout_before_batch_norm_shifts_the_variance_it_keeps() -> None:
+    """Li et al. 2019. At a rate of 1/2 an activation x becomes 2x or 0, so that its variance
+    v = E[x²] − E[x]² becomes 2 E[x²] − E[x]² = 2v + E[x]² in training."""
+    torch.manual_seed(0)
+    images = torch.rand(4, 1, 64, 64)
+    kept = {}
+    for place in get_args(DropoutPlace):
+        torch.manual_seed(0)
+        model = CXNetM1(conv4_kernel=1, dropout_at=place)
+        norm = model.get_submodule("classifier.norm")
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.momentum = 1.0  # keep this batch's statistics alone
+        model(images)
+        assert norm.running_var is not None
+        assert norm.running_mean is not None
+        kept[place] = (norm.running_var, norm.running_mean)
+    variance, mean = kept["after_norm"]
+    expected = 2 * variance + mean.square()
+    shifted, _ = kept["before_norm"]
+    assert float(shifted.sum() / expected.sum()) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"conv4_kernel": 4}, "conv4_kernel must be an odd number of pixels, not 4"),
+        ({"conv4_kernel": 0}, "conv4_kernel must be .*, not 0"),
+        ({"conv4_kernel": -3}, "conv4_kernel must be .*, not -3"),
+        ({"conv4_kernel": 5.0}, "conv4_kernel must be .*, not 5.0"),
+        ({"conv4_kernel": True}, "conv4_kernel must be .*, not True"),
+        ({"conv4_kernel": "5"}, "conv4_kernel must be .*, not '5'"),
+        ({"dropout_at": "sideways"}, "must be before_norm or after_norm, not 'sideways'"),
+        ({"dropout": 1.1}, "dropout must be a share from 0 to 1, not 1.1"),
+        ({"dropout": float("nan")}, "dropout must be .*, not nan"),
+        ({"dropout": None}, "dropout must be .*, not None"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(
+    network: type[CXNetM1] | type[CXNetM1V2], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        network(**options)
+
+
+@pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])
+@pytest.mark.parametrize("size", [32, 33, 97, 224, 511])
+@pytest.mark.parametrize("in_channels", [1, 3])
+@pytest.mark.parametrize("outputs", [1, 2, 14])
+def test_takes_any_size_channels_and_outputs(
+    network: type[CXNetM1] | type[CXNetM1V2], size: int, in_channels: int, outputs: int
+) -> None:
+    """Shapes alone, on a device without numbers."""
+    with torch.device("meta"):
+        model = network(in_channels=in_channels, outputs=outputs)
+        assert model(torch.empty(2, in_channels, size, size)).shape == (2, outputs)
+
+
+@pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7, 11])
+def test_conv4_keeps_the_images_size_whatever_its_kernel(
+    network: type[CXNetM1] | type[CXNetM1V2], kernel: int
+) -> None:
+    with torch.device("meta"):
+        model = network(conv4_kernel=kernel)
+        features = model.blocks(torch.empty(1, 1, 97, 97))
+        assert model.get_submodule("classifier.conv4")(features).shape == (1, 1024, 12, 12)
+
+
+@pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])
+@pytest.mark.parametrize("size", [MIN_IMAGE_SIZE, 33])
+@pytest.mark.parametrize(("in_channels", "outputs"), [(1, 1), (1, 2), (3, 14)])
 def test_trains_a_step_at_any_size(
     network: type[CXNetM1] | type[CXNetM1V2], size: int, in_channels: int, outputs: int
 ) -> None:

@@ -12,16 +12,26 @@ import cxnet
 
 def test_public_names() -> None:
     assert sorted(cxnet.__all__) == [
+        "Blame",
         "CXNetM1",
         "CXNetM1V2",
         "CrossEntropy",
+        "DropoutPlace",
         "FocalLoss",
+        "Leaf",
         "MIN_IMAGE_SIZE",
+        "Routed",
         "SinHumpLoss",
         "SinLoss",
+        "StageProbabilities",
+        "StageThresholds",
         "TargetKind",
         "WeightedCrossEntropy",
         "balanced_class_weights",
+        "blame",
+        "leaf_of",
+        "route",
+        "soft_findings",
     ]
     assert all(hasattr(cxnet, name) for name in cxnet.__all__)
 
