@@ -95,6 +95,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
         "source": config.source,
         "image_size": config.image_size,
         "split": config.split,
+        "train_share": config.train_share,
         "options": options.model_dump(mode="json"),
     }
     shared = {"data": data, "task": experiment.task}

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.splits import Positions, Split
+from bench.data.splits import Positions
 from bench.errors import InputError
-from bench.registry import near_matches
+from bench.registry import TargetKind, near_matches
 
 # Pixels read at once; as float64 this is 32 MiB, whatever the image size.
 _CHUNK_PIXELS = 2**22
@@ -31,7 +32,8 @@ class _Study:
 
     rows: pd.DataFrame
     train: Positions
-    train_targets: NDArray[np.float64]
+    train_labels: NDArray[np.float64]  # (train, outputs) of 0 and 1
+    kind: TargetKind
     pixels: NDArray[np.uint8]
 
 
@@ -42,7 +44,7 @@ class Control:
     Attributes:
         name: snake_case.
         description: one line.
-        predict: from what it may see to the probability of "positive" for every row.
+        predict: from what it may see to (rows, outputs) probabilities.
     """
 
     name: str
@@ -65,52 +67,58 @@ def predict_control(
     name: str,
     *,
     rows: pd.DataFrame,
-    targets: NDArray[np.int64],
-    split: Split,
+    targets: NDArray[Any],
+    kind: TargetKind,
+    outputs: int,
+    train: Positions,
     pixels: NDArray[np.uint8],
 ) -> NDArray[np.float64]:
     """Fit a control on the training part and apply it to all rows.
 
-    Only the targets of ``split.train`` are read.
+    Only the targets of ``train`` are read.
 
     Args:
         name: one of :data:`CONTROLS`.
         rows: the study table with the column ``pixel_row``, n rows.
-        targets: 0 (normal) or 1 (abnormal), shape (n,).
-        split: the split of ``rows``.
+        targets: int64 (n,) class indices, or (n, outputs) of 0 and 1 for multi-label.
+        kind: "multiclass" or "multilabel".
+        outputs: number of classes or labels.
+        train: the rows to learn from.
         pixels: uint8 (images, height, width), indexed by ``pixel_row``; may be a memory map,
             which is read in pieces, and only by ``brightness``.
 
     Returns:
-        Probability of abnormal, shape (n,).
+        Probability of each output, (n, outputs); over classes they sum to 1.
 
     Raises:
         InputError: unknown name; the message lists near matches.
         ControlUnavailable: the data lack what the control looks at.
     """
     control = find_control(name)
+    learned = targets[train]
+    labels = np.eye(outputs)[learned] if kind == "multiclass" else learned
     study = _Study(
-        rows=rows,
-        train=split.train,
-        train_targets=targets[split.train].astype(np.float64),
-        pixels=pixels,
+        rows=rows, train=train, train_labels=labels.astype(np.float64), kind=kind, pixels=pixels
     )
     return control.predict(study)
 
 
 def _prior(study: _Study) -> NDArray[np.float64]:
-    return np.full(len(study.rows), study.train_targets.mean())
+    return np.tile(study.train_labels.mean(axis=0), (len(study.rows), 1))
 
 
 def _same_patient(study: _Study) -> NDArray[np.float64]:
-    patients = study.rows["patient"]
+    patients = study.rows["patient"].to_numpy(dtype=object)
     if (patients == "").all():
         raise ControlUnavailable("no patient ids")
-    train_patients = patients.iloc[study.train].to_numpy(dtype=object)
-    known = train_patients != ""
-    means = pd.Series(study.train_targets[known]).groupby(train_patients[known]).mean()
-    found = patients.map(means).to_numpy(dtype=np.float64)
-    return np.where(np.isnan(found), study.train_targets.mean(), found)
+    codes, _ = pd.factorize(patients)
+    known = patients[study.train] != ""
+    seen = codes[study.train][known]
+    sums = np.zeros((codes.max() + 1, study.train_labels.shape[1]))
+    np.add.at(sums, seen, study.train_labels[known])
+    images = np.bincount(seen, minlength=len(sums))[:, None]
+    means = np.where(images > 0, sums / np.maximum(images, 1), study.train_labels.mean(axis=0))
+    return means[codes]
 
 
 def _metadata(study: _Study) -> NDArray[np.float64]:
@@ -133,9 +141,7 @@ def _metadata(study: _Study) -> NDArray[np.float64]:
         # An unknown ("") sex or view is a category like the others.
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
     )
-    return _logistic_regression(
-        features.fit(train).transform(columns), train=study.train, targets=study.train_targets
-    )
+    return _logistic_regression(features.fit(train).transform(columns), study)
 
 
 def _brightness(study: _Study) -> NDArray[np.float64]:
@@ -149,18 +155,33 @@ def _brightness(study: _Study) -> NDArray[np.float64]:
         features[start : start + step, 0] = chunk.mean(axis=(1, 2))
         features[start : start + step, 1] = chunk.std(axis=(1, 2))
     scaler = StandardScaler().fit(features[study.train])
-    return _logistic_regression(
-        scaler.transform(features), train=study.train, targets=study.train_targets
-    )
+    return _logistic_regression(scaler.transform(features), study)
 
 
-def _logistic_regression(
-    features: NDArray[np.float64], *, train: Positions, targets: NDArray[np.float64]
+def _logistic_regression(features: NDArray[np.float64], study: _Study) -> NDArray[np.float64]:
+    """One regression over the classes, or one for each label."""
+    if study.kind == "multiclass":
+        return _regress(features, study, study.train_labels.argmax(axis=1))
+    columns = [
+        _regress(features, study, label.astype(np.int64))[:, 1] for label in study.train_labels.T
+    ]
+    return np.column_stack(columns)
+
+
+def _regress(
+    features: NDArray[np.float64], study: _Study, classes: NDArray[np.int64]
 ) -> NDArray[np.float64]:
+    """Probabilities of the classes 0, 1, … for every row; a class not trained on has 0."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(max_iter=1000).fit(features[train], targets)
-    probabilities: NDArray[np.float64] = model.predict_proba(features)[:, 1]
+    outputs = max(2, study.train_labels.shape[1]) if study.kind == "multiclass" else 2
+    probabilities = np.zeros((len(features), outputs))
+    present = np.unique(classes)
+    if len(present) == 1:
+        probabilities[:, present[0]] = 1.0
+        return probabilities
+    model = LogisticRegression(max_iter=1000).fit(features[study.train], classes)
+    probabilities[:, present] = model.predict_proba(features)
     return probabilities
 
 
@@ -169,7 +190,7 @@ CONTROLS: dict[str, Control] = {
     for control in (
         Control(
             name="prior",
-            description="share of abnormal images in train, the same for every image",
+            description="share of each class in train, the same for every image",
             predict=_prior,
         ),
         Control(

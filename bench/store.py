@@ -8,19 +8,25 @@ environment.json          versions, device, commit, date
 history.csv               one line a validation
 best.pt                   weights of the best validation AUC
 last.pt                   state to go on from; removed when the run is finished
-predictions.csv           part, image, patient, target, probability
+predictions.csv           answers for the validation and test images
+others.csv                answers for those of them that the task does not ask about
 run.json                  the verdict (finished, failed, unavailable) and the costs; written
                           last, so a folder without it is an interrupted run
 error.txt                 the traceback of a failed run
 ========================= =============================================================
 
-Training writes predictions; every number of every report is computed from them.
+Training writes predictions (:mod:`bench.predictions`); every number of every report is computed
+from them.
+
+Beside the runs, ``splits/`` holds the splits and ``experiments/`` a file for each experiment:
+which runs are its own, since a run can belong to several.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,11 +39,20 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from bench.cells import Cell
+from bench.data.tasks import Task
 from bench.errors import InputError
+from bench.predictions import (
+    OTHERS,
+    PREDICTIONS,
+    Judged,
+    Outputs,
+    from_frame,
+    read_frame,
+    to_frame,
+)
 
 State = Literal["finished", "failed", "unavailable"]
 JUDGED_PARTS = ("validation", "test")
-PREDICTION_COLUMNS = ("part", "image", "patient", "target", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +66,8 @@ class RunCosts:
         images_per_second: training images a second.
         iterations: steps done.
         best_iteration: the step whose weights were kept.
+        micro_batch: most images that were on the device at once in a training step, where that
+            was less than a batch; None where the whole batch was.
     """
 
     parameters: int
@@ -59,6 +76,7 @@ class RunCosts:
     images_per_second: float
     iterations: int
     best_iteration: int
+    micro_batch: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +111,19 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """An experiment that was run.
+
+    Attributes:
+        experiment: its settings as they were given.
+        runs: folder names of its runs, finished or not.
+    """
+
+    experiment: dict[str, Any]
+    runs: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unfinished:
     """A run that began and did not end: a process is at it, or it was interrupted."""
 
@@ -110,24 +141,75 @@ class Run:
     data: dict[str, Any]
     environment: dict[str, Any]
 
+    @property
+    def outputs(self) -> Outputs:
+        """What its predictions are about."""
+        # The first runs did not say so: all of them are of m1.
+        return Outputs(
+            kind=self.data.get("kind", "multiclass"),
+            classes=tuple(self.data.get("classes", ("normal", "abnormal"))),
+        )
+
     def predictions(self) -> pd.DataFrame:
-        """The stored predictions, with ``PREDICTION_COLUMNS``.
+        """The stored predictions as they are in the file, probabilities as float64.
 
         Raises:
             InputError: the file is gone or damaged.
         """
-        path = self.folder / "predictions.csv"
-        try:
-            # Text first: ids such as "007" and "NA" stay as they are, and Python's own
-            # conversion gives back every bit of the probabilities.
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-            if tuple(frame.columns) != PREDICTION_COLUMNS:
-                raise ValueError(f"columns are not {', '.join(PREDICTION_COLUMNS)}")
+        with self._damaged_predictions():
+            frame = read_frame(self.folder / PREDICTIONS, self.outputs, with_targets=True)
             expected = {part: self.data["parts"][part]["images"] for part in JUDGED_PARTS}
             found = frame["part"].value_counts().to_dict()
             if found != expected:
                 raise ValueError(f"images by part are {found}, not {expected}")
-            return frame.astype({"target": np.int64, "probability": np.float64})
+            return frame
+
+    def judged(self) -> dict[str, Judged]:
+        """The answers for the images that the task asks about, for each of ``JUDGED_PARTS``.
+
+        Raises:
+            InputError: the predictions are gone or damaged.
+        """
+        frame = self.predictions()
+        with self._damaged_predictions():
+            return {
+                part: from_frame(frame[frame["part"] == part], self.outputs)
+                for part in JUDGED_PARTS
+            }
+
+    def answers(self, part: str) -> pd.DataFrame:
+        """The probabilities for every image of a part, asked about or not.
+
+        Args:
+            part: one of ``JUDGED_PARTS``.
+
+        Returns:
+            One row an image, indexed by its id and sorted by it; a column for each output.
+
+        Raises:
+            InputError: the predictions are gone or damaged.
+        """
+        frames = [self.predictions()]
+        with self._damaged_predictions():
+            if (self.folder / OTHERS).is_file():
+                frames.append(read_frame(self.folder / OTHERS, self.outputs, with_targets=False))
+            # Targets would be parsed, and those of the other images are not there.
+            judged = [
+                from_frame(
+                    frame[frame["part"] == part].drop(columns="target", errors="ignore"),
+                    self.outputs,
+                )
+                for frame in frames
+            ]
+        return pd.concat(
+            pd.DataFrame(one.probabilities, index=one.images, columns=list(self.outputs.classes))
+            for one in judged
+        ).sort_index()
+
+    @contextmanager
+    def _damaged_predictions(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, ValueError) as error:
             raise InputError(f"predictions of run {self.folder.name}: {error}") from None
 
@@ -213,36 +295,80 @@ class Store:
         folder: Path,
         *,
         rows: pd.DataFrame,
-        parts: dict[str, NDArray[np.int64]],
-        targets: NDArray[np.int64],
-        probabilities: dict[str, NDArray[np.float64]],
+        task: Task,
+        targets: NDArray[Any],
+        asked: NDArray[np.bool_],
+        parts: Mapping[str, NDArray[np.int64]],
+        probabilities: Mapping[str, NDArray[np.float64]],
     ) -> None:
         """Write the predictions of some parts.
 
         Args:
             folder: the run's.
-            rows: the study table (image and patient ids).
-            parts: row positions of each part.
-            targets: 0 or 1 for every row.
-            probabilities: of the positive class, for each part written, in the part's order.
+            rows: the study table (image and patient ids), n rows.
+            task: the question.
+            targets: its answers for every row.
+            asked: (n,), which rows it asks about.
+            parts: row positions of each part of the split.
+            probabilities: (images, outputs) for each part written, in the part's order.
         """
-        frames = [
-            pd.DataFrame(
-                {
-                    "part": part,
-                    "image": rows["image"].to_numpy()[parts[part]],
-                    "patient": rows["patient"].to_numpy()[parts[part]],
-                    "target": targets[parts[part]],
-                    "probability": values,
-                }
-            )
-            for part, values in probabilities.items()
-        ]
-        _write(folder / "predictions.csv", pd.concat(frames).to_csv(index=False))
+        outputs = Outputs(kind=task.kind, classes=task.classes)
+        ids = {name: rows[name].to_numpy() for name in ("image", "patient")}
+        files: dict[str, list[pd.DataFrame]] = {PREDICTIONS: [], OTHERS: []}
+        for part, values in probabilities.items():
+            for name, here in ((PREDICTIONS, asked[parts[part]]), (OTHERS, ~asked[parts[part]])):
+                places = parts[part][here]
+                files[name].append(
+                    to_frame(
+                        outputs,
+                        part=part,
+                        images=ids["image"][places],
+                        patients=ids["patient"][places],
+                        targets=targets[places] if name == PREDICTIONS else None,
+                        probabilities=values[here],
+                    )
+                )
+        for name, frames in files.items():
+            frame = pd.concat(frames)
+            if len(frame):
+                _write(folder / name, frame.to_csv(index=False))
 
     def end(self, folder: Path, verdict: Verdict) -> None:
         """Say how the run ended; from here on it is not interrupted any more."""
         _write_json(folder / "run.json", {"verdict": asdict(verdict)})
+
+    def record_experiment(self, experiment: Mapping[str, Any], folders: Iterable[Path]) -> None:
+        """Note which runs belong to an experiment.
+
+        Args:
+            experiment: its settings as they were given, JSON values.
+            folders: of its runs, whether or not they have begun.
+        """
+        content = {"experiment": experiment, "runs": [folder.name for folder in folders]}
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        folder = self.root / "experiments"
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_json(folder / f"{experiment['name']}-{digest}.json", content)
+
+    def experiments(self) -> list[Recorded]:
+        """The experiments that were run here, by name.
+
+        Raises:
+            InputError: a record is damaged.
+        """
+        found = []
+        for path in sorted(self.root.glob("experiments/*.json")):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                found.append(
+                    Recorded(experiment=content["experiment"], runs=frozenset(content["runs"]))
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"record {path.name} of an experiment is damaged ({error}): delete it and run "
+                    "the experiment again, which takes up its finished runs"
+                ) from None
+        return found
 
     def runs(self) -> list[Run]:
         """All runs that ended, by folder name.

@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 import bench
+from bench.cli.cascade import cascade
 from bench.cli.data import data
 from bench.cli.list import list_command
 from bench.cli.report import report
@@ -29,11 +30,12 @@ def main() -> None:
     \b
     bench run --all            train everything of the demo (synthetic data, some minutes)
     bench report markdown      print the table
+    bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench list models          what can be compared
     """
 
 
-for command in (run_command, report, list_command, data, weights):
+for command in (run_command, cascade, report, list_command, data, weights):
     main.add_command(command)
 
 

@@ -56,6 +56,25 @@ def out_option(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def matrix_options(function: F) -> F:
+    """``--all``, ``--loss``, ``--seeds`` and ``--device``."""
+    for option in reversed(
+        (
+            click.option("--all", "take_all", is_flag=True, help="Every model of the config."),
+            click.option(
+                "--loss", "losses", multiple=True, metavar="NAME", help="A loss. Repeats."
+            ),
+            click.option("--seeds", metavar="0,1,…", help="Seeds, one run each."),
+            click.option(
+                "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+                show_default=True, help="Where networks are trained.",
+            ),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
 def load_plugins(plugins: tuple[Path, ...]) -> None:
     """Load the installed plugins and those named on the command line."""
     from bench.registry.plugins import load_entry_points, load_plugin
@@ -74,3 +93,40 @@ def load_config(
     if root is not None:
         changes["data.root"] = root
     return load_experiment(config, settings=settings, changes=changes)
+
+
+def load_matrix(
+    config: str,
+    root: Path | None,
+    settings: tuple[str, ...],
+    *,
+    models: tuple[str, ...],
+    take_all: bool,
+    losses: tuple[str, ...],
+    seeds: str | None,
+    **changes: Any,
+) -> Experiment:
+    """What :func:`load_config` gives, with the models, losses and seeds asked for."""
+    from bench.cells import select_models
+
+    if losses:
+        changes["losses"] = list(dict.fromkeys(losses))
+    if seeds is not None:
+        changes["seeds"] = parse_seeds(seeds)
+    configured = load_config(config, root, settings, **changes).models
+    chosen = select_models(models, configured=configured, take_all=take_all)
+    return load_config(config, root, settings, **changes, models=list(chosen))
+
+
+def parse_seeds(text: str) -> list[int]:
+    """``0,1,2`` as numbers.
+
+    Raises:
+        click.BadParameter: a part is no whole number.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r}: whole numbers divided by commas, such as 0,1,2", param_hint="--seeds"
+        ) from None

@@ -7,23 +7,28 @@ from pathlib import Path
 
 import click
 
-from bench.cli.options import DEFAULT_OUT, config_options, load_config, load_plugins, out_option
+from bench.cli.options import (
+    DEFAULT_OUT,
+    config_options,
+    load_matrix,
+    load_plugins,
+    matrix_options,
+    out_option,
+)
 
 
 @click.command("run")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
-@click.option("--all", "take_all", is_flag=True, help="Every model of the config.")
 @config_options
+@matrix_options
 @out_option
 @click.option(
     "--model", "more_models", multiple=True, metavar="NAME|PATTERN",
     help="As MODEL; a pattern such as 'resnet*' narrows --all. Repeats.",
 )  # fmt: skip
-@click.option("--loss", "losses", multiple=True, metavar="NAME", help="A loss. Repeats.")
-@click.option("--seeds", metavar="0,1,…", help="Seeds, one run each.")
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-    help="Where networks are trained.",
+    "--task", metavar="NAME",
+    help="The question: m1 (normal?), m2 (one or several?), m3, m4, findings14 (which?).",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the cells and an estimate; train nothing.")
 @click.option("--quiet", is_flag=True, help="Say only what failed.")
@@ -41,6 +46,7 @@ def run_command(
     out: Path,
     more_models: tuple[str, ...],
     losses: tuple[str, ...],
+    task: str | None,
     seeds: str | None,
     device: str,
     dry_run: bool,
@@ -55,17 +61,16 @@ def run_command(
     if quiet and json_log:
         raise click.UsageError("--quiet and --json-log exclude one another")
     load_plugins(plugins)
-    changes: dict[str, object] = {}
-    if losses:
-        changes["losses"] = list(dict.fromkeys(losses))
-    if seeds is not None:
-        changes["seeds"] = parse_seeds(seeds)
-    experiment = load_config(config, root, settings, **changes)
-
-    from bench.cells import select_models
-
-    chosen = select_models((*models, *more_models), configured=experiment.models, take_all=take_all)
-    experiment = load_config(config, root, settings, **changes, models=list(chosen))
+    experiment = load_matrix(
+        config,
+        root,
+        settings,
+        models=(*models, *more_models),
+        take_all=take_all,
+        losses=losses,
+        seeds=seeds,
+        **({} if task is None else {"task": task}),
+    )
 
     from bench.environment import pick_device
 
@@ -87,17 +92,3 @@ def run_command(
         click.echo(f"the table: bench report markdown{where}")
     if summary.failed:
         context.exit(1)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """``0,1,2`` as numbers.
-
-    Raises:
-        click.BadParameter: a part is no whole number.
-    """
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r}: whole numbers divided by commas, such as 0,1,2", param_hint="--seeds"
-        ) from None

@@ -5,16 +5,25 @@ from bench.config.schema import (
     AugmentConfig,
     DataConfig,
     Experiment,
+    Factor,
     ModelConfig,
+    PartSizes,
+    Question,
     TrainConfig,
 )
+from bench.config.vary import expand, levels_of
 
 __all__ = [
     "AugmentConfig",
     "DataConfig",
     "Experiment",
+    "Factor",
     "ModelConfig",
+    "PartSizes",
+    "Question",
     "TrainConfig",
+    "expand",
+    "levels_of",
     "load_experiment",
     "shipped_folder",
     "shipped_names",

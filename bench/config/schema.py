@@ -5,6 +5,7 @@ Unknown keys are refused, so a misspelt one cannot silently leave a default in f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,18 @@ class Frozen(BaseModel):
     )
 
 
+class PartSizes(Frozen):
+    """Exact numbers of images of the three parts; what they leave over is in no part.
+
+    Attributes:
+        train, validation, test: images of the part.
+    """
+
+    train: int = Field(ge=1)
+    validation: int = Field(ge=1)
+    test: int = Field(ge=1)
+
+
 class DataConfig(Frozen):
     """Where the images come from and how they are divided.
 
@@ -38,6 +51,9 @@ class DataConfig(Frozen):
         validation_fraction: share of all images (of the training images, where the source
             gives the test part) that become the validation part.
         test_fraction: share of all images that become the test part of a random split.
+        sizes: exact numbers of images, instead of the fractions.
+        train_share: share of the training part that is learned from: whole patients, drawn so
+            that a smaller share is part of every larger one.
         on_bad: what to do where images cannot be used: ``refuse`` to start, or ``skip`` them
             and record it.
         options: the source's own options.
@@ -50,6 +66,8 @@ class DataConfig(Frozen):
     split_seed: Seed = 0
     validation_fraction: Fraction = 0.10
     test_fraction: Fraction = 0.15
+    sizes: PartSizes | None = None
+    train_share: float = Field(default=1.0, gt=0.0, le=1.0)
     on_bad: Literal["refuse", "skip"] = "refuse"
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -123,6 +141,9 @@ class TrainConfig(Frozen):
         augment: see :class:`AugmentConfig`.
         precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on CUDA devices
             that have it, float32 elsewhere.
+        micro_batch: most images on the device at once in a training step; null starts with the
+            whole batch and divides it when memory runs out. The result is that of the whole
+            batch up to rounding (:mod:`bench.train.micro_batches`).
     """
 
     optimizer: Name = "sgd"
@@ -139,6 +160,7 @@ class TrainConfig(Frozen):
     class_weighting: bool = False
     augment: AugmentConfig = AugmentConfig()
     precision: Precision = "auto"
+    micro_batch: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> TrainConfig:
@@ -149,13 +171,46 @@ class TrainConfig(Frozen):
         return self
 
 
+class Factor(Frozen):
+    """One thing that a question varies while all else stays the same.
+
+    Attributes:
+        key: ``model``, ``loss``, or a dotted key of ``vary`` (``data.image_size``).
+        reference: the level that the others are compared with.
+    """
+
+    key: Name
+    reference: Any
+
+
+class Question(Frozen):
+    """What an experiment is to find out; its answer is a section of the report.
+
+    Attributes:
+        asks: the question, one sentence.
+        yes_if: what result would count as yes.
+        factors: what is varied, in the order of the report.
+        note: what the answer does not say; may be empty.
+    """
+
+    asks: Name
+    yes_if: Name
+    factors: tuple[Factor, ...] = Field(min_length=1)
+    note: str = ""
+
+
 class Experiment(Frozen):
     """One matrix: every model with every loss and every seed, and the controls, on one split.
+
+    With ``vary`` it is a matrix for each combination of the levels.
 
     Attributes:
         name: the experiment's name, snake_case.
         description: one line for ``bench list configs``.
         task: the question asked of each image (``m1``: normal or abnormal).
+        vary: levels of further settings, by their dotted keys; in YAML as nested mappings
+            (``vary: {data: {image_size: [128, 224]}}``).
+        question: what it is to find out.
         models, losses, controls: registered names.
         seeds: one run each; they set initialisation, order, dropout and augmentation, never
             the split.
@@ -171,6 +226,13 @@ class Experiment(Frozen):
     controls: tuple[Name, ...] = ("prior", "same_patient", "metadata", "brightness")
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    vary: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    question: Question | None = None
+
+    @field_validator("vary", mode="before")
+    @classmethod
+    def _dotted(cls, vary: Any) -> Any:
+        return dict(_levels(vary)) if isinstance(vary, dict) else vary
 
     @field_validator("name")
     @classmethod
@@ -186,3 +248,19 @@ class Experiment(Frozen):
         if repeated:
             raise ValueError(f"{', '.join(sorted(map(str, repeated)))} given more than once")
         return values
+
+    @model_validator(mode="after")
+    def _factors_are_varied(self) -> Experiment:
+        for factor in self.question.factors if self.question else ():
+            if factor.key not in ("model", "loss") and factor.key not in self.vary:
+                raise ValueError(f"question.factors: {factor.key!r} is not among the keys of vary")
+        return self
+
+
+def _levels(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested mappings down to their lists of levels, by dotted keys."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _levels(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -38,6 +38,12 @@ class Leakage:
     unknown_patients: int
     identical_images: int | None
 
+    @property
+    def share_of_later_images(self) -> float | None:
+        """``images_of_shared_patients`` as a share of the later part; None likewise."""
+        shared = self.images_of_shared_patients
+        return None if shared is None else shared / self.later_images
+
     def as_dict(self) -> dict[str, str | int | None]:
         """The attributes, for JSON."""
         return asdict(self)

@@ -22,6 +22,7 @@ from bench.data.splits import Split, make_split
 from bench.data.study import Problem, StudyTable
 from bench.data.tasks import Task, check_classes
 from bench.errors import InputError
+from bench.randomness import generator
 from bench.registry import DATASETS
 
 
@@ -37,8 +38,10 @@ class PreparedData:
         pixels: (images, side, side) uint8 memory map, indexed by ``rows.pixel_row``.
         task: the question asked.
         targets: the answers, for every row (where the task asks about it).
+        asked: which rows the task asks about.
         split: which rows are for what.
-        parts: ``split``'s parts, less the rows that the task does not ask about.
+        parts: ``split``'s parts, less the rows that the task does not ask about, and of the
+            training part the share that is learned from.
         leakage: what the parts share.
         normalisation: of the training pixels.
         notes: facts for the head of every report.
@@ -53,6 +56,7 @@ class PreparedData:
     pixels: NDArray[np.uint8]
     task: Task
     targets: NDArray[Any]
+    asked: NDArray[np.bool_]
     split: Split
     parts: dict[str, NDArray[np.int64]]
     leakage: tuple[Leakage, ...]
@@ -70,6 +74,8 @@ class PreparedData:
             "fingerprint": self.fingerprint,
             "task": self.task.name,
             "question": self.task.question,
+            "kind": self.task.kind,
+            "classes": list(self.task.classes),
             "split": {
                 "name": self.split.name,
                 "seed": self.split.seed,
@@ -86,7 +92,12 @@ class PreparedData:
 
     def _describe_part(self, places: NDArray[np.int64]) -> dict[str, Any]:
         patients = self.rows["patient"].to_numpy()[places]
-        counts = np.bincount(self.targets[places], minlength=len(self.task.classes))
+        answers = self.targets[places]
+        counts = (
+            np.bincount(answers, minlength=len(self.task.classes))
+            if self.task.kind == "multiclass"
+            else answers.sum(axis=0).astype(np.int64)
+        )
         return {
             "images": len(places),
             "patients": None if "" in patients else len(set(patients)),
@@ -134,16 +145,11 @@ def prepare_data(
     rows, problems = usable(study, store)
     if problems and config.on_bad == "refuse":
         raise InputError(refusal(problems))
-    split = make_split(
-        rows,
-        name=config.split,
-        seed=config.split_seed,
-        validation_fraction=config.validation_fraction,
-        test_fraction=config.test_fraction,
-    )
+    split = split_as_configured(rows, config)
     asked = task.select(rows)
     targets = task.targets(rows)
-    parts = {name: places[asked[places]] for name, places in split.parts.items()}
+    learned_from = {**split.parts, "train": draw_share(rows, split, share=config.train_share)}
+    parts = {name: places[asked[places]] for name, places in learned_from.items()}
     check_classes(task, targets, parts)
     pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
     return PreparedData(
@@ -154,11 +160,17 @@ def prepare_data(
         pixels=store.pixels,
         task=task,
         targets=targets,
+        asked=asked,
         split=split,
         parts=parts,
-        leakage=measure_leakage(rows, split.parts),
+        leakage=measure_leakage(rows, learned_from),
         normalisation=measure_normalisation(store.pixels, pixel_rows[parts["train"]]),
-        notes=(*study.notes, f"split: {split.how}", *_about_size(store)),
+        notes=(
+            *study.notes,
+            f"split: {split.how}",
+            *_about_share(split, learned_from["train"]),
+            *_about_size(store),
+        ),
         skipped=problems,
         fingerprint=fingerprint(rows, config.image_size),
     )
@@ -185,6 +197,54 @@ def fingerprint(rows: pd.DataFrame, image_size: int) -> str:
     ):
         hasher.update(("\t".join(map(str, values)) + "\t" + "|".join(findings) + "\n").encode())
     return hasher.hexdigest()
+
+
+def split_as_configured(rows: pd.DataFrame, config: DataConfig) -> Split:
+    """The split that ``config`` asks for; see :func:`bench.data.splits.make_split`."""
+    return make_split(
+        rows,
+        name=config.split,
+        seed=config.split_seed,
+        validation_fraction=config.validation_fraction,
+        test_fraction=config.test_fraction,
+        sizes=config.sizes,
+    )
+
+
+def draw_share(rows: pd.DataFrame, split: Split, *, share: float) -> NDArray[np.int64]:
+    """A share of the training part: whole patients, in an order that the split's seed gives.
+
+    A smaller share is part of every larger one, so that a learning curve adds images and
+    exchanges none.
+
+    Args:
+        rows: the study table.
+        split: of ``rows``.
+        share: above 0; 1 is the whole part.
+
+    Returns:
+        Sorted row positions; as many patients as bring the number of images nearest to the
+        share, one at least.
+    """
+    if share == 1.0:
+        return split.train
+    ordered = split.train[np.argsort(rows["image"].to_numpy(dtype=object)[split.train])]
+    # An image without a patient id is a patient of its own.
+    ids = rows["patient"].where(rows["patient"] != "", "image " + rows["image"])
+    groups, names = pd.factorize(ids.to_numpy(dtype=object)[ordered])
+    bits = generator(split.seed, "share of training").bit_generator.random_raw(len(names))
+    order = np.argsort(bits, kind="stable")
+    images = np.bincount(groups)[order].cumsum()
+    count = 1 + int(np.abs(images - share * len(ordered)).argmin())
+    return np.sort(ordered[np.isin(groups, order[:count])])
+
+
+def _about_share(split: Split, train: NDArray[np.int64]) -> tuple[str, ...]:
+    if len(train) == len(split.train):
+        return ()
+    return (
+        f"learned from {len(train):,} of the {len(split.train):,} training images, whole patients",
+    )
 
 
 def _about_size(store: PixelStore) -> tuple[str, ...]:

@@ -1,12 +1,16 @@
 """Tasks: the questions that a network answers about the images of a study table.
 
+The paper's hierarchy (Fig. 2) has four: m1 tells normal from abnormal, m2 one finding from
+several, m3 names the findings of an image with several, m4 the finding of an image with one.
+``findings14`` is their flat rival, which names the findings of every image.
+
 A task is a view of the table: which rows it asks about, and what the right answers are. All
 tasks share one split, so a test image of one is never a training image of another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +18,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
 from bench.registry import TargetKind, near_matches
+
+
+def count_findings(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """How many findings each image has.
+
+    Args:
+        rows: a study table of n images.
+
+    Returns:
+        Shape (n,).
+    """
+    return np.fromiter((len(found) for found in rows["findings"]), np.int64, len(rows))
 
 
 def is_abnormal(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -27,7 +44,24 @@ def is_abnormal(rows: pd.DataFrame) -> NDArray[np.bool_]:
     Returns:
         Shape (n,).
     """
-    return np.fromiter((len(found) > 0 for found in rows["findings"]), np.bool_, len(rows))
+    return count_findings(rows) > 0
+
+
+def finding_labels(rows: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.float32]:
+    """Which findings each image has.
+
+    Args:
+        rows: a study table of n images.
+        findings: names; every finding of the rows is among them.
+
+    Returns:
+        0 or 1, shape (n, findings).
+    """
+    places = {finding: place for place, finding in enumerate(findings)}
+    labels = np.zeros((len(rows), len(findings)), np.float32)
+    for row, found in enumerate(rows["findings"]):
+        labels[row, [places[finding] for finding in found]] = 1.0
+    return labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +73,7 @@ class Task:
         question: one line.
         kind: "multiclass" (exactly one class is right) or "multilabel" (any number may be).
         classes: names of the outputs, in the order of the targets; in a two-class task the
-            second is the positive one, whose probability the metrics take.
+            second is the positive one.
         select: from a study table of n rows to a boolean mask (n,) of those it asks about.
         targets: from a study table of n rows to the answers: int64 (n,) class indices for
             multi-class, float32 (n, classes) of 0 and 1 for multi-label. What stands at rows
@@ -54,58 +88,134 @@ class Task:
     targets: Callable[[pd.DataFrame], NDArray[Any]]
 
 
-def _all_images(rows: pd.DataFrame) -> NDArray[np.bool_]:
+def _m1(_: tuple[str, ...]) -> Task:
+    return Task(
+        name="m1",
+        question="normal or abnormal?",
+        kind="multiclass",
+        classes=("normal", "abnormal"),
+        select=_every_image,
+        targets=lambda rows: is_abnormal(rows).astype(np.int64),
+    )
+
+
+def _m2(_: tuple[str, ...]) -> Task:
+    return Task(
+        name="m2",
+        question="one finding or several?",
+        kind="multiclass",
+        classes=("one", "several"),
+        select=is_abnormal,
+        targets=lambda rows: (count_findings(rows) > 1).astype(np.int64),
+    )
+
+
+def _m3(findings: tuple[str, ...]) -> Task:
+    return Task(
+        name="m3",
+        question="which findings, where there are several?",
+        kind="multilabel",
+        classes=findings,
+        select=lambda rows: count_findings(rows) > 1,
+        targets=lambda rows: finding_labels(rows, findings),
+    )
+
+
+def _m4(findings: tuple[str, ...]) -> Task:
+    return Task(
+        name="m4",
+        question="which finding, where there is one?",
+        kind="multiclass",
+        classes=findings,
+        select=lambda rows: count_findings(rows) == 1,
+        targets=lambda rows: finding_labels(rows, findings).argmax(axis=1).astype(np.int64),
+    )
+
+
+def _findings14(findings: tuple[str, ...]) -> Task:
+    return Task(
+        name="findings14",
+        question="which findings, if any?",
+        kind="multilabel",
+        classes=findings,
+        select=_every_image,
+        targets=lambda rows: finding_labels(rows, findings),
+    )
+
+
+def _every_image(rows: pd.DataFrame) -> NDArray[np.bool_]:
     return np.ones(len(rows), np.bool_)
 
 
-def _abnormal_index(rows: pd.DataFrame) -> NDArray[np.int64]:
-    return is_abnormal(rows).astype(np.int64)
+_MAKERS: dict[str, Callable[[tuple[str, ...]], Task]] = {
+    "m1": _m1,
+    "m2": _m2,
+    "m3": _m3,
+    "m4": _m4,
+    "findings14": _findings14,
+}
+TASKS = tuple(_MAKERS)
+"""Names of the tasks."""
+NAMING_TASKS = ("m3", "m4", "findings14")
+"""Those whose outputs are the findings of the data source."""
 
 
-M1 = Task(
-    name="m1",
-    question="normal or abnormal?",
-    kind="multiclass",
-    classes=("normal", "abnormal"),
-    select=_all_images,
-    targets=_abnormal_index,
-)
+def make_task(name: str, findings: Sequence[str] = NIH_FINDINGS) -> Task:
+    """The task of that name, over the findings of a data source.
 
-TASKS: dict[str, Task] = {task.name: task for task in (M1,)}
-
-
-def find_task(name: str) -> Task:
-    """The task of that name.
+    Args:
+        name: one of :data:`TASKS`.
+        findings: the source's (:attr:`bench.data.study.StudyTable.finding_names`), 14 of them
+            in ChestX-ray14.
 
     Raises:
-        InputError: unknown name; the message lists near matches.
+        InputError: unknown name (the message lists near matches), or a source with one finding,
+            of which there is nothing to name.
     """
-    if name not in TASKS:
+    if name not in _MAKERS:
         raise InputError(f"unknown task {name!r}: {near_matches(name, list(TASKS))}")
-    return TASKS[name]
+    if name in NAMING_TASKS and len(findings) < 2:
+        raise InputError(
+            f"task {name!r} tells findings apart, and this data source has only "
+            f"{', '.join(findings) or 'none'}: use task m1"
+        )
+    return _MAKERS[name](tuple(findings))
 
 
 def check_classes(
     task: Task, targets: NDArray[Any], parts: Mapping[str, NDArray[np.int64]]
 ) -> None:
-    """Refuse a multi-class task of which some part holds fewer than two classes.
+    """Refuse a task that cannot be learned or judged on these parts.
 
-    Nothing can be learned from such a training set, and AUC is undefined on the others.
+    Every part needs an image that the task asks about; a multi-class task needs two classes in
+    every part; a multi-label task a finding that some images of each part have and others lack.
 
     Args:
         task: the question.
-        targets: int64 (n,) class indices of all rows.
+        targets: the answers of all rows, as the task gives them.
         parts: name of each part ("train", …) and its positions in ``targets``.
 
     Raises:
-        InputError: naming the first such part, its size and its only class.
+        InputError: naming the first such part.
     """
-    if task.kind != "multiclass":
-        return
     for part, positions in parts.items():
-        present = np.unique(targets[positions])
+        way_out = "choose another data.split or seed, or another task"
+        if not len(positions):
+            raise InputError(
+                f"task {task.name} ({task.question}) asks about no image of the {part} set: "
+                f"add images, {way_out}"
+            )
+        answers = targets[positions]
+        if task.kind == "multilabel":
+            if not ((answers > 0).any(axis=0) & (answers == 0).any(axis=0)).any():
+                raise InputError(
+                    f"{part} set of task {task.name} has {len(positions)} images, all with the "
+                    f"same findings: add others, or {way_out}"
+                )
+            continue
+        present = np.unique(answers)
         if len(present) == 1:
             raise InputError(
                 f"{part} set has {len(positions)} images, all {task.classes[present[0]]}: "
-                "add images of another class, or choose another data.split or seed"
+                f"add images of another class, or {way_out}"
             )

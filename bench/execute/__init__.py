@@ -6,24 +6,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cache import cache_dir
-from bench.config import Experiment
-from bench.data.prepare import open_study, prepare_data
+from bench.config import DataConfig, Experiment, expand, levels_of
+from bench.data.prepare import PreparedData, open_study, prepare_data
+from bench.data.study import StudyTable
+from bench.data.tasks import make_task
+from bench.environment import describe_environment
 from bench.execute.in_process import Summary, run_cells
-from bench.execute.one_cell import CellRunner
+from bench.execute.one_cell import CellRunner, Job
 from bench.execute.preflight import check_experiment, plan_cells
 from bench.progress import Progress
-from bench.store import Store
+from bench.store import Facts, Store
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CellRunner", "Summary", "check_experiment", "plan_cells", "run_cells", "run_experiment"]
+__all__ = ["Summary", "check_experiment", "plan_cells", "run_experiment"]
 
 
 def run_experiment(
     experiment: Experiment, *, out: Path, device: torch.device, progress: Progress
 ) -> Summary:
     """Check an experiment, prepare its data and run its cells.
+
+    With ``vary`` the data of every level are prepared before the first cell starts, and all
+    levels of one seed are run before the next seed, so that an early look compares like with
+    like.
 
     Args:
         experiment: what to run.
@@ -34,30 +41,74 @@ def run_experiment(
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
     """
-    task = check_experiment(experiment, device=device)
-    # A wrong path is found here, before pretrained weights are fetched.
-    study = open_study(experiment.data)
-    cells = plan_cells(experiment, device=device)
-    prepared = prepare_data(
+    store = Store(out)
+    plain = expand(experiment)
+    for one in plain:
+        check_experiment(one, device=device)
+    studies = _Studies()
+    for one in plain:
+        # A wrong path is found here, before pretrained weights are fetched.
+        studies.open(one.data)
+    jobs: list[Job] = []
+    told: set[str] = set()
+    for one in plain:
+        cells = plan_cells(one, device=device)
+        prepared = _prepare(one, studies.open(one.data), progress)
+        for line in _about(prepared, out):
+            if line not in told:
+                progress.event("note", text=line)
+                told.add(line)
+        runner = CellRunner(
+            experiment=one,
+            prepared=prepared,
+            store=store,
+            device=device,
+            progress=progress,
+            levels=levels_of(experiment, one),
+            facts=Facts(
+                experiment=experiment.model_dump(mode="json"),
+                data=prepared.describe(),
+                environment=describe_environment(device),
+            ),
+        )
+        prepared.split.write(store.splits, prepared.rows)
+        jobs += [Job(cell=cell, runner=runner) for cell in cells]
+    # A control is the same run at every level of a setting that is none of its own.
+    jobs = list({job.folder: job for job in reversed(jobs)}.values())[::-1]
+    jobs.sort(key=lambda job: (job.cell.kind == "network", job.cell.seed))
+    store.record_experiment(experiment.model_dump(mode="json"), [job.folder for job in jobs])
+    summary = run_cells(jobs)
+    progress.event("matrix_finished", **vars(summary))
+    return summary
+
+
+class _Studies:
+    """Each label file is read once, however many levels are made of it."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, StudyTable] = {}
+
+    def open(self, config: DataConfig) -> StudyTable:
+        key = repr((config.source, config.root, config.image_size, config.options))
+        if key not in self._opened:
+            self._opened[key] = open_study(config)
+        return self._opened[key]
+
+
+def _prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> PreparedData:
+    return prepare_data(
         experiment.data,
-        task,
+        make_task(experiment.task, study.finding_names),
         study=study,
         cache=cache_dir() / "pixels",
         progress=lambda done, total: progress.advance("decoding images", done, total),
     )
-    progress.event(
-        "note",
-        text=f"{prepared.source}: "
-        + ", ".join(f"{len(places):,} {part}" for part, places in prepared.parts.items())
-        + f" images at {prepared.image_size} px; runs go to {out}",
-    )
-    for note in prepared.notes:
-        progress.event("note", text=note)
-    runner = CellRunner(
-        experiment=experiment,
-        prepared=prepared,
-        store=Store(out),
-        device=device,
-        progress=progress,
-    )
-    return run_cells(cells, runner)
+
+
+def _about(prepared: PreparedData, out: Path) -> list[str]:
+    sizes = ", ".join(f"{len(places):,} {part}" for part, places in prepared.parts.items())
+    return [
+        f"{prepared.source}, task {prepared.task.name}: {sizes} images at {prepared.image_size} "
+        f"px; runs go to {out}",
+        *prepared.notes,
+    ]

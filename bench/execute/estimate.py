@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import torch
 
 from bench.cells import Cell, make_cells
-from bench.config import Experiment
+from bench.config import Experiment, expand, levels_of
 from bench.costs import model_costs, weights_here
 from bench.data.tasks import Task
 from bench.errors import first_line
+from bench.execute.one_cell import label_at
 from bench.execute.preflight import check_experiment
 from bench.registry import LOSSES, find_model
 from bench.train import make_optimizer, pick_precision
@@ -32,29 +33,34 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     Raises:
         InputError: as :func:`check_experiment`.
     """
-    task = check_experiment(experiment, device=device)
-    cells = make_cells(experiment, weights={})
-    images = experiment.train.max_iterations * experiment.train.batch_size
-    rates: dict[str, float] = {}
-    total = 0.0
+    plain = [(one, check_experiment(one, device=device)) for one in expand(experiment)]
+    # By its label a control is one cell, however many levels of the training are varied.
+    planned = {
+        label_at(cell, levels_of(experiment, one)): (cell, one, task)
+        for one, task in plain
+        for cell in make_cells(one, weights={})
+    }
     yield (
-        f"{experiment.name}: {len(cells)} cells, {experiment.train.max_iterations:,} iterations "
+        f"{experiment.name}: {len(planned)} cells, {experiment.train.max_iterations:,} iterations "
         f"of {experiment.train.batch_size} images at most for each network, on {device}"
     )
-    for cell in cells:
+    rates: dict[str, float] = {}
+    total = 0.0
+    for label, (cell, one, task) in planned.items():
         if cell.kind == "control":
-            yield f"  {cell.label}: seconds"
+            yield f"  {label}: seconds"
             continue
-        if cell.model not in rates:
+        network = repr((cell.model, one.model, one.data.image_size, len(task.classes)))
+        if network not in rates:
             try:
-                rates[cell.model] = probe(cell, task, experiment, device)
+                rates[network] = probe(cell, task, one, device)
             except Exception as error:
                 # Too little memory, say, or a model that fails in training mode.
-                yield f"  {cell.label}: cannot be timed: {first_line(error)}"
+                yield f"  {label}: cannot be timed: {first_line(error)}"
                 continue
-        seconds = images / rates[cell.model]
+        seconds = one.train.max_iterations * one.train.batch_size / rates[network]
         total += seconds
-        yield f"  {cell.label}: about {_minutes(seconds)} ({rates[cell.model]:.0f} images/s)"
+        yield f"  {label}: about {_minutes(seconds)} ({rates[network]:.0f} images/s)"
     yield (
         f"about {_minutes(total)} in all, validations and decoding left out; "
         "runs that are finished already are not done again"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.cells import Cell
 from bench.controls import ControlUnavailable
-from bench.environment import describe_environment
 from bench.errors import InputError, first_line
-from bench.execute.one_cell import CellRunner
+from bench.execute.one_cell import Job
 from bench.progress import Progress
-from bench.store import Facts, Store, Verdict
+from bench.store import Store, Verdict
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import BEST, LAST, resumable
 
@@ -45,7 +44,7 @@ class Summary:
         setattr(self, outcome, getattr(self, outcome) + 1)
 
 
-def run_cells(cells: list[Cell], runner: CellRunner) -> Summary:
+def run_cells(jobs: Sequence[Job]) -> Summary:
     """Run every cell that is not finished yet.
 
     A finished run is left alone; an interrupted one goes on from its last validation; a failed
@@ -53,25 +52,17 @@ def run_cells(cells: list[Cell], runner: CellRunner) -> Summary:
     on.
 
     Args:
-        cells: the matrix.
-        runner: data, store and device, the same for all.
+        jobs: the matrix, in the order in which it is run.
 
     Raises:
         InputError: what an earlier attempt at a cell left is damaged; no cell was started.
     """
-    data = runner.prepared.describe()
-    facts = Facts(
-        experiment=runner.experiment.model_dump(mode="json"),
-        data=data,
-        environment=describe_environment(runner.device),
-    )
-    runner.prepared.split.write(runner.store.splits, runner.prepared.rows)
     # Found now and not after hours of training: what earlier runs left cannot be read.
-    for cell in cells:
-        runner.store.check(runner.store.folder(cell, data))
+    for job in jobs:
+        job.runner.store.check(job.folder)
     summary = Summary()
-    for index, cell in enumerate(cells, start=1):
-        folder = runner.store.folder(cell, data)
+    for index, job in enumerate(jobs, start=1):
+        cell, runner, folder = job.cell, job.runner, job.folder
         with runner.store.claim(folder) as claimed:
             if not claimed:
                 summary.count("elsewhere")
@@ -81,17 +72,17 @@ def run_cells(cells: list[Cell], runner: CellRunner) -> Summary:
                 summary.count("already")
                 continue
             _drop_damaged_checkpoint(folder, runner.progress)
-            runner.store.begin(folder, cell, facts)
+            runner.store.begin(folder, cell, runner.facts)
             runner.progress.event(
                 "cell_started",
-                cell=cell.label,
+                cell=job.label,
                 index=index,
-                total=len(cells),
+                total=len(jobs),
                 folder=folder.name,
                 resumes=(folder / LAST).is_file(),
             )
             try:
-                outcome = _run(cell, folder, runner)
+                outcome = _run(job)
             except BrokenPipeError:
                 # Who read our output (`| head`) has gone; the cell is not at fault.
                 raise
@@ -100,29 +91,29 @@ def run_cells(cells: list[Cell], runner: CellRunner) -> Summary:
                 # The disk may be full or the folder gone: the failure is counted and told anyway.
                 with suppress(OSError):
                     if not folder.is_dir():
-                        runner.store.begin(folder, cell, facts)
+                        runner.store.begin(folder, cell, runner.facts)
                     _keep_failure(error, reason, folder, runner.store)
                 runner.progress.event(
-                    "cell_failed", cell=cell.label, reason=reason, folder=folder.name
+                    "cell_failed", cell=job.label, reason=reason, folder=folder.name
                 )
                 outcome = "failed"
             summary.count(outcome)
-    runner.progress.event("matrix_finished", **vars(summary))
     return summary
 
 
-def _run(cell: Cell, folder: Path, runner: CellRunner) -> Outcome:
+def _run(job: Job) -> Outcome:
+    runner, folder = job.runner, job.folder
     began = time.perf_counter()
     try:
-        test_auc, costs = runner.run(cell, folder)
+        test_auc, costs = runner.run(job.cell, folder)
     except ControlUnavailable as error:
         runner.store.end(folder, Verdict(state="unavailable", reason=str(error)))
-        runner.progress.event("cell_unavailable", cell=cell.label, reason=str(error))
+        runner.progress.event("cell_unavailable", cell=job.label, reason=str(error))
         return "unavailable"
     runner.store.end(folder, Verdict(state="finished", costs=costs))
     (folder / LAST).unlink(missing_ok=True)
     seconds = round(time.perf_counter() - began, 1)
-    runner.progress.event("cell_finished", cell=cell.label, seconds=seconds, test_auc=test_auc)
+    runner.progress.event("cell_finished", cell=job.label, seconds=seconds, test_auc=test_auc)
     return "finished"
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +18,27 @@ from bench.controls import predict_control
 from bench.costs import model_costs
 from bench.data.batches import ImageSet
 from bench.data.prepare import PreparedData
-from bench.metrics import auc
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
-from bench.store import JUDGED_PARTS, RunCosts, Store
-from bench.train import Training, Validation, answer, train
+from bench.store import JUDGED_PARTS, Facts, RunCosts, Store
+from bench.train import Training, Validation, answer, train, validation_score
 from cxnet.losses import balanced_class_weights
+
+
+def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
+    """Short name of a cell at some levels of an experiment that varies settings.
+
+    Args:
+        cell: the cell.
+        levels: by dotted key; those that a control does not depend on are left out for it.
+    """
+    said = [
+        f"{key}={level}"
+        for key, level in levels.items()
+        if cell.kind == "network" or not key.startswith(("train.", "model."))
+    ]
+    return ", ".join([cell.label, *said])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +51,9 @@ class CellRunner:
         store: where runs are kept.
         device: where networks are trained.
         progress: told of every step and validation.
+        levels: what tells this matrix from others of an experiment that varies settings, by
+            dotted key.
+        facts: stored with every run.
     """
 
     experiment: Experiment
@@ -43,6 +61,12 @@ class CellRunner:
     store: Store
     device: torch.device
     progress: Progress
+    levels: dict[str, Any]
+    facts: Facts
+
+    def label(self, cell: Cell) -> str:
+        """Short name of a cell for people: ``cxnet_m1 sin seed 0, data.image_size=64``."""
+        return label_at(cell, self.levels)
 
     def run(self, cell: Cell, folder: Path) -> tuple[float, RunCosts | None]:
         """Run a cell and store its predictions.
@@ -52,7 +76,8 @@ class CellRunner:
             folder: its run's, begun.
 
         Returns:
-            Test AUC, for the eye, and what a network cost.
+            Test AUC (macro over the outputs, where there are more than two classes), for the eye,
+            and what a network cost.
 
         Raises:
             ControlUnavailable: the data lack what a control looks at.
@@ -66,20 +91,26 @@ class CellRunner:
                 cell.model,
                 rows=data.rows,
                 targets=data.targets,
-                split=data.split,
+                kind=data.task.kind,
+                outputs=len(data.task.classes),
+                train=data.parts["train"],
                 pixels=data.pixels,
             )
-            judged = {part: everywhere[data.parts[part]] for part in JUDGED_PARTS}
+            judged = {part: everywhere[data.split.parts[part]] for part in JUDGED_PARTS}
         else:
             judged, costs = self._run_network(cell, folder)
         self.store.write_predictions(
             folder,
             rows=data.rows,
-            parts=data.parts,
+            task=data.task,
             targets=data.targets,
+            asked=data.asked,
+            parts=data.split.parts,
             probabilities=judged,
         )
-        return auc(data.targets[data.parts["test"]], judged["test"]), costs
+        here = data.asked[data.split.test]
+        test = data.targets[data.split.test[here]]
+        return validation_score(test, judged["test"][here], kind=data.task.kind), costs
 
     def _run_network(
         self, cell: Cell, folder: Path
@@ -95,7 +126,11 @@ class CellRunner:
             "options": model["options"],
         }
         costs = model_costs(entry, **shape)
-        sets = {part: self._image_set(part, model["in_channels"]) for part in self.prepared.parts}
+        parts = self.prepared.parts
+        sets = {
+            part: self._image_set(parts[part], model["in_channels"])
+            for part in ("train", "validation")
+        }
         # The caller's own random state is left as it was.
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
@@ -116,13 +151,23 @@ class CellRunner:
                 config=config,
                 seed=cell.seed,
                 folder=folder,
-                on_step=lambda step: self.progress.advance(cell.label, step, config.max_iterations),
+                on_step=lambda step: self.progress.advance(
+                    self.label(cell), step, config.max_iterations
+                ),
                 on_validation=lambda history: self._on_validation(cell, folder, history),
+                on_note=lambda text: self.progress.event(
+                    "note", text=f"    {self.label(cell)}: {text}"
+                ),
             )
             judged = {
+                # Every image of the part: a cascade may send any of them to this network.
                 part: answer(
-                    network, loss, sets[part], kind=kind, precision=config.precision
-                ).probabilities[:, 1]
+                    network,
+                    loss,
+                    self._image_set(self.prepared.split.parts[part], model["in_channels"]),
+                    kind=kind,
+                    precision=config.precision,
+                ).probabilities
                 for part in JUDGED_PARTS
             }
         return judged, RunCosts(
@@ -132,11 +177,12 @@ class CellRunner:
             images_per_second=_rate(training, config),
             iterations=training.iterations,
             best_iteration=training.best_iteration,
+            micro_batch=training.micro_batch,
         )
 
     def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
         self.store.write_history(folder, [vars(entry) for entry in history])
-        self.progress.event("validated", cell=cell.label, **vars(history[-1]))
+        self.progress.event("validated", cell=self.label(cell), **vars(history[-1]))
 
     def _make_loss(self, name: str, config: TrainConfig) -> torch.nn.Module:
         entry = LOSSES.get(name)
@@ -150,8 +196,7 @@ class CellRunner:
             )
         return entry.factory(kind=task.kind, class_weights=weights).to(self.device)
 
-    def _image_set(self, part: str, in_channels: int) -> ImageSet:
-        places = self.prepared.parts[part]
+    def _image_set(self, places: NDArray[np.int64], in_channels: int) -> ImageSet:
         return ImageSet(
             pixels=self.prepared.pixels,
             pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[places],
@@ -160,6 +205,24 @@ class CellRunner:
             in_channels=in_channels,
             device=self.device,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A cell, and what it is run with."""
+
+    cell: Cell
+    runner: CellRunner
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return self.runner.label(self.cell)
+
+    @property
+    def folder(self) -> Path:
+        """Where its run is kept."""
+        return self.runner.store.folder(self.cell, self.runner.facts.data)
 
 
 def _rate(training: Training, config: TrainConfig) -> float:

@@ -10,7 +10,7 @@ from bench.cells import Cell, make_cells
 from bench.config import Experiment, TrainConfig
 from bench.controls import find_control
 from bench.costs import model_costs
-from bench.data.tasks import Task, find_task
+from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
 from bench.train import make_optimizer, pick_precision
@@ -27,13 +27,14 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
         device: where networks would be trained.
 
     Returns:
-        The task.
+        The task, over NIH's fourteen findings where it names findings: those of the data source
+        are not known yet.
 
     Raises:
         InputError: an unknown name, an image or option that a model does not take, a model that
             does not answer with the task's logits, or an optimiser that cannot be had.
     """
-    task = find_task(experiment.task)
+    task = make_task(experiment.task)
     _check_names(experiment)
     _check_optimizer(experiment.train, device)
     for model in experiment.models:

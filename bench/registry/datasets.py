@@ -13,9 +13,11 @@ from bench.errors import InputError
 from bench.registry.core import BUILT_IN, Registry, calling_module
 
 if TYPE_CHECKING:
+    from bench.data.label_table import LabelTable
     from bench.data.study import StudyTable
 
     DatasetFactory = Callable[..., StudyTable]
+    LabelReader = Callable[..., LabelTable]
 
 F = TypeVar("F", bound="DatasetFactory")
 
@@ -35,6 +37,9 @@ class DatasetEntry:
             ``options`` (an instance of ``options_model``); returns a study table.
         options_model: the source's own options.
         needs_root: the source reads files, so ``--data`` (``data.root``) must be given.
+        read_labels: where the label files tell of images that are not there, or looking for
+            them takes long: called with the keywords ``root`` and ``options``, returns a
+            :class:`~bench.data.label_table.LabelTable` without looking for images.
     """
 
     name: str
@@ -42,6 +47,7 @@ class DatasetEntry:
     factory: DatasetFactory
     options_model: type[SourceOptions] = SourceOptions
     needs_root: bool = True
+    read_labels: LabelReader | None = None
     source: str = BUILT_IN
 
     def open(self, *, root: Path | None, image_size: int, options: dict[str, Any]) -> StudyTable:
@@ -51,6 +57,32 @@ class DatasetEntry:
             InputError: no root where one is needed, a root where none is read or that is not
                 there, an unknown option, or whatever is wrong with the source's files.
         """
+        self._check_root(root)
+        return self.factory(root=root, image_size=image_size, options=self.parse_options(options))
+
+    def open_labels(
+        self, *, root: Path | None, image_size: int, options: dict[str, Any]
+    ) -> LabelTable:
+        """Read the source's labels, without looking for images where it can do without.
+
+        Raises:
+            InputError: as :meth:`open`.
+        """
+        from bench.data.label_table import LabelTable
+
+        if self.read_labels is not None:
+            self._check_root(root)
+            return self.read_labels(root=root, options=self.parse_options(options))
+        study = self.open(root=root, image_size=image_size, options=options)
+        return LabelTable(
+            name=study.name,
+            rows=study.rows,
+            finding_names=study.finding_names,
+            notes=study.notes,
+            problems=study.problems,
+        )
+
+    def _check_root(self, root: Path | None) -> None:
         if self.needs_root and root is None:
             raise InputError(f"data source {self.name!r} reads files: say where with --data PATH")
         if not self.needs_root and root is not None:
@@ -61,7 +93,6 @@ class DatasetEntry:
             )
         if root is not None and not root.exists():
             raise InputError(f"data root {str(root)!r} is not there: give --data PATH")
-        return self.factory(root=root, image_size=image_size, options=self.parse_options(options))
 
     def parse_options(self, options: dict[str, Any]) -> SourceOptions:
         """Validate ``data.options``.
@@ -89,6 +120,7 @@ def register_dataset(
     description: str,
     options_model: type[SourceOptions] = SourceOptions,
     needs_root: bool = True,
+    read_labels: LabelReader | None = None,
 ) -> Callable[[F], F]:
     """Decorator that registers a data source's factory; see :class:`DatasetEntry`.
 
@@ -106,6 +138,7 @@ def register_dataset(
                 factory=factory,
                 options_model=options_model,
                 needs_root=needs_root,
+                read_labels=read_labels,
                 source=source,
             )
         )

@@ -5,51 +5,39 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from bench.report.collect import ERRORS, METRICS, TRADED, Figure, Row, Table
+from bench.report.collect import Figure, Row, Table
+from bench.report.grid import Grid
+from bench.report.measures import ERRORS, PER_FINDING, TRADED, columns
 
 DAGGER = "†"
 MIXED = "mixed"
 
 
-def columns(table: Table) -> list[str]:
-    """The table's column heads; ``settings`` only where a row shows some."""
-    settings = ["settings"] if any(row.settings for row in table.rows) else []
-    return [
-        "model",
-        "loss",
-        *settings,
-        "weights",
-        "parameters",
-        "seeds",
-        *METRICS.values(),
-        "train s",
-        "images/s",
-    ]
-
-
-def body(table: Table, *, bold: Callable[[str], str]) -> list[list[str]]:
-    """The table's cells, row by row.
+def comparison(table: Table, *, bold: Callable[[str], str]) -> Grid:
+    """The figures of the whole task, a row for each model, loss and settings.
 
     Args:
         table: the comparison.
         bold: puts the best value of a column in bold; used only where one row alone has it.
     """
-    best = {name: _best_alone(table.rows, name) for name in METRICS if name not in TRADED}
-    with_settings = any(row.settings for row in table.rows)
-    lines = []
-    for row in table.rows:
+    measures = columns(table.outputs)
+    leading = next(iter(measures))
+    best = {
+        name: best_alone([row.metrics.get(name) for row in table.rows], smaller=name in ERRORS)
+        for name in measures
+        if name not in TRADED
+    }
+    body = []
+    for place, row in enumerate(table.rows):
         figures = []
-        for name in METRICS:
-            text = show_figure(row.metrics[name]) if row.metrics else "n/a"
-            if name == "auc" and row.below_controls:
+        for name in measures:
+            text = show_figure(row.metrics.get(name))
+            if name == leading and row.below_controls:
                 text += f" {DAGGER}"
-            figures.append(bold(text) if best.get(name) is row else text)
-        lines.append(
+            figures.append(bold(text) if best.get(name) == place else text)
+        body.append(
             [
-                row.model if row.kind == "network" else f"control: {row.model}",
-                row.loss or "–",
-                *([row.settings or "–"] if with_settings else []),
-                row.weights or "–",
+                *_names(table, row),
                 "–" if row.parameters is None else f"{row.parameters:,}",
                 _seeds(row),
                 *figures,
@@ -57,15 +45,86 @@ def body(table: Table, *, bold: Callable[[str], str]) -> list[list[str]]:
                 _cost(row.images_per_second, row),
             ]
         )
-    return lines
+    heads = _name_heads(table)
+    return Grid(
+        head=[*heads, "parameters", "seeds", *measures.values(), "train s", "images/s"],
+        body=body,
+        left=len(heads),
+    )
 
 
-def show_figure(figure: Figure) -> str:
-    """``0.812 ± 0.004``, ``0.812`` for one seed, ``n/a`` where undefined."""
-    if math.isnan(figure.mean):
+def per_finding(table: Table, *, bold: Callable[[str], str]) -> list[Grid]:
+    """The figures of each finding, a table for each measure; none for a two-class task.
+
+    The findings are columns, since there are fourteen at most and of the networks there may be
+    any number. Each head tells how many images its figures rest on.
+
+    Args:
+        table: the comparison.
+        bold: as in :func:`comparison`.
+    """
+    if table.outputs.binary:
+        return []
+    support = table.data["parts"]["test"]["classes"]
+    heads = _name_heads(table)
+    head = [*heads, *(f"{name} ({support[name]:,})" for name in table.outputs.classes)]
+    grids = []
+    for measure, called in PER_FINDING.items():
+        body = [_names(table, row) for row in table.rows]
+        for name in table.outputs.classes:
+            figures = [row.findings.get(name, {}).get(measure) for row in table.rows]
+            best = None if measure in TRADED else best_alone(figures, smaller=measure in ERRORS)
+            for place, (line, figure) in enumerate(zip(body, figures, strict=True)):
+                text = show_figure(figure)
+                line.append(bold(text) if place == best else text)
+        title = f"{called} of each finding (in brackets: test images that have it)"
+        grids.append(Grid(title=title, head=head, body=body, left=len(heads)))
+    return grids
+
+
+def show_figure(figure: Figure | None) -> str:
+    """``0.812 ± 0.004``, ``0.812`` for one seed, ``n/a`` where undefined or there is none."""
+    if figure is None or math.isnan(figure.mean):
         return "n/a"
     mean = f"{figure.mean:.3f}"
     return mean if figure.deviation is None else f"{mean} ± {figure.deviation:.3f}"
+
+
+def best_alone(figures: Sequence[Figure | None], *, smaller: bool) -> int | None:
+    """The place of the best mean as shown; None where several show the same or one alone has any.
+
+    Args:
+        figures: of one column.
+        smaller: whether the smallest is the best.
+    """
+    shown = {
+        place: float(f"{figure.mean:.3f}")
+        for place, figure in enumerate(figures)
+        if figure is not None and not math.isnan(figure.mean)
+    }
+    if len(shown) < 2:
+        return None
+    best = min(shown.values()) if smaller else max(shown.values())
+    places = [place for place, value in shown.items() if value == best]
+    return places[0] if len(places) == 1 else None
+
+
+def _name_heads(table: Table) -> list[str]:
+    """Heads of the columns that name a row; ``settings`` only where a row shows some."""
+    return ["model", "loss", *(["settings"] if _with_settings(table) else []), "weights"]
+
+
+def _names(table: Table, row: Row) -> list[str]:
+    return [
+        row.model if row.kind == "network" else f"control: {row.model}",
+        row.loss or "–",
+        *([row.settings or "–"] if _with_settings(table) else []),
+        row.weights or "–",
+    ]
+
+
+def _with_settings(table: Table) -> bool:
+    return any(row.settings for row in table.rows)
 
 
 def _seeds(row: Row) -> str:
@@ -79,17 +138,3 @@ def _cost(value: float | None, row: Row) -> str:
     if value is not None:
         return f"{value:,.0f}"
     return MIXED if row.timed_on_several_devices else "–"
-
-
-def _best_alone(rows: Sequence[Row], name: str) -> Row | None:
-    """The row with the best mean as shown; None where several show the same or none has any."""
-    shown = [
-        (float(f"{row.metrics[name].mean:.3f}"), row)
-        for row in rows
-        if row.metrics and not math.isnan(row.metrics[name].mean)
-    ]
-    if len(shown) < 2:
-        return None
-    values = [value for value, _ in shown]
-    best = min(values) if name in ERRORS else max(values)
-    return next(row for value, row in shown if value == best) if values.count(best) == 1 else None

@@ -5,34 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from bench.data.tasks import TASKS
 from bench.errors import InputError
-from bench.metrics import binary_metrics, choose_threshold
+from bench.predictions import Outputs
+from bench.report.measures import Measured, measure
+from bench.report.merge import merge
 from bench.report.settings import Comparison, captions, compare, flatten, weights
-from bench.store import JUDGED_PARTS, Run
-
-# In the order of the table's columns; the first sorts it.
-METRICS = {
-    "auc": "AUC",
-    "accuracy": "accuracy",
-    "recall": "sensitivity",
-    "specificity": "specificity",
-    "precision": "precision",
-    "f1": "F1",
-    "average_precision": "AP",
-    "brier": "Brier",
-    "ece": "ECE",
-}
-# Any of these can be made perfect at the cost of another, so none of them has a best row.
-TRADED = frozenset({"recall", "specificity", "precision"})
-# Where a smaller value is the better one.
-ERRORS = frozenset({"brier", "ece"})
+from bench.store import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +52,19 @@ class Row:
             (:func:`bench.report.settings.weights`); "" for a control.
         settings: what tells this row from others (:func:`bench.report.settings.captions`).
         seeds: those that finished.
-        metrics: by the keys of ``METRICS``; empty where no seed finished.
+        metrics: of the whole task, by the names of :mod:`bench.report.measures`, the one that
+            sorts the table first; empty where no seed finished.
+        findings: those of each finding, in the order of the outputs; empty for a two-class task.
+        macro_over: how many findings each macro average is over.
         parameters, multiply_adds: of the network; None for a control.
         train_seconds, images_per_second: means over the seeds; None for a control, and where
             there is more than one of ``devices``.
         devices: what the seeds that finished were trained on, earlier attempts included.
+        micro_batches: seed and size, in images, where batches were split to fit the device.
         failures: seed and reason of each failed run.
         unavailable: why a control cannot be had; "" otherwise.
-        below_controls: a network whose mean AUC is not above that of the best control.
+        below_controls: a network whose mean AUC (macro over the findings, where there are
+            several) is not above that of the best control.
     """
 
     kind: str
@@ -83,19 +74,25 @@ class Row:
     settings: str
     seeds: tuple[int, ...]
     metrics: dict[str, Figure] = field(default_factory=dict)
+    findings: dict[str, dict[str, Figure]] = field(default_factory=dict)
+    macro_over: dict[str, int] = field(default_factory=dict)
     parameters: int | None = None
     multiply_adds: int | None = None
     train_seconds: float | None = None
     images_per_second: float | None = None
     devices: tuple[str, ...] = ()
+    micro_batches: tuple[tuple[int, int], ...] = ()
     failures: tuple[tuple[int, str], ...] = ()
     unavailable: str = ""
     below_controls: bool = False
 
     @property
     def auc(self) -> float:
-        """Mean AUC; minus infinity where there is none, so that such rows sort last."""
-        mean = self.metrics["auc"].mean if self.metrics else math.nan
+        """Mean AUC, macro over the findings where there are several.
+
+        Minus infinity where there is none, so that such rows sort last.
+        """
+        mean = next((figure.mean for figure in self.metrics.values()), math.nan)
         return -math.inf if math.isnan(mean) else mean
 
     @property
@@ -109,8 +106,8 @@ class Table:
     """The comparison on one data set, task and split.
 
     Attributes:
-        data: ``PreparedData.describe()`` of its runs; ``root``, ``notes`` and ``skipped`` hold
-            what any of them says.
+        data: ``PreparedData.describe()`` of its runs, merged (:func:`bench.report.merge.merge`).
+        outputs: what its runs' predictions are about.
         settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.
         best_control: name and AUC of the best control, None without any.
@@ -118,6 +115,7 @@ class Table:
     """
 
     data: dict[str, Any]
+    outputs: Outputs
     settings: Comparison
     rows: tuple[Row, ...]
     best_control: tuple[str, float] | None
@@ -126,6 +124,8 @@ class Table:
 
 def collect(runs: Iterable[Run]) -> list[Table]:
     """Group runs into tables: one for each data set, image size, task and split.
+
+    They are sorted by source, task (as in :data:`bench.data.tasks.TASKS`), split and image size.
 
     Args:
         runs: those that ended.
@@ -141,9 +141,16 @@ def collect(runs: Iterable[Run]) -> list[Table]:
     if not groups:
         raise InputError("no run has ended here yet: run `bench run --all` first, or give --out")
     tables = [_table(group) for group in groups.values()]
-    return sorted(
-        tables,
-        key=lambda t: (t.data["source"], t.data["split"]["name"], t.data["image_size"]),
+    return sorted(tables, key=_place)
+
+
+def _place(table: Table) -> tuple[Any, ...]:
+    data = table.data
+    return (
+        data["source"],
+        TASKS.index(data["task"]),
+        data["split"]["name"],
+        data["image_size"],
     )
 
 
@@ -163,7 +170,8 @@ def _table(runs: list[Run]) -> Table:
     rows = [_mark(row, best) for row in rows]
     rows.sort(key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings))
     return Table(
-        data=_merge([run.data for run in runs]),
+        data=merge(runs),
+        outputs=runs[0].outputs,
         settings=compare(cells),
         rows=tuple(rows),
         best_control=(best.model, best.auc) if best else None,
@@ -183,7 +191,7 @@ def _row(runs: list[Run], *, settings: str) -> Row:
     finished = [run for run in runs if run.verdict.state == "finished"]
     costs = [run.verdict.costs for run in finished if run.verdict.costs is not None]
     devices = tuple(dict.fromkeys(e["device"] for run in finished for e in _environments(run)))
-    values = [_metrics(run) for run in finished]
+    measured = [measure(run) for run in finished]
     timed = costs if len(devices) == 1 else []
     return Row(
         kind=cell.kind,
@@ -192,14 +200,20 @@ def _row(runs: list[Run], *, settings: str) -> Row:
         weights=weights(cell),
         settings=settings,
         seeds=tuple(run.cell.seed for run in finished),
-        metrics={name: Figure.over([v[name] for v in values]) for name in METRICS}
-        if values
-        else {},
+        metrics=_over_seeds([one.figures for one in measured]),
+        findings=_findings(measured),
+        # The seeds were judged on the same images, so that they agree on this.
+        macro_over=measured[0].macro_over if measured else {},
         parameters=costs[0].parameters if costs else None,
         multiply_adds=costs[0].multiply_adds if costs else None,
         train_seconds=float(np.mean([c.train_seconds for c in timed])) if timed else None,
         images_per_second=float(np.mean([c.images_per_second for c in timed])) if timed else None,
         devices=devices,
+        micro_batches=tuple(
+            (run.cell.seed, run.verdict.costs.micro_batch)
+            for run in finished
+            if run.verdict.costs and run.verdict.costs.micro_batch
+        ),
         failures=tuple(
             (run.cell.seed, run.verdict.reason) for run in runs if run.verdict.state == "failed"
         ),
@@ -209,14 +223,14 @@ def _row(runs: list[Run], *, settings: str) -> Row:
     )
 
 
-def _metrics(run: Run) -> dict[str, float]:
-    """Test metrics of a run, at the threshold chosen on its validation part."""
-    frame = run.predictions()
-    targets, scores = frame["target"].to_numpy(), frame["probability"].to_numpy()
-    validation, test = (frame["part"] == part for part in JUDGED_PARTS)
-    threshold = choose_threshold(targets[validation], scores[validation])
-    metrics = vars(binary_metrics(targets[test], scores[test], threshold=threshold))
-    return {name: float(metrics[name]) for name in METRICS}
+def _over_seeds(figures: Sequence[dict[str, float]]) -> dict[str, Figure]:
+    names = figures[0] if figures else {}
+    return {name: Figure.over([one[name] for one in figures]) for name in names}
+
+
+def _findings(measured: Sequence[Measured]) -> dict[str, dict[str, Figure]]:
+    names = measured[0].findings if measured else {}
+    return {name: _over_seeds([one.findings[name] for one in measured]) for name in names}
 
 
 def _mark(row: Row, best_control: Row | None) -> Row:
@@ -228,17 +242,3 @@ def _mark(row: Row, best_control: Row | None) -> Row:
 def _environments(run: Run) -> list[dict[str, Any]]:
     """Of each attempt, oldest first: a run can be interrupted and go on elsewhere."""
     return [*run.environment.get("earlier", []), run.environment]
-
-
-def _merge(described: list[dict[str, Any]]) -> dict[str, Any]:
-    """One description of data that was read at several times, perhaps from several folders."""
-    skipped: dict[str, dict[str, None]] = {}
-    for data in described:
-        for kind, images in data["skipped"].items():
-            skipped.setdefault(kind, {}).update(dict.fromkeys(images))
-    roots = dict.fromkeys(data["root"] for data in described if data["root"])
-    return described[0] | {
-        "root": ", ".join(roots),
-        "notes": list(dict.fromkeys(note for data in described for note in data["notes"])),
-        "skipped": {kind: list(images) for kind, images in skipped.items()},
-    }

@@ -1,13 +1,15 @@
-"""The sentences around a table: what it rests on, how to read it, what failed."""
+"""The sentences around a table: what it rests on, and what happened to its runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from bench.report.cells import DAGGER, MIXED
 from bench.report.collect import Table
+from bench.report.grid import Grid
 from bench.report.training import training_line
 from bench.report.words import many
+from bench.store import Unfinished
 
 
 def title(table: Table) -> str:
@@ -20,20 +22,40 @@ def title(table: Table) -> str:
     )
 
 
-def counts(table: Table) -> tuple[list[str], list[list[str]]]:
-    """Head and body of the table of parts: images, patients, images a class, prevalence."""
+def counts(table: Table) -> Grid:
+    """Images, patients and images a class of each part."""
     parts: dict[str, Any] = table.data["parts"]
+    return _counts_of_two(parts) if table.outputs.binary else _counts_of_findings(parts)
+
+
+def _counts_of_two(parts: dict[str, Any]) -> Grid:
+    """A row for each part; the prevalence is that of the second class."""
     classes = list(next(iter(parts.values()))["classes"])
-    head = ["part", "images", "patients", *classes, f"{classes[-1]} %"]
     body = []
     for name, part in parts.items():
-        patients = "unknown" if part["patients"] is None else f"{part['patients']:,}"
         by_class = [part["classes"][c] for c in classes]
         share = 100 * by_class[-1] / part["images"]
-        body.append(
-            [name, f"{part['images']:,}", patients, *(f"{n:,}" for n in by_class), f"{share:.1f}"]
-        )
-    return head, body
+        images = f"{part['images']:,}"
+        body.append([name, images, _patients(part), *(f"{n:,}" for n in by_class), f"{share:.1f}"])
+    return Grid(
+        head=["part", "images", "patients", *classes, f"{classes[-1]} %"], body=body, left=1
+    )
+
+
+def _counts_of_findings(parts: dict[str, Any]) -> Grid:
+    """A column for each part: fourteen findings would be too wide. Each count with its share."""
+    body = [
+        ["images", *(f"{part['images']:,}" for part in parts.values())],
+        ["patients", *(_patients(part) for part in parts.values())],
+    ]
+    for name in next(iter(parts.values()))["classes"]:
+        images = [(part["classes"][name], part["images"]) for part in parts.values()]
+        body.append([name, *(f"{n:,} ({100 * n / total:.1f} %)" for n, total in images)])
+    return Grid(head=["", *parts], body=body, left=1)
+
+
+def _patients(part: dict[str, Any]) -> str:
+    return "unknown" if part["patients"] is None else f"{part['patients']:,}"
 
 
 def resting_on(table: Table) -> list[str]:
@@ -114,51 +136,39 @@ def _skipped(table: Table) -> list[str]:
     return [f"skipped images (data.on_bad=skip; named in each run's data.json): {listed}"]
 
 
-def legend(table: Table) -> list[str]:
-    """How to read the figures, and what each mark means."""
-    mixed = any(row.timed_on_several_devices for row in table.rows)
-    lines = [
-        "Metrics are of the test part. The threshold behind accuracy, sensitivity, specificity, "
-        "precision and F1 was chosen on the validation part (largest sensitivity + specificity) "
-        "and applied to the test part.",
-        *_about_seeds(table),
-        "Bold: best as shown, only where one row alone has it; never for sensitivity, specificity "
-        "and precision, which are bought from one another. Brier and ECE: smaller is better.",
-        "train s: seconds in training steps; images/s: training images a second"
-        + (f"; {MIXED}: the row's runs were on several devices." if mixed else "."),
-    ]
-    if any(row.below_controls for row in table.rows) and table.best_control:
-        name, auc = table.best_control
-        lines.append(
-            f"{DAGGER} not above the best control ({name}, AUC {auc:.3f}), which sees no lungs."
-        )
-    if any(row.loss.startswith("sin") for row in table.rows):
-        lines.append(
-            "sin, sin_hump: the paper's equation (9), which defines the weight, could not be "
-            "found; both are reconstructions."
-        )
-    return lines
+def incidents(table: Table) -> list[str]:
+    """What happened to single runs.
 
-
-def _about_seeds(table: Table) -> list[str]:
-    seeds = max((len(row.seeds) for row in table.rows if row.kind == "network"), default=0)
-    if seeds == 0:
-        return []
-    if seeds == 1:
-        return [
-            "One seed a row: differences between rows may be chance; "
-            "run more seeds (--seeds 0,1,2)."
-        ]
-    return ["With several seeds: mean ± sample standard deviation over seeds."]
-
-
-def failures(table: Table) -> list[str]:
-    """Every failed run and every control that this data cannot have, with the reason."""
+    Every failed run and every control that this data cannot have, with the reason, and every
+    run whose batches did not fit the device.
+    """
     lines = []
     for row in table.rows:
         name = f"{row.model} {row.loss}".strip()
         lines += [f"{name}, seed {seed}, failed: {reason}" for seed, reason in row.failures]
+        lines += [
+            f"{name}, seed {seed}: batches were split into {many(images, 'image')} at a time "
+            "(same result up to rounding)"
+            for seed, images in row.micro_batches
+        ]
         if row.unavailable:
             lines.append(f"control {row.model} is not available: {row.unavailable}")
     # A library's message can have several lines; here each has one.
     return [" ".join(line.split()) for line in lines]
+
+
+def still_open(unfinished: Sequence[Unfinished]) -> list[str]:
+    """The runs that are in no table, since they have not ended."""
+    running = [run.name for run in unfinished if run.running]
+    interrupted = [run.name for run in unfinished if not run.running]
+    lines = []
+    if interrupted:
+        were = "was interrupted and is" if len(interrupted) == 1 else "were interrupted and are"
+        lines.append(
+            f"{many(len(interrupted), 'run')} {were} in no table "
+            f"(run the same command again to go on): {', '.join(interrupted)}"
+        )
+    if running:
+        are = "is still running and is" if len(running) == 1 else "are still running and are"
+        lines.append(f"{many(len(running), 'run')} {are} in no table: {', '.join(running)}")
+    return lines

@@ -16,6 +16,9 @@ IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
 # Digests tell two rows of one model apart; between two models they say nothing to a reader.
 DIGESTS = frozenset({"model.weights", "model.code", "loss_code"})
 MODEL_OPTIONS = "model.options."
+TRAIN_SHARE = "data.train_share"
+# What the networks of the first runs, which do not say it, were trained with.
+UNSAID: dict[str, Any] = {TRAIN_SHARE: 1.0, "train.micro_batch": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class Comparison:
 
 def compare(cells: Iterable[Cell]) -> Comparison:
     """Compare the settings of all networks among some cells; controls are not trained."""
-    networks = [flatten(cell.settings) for cell in cells if cell.kind == "network"]
+    networks = [_with_unsaid(cell) for cell in cells if cell.kind == "network"]
     differing = _differing(networks)
     first = networks[0] if networks else {}
     shared = {key: value for key, value in first.items() if key not in differing}
@@ -53,7 +56,7 @@ def captions(cells: Sequence[Cell]) -> list[str]:
     Returns:
         One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
     """
-    flat = [flatten(cell.settings) for cell in cells]
+    flat = [_with_unsaid(cell) for cell in cells]
     differing = compare(cells).differing - IN_WEIGHTS_COLUMN - DIGESTS
     shown = [
         {key for key in settings if key in differing or key.startswith(MODEL_OPTIONS)}
@@ -66,9 +69,10 @@ def captions(cells: Sequence[Cell]) -> list[str]:
         text = _caption(flat[place], shown[place])
         lookalikes[cell.kind, cell.model, cell.loss, weights(cell), text].append(place)
     for places in lookalikes.values():
-        telling = _differing([flat[place] for place in places])
-        for place in places:
-            shown[place] |= telling & flat[place].keys()
+        said = [flatten(cells[place].settings) for place in places]
+        telling = _differing(said)
+        for place, settings in zip(places, said, strict=True):
+            shown[place] |= telling & settings.keys()
     return [_caption(settings, keys) for settings, keys in zip(flat, shown, strict=True)]
 
 
@@ -86,6 +90,11 @@ def weights(cell: Cell) -> str:
     return "pretrained" if policy == "full" else f"pretrained, {policy}"
 
 
+def train_share(cell: Cell) -> float:
+    """The share of the training part that the cell learned from."""
+    return float(flatten(cell.settings).get(TRAIN_SHARE, UNSAID[TRAIN_SHARE]))
+
+
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """``{"train": {"lr": 1}}`` to ``{"train.lr": 1}``; an empty dict has no key."""
     flat: dict[str, Any] = {}
@@ -95,6 +104,12 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _with_unsaid(cell: Cell) -> dict[str, Any]:
+    said = flatten(cell.settings)
+    unsaid = UNSAID.keys() - said.keys() if cell.kind == "network" else ()
+    return said | {key: UNSAID[key] for key in unsaid}
 
 
 def _caption(settings: dict[str, Any], keys: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.report.settings import Comparison
+from bench.report.settings import TRAIN_SHARE, Comparison
 from bench.report.words import many, number
 
 TRAIN = "train."
@@ -26,7 +26,9 @@ PHRASES: dict[tuple[str, ...], Callable[..., str]] = {
 
 
 def training_line(settings: Comparison) -> str:
-    """The shared training settings; switches that are off are left out, "" where none is shared.
+    """The shared training settings; "" where none is shared.
+
+    Switches that are off, limits that are not set and a share of all images are left out.
 
     Args:
         settings: of the table's networks.
@@ -43,14 +45,17 @@ def training_line(settings: Comparison) -> str:
         if name in phrases:
             names = phrases[name]
             parts.append(PHRASES[names](*(train[n] for n in names)))
-        elif name not in said and value is not False:
+        elif name not in said and value is not False and value is not None:
             parts.append(_named(name, value))
     if IN_CHANNELS in settings.shared:
         parts.append(many(settings.shared[IN_CHANNELS], "channel"))
+    share = settings.shared.get(TRAIN_SHARE, 1.0)
+    if share != 1.0:
+        parts.append(f"{100 * share:g} % of the training part")
     parts += _augmentation(settings)
     if not parts:
         return ""
-    differs = any(key.startswith((TRAIN, IN_CHANNELS)) for key in settings.differing)
+    differs = any(key.startswith((TRAIN, IN_CHANNELS, TRAIN_SHARE)) for key in settings.differing)
     where = " (what differs is in the column settings)" if differs else ""
     return f"training{where}: {', '.join(parts)}"
 

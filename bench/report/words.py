@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+RECONSTRUCTED = (
+    "sin, sin_hump: the paper's equation (9), which defines the weight, could not be found; both "
+    "are reconstructions."
+)
+"""Said wherever a figure of these losses stands."""
 
 
 def many(count: int, noun: str) -> str:
@@ -23,3 +30,9 @@ def number(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return f"{value:,}" if type(value) is int else setting(value)
+
+
+def any_of(names: Sequence[str]) -> str:
+    """``Mass``, ``Mass or Hernia``, ``Mass, Nodule or Hernia``."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last

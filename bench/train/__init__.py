@@ -1,15 +1,10 @@
 """The one loop, the decay schedule, checkpoints. Needs torch, timm, numpy, pydantic and PyYAML."""
 
 from bench.train.evaluate import Answers, answer
-from bench.train.loop import (
-    Training,
-    TrainingFailedError,
-    Validation,
-    make_optimizer,
-    pick_precision,
-    train,
-)
+from bench.train.failure import TrainingFailedError
+from bench.train.loop import Training, Validation, make_optimizer, pick_precision, train
 from bench.train.schedule import PlateauDecay
+from bench.train.score import validation_score
 
 __all__ = [
     "Answers",
@@ -21,4 +16,5 @@ __all__ = [
     "make_optimizer",
     "pick_precision",
     "train",
+    "validation_score",
 ]

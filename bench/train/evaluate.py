@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,10 +13,12 @@ from torch import nn
 from bench.config.schema import Precision
 from bench.data.batches import ImageSet
 from bench.registry import TargetKind
+from bench.train.memory import halve, unless_out_of_memory
 
-# Large enough to keep a device busy; results do not depend on it, because evaluation mode
-# treats every image by itself.
+# Large enough to keep a device busy, small enough for the widest layers at 512 px; results do
+# not depend on them, because evaluation mode treats every image by itself.
 EVALUATION_BATCH = 256
+EVALUATION_PIXELS = 2**22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +44,42 @@ def answer(
 ) -> Answers:
     """Run a network in evaluation mode over a set of images.
 
+    Where memory runs out, it begins again with half as many images at once.
+
     Args:
         network: from (b, channels, side, side) to logits (b, outputs).
         loss: from (logits, targets) to the mean loss of a batch.
         images: the set.
         kind: how logits become probabilities.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
+
+    Raises:
+        TrainingFailedError: memory does not suffice for one image.
     """
     network.eval()
+    image = images.pixels[0]
+    at_once = min(len(images), EVALUATION_BATCH, max(1, EVALUATION_PIXELS // image.size))
+    while True:
+        run = partial(_answer, network, loss, images, at_once, kind=kind, precision=precision)
+        answers = unless_out_of_memory(run)
+        if answers is not None:
+            return answers
+        at_once = halve(at_once, side=image.shape[0])
+
+
+def _answer(
+    network: nn.Module,
+    loss: nn.Module,
+    images: ImageSet,
+    at_once: int,
+    *,
+    kind: TargetKind,
+    precision: Precision,
+) -> Answers:
     logits: list[torch.Tensor] = []
     total = torch.zeros((), dtype=torch.float64)
     with torch.inference_mode():
-        for x, targets in images.in_order(EVALUATION_BATCH):
+        for x, targets in images.in_order(at_once):
             with autocast(x.device, precision):
                 batch_logits = network(x)
             total += loss(batch_logits, targets).double().cpu() * len(x)

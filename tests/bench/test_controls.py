@@ -11,13 +11,36 @@ from numpy.typing import NDArray
 
 from bench.controls import CONTROLS, ControlUnavailable, predict_control
 from bench.data.splits import Split, make_split
-from bench.data.study import study_rows
-from bench.data.tasks import M1
+from bench.data.study import NIH_FINDINGS, study_rows
+from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.metrics import auc, binary_metrics, choose_threshold
 from tests.bench.data.nih_labels import nih_label_rows
 
 NO_PIXELS = np.zeros((0, 8, 8), np.uint8)
+M1 = make_task("m1")
+
+
+def probability_of_abnormal(
+    name: str,
+    *,
+    rows: pd.DataFrame,
+    targets: NDArray[np.int64],
+    split: Split,
+    pixels: NDArray[np.uint8] = NO_PIXELS,
+) -> NDArray[np.float64]:
+    both = predict_control(
+        name,
+        rows=rows,
+        targets=targets,
+        kind="multiclass",
+        outputs=2,
+        train=split.train,
+        pixels=pixels,
+    )
+    assert both.shape == (len(rows), 2)
+    np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=1e-12)
+    return both[:, 1]
 
 
 def _made(
@@ -50,9 +73,9 @@ def test_only_train_labels_are_read(name: str) -> None:
     rows, split, targets, pixels = _made()
     poisoned = targets.copy()
     poisoned[split.validation] = 1 - poisoned[split.validation]
-    poisoned[split.test] = 10**6
+    poisoned[split.test] = 1 - poisoned[split.test]
     honest, other = (
-        predict_control(name, rows=rows, targets=labels, split=split, pixels=pixels)
+        probability_of_abnormal(name, rows=rows, targets=labels, split=split, pixels=pixels)
         for labels in (targets, poisoned)
     )
     assert honest.shape == (200,)
@@ -64,7 +87,7 @@ def test_only_train_labels_are_read(name: str) -> None:
 @pytest.mark.parametrize("name", ["metadata", "brightness"])
 def test_regressions_find_what_tells_the_classes_apart(name: str) -> None:
     rows, split, targets, pixels = _made()
-    p = predict_control(name, rows=rows, targets=targets, split=split, pixels=pixels)
+    p = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=pixels)
     assert auc(targets[split.test], p[split.test]) > 0.8
 
 
@@ -80,8 +103,8 @@ def test_prior_and_same_patient_by_hand() -> None:
     split = make_split(rows, name="fixed", seed=0, validation_fraction=0.1, test_fraction=0.1)
 
     def predict(name: str) -> list[float]:
-        return predict_control(
-            name, rows=rows, targets=M1.targets(rows), split=split, pixels=NO_PIXELS
+        return probability_of_abnormal(
+            name, rows=rows, targets=M1.targets(rows), split=split
         ).tolist()
 
     assert predict("prior") == [0.5] * 8
@@ -92,11 +115,15 @@ def test_brightness_reads_a_memory_map_in_pieces_with_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, split, targets, pixels = _made()
-    whole = predict_control("brightness", rows=rows, targets=targets, split=split, pixels=pixels)
+    whole = probability_of_abnormal(
+        "brightness", rows=rows, targets=targets, split=split, pixels=pixels
+    )
     np.save(tmp_path / "pixels.npy", pixels)
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     monkeypatch.setattr("bench.controls._CHUNK_PIXELS", 64 * 7)
-    pieces = predict_control("brightness", rows=rows, targets=targets, split=split, pixels=mapped)
+    pieces = probability_of_abnormal(
+        "brightness", rows=rows, targets=targets, split=split, pixels=mapped
+    )
     np.testing.assert_array_equal(whole, pieces)
 
 
@@ -106,7 +133,7 @@ def test_metadata_takes_missing_values_and_words_unseen_in_training() -> None:
     rows.loc[split.test[:5], "age"] = np.nan
     rows.loc[split.test[5:10], "follow_up"] = np.nan
     rows.loc[split.test[10:15], "view"] = "LATERAL"
-    p = predict_control("metadata", rows=rows, targets=targets, split=split, pixels=NO_PIXELS)
+    p = probability_of_abnormal("metadata", rows=rows, targets=targets, split=split)
     assert np.isfinite(p).all()
     assert auc(targets[split.test], p[split.test]) > 0.7
 
@@ -116,7 +143,7 @@ def test_metadata_works_with_one_known_column(known: str) -> None:
     rows, split, targets, _ = _made()
     unknown = {"age": np.nan, "follow_up": np.nan, "sex": "", "view": ""}
     rows = rows.assign(**{name: value for name, value in unknown.items() if name != known})
-    p = predict_control("metadata", rows=rows, targets=targets, split=split, pixels=NO_PIXELS)
+    p = probability_of_abnormal("metadata", rows=rows, targets=targets, split=split)
     assert len(set(p)) > 1
 
 
@@ -136,15 +163,13 @@ def test_a_control_without_its_data_says_why(
 ) -> None:
     rows, split, targets, _ = _made()
     with pytest.raises(ControlUnavailable, match=reason):
-        predict_control(
-            name, rows=rows.assign(**columns), targets=targets, split=split, pixels=NO_PIXELS
-        )
+        probability_of_abnormal(name, rows=rows.assign(**columns), targets=targets, split=split)
 
 
 def test_unknown_control_names_near_matches() -> None:
     rows, split, targets, _ = _made()
     with pytest.raises(InputError, match=r"unknown control 'patient': did you mean same_patient"):
-        predict_control("patient", rows=rows, targets=targets, split=split, pixels=NO_PIXELS)
+        probability_of_abnormal("patient", rows=rows, targets=targets, split=split)
 
 
 # --- the real label file: what is known to go wrong with this benchmark ----------------------
@@ -162,14 +187,12 @@ def test_same_patient_reaches_auc_069_on_the_real_labels_split_by_image() -> Non
     targets = M1.targets(rows)
     for seed in range(3):
         split = _nih_split("image", seed)
-        p = predict_control(
-            "same_patient", rows=rows, targets=targets, split=split, pixels=NO_PIXELS
-        )
+        p = probability_of_abnormal("same_patient", rows=rows, targets=targets, split=split)
         threshold = choose_threshold(targets[split.validation], p[split.validation])
         found = binary_metrics(targets[split.test], p[split.test], threshold=threshold)
         assert found.auc == pytest.approx(0.69, abs=0.01)
         assert found.accuracy == pytest.approx(0.67, abs=0.01)
-        prior = predict_control("prior", rows=rows, targets=targets, split=split, pixels=NO_PIXELS)
+        prior = probability_of_abnormal("prior", rows=rows, targets=targets, split=split)
         threshold = choose_threshold(targets[split.validation], prior[split.validation])
         majority = binary_metrics(targets[split.test], prior[split.test], threshold=threshold)
         assert majority.accuracy == pytest.approx(0.54, abs=0.01)
@@ -189,5 +212,69 @@ def test_metadata_auc_on_the_real_labels(
         (rows.assign(follow_up=np.nan), without_follow_up),
         (rows, with_follow_up),
     ]:
-        p = predict_control("metadata", rows=table, targets=targets, split=split, pixels=NO_PIXELS)
+        p = probability_of_abnormal("metadata", rows=table, targets=targets, split=split)
         assert auc(targets[split.test], p[split.test]) == pytest.approx(expected, abs=0.006)
+
+
+# --- several outputs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["m3", "m4", "findings14"])
+@pytest.mark.parametrize("name", list(CONTROLS))
+def test_only_train_labels_are_read_for_several_outputs(name: str, task: str) -> None:
+    random = np.random.default_rng(0)
+    several = {"m4": (1, 2), "m3": (2, 4), "findings14": (0, 4)}[task]
+    findings = [
+        tuple(random.choice(NIH_FINDINGS[:5], random.integers(*several), replace=False))
+        for _ in range(200)
+    ]
+    rows, split, _, pixels = _made(findings=findings)
+    made = make_task(task)
+    targets = made.targets(rows)
+    poisoned = targets.copy()
+    poisoned[split.test] = 1 - poisoned[split.test] if task != "m4" else 13
+    honest, other = (
+        predict_control(
+            name,
+            rows=rows,
+            targets=labels,
+            kind=made.kind,
+            outputs=14,
+            train=split.train,
+            pixels=pixels,
+        )
+        for labels in (targets, poisoned)
+    )
+    assert honest.shape == (200, 14)
+    assert ((honest >= 0) & (honest <= 1)).all()
+    if task == "m4":
+        np.testing.assert_allclose(honest.sum(axis=1), 1.0, atol=1e-12)
+    # Findings that no training image has are given to no image.
+    assert (honest[:, 5:] == 0).all()
+    np.testing.assert_array_equal(honest, other)
+
+
+def test_prior_and_same_patient_of_several_labels_by_hand() -> None:
+    rows = study_rows(
+        {
+            "image": list("abcdef"),
+            "patient": ["x", "x", "y", "y", "z", "x"],
+            "findings": [("Mass",), ("Mass", "Nodule"), (), ("Nodule",), (), ()],
+        }
+    )
+    task = make_task("findings14", ("Mass", "Nodule"))
+    found = {
+        name: predict_control(
+            name,
+            rows=rows,
+            targets=task.targets(rows),
+            kind="multilabel",
+            outputs=2,
+            train=np.arange(4),
+            pixels=NO_PIXELS,
+        ).tolist()
+        for name in ("prior", "same_patient")
+    }
+    assert found["prior"] == [[0.5, 0.5]] * 6
+    x, y, z = [1.0, 0.5], [0.0, 0.5], [0.5, 0.5]
+    assert found["same_patient"] == [x, x, y, y, z, x]

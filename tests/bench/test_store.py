@@ -11,6 +11,7 @@ import pytest
 
 from bench.cells import Cell
 from bench.data.study import study_rows
+from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.store import Facts, RunCosts, Store, Unfinished, Verdict
 
@@ -121,19 +122,84 @@ def test_predictions_keep_every_bit_and_ids_stay_text(store: Store) -> None:
         }
     )
     values = np.array([1 / 3, np.nextafter(1.0, 0.0), 5e-324])
+    both = np.column_stack([1.0 - values, values])
     store.write_predictions(
         folder,
         rows=rows,
-        parts={"validation": np.array([2]), "test": np.array([0, 1])},
+        task=make_task("m1"),
         targets=np.array([0, 1, 0]),
-        probabilities={"validation": values[:1], "test": values[1:]},
+        asked=np.ones(3, np.bool_),
+        parts={"validation": np.array([2]), "test": np.array([0, 1])},
+        probabilities={"validation": both[:1], "test": both[1:]},
     )
     frame = store.runs()[0].predictions()
     assert frame["part"].tolist() == ["validation", "test", "test"]
     assert frame["image"].tolist() == [rows["image"][2], rows["image"][0], rows["image"][1]]
     assert frame["patient"].tolist() == [rows["patient"][i] for i in (2, 0, 1)]
-    assert frame["target"].tolist() == [0, 0, 1]
+    assert frame["target"].tolist() == ["0", "0", "1"]
     assert frame["probability"].tolist() == values.tolist()
+    judged = store.runs()[0].judged()["test"]
+    assert judged.images.tolist() == [rows["image"][0], rows["image"][1]]
+    assert judged.targets.tolist() == [0, 1]
+    np.testing.assert_array_equal(judged.probabilities, both[1:])
+
+
+@pytest.mark.parametrize("name", ["m3", "m4"])
+def test_predictions_of_several_outputs_and_of_images_not_asked_about(
+    store: Store, name: str
+) -> None:
+    task = make_task(name, ("Mass", "Nodule", "A, b"))
+    rows = study_rows(
+        {
+            "image": list("abcdef"),
+            "findings": [(), ("Mass",), ("Mass", "A, b"), ("A, b",), (), ("Mass", "Nodule")],
+        }
+    )
+    asked = task.select(rows)
+    probabilities = np.random.default_rng(0).random((6, 3))
+    parts = {"validation": np.array([0, 1, 2]), "test": np.array([3, 4, 5])}
+    about = {
+        **DATA,
+        "kind": task.kind,
+        "classes": list(task.classes),
+        "parts": {part: {"images": int(asked[at].sum())} for part, at in parts.items()},
+    }
+    folder = store.folder(CELL, about)
+    store.begin(folder, CELL, Facts(experiment={}, data=about, environment={}))
+    store.write_predictions(
+        folder,
+        rows=rows,
+        task=task,
+        targets=task.targets(rows),
+        asked=asked,
+        parts=parts,
+        probabilities={part: probabilities[at] for part, at in parts.items()},
+    )
+    store.end(folder, Verdict(state="finished", costs=COSTS))
+    (run,) = store.runs()
+    for part, at in parts.items():
+        judged = run.judged()[part]
+        here = at[asked[at]]
+        assert judged.images.tolist() == rows["image"].iloc[here].tolist()
+        np.testing.assert_array_equal(judged.targets, task.targets(rows)[here])
+        np.testing.assert_array_equal(judged.probabilities, probabilities[here])
+        answers = run.answers(part)
+        assert answers.index.tolist() == rows["image"].iloc[at].tolist()
+        np.testing.assert_array_equal(answers.to_numpy(), probabilities[at])
+
+
+def test_an_experiment_knows_its_runs(store: Store) -> None:
+    folder = finish(store)
+    assert store.experiments() == []
+    for _ in range(2):
+        store.record_experiment({"name": "mine", "seeds": [0]}, [folder, folder.with_name("b")])
+    (recorded,) = store.experiments()
+    assert recorded.experiment == {"name": "mine", "seeds": [0]}
+    assert recorded.runs == {folder.name, "b"}
+    (record,) = (store.root / "experiments").iterdir()
+    record.write_text("{")
+    with pytest.raises(InputError, match=f"record {record.name} of an experiment is damaged"):
+        store.experiments()
 
 
 def test_only_one_process_holds_a_run(store: Store) -> None:

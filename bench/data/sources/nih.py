@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import csv
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
+from bench.data.label_table import LabelTable
 from bench.data.names import printable
 from bench.data.sources.labels import not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import NIH_FINDINGS, Problem, StudyTable, study_rows
@@ -37,22 +38,16 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class NihLabels:
-    """What the label files say, whether or not the images are there.
-
-    Attributes:
-        rows: every good row of the label file as a study table's rows.
-        problems: the label file's rows that are not in ``rows``.
-        notes: facts about the label files.
-    """
-
-    rows: pd.DataFrame
-    problems: tuple[Problem, ...]
-    notes: tuple[str, ...]
+def _every_label(*, root: Path, options: SourceOptions) -> LabelTable:  # noqa: ARG001 -- it has none
+    labels = read_labels(root)
+    return replace(labels, notes=("all images of the label file, here or not", *labels.notes))
 
 
-@register_dataset("nih", description="ChestX-ray14 as NIH or Kaggle unpack it, whole or in part")
+@register_dataset(
+    "nih",
+    description="ChestX-ray14 as NIH or Kaggle unpack it, whole or in part",
+    read_labels=_every_label,
+)
 def open_nih(
     *,
     root: Path,
@@ -104,7 +99,7 @@ def open_nih(
     )
 
 
-def read_labels(root: Path) -> NihLabels:
+def read_labels(root: Path) -> LabelTable:
     """Read the label file and the official lists, without looking for images.
 
     Args:
@@ -139,7 +134,13 @@ def read_labels(root: Path) -> NihLabels:
     )
     bad = {images[row] for row in (~good).nonzero()[0]}
     rows = rows[~rows["image"].isin(bad)].reset_index(drop=True)
-    return NihLabels(rows=rows, problems=problems, notes=(*notes, *age_notes, *split_notes))
+    return LabelTable(
+        name="nih",
+        rows=rows,
+        finding_names=NIH_FINDINGS,
+        notes=(*notes, *age_notes, *split_notes),
+        problems=problems,
+    )
 
 
 def find_images(root: Path) -> dict[str, list[Path]]:

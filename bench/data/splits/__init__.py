@@ -1,6 +1,7 @@
 """Splits by name: which images are learned from, tuned on and judged on."""
 
-from bench.data.splits.make import SPLITS, make_split
-from bench.data.splits.split import PARTS, Positions, Split
+from bench.data.splits.make import make_split
+from bench.data.splits.split import LEFT_OUT, PARTS, Positions, Split
+from bench.data.splits.ways import SPLITS
 
-__all__ = ["PARTS", "SPLITS", "Positions", "Split", "make_split"]
+__all__ = ["LEFT_OUT", "PARTS", "SPLITS", "Positions", "Split", "make_split"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -66,25 +66,90 @@ def divide(
         The part of each image, 0..len(wanted), (n,). Every part gets at least one group.
     """
     sizes = np.bincount(groups)
-    positives = np.bincount(groups, weights=positive)
+    positives = np.bincount(groups[positive], minlength=len(sizes))
     # Fractions of few images can round to all of them; the rest still gets a group.
     wanted_sizes = np.array([max(1, len(groups) - sum(wanted)), *wanted])
-    prevalence = positive.mean()
-    wanted_counts = np.outer(wanted_sizes, [prevalence, 1.0 - prevalence])
 
     best_part = np.zeros(len(sizes), np.int64)
     best_error = np.inf
-    for _ in range(TRIES):
-        bits = generator.bit_generator.random_raw(len(sizes))
-        order = np.argsort(bits, kind="stable")
+    for order in _random_orders(len(sizes), generator):
         part = _cut(sizes, order, wanted)
-        part_positives = np.bincount(part, weights=positives, minlength=len(wanted_sizes))
-        part_sizes = np.bincount(part, weights=sizes, minlength=len(wanted_sizes))
-        counts = np.stack([part_positives, part_sizes - part_positives], axis=1)
-        error = float((np.abs(counts - wanted_counts).max(axis=1) / wanted_sizes).max())
+        error = _imbalance(part, sizes, positives, wanted_sizes)
         if error < best_error:
             best_part, best_error = part, error
     return best_part[groups]
+
+
+def divide_exactly(
+    groups: NDArray[np.int64],
+    *,
+    positive: NDArray[np.bool_],
+    wanted: Sequence[int],
+    generator: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Divide groups of images at random into parts of exactly the wanted sizes.
+
+    The groups are put in a random order, and each part in turn takes from it what still has
+    room. Until a part is nearly full that is simply the next group, so again a group's size
+    hardly changes its chances; the last few places go to groups that are small enough. Of
+    ``TRIES`` orders one that fills every part is kept, and among those the one that keeps the
+    prevalence best, as in :func:`divide`.
+
+    Args:
+        groups: group number of each image, (n,).
+        positive: whether the image is positive, (n,); its prevalence is kept.
+        wanted: number of images of the parts 0, 1, …; n or fewer in all.
+        generator: only its raw bits are used.
+
+    Returns:
+        The part of each image, (n,); ``len(wanted)`` for what the parts leave over. Where no
+        order filled every part, the division that fills them best: no part is larger than
+        wanted, and asking for just its sizes (same generator) gives a division that fills them.
+    """
+    sizes = np.bincount(groups)
+    positives = np.bincount(groups[positive], minlength=len(sizes))
+    wanted_sizes = np.array(wanted)
+
+    best_part = np.full(len(sizes), len(wanted), np.int64)
+    best_error = (np.inf, np.inf)
+    for order in _random_orders(len(sizes), generator):
+        part = _fill(sizes, order, wanted)
+        missing = sum(wanted) - float(sizes[part < len(wanted)].sum())
+        error = (missing, _imbalance(part, sizes, positives, wanted_sizes))
+        if error < best_error:
+            best_part, best_error = part, error
+    return best_part[groups]
+
+
+def _random_orders(count: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    for _ in range(TRIES):
+        yield np.argsort(generator.bit_generator.random_raw(count), kind="stable")
+
+
+def _imbalance(
+    part: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    positives: NDArray[np.int64],
+    wanted_sizes: NDArray[np.int64],
+) -> float:
+    """How far the worst part is from its wanted numbers of positive and of negative images.
+
+    Args:
+        part: of each group; parts beyond ``wanted_sizes`` are not looked at.
+        sizes: images of each group.
+        positives: positive images of each group.
+        wanted_sizes: images of each part.
+
+    Returns:
+        The larger of the two differences, as a share of the part's wanted size.
+    """
+    parts = len(wanted_sizes)
+    prevalence = positives.sum() / sizes.sum()
+    wanted_counts = np.outer(wanted_sizes, [prevalence, 1.0 - prevalence])
+    part_positives = np.bincount(part, weights=positives, minlength=parts)[:parts]
+    part_sizes = np.bincount(part, weights=sizes, minlength=parts)[:parts]
+    counts = np.stack([part_positives, part_sizes - part_positives], axis=1)
+    return float((np.abs(counts - wanted_counts).max(axis=1) / wanted_sizes).max())
 
 
 def _cut(
@@ -100,4 +165,22 @@ def _cut(
         end = max(start + 1, min(end, len(sizes) - (len(wanted) - number) - 1))
         part[order[start:end]] = number
         start = end
+    return part
+
+
+def _fill(
+    sizes: NDArray[np.int64], order: NDArray[np.int64], wanted: Sequence[int]
+) -> NDArray[np.int64]:
+    """The part of each group when each part takes, along ``order``, every group it has room for."""
+    part = np.full(len(sizes), len(wanted), np.int64)
+    for number, count in enumerate(wanted):
+        room = count
+        ahead = order[part[order] == len(wanted)]
+        # Each round takes groups up to the first that has no room; it and those as large are
+        # passed over from there on.
+        while len(ahead := ahead[sizes[ahead] <= room]):
+            taken = ahead[: np.searchsorted(sizes[ahead].cumsum(), room, side="right")]
+            part[taken] = number
+            room -= int(sizes[taken].sum())
+            ahead = ahead[len(taken) :]
     return part

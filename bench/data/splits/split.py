@@ -18,6 +18,8 @@ from bench.errors import InputError
 Positions = NDArray[np.int64]
 
 PARTS = ("train", "validation", "test")
+LEFT_OUT = "left_out"  # of every part, because exact sizes were wanted
+_PART_NAMES = (*PARTS, LEFT_OUT)
 
 _HEADER = ("name", "seed", "claims_disjoint", "how", "hash")
 _COLUMNS = ("image", "part")
@@ -25,7 +27,7 @@ _COLUMNS = ("image", "part")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Row positions of the three parts: sorted, disjoint, together all rows.
+    """Row positions of the three parts and of what is in none: sorted, disjoint, together all rows.
 
     Attributes:
         name: one of :data:`bench.data.splits.SPLITS`.
@@ -33,10 +35,12 @@ class Split:
         train: int64 positions in the study table it was made of.
         validation: likewise.
         test: likewise.
+        left_out: likewise, of the images that exact sizes leave over; most often empty.
         claims_disjoint: it promises that no patient is in two parts.
         how: one line saying how it was made.
-        hash: SHA-256 (hex) of the sorted lines "image,part": the same on every machine and for
-            every order of the rows.
+        hash: SHA-256 (hex) of the sorted lines "image,part", where the part of an image that
+            was left out is "left_out": the same on every machine and for every order of the
+            rows.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Split:
     train: Positions
     validation: Positions
     test: Positions
+    left_out: Positions
     claims_disjoint: bool
     how: str
     hash: str
@@ -62,18 +67,22 @@ class Split:
         """Build a split from the part of every row.
 
         Args:
-            part_of_row: (n,) indices into :data:`PARTS`.
+            part_of_row: (n,) indices into :data:`PARTS`; ``len(PARTS)`` for an image that is
+                left out.
             rows: the study table, n rows.
             name, seed, claims_disjoint, how: as the attributes.
         """
-        train, validation, test = (np.flatnonzero(part_of_row == p) for p in range(len(PARTS)))
-        lines = zip(rows["image"], (PARTS[p] for p in part_of_row), strict=True)
+        train, validation, test, left_out = (
+            np.flatnonzero(part_of_row == p) for p in range(len(_PART_NAMES))
+        )
+        lines = zip(rows["image"], (_PART_NAMES[p] for p in part_of_row), strict=True)
         return cls(
             name=name,
             seed=seed,
             train=train,
             validation=validation,
             test=test,
+            left_out=left_out,
             claims_disjoint=claims_disjoint,
             how=how,
             hash=_hash(lines),
@@ -83,6 +92,11 @@ class Split:
     def parts(self) -> dict[str, Positions]:
         """The positions by the name of the part, in the order of :data:`PARTS`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def parts_and_left_out(self) -> dict[str, Positions]:
+        """:attr:`parts`, and "left_out" where any image was left out: together every image."""
+        return self.parts | ({LEFT_OUT: self.left_out} if len(self.left_out) else {})
 
     def write(self, folder: Path, rows: pd.DataFrame) -> Path:
         """Write the split as CSV, atomically; other splits in the folder are left alone.
@@ -97,7 +111,7 @@ class Split:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}-seed{self.seed}-{self.hash[:12]}.csv"
         part_of_row = np.empty(len(rows), dtype=object)
-        for part, positions in self.parts.items():
+        for part, positions in self.parts_and_left_out.items():
             part_of_row[positions] = part
         # Runs of one matrix may write the same split at once, each through its own file.
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -149,7 +163,9 @@ class Split:
                 f"are in only one of the two, such as {min(strangers)!r}"
             )
         return cls.of(
-            np.array([PARTS.index(part_of_image[image]) for image in rows["image"]], np.int64),
+            np.array(
+                [_PART_NAMES.index(part_of_image[image]) for image in rows["image"]], np.int64
+            ),
             rows=rows,
             name=header["name"],
             seed=int(header["seed"]),

@@ -19,8 +19,9 @@ def test_help_imports_neither_torch_nor_timm_nor_pandas() -> None:
     program = """
 import sys
 from bench.cli.main import run
-for words in ([], ["run"], ["report"], ["list"], ["data"], ["data", "check"],
-              ["data", "phantom"], ["weights"], ["weights", "fetch"]):
+for words in ([], ["run"], ["cascade"], ["report"], ["list"], ["data"], ["data", "check"],
+              ["data", "phantom"], ["data", "split"], ["data", "summary"], ["weights"],
+              ["weights", "fetch"]):
     sys.argv = ["bench", *words, "--help"]
     try:
         run()
@@ -30,7 +31,7 @@ print("loaded:", *sorted({"torch", "timm", "pandas", "sklearn", "matplotlib"} & 
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("Usage: bench") == 9
+    assert done.stdout.count("Usage: bench") == 12
     assert done.stdout.endswith("loaded:\n")
 
 

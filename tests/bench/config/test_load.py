@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import Experiment, load_experiment, shipped_names
+from bench.config import Experiment, expand, load_experiment, shipped_names
 from bench.config.load import parse_setting
 from bench.errors import InputError
+from bench.registry import LOSSES, find_model
+
+QUESTIONS = ["kernels", "leakage", "loss_vs_architecture", "more_data", "resolution"]
 
 
 @pytest.mark.parametrize("name", shipped_names())
@@ -16,17 +19,30 @@ def test_every_shipped_config_loads_and_bears_its_file_name(name: str) -> None:
     experiment = load_experiment(name)
     assert experiment.name == name
     assert "\n" not in experiment.description
+    for one in expand(experiment):
+        for model in one.models:
+            find_model(model).check_image_size(one.data.image_size)
+        for loss in one.losses:
+            LOSSES.get(loss)
 
 
 def test_the_shipped_experiments() -> None:
-    assert shipped_names() == [
-        "demo",
-        "manifest",
-        "medmnist",
-        "nih_image",
-        "nih_official",
-        "nih_patient",
-    ]
+    data = ["demo", "manifest", "medmnist", "nih_image", "nih_official", "nih_patient"]
+    paper = [f"paper_run{number}" for number in (1, 2, 3, 4)]
+    small = [f"{name}_small" for name in QUESTIONS]
+    assert shipped_names() == sorted([*data, *paper, *QUESTIONS, *small])
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_and_its_small_twin_ask_the_same(name: str) -> None:
+    question = load_experiment(name).question
+    assert question is not None
+    small = load_experiment(f"{name}_small").question
+    assert small is not None
+    assert (small.asks, [factor.key for factor in small.factors]) == (
+        question.asks,
+        [factor.key for factor in question.factors],
+    )
 
 
 def test_nih_official_has_what_the_paper_states() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bench.config import PartSizes
 from bench.data.leakage import measure_leakage
 from bench.data.splits import SPLITS, Split, make_split
 from bench.data.splits.groups import inseparable_groups
@@ -19,10 +21,19 @@ from bench.data.tasks import is_abnormal
 from bench.errors import InputError
 from tests.bench.data.nih_labels import nih_label_rows
 
+Sizes = tuple[int, int, int]  # train, validation, test
 
-def _split(rows: pd.DataFrame, name: str, seed: int = 0) -> Split:
+
+def _split(rows: pd.DataFrame, name: str, seed: int = 0, sizes: Sizes | None = None) -> Split:
     """The paper's shares: 75 % train, 10 % validation, 15 % test."""
-    return make_split(rows, name=name, seed=seed, validation_fraction=0.10, test_fraction=0.15)
+    return make_split(
+        rows,
+        name=name,
+        seed=seed,
+        validation_fraction=0.10,
+        test_fraction=0.15,
+        sizes=sizes and PartSizes(train=sizes[0], validation=sizes[1], test=sizes[2]),
+    )
 
 
 def _rows(
@@ -55,9 +66,9 @@ def _prevalences(rows: pd.DataFrame, split: Split) -> list[float]:
 
 
 def _assert_partition(split: Split, rows: pd.DataFrame) -> None:
-    together = np.concatenate(list(split.parts.values()))
+    together = np.concatenate([*split.parts.values(), split.left_out])
     np.testing.assert_array_equal(np.sort(together), np.arange(len(rows)))
-    for positions in split.parts.values():
+    for positions in (*split.parts.values(), split.left_out):
         assert positions.dtype == np.int64
         assert (np.diff(positions) > 0).all()
 
@@ -307,6 +318,118 @@ def test_refusals_are_one_line_with_the_way_out(
     assert "\n" not in str(caught.value)
 
 
+# --- exact sizes -----------------------------------------------------------------------------
+
+
+def test_an_image_split_of_exact_sizes_leaves_the_others_out() -> None:
+    rows = _rows([f"p{number // 3}" for number in range(60)])
+    split = _split(rows, "image", sizes=(20, 11, 7))
+    _assert_partition(split, rows)
+    assert _sizes(split) == {"train": 20, "validation": 11, "test": 7}
+    assert len(split.left_out) == 22
+    assert split.how == "random by image; exact sizes, images left out: 22"
+
+
+@pytest.mark.parametrize("name", ["image", "fixed"])
+def test_exact_sizes_that_the_fractions_give_anyway_are_the_same_split(name: str) -> None:
+    """So that a split with nothing left out has one hash, however it was asked for."""
+    given = ["train"] * 75 + ["validation"] * 10 + ["test"] * 15
+    rows = _rows([f"p{number}" for number in range(100)], given=given)
+    plain, exact = _split(rows, name), _split(rows, name, sizes=(75, 10, 15))
+    assert len(exact.left_out) == 0
+    assert (exact.hash, exact.how) == (plain.hash, plain.how)
+
+
+def test_a_patient_split_of_exact_sizes_leaves_whole_patients_out() -> None:
+    rows = _rows([f"p{number // 4:02}" for number in range(200)])
+    split = _split(rows, "patient", sizes=(100, 40, 52))
+    _assert_partition(split, rows)
+    assert _sizes(split) == {"train": 100, "validation": 40, "test": 52}
+    assert split.claims_disjoint
+    placed = set(rows["patient"].iloc[np.concatenate(list(split.parts.values()))])
+    assert placed.isdisjoint(rows["patient"].iloc[split.left_out])
+    assert split.how.endswith("identical images together; exact sizes, images left out: 8")
+
+
+@settings(deadline=None, max_examples=25)
+@given(_hostile_tables(), st.tuples(*[st.integers(1, 30)] * 3), st.integers(0, 3))
+def test_a_patient_split_has_the_exact_sizes_or_names_others_that_it_can_have(
+    rows: pd.DataFrame, sizes: Sizes, seed: int
+) -> None:
+    assume(sum(sizes) <= len(rows) and len(set(inseparable_groups(rows))) >= 3)
+    try:
+        split = _split(rows, "patient", seed, sizes)
+    except InputError as refusal:
+        sizes = _nearest(refusal)
+        assume(0 not in sizes)  # which is no size of a part
+        split = _split(rows, "patient", seed, sizes)
+    _assert_partition(split, rows)
+    assert tuple(_sizes(split).values()) == sizes
+    left_out = {"left_out": split.left_out} if len(split.left_out) else {}
+    for pair in measure_leakage(rows, split.parts | left_out):
+        assert (pair.shared_patients, pair.identical_images) == (0, 0)
+
+
+def _nearest(refusal: InputError) -> Sizes:
+    found = re.search(r"the nearest has train (\d+), validation (\d+), test (\d+):", str(refusal))
+    assert found is not None, refusal
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+def test_sizes_that_one_order_in_ten_reaches_are_found() -> None:
+    """Patients of 2 and 3 images, none of one: a part of 5 needs one of each."""
+    rows = _rows([f"p{number // 2}" for number in range(20)] + [f"q{n // 3}" for n in range(30)])
+    for seed in range(10):
+        split = _split(rows, "patient", seed, sizes=(39, 5, 6))
+        assert _sizes(split) == {"train": 39, "validation": 5, "test": 6}
+        assert len(split.left_out) == 0
+
+
+@pytest.mark.parametrize("name", ["official", "fixed"])
+def test_given_parts_of_exact_sizes_leave_out_training_images_alone(name: str) -> None:
+    patients = [f"p{number // 2:02}" for number in range(60)]
+    carved = _rows(patients, given=["train_validation"] * 50 + ["test"] * 10)
+    split = _split(carved, name, sizes=(36, 8, 10))
+    _assert_partition(split, carved)
+    assert _sizes(split) == {"train": 36, "validation": 8, "test": 10}
+    assert split.test.tolist() == list(range(50, 60))
+    assert split.how == (
+        "test as given by the source; validation and train drawn from the given training images "
+        "at random by patient, prevalence of abnormal images kept, identical images together; "
+        "exact sizes, images left out: 6"
+    )
+    given = _rows(patients, given=["train"] * 40 + ["validation"] * 10 + ["test"] * 10)
+    split = _split(given, name, sizes=(36, 10, 10))
+    assert (split.validation.tolist(), len(split.left_out)) == (list(range(40, 50)), 4)
+    assert max(split.left_out) < 40
+    assert split.how.startswith("validation and test as given by the source; train drawn from")
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "message"),
+    [
+        (
+            "image",
+            (30, 8, 3),
+            r"wants 41 images \(train 30, validation 8, test 3\), and .* are 40:",
+        ),
+        ("patient", (30, 8, 3), r"wants 41 images .* are 40: add the others, or give --set data\."),
+        ("patient", (29, 5, 5), "exactly train 29, validation 5, test 5 images; the nearest has"),
+        ("official", (20, 10, 9), "wants 9 test images, and the source gives 10: change the size"),
+        ("official", (20, 12, 10), r"wants 32 images \(train 20, validation 12\), and .* are 30:"),
+        ("official", (21, 7, 10), "exactly train 21, validation 7 images; the nearest has"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused_with_both_numbers(
+    name: str, sizes: Sizes, message: str
+) -> None:
+    rows = _rows([f"p{number // 2}" for number in range(40)], given=["train"] * 30 + ["test"] * 10)
+    with pytest.raises(InputError, match=message) as caught:
+        _split(rows, name, sizes=sizes)
+    assert "data.sizes=null" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 # --- the file --------------------------------------------------------------------------------
 
 
@@ -334,6 +457,19 @@ def test_a_written_split_is_read_back_for_rows_in_another_order(tmp_path: Path) 
         split.hash,
     )
     assert again.write(tmp_path / "again", turned).read_bytes() == path.read_bytes()
+
+
+def test_a_written_split_keeps_what_it_leaves_out(tmp_path: Path) -> None:
+    rows = _rows([f"p{number}" for number in range(30)])
+    split = _split(rows, "patient", sizes=(10, 5, 5))
+    path = split.write(tmp_path, rows)
+    assert path.read_text(encoding="utf-8").count(",left_out\n") == 10
+    again = Split.read(path, rows)
+    assert again.left_out.tolist() == split.left_out.tolist()
+    assert again.hash == split.hash
+    # The same three parts of a smaller table are another split.
+    placed = rows.drop(index=split.left_out.tolist()).reset_index(drop=True)
+    assert _split(placed, "image", sizes=(10, 5, 5)).hash != split.hash
 
 
 def test_a_split_file_that_was_changed_or_is_about_others_is_refused(tmp_path: Path) -> None:

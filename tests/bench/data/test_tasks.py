@@ -1,49 +1,100 @@
-"""Tasks and the check that each part holds more than one class."""
+"""Tasks: what each asks, of which images, and when it cannot be asked."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bench.data.study import study_rows
-from bench.data.tasks import M1, check_classes, find_task, is_abnormal
+from bench.data.study import NIH_FINDINGS, study_rows
+from bench.data.tasks import TASKS, check_classes, is_abnormal, make_task
 from bench.errors import InputError
 from tests.bench.data.nih_labels import nih_label_rows
 
 ROWS = study_rows(
     {
-        "image": ["a", "b", "c", "d"],
-        "findings": [(), ("Mass",), ("Mass", "Nodule"), ()],
+        "image": ["a", "b", "c", "d", "e"],
+        "findings": [(), ("Mass",), ("Mass", "Nodule"), (), ("Hernia",)],
     }
 )
+THREE = ("Mass", "Nodule", "Hernia")
 
 
 def test_m1_asks_about_every_image_whether_it_has_a_finding() -> None:
-    assert M1.select(ROWS).tolist() == [True] * 4
-    targets = M1.targets(ROWS)
+    task = make_task("m1")
+    assert task.select(ROWS).tolist() == [True] * 5
+    targets = task.targets(ROWS)
     assert targets.dtype == np.int64
-    assert [M1.classes[target] for target in targets] == [
-        "normal",
-        "abnormal",
-        "abnormal",
-        "normal",
-    ]
+    assert task.classes == ("normal", "abnormal")
+    assert targets.tolist() == [0, 1, 1, 0, 1]
 
 
-def test_normal_and_abnormal_counts_of_the_paper() -> None:
-    """Fig. 7: 60,361 of 112,120 images are normal."""
-    abnormal = is_abnormal(nih_label_rows())
-    assert (len(abnormal), int((~abnormal).sum())) == (112_120, 60_361)
+def test_m2_asks_about_abnormal_images_whether_they_have_several_findings() -> None:
+    task = make_task("m2")
+    assert task.select(ROWS).tolist() == [False, True, True, False, True]
+    assert task.classes == ("one", "several")
+    assert task.targets(ROWS)[[1, 2, 4]].tolist() == [0, 1, 0]
+
+
+def test_m3_asks_which_findings_an_image_with_several_has() -> None:
+    task = make_task("m3", THREE)
+    assert (task.kind, task.classes) == ("multilabel", THREE)
+    assert task.select(ROWS).tolist() == [False, False, True, False, False]
+    assert task.targets(ROWS).dtype == np.float32
+    assert task.targets(ROWS)[2].tolist() == [1, 1, 0]
+
+
+def test_m4_asks_which_finding_an_image_with_one_has() -> None:
+    task = make_task("m4", THREE)
+    assert (task.kind, task.classes) == ("multiclass", THREE)
+    assert task.select(ROWS).tolist() == [False, True, False, False, True]
+    assert task.targets(ROWS).dtype == np.int64
+    assert task.targets(ROWS)[[1, 4]].tolist() == [0, 2]
+
+
+def test_findings14_asks_which_findings_any_image_has() -> None:
+    task = make_task("findings14", THREE)
+    assert task.kind == "multilabel"
+    assert task.select(ROWS).tolist() == [True] * 5
+    assert task.targets(ROWS).tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_images_of_the_tasks_in_the_paper() -> None:
+    """Fig. 7: 60,361 normal, 30,963 with one finding, 20,795 with several (one short)."""
+    rows = nih_label_rows()
+    asked = {name: int(make_task(name).select(rows).sum()) for name in TASKS}
+    assert asked == {"m1": 112_120, "m2": 51_759, "m3": 20_796, "m4": 30_963, "findings14": 112_120}
+    assert int((~is_abnormal(rows)).sum()) == 60_361
+    hernia = NIH_FINDINGS.index("Hernia")
+    assert make_task("findings14").targets(rows)[:, hernia].sum() == 227
 
 
 def test_unknown_task_names_what_there_is() -> None:
-    assert find_task("m1") is M1
     with pytest.raises(InputError, match=r"unknown task 'm_1': did you mean m1\?"):
-        find_task("m_1")
+        make_task("m_1")
+
+
+@pytest.mark.parametrize("name", ["m3", "m4", "findings14"])
+def test_one_finding_cannot_be_told_apart(name: str) -> None:
+    with pytest.raises(InputError, match=rf"'{name}' tells findings apart, and .* only pneumonia"):
+        make_task(name, ("pneumonia",))
+
+
+def test_a_part_that_a_task_asks_nothing_about_is_refused() -> None:
+    task = make_task("m3", THREE)
+    with pytest.raises(InputError, match=r"^task m3 \(which .*\) asks about no image of the test"):
+        check_classes(task, task.targets(ROWS), {"test": np.array([], np.int64)})
 
 
 def test_one_class_part_is_refused_with_its_size_and_class() -> None:
+    task = make_task("m1")
     parts = {"train": np.array([0, 1]), "validation": np.array([3]), "test": np.array([2])}
     with pytest.raises(InputError, match=r"^validation set has 1 images, all normal: "):
-        check_classes(M1, M1.targets(ROWS), parts)
-    check_classes(M1, M1.targets(ROWS), {"train": np.array([0, 1]), "test": np.array([2, 3])})
+        check_classes(task, task.targets(ROWS), parts)
+    check_classes(task, task.targets(ROWS), {"train": np.array([0, 1]), "test": np.array([2, 3])})
+
+
+def test_labels_that_never_differ_are_refused() -> None:
+    task = make_task("findings14", THREE)
+    with pytest.raises(InputError, match=r"^test set of task findings14 has 2 images, all with"):
+        check_classes(task, task.targets(ROWS), {"test": np.array([0, 3])})
+    check_classes(task, task.targets(ROWS), {"test": np.array([0, 4])})

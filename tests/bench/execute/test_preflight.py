@@ -31,7 +31,7 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
         (("models=[cxnet_m2]",), "unknown model 'cxnet_m2': did you mean cxnet_m1"),
         (("losses=[sine]",), "unknown loss 'sine': did you mean sin"),
         (("controls=[piror]",), "unknown control 'piror': did you mean prior?"),
-        (("task=m9",), "unknown task 'm9': known: m1"),
+        (("task=m9",), "unknown task 'm9': known: m1, m2, m3, m4, findings14"),
         (("data.source=nhi",), "unknown data source 'nhi': did you mean nih?"),
         (("data.options.image=3",), "data.options of source 'phantom': unknown key 'image': did"),
         (("model.options.vgg16.x=1",), "unknown model 'vgg16': did you mean vgg16_bn"),

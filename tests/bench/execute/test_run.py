@@ -21,7 +21,7 @@ from bench.execute import Summary, run_experiment
 from bench.metrics import auc
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
-from bench.report import collect
+from bench.report import FORMATS, collect
 from bench.store import Run, Store
 from tests.shared_data import shared
 
@@ -32,6 +32,31 @@ QUICK = (
     "train.validate_every=2",
     "train.batch_size=8",
 )
+
+
+# A network that takes two images at once in training and no more.
+GREEDY = """
+import torch
+from torch import nn
+from bench import register_model
+
+
+class Greedy(nn.Module):
+    def __init__(self, in_channels, outputs):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(in_channels, 4, 5, stride=4), nn.BatchNorm2d(4),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, outputs))
+
+    def forward(self, x):
+        if self.training and len(x) > 2:
+            raise torch.OutOfMemoryError("no memory")
+        return self.body(x)
+
+
+@register_model("greedy", description="two images at most")
+def greedy(*, in_channels, outputs, image_size):
+    return Greedy(in_channels, outputs)
+"""
 
 
 class Recorder:
@@ -110,11 +135,11 @@ def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_
     for part in ("validation", "test"):
         chosen = predictions[predictions["part"] == part]
         assert len(chosen) == parts[part]["images"]
-        assert chosen["target"].sum() == parts[part]["classes"]["abnormal"]
+        assert (chosen["target"] == "1").sum() == parts[part]["classes"]["abnormal"]
         assert chosen["patient"].nunique() == parts[part]["patients"]
     test = predictions[predictions["part"] == "test"]
     said = dict(recorder.events[-2][1])
-    assert said["test_auc"] == auc(test["target"], test["probability"])
+    assert said["test_auc"] == auc(test["target"].astype(int), test["probability"])
     (table,) = collect(runs.values())
     assert len(table.rows) == 6
 
@@ -397,3 +422,107 @@ def test_files_for_a_source_that_reads_none_are_refused(tiny: str, tmp_path: Pat
     data = wanted.data.model_copy(update={"root": tmp_path})
     with pytest.raises(InputError, match=r"'phantom' reads no files, and --data .* names some"):
         run(wanted.model_copy(update={"data": data}), tmp_path / "runs")
+
+
+@pytest.mark.parametrize("task", ["m2", "m3", "m4", "findings14"])
+def test_every_task_trains_and_is_judged_on_all_images_of_its_parts(
+    tiny: str, tmp_path: Path, task: str
+) -> None:
+    wanted = experiment(f"task={task}", "data.options.images=600", model=tiny)
+    summary, recorder = run(wanted, tmp_path)
+    assert summary == Summary(finished=6)
+    for name, run_ in by_label(tmp_path).items():
+        parts = run_.data["parts"]
+        asked = {part: judged.images for part, judged in run_.judged().items()}
+        assert {part: len(images) for part, images in asked.items()} == {
+            part: parts[part]["images"] for part in asked
+        }, name
+        everywhere = run_.answers("test")
+        assert set(asked["test"]) <= set(everywhere.index)
+        # Test images of the split, whatever the task asks about.
+        assert len(everywhere) == len(by_label(tmp_path)["control prior"].answers("test"))
+        assert (run_.folder / "others.csv").is_file() == (task != "findings14")
+    finished = [fields for event, fields in recorder.events if event == "cell_finished"]
+    assert all(0 <= fields["test_auc"] <= 1 for fields in finished)
+
+
+def test_stages_share_one_split_and_no_test_image_is_trained_on(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment("vary.task=[m1, m2, m4]", "data.options.images=600", model=tiny)
+    assert run(wanted, tmp_path)[0] == Summary(finished=18)
+    runs = Store(tmp_path).runs()
+    assert {run_.data["task"] for run_ in runs} == {"m1", "m2", "m4"}
+    assert len({run_.data["split"]["hash"] for run_ in runs}) == 1
+    assert len({tuple(run_.answers("test").index) for run_ in runs}) == 1
+
+
+def test_levels_are_runs_of_their_own_under_one_experiment(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment("vary.data.image_size=[28, 32]", "seeds=[0, 1]", model=tiny)
+    summary, recorder = run(wanted, tmp_path)
+    assert summary == Summary(finished=2 * (4 + 2 * 2))
+    started = [fields["cell"] for event, fields in recorder.events if event == "cell_started"]
+    assert started[:4] == [f"control {c}, data.image_size=28" for c in wanted.controls]
+    # All levels of a seed come before the next seed.
+    assert [label.split("seed ")[1] for label in started[8:]] == [
+        f"{seed}, data.image_size={size}" for seed in (0, 1) for size in (28, 28, 32, 32)
+    ]
+    (recorded,) = Store(tmp_path).experiments()
+    assert recorded.runs == {run_.folder.name for run_ in Store(tmp_path).runs()}
+    assert Experiment.model_validate(recorded.experiment) == wanted
+
+
+def test_a_control_is_run_once_for_all_levels_of_the_training(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment("vary.train.decay_factor=[2, 5]", model=tiny)
+    summary, recorder = run(wanted, tmp_path)
+    assert summary == Summary(finished=4 + 2 * 2)
+    started = [fields["cell"] for event, fields in recorder.events if event == "cell_started"]
+    assert started[3:6] == [
+        "control brightness",
+        "tiny ce seed 0, train.decay_factor=2.0",
+        "tiny sin seed 0, train.decay_factor=2.0",
+    ]
+
+
+def test_a_batch_that_does_not_fit_is_divided_said_and_recorded(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("plugin")
+    (folder / "greedy.py").write_text(GREEDY)
+    load_plugin(folder / "greedy.py")
+    try:
+        summary, recorder = run(experiment("controls=[]", "losses=[sin]", model="greedy"), tmp_path)
+    finally:
+        MODELS.remove("greedy")
+    assert summary == Summary(finished=2)
+    for run_ in Store(tmp_path).runs():
+        assert run_.verdict.costs is not None
+        assert run_.verdict.costs.micro_batch == 2
+    notes = [fields["text"] for event, fields in recorder.events if event == "note"]
+    divided = [note for note in notes if "out of memory" in note]
+    assert divided[-1].endswith("each batch of 8 is computed in micro-batches of 2")
+    text = FORMATS["markdown"](collect(Store(tmp_path).runs()))
+    assert "2 images at a time" in text
+
+
+def test_a_share_of_the_training_part_is_said_and_is_another_run(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment("vary.data.train_share=[0.5, 1.0]", "controls=[prior]", model=tiny)
+    run(wanted, tmp_path)
+    runs = Store(tmp_path).runs()
+    sizes = {
+        run_.cell.settings["data"]["train_share"]: run_.data["parts"]["train"]["images"]
+        for run_ in runs
+    }
+    assert sizes[0.5] == pytest.approx(sizes[1.0] / 2, rel=0.1)
+    assert len(runs) == 2 * 3
+    notes = {note for run_ in runs for note in run_.data["notes"]}
+    assert (
+        f"learned from {sizes[0.5]:,} of the {sizes[1.0]:,} training images, whole patients"
+    ) in notes
+
+
+def test_a_level_that_cannot_be_run_stops_the_others_before_they_start(
+    tiny: str, tmp_path: Path
+) -> None:
+    wanted = experiment("vary.task=[m1, m3]", "data.options.images=30", model=tiny)
+    with pytest.raises(InputError, match="task m3"):
+        run(wanted, tmp_path)
+    assert not list(tmp_path.glob("*/config.yaml"))

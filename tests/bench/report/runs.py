@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.cells import Cell
 from bench.data.study import study_rows
+from bench.data.tasks import Task, make_task
 from bench.report import FORMATS, Table, collect
 from bench.store import Facts, RunCosts, Store, Verdict
 
@@ -23,20 +27,70 @@ ENVIRONMENT = {
     "commit": "abc123",
     "date": "2026-01-02T03:04:05+00:00",
 }
-# Validation images 0..3, test images 4..9: normal, normal, normal, abnormal, abnormal, abnormal.
-TARGETS = np.array([0, 0, 1, 1, 0, 0, 0, 1, 1, 1])
 PARTS = {"validation": np.arange(4), "test": np.arange(4, 10)}
-ROWS = study_rows(
-    {
-        "image": [f"{i}.png" for i in range(10)],
-        "patient": [str(i // 2) for i in range(10)],
-        "findings": [("Mass",) if t else () for t in TARGETS],
-    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Ten images and a question about them.
+
+    Attributes:
+        task: the question.
+        findings: of validation images 0..3 and test images 4..9.
+    """
+
+    task: Task
+    findings: tuple[tuple[str, ...], ...]
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The study table."""
+        return study_rows(
+            {
+                "image": [f"{i}.png" for i in range(10)],
+                "patient": [str(i // 2) for i in range(10)],
+                "findings": self.findings,
+            }
+        )
+
+    @property
+    def classes(self) -> dict[str, dict[str, int]]:
+        """Images of each class in each part, as the data's description counts them."""
+        targets = self.task.targets(self.rows)
+        of_each = np.eye(len(self.task.classes))[targets] if targets.ndim == 1 else targets
+        return {
+            part: {
+                name: int(count)
+                for name, count in zip(self.task.classes, of_each[places].sum(axis=0), strict=True)
+            }
+            for part, places in PARTS.items()
+        }
+
+
+NONE: tuple[str, ...] = ()
+MASS, NODULE, BOTH = ("Mass",), ("Nodule",), ("Mass", "Nodule")
+NAMED = ("Mass", "Nodule", "Hernia")  # Nobody has the last.
+# Tested are: normal, normal, normal, abnormal, abnormal, abnormal.
+M1 = Case(
+    task=make_task("m1"),
+    findings=(NONE, NONE, MASS, MASS, NONE, NONE, NONE, MASS, MASS, MASS),
+)
+M2 = Case(task=make_task("m2"), findings=(MASS, MASS, BOTH, BOTH, *[MASS] * 3, *[BOTH] * 3))
+LABELS = Case(
+    task=make_task("findings14", NAMED),
+    findings=(NONE, MASS, NODULE, BOTH, NONE, MASS, NODULE, BOTH, MASS, NONE),
+)
+CLASSES = Case(
+    task=make_task("m4", NAMED),
+    findings=(MASS, NODULE, MASS, NODULE, MASS, MASS, MASS, NODULE, NODULE, NODULE),
 )
 VALIDATION = [0.1, 0.2, 0.8, 0.9]
 PERFECT = [0.1, 0.1, 0.1, 0.9, 0.9, 0.9]
 ONE_WRONG = [0.1, 0.1, 0.6, 0.4, 0.9, 0.9]  # AUC 8/9, accuracy 4/6
 CHANCE = [0.5] * 6
+# Of Mass, Nodule and Hernia. The validation thresholds of LABELS are 0.5, 0.5 and 0.6.
+VALIDATION_LABELS = np.array([[0.1, 0.1, 0.2], [0.9, 0.1, 0.2], [0.1, 0.9, 0.2], [0.9, 0.9, 0.2]])
+VALIDATION_CLASSES = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]] * 2)
 TRAINING: dict[str, Any] = {
     "optimizer": "sgd",
     "lr": 0.01,
@@ -55,8 +109,9 @@ TRAINING: dict[str, Any] = {
 }
 
 
-def data(**changes: Any) -> dict[str, Any]:
-    part = {"images": 6, "patients": 3, "classes": {"normal": 3, "abnormal": 3}}
+def data(case: Case = M1, **changes: Any) -> dict[str, Any]:
+    classes = case.classes
+    part = {"images": 6, "patients": 3, "classes": classes["test"]}
     pair = {
         "later_images": 6,
         "shared_patients": 1,
@@ -68,12 +123,14 @@ def data(**changes: Any) -> dict[str, Any]:
         "root": "here",
         "image_size": 64,
         "fingerprint": "f" * 64,
-        "task": "m1",
-        "question": "normal or abnormal?",
+        "task": case.task.name,
+        "question": case.task.question,
+        "kind": case.task.kind,
+        "classes": list(case.task.classes),
         "split": {"name": "image", "seed": 0, "hash": "a" * 64, "claims_disjoint": False},
         "parts": {
             "train": {**part, "images": 12, "patients": None},
-            "validation": {"images": 4, "patients": 2, "classes": {"normal": 2, "abnormal": 2}},
+            "validation": {"images": 4, "patients": 2, "classes": classes["validation"]},
             "test": part,
         },
         "leakage": [{"earlier": "train", "later": "test", **pair}],
@@ -84,16 +141,35 @@ def data(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def is_control(model: str) -> bool:
+    return model in ("prior", "metadata")
+
+
 class Runs:
     """A store to which hand-made runs are added."""
 
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
 
-    def add(
+    def add(self, model: str, test: list[float] | None = None, **options: Any) -> None:
+        """A run of task m1.
+
+        Args:
+            model: its name.
+            test: probability of abnormal for each test image; None for a run without answers.
+            options: as :meth:`add_answers`.
+        """
+        answers = None
+        if test is not None:
+            abnormal = {"validation": [0.5] * 4 if is_control(model) else VALIDATION, "test": test}
+            answers = {part: np.column_stack([1 - np.array(p), p]) for part, p in abnormal.items()}
+        self.add_answers(M1, model, answers, **options)
+
+    def add_answers(
         self,
+        case: Case,
         model: str,
-        test: list[float] | None = None,
+        answers: dict[str, NDArray[np.float64]] | None,
         *,
         loss: str = "ce",
         seed: int = 0,
@@ -101,29 +177,31 @@ class Runs:
         verdict: Verdict | None = None,
         about: dict[str, Any] | None = None,
         environment: dict[str, Any] | None = None,
+        micro_batch: int | None = None,
     ) -> None:
-        control = model in ("prior", "metadata")
+        """A run of any task, with its probabilities of each output for both parts."""
+        control = is_control(model)
+        named: dict[str, Any] = {} if control else {"model": {"pretrained": False}}
         cell = Cell(
             kind="control" if control else "network",
             model=model,
             loss="" if control else loss,
             seed=seed,
-            settings=({} if control else {"model": {"pretrained": False}}) | (settings or {}),
+            settings={"task": case.task.name} | named | (settings or {}),
         )
-        about = about or data()
+        about = about or data(case)
         folder = self.store.folder(cell, about)
         environment = ENVIRONMENT | (environment or {})
         self.store.begin(folder, cell, Facts(experiment={}, data=about, environment=environment))
-        if test is not None:
+        if answers is not None:
             self.store.write_predictions(
                 folder,
-                rows=ROWS,
+                rows=case.rows,
+                task=case.task,
+                targets=case.task.targets(case.rows),
+                asked=np.ones(10, np.bool_),
                 parts=PARTS,
-                targets=TARGETS,
-                probabilities={
-                    "validation": np.array([0.5] * 4 if control else VALIDATION),
-                    "test": np.array(test),
-                },
+                probabilities=answers,
             )
         costs = RunCosts(
             parameters=1234567,
@@ -132,6 +210,7 @@ class Runs:
             images_per_second=100.0,
             iterations=5,
             best_iteration=5,
+            micro_batch=micro_batch,
         )
         finished = Verdict(state="finished", costs=None if control else costs)
         self.store.end(folder, verdict or finished)
@@ -142,10 +221,22 @@ class Runs:
     def markdown(self) -> str:
         return FORMATS["markdown"](self.tables())
 
-    def markdown_row(self, start: str) -> list[str]:
+    def grid(self, title: str) -> list[list[str]]:
+        """The cells, heads first, of the markdown table below the heading that begins so."""
         lines = self.markdown().splitlines()
+        (start,) = [place for place, line in enumerate(lines) if line.startswith(f"### {title}")]
+        rows = list(takewhile(lambda line: line.startswith("|"), lines[start + 2 :]))
+        return [_cells(rows[0]), *map(_cells, rows[2:])]
+
+    def markdown_row(self, start: str) -> list[str]:
+        """The cells of the row of the comparison table that begins so."""
+        lines = self.markdown().partition("\n### ")[0].splitlines()
         (line,) = [line for line in lines if line.startswith(f"| {start} ")]
-        return [cell.strip() for cell in line.strip("|").split("|")]
+        return _cells(line)
 
     def csv(self) -> pd.DataFrame:
         return pd.read_csv(io.StringIO(FORMATS["csv"](self.tables())), keep_default_na=False)
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]

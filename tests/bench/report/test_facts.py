@@ -6,7 +6,18 @@ import pytest
 
 from bench.report import FORMATS
 from bench.store import Verdict
-from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs, data
+from tests.bench.report.runs import (
+    CHANCE,
+    CLASSES,
+    LABELS,
+    M2,
+    ONE_WRONG,
+    PERFECT,
+    TRAINING,
+    Case,
+    Runs,
+    data,
+)
 
 
 def test_each_data_set_split_and_size_has_its_own_table(runs: Runs) -> None:
@@ -20,6 +31,30 @@ def test_each_data_set_split_and_size_has_its_own_table(runs: Runs) -> None:
         "## nih (here), split image, 128 px, task m1 (normal or abnormal?)",
         "## nih (here), split patient, 64 px, task m1 (normal or abnormal?)",
     ]
+
+
+def test_tables_are_in_the_order_of_the_tasks(runs: Runs) -> None:
+    cases: tuple[Case, ...] = (LABELS, CLASSES, M2)
+    for case in cases:
+        runs.add_answers(case, "net", None, verdict=Verdict(state="failed", reason="boom"))
+    runs.add("net", PERFECT)
+    runs.add("net", PERFECT, about=data(source="a", fingerprint="e" * 64))
+    assert [(table.data["source"], table.data["task"]) for table in runs.tables()] == [
+        ("a", "m1"),
+        ("nih", "m1"),
+        ("nih", "m2"),
+        ("nih", "m4"),
+        ("nih", "findings14"),
+    ]
+
+
+def test_runs_that_do_not_say_their_classes_are_of_the_first_ones(runs: Runs) -> None:
+    about = data()
+    del about["kind"], about["classes"]
+    runs.add("old", ONE_WRONG, about=about)
+    runs.add("new", PERFECT)
+    assert runs.markdown_row("old")[5] == "0.889"
+    assert runs.markdown_row("new")[5] == "**1.000**"
 
 
 def test_two_splits_with_equal_parts_are_two_tables(runs: Runs) -> None:
@@ -72,6 +107,50 @@ def test_the_head_states_counts_prevalence_leakage_and_what_was_skipped(runs: Ru
     assert "run on 2026-01-02" in text
     assert "commit abc123" in text
     assert "torch 2.6" in text
+
+
+def test_the_counts_of_findings_are_a_row_each(runs: Runs) -> None:
+    runs.add_answers(LABELS, "net", None, verdict=Verdict(state="failed", reason="boom"))
+    lines = runs.markdown().splitlines()
+    assert [" ".join(line.split()) for line in lines[2:9]] == [
+        "| | train | validation | test |",
+        "|:---------|-----------:|-------------:|-----------:|",
+        "| images | 12 | 4 | 6 |",
+        "| patients | unknown | 2 | 3 |",
+        "| Mass | 3 (25.0 %) | 2 (50.0 %) | 3 (50.0 %) |",
+        "| Nodule | 2 (16.7 %) | 2 (50.0 %) | 2 (33.3 %) |",
+        "| Hernia | 0 (0.0 %) | 0 (0.0 %) | 0 (0.0 %) |",
+    ]
+
+
+def test_each_share_of_the_training_part_is_a_part_of_its_own(runs: Runs) -> None:
+    pairs = {
+        "validation": data()["leakage"][0] | {"earlier": "validation"},
+        "train": data()["leakage"][0],
+    }
+    for share, images in ((1.0, 12), (0.05, 2), (0.125, 3)):
+        about = data(notes=[f"learned from {images}"])
+        about["parts"]["train"] |= {"images": images}
+        about["leakage"] = [pairs["train"] | {"shared_patients": images}, pairs["validation"]]
+        for model in ("net", "prior"):
+            runs.add(model, PERFECT, settings={"data": {"train_share": share}}, about=about)
+    text = runs.markdown()
+    squeezed = [" ".join(line.split()) for line in text.splitlines()]
+    assert [line.split(" | ")[:2] for line in squeezed[4:9]] == [
+        ["| train (5 %)", "2"],
+        ["| train (12.5 %)", "3"],
+        ["| train (100 %)", "12"],
+        ["| validation", "4"],
+        ["| test", "6"],
+    ]
+    assert [line.partition(" patient")[0] for line in squeezed if " and test: " in line] == [
+        "- train (5 %) and test: 2",
+        "- validation and test: 1",
+        "- train (12.5 %) and test: 3",
+        "- train (100 %) and test: 12",
+    ]
+    for images in (12, 2, 3):
+        assert f"- learned from {images}\n" in text
 
 
 def test_unknown_patients_are_said_to_be_unknown(runs: Runs) -> None:
@@ -149,3 +228,24 @@ def test_one_seed_a_row_is_called_what_it_is(runs: Runs) -> None:
     runs.add("net", ONE_WRONG, seed=1)
     assert warning not in runs.markdown()
     assert "mean ± sample standard deviation over seeds" in runs.markdown()
+
+
+def test_a_batch_that_was_split_is_said(runs: Runs) -> None:
+    runs.add("net", PERFECT, micro_batch=8)
+    runs.add("net", PERFECT, seed=1, micro_batch=1)
+    runs.add("net", PERFECT, seed=2)
+    runs.add("whole", CHANCE)
+    text = runs.markdown()
+    same = "(same result up to rounding)"
+    assert [line for line in text.splitlines() if "were split" in line] == [
+        f"- net ce, seed 0: batches were split into 8 images at a time {same}",
+        f"- net ce, seed 1: batches were split into 1 image at a time {same}",
+    ]
+    assert runs.csv()["micro_batches"].tolist() == ["seed 0: 8; seed 1: 1", ""]
+
+
+def test_what_is_positive_is_said_where_it_is_not_illness(runs: Runs) -> None:
+    runs.add("net", PERFECT)
+    assert "positive class" not in runs.markdown()
+    runs.add_answers(M2, "net", None, verdict=Verdict(state="failed", reason="boom"))
+    assert "The positive class is 'several'." in runs.markdown()

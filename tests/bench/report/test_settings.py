@@ -149,3 +149,51 @@ def test_controls_alone_have_neither_training_nor_seeds(runs: Runs) -> None:
     runs.add("prior", CHANCE)
     assert "- training" not in runs.markdown()
     assert "seed a row" not in runs.markdown()
+
+
+def test_a_share_of_the_training_part_is_in_the_training_line(runs: Runs) -> None:
+    runs.add("net", PERFECT, settings={"train": TRAINING, "data": {"train_share": 0.07}})
+    runs.add("other", CHANCE, settings={"train": TRAINING, "data": {"train_share": 0.07}})
+    assert ", 7 % of the training part, augmentation none" in training_line(runs)
+    assert settings_of(runs.tables()[0]) == {"net": [""], "other": [""]}
+
+
+def test_shares_that_differ_are_in_the_rows(runs: Runs) -> None:
+    for share in (0.25, 1.0):
+        settings = {"train": TRAINING, "data": {"train_share": share}}
+        runs.add("net", PERFECT, settings=settings)
+        runs.add("prior", CHANCE, settings={"data": {"train_share": share}})
+    assert settings_of(runs.tables()[0]) == {
+        "net": ["data.train_share=0.25", "data.train_share=1.0"],
+        "prior": ["data.train_share=0.25", "data.train_share=1.0"],
+    }
+    assert training_line(runs).startswith("- training (what differs is in the column settings):")
+    assert "of the training part," not in training_line(runs)
+
+
+def test_the_defaults_of_newer_settings_are_said_neither_of_old_runs_nor_of_new(
+    runs: Runs,
+) -> None:
+    """All images, and batches that are split only where they must be."""
+    newer = {"train": {**TRAINING, "micro_batch": None}, "data": {"train_share": 1.0}}
+    runs.add("old", PERFECT, settings={"train": TRAINING})
+    without = training_line(runs)
+    runs.add("new", CHANCE, settings=newer)
+    assert settings_of(runs.tables()[0]) == {"old": [""], "new": [""]}
+    assert training_line(runs) == without
+    # The same training twice would look the same.
+    runs.add("old", PERFECT, settings=newer)
+    assert settings_of(runs.tables()[0])["old"] == [
+        "",
+        "data.train_share=1.0, train.micro_batch=null",
+    ]
+
+
+def test_micro_batches_that_were_asked_for_are_said(runs: Runs) -> None:
+    runs.add("net", PERFECT, settings={"train": {**TRAINING, "micro_batch": 8}})
+    assert ", micro batch 8, " in training_line(runs)
+    runs.add("old", CHANCE, settings={"train": TRAINING})
+    assert settings_of(runs.tables()[0]) == {
+        "net": ["train.micro_batch=8"],
+        "old": ["train.micro_batch=null"],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +14,18 @@ from torch import nn
 
 from bench.config import AugmentConfig, TrainConfig
 from bench.data.batches import ImageSet, measure_normalisation
-from bench.data.tasks import M1
+from bench.data.tasks import make_task
 from bench.registry import DATASETS, LOSSES
-from bench.train import TrainingFailedError, Validation, answer, make_optimizer, train
+from bench.train import (
+    Answers,
+    Training,
+    TrainingFailedError,
+    Validation,
+    answer,
+    make_optimizer,
+    train,
+    validation_score,
+)
 from bench.train.checkpoint import BEST, LAST
 
 SIDE = 32
@@ -34,7 +44,7 @@ def sets() -> tuple[ImageSet, ImageSet]:
     study = DATASETS.get("phantom").open(root=None, image_size=SIDE, options={"images": 100})
     images = study.rows["image"][:100]
     pixels = np.stack([study.reader.read(image) for image in images])
-    targets = M1.targets(study.rows)[:100]
+    targets = make_task("m1").targets(study.rows)[:100]
     rows = np.arange(100, dtype=np.int64)
     normalisation = measure_normalisation(pixels, rows[:60])
 
@@ -259,6 +269,233 @@ def test_answers_do_not_depend_on_the_evaluation_batch(
     np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
     assert whole.loss == pytest.approx(pieces.loss, rel=1e-6)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)
+
+
+class Cramped(nn.Module):
+    """Has room for so many images at once in training, after some roomy steps; counts."""
+
+    def __init__(self, inner: nn.Module, *, room: int, roomy_steps: int = 0) -> None:
+        super().__init__()
+        self.inner = inner
+        self.room = room
+        self.roomy_steps = roomy_steps
+        self.most = 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if torch.is_inference_mode_enabled():
+            return self.inner(images)  # type: ignore[no-any-return]
+        self.roomy_steps -= 1
+        # Something is changed before memory runs out, as in a real step.
+        answer: torch.Tensor = self.inner(images)
+        if self.roomy_steps < 0 and len(images) > self.room:
+            raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB.")
+        self.most = max(self.most, len(images))
+        return answer
+
+
+def train_cramped(
+    sets: tuple[ImageSet, ImageSet],
+    folder: Path,
+    model: nn.Module,
+    *,
+    config: TrainConfig = QUICK,
+    cut_after: int | None = None,
+) -> tuple[Training, list[str], list[int]]:
+    """The training, its notes and the steps it told of."""
+    notes: list[str] = []
+    steps: list[int] = []
+
+    def on_step(step: int) -> None:
+        steps.append(step)
+        if step == cut_after:
+            raise PowerCutError
+
+    training = train(
+        model,
+        loss(),
+        training=sets[0],
+        validation=sets[1],
+        kind="multiclass",
+        config=config,
+        seed=5,
+        folder=folder,
+        on_step=on_step,
+        on_note=notes.append,
+    )
+    return training, notes, steps
+
+
+def assert_same_up_to_rounding(one: Sequence[Validation], other: Sequence[Validation]) -> None:
+    for a, b in zip(one, other, strict=True):
+        assert (a.iteration, a.lr, a.decision, a.best) == (b.iteration, b.lr, b.decision, b.best)
+        assert a.train_loss == pytest.approx(b.train_loss, rel=1e-5)
+        assert a.validation_loss == pytest.approx(b.validation_loss, rel=1e-5)
+        assert a.validation_auc == b.validation_auc
+
+
+def note(iteration: int, micro_batch: int) -> str:
+    return (
+        f"out of memory: from iteration {iteration} on, each batch of 8 is computed in "
+        f"micro-batches of {micro_batch}"
+    )
+
+
+@pytest.mark.parametrize(("room", "tried"), [(4, [4]), (3, [4, 2]), (1, [4, 2, 1])])
+def test_a_training_that_runs_out_of_memory_goes_on_in_micro_batches(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path, room: int, tried: list[int]
+) -> None:
+    (tmp_path / "roomy").mkdir()
+    (tmp_path / "cramped").mkdir()
+    roomy, notes, steps = train_cramped(sets, tmp_path / "roomy", Cramped(network(), room=8))
+    assert (roomy.micro_batch, notes, steps) == (None, [], list(range(1, 13)))
+    model = Cramped(network(), room=room)
+    cramped, notes, steps = train_cramped(sets, tmp_path / "cramped", model)
+    assert notes == [note(0, size) for size in tried]
+    assert steps == [0] * len(notes) + list(range(1, 13))
+    assert cramped.micro_batch == tried[-1] == model.most
+    assert_same_up_to_rounding(cramped.history, roomy.history)
+
+
+def test_memory_that_runs_out_late_costs_the_steps_since_the_last_validation(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    (tmp_path / "roomy").mkdir()
+    (tmp_path / "cramped").mkdir()
+    roomy, _, _ = train_cramped(sets, tmp_path / "roomy", network())
+    model = Cramped(network(), room=4, roomy_steps=8)
+    cramped, notes, steps = train_cramped(sets, tmp_path / "cramped", model)
+    assert notes == [note(6, 4)]
+    assert steps == [*range(1, 9), *range(6, 13)]
+    assert_same_up_to_rounding(cramped.history, roomy.history)
+    # Those before are the plain steps, to the bit.
+    assert without_seconds(cramped.history[:2]) == without_seconds(roomy.history[:2])
+
+
+def test_a_resumed_training_keeps_its_micro_batches(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    whole, _, _ = train_cramped(sets, tmp_path / "whole", Cramped(network(), room=3))
+    with pytest.raises(PowerCutError):
+        train_cramped(sets, tmp_path / "cut", Cramped(network(), room=3), cut_after=7)
+    resumed, notes, steps = train_cramped(sets, tmp_path / "cut", Cramped(network(seed=9), room=3))
+    assert notes == []
+    assert steps == list(range(6, 13))
+    assert resumed.micro_batch == 2
+    assert without_seconds(resumed.history) == without_seconds(whole.history)
+
+
+def test_micro_batches_can_be_asked_for(sets: tuple[ImageSet, ImageSet], tmp_path: Path) -> None:
+    model = Cramped(network(), room=8)
+    config = QUICK.model_copy(update={"micro_batch": 3})
+    training, notes, _ = train_cramped(sets, tmp_path, model, config=config)
+    assert (training.micro_batch, model.most, notes) == (3, 3, [])
+
+
+def test_micro_batches_as_large_as_the_batch_are_none(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    config = QUICK.model_copy(update={"micro_batch": 64})
+    training, _, _ = train_cramped(sets, tmp_path, network(), config=config)
+    assert training.micro_batch is None
+
+
+def test_too_little_memory_for_one_image_ends_the_training_with_advice(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    with pytest.raises(
+        TrainingFailedError, match=r"^memory does not suffice for one image of 32 px at once: try"
+    ):
+        train_cramped(sets, tmp_path, Cramped(network(), room=0))
+
+
+def test_another_error_is_not_taken_for_want_of_memory(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        train_cramped(sets, tmp_path, nn.Sequential(nn.Flatten(), nn.Linear(7, 2)))
+
+
+def test_fourteen_labels_train_too(sets: tuple[ImageSet, ImageSet], tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    learned, validated = (
+        dataclasses.replace(
+            part, targets=random.integers(2, size=(len(part), 14)).astype(np.float32)
+        )
+        for part in sets
+    )
+    validated.targets[:, 0] = 0  # no AUC, and no obstacle
+    model = nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 14))
+    training = train(
+        model,
+        LOSSES.get("sin").factory(kind="multilabel", class_weights=None),
+        training=learned,
+        validation=validated,
+        kind="multilabel",
+        config=QUICK,
+        seed=5,
+        folder=tmp_path,
+    )
+    answers = answer(
+        model,
+        LOSSES.get("sin").factory(kind="multilabel", class_weights=None),
+        validated,
+        kind="multilabel",
+        precision="float32",
+    )
+    score = validation_score(validated.targets, answers.probabilities, kind="multilabel")
+    assert training.best_auc == pytest.approx(score, rel=1e-12)
+
+
+def test_where_auc_is_undefined_the_first_validation_is_kept(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    alike = dataclasses.replace(sets[1], targets=np.zeros(len(sets[1]), dtype=np.int64))
+    training, notes, _ = train_cramped((sets[0], alike), tmp_path, network())
+    assert [entry.best for entry in training.history] == [True, False, False, False]
+    assert training.best_iteration == 3
+    assert np.isnan(training.best_auc)
+    assert notes == [
+        "validation AUC is undefined, since no output has images with and without it: "
+        "the weights of iteration 3 are kept"
+    ]
+
+
+def test_answers_are_bounded_by_pixels_and_by_memory(
+    sets: tuple[ImageSet, ImageSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    class Watched(nn.Module):
+        def __init__(self, room: int) -> None:
+            super().__init__()
+            self.room = room
+            self.inner = network()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(len(images))
+            if len(images) > self.room:
+                raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB.")
+            return self.inner(images)  # type: ignore[no-any-return]
+
+    def ask(room: int, images: ImageSet) -> Answers:
+        seen.clear()
+        return answer(Watched(room), loss(), images, kind="multiclass", precision="float32")
+
+    whole = ask(40, sets[1])
+    assert seen == [40]
+    pieces = ask(12, sets[1])
+    assert seen == [40, 20, 10, 10, 10, 10]
+    np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
+    monkeypatch.setattr("bench.train.evaluate.EVALUATION_PIXELS", 32 * 32 * 15)
+    ask(40, sets[1])
+    assert seen == [15, 15, 10]
+    monkeypatch.setattr("bench.train.evaluate.EVALUATION_PIXELS", 7)
+    ask(40, sets[1])
+    assert seen == [1] * 40
+    with pytest.raises(TrainingFailedError, match="one image of 32 px"):
+        ask(0, sets[1])
 
 
 def test_a_network_learns_to_tell_two_obvious_classes_apart(tmp_path: Path) -> None:

@@ -1,10 +1,4 @@
-"""Metrics of two-class predictions, computed from stored probabilities.
-
-Only NumPy is needed here, since the training loop watches the validation AUC on machines that
-have no scikit-learn; the tests hold every value against scikit-learn's.
-
-An undefined value is NaN, never 0: reports show it as n/a.
-"""
+"""Metrics of two-class predictions: one probability an image, of the positive class."""
 
 from __future__ import annotations
 
@@ -24,7 +18,8 @@ class BinaryMetrics:
     Attributes:
         images: number of images.
         positives: how many of them are positive.
-        threshold: an image is called positive where its probability is >= threshold.
+        threshold: an image is called positive where its probability is >= threshold; NaN where
+            it was called by another rule.
         accuracy: share of images called rightly.
         precision: share of true positives among those called positive; NaN where none is.
         recall: share of positives called positive (sensitivity); NaN without positives.
@@ -64,8 +59,25 @@ def binary_metrics(
         ValueError: shapes differ or are empty, a target is not 0 or 1, or a probability is NaN
             or outside [0, 1].
     """
-    positive, p = _checked_probabilities(targets, probabilities)
-    called = p >= threshold
+    positive, p = checked_probabilities(targets, probabilities)
+    return metrics_of_calls(positive, p, called=p >= threshold, threshold=threshold)
+
+
+def metrics_of_calls(
+    positive: NDArray[np.bool_],
+    p: NDArray[np.float64],
+    *,
+    called: NDArray[np.bool_],
+    threshold: float,
+) -> BinaryMetrics:
+    """All metrics of images that were called positive or negative, by whatever rule.
+
+    Args:
+        positive: (n,), which images are positive.
+        p: probabilities of the positive class, (n,), in [0, 1].
+        called: (n,), which images were called positive.
+        threshold: what they were called by; NaN where by something else.
+    """
     true_positives = int((called & positive).sum())
     false_positives = int((called & ~positive).sum())
     positives = int(positive.sum())
@@ -80,10 +92,10 @@ def binary_metrics(
         recall=_ratio(true_positives, positives),
         specificity=_ratio(negatives - false_positives, negatives),
         f1=_ratio(2 * true_positives, 2 * true_positives + false_positives + missed),
-        auc=auc(targets, p),
-        average_precision=average_precision(targets, p),
+        auc=auc(positive, p),
+        average_precision=average_precision(positive, p),
         brier=float(np.mean((p - positive) ** 2)),
-        ece=expected_calibration_error(targets, p),
+        ece=expected_calibration_error(positive, p),
     )
 
 
@@ -106,7 +118,7 @@ def choose_threshold(targets: ArrayLike, probabilities: ArrayLike) -> float:
     Raises:
         ValueError: as :func:`binary_metrics`.
     """
-    positive, p = _checked_probabilities(targets, probabilities)
+    positive, p = checked_probabilities(targets, probabilities)
     values, hits, false_alarms = _positives_from(positive, p)
     # Nothing called positive is a candidate too.
     hits = np.append(hits, 0)
@@ -116,14 +128,49 @@ def choose_threshold(targets: ArrayLike, probabilities: ArrayLike) -> float:
     # * images - negatives.
     youden = hits * negatives - false_alarms * positives
     right = hits - false_alarms
-    best = int(np.lexsort((-np.arange(len(hits)), right, youden))[-1])
-    if best == 0:
+    return _threshold_at(values, _best(youden, right))
+
+
+def choose_threshold_for_f1(targets: ArrayLike, probabilities: ArrayLike) -> float:
+    """The threshold with the largest F1: for naming what is there, and not what is not.
+
+    Youden's J weighs the positives as much as the negatives, however few they are, and so names
+    a rare finding in many images that lack it. F1 does not. Candidates and ties are those of
+    :func:`choose_threshold`; without positives nothing is called positive.
+
+    Args:
+        targets: 0 or 1, shape (n,), n >= 1: the validation part.
+        probabilities: of the positive class, in [0, 1], shape (n,).
+
+    Returns:
+        A threshold for ``probability >= threshold``, from 0 to just above 1.
+
+    Raises:
+        ValueError: as :func:`binary_metrics`.
+    """
+    positive, p = checked_probabilities(targets, probabilities)
+    values, hits, false_alarms = _positives_from(positive, p)
+    hits = np.append(hits, 0)
+    false_alarms = np.append(false_alarms, 0)
+    # Quotients of whole numbers, so that equal ones are equal numbers too.
+    f1 = 2 * hits / np.maximum(hits + false_alarms + int(positive.sum()), 1)
+    return _threshold_at(values, _best(f1, hits - false_alarms))
+
+
+def _best(quality: NDArray[Any], right: NDArray[np.int64]) -> int:
+    """The candidate of the highest quality, ties by what is called rightly, then the lower."""
+    return int(np.lexsort((-np.arange(len(quality)), right, quality))[-1])
+
+
+def _threshold_at(values: NDArray[np.float64], candidate: int) -> float:
+    """The threshold of a candidate: below all values, between two neighbours, above all."""
+    if candidate == 0:
         return 0.0
-    below = values[best - 1]
-    if best == len(values):
+    below = values[candidate - 1]
+    if candidate == len(values):
         return float(max((below + 1.0) / 2.0, np.nextafter(below, 2.0)))
-    middle = (below + values[best]) / 2.0
-    return float(middle if middle > below else values[best])
+    middle = (below + values[candidate]) / 2.0
+    return float(middle if middle > below else values[candidate])
 
 
 def auc(targets: ArrayLike, scores: ArrayLike) -> float:
@@ -191,7 +238,7 @@ def expected_calibration_error(
     Raises:
         ValueError: as :func:`binary_metrics`.
     """
-    positive, p = _checked_probabilities(targets, probabilities)
+    positive, p = checked_probabilities(targets, probabilities)
     bin_of = ((_mid_ranks(p) - 0.5) * bins / len(p)).astype(np.int64)
     # The sum over a bin of (p - target) is its size times the difference of the two means.
     return float(np.abs(np.bincount(bin_of, weights=p - positive)).sum() / len(p))
@@ -232,7 +279,7 @@ def _checked(
     return t == 1, s
 
 
-def _checked_probabilities(
+def checked_probabilities(
     targets: ArrayLike, probabilities: ArrayLike
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     positive, p = _checked(targets, probabilities)

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, brute force and hand-made cases."""
+"""Two-class metrics against scikit-learn, brute force and hand-made cases."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bench.metrics import (
     auc,
     binary_metrics,
     choose_threshold,
+    choose_threshold_for_f1,
     expected_calibration_error,
 )
 
@@ -82,6 +83,33 @@ def test_threshold_beats_every_other_by_youden_then_accuracy(predictions: Predic
     # The next float above each probability parts it from all higher ones.
     others = [0.0, *np.nextafter(p, 2.0)]
     assert merit(choose_threshold(t, p)) == max(merit(other) for other in others)
+
+
+@settings(deadline=None, max_examples=50)
+@given(PREDICTIONS)
+def test_threshold_for_f1_beats_every_other_by_f1_then_accuracy(predictions: Predictions) -> None:
+    """Brute force over a threshold below, between and above all probabilities."""
+    t, p = _arrays(predictions)
+
+    def merit(threshold: float) -> tuple[float, float]:
+        called = p >= threshold
+        f1 = sklearn_metrics.f1_score(t, called, zero_division=0.0)
+        return round(float(f1), 9), float((called == t).mean())
+
+    others = [0.0, *np.nextafter(p, 2.0)]
+    assert merit(choose_threshold_for_f1(t, p)) == max(merit(other) for other in others)
+
+
+def test_a_rare_finding_is_named_more_rarely_for_f1_than_for_youden() -> None:
+    targets = [0] * 97 + [1] * 3
+    probabilities = [0.1] * 80 + [0.3] * 17 + [0.3, 0.6, 0.7]
+    # Youden calls all twenty of 0.3 and above; F1 the two that are surely right.
+    assert choose_threshold(targets, probabilities) == pytest.approx(0.2)
+    assert choose_threshold_for_f1(targets, probabilities) == pytest.approx(0.45)
+
+
+def test_without_positives_nothing_is_called_for_f1() -> None:
+    assert choose_threshold_for_f1([0, 0], [0.2, 0.6]) == pytest.approx(0.8)
 
 
 @settings(deadline=None, max_examples=50)

@@ -1,4 +1,4 @@
-"""``bench data``: look at a data set before training on it, and make the synthetic one."""
+"""``bench data check`` and ``bench data sheet``: what decodes every image, as a run would."""
 
 from __future__ import annotations
 
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
     from bench.data.study import StudyTable
 
 
-@click.group()
-def data() -> None:
-    """Check a data set, look at it, or write the synthetic one as files."""
-
-
-@data.command()
+@click.command()
 @config_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -54,7 +49,7 @@ def check(
         context.exit(1)
 
 
-@data.command()
+@click.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png")
 @config_options
 @click.option("--images", default=32, show_default=True, type=click.IntRange(1, 400))
@@ -80,34 +75,6 @@ def sheet(
     rows, _ = usable(study, store)
     drawn = draw_sheet(rows, store.pixels, path, images=images, seed=seed)
     click.echo(f"{path}: {drawn} of {len(rows):,} images at {experiment.data.image_size} px")
-
-
-@data.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
-@click.option("--images", default=2000, show_default=True, type=click.IntRange(min=1))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-@click.option(
-    "--image-size", default=64, show_default=True, type=click.IntRange(28, 1024),
-    help="Side in pixels.",
-)  # fmt: skip
-def phantom(folder: Path, *, images: int, seed: int, image_size: int) -> None:
-    """Write synthetic radiographs to DIR in NIH's own layout (for --config nih_official)."""
-    from bench.data.phantom.export import write_nih_layout
-    from bench.progress import show_progress
-
-    with show_progress() as progress:
-        write_nih_layout(
-            folder,
-            images=images,
-            seed=seed,
-            image_size=image_size,
-            progress=lambda done, total: progress.advance("writing images", done, total),
-        )
-    click.echo(
-        f"wrote {images:,} images to {folder}; "
-        f"try: bench run cxnet_m1 --config nih_official --data {folder} "
-        f"--set data.image_size={image_size} --set train.max_iterations=200"
-    )
 
 
 def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStore]:

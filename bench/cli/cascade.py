@@ -1,0 +1,127 @@
+"""``bench cascade``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from bench.cli.options import (
+    config_options,
+    load_matrix,
+    load_plugins,
+    matrix_options,
+    out_option,
+    parse_seeds,
+)
+
+# What says how to train, which --finished does not.
+OF_TRAINING = {
+    "take_all": "--all",
+    "config": "--config",
+    "root": "--data",
+    "settings": "--set",
+    "plugins": "--plugin",
+    "device": "--device",
+}
+
+
+@click.command("cascade")
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@config_options
+@matrix_options
+@out_option
+@click.option(
+    "--finished", is_flag=True,
+    help="Train nothing: judge the runs that --out holds, all of them or those of MODEL, --loss "
+    "and --seeds. Needs neither a config nor images.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--answers", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv",
+    help="Write each test image's route and answer.",
+)  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Print nothing but the tables and what failed.")
+@click.pass_context
+def cascade(
+    context: click.Context,
+    *,
+    models: tuple[str, ...],
+    config: str,
+    root: Path | None,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    take_all: bool,
+    losses: tuple[str, ...],
+    seeds: str | None,
+    device: str,
+    out: Path,
+    finished: bool,
+    as_json: bool,
+    answers: Path | None,
+    quiet: bool,
+) -> None:
+    """Send every test image through m1 to m4, and compare with the flat network findings14.
+
+    Trains whatever of the five tasks is not finished yet, for each model and loss, then prints
+    the tables. Ends with exit code 1 where a run is missing or failed.
+    """
+    if finished:
+        given = [
+            option
+            for name, option in OF_TRAINING.items()
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        ]
+        if given:
+            raise click.UsageError(f"--finished trains nothing: leave out {', '.join(given)}")
+
+    from bench.cascade import as_json as to_json
+    from bench.cascade import collect, markdown, narrow, runs_of, write_answers
+    from bench.store import Store
+
+    store = Store(out)
+    if finished:
+        runs = narrow(
+            store.runs(),
+            models=models,
+            losses=losses,
+            seeds=[] if seeds is None else parse_seeds(seeds),
+        )
+        unfinished = store.unfinished()
+    else:
+        load_plugins(plugins)
+
+        from bench.cascade import CASCADE_TASKS
+
+        experiment = load_matrix(
+            config,
+            root,
+            settings,
+            models=models,
+            take_all=take_all,
+            losses=losses,
+            seeds=seeds,
+            **{"vary.task": list(CASCADE_TASKS)},
+        )
+
+        from bench.environment import pick_device
+        from bench.execute import run_experiment
+        from bench.progress import show_progress
+
+        with show_progress(quiet=quiet or as_json) as progress:
+            run_experiment(experiment, out=out, device=pick_device(device), progress=progress)
+        if not quiet and not as_json:
+            click.echo()
+        runs, unfinished = runs_of(experiment, store)
+
+    collected = collect(runs, splits=store.splits)
+    if answers is not None:
+        write_answers(collected, answers)
+    if as_json:
+        click.echo(json.dumps(to_json(collected), indent=2))
+    else:
+        click.echo(markdown(collected, unfinished=unfinished), nl=False)
+    if any(table.incomplete for table in collected.tables):
+        context.exit(1)

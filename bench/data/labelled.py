@@ -1,0 +1,71 @@
+"""The labels of an experiment's data, for what needs no training: splits and summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from bench.config import DataConfig
+from bench.data.check import refusal, usable
+from bench.data.label_table import LabelTable
+from bench.data.pixels import open_pixels
+from bench.data.prepare import open_study
+from bench.errors import InputError
+from bench.registry import DATASETS
+
+
+def open_labels(config: DataConfig) -> LabelTable:
+    """What the label files say, without decoding a pixel.
+
+    Returns:
+        The table, its rows with the column ``digest``, which is "" (unknown) everywhere.
+
+    Raises:
+        InputError: unknown source, missing files, wrong options, no row that can be used, or
+            rows that cannot be used and are not to be skipped.
+    """
+    table = DATASETS.get(config.source).open_labels(
+        root=config.root, image_size=config.image_size, options=dict(config.options)
+    )
+    return _accepted(replace(table, rows=table.rows.assign(digest="")), config)
+
+
+def open_decoded(
+    config: DataConfig, *, cache: Path, progress: Callable[[int, int], None] | None = None
+) -> LabelTable:
+    """The labels of the images that a run would use.
+
+    Args:
+        config: the experiment's ``data``.
+        cache: folder of decoded pixels; those that are not there yet are put there.
+        progress: called with images decoded and images in all.
+
+    Returns:
+        The table, its rows with the columns ``digest`` and ``pixel_row``.
+
+    Raises:
+        InputError: as :func:`open_labels`, of labels and pixels together.
+    """
+    study = open_study(config)
+    store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
+    rows, problems = usable(study, store)
+    table = LabelTable(
+        name=study.name,
+        rows=rows,
+        finding_names=study.finding_names,
+        notes=study.notes,
+        problems=problems,
+    )
+    return _accepted(table, config)
+
+
+def _accepted(table: LabelTable, config: DataConfig) -> LabelTable:
+    """The table, where a run would take it; what is skipped becomes a note."""
+    if not table.problems:
+        return table
+    if config.on_bad == "refuse":
+        raise InputError(refusal(table.problems))
+    skipped = len({problem.image for problem in table.problems})
+    note = f"images that cannot be used and are skipped (see bench data check): {skipped:,}"
+    return replace(table, notes=(*table.notes, note))

@@ -1,0 +1,155 @@
+"""Predictions as files: what every number of every report is computed from.
+
+``predictions.csv`` holds the images of the judged parts that the task asks about; columns
+
+    part, image, patient, target, probability                    two classes
+    part, image, patient, target, prob_Atelectasis, prob_…       several classes, or labels
+
+A two-class target is 0 or 1 and the probability that of the second class. Otherwise the target
+names what is right, several joined by ``|``. ``others.csv`` has the same columns but the target:
+the images of those parts that the task does not ask about, which a cascade sends to it all the
+same when an earlier stage errs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.registry import TargetKind
+
+PREDICTIONS = "predictions.csv"
+OTHERS = "others.csv"
+IDS = ("part", "image", "patient")
+SEPARATOR = "|"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What a run's predictions are about.
+
+    Attributes:
+        kind: "multiclass" or "multilabel".
+        classes: names of the outputs.
+    """
+
+    kind: TargetKind
+    classes: tuple[str, ...]
+
+    @property
+    def binary(self) -> bool:
+        """Two classes, of which one probability says all."""
+        return self.kind == "multiclass" and len(self.classes) == 2
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of probabilities."""
+        return ["probability"] if self.binary else [f"prob_{name}" for name in self.classes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A run's answers for some images of one part of the split.
+
+    Attributes:
+        images: ids, str (n,).
+        patients: str (n,); "" where unknown.
+        targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for multi-label;
+            of images that the task does not ask about there are none, so the array is empty.
+        probabilities: float64 (n, outputs); two columns for two classes.
+    """
+
+    images: NDArray[np.object_]
+    patients: NDArray[np.object_]
+    targets: NDArray[Any]
+    probabilities: NDArray[np.float64]
+
+
+def to_frame(
+    outputs: Outputs,
+    *,
+    part: str,
+    images: Sequence[str] | NDArray[np.object_],
+    patients: Sequence[str] | NDArray[np.object_],
+    targets: NDArray[Any] | None,
+    probabilities: NDArray[np.float64],
+) -> pd.DataFrame:
+    """Predictions of one part as a table.
+
+    Args:
+        outputs: what they are about.
+        part: its name.
+        images, patients: ids, (n,).
+        targets: as :attr:`Judged.targets`; None for images that are not asked about.
+        probabilities: (n, outputs).
+    """
+    columns: dict[str, Any] = {"part": part, "image": images, "patient": patients}
+    if targets is not None:
+        columns["target"] = targets if outputs.binary else _named(outputs, targets)
+    shown = probabilities[:, 1:] if outputs.binary else probabilities
+    frame = pd.DataFrame(columns)
+    return pd.concat([frame, pd.DataFrame(shown, columns=outputs.columns)], axis=1)
+
+
+def read_frame(path: Path, outputs: Outputs, *, with_targets: bool) -> pd.DataFrame:
+    """Read a file of predictions: ids and targets as text, probabilities as they were written.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: other columns than expected, or a probability that is no number.
+    """
+    # Text first: ids such as "007" and "NA" stay as they are, and Python's own conversion gives
+    # back every bit of the probabilities.
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    wanted = [*IDS, *(["target"] if with_targets else []), *outputs.columns]
+    if list(frame.columns) != wanted:
+        raise ValueError(f"columns are not {', '.join(wanted)}")
+    return frame.astype(dict.fromkeys(outputs.columns, np.float64))
+
+
+def from_frame(frame: pd.DataFrame, outputs: Outputs) -> Judged:
+    """The rows of a table that :func:`read_frame` gave, as arrays.
+
+    Raises:
+        ValueError: a target that is none of the outputs.
+    """
+    shown = frame[outputs.columns].to_numpy(dtype=np.float64)
+    texts = frame["target"].tolist() if "target" in frame else []
+    return Judged(
+        images=frame["image"].to_numpy(dtype=object),
+        patients=frame["patient"].to_numpy(dtype=object),
+        targets=_parsed(outputs, texts),
+        probabilities=np.hstack([1.0 - shown, shown]) if outputs.binary else shown,
+    )
+
+
+def _named(outputs: Outputs, targets: NDArray[Any]) -> list[str]:
+    if outputs.kind == "multiclass":
+        return [outputs.classes[target] for target in targets]
+    names = np.array(outputs.classes, dtype=object)
+    return [SEPARATOR.join(names[row > 0]) for row in targets]
+
+
+def _parsed(outputs: Outputs, texts: Sequence[str]) -> NDArray[Any]:
+    if outputs.binary:
+        if wrong := set(texts) - {"0", "1"}:
+            raise ValueError(f"a target is {min(wrong)!r}, not 0 or 1")
+        return np.array([int(text) for text in texts], dtype=np.int64)
+    places = {name: place for place, name in enumerate(outputs.classes)}
+    named = [text.split(SEPARATOR) if text else [] for text in texts]
+    if wrong := {name for names in named for name in names} - places.keys():
+        raise ValueError(f"a target is {min(wrong)!r}, none of the outputs")
+    if outputs.kind == "multiclass":
+        if any(len(names) != 1 for names in named):
+            raise ValueError("a target does not name exactly one class")
+        return np.array([places[name] for (name,) in named], dtype=np.int64)
+    targets = np.zeros((len(texts), len(outputs.classes)))
+    for row, names in enumerate(named):
+        targets[row, [places[name] for name in names]] = 1.0
+    return targets

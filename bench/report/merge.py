@@ -1,0 +1,62 @@
+"""One description of data that a table's runs read at several times and in several shares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bench.report.settings import train_share
+from bench.store import Run
+
+
+def merge(runs: Sequence[Run]) -> dict[str, Any]:
+    """What the runs of one table say of their data, together.
+
+    Args:
+        runs: of one data set, task and split; at least one.
+
+    Returns:
+        The description of the first, in which ``root``, ``notes`` and ``skipped`` hold what any
+        of them says. Where they learned from different shares of the training part, ``parts``
+        and ``leakage`` have a part ``train (5 %)`` for each.
+    """
+    described = [run.data for run in runs]
+    skipped: dict[str, dict[str, None]] = {}
+    for data in described:
+        for kind, images in data["skipped"].items():
+            skipped.setdefault(kind, {}).update(dict.fromkeys(images))
+    roots = dict.fromkeys(data["root"] for data in described if data["root"])
+    return (
+        described[0]
+        | {
+            "root": ", ".join(roots),
+            "notes": list(dict.fromkeys(note for data in described for note in data["notes"])),
+            "skipped": {kind: list(images) for kind, images in skipped.items()},
+        }
+        | _by_share({train_share(run.cell): run.data for run in reversed(runs)})
+    )
+
+
+def _by_share(by_share: dict[float, dict[str, Any]]) -> dict[str, Any]:
+    """Parts and leakage, from a description for each share."""
+    if len(by_share) == 1:
+        return {}
+    shares = sorted(by_share)
+
+    def name(part: str, share: float) -> str:
+        return f"{part} ({100 * share:g} %)" if part == "train" else part
+
+    parts = {
+        name(part, share): by_share[share]["parts"][part]
+        for part in by_share[shares[0]]["parts"]
+        for share in shares
+    }
+    pairs = [
+        pair | {"earlier": name(pair["earlier"], share)}
+        for share in shares
+        for pair in by_share[share]["leakage"]
+    ]
+    # The pair of validation and test is the same for every share.
+    distinct = {json.dumps(pair, sort_keys=True): pair for pair in pairs}
+    return {"parts": parts, "leakage": list(distinct.values())}

@@ -1,0 +1,122 @@
+"""Hand-made runs of the five tasks, written as a training would write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.cascade import CASCADE_TASKS, Collected, collect
+from bench.cells import Cell
+from bench.data.leakage import measure_leakage
+from bench.data.splits import Split
+from bench.data.tasks import make_task
+from bench.store import Facts, Store, Verdict
+
+CONTROLS = ("prior", "same_patient")
+
+
+class StageRuns:
+    """A store to which runs on one data set and split are added."""
+
+    def __init__(
+        self, root: Path, *, rows: pd.DataFrame, split: Split, findings: Sequence[str]
+    ) -> None:
+        self.store = Store(root)
+        self.rows = rows
+        self.split = split
+        self.findings = tuple(findings)
+        split.write(self.store.splits, rows)
+
+    def add(
+        self,
+        task_name: str,
+        probabilities: NDArray[np.float64] | None = None,
+        *,
+        model: str = "net",
+        loss: str = "ce",
+        seed: int = 0,
+        settings: dict[str, Any] | None = None,
+        verdict: Verdict | None = None,
+        about: dict[str, Any] | None = None,
+    ) -> Path:
+        """A run that ended.
+
+        Args:
+            task_name: what it was asked.
+            probabilities: its answers for every row, (rows, outputs); of two classes only that
+                of the second, (rows,). None writes no predictions.
+            model, loss, seed: of the cell; some names are controls.
+            settings: of the cell, beside its task.
+            verdict: "finished" unless given.
+            about: what differs in the description of the data.
+        """
+        task = make_task(task_name, self.findings)
+        asked, targets = task.select(self.rows), task.targets(self.rows)
+        parts = {name: places[asked[places]] for name, places in self.split.parts.items()}
+        control = model in CONTROLS
+        cell = Cell(
+            kind="control" if control else "network",
+            model=model,
+            loss="" if control else loss,
+            seed=seed,
+            settings={
+                "task": task_name,
+                **({} if control else {"model": {"pretrained": False}}),
+                **(settings or {}),
+            },
+        )
+        data = {
+            "source": "hand-made",
+            "root": "",
+            "image_size": 64,
+            "fingerprint": "f" * 64,
+            "task": task_name,
+            "question": task.question,
+            "kind": task.kind,
+            "classes": list(task.classes),
+            "split": {
+                "name": self.split.name,
+                "seed": self.split.seed,
+                "hash": self.split.hash,
+                "claims_disjoint": self.split.claims_disjoint,
+            },
+            "parts": {name: {"images": len(places)} for name, places in parts.items()},
+            "leakage": [pair.as_dict() for pair in measure_leakage(self.rows, self.split.parts)],
+            "notes": ["made by hand"],
+        } | (about or {})
+        folder = self.store.folder(cell, data)
+        self.store.begin(folder, cell, Facts(experiment={}, data=data, environment={}))
+        if probabilities is not None:
+            if probabilities.ndim == 1:
+                probabilities = np.column_stack([1.0 - probabilities, probabilities])
+            self.store.write_predictions(
+                folder,
+                rows=self.rows,
+                task=task,
+                targets=targets,
+                asked=asked,
+                parts=self.split.parts,
+                probabilities={
+                    part: probabilities[self.split.parts[part]] for part in ("validation", "test")
+                },
+            )
+        self.store.end(folder, verdict or Verdict(state="finished"))
+        return folder
+
+    def add_perfect(self, task_names: Sequence[str] = CASCADE_TASKS, **about: Any) -> None:
+        """Runs that are right about every image they are asked about, and sure of it."""
+        for name in task_names:
+            task = make_task(name, self.findings)
+            targets = task.targets(self.rows)
+            if task.kind == "multilabel" or len(task.classes) == 2:
+                self.add(name, targets.astype(np.float64), **about)
+            else:
+                self.add(name, np.eye(len(task.classes))[targets], **about)
+
+    def collected(self) -> Collected:
+        return collect(self.store.runs(), splits=self.store.splits)

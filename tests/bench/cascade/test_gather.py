@@ -1,0 +1,172 @@
+"""Which runs are put together, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.cascade import collect, markdown, narrow
+from bench.data.splits import Split
+from bench.errors import InputError
+from tests.bench.cascade.by_hand import FINDINGS, PROBABILITIES, ROWS, SPLIT, add_by_hand
+from tests.bench.cascade.stage_runs import StageRuns
+
+
+def on_another_split(runs: StageRuns) -> StageRuns:
+    """The same store and images; a learned image and a validation image are exchanged."""
+    parts = np.select(
+        [np.isin(np.arange(len(ROWS)), SPLIT.parts[p]) for p in SPLIT.parts], [0, 1, 2]
+    )
+    parts[[0, 2]] = parts[[2, 0]]
+    split = Split.of(
+        parts, rows=ROWS, name="image", seed=4, claims_disjoint=False, how="by hand, too"
+    )
+    return StageRuns(runs.store.root, rows=ROWS, split=split, findings=FINDINGS)
+
+
+def refusal(runs: StageRuns) -> str:
+    with pytest.raises(InputError) as refused:
+        runs.collected()
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_stages_on_different_splits_are_refused(runs: StageRuns) -> None:
+    other = on_another_split(runs)
+    add_by_hand(runs, but=("m3", "m4"))
+    add_by_hand(other, but=("m1", "m2", "findings14"))
+    assert refusal(runs) == (
+        "the stages of net ce seed 0 were run on different splits, so that a test image of one "
+        "can be a training image of another (m1, m2 on data ffffffffffff, split image "
+        f"{SPLIT.hash[:12]}; m3, m4 on data ffffffffffff, split image {other.split.hash[:12]}): "
+        "run all four on the same"
+    )
+
+
+def test_stages_on_different_data_are_refused(runs: StageRuns) -> None:
+    add_by_hand(runs, but=("m2",))
+    runs.add("m2", PROBABILITIES["m2"], about={"fingerprint": "e" * 64})
+    assert refusal(runs).startswith("the stages of net ce seed 0 were run on different data, so")
+
+
+def test_each_split_has_its_own_table(runs: StageRuns) -> None:
+    other = on_another_split(runs)
+    add_by_hand(runs)
+    add_by_hand(other)
+    collected = runs.collected()
+    assert {t.data["split"]["seed"] for t in collected.tables} == {3, 4}
+    assert [len(list(t.rows())) for t in collected.tables] == [3, 3]
+    assert collected.without_table == ()
+
+
+def test_a_split_on_which_only_m1_was_run_is_named(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    on_another_split(runs).add("m1", PROBABILITIES["m1"])
+    text = markdown(runs.collected())
+    assert text.endswith(
+        "- no table: hand-made, split image, 64 px: finished are only runs of m1\n"
+    )
+
+
+def test_nothing_to_judge_is_refused(runs: StageRuns) -> None:
+    with pytest.raises(InputError, match="there is no run of m1, m2, m3, m4, findings14"):
+        collect([], splits=runs.store.splits)
+    runs.add("m1", PROBABILITIES["m1"])
+    assert refusal(runs) == (
+        "no cascade to judge: hand-made, split image, 64 px: finished are only runs of m1; "
+        "bench cascade MODEL trains what is missing"
+    )
+
+
+def edit(folder: Path, name: str, old: str, new: str) -> None:
+    text = (folder / name).read_text()
+    assert text.count(old) == 1
+    (folder / name).write_text(text.replace(old, new))
+
+
+def folder_of(runs: StageRuns, task: str) -> Path:
+    (folder,) = (run.folder for run in runs.store.runs() if run.data["task"] == task)
+    return folder
+
+
+def test_a_test_image_that_was_learned_from_is_refused(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    folder = folder_of(runs, "m3")
+    edit(folder, "others.csv", "test,t0,", "test,b,")
+    assert refusal(runs) == (
+        f"run {folder.name} judges among its test images 'b', from which the stages learned: its "
+        "predictions were changed; delete its folder and run it again"
+    )
+
+
+@pytest.mark.parametrize("task", ["m1", "m4", "findings14"])
+def test_a_validation_image_that_was_learned_from_is_refused(runs: StageRuns, task: str) -> None:
+    add_by_hand(runs)
+    edit(folder_of(runs, task), "predictions.csv", "validation,c1,", "validation,a,")
+    assert "among its validation images 'a', from which the stages learned" in refusal(runs)
+
+
+def test_a_validation_image_taken_for_a_test_image_is_refused(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    edit(folder_of(runs, "m2"), "others.csv", "test,t0,", "test,c0,")
+    assert "among its test images 'c0', which the split has elsewhere" in refusal(runs)
+
+
+def test_a_stage_without_answers_for_every_image_is_refused(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    folder = folder_of(runs, "m4")
+    (folder / "others.csv").unlink()
+    assert refusal(runs).startswith(f"run {folder.name} has no answer for every test image")
+
+
+def test_the_split_file_is_needed_and_must_be_the_runs_own(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    (path,) = runs.store.splits.iterdir()
+    content = path.read_text()
+    path.unlink()
+    assert refusal(runs).startswith(f"split file {str(path)!r} cannot be read (")
+    path.write_text(content.replace("t0,test", "t0,train"))
+    assert "was changed after it was written" in refusal(runs)
+    other = replace(SPLIT, hash=SPLIT.hash[:12] + "0" * 52)
+    other.write(path.parent, ROWS)
+    assert "was changed after it was written" in refusal(runs)
+    on_another_split(runs)
+    next(path.parent.glob("image-seed4-*")).replace(path)
+    assert refusal(runs).startswith(f"split file {str(path)!r} is not the split of the runs")
+
+
+def test_probabilities_that_are_none_are_refused(runs: StageRuns) -> None:
+    add_by_hand(runs, but=("m1", "findings14"))
+    folder = runs.add("m1", PROBABILITIES["m1"])
+    edit(folder, "predictions.csv", "test,t0,t0,0,0.1", "test,t0,t0,0,1.1")
+    assert refusal(runs).startswith("predictions of runs ")
+    edit(folder, "predictions.csv", "test,t0,t0,0,1.1", "test,t0,t0,1,0.1")
+    assert "do not agree on which test images are abnormal" in refusal(runs)
+
+
+def test_runs_are_narrowed_by_model_loss_and_seed(runs: StageRuns) -> None:
+    for model, loss, seed in [("neta", "ce", 0), ("neta", "sin", 0), ("netb", "ce", 1)]:
+        runs.add("m1", model=model, loss=loss, seed=seed)
+    runs.add("m1", model="prior")
+    everything = runs.store.runs()
+
+    def kept(**wanted: Any) -> set[str]:
+        return {run.cell.label for run in narrow(everything, **wanted)}
+
+    a, b = {"neta ce seed 0", "neta sin seed 0"}, {"netb ce seed 1"}
+    prior = {"control prior"}
+    assert kept() == a | b | prior
+    assert kept(models=["neta"]) == a | prior
+    assert kept(models=["net*"], losses=["ce"]) == {"neta ce seed 0"} | b | prior
+    assert kept(seeds=[1]) == b | prior
+    with pytest.raises(InputError, match=r"no finished run of model 'netc': did you mean"):
+        narrow(everything, models=["netc"])
+    with pytest.raises(InputError, match=r"no finished run of loss 'sin'"):
+        narrow(everything, models=["netb"], losses=["sin"])
+    with pytest.raises(InputError, match=r"no finished run of seed '5'"):
+        narrow(everything, seeds=[5])

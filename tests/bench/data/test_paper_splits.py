@@ -1,0 +1,134 @@
+"""The splits of the shipped experiments on ChestX-ray14, made from the real label file alone."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from bench.config import Experiment, expand, load_experiment
+from bench.data.label_table import LabelTable
+from bench.data.labelled import open_labels
+from bench.data.leakage import measure_leakage
+from bench.data.prepare import split_as_configured
+from bench.data.splits import Split
+from tests.bench.data.nih_labels import nih_label_rows
+from tests.shared_data import shared
+
+RUN_1 = {"train": 80_458, "validation": 6_056, "test": 25_596}
+RUNS_2_TO_4 = {"train": 84_090, "validation": 11_212, "test": 16_818}
+RUNS = ("paper_run1", "paper_run2", "paper_run3", "paper_run4")
+
+# Whoever makes them, on whatever machine, with whatever later version: to the byte.
+HASHES = {
+    "paper_run1": "f1245f728e6bbdc8c75435e160bc6d8b06aca8c7b4e890f6414f108d4f95d3a6",
+    "paper_run2": "fe8c2bed0ebf1ae636b517d7e6bd42d639540f5e01ec2ae644270a46561fb9c3",
+    "paper_run3": "fe8c2bed0ebf1ae636b517d7e6bd42d639540f5e01ec2ae644270a46561fb9c3",
+    "paper_run4": "fe8c2bed0ebf1ae636b517d7e6bd42d639540f5e01ec2ae644270a46561fb9c3",
+    "nih_official": "b1393431529162be3fa005cdcefcf3b9ff19d3dd84274ef9f8a3cf6d7955b988",
+    "nih_patient": "3fc1711145cfb4fdec019a4d1cac6e21d3b2f0860035a5dd7cd69a55d2fea207",
+    "nih_image": "fe8c2bed0ebf1ae636b517d7e6bd42d639540f5e01ec2ae644270a46561fb9c3",
+}
+
+
+@cache
+def _experiment(name: str) -> Experiment:
+    return load_experiment(name, changes={"data.root": shared("nih-mini")})
+
+
+@cache
+def _labels() -> LabelTable:
+    """Of all 112,120 images, of which 1,723 are here."""
+    return open_labels(_experiment("nih_image").data)
+
+
+@cache
+def _split(name: str) -> Split:
+    return split_as_configured(_labels().rows, _experiment(name).data)
+
+
+def _sizes(split: Split) -> dict[str, int]:
+    return {part: len(positions) for part, positions in split.parts.items()}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_the_split_is_the_same_to_the_byte(name: str) -> None:
+    assert _split(name).hash == HASHES[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "left_out"),
+    [(RUNS[0], RUN_1, 10), *((name, RUNS_2_TO_4, 0) for name in RUNS[1:])],
+)
+def test_a_training_has_exactly_the_published_sizes(
+    name: str, sizes: dict[str, int], left_out: int
+) -> None:
+    split = _split(name)
+    assert _sizes(split) == sizes
+    assert len(split.left_out) == left_out
+    together = [*split.train, *split.validation, *split.test, *split.left_out]
+    assert sorted(together) == list(range(112_120))
+
+
+def test_the_first_training_takes_the_official_lists_and_shares_no_patient() -> None:
+    rows, split = _labels().rows, _split("paper_run1")
+    assert (rows["given_split"].iloc[split.test] == "test").all()
+    assert split.claims_disjoint
+    places = {**split.parts, "left_out": split.left_out}
+    assert [pair.shared_patients for pair in measure_leakage(rows, places)] == [0] * 6
+    assert rows["patient"].iloc[split.left_out].nunique() == 3
+
+
+@pytest.mark.parametrize("name", RUNS[1:])
+def test_the_other_trainings_have_four_test_images_in_five_of_a_training_patient(name: str) -> None:
+    _, train_test, _ = measure_leakage(_labels().rows, _split(name).parts)
+    assert train_test.shared_patients == 6_766
+    assert train_test.images_of_shared_patients == 13_847
+    assert train_test.share_of_later_images == pytest.approx(0.8233, abs=5e-5)
+
+
+def test_the_honest_split_of_the_other_trainings_has_the_same_sizes_and_no_leak() -> None:
+    honest = load_experiment("paper_run4", settings=["data.split=patient"]).data
+    rows = _labels().rows
+    split = split_as_configured(_labels().rows, honest)
+    assert _sizes(split) == RUNS_2_TO_4
+    assert len(split.left_out) == 0
+    assert [pair.shared_patients for pair in measure_leakage(rows, split.parts)] == [0, 0, 0]
+    abnormal = rows["findings"].map(bool).to_numpy()
+    for positions in split.parts.values():
+        assert abnormal[positions].mean() == pytest.approx(0.4616, abs=0.003)
+    assert split.hash == "992834dfad5e498155ded9cd5f3ba94e93c3c5d10455bff5a3bf1dcf60049cb4"
+
+
+def test_the_labels_are_those_of_an_independent_reader() -> None:
+    """So that the numbers above do not rest on the harness's own reading of the file."""
+    columns = ["image", "patient", "findings", "given_split"]
+    assert _labels().rows[columns].equals(nih_label_rows()[columns])
+
+
+def test_the_trainings_have_what_the_paper_states() -> None:
+    runs = [load_experiment(name) for name in RUNS]
+    assert [run.data.image_size for run in runs] == [224, 224, 224, 512]
+    # v0 and v1, v0, v1, v2 of Table 5.
+    assert [(run.models, run.losses) for run in runs] == [
+        (("cxnet_m1",), ("ce", "sin")),
+        (("cxnet_m1",), ("ce",)),
+        (("cxnet_m1",), ("sin",)),
+        (("cxnet_m1_v2",), ("sin",)),
+    ]
+    for run in runs:
+        train = run.train
+        assert (train.optimizer, train.lr, train.batch_size) == ("sgd", 0.01, 32)
+        assert train.validate_every == 3_000
+        assert train.max_iterations % train.validate_every == 0
+        assert [each.train.decay_factor for each in expand(run)] == [2, 5, 10]
+        assert run.controls == ("prior", "same_patient", "metadata", "brightness")
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_without_the_sizes_the_fractions_give_nearly_the_same_parts(name: str) -> None:
+    """For a partial download: the shares are the published ones."""
+    config = load_experiment(name, settings=["data.sizes=null"]).data
+    sizes = _sizes(split_as_configured(_labels().rows, config))
+    for part, wanted in _sizes(_split(name)).items():
+        assert sizes[part] == pytest.approx(wanted, rel=0.003)

@@ -1,0 +1,180 @@
+"""The summary of a data set: counts, lines, JSON and the two pictures."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageColor
+
+from bench.config import PartSizes, load_experiment
+from bench.data.label_table import LabelTable
+from bench.data.labelled import open_labels
+from bench.data.prepare import split_as_configured
+from bench.data.splits import make_split
+from bench.data.study import study_rows
+from bench.data.summary import LabelCounts, Summary, count_labels, summarise
+from bench.data.summary_figures import DARK, GRAY, LIGHT, draw_summary
+from tests.shared_data import shared
+
+# Fig. 6 of the paper.
+FINDINGS = {
+    "Infiltration": 19_894,
+    "Effusion": 13_317,
+    "Atelectasis": 11_559,
+    "Nodule": 6_331,
+    "Mass": 5_782,
+    "Pneumothorax": 5_302,
+    "Consolidation": 4_667,
+    "Pleural_Thickening": 3_385,
+    "Cardiomegaly": 2_776,
+    "Emphysema": 2_516,
+    "Edema": 2_303,
+    "Fibrosis": 1_686,
+    "Pneumonia": 1_431,
+    "Hernia": 227,
+}
+# Fig. 7.
+NORMAL, ONE, SEVERAL = 60_361, 30_963, 20_795
+
+
+@cache
+def _nih() -> Summary:
+    config = load_experiment("nih_official", changes={"data.root": shared("nih-mini")}).data
+    table = open_labels(config)
+    return summarise(table, split_as_configured(table.rows, config))
+
+
+def test_the_real_label_file_has_the_counts_of_figure_6() -> None:
+    found = _nih().whole.findings
+    assert {finding.name: finding.images for finding in found} == FINDINGS
+    assert [finding.name for finding in found] == list(FINDINGS)
+    for finding in found:
+        assert finding.alone + finding.with_others == finding.images
+
+
+def test_the_real_label_file_has_the_counts_of_figure_7_and_one_image_more() -> None:
+    """The paper's numbers sum to 112,119: one image with several findings is missing there."""
+    whole = _nih().whole
+    assert (whole.normal, whole.one) == (NORMAL, ONE)
+    assert whole.several == SEVERAL + 1
+    assert whole.normal + whole.one + whole.several == whole.images == 112_120
+    assert whole.patients == 30_805
+    assert sum(finding.alone for finding in whole.findings) == ONE
+
+
+def test_the_parts_of_the_real_labels_add_up_to_the_whole() -> None:
+    summary = _nih()
+    test = summary.parts["test"]
+    assert (test.images, test.images - test.normal) == (25_596, 15_735)
+    for key in ("images", "patients", "normal", "one", "several"):
+        assert sum(getattr(part, key) for part in summary.parts.values()) == getattr(
+            summary.whole, key
+        )
+    for name, images in FINDINGS.items():
+        by_part = [
+            next(finding.images for finding in part.findings if finding.name == name)
+            for part in summary.parts.values()
+        ]
+        assert sum(by_part) == images
+
+
+def _small() -> Summary:
+    rows = study_rows(
+        {
+            "image": [f"{number}.png" for number in range(8)],
+            "patient": list("aabbcdef"),
+            "findings": [(), (), ("B",), ("B",), ("C_D", "B"), ("C_D", "B"), (), ("C_D",)],
+        }
+    ).assign(digest="")
+    table = LabelTable(name="mine", rows=rows, finding_names=("A", "C_D", "B"), notes=("a fact",))
+    split = make_split(
+        rows,
+        name="image",
+        seed=0,
+        validation_fraction=0.1,
+        test_fraction=0.1,
+        sizes=PartSizes(train=3, validation=1, test=2),
+    )
+    return summarise(table, split)
+
+
+def test_findings_are_counted_alone_and_with_others_the_most_frequent_first() -> None:
+    whole = _small().whole
+    assert [(f.name, f.images, f.alone, f.with_others) for f in whole.findings] == [
+        ("B", 4, 2, 2),
+        ("C_D", 3, 1, 2),
+        ("A", 0, 0, 0),
+    ]
+    assert (whole.images, whole.patients) == (8, 6)
+    assert (whole.normal, whole.one, whole.several) == (3, 3, 2)
+
+
+def test_an_unknown_patient_makes_their_number_unknown() -> None:
+    rows = study_rows({"image": ["a", "b"], "patient": ["p", ""], "findings": [(), ()]})
+    counts = count_labels(rows, ())
+    assert counts.patients is None
+    assert counts.findings == ()
+
+
+def test_the_lines_are_aligned_and_name_every_part() -> None:
+    lines = _small().lines()
+    assert lines[:2] == ["mine: 8 images of 6 patients", "a fact"]
+    assert lines[2].startswith("parts: split image, seed 0, hash ")
+    assert lines[4].split() == ["all", "train", "validation", "test", "left", "out"]
+    assert lines[6].startswith("normal ")
+    assert "3 (37.5 %)" in lines[6]
+    assert lines[9].split() == ["images", "8", "3", "1", "2", "2"]
+    table = lines[12:]
+    assert table[0].split()[:5] == ["finding", "alone", "with", "others", "all"]
+    assert [line.split()[:4] for line in table[2:]] == [
+        ["B", "2", "2", "4"],
+        ["C_D", "1", "2", "3"],
+        ["A", "0", "0", "0"],
+    ]
+    assert len({len(line) for line in table}) == 1
+
+
+def test_json_has_every_number() -> None:
+    summary = _small()
+    told = json.loads(json.dumps(summary.as_dict()))
+    assert told["findings"]["C_D"] == {"images": 3, "alone": 1, "with_others": 2}
+    assert (told["images"], told["patients"], told["normal"], told["one"], told["several"]) == (
+        8, 6, 3, 3, 2,
+    )  # fmt: skip
+    assert told["split"]["hash"] == summary.split.hash
+    assert [told["parts"][part]["images"] for part in ("train", "validation", "test")] == [3, 1, 2]
+    assert told["parts"]["left_out"]["images"] == 2
+    assert told["notes"] == ["a fact"]
+
+
+def _area(picture: Path, colour: str) -> int:
+    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    return int((pixels == ImageColor.getrgb(colour)).all(axis=2).sum())
+
+
+def test_the_bars_of_the_pictures_are_as_long_as_the_counts(tmp_path: Path) -> None:
+    whole = _nih().whole
+    findings, figure_7 = draw_summary(whole, tmp_path / "new")
+    assert [path.name for path in (findings, figure_7)] == [
+        "findings.png",
+        "normal_one_several.png",
+    ]
+    with_others = sum(finding.with_others for finding in whole.findings)
+    drawn = _area(findings, LIGHT) / _area(findings, DARK)
+    assert drawn == pytest.approx(with_others / ONE, rel=0.03)
+    bars = [_area(figure_7, colour) for colour in (GRAY, DARK, LIGHT)]
+    counts = [whole.normal, whole.one, whole.several]
+    assert [bar / bars[0] for bar in bars] == pytest.approx(
+        [count / NORMAL for count in counts], rel=0.03
+    )
+
+
+def test_a_set_of_normal_images_alone_can_be_drawn(tmp_path: Path) -> None:
+    counts = LabelCounts(images=5, patients=None, normal=5, one=0, several=0, findings=())
+    findings, figure_7 = draw_summary(counts, tmp_path)
+    assert _area(findings, DARK) == 0
+    assert _area(figure_7, GRAY) > 10_000

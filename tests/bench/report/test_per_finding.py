@@ -1,0 +1,226 @@
+"""Tables of the tasks that name findings: averages, each finding by itself, what has no figure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.report import FORMATS
+from bench.store import Verdict
+from tests.bench.report.runs import (
+    BOTH,
+    CLASSES,
+    LABELS,
+    MASS,
+    PERFECT,
+    VALIDATION_CLASSES,
+    VALIDATION_LABELS,
+    Case,
+    Runs,
+)
+
+# Test images are: nothing, Mass, Nodule, both, Mass, nothing. At the thresholds of 0.5 the fifth's
+# Mass is missed and the third's Nodule; on the last Mass is called wrongly.
+LABELS_ANSWERED = np.array(
+    [
+        [0.1, 0.1, 0.1],
+        [0.9, 0.1, 0.1],
+        [0.1, 0.4, 0.1],
+        [0.9, 0.9, 0.1],
+        [0.2, 0.1, 0.1],
+        [0.6, 0.1, 0.1],
+    ]
+)
+# Test images are three of Mass, then three of Nodule. The second and the last are answered wrongly.
+CLASSES_ANSWERED = np.array(
+    [
+        [0.8, 0.1, 0.1],
+        [0.1, 0.8, 0.1],
+        [0.8, 0.1, 0.1],
+        [0.1, 0.8, 0.1],
+        [0.1, 0.8, 0.1],
+        [0.1, 0.3, 0.6],
+    ]
+)
+CONSTANT = {"validation": np.full((4, 3), 0.5), "test": np.full((6, 3), 0.5)}
+
+
+def add_labels(runs: Runs, model: str, test: np.ndarray = LABELS_ANSWERED, seed: int = 0) -> None:
+    answers = {"validation": VALIDATION_LABELS, "test": test}
+    runs.add_answers(LABELS, model, answers, seed=seed)
+
+
+def add_classes(runs: Runs, model: str) -> None:
+    answers = {"validation": VALIDATION_CLASSES, "test": CLASSES_ANSWERED}
+    runs.add_answers(CLASSES, model, answers)
+
+
+def test_the_averages_over_labels(runs: Runs) -> None:
+    add_labels(runs, "net")
+    row = dict(zip(runs.markdown_row("model"), runs.markdown_row("net"), strict=True))
+    assert row == {
+        "model": "net",
+        "loss": "ce",
+        "weights": "from scratch",
+        "parameters": "1,234,567",
+        "seeds": "1",
+        # Mass: 0.9 and 0.9 above all three others, 0.2 above two of them; Nodule: all right.
+        "macro AUC": f"{(8 / 9 + 1) / 2:.3f}",
+        # Of 5 * 13 pairs: 0.2 and 0.4 are below 0.6, all else is in order.
+        "micro AUC": f"{63 / 65:.3f}",
+        "macro AP": f"{((2 / 3 * 1 + 1 / 3 * 3 / 4) + 1) / 2:.3f}",
+        "macro sensitivity": f"{(2 / 3 + 1 / 2) / 2:.3f}",
+        "macro F1": f"{(2 / 3 + 2 / 3) / 2:.3f}",
+        "micro F1": f"{2 * 3 / (2 * 3 + 1 + 2):.3f}",
+        "exact match": "0.500",
+        "train s": "61",
+        "images/s": "100",
+    }
+
+
+def test_the_averages_over_classes(runs: Runs) -> None:
+    add_classes(runs, "net")
+    row = dict(zip(runs.markdown_row("model"), runs.markdown_row("net"), strict=True))
+    heads = list(row)
+    assert heads[heads.index("seeds") + 1 : heads.index("train s")] == [
+        "macro AUC", "micro AUC", "macro AP", "macro sensitivity", "macro F1", "accuracy",
+    ]  # fmt: skip
+    assert row["accuracy"] == row["macro sensitivity"] == f"{4 / 6:.3f}"
+    # Mass: 2 of 3 above all; the other ties all. Nodule: 2 of 3 above two and level with one;
+    # the other above two.
+    mass, nodule = (3 + 3 + 1.5) / 9, (2.5 + 2.5 + 2) / 9
+    assert row["macro AUC"] == f"{(mass + nodule) / 2:.3f}"
+    assert row["macro F1"] == f"{(4 / 5 + 4 / 6) / 2:.3f}"
+
+
+def test_each_finding_has_its_figures_beside_the_number_of_its_images(runs: Runs) -> None:
+    add_labels(runs, "net")
+    runs.add_answers(LABELS, "prior", CONSTANT)
+    head = ["model", "loss", "weights", "Mass (3)", "Nodule (2)", "Hernia (0)"]
+    net, prior = ["net", "ce", "from scratch"], ["control: prior", "–", "–"]
+    assert runs.grid("AUC of each finding") == [
+        head,
+        [*net, "**0.889**", "**1.000**", "n/a"],
+        [*prior, "0.500", "0.500", "n/a"],
+    ]
+    assert runs.grid("AP of each finding") == [
+        head,
+        [*net, f"**{11 / 12:.3f}**", "**1.000**", "n/a"],
+        [*prior, "0.500", "0.333", "n/a"],
+    ]
+    # Everything called gives the best sensitivity, so that it has no bold.
+    assert runs.grid("Sensitivity of each finding") == [
+        head,
+        [*net, "0.667", "0.500", "n/a"],
+        [*prior, "1.000", "1.000", "n/a"],
+    ]
+
+
+def test_the_sensitivity_to_a_class_is_that_of_the_most_probable_one(runs: Runs) -> None:
+    add_classes(runs, "net")
+    assert runs.grid("Sensitivity of each finding")[1][3:] == ["0.667", "0.667", "n/a"]
+    assert "The answer for an image is its most probable finding" in runs.markdown()
+    assert "threshold" not in runs.markdown()
+
+
+def test_figures_of_a_finding_are_averaged_over_seeds(runs: Runs) -> None:
+    add_labels(runs, "net")
+    add_labels(runs, "net", VALIDATION_LABELS[[0, 1, 2, 3, 1, 0]], seed=1)
+    deviation = np.std([8 / 9, 1.0], ddof=1)
+    assert runs.grid("AUC")[1][3:] == [
+        f"{(8 / 9 + 1) / 2:.3f} ± {deviation:.3f}",
+        "1.000 ± 0.000",
+        "n/a",
+    ]
+
+
+def test_a_row_that_failed_stays_among_the_findings(runs: Runs) -> None:
+    add_labels(runs, "net")
+    runs.add_answers(LABELS, "broken", None, verdict=Verdict(state="failed", reason="boom"))
+    assert runs.grid("AUC")[2][0] == "broken"
+    assert runs.grid("AUC")[2][3:] == ["n/a"] * 3
+
+
+def test_a_network_is_marked_by_its_macro_auc(runs: Runs) -> None:
+    add_labels(runs, "good")
+    runs.add_answers(LABELS, "bad", CONSTANT)
+    runs.add_answers(LABELS, "prior", CONSTANT)
+    assert runs.markdown_row("bad")[5] == "0.500 †"
+    assert runs.markdown_row("good")[5] == "**0.944**"
+    assert "† not above the best control (prior, macro AUC 0.500)" in runs.markdown()
+
+
+def test_the_legend_says_what_macro_averages_are_over(runs: Runs) -> None:
+    add_labels(runs, "net")
+    text = runs.markdown()
+    assert "counting the same; over 2 of 3 (no test image has Hernia). Micro: " in text
+    assert "No validation image has Hernia: the threshold is above all" in text
+    # Whoever all have cannot be told from those without.
+    everyone = replace(LABELS, findings=(*LABELS.findings[:4], MASS, MASS, BOTH, BOTH, MASS, MASS))
+    runs.add_answers(everyone, "all", {"validation": VALIDATION_LABELS, "test": LABELS_ANSWERED})
+    everyone_text = FORMATS["markdown"]([t for t in runs.tables() if t.rows[0].model == "all"])
+    assert "over 2 of 3 (no test image has Hernia); macro AUC over 1 of 3" in everyone_text
+
+
+def test_findings_that_all_occur_are_not_counted(runs: Runs) -> None:
+    hernia = ("Hernia",)
+    case = replace(CLASSES, findings=(*CLASSES.findings[:8], hernia, hernia))
+    answers = {"validation": VALIDATION_CLASSES, "test": CLASSES_ANSWERED}
+    runs.add_answers(case, "net", answers)
+    assert "Macro: mean over the findings, each counting the same. Micro: " in runs.markdown()
+
+
+def test_csv_has_a_row_for_each_finding(runs: Runs) -> None:
+    add_labels(runs, "net")
+    add_classes(runs, "net")
+    runs.add("net", PERFECT)
+    frame = runs.csv()
+    assert frame[["task", "finding", "support"]].to_numpy().tolist() == [
+        ["m1", "", ""],
+        ["m4", "", ""],
+        ["m4", "Mass", "3"],
+        ["m4", "Nodule", "3"],
+        ["m4", "Hernia", "0"],
+        ["findings14", "", ""],
+        ["findings14", "Mass", "3"],
+        ["findings14", "Nodule", "2"],
+        ["findings14", "Hernia", "0"],
+    ]
+    two, whole, mass, hernia = (frame.iloc[place] for place in (0, 5, 6, 8))
+    assert (two["auc_mean"], two["macro_auc_mean"]) == ("1.0", "")
+    assert (whole["auc_mean"], whole["threshold_mean"]) == ("", "")
+    assert float(whole["macro_auc_mean"]) == (8 / 9 + 1) / 2
+    assert float(whole["micro_recall_mean"]) == 3 / 5
+    assert whole["macro_auc_findings"] == "2"
+    assert (float(mass["auc_mean"]), mass["threshold_mean"]) == (8 / 9, "0.5")
+    assert (mass["macro_auc_mean"], mass["parameters"]) == ("", "")
+    # Called on no test image; there is nothing to be right about.
+    assert hernia["threshold_mean"] == "0.6"
+    figures = [name for name in frame.columns if name.endswith(("_mean", "_sd"))]
+    assert set(hernia[figures].drop("threshold_mean")) == {""}
+
+
+def test_csv_of_two_class_tasks_has_no_columns_of_findings(runs: Runs) -> None:
+    runs.add("net", PERFECT)
+    head = runs.csv().columns
+    assert not [name for name in head if name.startswith(("macro", "threshold", "support"))]
+    assert runs.csv()["finding"].tolist() == [""]
+
+
+def test_latex_has_a_table_for_each_measure_of_the_findings(runs: Runs) -> None:
+    add_labels(runs, "net")
+    text = FORMATS["latex"](runs.tables())
+    for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
+        assert text.count(rule) == 4
+    assert text.count("% AUC of each finding (in brackets: test images that have it)\n") == 1
+    assert "Nodule (2)" in text
+
+
+@pytest.mark.parametrize("case", [LABELS, CLASSES], ids=lambda case: case.task.name)
+def test_a_table_of_failures_alone_can_be_printed(runs: Runs, case: Case) -> None:
+    runs.add_answers(case, "broken", None, verdict=Verdict(state="failed", reason="boom"))
+    assert "- broken ce, seed 0, failed: boom" in runs.markdown()
+    assert "% broken ce, seed 0, failed: boom" in FORMATS["latex"](runs.tables())
+    assert runs.csv()["state"].tolist() == ["failed"]

@@ -1,0 +1,19 @@
+"""Counts and names as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.report.words import any_of
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["Mass"], "Mass"),
+        (["Mass", "Hernia"], "Mass or Hernia"),
+        (["Mass", "Nodule", "Hernia"], "Mass, Nodule or Hernia"),
+    ],
+)
+def test_names_are_joined_by_or(names: list[str], text: str) -> None:
+    assert any_of(names) == text
