@@ -12,11 +12,29 @@ from bench.cli.options import out_option
 @click.command("report")
 @click.argument("format_name", type=click.Choice(["markdown", "csv", "latex"]), metavar="FORMAT")
 @out_option
-def report(format_name: str, out: Path) -> None:
-    """Print the comparison tables of all runs that ended, as markdown, csv or latex."""
+@click.option(
+    "--figures", "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    help="Draw the answer to each question into DIR.",
+)  # fmt: skip
+def report(format_name: str, out: Path, folder: Path | None) -> None:
+    """Print the comparison tables of all runs that ended, as markdown, csv or latex.
+
+    In markdown, the answers to the questions that were asked (bench list configs) follow.
+    """
+    from bench.questions import answer_questions
     from bench.report import FORMATS, collect
+    from bench.report.effects import draw_questions
+    from bench.report.questions import markdown_questions
     from bench.store import Store
 
     store = Store(out)
-    text = FORMATS[format_name](collect(store.runs()), unfinished=store.unfinished())
-    click.echo(text, nl=False)
+    runs = store.runs()
+    click.echo(FORMATS[format_name](collect(runs), unfinished=store.unfinished()), nl=False)
+    if format_name != "markdown" and folder is None:
+        return
+    answers = answer_questions(runs, store.experiments())
+    if format_name == "markdown" and answers:
+        click.echo("\n" + markdown_questions(answers), nl=False)
+    if folder is not None:
+        for path in draw_questions(answers, folder):
+            click.echo(f"wrote {path}", err=True)

@@ -275,3 +275,21 @@ def test_ctrl_c_says_how_to_go_on(
     assert outcome.code == INTERRUPTED
     assert outcome.err.strip() == "interrupted; a run goes on from here when started again"
     assert bench(*tiny_matrix(tiny_plugin, "--quiet")).code == 0
+
+
+def test_a_question_is_answered_and_drawn_after_the_tables(bench: Command, tmp_path: Path) -> None:
+    short = ["data.options.images=300", "train.max_iterations=4", "models=[timm:resnet10t]"]
+    short += ["data.sizes={train: 180, validation: 45, test: 75}", "losses=[sin]"]
+    settings = [word for setting in short for word in ("--set", setting)]
+    done = bench("run", "--all", "--config", "leakage_small", *settings, "--quiet")
+    assert (done.code, done.err) == (0, "")
+    report = bench("report", "markdown", "--figures", str(tmp_path / "pictures"))
+    assert report.code == 0
+    assert report.err == f"wrote {tmp_path / 'pictures' / 'leakage_small.png'}\n"
+    tables, _, section = report.out.partition("\n## Question: leakage_small\n")
+    assert tables.count("\n## phantom") + tables.startswith("## phantom") == 2
+    assert "| split   |" in section
+    assert "The images are synthetic" in section
+    assert (tmp_path / "pictures" / "leakage_small.png").read_bytes().startswith(b"\x89PNG")
+    # The other formats hold the tables alone.
+    assert "Question" not in bench("report", "csv").out

@@ -1,0 +1,270 @@
+"""Which runs belong to a question, at which levels, and which of them are missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import PurePath
+from typing import Any
+
+from bench.config import Question
+from bench.store import Recorded, Run
+
+Point = tuple[str, ...]
+"""One level for each key of a design."""
+
+NOT_APPLICABLE = "–"
+"""The level of a key that does not concern a cell, such as another network's option."""
+
+MODEL_OPTIONS = "model.options."
+# What a command may narrow without asking another question, and what changes no result.
+NARROWED = ("models", "losses", "seeds", "controls")
+WITHOUT_EFFECT = ("name", "description", "vary", "question")
+
+
+@dataclass(kw_only=True)
+class Design:
+    """An experiment with a question, and the runs there are of it.
+
+    Attributes:
+        name: the experiment's.
+        question: what it asks.
+        keys: ``model``, ``loss`` and the keys that the experiment varies.
+        levels: of each key, numbers by size and others in the order in which they were given.
+        networks: finished runs by their point and seed, in the order of the levels.
+        controls: finished controls by their point, so too.
+        gaps: each run that should be here and is not, and why.
+        problem: why the runs cannot be told apart by their levels; "" where they can.
+    """
+
+    name: str
+    question: Question
+    keys: tuple[str, ...]
+    levels: dict[str, list[str]]
+    networks: dict[Point, dict[int, Run]] = field(default_factory=dict)
+    controls: dict[Point, Run] = field(default_factory=dict)
+    gaps: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    def place(self, point: Point) -> tuple[int, ...]:
+        """Sorts points by their levels; what has no level comes first."""
+        return tuple(
+            self.levels[key].index(level) if level in self.levels[key] else -1
+            for key, level in zip(self.keys, point, strict=True)
+        )
+
+    def label(self, point: Point) -> str:
+        """``cxnet_m1 sin, data.image_size=512``."""
+        model, loss, *others = point
+        settings = [
+            f"{key}={level}"
+            for key, level in zip(self.keys[2:], others, strict=True)
+            if level != NOT_APPLICABLE
+        ]
+        return ", ".join([f"{model} {loss}".strip(), *settings])
+
+
+def find_designs(runs: Iterable[Run], recorded: Iterable[Recorded]) -> list[Design]:
+    """The questions that were asked, each with its runs.
+
+    Records of one experiment are united, so that runs made by several narrowed commands come
+    together: where they ask the same, agree in all settings that are not narrowed, and nothing
+    says that their data or devices differ. Others are designs of their own.
+
+    Args:
+        runs: those that ended.
+        recorded: the experiments; those without a question are passed over.
+    """
+    by_name = {run.folder.name: run for run in runs}
+    groups: list[list[_Record]] = []
+    for one in recorded:
+        if one.experiment.get("question") is None:
+            continue
+        record = _Record.of(one, by_name)
+        fitting = (group for group in groups if all(record.fits(other) for other in group))
+        group = next(fitting, None)
+        if group is None:
+            groups.append([record])
+        else:
+            group.append(record)
+    return [_design(group) for group in groups]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """One command's part of a design.
+
+    Attributes:
+        experiment: as it was given.
+        runs: those of its runs that ended.
+        asked: what the united records have in common, as JSON.
+        facts: what two records must not contradict each other in.
+    """
+
+    experiment: dict[str, Any]
+    runs: tuple[Run, ...]
+    asked: str
+    facts: dict[str, str]
+
+    @classmethod
+    def of(cls, recorded: Recorded, by_name: Mapping[str, Run]) -> _Record:
+        experiment = recorded.experiment
+        runs = tuple(by_name[name] for name in sorted(recorded.runs) if name in by_name)
+        return cls(
+            experiment=experiment,
+            runs=runs,
+            asked=json.dumps(_asked(experiment), sort_keys=True),
+            facts=dict(_facts(runs, _keys(experiment))),
+        )
+
+    def fits(self, other: _Record) -> bool:
+        return self.asked == other.asked and all(
+            other.facts.get(key, value) == value for key, value in self.facts.items()
+        )
+
+    def expected(self) -> Iterator[tuple[Point, int]]:
+        """Points and seeds of the networks that the command was to run."""
+        one = self.experiment
+        for model, loss, *levels, seed in product(
+            one["models"], one["losses"], *one["vary"].values(), one["seeds"]
+        ):
+            others = (
+                level_text(level) if _concerns(key, model) else NOT_APPLICABLE
+                for key, level in zip(one["vary"], levels, strict=True)
+            )
+            yield (model, loss, *others), seed
+
+
+def _keys(experiment: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("model", "loss", *experiment["vary"])
+
+
+def _asked(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """All that narrowed commands have in common."""
+    left_out = (*NARROWED, *WITHOUT_EFFECT)
+    settings = {key: value for key, value in experiment.items() if key not in left_out}
+    flat = dict(_flat(settings))
+    for key in experiment["vary"]:
+        flat.pop(key, None)
+    # The same folder can be reached by several paths, and the weights be in several.
+    flat["data.root"] = PurePath(experiment["data"]["root"] or "").name
+    flat.pop("model.weights_dir", None)
+    return {
+        "settings": flat,
+        "name": experiment["name"],
+        "keys": _keys(experiment),
+        "question": experiment["question"],
+    }
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The data at each level, the run at each point, and how precisely it was reckoned."""
+    for run in runs:
+        point = [_level(run, key) for key in keys]
+        if None in point:
+            continue
+        here = dict(zip(keys, point, strict=True))
+        data = {key: level for key, level in here.items() if key.startswith("data.")}
+        yield f"data at {data}", run.data["fingerprint"]
+        yield f"run at {point}, seed {run.cell.seed}", run.folder.name
+        if run.cell.kind == "network" and "train.precision" not in keys:
+            yield "precision", run.cell.settings["train"]["precision"]
+
+
+def _design(group: Sequence[_Record]) -> Design:
+    experiments = [record.experiment for record in group]
+    keys = _keys(experiments[0])
+    given: dict[str, list[Any]] = {
+        "model": [model for one in experiments for model in one["models"]],
+        "loss": [loss for one in experiments for loss in one["losses"]],
+    } | {key: [level for one in experiments for level in one["vary"][key]] for key in keys[2:]}
+    design = Design(
+        name=experiments[0]["name"],
+        question=Question.model_validate(experiments[0]["question"]),
+        keys=keys,
+        levels={key: _in_order(map(level_text, given[key])) for key in keys},
+    )
+    reasons: dict[tuple[Point, int], str] = {}
+    for run in {run.folder.name: run for record in group for run in record.runs}.values():
+        point = _point(run, keys)
+        if point is None:
+            unsaid = next(key for key in keys if _level(run, key) is None)
+            design.problem = f"runs do not record {unsaid}, so that its levels cannot be told apart"
+            return design
+        state, reason = run.verdict.state, run.verdict.reason
+        if run.cell.kind == "control":
+            if state == "finished":
+                design.controls[point] = run
+            else:
+                design.gaps.append(f"control {design.label(point)}: {state}: {reason}")
+        elif state == "finished":
+            design.networks.setdefault(point, {})[run.cell.seed] = run
+        else:
+            reasons[point, run.cell.seed] = f"{state}: {reason}"
+    for point, seed in dict.fromkeys(cell for record in group for cell in record.expected()):
+        if seed not in design.networks.get(point, {}):
+            reason = reasons.get((point, seed), "has not ended")
+            design.gaps.append(f"{design.label(point)}, seed {seed}: {reason}")
+    design.networks = {p: design.networks[p] for p in sorted(design.networks, key=design.place)}
+    design.controls = {p: design.controls[p] for p in sorted(design.controls, key=design.place)}
+    return design
+
+
+def _in_order(levels: Iterable[str]) -> list[str]:
+    """Each once: numbers by size, others as they were given."""
+    distinct = list(dict.fromkeys(levels))
+    try:
+        return sorted(distinct, key=float)
+    except ValueError:
+        return distinct
+
+
+def _point(run: Run, keys: Sequence[str]) -> Point | None:
+    levels = [_level(run, key) for key in keys]
+    return None if None in levels else tuple(level for level in levels if level is not None)
+
+
+def _level(run: Run, key: str) -> str | None:
+    """A run's level of a key; None where it does not say."""
+    cell = run.cell
+    if key in ("model", "loss"):
+        return cell.model if key == "model" else cell.loss
+    if key == "data.split_seed":
+        return level_text(run.data["split"]["seed"])
+    path = key.split(".")
+    if cell.kind == "control" and path[0] not in cell.settings:
+        return NOT_APPLICABLE
+    if key.startswith(MODEL_OPTIONS):
+        if not _concerns(key, cell.model):
+            return NOT_APPLICABLE
+        path = ["model", "options", *path[3:]]
+    found: Any = cell.settings
+    for part in path:
+        if not isinstance(found, dict) or part not in found:
+            return None
+        found = found[part]
+    return level_text(found)
+
+
+def _concerns(key: str, model: str) -> bool:
+    """Whether a key can make a difference to a network: another network's option cannot."""
+    return not key.startswith(MODEL_OPTIONS) or key.split(".")[2] == model
+
+
+def level_text(value: Any) -> str:
+    """A level as text that is the same for equal levels: ``1`` for 1.0, ``before_norm``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,309 @@
+"""The effect of each thing that a question varies, with everything else equal.
+
+An effect is the test AUC at one level less that at the reference, averaged over the *contexts*:
+the combinations of everything else (model, loss, other settings) in which both were run, with the
+seeds that both have. Where the test images are the same, both are resampled alike
+(:mod:`bench.stats`); where they differ, as between two ways of splitting, each for itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.config import Factor
+from bench.predictions import Judged, Outputs
+from bench.questions.answers import (
+    Answer,
+    Comparison,
+    ContextScores,
+    FactorAnswer,
+    Interaction,
+    Score,
+)
+from bench.questions.design import Design, Point, find_designs, level_text
+from bench.stats import Estimate, Interval, Resampling, difference, mean_of
+from bench.store import Recorded, Run
+
+
+def answer_questions(
+    runs: Iterable[Run], recorded: Iterable[Recorded], *, resampling: Resampling | None = None
+) -> list[Answer]:
+    """An answer for each experiment with a question.
+
+    Args:
+        runs: those that ended.
+        recorded: the experiments that were run.
+        resampling: of patients and seeds; by default as many resamples as :mod:`bench.stats`
+            takes.
+
+    Raises:
+        InputError: predictions are gone or damaged.
+    """
+    judge = _Judge(resampling or Resampling())
+    return [_answer(design, judge) for design in find_designs(runs, recorded)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    auc: Estimate
+    images: str  # a digest of the test images' ids
+
+
+class _Judge:
+    """Computes what is needed of each run once, however many comparisons it is part of."""
+
+    def __init__(self, resampling: Resampling) -> None:
+        self.resampling = resampling
+        self._judged: dict[str, _Judged] = {}
+
+    def judge(self, run: Run) -> _Judged:
+        if run.folder.name not in self._judged:
+            test = run.judged()["test"]
+            images = hashlib.sha256("\n".join(sorted(test.images)).encode()).hexdigest()
+            self._judged[run.folder.name] = _Judged(auc=self._auc(test, run.outputs), images=images)
+        return self._judged[run.folder.name]
+
+    def over_seeds(self, runs: Mapping[int, Run], seeds: Iterable[int]) -> Estimate:
+        return self.resampling.over_seeds({seed: self.judge(runs[seed]).auc for seed in seeds})
+
+    def _auc(self, test: Judged, outputs: Outputs) -> Estimate:
+        """Of the second of two classes; else the mean over the outputs that have an AUC."""
+        places = range(1, 2) if outputs.binary else range(len(outputs.classes))
+        multilabel = outputs.kind == "multilabel"
+        estimates = [
+            self.resampling.auc(
+                images=test.images,
+                patients=test.patients,
+                targets=test.targets[:, place] if multilabel else test.targets == place,
+                scores=test.probabilities[:, place],
+            )
+            for place in places
+        ]
+        return mean_of([one for one in estimates if not math.isnan(one.value)] or estimates)
+
+
+def _answer(design: Design, judge: _Judge) -> Answer:
+    table = _Table(design, judge)
+    runs = [run for by_seed in design.networks.values() for run in by_seed.values()]
+    by_images: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        by_images.setdefault(judge.judge(run).images, run.data)
+    problem = design.problem or ("" if runs else "no network of it has finished")
+    return Answer(
+        experiment=design.name,
+        question=design.question,
+        factors=()
+        if problem
+        else tuple(_factor(table, place) for place in range(len(design.question.factors))),
+        keys=design.keys,
+        cells=tuple(run.cell for run in runs),
+        data=tuple(by_images.values()),
+        seeds=tuple(sorted({run.cell.seed for run in runs})),
+        resamples=judge.resampling.resamples,
+        best_controls={table.data_label(data): best for data, best in table.best_controls.items()},
+        not_above_controls=tuple(
+            design.label(point) for point in design.networks if not table.learned(point)
+        ),
+        gaps=tuple(design.gaps),
+        problem=problem,
+    )
+
+
+class _Table:
+    """The AUCs of a design's networks and controls, by point."""
+
+    def __init__(self, design: Design, judge: _Judge) -> None:
+        self.design = design
+        self.runs = design.networks | {point: {0: run} for point, run in design.controls.items()}
+        self.best_controls: dict[Point, tuple[str, float]] = {}
+        self._judge = judge
+        for point, run in design.controls.items():
+            value = judge.judge(run).auc.value
+            if value > self.best_controls.get(self._data(point), ("", -math.inf))[1]:
+                self.best_controls[self._data(point)] = (run.cell.model, value)
+
+    def auc(self, point: Point, seeds: Iterable[int] | None = None) -> Estimate:
+        """Mean over the seeds that there are, or over some of them."""
+        runs = self.runs[point]
+        return self._judge.over_seeds(runs, runs if seeds is None else seeds)
+
+    def learned(self, point: Point) -> bool:
+        """Whether a network is above the best control of its data; a tie is not above."""
+        _, best = self.best_controls.get(self._data(point), ("", -math.inf))
+        return self.auc(point).value > best
+
+    def images(self, point: Point) -> str:
+        """What tells one set of test images from another."""
+        return self._judge.judge(_any(self.runs[point])).images
+
+    def train_images(self, point: Point) -> int:
+        return int(_any(self.runs[point]).data["parts"]["train"]["images"])
+
+    def data_label(self, data: Point) -> str:
+        """``data.image_size=512``; "" where no key of the data is varied."""
+        keys = filter(_is_of_data, self.design.keys)
+        return ", ".join(f"{key}={level}" for key, level in zip(keys, data, strict=True))
+
+    def _data(self, point: Point) -> Point:
+        """The levels of the keys that concern the controls."""
+        keys = self.design.keys
+        return tuple(level for key, level in zip(keys, point, strict=True) if _is_of_data(key))
+
+
+def _is_of_data(key: str) -> bool:
+    """Whether a key concerns the controls too; they know neither models nor training."""
+    return key == "task" or key.startswith("data.")
+
+
+def _any(runs: Mapping[int, Run]) -> Run:
+    return next(iter(runs.values()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """A level and the reference in one context."""
+
+    effect: Estimate
+    seeds: int
+    same_images: bool
+    learned: bool
+
+
+Context = Point
+"""The levels of all keys but a factor's."""
+
+
+def _factor(table: _Table, place: int) -> FactorAnswer:
+    design = table.design
+    factor = design.question.factors[place]
+    at, reference = design.keys.index(factor.key), level_text(factor.reference)
+    networks = _contexts(design.networks, at)
+    pairs = _pairs(table, networks, reference)
+    controls = _contexts(design.controls if _is_of_data(factor.key) else (), at)
+    levels = [
+        level
+        for level in design.levels[factor.key]
+        if any(level in points for points in networks.values())
+    ]
+    return FactorAnswer(
+        key=factor.key,
+        reference=reference,
+        levels={
+            level: _score(
+                table,
+                [points[level] for points in networks.values() if level in points],
+                list(pairs[level].values()),
+            )
+            for level in levels
+        },
+        contexts=_by_context(table, networks, pairs, at),
+        controls=_by_context(table, controls, _pairs(table, controls, reference), at),
+        interactions=tuple(
+            interaction
+            for other in design.question.factors[place + 1 :]
+            for level in levels
+            for interaction in _interactions(design, pairs[level], level, at, other)
+        ),
+    )
+
+
+def _contexts(points: Iterable[Point], at: int) -> dict[Context, dict[str, Point]]:
+    """Points by everything but one key, and then by their level of it."""
+    contexts: defaultdict[Context, dict[str, Point]] = defaultdict(dict)
+    for point in points:
+        contexts[point[:at] + point[at + 1 :]][point[at]] = point
+    return dict(contexts)
+
+
+def _pairs(
+    table: _Table, contexts: Mapping[Context, Mapping[str, Point]], reference: str
+) -> defaultdict[str, dict[Context, _Pair]]:
+    """By level and context, wherever both the level and the reference were run."""
+    pairs: defaultdict[str, dict[Context, _Pair]] = defaultdict(dict)
+    for context, points in contexts.items():
+        for level, point in points.items():
+            if level == reference or reference not in points:
+                continue
+            other = points[reference]
+            seeds = sorted(table.runs[point].keys() & table.runs[other].keys())
+            if seeds:
+                pairs[level][context] = _Pair(
+                    effect=difference(table.auc(point, seeds), table.auc(other, seeds)),
+                    seeds=len(seeds),
+                    same_images=table.images(point) == table.images(other),
+                    learned=table.learned(point) or table.learned(other),
+                )
+    return pairs
+
+
+def _by_context(
+    table: _Table,
+    contexts: Mapping[Context, Mapping[str, Point]],
+    pairs: Mapping[str, Mapping[Context, _Pair]],
+    at: int,
+) -> tuple[ContextScores, ...]:
+    keys = table.design.keys
+    found = []
+    for context, points in contexts.items():
+        here = {level: pairs.get(level, {}).get(context) for level in points}
+        found.append(
+            ContextScores(
+                context=dict(zip((*keys[:at], *keys[at + 1 :]), context, strict=True)),
+                scores={
+                    level: _score(table, [point], [pair] if (pair := here[level]) else [])
+                    for level, point in points.items()
+                },
+            )
+        )
+    return tuple(found)
+
+
+def _score(table: _Table, points: Sequence[Point], pairs: Sequence[_Pair]) -> Score:
+    images = {table.train_images(point) for point in points}
+    return Score(
+        auc=Interval.of(mean_of([table.auc(point) for point in points])),
+        contexts=len(points),
+        seeds=_range(len(table.runs[point]) for point in points),
+        train_images=images.pop() if len(images) == 1 else None,
+        above_controls=sum(table.learned(point) for point in points),
+        comparison=Comparison(
+            effect=Interval.of(mean_of([pair.effect for pair in pairs])),
+            contexts=len(pairs),
+            seeds=_range(pair.seeds for pair in pairs),
+            same_images=all(pair.same_images for pair in pairs),
+            learned=any(pair.learned for pair in pairs),
+        )
+        if pairs
+        else None,
+    )
+
+
+def _range(counts: Iterable[int]) -> tuple[int, int]:
+    listed = list(counts)
+    return min(listed), max(listed)
+
+
+def _interactions(
+    design: Design, pairs: Mapping[Context, _Pair], level: str, at: int, other: Factor
+) -> list[Interaction]:
+    """Nothing where the level was not run both at the other factor's reference and elsewhere."""
+    keys = (*design.keys[:at], *design.keys[at + 1 :])
+    there, reference = keys.index(other.key), level_text(other.reference)
+    here = [pair.effect for context, pair in pairs.items() if context[there] == reference]
+    elsewhere = [pair.effect for context, pair in pairs.items() if context[there] != reference]
+    if not here or not elsewhere:
+        return []
+    return [
+        Interaction(
+            level=level,
+            key=other.key,
+            reference=reference,
+            here=Interval.of(mean_of(here)),
+            effect=Interval.of(difference(mean_of(here), mean_of(elsewhere))),
+        )
+    ]

@@ -1,0 +1,305 @@
+"""The section of a question: what is claimed, what is not, and every shipped question in small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from bench.config import load_experiment
+from bench.errors import InputError
+from bench.execute import run_experiment
+from bench.questions import Answer, Comparison, answer_questions
+from bench.report.conclusions import caveats, conclusions
+from bench.report.effects import draw_question
+from bench.report.levels import difference
+from bench.report.questions import markdown_questions
+from bench.stats import Interval, Resampling
+from bench.store import Store
+from tests.bench.asked import FAILED, Asked, auc_of, cross, experiment
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    return Asked(tmp_path / "runs")
+
+
+def one_network(asked: Asked, **wrong: int) -> Answer:
+    """An answer from one network with cross entropy and with the sin-loss."""
+    cross(asked, {("one", loss): count for loss, count in wrong.items()})
+    asked.record(experiment(models=["one"]))
+    return asked.answer()
+
+
+def of_sin(answer: Answer) -> Interval:
+    comparison = answer.factors[0].levels["sin"].comparison
+    assert comparison is not None
+    return comparison.effect
+
+
+def test_a_difference_is_claimed_where_the_interval_leaves_out_zero(asked: Asked) -> None:
+    answer = one_network(asked, ce=16, sin=1)
+    effect = of_sin(answer)
+    assert effect.low > 0
+    assert conclusions(answer) == [
+        f"sin is above ce by {auc_of(1) - auc_of(16):.3f} (95 % interval {effect.low:+.3f} to "
+        f"{effect.high:+.3f}): better on this test set in one run of each."
+    ]
+
+
+def test_with_several_seeds_the_claim_is_not_of_single_runs(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 16, ("one", "sin"): 1}, seeds=(0, 1))
+    asked.record(experiment(models=["one"], seeds=[0, 1]))
+    (sentence,) = conclusions(asked.answer())
+    assert sentence.endswith(": better on this test set.")
+
+
+def test_the_other_way_round_it_is_worse(asked: Asked) -> None:
+    (sentence,) = conclusions(one_network(asked, ce=1, sin=16))
+    assert sentence.startswith(f"sin is below ce by {auc_of(1) - auc_of(16):.3f} (95 %")
+    assert sentence.endswith(": worse on this test set in one run of each.")
+
+
+def test_where_it_includes_zero_nothing_is_claimed_but_what_is_unlikely(asked: Asked) -> None:
+    answer = one_network(asked, ce=0, sin=1)
+    effect = of_sin(answer)
+    assert effect.low < 0 <= effect.high
+    assert conclusions(answer) == [
+        f"sin against ce: cannot tell. The 95 % interval {difference(effect.low)} to 0.000 "
+        f"includes no difference; a difference above {-effect.low:.3f} is unlikely."
+    ]
+
+
+def test_whether_an_effect_depends_on_the_network_is_said(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 1, ("two", "sin"): 16})
+    factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
+    asked.record(experiment(question={"asks": "?", "yes_if": "!", "factors": factors}))
+    answer = asked.answer()
+    (interaction,) = answer.factors[0].interactions
+    here, effect = interaction.here, interaction.effect
+    assert conclusions(answer)[1] == (
+        f"The difference of sin to ce is higher with one than with the other models, by "
+        f"{2 * (auc_of(1) - auc_of(16)):.3f} (95 % interval {effect.low:+.3f} to "
+        f"{effect.high:+.3f}). With one alone it is {here.value:+.3f} (95 % interval "
+        f"{here.low:+.3f} to {here.high:+.3f})."
+    )
+
+
+def test_networks_below_the_controls_answer_nothing(asked: Asked) -> None:
+    asked.add("brightness", wrong=0)
+    answer = one_network(asked, ce=16, sin=1)
+    assert conclusions(answer) == [
+        "sin against ce: nothing can be concluded, since no network with either is above the best "
+        "control."
+    ]
+    assert (
+        "2 of 2 networks are not above the best control of the same data, which sees no lungs, and "
+        "so learned nothing that this question could use: one ce; one sin."
+    ) in caveats(answer)
+    text = markdown_questions([answer])
+    assert "- best control: brightness, AUC 1.000\n" in text
+
+
+def test_caveats_are_those_that_apply(asked: Asked) -> None:
+    one_seed = caveats(one_network(asked, ce=16, sin=1))
+    assert one_seed == [
+        "One seed: the intervals say what other patients would give, and not what another "
+        "training run would. A difference between single runs may be luck; run more seeds "
+        "(--seeds 0,1,2).",
+        "sin, sin_hump: the paper's equation (9), which defines the weight, could not be found; "
+        "both are reconstructions.",
+    ]
+
+
+def test_several_seeds_and_comparisons_have_caveats_of_their_own(asked: Asked) -> None:
+    wrong: dict[tuple[str, str], int | None] = {("one", "ce"): 8, ("one", "focal"): 6}
+    cross(asked, wrong | {("one", "weighted_ce"): 4}, seeds=(0, 1, 2))
+    asked.record(experiment(models=["one"], losses=["ce", "focal", "weighted_ce"], seeds=[0, 1, 2]))
+    assert caveats(asked.answer()) == [
+        "3 seeds: how much training runs differ is known from 3 runs each, so that the intervals "
+        "are rather too narrow.",
+        "2 comparisons, not corrected for: where nothing differs, about one interval in 20 leaves "
+        "out zero by chance.",
+    ]
+
+
+def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6})
+    asked.add("two", "sin", verdict=FAILED)
+    asked.record(experiment())
+    text = markdown_questions(asked.answers())
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert lines[:5] == [
+        "## Question: asked",
+        "",
+        "**Is sin better?**",
+        "",
+        "Would count as yes: sin is above ce.",
+    ]
+    assert (
+        "- nih (nih), split patient, task m1 (normal or abnormal?): 40 test images of 20 patients"
+    ) in lines
+    (mean,) = [line for line in lines if line.startswith("| ce |")]
+    assert f"| {(auc_of(8) + auc_of(6)) / 2:.3f} |" in mean
+    assert mean.endswith("| – | – | 2 × 1 |")
+    (of_two,) = [line for line in lines if line.startswith("| two ")]
+    assert of_two == f"| two | {auc_of(6):.3f} | missing |"
+    assert text.endswith(
+        "### Runs that are missing from the answer\n\n"
+        "- two sin, seed 0: failed: OutOfMemoryError: 2 GiB\n"
+    )
+
+
+def test_a_question_without_an_answer_says_why(asked: Asked, tmp_path: Path) -> None:
+    cross(asked, {("one", "ce"): None, ("one", "sin"): None})
+    asked.record(experiment(models=["one"]))
+    answer = asked.answer()
+    assert "There is no answer: no network of it has finished." in markdown_questions([answer])
+    with pytest.raises(InputError, match="question asked: nothing to draw, no network"):
+        draw_question(answer, tmp_path / "picture.png")
+
+
+def test_a_missing_reference_is_said(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): None, ("one", "sin"): 3})
+    asked.record(experiment(models=["one"]))
+    assert conclusions(asked.answer()) == [
+        "loss: no run at the reference ce has finished, so that nothing can be compared."
+    ]
+
+
+def test_a_picture_of_an_unknown_kind_is_refused(asked: Asked, tmp_path: Path) -> None:
+    answer = one_network(asked, ce=3, sin=1)
+    with pytest.raises(InputError, match="let its name end in"):
+        draw_question(answer, tmp_path / "picture.txt")
+    with pytest.raises(InputError, match="No such file"):
+        draw_question(answer, tmp_path / "nowhere" / "picture.png")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.000"), (0.0123, "+0.012"), (-0.0003, "-0.0003"), (float("nan"), "n/a")],
+)
+def test_a_difference_that_is_not_zero_is_not_shown_as_zero(value: float, text: str) -> None:
+    assert difference(value) == text
+
+
+class Silent:
+    def event(self, name: str, **fields: Any) -> None:
+        """Nothing is shown."""
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        """Nothing is shown."""
+
+
+def shortly(config: str, *settings: str, out: Path) -> Answer:
+    """Run a shipped experiment on a few images, for a few steps."""
+    quick = (
+        "data.options.images=120",
+        "train.max_iterations=2",
+        "train.validate_every=2",
+        "train.batch_size=4",
+        *settings,
+    )
+    run_experiment(
+        load_experiment(config, settings=quick),
+        out=out,
+        device=torch.device("cpu"),
+        progress=Silent(),
+    )
+    store = Store(out)
+    (answer,) = answer_questions(
+        store.runs(), store.experiments(), resampling=Resampling(resamples=100)
+    )
+    assert (answer.gaps, answer.problem) == ((), "")
+    return answer
+
+
+def compared(answer: Answer, place: int) -> dict[str, tuple[int, bool]]:
+    """Contexts behind each effect of a factor, and whether the test images are the same."""
+    levels = answer.factors[place].levels
+    comparisons: dict[str, Comparison] = {
+        level: score.comparison for level, score in levels.items() if score.comparison
+    }
+    return {level: (one.contexts, one.same_images) for level, one in comparisons.items()}
+
+
+@pytest.mark.parametrize(
+    ("config", "settings", "expected"),
+    [
+        (
+            "loss_vs_architecture_small",
+            ("data.image_size=16",),
+            [
+                dict.fromkeys(["weighted_ce", "focal", "sin", "sin_hump"], (2, True)),
+                {"timm:resnet10t": (5, True)},
+            ],
+        ),
+        (
+            "resolution_small",
+            ("vary.data.image_size=[16, 32]",),
+            [{"16": (2, True)}, {"cxnet_m1_v2": (2, True)}],
+        ),
+        (
+            "more_data_small",
+            ("data.image_size=16", "data.options.images=240"),
+            [
+                dict.fromkeys(["0.05", "0.1", "0.25", "0.5"], (2, True)),
+                {"timm:resnet10t": (5, True)},
+            ],
+        ),
+        (
+            "leakage_small",
+            ("data.image_size=16", "data.sizes={train: 70, validation: 20, test: 30}"),
+            [{"image": (4, False)}],
+        ),
+        (
+            "kernels_small",
+            ("data.image_size=16",),
+            [
+                dict.fromkeys(["3", "7", "11"], (2, True)),
+                {"after_norm": (4, True)},
+            ],
+        ),
+    ],
+)
+def test_every_shipped_question_is_asked_answered_and_drawn(
+    config: str,
+    settings: tuple[str, ...],
+    expected: list[dict[str, tuple[int, bool]]],
+    tmp_path: Path,
+) -> None:
+    answer = shortly(config, *settings, out=tmp_path / "runs")
+    assert [compared(answer, place) for place in range(len(answer.factors))] == expected
+    of_first = [score.train_images for score in answer.factors[0].levels.values()]
+    if config == "more_data_small":
+        assert of_first == sorted(set(map(int, filter(None, of_first))))
+    else:
+        assert len(set(of_first)) == 1
+    text = markdown_questions([answer])
+    assert text.startswith(f"## Question: {config}\n")
+    assert "- The images are synthetic: this says nothing about real X-rays.\n" in text
+    picture = tmp_path / "picture.png"
+    draw_question(answer, picture)
+    with Image.open(picture) as drawn:
+        assert drawn.width == 1500
+
+
+@pytest.mark.parametrize(
+    "name", ["loss_vs_architecture", "resolution", "more_data", "leakage", "kernels"]
+)
+def test_a_small_question_asks_as_the_large_one(name: str) -> None:
+    large, small = load_experiment(name), load_experiment(f"{name}_small")
+    assert large.data.source == "nih"
+    assert small.data.source == "phantom"
+    assert large.seeds == (0, 1, 2)
+    assert large.losses == small.losses
+    assert list(large.vary) == list(small.vary)
+    assert large.question is not None
+    assert small.question is not None
+    assert large.question.asks == small.question.asks
+    assert [one.key for one in large.question.factors] == [
+        one.key for one in small.question.factors
+    ]

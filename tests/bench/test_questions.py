@@ -1,0 +1,296 @@
+"""From runs and records to answers: what is compared with what, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.data.tasks import make_task
+from bench.metrics import auc
+from bench.questions.design import level_text
+from bench.stats import Interval
+from tests.bench.asked import FAILED, NAMED, Asked, auc_of, cross, experiment, targets
+
+WRONG = {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6, ("two", "sin"): 5}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    return Asked(tmp_path)
+
+
+def test_an_effect_is_the_mean_difference_over_the_contexts(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment())
+    answer = asked.answer()
+    (loss,) = answer.factors
+    assert list(loss.levels) == ["ce", "sin"]
+    assert loss.levels["ce"].comparison is None
+    assert loss.levels["ce"].auc.value == pytest.approx((auc_of(8) + auc_of(6)) / 2)
+    sin = loss.levels["sin"].comparison
+    assert sin is not None
+    assert (sin.contexts, sin.seeds, sin.same_images, sin.learned) == (2, (1, 1), True, True)
+    first, second = auc_of(2) - auc_of(8), auc_of(5) - auc_of(6)
+    assert sin.effect.value == pytest.approx((first + second) / 2)
+    assert sin.effect.low < sin.effect.value < sin.effect.high
+    effects = {
+        context.context["model"]: score.comparison.effect.value
+        for context in loss.contexts
+        if (score := context.scores["sin"]).comparison
+    }
+    assert effects == pytest.approx({"one": first, "two": second})
+    assert answer.gaps == ()
+
+
+def test_a_network_that_answers_the_same_differs_by_exactly_nothing(asked: Asked) -> None:
+    cross(asked, dict.fromkeys(WRONG, 5))
+    asked.record(experiment())
+    comparison = asked.answer().factors[0].levels["sin"].comparison
+    assert comparison is not None
+    assert comparison.effect == Interval(value=0.0, low=0.0, high=0.0)
+
+
+def test_the_interaction_is_the_effect_at_one_level_less_that_elsewhere(asked: Asked) -> None:
+    cross(asked, WRONG)
+    cross(asked, {("three", "ce"): 4, ("three", "sin"): 7})
+    factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
+    question = {"asks": "?", "yes_if": "!", "factors": factors}
+    asked.record(experiment(models=["one", "two", "three"], question=question))
+    loss, model = asked.answer().factors
+    (interaction,) = loss.interactions
+    assert (interaction.level, interaction.key, interaction.reference) == ("sin", "model", "one")
+    assert interaction.here.value == pytest.approx(auc_of(2) - auc_of(8))
+    others = ((auc_of(5) - auc_of(6)) + (auc_of(7) - auc_of(4))) / 2
+    assert interaction.effect.value == pytest.approx(auc_of(2) - auc_of(8) - others)
+    assert model.interactions == ()
+    assert list(model.levels) == ["one", "two", "three"]
+
+
+def test_failed_and_missing_runs_are_named_and_their_contexts_left_out(asked: Asked) -> None:
+    cross(asked, WRONG | {("two", "sin"): None}, seeds=(0, 1))
+    asked.record(experiment(seeds=[0, 1, 2], models=["one", "two"]))
+    answer = asked.answer()
+    assert sorted(answer.gaps) == [
+        "one ce, seed 2: has not ended",
+        "one sin, seed 2: has not ended",
+        "two ce, seed 2: has not ended",
+        "two sin, seed 0: failed: OutOfMemoryError: 2 GiB",
+        "two sin, seed 1: failed: OutOfMemoryError: 2 GiB",
+        "two sin, seed 2: has not ended",
+    ]
+    sin = answer.factors[0].levels["sin"]
+    assert sin.comparison is not None
+    assert (sin.comparison.contexts, sin.comparison.seeds) == (1, (2, 2))
+    assert sin.comparison.effect.value == pytest.approx(auc_of(2) - auc_of(8))
+    assert [list(context.scores) for context in answer.factors[0].contexts] == [
+        ["ce", "sin"],
+        ["ce"],
+    ]
+
+
+def test_only_seeds_that_both_levels_have_are_compared(asked: Asked) -> None:
+    for seed, wrong in ((0, 8), (1, 6)):
+        asked.add("one", "ce", wrong=wrong, seed=seed)
+    for seed, wrong in ((1, 3), (2, 0)):
+        asked.add("one", "sin", wrong=wrong, seed=seed)
+    asked.record(experiment(models=["one"], seeds=[0, 1, 2]))
+    sin = asked.answer().factors[0].levels["sin"]
+    assert sin.seeds == (2, 2)
+    assert sin.comparison is not None
+    assert sin.comparison.seeds == (1, 1)
+    assert sin.comparison.effect.value == pytest.approx(auc_of(3) - auc_of(6))
+
+
+def test_narrowed_commands_come_together(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 8, ("one", "sin"): 2})
+    asked.record(experiment(models=["one"]))
+    cross(asked, {("two", "ce"): 6})
+    # The same folder by another path.
+    asked.record(experiment(models=["two"], losses=["ce"], data={"source": "nih", "root": "nih"}))
+    cross(asked, {("two", "sin"): 5})
+    asked.record(experiment(models=["two"], losses=["sin"]))
+    answer = asked.answer()
+    assert answer.gaps == ()
+    assert answer.factors[0].levels["sin"].contexts == 2
+
+
+def test_other_training_settings_are_another_answer(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment())
+    for (model, loss), wrong in WRONG.items():
+        asked.add(model, loss, wrong=wrong + 1, train={"lr": 0.5})
+    asked.record(experiment(train={"lr": 0.5}))
+    assert [answer.factors[0].levels["ce"].contexts for answer in asked.answers()] == [2, 2]
+
+
+def test_other_data_or_precision_are_another_answer(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=8)
+    asked.record(experiment(models=["one"], losses=["ce"]))
+    asked.add("one", "sin", wrong=2, fingerprint="more images")
+    asked.record(experiment(models=["one"], losses=["sin"]))
+    asked.add("two", "sin", wrong=2, train={"precision": "bfloat16"})
+    asked.record(experiment(models=["two"], losses=["sin"]))
+    assert len(asked.answers()) == 3
+
+
+def test_an_experiment_without_a_question_has_no_answer(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment(question=None))
+    assert asked.answers() == []
+
+
+def by_split() -> dict[str, object]:
+    return {
+        "models": ["one"],
+        "losses": ["ce"],
+        "vary": {"data": {"split": ["patient", "image"]}},
+        "question": {
+            "asks": "?",
+            "yes_if": "!",
+            "factors": [{"key": "data.split", "reference": "patient"}],
+        },
+    }
+
+
+def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=6)
+    asked.add("one", "ce", wrong=1, split="image", first_image=10)
+    asked.add("same_patient", wrong=20)
+    asked.add("same_patient", wrong=3, split="image", first_image=10)
+    asked.add("prior", wrong=20, split="image", first_image=10)
+    asked.add("metadata", verdict=FAILED)
+    asked.record(experiment(**by_split()))
+    answer = asked.answer()
+    (split,) = answer.factors
+    comparison = split.levels["image"].comparison
+    assert comparison is not None
+    assert not comparison.same_images
+    # Drawn independently: the doubts add up.
+    apart = [split.levels[level].auc for level in ("patient", "image")]
+    widths = np.hypot(*(one.high - one.low for one in apart))
+    assert comparison.effect.high - comparison.effect.low == pytest.approx(widths, rel=0.25)
+    controls = {one.context["model"]: one.scores for one in split.controls}
+    assert controls["same_patient"]["image"].auc.value == pytest.approx(auc_of(3))
+    beside = controls["same_patient"]["image"].comparison
+    assert beside is not None
+    assert beside.effect.value == pytest.approx(auc_of(3) - auc_of(20))
+    assert list(controls["prior"]) == ["image"]
+    assert answer.best_controls == {
+        "data.split=patient": ("same_patient", pytest.approx(auc_of(20))),
+        "data.split=image": ("same_patient", pytest.approx(auc_of(3))),
+    }
+    assert answer.gaps == ("control metadata, data.split=patient: failed: OutOfMemoryError: 2 GiB",)
+    assert len(answer.data) == 2
+
+
+def test_networks_that_are_not_above_the_best_control_are_named(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 8, ("one", "sin"): 5, ("two", "ce"): 6, ("two", "sin"): 2})
+    asked.add("prior", wrong=20)
+    asked.add("brightness", wrong=5)
+    asked.record(experiment())
+    answer = asked.answer()
+    # A tie is not above.
+    assert answer.not_above_controls == ("one ce", "one sin", "two ce")
+    one, two = answer.factors[0].contexts
+    learned = [context.scores["sin"].comparison for context in (one, two)]
+    assert [comparison and comparison.learned for comparison in learned] == [False, True]
+
+
+def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> None:
+    for kernel, wrong in ((3, 6), (5, 4)):
+        asked.add("one", "ce", wrong=wrong, options={"kernel": kernel})
+    asked.add("two", "ce", wrong=1)
+    key = "model.options.one.kernel"
+    asked.record(
+        experiment(
+            losses=["ce"],
+            vary={key: [3, 5.0]},
+            question={"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]},
+        )
+    )
+    answer = asked.answer()
+    assert answer.gaps == ()
+    (kernel,) = answer.factors
+    assert {level: score.contexts for level, score in kernel.levels.items()} == {"3": 1, "5": 1}
+    comparison = kernel.levels["3"].comparison
+    assert comparison is not None
+    assert comparison.effect.value == pytest.approx(auc_of(6) - auc_of(4))
+
+
+def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
+    wrong = {(3, "a"): 8, (3, "b"): 6, (11, "a"): 5, (11, "b"): 4, (5, "a"): 3, (5, "b"): 1}
+    for (kernel, place), count in wrong.items():
+        asked.add("one", "ce", wrong=count, options={"kernel": kernel, "place": place})
+    keys = ["model.options.one.kernel", "model.options.one.place"]
+    asked.record(
+        experiment(
+            models=["one"],
+            losses=["ce"],
+            vary={keys[0]: [3, 11, 5], keys[1]: ["a", "b"]},
+            question={
+                "asks": "?",
+                "yes_if": "!",
+                "factors": [{"key": keys[0], "reference": 5}, {"key": keys[1], "reference": "a"}],
+            },
+        )
+    )
+    kernel, place = asked.answer().factors
+    # Numbers by size.
+    assert list(kernel.levels) == ["3", "5", "11"]
+    assert [list(context.scores) for context in kernel.contexts] == [["3", "5", "11"]] * 2
+    for level, number in (("3", 3), ("11", 11)):
+        comparison = kernel.levels[level].comparison
+        assert comparison is not None
+        differences = [auc_of(wrong[number, at]) - auc_of(wrong[5, at]) for at in "ab"]
+        assert comparison.effect.value == pytest.approx(np.mean(differences))
+    assert place.levels["b"].contexts == 3
+    assert [(one.level, one.key) for one in kernel.interactions] == [
+        ("3", keys[1]),
+        ("11", keys[1]),
+    ]
+
+
+def test_levels_that_runs_do_not_record_are_a_problem_that_is_told(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=3)
+    key = "data.test_fraction"
+    asked.record(
+        experiment(
+            vary={key: [0.1, 0.2]},
+            question={"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 0.1}]},
+        )
+    )
+    answer = asked.answer()
+    assert answer.factors == ()
+    assert answer.problem == (
+        "runs do not record data.test_fraction, so that its levels cannot be told apart"
+    )
+
+
+def test_without_a_finished_network_there_is_no_answer(asked: Asked) -> None:
+    cross(asked, dict.fromkeys(WRONG))
+    asked.record(experiment())
+    answer = asked.answer()
+    assert answer.problem == "no network of it has finished"
+    assert len(answer.gaps) == 4
+
+
+def test_several_findings_are_averaged_over_those_that_occur(asked: Asked) -> None:
+    rng = np.random.default_rng(0)
+    values = {loss: rng.random((len(targets()), len(NAMED))) for loss in ("ce", "sin")}
+    task = make_task("findings14", NAMED)
+    for loss, probabilities in values.items():
+        asked.add("one", loss, values=probabilities.tolist(), task=task)
+    asked.record(experiment(models=["one"], task="findings14"))
+    sin = asked.answer().factors[0].levels["sin"]
+    # Only Mass occurs among the test images.
+    assert sin.auc.value == pytest.approx(auc(targets(), values["sin"][:, 0]))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), (1.0, "1"), (0.05, "0.05"), (True, "true"), ("sin", "sin"), ([1, 2], "[1, 2]")],
+)
+def test_equal_levels_have_the_same_text(value: object, text: str) -> None:
+    assert level_text(value) == text
