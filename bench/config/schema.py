@@ -5,12 +5,12 @@ Unknown keys are refused, so a misspelt one cannot silently leave a default in f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bench.config.dotted import flatten
 from bench.registry.core import SNAKE_CASE
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -232,7 +232,7 @@ class Experiment(Frozen):
     @field_validator("vary", mode="before")
     @classmethod
     def _dotted(cls, vary: Any) -> Any:
-        return dict(_levels(vary)) if isinstance(vary, dict) else vary
+        return flatten(vary) if isinstance(vary, dict) else vary
 
     @field_validator("name")
     @classmethod
@@ -255,12 +255,3 @@ class Experiment(Frozen):
             if factor.key not in ("model", "loss") and factor.key not in self.vary:
                 raise ValueError(f"question.factors: {factor.key!r} is not among the keys of vary")
         return self
-
-
-def _levels(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested mappings down to their lists of levels, by dotted keys."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _levels(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

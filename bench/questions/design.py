@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from bench.config import Question
+from bench.config.dotted import flatten
 from bench.store import Recorded, Run
 
 Point = tuple[str, ...]
@@ -145,7 +146,7 @@ def _asked(experiment: Mapping[str, Any]) -> dict[str, Any]:
     """All that narrowed commands have in common."""
     left_out = (*NARROWED, *WITHOUT_EFFECT)
     settings = {key: value for key, value in experiment.items() if key not in left_out}
-    flat = dict(_flat(settings))
+    flat = flatten(settings)
     for key in experiment["vary"]:
         flat.pop(key, None)
     # The same folder can be reached by several paths, and the weights be in several.
@@ -157,14 +158,6 @@ def _asked(experiment: Mapping[str, Any]) -> dict[str, Any]:
         "keys": _keys(experiment),
         "question": experiment["question"],
     }
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]]:

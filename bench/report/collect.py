@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from bench.config.dotted import flatten
 from bench.data.tasks import TASKS
 from bench.errors import InputError
 from bench.predictions import Outputs
 from bench.report.measures import Measured, measure
 from bench.report.merge import merge
-from bench.report.settings import Comparison, captions, compare, flatten, weights
+from bench.report.settings import Comparison, captions, compare, weights
 from bench.store import Run
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.cells import Cell
+from bench.config.dotted import flatten
 from bench.report import words
 
 # The weights column says these.
@@ -93,17 +94,6 @@ def weights(cell: Cell) -> str:
 def train_share(cell: Cell) -> float:
     """The share of the training part that the cell learned from."""
     return float(flatten(cell.settings).get(TRAIN_SHARE, UNSAID[TRAIN_SHARE]))
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"train": {"lr": 1}}`` to ``{"train.lr": 1}``; an empty dict has no key."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _with_unsaid(cell: Cell) -> dict[str, Any]:
