@@ -98,6 +98,9 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
         "train_share": config.train_share,
         "options": options.model_dump(mode="json"),
     }
+    if config.train_share != 1.0:
+        # Drawn after the split was made: its hash does not know of it.
+        data["split_seed"] = config.split_seed
     shared = {"data": data, "task": experiment.task}
     cells = [
         Cell(kind="control", model=name, loss="", seed=0, settings=shared)
@@ -170,7 +173,7 @@ def select_models(
     """
     if not wanted:
         if not take_all:
-            raise InputError("nothing to run: name models (bench run cxnet_m1) or give --all")
+            raise InputError("nothing to run: name models (such as cxnet_m1) or give --all")
         return tuple(configured)
     chosen: list[str] = []
     for name in wanted:

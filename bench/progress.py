@@ -127,10 +127,20 @@ class BarProgress:
 
 
 @contextmanager
-def show_progress(*, quiet: bool = False, json_log: bool = False) -> Iterator[Progress]:
-    """The fitting way for the terminal, file or pipe that standard output is."""
+def show_progress(
+    *, quiet: bool = False, json_log: bool = False, stream: IO[str] | None = None
+) -> Iterator[Progress]:
+    """The fitting way for the terminal, file or pipe that standard output is.
+
+    Args:
+        quiet: say only what failed.
+        json_log: one JSON object a line.
+        stream: where plain lines go instead, as standard output holds something else.
+    """
     if quiet:
         yield QuietProgress()
+    elif stream is not None:
+        yield PlainProgress(stream)
     elif json_log:
         yield JsonProgress()
     elif sys.stdout.isatty():

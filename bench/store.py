@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -219,6 +220,19 @@ class Store:
     """The folder of all runs (``--out``)."""
 
     root: Path
+
+    def check_writable(self) -> None:
+        """Find out before hours of work whether results can be kept here; nothing is written.
+
+        Raises:
+            InputError: they cannot.
+        """
+        there = next(path for path in (self.root, *self.root.resolve().parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(
+                f"results cannot be written to {str(self.root)!r} ({str(there)!r} is no folder "
+                "that can be written to): choose another with --out"
+            )
 
     @property
     def splits(self) -> Path:

@@ -1,10 +1,14 @@
 """What a cascade, and its flat rival, answer for each test image.
 
 The thresholds are chosen on those validation images that a stage's task asks about: of m1 and m2
-by Youden's J, as everywhere here, and of each finding by F1, in m3 and the flat network alike. A
-set of findings is to be right as a whole, and J would name a rare finding in many images that lack
-it: in the flat network, which is asked about every image, in far more than in m3. How the stages'
-answers become one is in :mod:`cxnet.hierarchy`.
+by Youden's J, as everywhere here, and of each finding by F1, in m3 and the flat network alike:
+where a finding can be told apart at all, J would name it in far more images than have it. How the
+stages' answers become one is in :mod:`cxnet.hierarchy`.
+
+The flat network has no m1 to say that an image is normal. With thresholds for each finding alone,
+one finding that it cannot tell apart is named everywhere, and no image is normal. So it is asked
+as the cascade is: first whether there is any finding, by the probability 1 - product of (1 - p)
+with a threshold chosen as m1's, and then which. That is ours.
 """
 
 from __future__ import annotations
@@ -143,7 +147,10 @@ def answer_by_cascade(
 
 
 def answer_flat(run: Run, truth: Truth, *, separation: Separation) -> Answers:
-    """Name every finding that reaches its threshold.
+    """Name the findings of the images that have any.
+
+    As an abnormal image of a cascade has a finding, so has one here: where none reaches its
+    threshold, the one that is nearest to it.
 
     Args:
         run: a finished one of ``findings14``.
@@ -157,9 +164,27 @@ def answer_flat(run: Run, truth: Truth, *, separation: Separation) -> Answers:
     tuned = _tuned_on(run, separation)
     try:
         thresholds = _for_findings(tuned)
+        abnormal = choose_threshold(tuned.targets.max(axis=1), any_finding(tuned.probabilities))
     except ValueError as error:
         raise InputError(f"predictions of run {run.folder.name}: {error}") from None
-    return Answers(findings=scores >= thresholds, scores=scores)
+    margins = scores - thresholds
+    named = margins >= 0
+    named[np.arange(len(named)), margins.argmax(axis=1)] = True
+    named &= (any_finding(scores) >= abnormal)[:, None]
+    return Answers(findings=named, scores=scores)
+
+
+def any_finding(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probability of at least one finding, were they independent.
+
+    Args:
+        probabilities: of each finding, (n, k).
+
+    Returns:
+        Shape (n,).
+    """
+    absent: NDArray[np.float64] = np.prod(1.0 - probabilities, axis=1)
+    return 1.0 - absent
 
 
 def answer_always_normal(truth: Truth) -> Answers:

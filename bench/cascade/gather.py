@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any
 
 from bench.cells import Cell
-from bench.config import Experiment
 from bench.errors import InputError
 from bench.registry import near_matches
 from bench.store import Run, Store, Unfinished
@@ -45,7 +44,7 @@ class Ground:
     """One data set at one image size with one split, and all that was run on it.
 
     Attributes:
-        data: description of it, from any of the runs.
+        data: description of it, by a task that asks about every image where one was run.
         entrants: in the order of their first runs.
     """
 
@@ -65,20 +64,13 @@ class Ground:
         return found
 
 
-def runs_of(experiment: Experiment, store: Store) -> tuple[list[Run], list[Unfinished]]:
-    """The runs that a store has recorded as an experiment's: those that ended, and the others.
+def runs_of(names: Collection[str], store: Store) -> tuple[list[Run], list[Unfinished]]:
+    """The runs of some folders: those that ended, and the others.
 
     Args:
-        experiment: as it was given to :func:`bench.execute.run_experiment`.
-        store: where it was run.
+        names: of the folders (:attr:`bench.execute.Summary.runs`).
+        store: where they are.
     """
-    settings = experiment.model_dump(mode="json")
-    names = {
-        name
-        for recorded in store.experiments()
-        if recorded.experiment == settings
-        for name in recorded.runs
-    }
     return (
         [run for run in store.runs() if run.folder.name in names],
         [run for run in store.unfinished() if run.name in names],
@@ -113,7 +105,7 @@ def narrow(
         there = sorted({str(of(run.cell)) for run in kept if run.cell.kind == "network"})
         fitting: set[str] = set()
         for one in map(str, wanted):
-            if not (found := fnmatch.filter(there, one)):
+            if not (found := [name for name in there if fnmatchcase(name, one)]):
                 raise InputError(f"no finished run of {what} {one!r}: {near_matches(one, there)}")
             fitting.update(found)
         if wanted:
@@ -144,9 +136,15 @@ def gather(runs: Iterable[Run]) -> list[Ground]:
         entrant.by_seed.setdefault(run.cell.seed, {})[task] = run
     _refuse_mixed(entrants)
     return [
-        Ground(data=next(next(iter(found.values())).runs()).data, entrants=tuple(found.values()))
+        Ground(data=_widest(found.values()), entrants=tuple(found.values()))
         for found in entrants.values()
     ]
+
+
+def _widest(entrants: Iterable[Entrant]) -> dict[str, Any]:
+    """The description of the data by a task that asks about every image, if there is one."""
+    described = [run.data for entrant in entrants for run in entrant.runs()]
+    return next((data for data in described if data["task"] in (FLAT, "m1")), described[0])
 
 
 def _ground_key(data: dict[str, Any]) -> _Ground:

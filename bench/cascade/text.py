@@ -123,9 +123,9 @@ def _resting_on(table: Table) -> list[str]:
     data, apart = table.data, table.separation
     return [
         *data["notes"],
-        f"checked: none of the {many(len(apart.test), 'test image')} and none of the "
-        f"{many(len(apart.validation), 'validation image')} is in a training set of any stage; "
-        f"{_shared_patients(data)}",
+        f"checked by the split's file: none of the {many(len(apart.test), 'test image')} and none "
+        f"of the {many(len(apart.validation), 'validation image')} is in the training part, from "
+        f"which every stage learns; {_shared_patients(data)}; {_copies(data)}",
         *_learned_from(table),
         f"data {data['fingerprint'][:16]}, split {data['split']['hash'][:16]} "
         f"(seed {data['split']['seed']})",
@@ -153,6 +153,13 @@ def _shared_patients(data: dict[str, Any]) -> str:
     return f"patients shared by training and test: {lower}{shared:,}{of}"
 
 
+def _copies(data: dict[str, Any]) -> str:
+    copies = leakage(data)["identical_images"]
+    if copies is None:
+        return "identical copies: unknown"
+    return f"test images with an identical copy in training: {copies:,}"
+
+
 def leakage(data: dict[str, Any]) -> dict[str, Any]:
     """What training and test share, as a run's ``data.json`` records it."""
     pair: dict[str, Any] = next(
@@ -172,12 +179,14 @@ def _legend(table: Table) -> list[str]:
         "Cascade: m1 ends at normal, or m2 sends the image to m4, which names one finding, or to "
         "m3, which names two or more. Lost: the share of all test images for which that stage was "
         "the first to be wrong; with exact match they sum to 100 %. Its AUC is of the soft "
-        "version, p(abnormal) · (p(several) · m3 + p(one) · m4). Flat: findings14, which names "
-        "each finding that reaches its threshold.",
-        "Thresholds were chosen on the validation images that the stage is asked about: m1's and "
-        "m2's for the largest sensitivity + specificity, those of m3 and of the flat network for "
-        "the largest F1 of each finding, since the answer is a set of findings and not a warning "
-        "of each; m4 names the most probable one.",
+        "version, p(abnormal) · (p(several) · m3 + p(one) · m4). Flat: findings14. It is asked as "
+        "the cascade is, first whether there is any finding (1 - product of 1 - p, as if they "
+        "were independent), then which; its AUC is of its probabilities.",
+        "Thresholds were chosen on the validation images that the stage is asked about: those of "
+        "m1, m2 and of any finding for the largest sensitivity + specificity, those of each "
+        "finding in m3 and in the flat network for its largest F1, which names a finding that "
+        "cannot be told apart in every image that is asked about; m4 names the most probable one. "
+        "AUC depends on none of them.",
         "The difference between a cascade and the flat network has no interval yet: a small one "
         "may be chance. A system that does not beat the controls, which see no lungs, and the "
         "answer always normal has shown nothing.",

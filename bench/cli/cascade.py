@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from bench.cli.options import (
     config_options,
     load_matrix,
     load_plugins,
+    make_folder_of,
     matrix_options,
     out_option,
     parse_seeds,
@@ -25,6 +27,7 @@ OF_TRAINING = {
     "settings": "--set",
     "plugins": "--plugin",
     "device": "--device",
+    "dry_run": "--dry-run",
 }
 
 
@@ -38,7 +41,8 @@ OF_TRAINING = {
     help="Train nothing: judge the runs that --out holds, all of them or those of MODEL, --loss "
     "and --seeds. Needs neither a config nor images.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--dry-run", is_flag=True, help="Print the cells and an estimate; train nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; progress goes to stderr.")
 @click.option(
     "--answers", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv",
     help="Write each test image's route and answer.",
@@ -59,6 +63,7 @@ def cascade(
     device: str,
     out: Path,
     finished: bool,
+    dry_run: bool,
     as_json: bool,
     answers: Path | None,
     quiet: bool,
@@ -76,6 +81,8 @@ def cascade(
         ]
         if given:
             raise click.UsageError(f"--finished trains nothing: leave out {', '.join(given)}")
+
+    make_folder_of(answers)
 
     from bench.cascade import as_json as to_json
     from bench.cascade import collect, markdown, narrow, runs_of, write_answers
@@ -103,22 +110,35 @@ def cascade(
             take_all=take_all,
             losses=losses,
             seeds=seeds,
-            **{"vary.task": list(CASCADE_TASKS)},
+            # Its question is of one task; an average over the five would mean nothing.
+            **{"vary.task": list(CASCADE_TASKS), "question": None},
         )
 
         from bench.environment import pick_device
+
+        if dry_run:
+            from bench.execute.estimate import describe_plan
+
+            for line in describe_plan(experiment, device=pick_device(device)):
+                click.echo(line)
+            return
+
         from bench.execute import run_experiment
         from bench.progress import show_progress
 
-        with show_progress(quiet=quiet or as_json) as progress:
-            run_experiment(experiment, out=out, device=pick_device(device), progress=progress)
+        stream = sys.stderr if as_json else None
+        with show_progress(quiet=quiet, stream=stream) as progress:
+            summary = run_experiment(
+                experiment, out=out, device=pick_device(device), progress=progress
+            )
         if not quiet and not as_json:
             click.echo()
-        runs, unfinished = runs_of(experiment, store)
+        runs, unfinished = runs_of(summary.runs, store)
 
     collected = collect(runs, splits=store.splits)
     if answers is not None:
         write_answers(collected, answers)
+        click.echo(f"wrote {answers}", err=True)
     if as_json:
         click.echo(json.dumps(to_json(collected), indent=2))
     else:

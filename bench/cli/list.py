@@ -10,7 +10,7 @@ import click
 
 from bench.cli.options import config_options, load_config, load_plugins
 
-KINDS = ("models", "losses", "datasets", "configs")
+KINDS = ("models", "losses", "tasks", "datasets", "configs")
 
 
 @click.command("list")
@@ -92,6 +92,8 @@ def _others(kind: str, patterns: tuple[str, ...]) -> list[dict[str, Any]]:
 
     if kind == "configs":
         return _configs(patterns)
+    if kind == "tasks":
+        return _tasks(patterns)
     entries = LOSSES.match(patterns) if kind == "losses" else DATASETS.match(patterns)
     return [
         {"name": entry.name, "description": entry.description, "source": entry.source}
@@ -107,6 +109,18 @@ def _configs(patterns: tuple[str, ...]) -> list[dict[str, Any]]:
     names = [n for n in shipped_names() if not patterns or any(fnmatchcase(n, p) for p in patterns)]
     return [
         {"name": name, "description": load_experiment(name).description, "source": "built in"}
+        for name in names
+    ]
+
+
+def _tasks(patterns: tuple[str, ...]) -> list[dict[str, Any]]:
+    from fnmatch import fnmatchcase
+
+    from bench.data.tasks import TASKS, make_task
+
+    names = [n for n in TASKS if not patterns or any(fnmatchcase(n, p) for p in patterns)]
+    return [
+        {"name": name, "description": make_task(name).question, "source": "built in"}
         for name in names
     ]
 

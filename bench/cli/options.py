@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from bench.config import Experiment
+    from bench.config import DataConfig, Experiment
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_OUT = Path("results/runs")
@@ -75,6 +75,12 @@ def matrix_options(function: F) -> F:
     return function
 
 
+def make_folder_of(path: Path | None) -> None:
+    """Make the folder of a file that is written last, so that a wrong path is found first."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def load_plugins(plugins: tuple[Path, ...]) -> None:
     """Load the installed plugins and those named on the command line."""
     from bench.registry.plugins import load_entry_points, load_plugin
@@ -93,6 +99,13 @@ def load_config(
     if root is not None:
         changes["data.root"] = root
     return load_experiment(config, settings=settings, changes=changes)
+
+
+def load_data_config(config: str, root: Path | None, settings: tuple[str, ...]) -> DataConfig:
+    """What :func:`load_config` says of the data, of one level where it varies them."""
+    from bench.config import one_data_config
+
+    return one_data_config(load_config(config, root, settings))
 
 
 def load_matrix(

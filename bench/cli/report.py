@@ -27,6 +27,8 @@ def report(format_name: str, out: Path, folder: Path | None) -> None:
     from bench.report.questions import markdown_questions
     from bench.store import Store
 
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     store = Store(out)
     runs = store.runs()
     click.echo(FORMATS[format_name](collect(runs), unfinished=store.unfinished()), nl=False)

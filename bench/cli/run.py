@@ -27,8 +27,8 @@ from bench.cli.options import (
     help="As MODEL; a pattern such as 'resnet*' narrows --all. Repeats.",
 )  # fmt: skip
 @click.option(
-    "--task", metavar="NAME",
-    help="The question: m1 (normal?), m2 (one or several?), m3, m4, findings14 (which?).",
+    "--task", "tasks", multiple=True, metavar="NAME",
+    help="The question: m1 (normal?), m2 (one or several?), m3, m4, findings14 (which?). Repeats.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the cells and an estimate; train nothing.")
 @click.option("--quiet", is_flag=True, help="Say only what failed.")
@@ -46,7 +46,7 @@ def run_command(
     out: Path,
     more_models: tuple[str, ...],
     losses: tuple[str, ...],
-    task: str | None,
+    tasks: tuple[str, ...],
     seeds: str | None,
     device: str,
     dry_run: bool,
@@ -69,7 +69,7 @@ def run_command(
         take_all=take_all,
         losses=losses,
         seeds=seeds,
-        **({} if task is None else {"task": task}),
+        **_asked(tasks),
     )
 
     from bench.environment import pick_device
@@ -92,3 +92,10 @@ def run_command(
         click.echo(f"the table: bench report markdown{where}")
     if summary.failed:
         context.exit(1)
+
+
+def _asked(tasks: tuple[str, ...]) -> dict[str, object]:
+    """One task is the experiment's, several are levels of it."""
+    if not tasks:
+        return {}
+    return {"task": tasks[0]} if len(tasks) == 1 else {"vary.task": list(dict.fromkeys(tasks))}

@@ -11,7 +11,7 @@ from bench.config.schema import (
     Question,
     TrainConfig,
 )
-from bench.config.vary import expand, levels_of
+from bench.config.vary import expand, levels_of, missing_references, one_data_config
 
 __all__ = [
     "AugmentConfig",
@@ -25,6 +25,8 @@ __all__ = [
     "expand",
     "levels_of",
     "load_experiment",
+    "missing_references",
+    "one_data_config",
     "shipped_folder",
     "shipped_names",
 ]

@@ -64,8 +64,10 @@ def load_experiment(
         changes: further dotted keys with ready values, applied last.
 
     Raises:
-        InputError: no such name or file, broken YAML, an unknown key or a wrong value.
+        InputError: no such name or file, broken YAML, an unknown key, a wrong value, or a value
+            for a key that the experiment varies.
     """
+    settings = tuple(settings)
     path = _find(str(name_or_file))
     tree = _read(path)
     for setting in settings:
@@ -74,9 +76,16 @@ def load_experiment(
     for key, value in (changes or {}).items():
         _put(tree, key, value)
     try:
-        return Experiment.model_validate(tree)
+        experiment = Experiment.model_validate(tree)
     except ValidationError as error:
         raise InputError(f"config {path.name}: {one_line(error, Experiment)}") from None
+    for key in (*(parse_setting(setting)[0] for setting in settings), *(changes or {})):
+        if key in experiment.vary:
+            raise InputError(
+                f"config {path.name} varies {key}, so that no single value of it holds: choose "
+                f"among its levels with --set 'vary.{key}=[…]'"
+            )
+    return experiment
 
 
 def parse_setting(setting: str) -> tuple[str, Any]:

@@ -199,6 +199,21 @@ class Question(Frozen):
     note: str = ""
 
 
+# Keys whose levels the experiment lists already, or that are no settings of a run.
+NOT_VARIED = {
+    "models": "list several models",
+    "losses": "list several losses",
+    "seeds": "list several seeds",
+    "controls": "list several controls",
+    "name": "it names the whole experiment",
+    "description": "it describes the whole experiment",
+}
+# A run knows what came of these, and not what they were.
+UNRECORDED = frozenset(
+    {"data.root", "data.on_bad", "data.sizes", "data.validation_fraction", "data.test_fraction"}
+)
+
+
 class Experiment(Frozen):
     """One matrix: every model with every loss and every seed, and the controls, on one split.
 
@@ -250,8 +265,26 @@ class Experiment(Frozen):
         return values
 
     @model_validator(mode="after")
+    def _lists_are_not_varied(self) -> Experiment:
+        for key in self.vary:
+            if key in NOT_VARIED:
+                raise ValueError(f"vary: {key} cannot be varied ({NOT_VARIED[key]})")
+        return self
+
+    @model_validator(mode="after")
     def _factors_are_varied(self) -> Experiment:
-        for factor in self.question.factors if self.question else ():
-            if factor.key not in ("model", "loss") and factor.key not in self.vary:
-                raise ValueError(f"question.factors: {factor.key!r} is not among the keys of vary")
+        if self.question is None:
+            return self
+        keys = [factor.key for factor in self.question.factors]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"question.factors: {key!r} is there twice")
+            if key not in ("model", "loss") and key not in self.vary:
+                raise ValueError(f"question.factors: {key!r} is not among the keys of vary")
+        for key in self.vary:
+            if key in UNRECORDED:
+                raise ValueError(
+                    f"vary: runs do not record {key}, so that a question cannot tell its levels "
+                    "apart"
+                )
         return self

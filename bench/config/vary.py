@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.config.problems import one_line
-from bench.config.schema import Experiment
+from bench.config.schema import DataConfig, Experiment
 from bench.errors import InputError
 
 
@@ -25,7 +25,8 @@ def expand(experiment: Experiment) -> tuple[Experiment, ...]:
         texts = [repr(level) for level in levels]
         if not levels or len(set(texts)) < len(texts):
             raise InputError(
-                f"vary.{key}: give each level once, such as --set 'vary.{key}=[{', '.join(texts)}]'"
+                f"vary.{key}: "
+                + ("give at least one level" if not levels else "a level is there twice")
             )
     tree = experiment.model_dump(mode="python", exclude={"vary", "question"})
     expanded = []
@@ -47,6 +48,44 @@ def _with(tree: Any, path: list[str], value: Any) -> dict[str, Any]:
     branch = dict(tree) if isinstance(tree, dict) else {}
     branch[key] = _with(branch.get(key), rest, value) if rest else value
     return branch
+
+
+def one_data_config(experiment: Experiment) -> DataConfig:
+    """The data of an experiment that has one level of them.
+
+    Raises:
+        InputError: it varies them, and what was asked is about one data set.
+    """
+    found = [one.data for one in expand(experiment)]
+    if any(one != found[0] for one in found):
+        varied = next(key for key in experiment.vary if key.startswith("data."))
+        first = experiment.vary[varied][0]
+        raise InputError(
+            f"config {experiment.name} varies {varied}: choose one level, such as "
+            f"--set 'vary.{varied}=[{first}]'"
+        )
+    return found[0]
+
+
+def missing_references(experiment: Experiment) -> list[str]:
+    """A line for each factor of the question whose reference is none of the levels.
+
+    No error: a command may run some of the levels now and another the reference later.
+
+    Args:
+        experiment: with or without a question.
+    """
+    levels: dict[str, tuple[Any, ...]] = {
+        "model": experiment.models,
+        "loss": experiment.losses,
+        **experiment.vary,
+    }
+    return [
+        f"question: {factor.key} is compared with {factor.reference}, which is none of its levels "
+        f"here ({', '.join(map(str, levels[factor.key]))}): there is no answer before it is run too"
+        for factor in (experiment.question.factors if experiment.question else ())
+        if factor.reference not in levels[factor.key]
+    ]
 
 
 def levels_of(experiment: Experiment, plain: Experiment) -> dict[str, Any]:

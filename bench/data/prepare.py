@@ -163,7 +163,7 @@ def prepare_data(
         asked=asked,
         split=split,
         parts=parts,
-        leakage=measure_leakage(rows, learned_from),
+        leakage=measure_leakage(rows, parts),
         normalisation=measure_normalisation(store.pixels, pixel_rows[parts["train"]]),
         notes=(
             *study.notes,
@@ -209,6 +209,14 @@ def split_as_configured(rows: pd.DataFrame, config: DataConfig) -> Split:
         test_fraction=config.test_fraction,
         sizes=config.sizes,
     )
+
+
+def split_if_given(rows: pd.DataFrame, config: DataConfig) -> Split | None:
+    """The split that ``config`` asks for; None where it takes given parts and none are given."""
+    given = config.split in ("official", "fixed")
+    if given and (rows["given_split"] == "").all():
+        return None
+    return split_as_configured(rows, config)
 
 
 def draw_share(rows: pd.DataFrame, split: Split, *, share: float) -> NDArray[np.int64]:

@@ -80,14 +80,14 @@ class Summary:
         source: the data source's name.
         whole: counts of all images.
         parts: counts of train, validation and test, and of "left_out" where there is any.
-        split: the split that has these parts.
+        split: the split that has these parts; None where there is none.
         notes: facts on the data set.
     """
 
     source: str
     whole: LabelCounts
     parts: dict[str, LabelCounts]
-    split: Split
+    split: Split | None
     notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,19 +95,16 @@ class Summary:
         return {
             "source": self.source,
             **self.whole.as_dict(),
-            "split": {
-                "name": self.split.name,
-                "seed": self.split.seed,
-                "hash": self.split.hash,
-                "how": self.split.how,
-            },
+            "split": None
+            if self.split is None
+            else {key: getattr(self.split, key) for key in ("name", "seed", "hash", "how")},
             "parts": {name: part.as_dict() for name, part in self.parts.items()},
             "notes": list(self.notes),
         }
 
     def lines(self) -> list[str]:
         """The summary as lines of text."""
-        whole, split = self.whole, self.split
+        whole = self.whole
         columns = {"all": whole} | {n.replace("_", " "): part for n, part in self.parts.items()}
         by_part = [
             {finding.name: finding.images for finding in part.findings}
@@ -117,7 +114,7 @@ class Summary:
         return [
             f"{self.source}: {whole.images:,} images{of}",
             *self.notes,
-            f"parts: split {split.name}, seed {split.seed}, hash {split.hash[:12]}; {split.how}",
+            _about_parts(self.split),
             "",
             *text_table(
                 ("", *columns),
@@ -152,19 +149,19 @@ class Summary:
         ]
 
 
-def summarise(table: LabelTable, split: Split) -> Summary:
+def summarise(table: LabelTable, split: Split | None) -> Summary:
     """Count the labels of a data set, and of each part of a split.
 
     Args:
         table: the labels.
-        split: of ``table.rows``.
+        split: of ``table.rows``; None counts the whole alone.
     """
     return Summary(
         source=table.name,
         whole=count_labels(table.rows, table.finding_names),
         parts={
             name: count_labels(table.rows.iloc[places], table.finding_names)
-            for name, places in split.parts_and_left_out.items()
+            for name, places in (split.parts_and_left_out if split else {}).items()
         },
         split=split,
         notes=table.notes,
@@ -196,6 +193,15 @@ def count_labels(rows: pd.DataFrame, findings: Sequence[str]) -> LabelCounts:
             for place in ordered
         ),
     )
+
+
+def _about_parts(split: Split | None) -> str:
+    if split is None:
+        return (
+            "parts: none, since the config takes the parts that the source gives, and it gives "
+            "none (--set data.split=patient makes some)"
+        )
+    return f"parts: split {split.name}, seed {split.seed}, hash {split.hash[:12]}; {split.how}"
 
 
 def _with_share(count: int, part: LabelCounts) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cache import cache_dir
-from bench.config import DataConfig, Experiment, expand, levels_of
+from bench.config import DataConfig, Experiment, expand, levels_of, missing_references
 from bench.data.prepare import PreparedData, open_study, prepare_data
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
@@ -41,14 +41,18 @@ def run_experiment(
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
     """
-    store = Store(out)
     plain = expand(experiment)
     for one in plain:
         check_experiment(one, device=device)
+    store = Store(out)
+    store.check_writable()
     studies = _Studies()
     for one in plain:
-        # A wrong path is found here, before pretrained weights are fetched.
-        studies.open(one.data)
+        # A wrong path is found here, before pretrained weights are fetched, and a task that
+        # the data cannot have before they are decoded.
+        make_task(one.task, studies.open(one.data).finding_names)
+    for line in missing_references(experiment):
+        progress.event("note", text=line)
     jobs: list[Job] = []
     told: set[str] = set()
     for one in plain:
@@ -78,7 +82,7 @@ def run_experiment(
     jobs.sort(key=lambda job: (job.cell.kind == "network", job.cell.seed))
     store.record_experiment(experiment.model_dump(mode="json"), [job.folder for job in jobs])
     summary = run_cells(jobs)
-    progress.event("matrix_finished", **vars(summary))
+    progress.event("matrix_finished", **summary.counts())
     return summary
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from bench.cells import Cell, make_cells
-from bench.config import Experiment, expand, levels_of
+from bench.config import Experiment, expand, levels_of, missing_references
 from bench.costs import model_costs, weights_here
 from bench.data.tasks import Task
 from bench.errors import first_line
@@ -40,10 +40,14 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         for one, task in plain
         for cell in make_cells(one, weights={})
     }
+    iterations = max(one.train.max_iterations for one, _ in plain)
+    size = max(one.train.batch_size for one, _ in plain)
     yield (
-        f"{experiment.name}: {len(planned)} cells, {experiment.train.max_iterations:,} iterations "
-        f"of {experiment.train.batch_size} images at most for each network, on {device}"
+        f"{experiment.name}, task {', '.join(dict.fromkeys(one.task for one, _ in plain))}: "
+        f"{len(planned)} cells, {iterations:,} iterations "
+        f"of {size} images at most for each network, on {device}"
     )
+    yield from missing_references(experiment)
     rates: dict[str, float] = {}
     total = 0.0
     for label, (cell, one, task) in planned.items():
@@ -63,14 +67,19 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         yield f"  {label}: about {_minutes(seconds)} ({rates[network]:.0f} images/s)"
     yield (
         f"about {_minutes(total)} in all, validations and decoding left out; "
-        "runs that are finished already are not done again"
+        "runs that are finished already are not done again; the data were not looked at"
     )
-    if experiment.model.pretrained:
-        entries = [find_model(model) for model in experiment.models]
-        here = weights_here(entries, weights_dir=experiment.model.weights_dir)
-        missing = [name for name, found in here.items() if found is False]
-        if missing:
-            yield f"pretrained weights to be fetched first: {', '.join(missing)}"
+    missing = {
+        name
+        for one, _ in plain
+        if one.model.pretrained
+        for name, found in weights_here(
+            map(find_model, one.models), weights_dir=one.model.weights_dir
+        ).items()
+        if found is False
+    }
+    if missing:
+        yield f"pretrained weights to be fetched first: {', '.join(sorted(missing))}"
 
 
 def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) -> float:

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +31,7 @@ class Summary:
         unavailable: controls that this data cannot have.
         failed: kept with their reason, and tried again by the next run.
         elsewhere: another process is at them.
+        runs: names of all their folders.
     """
 
     finished: int = 0
@@ -38,6 +39,11 @@ class Summary:
     unavailable: int = 0
     failed: int = 0
     elsewhere: int = 0
+    runs: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def counts(self) -> dict[str, int]:
+        """The numbers alone."""
+        return {name: value for name, value in vars(self).items() if name != "runs"}
 
     def count(self, outcome: Outcome) -> None:
         """One more cell that ended so."""
@@ -60,7 +66,7 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
     # Found now and not after hours of training: what earlier runs left cannot be read.
     for job in jobs:
         job.runner.store.check(job.folder)
-    summary = Summary()
+    summary = Summary(runs=frozenset(job.folder.name for job in jobs))
     for index, job in enumerate(jobs, start=1):
         cell, runner, folder = job.cell, job.runner, job.folder
         with runner.store.claim(folder) as claimed:

@@ -31,14 +31,18 @@ def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
 
     Args:
         cell: the cell.
-        levels: by dotted key; those that a control does not depend on are left out for it.
+        levels: by dotted key; those that the cell does not depend on are left out, since it is
+            the same run at all of them.
     """
-    said = [
-        f"{key}={level}"
-        for key, level in levels.items()
-        if cell.kind == "network" or not key.startswith(("train.", "model."))
-    ]
+    said = [f"{key}={level}" for key, level in levels.items() if _concerns(key, cell)]
     return ", ".join([cell.label, *said])
+
+
+def _concerns(key: str, cell: Cell) -> bool:
+    if cell.kind == "control":
+        return not key.startswith(("train.", "model."))
+    options = "model.options."
+    return not key.startswith(options) or key.startswith(f"{options}{cell.model}.")
 
 
 @dataclass(frozen=True, kw_only=True)

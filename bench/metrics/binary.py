@@ -135,8 +135,9 @@ def choose_threshold_for_f1(targets: ArrayLike, probabilities: ArrayLike) -> flo
     """The threshold with the largest F1: for naming what is there, and not what is not.
 
     Youden's J weighs the positives as much as the negatives, however few they are, and so names
-    a rare finding in many images that lack it. F1 does not. Candidates and ties are those of
-    :func:`choose_threshold`; without positives nothing is called positive.
+    a rare finding in many images that lack it. F1 does less so, where the finding can be told
+    apart; where it cannot, the largest F1 is that of calling every image positive. Candidates and
+    ties are those of :func:`choose_threshold`; without positives nothing is called positive.
 
     Args:
         targets: 0 or 1, shape (n,), n >= 1: the validation part.

@@ -19,14 +19,18 @@ class Comparison:
         contexts: in how many contexts both were run.
         seeds: fewest and most seeds that both have in a context.
         same_images: both were judged on the same test images.
-        learned: at least one of the networks compared is above the best control.
+        judged: in how many of the contexts it is known whether a network learned more than the
+            controls; there is no knowing without a control.
+        learned: in how many of these at least one of the networks compared is above the best
+            control of its data.
     """
 
     effect: Interval
     contexts: int
     seeds: tuple[int, int]
     same_images: bool
-    learned: bool
+    judged: int
+    learned: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,8 @@ class Score:
         contexts: how many.
         seeds: fewest and most seeds of a context.
         train_images: how many images were learned from; None where the contexts differ in it.
-        above_controls: in how many contexts the network is above the best control of its data.
+        not_above_controls: in how many contexts the network is not above the best control of its
+            data; those without a control are not counted, and of a control it is none.
         comparison: None for the reference, and where no context has both.
     """
 
@@ -46,7 +51,7 @@ class Score:
     contexts: int
     seeds: tuple[int, int]
     train_images: int | None
-    above_controls: int
+    not_above_controls: int
     comparison: Comparison | None
 
 
@@ -72,6 +77,8 @@ class Interaction:
         key, reference: the other factor, and its reference.
         here: the mean effect of the level at that reference.
         effect: that less its mean effect elsewhere.
+        learned: both at that reference and elsewhere at least one of the networks compared is
+            above the best control of its data; None where there is no control to tell.
     """
 
     level: str
@@ -79,6 +86,7 @@ class Interaction:
     reference: str
     here: Interval
     effect: Interval
+    learned: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +124,8 @@ class Answer:
         seeds: of the networks behind the answer.
         resamples: how many an interval rests on.
         best_controls: for each level of the data that the experiment varies ("" where it varies
-            none), the best control and its AUC.
+            none), the best control and its AUC; levels on which none has finished are left out.
+        without_controls: these levels.
         not_above_controls: the networks that are not above the best control of their data.
         gaps: runs that should be here and are not, with the reason.
         problem: why there is no answer; "" where there is one.
@@ -131,6 +140,7 @@ class Answer:
     seeds: tuple[int, ...]
     resamples: int
     best_controls: dict[str, tuple[str, float]]
+    without_controls: tuple[str, ...]
     not_above_controls: tuple[str, ...]
     gaps: tuple[str, ...]
     problem: str

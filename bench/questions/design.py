@@ -66,6 +66,12 @@ class Design:
         ]
         return ", ".join([f"{model} {loss}".strip(), *settings])
 
+    def run_label(self, point: Point, seed: int) -> str:
+        """``cxnet_m1 sin, data.image_size=512, seed 0``; ``control prior, data.image_size=512``."""
+        is_control = not point[1]
+        label = self.label(point)
+        return f"control {label}" if is_control else f"{label}, seed {seed}"
+
 
 def find_designs(runs: Iterable[Run], recorded: Iterable[Recorded]) -> list[Design]:
     """The questions that were asked, each with its runs.
@@ -126,8 +132,14 @@ class _Record:
         )
 
     def expected(self) -> Iterator[tuple[Point, int]]:
-        """Points and seeds of the networks that the command was to run."""
+        """Points and seeds of the runs that the command was to make, the controls first."""
         one = self.experiment
+        for control, *levels in product(one["controls"], *one["vary"].values()):
+            others = (
+                level_text(level) if concerns_controls(key) else NOT_APPLICABLE
+                for key, level in zip(one["vary"], levels, strict=True)
+            )
+            yield (control, "", *others), 0
         for model, loss, *levels, seed in product(
             one["models"], one["losses"], *one["vary"].values(), one["seeds"]
         ):
@@ -187,6 +199,11 @@ def _design(group: Sequence[_Record]) -> Design:
         keys=keys,
         levels={key: _in_order(map(level_text, given[key])) for key in keys},
     )
+    for factor in design.question.factors:
+        if factor.key not in keys:
+            design.problem = f"it asks about {factor.key}, which it does not vary"
+            return design
+    finished: set[tuple[Point, int]] = set()
     reasons: dict[tuple[Point, int], str] = {}
     for run in {run.folder.name: run for record in group for run in record.runs}.values():
         point = _point(run, keys)
@@ -194,20 +211,19 @@ def _design(group: Sequence[_Record]) -> Design:
             unsaid = next(key for key in keys if _level(run, key) is None)
             design.problem = f"runs do not record {unsaid}, so that its levels cannot be told apart"
             return design
-        state, reason = run.verdict.state, run.verdict.reason
-        if run.cell.kind == "control":
-            if state == "finished":
-                design.controls[point] = run
-            else:
-                design.gaps.append(f"control {design.label(point)}: {state}: {reason}")
-        elif state == "finished":
-            design.networks.setdefault(point, {})[run.cell.seed] = run
+        cell, verdict = run.cell, run.verdict
+        if verdict.state != "finished":
+            reasons[point, cell.seed] = f"{verdict.state}: {verdict.reason}"
+            continue
+        finished.add((point, cell.seed))
+        if cell.kind == "control":
+            design.controls[point] = run
         else:
-            reasons[point, run.cell.seed] = f"{state}: {reason}"
-    for point, seed in dict.fromkeys(cell for record in group for cell in record.expected()):
-        if seed not in design.networks.get(point, {}):
-            reason = reasons.get((point, seed), "has not ended")
-            design.gaps.append(f"{design.label(point)}, seed {seed}: {reason}")
+            design.networks.setdefault(point, {})[cell.seed] = run
+    expected = (cell for record in group for cell in record.expected())
+    for wanted, reason in (dict.fromkeys(expected, "has not ended") | reasons).items():
+        if wanted not in finished:
+            design.gaps.append(f"{design.run_label(*wanted)}: {reason}")
     design.networks = {p: design.networks[p] for p in sorted(design.networks, key=design.place)}
     design.controls = {p: design.controls[p] for p in sorted(design.controls, key=design.place)}
     return design
@@ -234,9 +250,9 @@ def _level(run: Run, key: str) -> str | None:
         return cell.model if key == "model" else cell.loss
     if key == "data.split_seed":
         return level_text(run.data["split"]["seed"])
-    path = key.split(".")
-    if cell.kind == "control" and path[0] not in cell.settings:
+    if cell.kind == "control" and not concerns_controls(key):
         return NOT_APPLICABLE
+    path = key.split(".")
     if key.startswith(MODEL_OPTIONS):
         if not _concerns(key, cell.model):
             return NOT_APPLICABLE
@@ -247,6 +263,11 @@ def _level(run: Run, key: str) -> str | None:
             return None
         found = found[part]
     return level_text(found)
+
+
+def concerns_controls(key: str) -> bool:
+    """Whether a key can make a difference to a control, which knows neither models nor training."""
+    return key == "task" or key.startswith("data.")
 
 
 def _concerns(key: str, model: str) -> bool:

@@ -25,7 +25,14 @@ from bench.questions.answers import (
     Interaction,
     Score,
 )
-from bench.questions.design import Design, Point, find_designs, level_text
+from bench.questions.design import (
+    NOT_APPLICABLE,
+    Design,
+    Point,
+    concerns_controls,
+    find_designs,
+    level_text,
+)
 from bench.stats import Estimate, Interval, Resampling, difference, mean_of
 from bench.store import Recorded, Run
 
@@ -90,9 +97,9 @@ class _Judge:
 def _answer(design: Design, judge: _Judge) -> Answer:
     table = _Table(design, judge)
     runs = [run for by_seed in design.networks.values() for run in by_seed.values()]
-    by_images: dict[str, dict[str, Any]] = {}
+    asked: dict[tuple[str, str], dict[str, Any]] = {}
     for run in runs:
-        by_images.setdefault(judge.judge(run).images, run.data)
+        asked.setdefault((judge.judge(run).images, run.data["task"]), run.data)
     problem = design.problem or ("" if runs else "no network of it has finished")
     return Answer(
         experiment=design.name,
@@ -102,12 +109,13 @@ def _answer(design: Design, judge: _Judge) -> Answer:
         else tuple(_factor(table, place) for place in range(len(design.question.factors))),
         keys=design.keys,
         cells=tuple(run.cell for run in runs),
-        data=tuple(by_images.values()),
+        data=tuple(asked.values()),
         seeds=tuple(sorted({run.cell.seed for run in runs})),
         resamples=judge.resampling.resamples,
         best_controls={table.data_label(data): best for data, best in table.best_controls.items()},
+        without_controls=table.without_controls(),
         not_above_controls=tuple(
-            design.label(point) for point in design.networks if not table.learned(point)
+            design.label(point) for point in design.networks if table.learned(point) is False
         ),
         gaps=tuple(design.gaps),
         problem=problem,
@@ -132,10 +140,20 @@ class _Table:
         runs = self.runs[point]
         return self._judge.over_seeds(runs, runs if seeds is None else seeds)
 
-    def learned(self, point: Point) -> bool:
-        """Whether a network is above the best control of its data; a tie is not above."""
-        _, best = self.best_controls.get(self._data(point), ("", -math.inf))
+    def learned(self, point: Point) -> bool | None:
+        """Whether a network is above the best control of its data; a tie is not above.
+
+        None where there is no control, and of a control itself.
+        """
+        if point in self.design.controls or self._data(point) not in self.best_controls:
+            return None
+        _, best = self.best_controls[self._data(point)]
         return self.auc(point).value > best
+
+    def without_controls(self) -> tuple[str, ...]:
+        """The levels of the networks' data on which no control has finished."""
+        levels = dict.fromkeys(map(self._data, self.design.networks))
+        return tuple(self.data_label(data) for data in levels if data not in self.best_controls)
 
     def images(self, point: Point) -> str:
         """What tells one set of test images from another."""
@@ -146,18 +164,15 @@ class _Table:
 
     def data_label(self, data: Point) -> str:
         """``data.image_size=512``; "" where no key of the data is varied."""
-        keys = filter(_is_of_data, self.design.keys)
+        keys = filter(concerns_controls, self.design.keys)
         return ", ".join(f"{key}={level}" for key, level in zip(keys, data, strict=True))
 
     def _data(self, point: Point) -> Point:
         """The levels of the keys that concern the controls."""
         keys = self.design.keys
-        return tuple(level for key, level in zip(keys, point, strict=True) if _is_of_data(key))
-
-
-def _is_of_data(key: str) -> bool:
-    """Whether a key concerns the controls too; they know neither models nor training."""
-    return key == "task" or key.startswith("data.")
+        return tuple(
+            level for key, level in zip(keys, point, strict=True) if concerns_controls(key)
+        )
 
 
 def _any(runs: Mapping[int, Run]) -> Run:
@@ -171,7 +186,7 @@ class _Pair:
     effect: Estimate
     seeds: int
     same_images: bool
-    learned: bool
+    learned: bool | None  # None where no control can tell
 
 
 Context = Point
@@ -184,7 +199,7 @@ def _factor(table: _Table, place: int) -> FactorAnswer:
     at, reference = design.keys.index(factor.key), level_text(factor.reference)
     networks = _contexts(design.networks, at)
     pairs = _pairs(table, networks, reference)
-    controls = _contexts(design.controls if _is_of_data(factor.key) else (), at)
+    controls = _contexts(design.controls if concerns_controls(factor.key) else (), at)
     levels = [
         level
         for level in design.levels[factor.key]
@@ -206,6 +221,7 @@ def _factor(table: _Table, place: int) -> FactorAnswer:
         interactions=tuple(
             interaction
             for other in design.question.factors[place + 1 :]
+            if other.key != factor.key
             for level in levels
             for interaction in _interactions(design, pairs[level], level, at, other)
         ),
@@ -213,10 +229,11 @@ def _factor(table: _Table, place: int) -> FactorAnswer:
 
 
 def _contexts(points: Iterable[Point], at: int) -> dict[Context, dict[str, Point]]:
-    """Points by everything but one key, and then by their level of it."""
+    """Points by everything but one key, and then by their level of it, where it concerns them."""
     contexts: defaultdict[Context, dict[str, Point]] = defaultdict(dict)
     for point in points:
-        contexts[point[:at] + point[at + 1 :]][point[at]] = point
+        if point[at] != NOT_APPLICABLE:
+            contexts[point[:at] + point[at + 1 :]][point[at]] = point
     return dict(contexts)
 
 
@@ -236,9 +253,16 @@ def _pairs(
                     effect=difference(table.auc(point, seeds), table.auc(other, seeds)),
                     seeds=len(seeds),
                     same_images=table.images(point) == table.images(other),
-                    learned=table.learned(point) or table.learned(other),
+                    learned=_either(table.learned(point), table.learned(other)),
                 )
     return pairs
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    """Whether one of two is true; None where that hangs on one that is not known."""
+    if one or other:
+        return True
+    return None if None in (one, other) else False
 
 
 def _by_context(
@@ -270,13 +294,14 @@ def _score(table: _Table, points: Sequence[Point], pairs: Sequence[_Pair]) -> Sc
         contexts=len(points),
         seeds=_range(len(table.runs[point]) for point in points),
         train_images=images.pop() if len(images) == 1 else None,
-        above_controls=sum(table.learned(point) for point in points),
+        not_above_controls=sum(table.learned(point) is False for point in points),
         comparison=Comparison(
             effect=Interval.of(mean_of([pair.effect for pair in pairs])),
             contexts=len(pairs),
             seeds=_range(pair.seeds for pair in pairs),
             same_images=all(pair.same_images for pair in pairs),
-            learned=any(pair.learned for pair in pairs),
+            judged=sum(pair.learned is not None for pair in pairs),
+            learned=sum(pair.learned is True for pair in pairs),
         )
         if pairs
         else None,
@@ -294,16 +319,27 @@ def _interactions(
     """Nothing where the level was not run both at the other factor's reference and elsewhere."""
     keys = (*design.keys[:at], *design.keys[at + 1 :])
     there, reference = keys.index(other.key), level_text(other.reference)
-    here = [pair.effect for context, pair in pairs.items() if context[there] == reference]
-    elsewhere = [pair.effect for context, pair in pairs.items() if context[there] != reference]
+    here = [pair for context, pair in pairs.items() if context[there] == reference]
+    elsewhere = [
+        pair for context, pair in pairs.items() if context[there] not in (reference, NOT_APPLICABLE)
+    ]
     if not here or not elsewhere:
         return []
+    effects = [mean_of([pair.effect for pair in side]) for side in (here, elsewhere)]
+    sides = [_any_learned(side) for side in (here, elsewhere)]
     return [
         Interaction(
             level=level,
             key=other.key,
             reference=reference,
-            here=Interval.of(mean_of(here)),
-            effect=Interval.of(difference(mean_of(here), mean_of(elsewhere))),
+            here=Interval.of(effects[0]),
+            effect=Interval.of(difference(*effects)),
+            learned=False if False in sides else (None if None in sides else True),
         )
     ]
+
+
+def _any_learned(pairs: Iterable[_Pair]) -> bool | None:
+    """Whether it is known of a network that it learned; None where no control can tell."""
+    known = [pair.learned for pair in pairs if pair.learned is not None]
+    return any(known) if known else None

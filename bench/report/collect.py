@@ -18,7 +18,7 @@ from bench.errors import InputError
 from bench.predictions import Outputs
 from bench.report.measures import Measured, measure
 from bench.report.merge import merge
-from bench.report.settings import Comparison, captions, compare, weights
+from bench.report.settings import Comparison, captions, compare, train_share, weights
 from bench.store import Run
 
 
@@ -52,6 +52,7 @@ class Row:
         weights: ``from scratch``, ``pretrained`` or ``pretrained, head``
             (:func:`bench.report.settings.weights`); "" for a control.
         settings: what tells this row from others (:func:`bench.report.settings.captions`).
+        train_share: the share of the training part that it learned from.
         seeds: those that finished.
         metrics: of the whole task, by the names of :mod:`bench.report.measures`, the one that
             sorts the table first; empty where no seed finished.
@@ -65,7 +66,7 @@ class Row:
         failures: seed and reason of each failed run.
         unavailable: why a control cannot be had; "" otherwise.
         below_controls: a network whose mean AUC (macro over the findings, where there are
-            several) is not above that of the best control.
+            several) is not above that of the best control of the same share of the training part.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class Row:
     loss: str
     weights: str
     settings: str
+    train_share: float
     seeds: tuple[int, ...]
     metrics: dict[str, Figure] = field(default_factory=dict)
     findings: dict[str, dict[str, Figure]] = field(default_factory=dict)
@@ -111,7 +113,8 @@ class Table:
         outputs: what its runs' predictions are about.
         settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.
-        best_control: name and AUC of the best control, None without any.
+        best_controls: name and AUC of the best control of each share of the training part;
+            shares without any are left out.
         environments: those of its runs, earlier attempts included.
     """
 
@@ -119,7 +122,7 @@ class Table:
     outputs: Outputs
     settings: Comparison
     rows: tuple[Row, ...]
-    best_control: tuple[str, float] | None
+    best_controls: dict[float, tuple[str, float]]
     environments: tuple[dict[str, Any], ...]
 
 
@@ -166,8 +169,7 @@ def _table(runs: list[Run]) -> Table:
         _row(group, settings=settings)
         for group, settings in zip(by_row.values(), captions(cells), strict=True)
     ]
-    controls = [row for row in rows if row.kind == "control" and row.auc > -math.inf]
-    best = max(controls, key=lambda row: row.auc, default=None)
+    best = _best_controls(rows)
     rows = [_mark(row, best) for row in rows]
     rows.sort(key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings))
     return Table(
@@ -175,7 +177,7 @@ def _table(runs: list[Run]) -> Table:
         outputs=runs[0].outputs,
         settings=compare(cells),
         rows=tuple(rows),
-        best_control=(best.model, best.auc) if best else None,
+        best_controls=best,
         environments=tuple(environment for run in runs for environment in _environments(run)),
     )
 
@@ -200,6 +202,7 @@ def _row(runs: list[Run], *, settings: str) -> Row:
         loss=cell.loss,
         weights=weights(cell),
         settings=settings,
+        train_share=train_share(cell),
         seeds=tuple(run.cell.seed for run in finished),
         metrics=_over_seeds([one.figures for one in measured]),
         findings=_findings(measured),
@@ -234,10 +237,20 @@ def _findings(measured: Sequence[Measured]) -> dict[str, dict[str, Figure]]:
     return {name: _over_seeds([one.findings[name] for one in measured]) for name in names}
 
 
-def _mark(row: Row, best_control: Row | None) -> Row:
-    if row.kind != "network" or best_control is None or not row.metrics:
+def _best_controls(rows: Iterable[Row]) -> dict[float, tuple[str, float]]:
+    """By share of the training part: a control learns from it too."""
+    best: dict[float, tuple[str, float]] = {}
+    for row in rows:
+        if row.kind == "control" and row.auc > best.get(row.train_share, ("", -math.inf))[1]:
+            best[row.train_share] = (row.model, row.auc)
+    return best
+
+
+def _mark(row: Row, best_controls: dict[float, tuple[str, float]]) -> Row:
+    if row.kind != "network" or row.train_share not in best_controls or not row.metrics:
         return row
-    return replace(row, below_controls=not row.auc > best_control.auc)
+    _, best = best_controls[row.train_share]
+    return replace(row, below_controls=not row.auc > best)
 
 
 def _environments(run: Run) -> list[dict[str, Any]]:

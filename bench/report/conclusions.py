@@ -1,7 +1,8 @@
 """What can and what cannot be concluded from an answer, in plain sentences.
 
-The rules are few and look at intervals alone: a difference is claimed where the interval does not
-include zero, and where it does, the largest difference that it leaves open is said instead.
+The rules are few. A difference is claimed where the interval does not include zero, and where it
+does, the largest difference that it leaves open is said instead. Nothing is concluded from networks
+of which none is above the best control: they learned nothing that the question could be about.
 """
 
 from __future__ import annotations
@@ -53,22 +54,33 @@ def _compared(name: str, reference: str, comparison: Comparison) -> str:
     over = f", on average over {comparison.contexts} contexts" if comparison.contexts > 1 else ""
     if effect.reason:
         return f"{name} against {reference}: cannot tell, there is no interval ({effect.reason})."
-    if not comparison.learned:
+    if comparison.judged and not comparison.learned:
         return (
             f"{name} against {reference}: nothing can be concluded, since no network with either "
-            "is above the best control."
+            f"is {'' if comparison.judged == comparison.contexts else 'known to be '}above the "
+            "best control."
         )
     if effect.low <= 0 <= effect.high:
         return (
             f"{name} against {reference}{over}: cannot tell. The {PERCENT} interval "
             f"{span(effect, signed=True)} includes no difference; a difference above "
-            f"{size(max(-effect.low, effect.high))} is unlikely."
+            f"{size(max(-effect.low, effect.high))} is unlikely.{_in_few(comparison)}"
         )
     side = "above" if effect.low > 0 else "below"
     return (
         f"{name} is {side} {reference} by {size(effect.value)}{over} ({PERCENT} interval "
-        f"{span(effect, signed=True)}): {_verdict(comparison)}."
+        f"{span(effect, signed=True)}): {_verdict(comparison)}.{_in_few(comparison)}"
     )
+
+
+def _in_few(comparison: Comparison) -> str:
+    """That some of the contexts behind a mean are of networks that learned nothing."""
+    if comparison.learned == comparison.judged:
+        return ""
+    among = f"{comparison.judged} contexts"
+    if comparison.judged < comparison.contexts:
+        among = f"the {among} that have a control"
+    return f" Only in {comparison.learned} of {among} is a network above the best control."
 
 
 def _verdict(comparison: Comparison) -> str:
@@ -102,6 +114,11 @@ def _depends(of: str, interaction: Interaction) -> str:
     others = OTHERS.get(interaction.key, f"other levels of {key_name(interaction.key)}")
     if effect.reason:
         return f"Whether {of} depends on {key_name(interaction.key)}: no interval."
+    if interaction.learned is False:
+        return (
+            f"Whether {of} is another with {at} than with {others}: nothing can be concluded, "
+            f"since no network with {at}, or none with {others}, is above the best control."
+        )
     here = (
         f"With {at} alone it is {difference(interaction.here.value)} ({PERCENT} interval "
         f"{span(interaction.here, signed=True)})."
@@ -122,6 +139,7 @@ def caveats(answer: Answer) -> list[str]:
     """What the answer does not cover, as far as it applies."""
     return [
         *_synthetic(answer),
+        *_without_controls(answer),
         *_below_controls(answer),
         *_about_seeds(answer),
         *_other_images(answer),
@@ -135,6 +153,15 @@ def caveats(answer: Answer) -> list[str]:
 def _synthetic(answer: Answer) -> Iterator[str]:
     if any(data["source"] == "phantom" for data in answer.data):
         yield "The images are synthetic: this says nothing about real X-rays."
+
+
+def _without_controls(answer: Answer) -> Iterator[str]:
+    if answer.without_controls:
+        where = f" on {'; '.join(answer.without_controls)}" if any(answer.without_controls) else ""
+        yield (
+            f"No control has finished{where}: whether a network learned more than a control is "
+            "not known."
+        )
 
 
 def _below_controls(answer: Answer) -> Iterator[str]:

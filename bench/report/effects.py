@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.errors import InputError
 from bench.questions import Answer, ContextScores, FactorAnswer, Score
 from bench.report.conclusions import PERCENT
-from bench.report.levels import context_names, key_name, level_name
+from bench.report.levels import context_names, control_names, key_name, level_name
 from bench.stats import Interval
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def draw_question(answer: Answer, path: Path) -> None:
     if answer.problem:
         raise InputError(f"question {answer.experiment}: nothing to draw, {answer.problem}")
     heights = [_height(factor) for factor in answer.factors]
-    figure = Figure(figsize=(10.0, 0.5 + sum(heights)), layout="constrained")
-    figure.suptitle(answer.question.asks, x=0.01, ha="left", fontsize=11)
+    figure = Figure(figsize=(10.0, 0.7 + sum(heights)), layout="constrained")
+    figure.suptitle(f"{answer.question.asks}\n{_about(answer)}", x=0.01, ha="left", fontsize=10)
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, factor in zip(parts, answer.factors, strict=True):
         _draw_factor(part, factor, answer)
@@ -78,6 +78,21 @@ def draw_question(answer: Answer, path: Path) -> None:
         figure.savefig(path, dpi=150)
     except OSError as error:
         raise InputError(f"picture {str(path)!r}: {error.strerror}") from None
+
+
+def _about(answer: Answer) -> str:
+    """The data and the seeds in one line, since a picture travels without its page."""
+    data = answer.data[0]
+    synthetic = "synthetic images, " if data["source"] == "phantom" else ""
+    splits = " and ".join(dict.fromkeys(one["split"]["name"] for one in answer.data))
+    images = " and ".join(
+        dict.fromkeys(f"{one['parts']['test']['images']:,}" for one in answer.data)
+    )
+    return (
+        f"{answer.experiment}: {synthetic}{data['source']}"
+        f"{' (' + data['root'] + ')' if data['root'] else ''}, split {splits}, {images} test "
+        f"images, seed{'' if len(answer.seeds) == 1 else 's'} {', '.join(map(str, answer.seeds))}"
+    )
 
 
 def _height(factor: FactorAnswer) -> float:
@@ -120,7 +135,7 @@ def _shown(factor: FactorAnswer) -> list[tuple[str, ContextScores]]:
     """Each context with its name; controls too, where there is no curve to stand beside."""
     shown = list(zip(context_names(factor.contexts), factor.contexts, strict=True))
     if not _has_curve(factor):
-        names = context_names(factor.controls)
+        names = control_names(factor.controls)
         shown += [
             (f"control {name}", one) for name, one in zip(names, factor.controls, strict=True)
         ]
@@ -219,7 +234,15 @@ def _forest(axes: Axes, factor: FactorAnswer) -> None:
                 )
         if band:
             axes.axhline(band - 0.5, color="#e0e0e0", linewidth=0.8)
+    if not any(score.comparison for score in factor.levels.values()):
+        axes.set_axis_off()
+        axes.text(
+            0.5, 0.5, f"no run at the reference {factor.reference}: nothing to compare",
+            ha="center", va="center", transform=axes.transAxes, fontsize=9,
+        )  # fmt: skip
+        return
     axes.axvline(0, color=GRAY, linewidth=1)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_yticks(range(len(compared)), [level_name(factor.key, level) for level in compared])
     axes.set_ylim(len(compared) - 0.45, -0.55)
     axes.set_xlabel(

@@ -22,14 +22,27 @@ def level_name(key: str, level: str) -> str:
 def context_names(contexts: Sequence[ContextScores]) -> list[str]:
     """What tells contexts apart, one text each: ``cxnet_m1, image_size 512``.
 
-    Where nothing does, the one context is called by its model.
+    Where nothing does, the one context is called by its model, or by its loss.
     """
+    first = list(contexts[0].context)[:1] if contexts else []
+    return _names(contexts, _telling(contexts) or first)
+
+
+def control_names(controls: Sequence[ContextScores]) -> list[str]:
+    """The control's name, and what tells it from others of its name: ``metadata, task m1``."""
+    return _names(controls, ["model", *(key for key in _telling(controls) if key != "model")])
+
+
+def _telling(contexts: Sequence[ContextScores]) -> list[str]:
     keys = contexts[0].context if contexts else {}
-    telling = [key for key in keys if len({one.context[key] for one in contexts}) > 1] or ["model"]
+    return [key for key in keys if len({one.context[key] for one in contexts}) > 1]
+
+
+def _names(contexts: Sequence[ContextScores], keys: Sequence[str]) -> list[str]:
     return [
         ", ".join(
             level_name(key, one.context[key])
-            for key in telling
+            for key in keys
             if one.context[key] not in ("", NOT_APPLICABLE)
         )
         for one in contexts

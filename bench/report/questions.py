@@ -12,6 +12,7 @@ from bench.report.grid import Grid
 from bench.report.levels import (
     between,
     context_names,
+    control_names,
     difference,
     key_name,
     level_name,
@@ -76,16 +77,34 @@ def _resting_on(answer: Answer) -> list[str]:
     }
     listed = (
         [*best.values()][:1]
-        if len({*best.values()}) == 1
+        if len({*best.values()}) == 1 and not answer.without_controls
         else [f"{text} ({where})" for where, text in best.items()]
     )
     return [
         *sets,
+        *_about_all(answer),
+        *_constant(answer),
         *([training] if training else []),
         f"{runs}; {PERCENT} intervals by {answer.resamples:,} resamples of {drawn}, the same for "
         "all on the same images; they hold for this split and this training",
         *([f"best control: {'; '.join(listed)}"] if listed else []),
     ]
+
+
+def _about_all(answer: Answer) -> list[str]:
+    """What is noted of every data set, such as how many of its images are here."""
+    first, *others = (data["notes"] for data in answer.data)
+    return [note for note in first if all(note in notes for notes in others)]
+
+
+def _constant(answer: Answer) -> list[str]:
+    """The model and the loss, where there is one of them alone."""
+    said = {
+        "model": {cell.model for cell in answer.cells},
+        "loss": {cell.loss for cell in answer.cells},
+    }
+    named = [f"{what} {one}" for what, names in said.items() if len(names) == 1 for one in names]
+    return [f"all runs: {', '.join(named)}"] if named else []
 
 
 def _tables(factor: FactorAnswer) -> list[str]:
@@ -95,7 +114,7 @@ def _tables(factor: FactorAnswer) -> list[str]:
     ]
     rows = [*factor.contexts, *factor.controls]
     if len(rows) > 1:
-        marked = any(not one.above_controls for c in factor.contexts for one in c.scores.values())
+        marked = any(one.not_above_controls for c in factor.contexts for one in c.scores.values())
         reference = level_name(factor.key, factor.reference)
         parts += [
             f"Each for itself: AUC, and its difference to {reference} with the {PERCENT} interval."
@@ -141,7 +160,7 @@ def _by_context(factor: FactorAnswer) -> Grid:
     """A row for each context and each control, a column for each level."""
     names = [
         *context_names(factor.contexts),
-        *(f"control: {name}" for name in context_names(factor.controls)),
+        *(f"control: {name}" for name in control_names(factor.controls)),
     ]
     rows: Sequence[ContextScores] = [*factor.contexts, *factor.controls]
     body = [
@@ -155,9 +174,7 @@ def _in_context(row: ContextScores, level: str) -> str:
     if level not in row.scores:
         return "missing"
     one: Score = row.scores[level]
-    is_control = not row.context.get("loss", "–")
-    mark = "" if one.above_controls or is_control else f" {DAGGER}"
-    text = score(one.auc.value) + mark
+    text = score(one.auc.value) + (f" {DAGGER}" if one.not_above_controls else "")
     if one.comparison is None:
         return text
     effect = one.comparison.effect

@@ -14,8 +14,9 @@ from bench.report import words
 
 # The weights column says these.
 IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
-# Digests tell two rows of one model apart; between two models they say nothing to a reader.
-DIGESTS = frozenset({"model.weights", "model.code", "loss_code"})
+# These tell two rows of one model apart; elsewhere they say nothing to a reader: digests, and the
+# seed that a share of the training part was drawn from, which only runs on a share record.
+BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss_code", "data.split_seed"})
 MODEL_OPTIONS = "model.options."
 TRAIN_SHARE = "data.train_share"
 # What the networks of the first runs, which do not say it, were trained with.
@@ -58,7 +59,7 @@ def captions(cells: Sequence[Cell]) -> list[str]:
         One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
     """
     flat = [_with_unsaid(cell) for cell in cells]
-    differing = compare(cells).differing - IN_WEIGHTS_COLUMN - DIGESTS
+    differing = compare(cells).differing - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES
     shown = [
         {key for key in settings if key in differing or key.startswith(MODEL_OPTIONS)}
         if cell.kind == "network"

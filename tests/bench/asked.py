@@ -23,13 +23,14 @@ FAILED = Verdict(state="failed", reason="OutOfMemoryError: 2 GiB")
 
 
 def experiment(**changes: Any) -> Experiment:
-    """Two networks and two losses, and whether sin is above ce."""
+    """Two networks and two losses, no control, and whether sin is above ce."""
     given: dict[str, Any] = {
         "name": "asked",
         "description": "a question",
         "data": {"source": "nih", "root": "somewhere/nih"},
         "models": ["one", "two"],
         "losses": ["ce", "sin"],
+        "controls": [],
         "question": {
             "asks": "Is sin better?",
             "yes_if": "sin is above ce.",
@@ -111,9 +112,14 @@ class Asked:
         self.store.end(folder, verdict or Verdict(state="finished"))
         self._added.append(folder)
 
-    def record(self, wanted: Experiment) -> None:
-        """Note that the runs added since the last record belong to an experiment."""
-        self.store.record_experiment(wanted.model_dump(mode="json"), self._added)
+    def record(self, wanted: Experiment, **changes: Any) -> None:
+        """Note that the runs added since the last record belong to an experiment.
+
+        Args:
+            wanted: the experiment.
+            changes: keys of the record that an experiment would not take, as an old one may be.
+        """
+        self.store.record_experiment(wanted.model_dump(mode="json") | changes, self._added)
         self._added = []
 
     def answers(self) -> list[Answer]:
@@ -150,6 +156,7 @@ class Asked:
             "fingerprint": fingerprint,
             "task": task.name,
             "question": task.question,
+            "notes": ["made by hand"],
             "kind": task.kind,
             "classes": list(task.classes),
             "split": {"name": split, "seed": 0, "hash": split},

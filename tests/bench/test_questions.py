@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,14 @@ from bench.data.tasks import make_task
 from bench.metrics import auc
 from bench.questions.design import level_text
 from bench.stats import Interval
-from tests.bench.asked import FAILED, NAMED, Asked, auc_of, cross, experiment, targets
+from tests.bench.asked import FAILED, NAMED, Asked, auc_of, cross, experiment, scores, targets
 
 WRONG = {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6, ("two", "sin"): 5}
+CROSSED: dict[str, Any] = {
+    "asks": "?",
+    "yes_if": "!",
+    "factors": [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}],
+}
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def test_an_effect_is_the_mean_difference_over_the_contexts(asked: Asked) -> Non
     assert loss.levels["ce"].auc.value == pytest.approx((auc_of(8) + auc_of(6)) / 2)
     sin = loss.levels["sin"].comparison
     assert sin is not None
-    assert (sin.contexts, sin.seeds, sin.same_images, sin.learned) == (2, (1, 1), True, True)
+    assert (sin.contexts, sin.seeds, sin.same_images) == (2, (1, 1), True)
     first, second = auc_of(2) - auc_of(8), auc_of(5) - auc_of(6)
     assert sin.effect.value == pytest.approx((first + second) / 2)
     assert sin.effect.low < sin.effect.value < sin.effect.high
@@ -55,9 +61,7 @@ def test_a_network_that_answers_the_same_differs_by_exactly_nothing(asked: Asked
 def test_the_interaction_is_the_effect_at_one_level_less_that_elsewhere(asked: Asked) -> None:
     cross(asked, WRONG)
     cross(asked, {("three", "ce"): 4, ("three", "sin"): 7})
-    factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
-    question = {"asks": "?", "yes_if": "!", "factors": factors}
-    asked.record(experiment(models=["one", "two", "three"], question=question))
+    asked.record(experiment(models=["one", "two", "three"], question=CROSSED))
     loss, model = asked.answer().factors
     (interaction,) = loss.interactions
     assert (interaction.level, interaction.key, interaction.reference) == ("sin", "model", "one")
@@ -161,7 +165,7 @@ def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) 
     asked.add("same_patient", wrong=3, split="image", first_image=10)
     asked.add("prior", wrong=20, split="image", first_image=10)
     asked.add("metadata", verdict=FAILED)
-    asked.record(experiment(**by_split()))
+    asked.record(experiment(**by_split(), controls=["same_patient", "prior", "metadata"]))
     answer = asked.answer()
     (split,) = answer.factors
     comparison = split.levels["image"].comparison
@@ -181,8 +185,49 @@ def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) 
         "data.split=patient": ("same_patient", pytest.approx(auc_of(20))),
         "data.split=image": ("same_patient", pytest.approx(auc_of(3))),
     }
-    assert answer.gaps == ("control metadata, data.split=patient: failed: OutOfMemoryError: 2 GiB",)
+    assert answer.gaps == (
+        "control prior, data.split=patient: has not ended",
+        "control metadata, data.split=patient: failed: OutOfMemoryError: 2 GiB",
+        "control metadata, data.split=image: has not ended",
+    )
     assert len(answer.data) == 2
+
+
+def test_controls_are_expected_once_for_each_level_of_the_data(asked: Asked) -> None:
+    for kernel in (3, 5):
+        for lr in (0.1, 0.2):
+            for split in ("patient", "image"):
+                options, train = {"kernel": kernel}, {"lr": lr}
+                asked.add("one", "ce", wrong=3, split=split, options=options, train=train)
+    asked.add("prior", wrong=20)
+    key = "model.options.one.kernel"
+    levels = {"data.split": ["patient", "image"], key: [3, 5], "train.lr": [0.1, 0.2]}
+    changes = by_split() | {"vary": levels, "models": ["one"], "seeds": [0]}
+    asked.record(experiment(**changes, controls=["prior", "brightness"]))
+    assert asked.answer().gaps == (
+        "control prior, data.split=image: has not ended",
+        "control brightness, data.split=patient: has not ended",
+        "control brightness, data.split=image: has not ended",
+    )
+
+
+def test_without_a_control_nothing_is_said_of_what_was_learned(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=6)
+    asked.add("one", "ce", wrong=3, split="image", first_image=10)
+    asked.add("prior", wrong=3, split="image", first_image=10)
+    asked.record(experiment(**by_split(), controls=["prior"]))
+    answer = asked.answer()
+    assert answer.without_controls == ("data.split=patient",)
+    assert answer.not_above_controls == ("one ce, data.split=image",)
+    levels = answer.factors[0].levels
+    assert {level: one.not_above_controls for level, one in levels.items()} == {
+        "patient": 0,
+        "image": 1,
+    }
+    comparison = levels["image"].comparison
+    assert comparison is not None
+    # The network of the other split may have learned more than its control, which is not there.
+    assert (comparison.judged, comparison.learned) == (0, 0)
 
 
 def test_networks_that_are_not_above_the_best_control_are_named(asked: Asked) -> None:
@@ -194,8 +239,71 @@ def test_networks_that_are_not_above_the_best_control_are_named(asked: Asked) ->
     # A tie is not above.
     assert answer.not_above_controls == ("one ce", "one sin", "two ce")
     one, two = answer.factors[0].contexts
-    learned = [context.scores["sin"].comparison for context in (one, two)]
-    assert [comparison and comparison.learned for comparison in learned] == [False, True]
+    for context, learned in ((one, 0), (two, 1)):
+        comparison = context.scores["sin"].comparison
+        assert comparison is not None
+        assert (comparison.judged, comparison.learned) == (1, learned)
+    mean = answer.factors[0].levels["sin"].comparison
+    assert mean is not None
+    assert (mean.contexts, mean.judged, mean.learned) == (2, 2, 1)
+    assert answer.without_controls == ()
+
+
+@pytest.mark.parametrize(
+    ("control", "learned"), [(None, None), (0, False), (1, False), (2, True), (20, True)]
+)
+def test_an_interaction_is_of_networks_that_learned_on_both_sides(
+    asked: Asked, control: int | None, learned: bool | None
+) -> None:
+    cross(asked, {("one", "ce"): 8, ("one", "sin"): 0, ("two", "ce"): 1, ("two", "sin"): 5})
+    if control is not None:
+        asked.add("prior", wrong=control)
+    asked.record(experiment(question=CROSSED))
+    (interaction,) = asked.answer().factors[0].interactions
+    assert interaction.learned is learned
+
+
+def test_a_network_that_has_not_the_other_option_is_not_elsewhere(asked: Asked) -> None:
+    for (kernel, loss), wrong in {(3, "ce"): 8, (3, "sin"): 6, (5, "ce"): 5, (5, "sin"): 1}.items():
+        asked.add("one", loss, wrong=wrong, options={"kernel": kernel})
+    cross(asked, {("two", "ce"): 9, ("two", "sin"): 2})
+    key = "model.options.one.kernel"
+    factors = [CROSSED["factors"][0], {"key": key, "reference": 5}]
+    asked.record(experiment(vary={key: [3, 5]}, question={**CROSSED, "factors": factors}))
+    (interaction,) = asked.answer().factors[0].interactions
+    expected = (auc_of(1) - auc_of(5)) - (auc_of(6) - auc_of(8))
+    assert interaction.effect.value == pytest.approx(expected)
+
+
+def test_two_tasks_on_the_same_images_are_two_data_sets(asked: Asked) -> None:
+    findings = make_task("findings14", NAMED)
+    asked.add("one", "ce", wrong=3)
+    asked.add("one", "ce", values=[[p] * 3 for p in scores(3)], task=findings)
+    factor = {"key": "task", "reference": "m1"}
+    asked.record(
+        experiment(
+            models=["one"],
+            losses=["ce"],
+            vary={"task": ["m1", "findings14"]},
+            question={"asks": "?", "yes_if": "!", "factors": [factor]},
+        )
+    )
+    assert sorted(data["task"] for data in asked.answer().data) == ["findings14", "m1"]
+
+
+def test_a_factor_that_is_there_twice_is_answered_twice(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment(), question={**CROSSED, "factors": [CROSSED["factors"][0]] * 2})
+    answer = asked.answer()
+    assert [factor.key for factor in answer.factors] == ["loss", "loss"]
+    assert [factor.interactions for factor in answer.factors] == [(), ()]
+
+
+def test_a_factor_that_is_not_varied_is_a_problem_that_is_told(asked: Asked) -> None:
+    cross(asked, WRONG)
+    factors = [{"key": "train.lr", "reference": 0.1}]
+    asked.record(experiment(), question={**CROSSED, "factors": factors})
+    assert asked.answer().problem == "it asks about train.lr, which it does not vary"
 
 
 def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> None:
@@ -214,6 +322,7 @@ def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> Non
     assert answer.gaps == ()
     (kernel,) = answer.factors
     assert {level: score.contexts for level, score in kernel.levels.items()} == {"3": 1, "5": 1}
+    assert [context.context["model"] for context in kernel.contexts] == ["one"]
     comparison = kernel.levels["3"].comparison
     assert comparison is not None
     assert comparison.effect.value == pytest.approx(auc_of(6) - auc_of(4))
@@ -255,12 +364,8 @@ def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
 def test_levels_that_runs_do_not_record_are_a_problem_that_is_told(asked: Asked) -> None:
     asked.add("one", "ce", wrong=3)
     key = "data.test_fraction"
-    asked.record(
-        experiment(
-            vary={key: [0.1, 0.2]},
-            question={"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 0.1}]},
-        )
-    )
+    factors = [{"key": key, "reference": 0.1}]
+    asked.record(experiment(), vary={key: [0.1, 0.2]}, question={**CROSSED, "factors": factors})
     answer = asked.answer()
     assert answer.factors == ()
     assert answer.problem == (

@@ -240,3 +240,11 @@ def test_damaged_predictions_are_one_line(store: Store) -> None:
     (folder / "predictions.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="columns are not part, image, pat"):
         store.runs()[0].predictions()
+
+
+def test_a_place_that_cannot_hold_results_is_found_and_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"results cannot be written to .*runs.*--out"):
+        Store(tmp_path / "file" / "runs").check_writable()
+    Store(tmp_path / "a" / "b").check_writable()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

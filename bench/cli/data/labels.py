@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from bench.cli.options import config_options, load_config, load_plugins
+from bench.cli.options import config_options, load_data_config, load_plugins
 
 
 @click.command()
@@ -22,7 +22,9 @@ from bench.cli.options import config_options, load_config, load_plugins
     help="Write the split to DIR: which image is in which part.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
 def split(
+    context: click.Context,
     *,
     config: str,
     root: Path | None,
@@ -35,10 +37,11 @@ def split(
     """Describe a config's split: sizes, prevalence, patients shared by its parts, hash.
 
     Without --labels-only it is the split of a run with this config: every image is decoded, so
-    that identical ones are known. With it, no image needs to be there.
+    that identical ones are known. With it, no image needs to be there. With --data alone, the
+    config is nih_official.
     """
     load_plugins(plugins)
-    wanted = load_config(config, root, settings).data
+    wanted = load_data_config(_named(context, config, root), root, settings)
 
     from bench.cache import cache_dir
     from bench.data.labelled import open_decoded, open_labels
@@ -93,16 +96,15 @@ def summary(
     Label files are enough. With --data alone, the config is nih_official.
     """
     load_plugins(plugins)
-    unnamed = context.get_parameter_source("config") is ParameterSource.DEFAULT
-    wanted = load_config("nih_official" if root and unnamed else config, root, settings).data
+    wanted = load_data_config(_named(context, config, root), root, settings)
 
     from bench.data.labelled import open_labels
-    from bench.data.prepare import split_as_configured
+    from bench.data.prepare import split_if_given
     from bench.data.summary import summarise
     from bench.data.summary_figures import draw_summary
 
     table = open_labels(wanted)
-    found = summarise(table, split_as_configured(table.rows, wanted))
+    found = summarise(table, split_if_given(table.rows, wanted))
     drawn = draw_summary(found.whole, folder) if folder else ()
     if as_json:
         files = {"figures": [str(path) for path in drawn]}
@@ -112,3 +114,9 @@ def summary(
         click.echo(line)
     for path in drawn:
         click.echo(f"wrote {path}")
+
+
+def _named(context: click.Context, config: str, root: Path | None) -> str:
+    """The config; nih_official where files are named and no config is."""
+    unnamed = context.get_parameter_source("config") is ParameterSource.DEFAULT
+    return "nih_official" if root and unnamed else config

@@ -81,8 +81,9 @@ def test_what_was_checked_is_said_and_recorded(runs: StageRuns) -> None:
     collected = runs.collected()
     lines = markdown(collected).splitlines()
     assert (
-        "- checked: none of the 10 test images and none of the 5 validation images is in a "
-        "training set of any stage; patients shared by training and test: 1 (1 test image)"
+        "- checked by the split's file: none of the 10 test images and none of the 5 validation "
+        "images is in the training part, from which every stage learns; patients shared by "
+        "training and test: 1 (1 test image); identical copies: unknown"
     ) in lines
     assert "- training images: m1 2, m2 1, m3 0, m4 1, findings14 2" in lines
     (table,) = as_json(collected)["tables"]

@@ -250,7 +250,7 @@ def test_a_broken_plugin(
 
 def test_an_out_folder_that_cannot_be_made(bench: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert_refused(bench(*demo("--out", "file/runs")), "file/runs", "Not a directory")
+    assert_refused(bench(*demo("--out", "file/runs")), "file/runs", "--out")
     assert_refused(bench(*demo("--out", "file")), "--out", "'file'")
 
 

@@ -38,8 +38,10 @@ def test_it_trains_what_is_missing_and_judges_it(bench: Command, tiny_plugin: Pa
     # m1 was there before.
     earlier = bench("run", *command[1:])
     assert earlier.code == 0, earlier.err
+    planned = bench(*command, "--dry-run")
+    assert "task m1, m2, m3, m4, findings14: 15 cells" in planned.out
     first = bench(*command, "--answers", "answers.csv")
-    assert (first.code, first.err) == (0, "")
+    assert (first.code, first.err) == (0, "wrote answers.csv\n")
     assert "\n12 finished, 3 finished before, 0 not available, 0 failed\n\n## phantom" in first.out
     cells = table_cells(first.out)
     assert [row[:3] for row in cells] == [
@@ -62,7 +64,7 @@ def test_it_trains_what_is_missing_and_judges_it(bench: Command, tiny_plugin: Pa
 
     about = json.loads(bench("cascade", "--finished", "--json").out)["tables"][0]
     images = about["separation"]["test"]
-    assert f"checked: none of the {images} test images" in second.out
+    assert f"none of the {images} test images and none" in second.out
     answers = pd.read_csv("answers.csv", keep_default_na=False)
     assert len(answers) == 3 * images
     assert set(answers["model"]) == {"tiny", "control: prior", "control: same_patient"}
@@ -85,7 +87,8 @@ def test_all_five_tasks_train_on_real_radiographs(bench: Command, tiny_plugin: P
         "--set", "train.max_iterations=2", "--set", "train.validate_every=2",
         "--set", "model.pretrained=false", "--set", "controls=[prior]", "--json",
     )  # fmt: skip
-    assert (outcome.code, outcome.err) == (0, "")
+    # What is read by programs goes to standard output, and what people follow elsewhere.
+    assert (outcome.code, outcome.err.splitlines()[-1][:11]) == (0, "10 finished")
     (table,) = json.loads(outcome.out)["tables"]
     assert table["separation"]["judged_images_in_training"] == 0
     assert table["separation"]["shared_patients"] == 0

@@ -164,3 +164,16 @@ def test_the_summary_of_the_demo_and_of_a_manifest(bench: Command) -> None:
     folder = write_manifest(Path("set"))
     found = told(bench, *SUMMARY, "--config", "manifest", "--data", folder)
     assert (found["images"], found["patients"], found["figures"]) == (60, 20, [])
+
+
+def test_a_summary_needs_no_lists_and_says_that_there_are_no_parts(
+    bench: Command, tmp_path: Path
+) -> None:
+    done = bench("data", "phantom", "alone", "--images", "60", "--image-size", "32")
+    assert done.code == 0
+    for name in ("train_val_list.txt", "test_list.txt"):
+        (tmp_path / "alone" / name).unlink()
+    outcome = bench(*SUMMARY, "--data", "alone")
+    assert outcome.code == 0, outcome.err
+    assert "parts: none, since the config takes the parts that the source gives" in outcome.out
+    assert told(bench, *SUMMARY, "--data", "alone")["parts"] == {}

@@ -110,17 +110,18 @@ def test_losses_datasets_and_configs(bench: Command) -> None:
 
 def test_without_a_kind_all_of_it(bench: Command) -> None:
     outcome = bench("list", "--json")
-    assert list(json.loads(outcome.out)) == ["models", "losses", "datasets", "configs"]
+    assert list(json.loads(outcome.out)) == ["models", "losses", "tasks", "datasets", "configs"]
     lines = bench("list").out.splitlines()
     assert [line for line in lines if line in json.loads(outcome.out)] == [
         "models",
         "losses",
+        "tasks",
         "datasets",
         "configs",
     ]
 
 
-@pytest.mark.parametrize("kind", ["models", "losses", "datasets", "configs"])
+@pytest.mark.parametrize("kind", ["models", "losses", "tasks", "datasets", "configs"])
 def test_a_pattern_that_fits_nothing(bench: Command, kind: str) -> None:
     assert listed(bench, kind, "zzz*") == []
     outcome = bench("list", kind, "zzz*")

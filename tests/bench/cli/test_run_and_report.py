@@ -178,7 +178,7 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     outcome = bench(*tiny_matrix(tiny_plugin, "--dry-run"))
     assert (outcome.code, outcome.err) == (0, "")
     head, *cells, total = outcome.out.splitlines()
-    assert head.startswith("demo: 6 cells, 4 iterations of 8 images at most")
+    assert head.startswith("demo, task m1: 6 cells, 4 iterations of 8 images at most")
     assert [cell.split(":")[0].strip() for cell in cells] == [
         "control prior",
         "control same_patient",
@@ -293,3 +293,10 @@ def test_a_question_is_answered_and_drawn_after_the_tables(bench: Command, tmp_p
     assert (tmp_path / "pictures" / "leakage_small.png").read_bytes().startswith(b"\x89PNG")
     # The other formats hold the tables alone.
     assert "Question" not in bench("report", "csv").out
+
+
+def test_several_tasks_are_levels_of_one_matrix(bench: Command, tiny_plugin: Path) -> None:
+    done = bench(*tiny_matrix(tiny_plugin, "--task", "m1", "--task", "m2", "--dry-run"))
+    assert done.code == 0
+    assert "task m1, m2: 12 cells" in done.out
+    assert "the data were not looked at" in done.out

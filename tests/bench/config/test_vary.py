@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from bench.config import Experiment, expand, levels_of, load_experiment
+from bench.config import (
+    Experiment,
+    expand,
+    levels_of,
+    load_experiment,
+    missing_references,
+    one_data_config,
+)
 from bench.errors import InputError
 
 
@@ -50,8 +57,8 @@ def test_an_experiment_that_varies_is_the_same_after_a_round_trip() -> None:
     [
         ("vary.data.image_sise=[32]", "vary: unknown key 'data.image_sise': did you mean image_si"),
         ("vary.data.image_size=[32, 4]", "vary: data.image_size: Input should be greater than or"),
-        ("vary.data.image_size=[]", "vary.data.image_size: give each level once"),
-        ("vary.data.image_size=[32, 32]", "vary.data.image_size: give each level once"),
+        ("vary.data.image_size=[]", "vary.data.image_size: give at least one level"),
+        ("vary.data.image_size=[32, 32]", "vary.data.image_size: a level is there twice"),
         ("vary.data.image_size=32", "vary.data.image_size: Input should be a list, not 32"),
         ("vary.nothing=[1]", "vary: unknown key 'nothing'"),
         ("vary.train.lr.x=[1]", "vary: train.lr: Input should be a valid number"),
@@ -69,3 +76,51 @@ def test_a_factor_is_something_that_is_varied() -> None:
     with pytest.raises(InputError, match=r"'data\.image_size' is not among the keys of vary"):
         varied("question={asks: a, yes_if: b, factors: [{key: data.image_size, reference: 32}]}")
     varied("question={asks: a, yes_if: b, factors: [{key: loss, reference: ce}]}")
+
+
+LEAK = "question={asks: a, yes_if: b, factors: [{key: data.split, reference: fixed}]}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("vary.seeds=[1, 2]",), "vary: seeds cannot be varied (list several seeds)"),
+        (("vary.name=[a, b]",), "vary: name cannot be varied"),
+        (
+            (
+                "vary.data.split=[image]",
+                LEAK.replace("}]", "}, {key: data.split, reference: image}]"),
+            ),
+            "'data.split' is there twice",
+        ),
+        (
+            ("vary.data.split=[image]", "vary.data.test_fraction=[0.1, 0.2]", LEAK),
+            "runs do not record data.test_fraction",
+        ),
+        (
+            ("vary.data.image_size=[32, 64]", "data.image_size=48"),
+            "config demo.yaml varies data.image_size, so that no single value of it holds: choose "
+            "among its levels with --set 'vary.data.image_size=[…]'",
+        ),
+    ],
+)
+def test_what_cannot_be_varied_or_asked_is_refused(settings: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        varied(*settings)
+    assert message in str(caught.value)
+
+
+def test_a_reference_that_is_no_level_is_told_and_no_error() -> None:
+    assert missing_references(varied("vary.data.split=[image]")) == []
+    (line,) = missing_references(varied("vary.data.split=[image, patient]", LEAK))
+    assert line.startswith("question: data.split is compared with fixed, which is none of its")
+    narrowed = "question={asks: a, yes_if: b, factors: [{key: model, reference: cxnet_m1}]}"
+    assert missing_references(varied(narrowed)) == []
+    assert len(missing_references(varied(narrowed, "models=[resnet18]"))) == 1
+
+
+def test_data_that_are_varied_are_not_one_data_set() -> None:
+    assert one_data_config(varied("vary.train.lr=[0.1, 0.2]")) == varied().data
+    assert one_data_config(varied("vary.data.split=[image]")).split == "image"
+    with pytest.raises(InputError, match=r"config demo varies data\.split: choose one level, such"):
+        one_data_config(varied("vary.data.split=[image, patient]"))

@@ -526,3 +526,51 @@ def test_a_level_that_cannot_be_run_stops_the_others_before_they_start(
     with pytest.raises(InputError, match="task m3"):
         run(wanted, tmp_path)
     assert not list(tmp_path.glob("*/config.yaml"))
+
+
+def test_another_draw_of_a_share_is_another_run(tiny: str, tmp_path: Path) -> None:
+    """Where the parts are given the split is the same for every seed, but the share is not."""
+    settings = ("data.split=official", "data.train_share=0.5", "controls=[prior]")
+    # The phantom gives no validation images: drawn from training, they depend on the seed too.
+    for seed in (0, 1):
+        wanted = experiment(*settings, f"data.split_seed={seed}", model=tiny)
+        assert run(wanted, tmp_path)[0] == Summary(finished=3)
+    assert {run_.cell.settings["data"]["split_seed"] for run_ in Store(tmp_path).runs()} == {0, 1}
+    whole = experiment("data.train_share=1.0", "controls=[prior]", model=tiny)
+    run(whole, tmp_path / "whole")
+    (control, *_) = Store(tmp_path / "whole").runs()
+    assert "split_seed" not in control.cell.settings["data"]
+
+
+def test_leakage_is_that_of_the_images_which_the_task_asks_about(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment("task=m2", "data.split=image", "controls=[prior]", model=tiny)
+    run(wanted, tmp_path)
+    data = Store(tmp_path).runs()[0].data
+    pair = next(p for p in data["leakage"] if (p["earlier"], p["later"]) == ("train", "test"))
+    assert pair["later_images"] == data["parts"]["test"]["images"]
+    assert 0 < pair["images_of_shared_patients"] <= pair["later_images"]
+
+
+def test_a_level_that_does_not_concern_a_network_is_one_run(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment(
+        "vary.model.options.cxnet_m1.conv4_kernel=[3, 5]", "controls=[]", model=tiny
+    )
+    summary, recorder = run(wanted, tmp_path)
+    assert summary == Summary(finished=2)
+    started = [fields["cell"] for event, fields in recorder.events if event == "cell_started"]
+    assert started == ["tiny ce seed 0", "tiny sin seed 0"]
+
+
+def test_a_task_that_the_source_cannot_have_is_refused_before_anything_is_decoded(
+    tiny: str, tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.csv").write_text("path,label\na.png,normal\nb.png,sick\n")
+    for name in "ab":
+        Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / f"{name}.png")
+    wanted = load_experiment(
+        "manifest",
+        settings=["vary.task=[m1, m2, m3]", "data.image_size=32"],
+        changes={"models": [tiny], "data.root": tmp_path},
+    )
+    with pytest.raises(InputError, match=r"task 'm3' tells findings apart, .* only sick"):
+        run(wanted, tmp_path / "runs")

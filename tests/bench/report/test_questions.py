@@ -88,9 +88,80 @@ def test_whether_an_effect_depends_on_the_network_is_said(asked: Asked) -> None:
     )
 
 
+def test_an_interaction_of_networks_that_learned_nothing_is_not_concluded(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 10, ("two", "sin"): 16})
+    asked.add("prior", wrong=5)
+    factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
+    question = {"asks": "?", "yes_if": "!", "factors": factors}
+    asked.record(experiment(question=question, controls=["prior"]))
+    assert conclusions(asked.answer())[1] == (
+        "Whether the difference of sin to ce is another with one than with the other models: "
+        "nothing can be concluded, since no network with one, or none with the other models, is "
+        "above the best control."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "claim"),
+    [((16, 1, 16, 10), "better on this test set."), ((8, 4, 6, 8), "is unlikely.")],
+)
+def test_where_few_networks_learned_it_is_said(
+    asked: Asked, wrong: tuple[int, ...], claim: str
+) -> None:
+    cells = [(model, loss) for model in ("one", "two") for loss in ("ce", "sin")]
+    cross(asked, dict(zip(cells, wrong, strict=True)), seeds=(0, 1))
+    asked.add("prior", wrong=5)
+    asked.record(experiment(controls=["prior"], seeds=[0, 1]))
+    (sentence,) = conclusions(asked.answer())
+    assert sentence.endswith(
+        f"{claim} Only in 1 of 2 contexts is a network above the best control."
+    )
+
+
+def by_split(asked: Asked, *, controls: dict[str, int], sin: dict[str, int]) -> Answer:
+    """The effect of sin in one network, on several splits, of which some have a control."""
+    for split, wrong in sin.items():
+        asked.add("one", "ce", wrong=16, split=split)
+        asked.add("one", "sin", wrong=wrong, split=split)
+    for split, wrong in controls.items():
+        asked.add("prior", wrong=wrong, split=split)
+    asked.record(
+        experiment(models=["one"], vary={"data": {"split": list(sin)}}, controls=["prior"])
+    )
+    return asked.answer()
+
+
+def test_contexts_without_a_control_are_counted_for_nothing(asked: Asked) -> None:
+    sin = {"patient": 1, "image": 6, "official": 1}
+    answer = by_split(asked, sin=sin, controls={"patient": 5, "image": 5})
+    (sentence,) = conclusions(answer)
+    assert sentence.endswith(
+        " Only in 1 of the 2 contexts that have a control is a network above the best control."
+    )
+    assert (
+        "No control has finished on data.split=official: whether a network learned more than a "
+        "control is not known."
+    ) in caveats(answer)
+    text = markdown_questions([answer])
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert [line.count("†") for line in lines if line.startswith("| split ")] == [1, 2, 0]
+    assert "- control prior, data.split=official: has not ended\n" in text
+
+
+def test_one_control_that_is_not_everywhere_is_named_with_its_data(asked: Asked) -> None:
+    answer = by_split(asked, sin={"patient": 6, "image": 1}, controls={"patient": 5})
+    assert conclusions(answer) == [
+        "sin against ce: nothing can be concluded, since no network with either is known to be "
+        "above the best control."
+    ]
+    text = markdown_questions([answer])
+    assert f"- best control: prior, AUC {auc_of(5):.3f} (data.split=patient)\n" in text
+
+
 def test_networks_below_the_controls_answer_nothing(asked: Asked) -> None:
     asked.add("brightness", wrong=0)
     answer = one_network(asked, ce=16, sin=1)
+    assert answer.without_controls == ()
     assert conclusions(answer) == [
         "sin against ce: nothing can be concluded, since no network with either is above the best "
         "control."
@@ -106,6 +177,7 @@ def test_networks_below_the_controls_answer_nothing(asked: Asked) -> None:
 def test_caveats_are_those_that_apply(asked: Asked) -> None:
     one_seed = caveats(one_network(asked, ce=16, sin=1))
     assert one_seed == [
+        "No control has finished: whether a network learned more than a control is not known.",
         "One seed: the intervals say what other patients would give, and not what another "
         "training run would. A difference between single runs may be luck; run more seeds "
         "(--seeds 0,1,2).",
@@ -117,7 +189,9 @@ def test_caveats_are_those_that_apply(asked: Asked) -> None:
 def test_several_seeds_and_comparisons_have_caveats_of_their_own(asked: Asked) -> None:
     wrong: dict[tuple[str, str], int | None] = {("one", "ce"): 8, ("one", "focal"): 6}
     cross(asked, wrong | {("one", "weighted_ce"): 4}, seeds=(0, 1, 2))
-    asked.record(experiment(models=["one"], losses=["ce", "focal", "weighted_ce"], seeds=[0, 1, 2]))
+    asked.add("prior", wrong=10)
+    losses = ["ce", "focal", "weighted_ce"]
+    asked.record(experiment(models=["one"], losses=losses, seeds=[0, 1, 2], controls=["prior"]))
     assert caveats(asked.answer()) == [
         "3 seeds: how much training runs differ is known from 3 runs each, so that the intervals "
         "are rather too narrow.",
@@ -142,6 +216,8 @@ def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
     assert (
         "- nih (nih), split patient, task m1 (normal or abnormal?): 40 test images of 20 patients"
     ) in lines
+    assert "- made by hand" in lines
+    assert not [line for line in lines if line.startswith("- all runs: ")]
     (mean,) = [line for line in lines if line.startswith("| ce |")]
     assert f"| {(auc_of(8) + auc_of(6)) / 2:.3f} |" in mean
     assert mean.endswith("| – | – | 2 × 1 |")
@@ -151,6 +227,59 @@ def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
         "### Runs that are missing from the answer\n\n"
         "- two sin, seed 0: failed: OutOfMemoryError: 2 GiB\n"
     )
+
+
+def test_the_only_model_is_named(asked: Asked) -> None:
+    text = markdown_questions([one_network(asked, ce=8, sin=2)])
+    assert "\n- all runs: model one\n" in text
+
+
+def test_every_row_of_a_control_has_its_name(asked: Asked) -> None:
+    for share in (0.5, 1.0):
+        for split in ("patient", "image"):
+            settings = {"train_share": share}
+            asked.add("one", "ce", wrong=3, split=split, settings=settings)
+            asked.add("prior", wrong=20, split=split, settings=settings)
+    factor = {"key": "data.train_share", "reference": 1.0}
+    asked.record(
+        experiment(
+            models=["one"],
+            losses=["ce"],
+            controls=["prior"],
+            vary={"data": {"train_share": [0.5, 1.0], "split": ["patient", "image"]}},
+            question={"asks": "?", "yes_if": "!", "factors": [factor]},
+        )
+    )
+    rows = markdown_questions([asked.answer()]).split("\n| ")
+    assert [row.partition(" |")[0].strip() for row in rows[-4:]] == [
+        "split patient",
+        "split image",
+        "control: prior, split patient",
+        "control: prior, split image",
+    ]
+
+
+def test_what_does_not_concern_a_network_is_not_missing(asked: Asked) -> None:
+    for kernel in (3, 5):
+        for loss in ("ce", "sin"):
+            asked.add("one", loss, wrong=kernel, options={"kernel": kernel})
+    cross(asked, {("two", "ce"): 1, ("two", "sin"): 2})
+    key = "model.options.one.kernel"
+    question = {"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]}
+    asked.record(experiment(vary={key: [3, 5]}, question=question))
+    text = markdown_questions([asked.answer()])
+    assert "| ce " in text
+    assert "missing" not in text
+    assert "| two " not in text
+
+
+def test_models_alone_are_drawn_too(asked: Asked, tmp_path: Path) -> None:
+    cross(asked, {("one", "ce"): 8, ("two", "ce"): 2})
+    factors = [{"key": "model", "reference": "one"}]
+    question = {"asks": "?", "yes_if": "!", "factors": factors}
+    asked.record(experiment(losses=["ce"], question=question))
+    draw_question(asked.answer(), tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size
 
 
 def test_a_question_without_an_answer_says_why(asked: Asked, tmp_path: Path) -> None:
@@ -233,7 +362,7 @@ def compared(answer: Answer, place: int) -> dict[str, tuple[int, bool]]:
             "loss_vs_architecture_small",
             ("data.image_size=16",),
             [
-                dict.fromkeys(["weighted_ce", "focal", "sin", "sin_hump"], (2, True)),
+                dict.fromkeys(["ce", "weighted_ce", "focal", "sin_hump"], (2, True)),
                 {"timm:resnet10t": (5, True)},
             ],
         ),

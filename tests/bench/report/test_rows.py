@@ -93,6 +93,24 @@ def test_a_network_that_does_not_beat_the_controls_is_marked(runs: Runs) -> None
     assert "† not above the best control (prior, AUC 0.500)" in FORMATS["markdown"]([table])
 
 
+def test_a_network_is_held_against_the_controls_of_its_share(runs: Runs) -> None:
+    def add(model: str, test: list[float], share: float) -> None:
+        runs.add(model, test, settings={"data": {"train_share": share}})
+
+    add("net", ONE_WRONG, 0.5)
+    add("other", CHANCE, 0.5)
+    add("prior", CHANCE, 0.5)
+    add("net", ONE_WRONG, 1.0)
+    add("prior", PERFECT, 1.0)
+    add("net", CHANCE, 0.25)
+    (table,) = runs.tables()
+    marked = {(row.model, row.train_share) for row in table.rows if row.below_controls}
+    assert marked == {("other", 0.5), ("net", 1.0)}
+    assert ("† not above the best control of the same share, which sees no lungs.\n") in FORMATS[
+        "markdown"
+    ]([table])
+
+
 def test_times_of_different_devices_are_not_averaged(runs: Runs) -> None:
     runs.add("same", PERFECT, seed=0)
     runs.add("same", PERFECT, seed=1)
