@@ -25,7 +25,7 @@ from bench.cascade.separation import Separation
 from bench.errors import InputError
 from bench.metrics import choose_threshold, choose_threshold_for_f1, choose_thresholds
 from bench.predictions import Judged
-from bench.store import Run
+from bench.runs import Run
 from cxnet.hierarchy import StageProbabilities, StageThresholds, blame, route, soft_findings
 
 

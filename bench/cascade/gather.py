@@ -13,7 +13,8 @@ from typing import Any
 from bench.cells import Cell
 from bench.errors import InputError
 from bench.registry import near_matches
-from bench.store import Run, Store, Unfinished
+from bench.runs import Run, Unfinished
+from bench.store import Store
 
 STAGES = ("m1", "m2", "m3", "m4")
 FLAT = "findings14"

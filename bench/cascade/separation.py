@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.data.splits import Split
 from bench.errors import InputError
-from bench.store import Run
+from bench.runs import Run
 
 # Above the two columns of a split file.
 _HEADER_LINES = 5

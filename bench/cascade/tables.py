@@ -22,7 +22,7 @@ from bench.cascade.separation import Separation, read_separation
 from bench.errors import InputError
 from bench.report import Figure
 from bench.report.settings import captions, weights
-from bench.store import Run
+from bench.runs import Run
 
 System = Literal["cascade", "flat", "always normal"]
 

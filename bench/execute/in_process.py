@@ -14,7 +14,8 @@ from bench.controls import ControlUnavailable
 from bench.errors import InputError, first_line
 from bench.execute.one_cell import Job
 from bench.progress import Progress
-from bench.store import Store, Verdict
+from bench.runs import Verdict
+from bench.store import Store
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import BEST, LAST, resumable
 

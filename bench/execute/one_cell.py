@@ -21,7 +21,8 @@ from bench.data.prepare import PreparedData
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
-from bench.store import JUDGED_PARTS, Facts, RunCosts, Store
+from bench.runs import JUDGED_PARTS, RunCosts
+from bench.store import Facts, Store
 from bench.train import Training, Validation, answer, train, validation_score
 from cxnet.losses import balanced_class_weights
 

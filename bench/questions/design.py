@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.config import Question
 from bench.config.dotted import flatten
-from bench.store import Recorded, Run
+from bench.runs import Recorded, Run
 
 Point = tuple[str, ...]
 """One level for each key of a design."""

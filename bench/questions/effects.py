@@ -33,8 +33,8 @@ from bench.questions.design import (
     find_designs,
     level_text,
 )
+from bench.runs import Recorded, Run
 from bench.stats import Estimate, Interval, Resampling, difference, mean_of
-from bench.store import Recorded, Run
 
 
 def answer_questions(

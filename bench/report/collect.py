@@ -19,7 +19,7 @@ from bench.predictions import Outputs
 from bench.report.measures import Measured, measure
 from bench.report.merge import merge
 from bench.report.settings import Comparison, captions, compare, train_share, weights
-from bench.store import Run
+from bench.runs import Run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from bench.metrics import AVERAGED
 from bench.report.collect import Figure, Row, Table
 from bench.report.measures import all_measures
 from bench.report.training import training_line
-from bench.store import Unfinished
+from bench.runs import Unfinished
 
 
 def comma_separated(tables: Sequence[Table], *, unfinished: Sequence[Unfinished] = ()) -> str:

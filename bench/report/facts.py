@@ -9,7 +9,7 @@ from bench.report.collect import Table
 from bench.report.grid import Grid
 from bench.report.training import training_line
 from bench.report.words import many
-from bench.store import Unfinished
+from bench.runs import Unfinished
 
 
 def title(table: Table) -> str:

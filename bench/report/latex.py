@@ -10,7 +10,7 @@ from bench.report import cells, facts
 from bench.report.collect import Table
 from bench.report.grid import Grid
 from bench.report.legend import legend
-from bench.store import Unfinished
+from bench.runs import Unfinished
 
 # NUL and SOH, which no cell holds otherwise, stand for bold on and off.
 ESCAPES = str.maketrans(

@@ -8,7 +8,7 @@ from bench.report import cells, facts
 from bench.report.collect import Table
 from bench.report.legend import legend
 from bench.report.pipe import bullets, pipe_table
-from bench.store import Unfinished
+from bench.runs import Unfinished
 
 
 def markdown(tables: Sequence[Table], *, unfinished: Sequence[Unfinished] = ()) -> str:

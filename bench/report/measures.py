@@ -15,7 +15,7 @@ from bench.metrics import (
     label_metrics,
 )
 from bench.predictions import Outputs
-from bench.store import JUDGED_PARTS, Run
+from bench.runs import JUDGED_PARTS, Run
 
 # Names and column heads in the order of the columns; the first sorts the rows.
 TWO_CLASSES = {

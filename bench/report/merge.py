@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.report.settings import train_share
-from bench.store import Run
+from bench.runs import Run
 
 
 def merge(runs: Sequence[Run]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.metrics import auc
 from bench.questions import Answer, answer_questions
+from bench.runs import Verdict
 from bench.stats import Resampling
-from bench.store import Facts, Store, Verdict
+from bench.store import Facts, Store
 
 IMAGES = 40  # two of each patient; every second patient is abnormal
 NAMED = ("Mass", "Nodule", "Hernia")  # nobody has the last

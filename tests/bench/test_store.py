@@ -13,7 +13,8 @@ from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.store import Facts, RunCosts, Store, Unfinished, Verdict
+from bench.runs import RunCosts, Unfinished, Verdict
+from bench.store import Facts, Store
 
 CELL = Cell(kind="network", model="cxnet_m1", loss="sin", seed=1, settings={"train": {"lr": 0.1}})
 DATA: dict[str, Any] = {

@@ -15,7 +15,8 @@ from bench.cells import Cell
 from bench.data.leakage import measure_leakage
 from bench.data.splits import Split
 from bench.data.tasks import make_task
-from bench.store import Facts, Store, Verdict
+from bench.runs import Verdict
+from bench.store import Facts, Store
 
 CONTROLS = ("prior", "same_patient")
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.cascade import as_json, markdown, write_answers
-from bench.store import Verdict
+from bench.runs import Verdict
 from tests.bench.cascade.by_hand import FINDINGS, M1, TEST, add_by_hand
 from tests.bench.cascade.stage_runs import StageRuns
 

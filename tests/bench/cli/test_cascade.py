@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.store import Verdict
+from bench.runs import Verdict
 from tests.bench.cascade.by_hand import PROBABILITIES, add_by_hand, new_store
 from tests.bench.cascade.stage_runs import StageRuns
 from tests.bench.cli.conftest import TINY, Command

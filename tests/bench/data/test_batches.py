@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.config import AugmentConfig
@@ -37,7 +37,6 @@ def stream(images: ImageSet, *, batch_size: int, seed: int = 0) -> TrainingStrea
 
 
 @given(count=st.integers(1, 50), batch_size=st.integers(2, 40), epochs=st.integers(1, 3))
-@settings(deadline=None)
 def test_every_epoch_shows_every_image_once_and_no_batch_is_short(
     count: int, batch_size: int, epochs: int
 ) -> None:

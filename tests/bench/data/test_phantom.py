@@ -150,7 +150,7 @@ def test_wrong_options_are_refused_in_one_line(options: dict[str, Any], message:
 # ------------------------------------------------------------------------------ determinism
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 2**64),
     few=st.integers(1, 60),

@@ -155,7 +155,7 @@ def _hostile_tables(draw: st.DrawFn) -> pd.DataFrame:
     return _rows(patients, abnormal=abnormal, digests=digests)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(_hostile_tables(), st.integers(0, 3))
 def test_patient_split_never_separates_a_patient_or_identical_images(
     rows: pd.DataFrame, seed: int
@@ -351,7 +351,7 @@ def test_a_patient_split_of_exact_sizes_leaves_whole_patients_out() -> None:
     assert split.how.endswith("identical images together; exact sizes, images left out: 8")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(_hostile_tables(), st.tuples(*[st.integers(1, 30)] * 3), st.integers(0, 3))
 def test_a_patient_split_has_the_exact_sizes_or_names_others_that_it_can_have(
     rows: pd.DataFrame, sizes: Sizes, seed: int

@@ -22,7 +22,8 @@ from bench.metrics import auc
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS, collect
-from bench.store import Run, Store
+from bench.runs import Run
+from bench.store import Store
 from tests.shared_data import shared
 
 CPU = torch.device("cpu")

@@ -22,7 +22,8 @@ from bench.data.study import NIH_FINDINGS
 from bench.execute import Summary, run_experiment
 from bench.progress import QuietProgress
 from bench.registry import LOSSES, MODELS, register_loss, register_model
-from bench.store import Run, Store
+from bench.runs import Run
+from bench.store import Store
 from cxnet.losses import balanced_class_weights
 
 ASKED: dict[str, Callable[[Sequence[str]], bool]] = {

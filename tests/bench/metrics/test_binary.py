@@ -35,7 +35,7 @@ def _both_classes(predictions: Predictions) -> bool:
     return len({target for target, _ in predictions}) == 2
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(PREDICTIONS.filter(_both_classes), PROBABILITY)
 def test_every_metric_is_scikit_learn_s(predictions: Predictions, threshold: float) -> None:
     t, p = _arrays(predictions)
@@ -56,7 +56,7 @@ def test_every_metric_is_scikit_learn_s(predictions: Predictions, threshold: flo
         assert getattr(found, name) == pytest.approx(value, nan_ok=True), name
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(PREDICTIONS.filter(_both_classes))
 def test_auc_is_the_share_of_pairs_in_the_right_order(predictions: Predictions) -> None:
     """Brute force over all pairs of a positive and a negative; a tie counts half."""
@@ -69,7 +69,7 @@ def test_auc_takes_logits_and_infinities() -> None:
     assert auc([0, 0, 1, 1], [-math.inf, -1e4, 1e4, math.inf]) == 1.0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(PREDICTIONS)
 def test_threshold_beats_every_other_by_youden_then_accuracy(predictions: Predictions) -> None:
     """Brute force over a threshold below, between and above all probabilities."""
@@ -85,7 +85,7 @@ def test_threshold_beats_every_other_by_youden_then_accuracy(predictions: Predic
     assert merit(choose_threshold(t, p)) == max(merit(other) for other in others)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(PREDICTIONS)
 def test_threshold_for_f1_beats_every_other_by_f1_then_accuracy(predictions: Predictions) -> None:
     """Brute force over a threshold below, between and above all probabilities."""
@@ -112,7 +112,7 @@ def test_without_positives_nothing_is_called_for_f1() -> None:
     assert choose_threshold_for_f1([0, 0], [0.2, 0.6]) == pytest.approx(0.8)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(PREDICTIONS, st.randoms(use_true_random=False))
 def test_no_metric_depends_on_the_order_of_the_images(
     predictions: Predictions,

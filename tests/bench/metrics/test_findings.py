@@ -90,7 +90,7 @@ def _check_against_scikit_learn(
             assert found.micro[name] == pytest.approx(micro), name
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(labels())
 def test_every_metric_of_labels_is_scikit_learn_s(case: tuple[Ints, Floats, Floats]) -> None:
     targets, probabilities, thresholds = case
@@ -102,7 +102,7 @@ def test_every_metric_of_labels_is_scikit_learn_s(case: tuple[Ints, Floats, Floa
     assert found.exact_match == sklearn_metrics.accuracy_score(targets, called)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(classes())
 def test_every_metric_of_classes_is_scikit_learn_s(case: tuple[Ints, Floats]) -> None:
     targets, probabilities = case
@@ -195,7 +195,7 @@ def test_averages_over_nothing_are_nan() -> None:
     assert found.exact_match == 1.0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(labels())
 def test_each_finding_has_its_own_threshold(case: tuple[Ints, Floats, Floats]) -> None:
     targets, probabilities, _ = case

@@ -16,7 +16,8 @@ from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.report import FORMATS, Table, collect
-from bench.store import Facts, RunCosts, Store, Verdict
+from bench.runs import RunCosts, Verdict
+from bench.store import Facts, Store
 
 ENVIRONMENT = {
     "versions": {"cxnet-bench": "0.1.0", "torch": "2.6"},

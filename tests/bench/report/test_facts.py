@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.report import FORMATS
-from bench.store import Verdict
+from bench.runs import Verdict
 from tests.bench.report.runs import (
     CHANCE,
     CLASSES,

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.report import FORMATS
-from bench.store import Unfinished, Verdict
+from bench.runs import Unfinished, Verdict
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
 

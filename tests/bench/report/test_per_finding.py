@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.report import FORMATS
-from bench.store import Verdict
+from bench.runs import Verdict
 from tests.bench.report.runs import (
     BOTH,
     CLASSES,

@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.report import FORMATS, collect
-from bench.store import Verdict
+from bench.runs import Verdict
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
 

@@ -195,7 +195,7 @@ def test_a_step_in_micro_batches_is_that_of_the_whole_batch(
     assert_same(whole, divided)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(images=st.integers(2, 9), micro_batch=st.integers(1, 9), channels=st.integers(1, 3))
 def test_however_a_batch_is_divided(images: int, micro_batch: int, channels: int) -> None:
     x, targets = batch(images)
