@@ -159,4 +159,7 @@ class Run:
         try:
             yield
         except (OSError, ValueError) as error:
-            raise InputError(f"predictions of run {self.folder.name}: {error}") from None
+            raise InputError(
+                f"predictions of run {self.folder.name} are damaged ({error}): delete its folder "
+                "and run it again"
+            ) from None

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.config import expand, load_experiment, missing_references, shipped_folder
+
 README = Path(__file__).resolve().parents[1] / "README.md"
 # The README's run, made short; what it says is unchanged.
 SHORT = ["--set", "data.options.images=200", "--set", "train.max_iterations=4"]
@@ -52,6 +54,15 @@ def test_a_model_of_ones_own_appears_in_list_run_and_report(tmp_path: Path) -> N
 
 def test_the_plugin_is_about_ten_lines() -> None:
     assert len(block_after("plugin: my_model.py").splitlines()) <= 10
+
+
+def test_a_question_of_ones_own_is_two_keys_in_a_config(tmp_path: Path) -> None:
+    demo = (shipped_folder() / "demo.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(demo + block_after("question"))
+    experiment = load_experiment(tmp_path / "mine.yaml")
+    assert [one.train.lr for one in expand(experiment)] == [0.005, 0.01, 0.02]
+    assert missing_references(experiment) == []
+    assert experiment.question is not None
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
