@@ -22,6 +22,19 @@ from bench.registry.models import TIMM_PREFIX
 RESULTS_VERSION = 1
 
 
+MODEL_OPTIONS = "model.options."
+
+
+def concerns_controls(key: str) -> bool:
+    """Whether a dotted key can make a difference to a control, which knows no model or training."""
+    return key == "task" or key.startswith("data.")
+
+
+def concerns_network(key: str, model: str) -> bool:
+    """Whether a dotted key can make a difference to a network: another's option cannot."""
+    return not key.startswith(MODEL_OPTIONS) or key.split(".")[2] == model
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One row's share of the matrix.

@@ -82,7 +82,8 @@ def cascade(
         if given:
             raise click.UsageError(f"--finished trains nothing: leave out {', '.join(given)}")
 
-    make_folder_of(answers)
+    if dry_run and (as_json or answers):
+        raise click.UsageError("--dry-run judges nothing: leave out --json and --answers")
 
     from bench.cascade import as_json as to_json
     from bench.cascade import collect, markdown, narrow, runs_of, write_answers
@@ -126,6 +127,7 @@ def cascade(
         from bench.execute import run_experiment
         from bench.progress import show_progress
 
+        make_folder_of(answers)
         stream = sys.stderr if as_json else None
         with show_progress(quiet=quiet, stream=stream) as progress:
             summary = run_experiment(
@@ -137,6 +139,7 @@ def cascade(
 
     collected = collect(runs, splits=store.splits)
     if answers is not None:
+        make_folder_of(answers)
         write_answers(collected, answers)
         click.echo(f"wrote {answers}", err=True)
     if as_json:

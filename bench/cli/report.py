@@ -27,16 +27,17 @@ def report(format_name: str, out: Path, folder: Path | None) -> None:
     from bench.report.questions import markdown_questions
     from bench.store import Store
 
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
     store = Store(out)
     runs = store.runs()
-    click.echo(FORMATS[format_name](collect(runs), unfinished=store.unfinished()), nl=False)
-    if format_name != "markdown" and folder is None:
-        return
-    answers = answer_questions(runs, store.experiments())
+    text = FORMATS[format_name](collect(runs), unfinished=store.unfinished())
+    wanted = format_name == "markdown" or folder is not None
+    answers = answer_questions(runs, store.experiments()) if wanted else []
+    # Before anything is printed: a folder that cannot be written to is an error alone.
+    drawn = draw_questions(answers, folder) if folder else []
+    click.echo(text, nl=False)
     if format_name == "markdown" and answers:
         click.echo("\n" + markdown_questions(answers), nl=False)
-    if folder is not None:
-        for path in draw_questions(answers, folder):
-            click.echo(f"wrote {path}", err=True)
+    for path in drawn:
+        click.echo(f"wrote {path}", err=True)
+    if folder and not drawn:
+        click.echo("no figure: none of these runs answers a question", err=True)

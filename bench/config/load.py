@@ -80,11 +80,12 @@ def load_experiment(
     except ValidationError as error:
         raise InputError(f"config {path.name}: {one_line(error, Experiment)}") from None
     for key in (*(parse_setting(setting)[0] for setting in settings), *(changes or {})):
-        if key in experiment.vary:
-            raise InputError(
-                f"config {path.name} varies {key}, so that no single value of it holds: choose "
-                f"among its levels with --set 'vary.{key}=[…]'"
-            )
+        for varied in experiment.vary:
+            if varied == key or varied.startswith(f"{key}."):
+                raise InputError(
+                    f"config {path.name} varies {varied}, so that no single value of it holds: "
+                    f"choose among its levels with --set 'vary.{varied}=[…]'"
+                )
     return experiment
 
 

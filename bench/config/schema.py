@@ -247,7 +247,11 @@ class Experiment(Frozen):
     @field_validator("vary", mode="before")
     @classmethod
     def _dotted(cls, vary: Any) -> Any:
-        return flatten(vary) if isinstance(vary, dict) else vary
+        if not isinstance(vary, dict):
+            return vary
+        if _has_empty(vary):
+            raise ValueError("an empty mapping names no setting: leave it out")
+        return flatten(vary)
 
     @field_validator("name")
     @classmethod
@@ -287,4 +291,14 @@ class Experiment(Frozen):
                     f"vary: runs do not record {key}, so that a question cannot tell its levels "
                     "apart"
                 )
+        if "task" in self.vary and "task" not in keys:
+            raise ValueError(
+                "question: an average over several tasks would mean nothing; run one task at a time"
+            )
         return self
+
+
+def _has_empty(tree: dict[str, Any]) -> bool:
+    return any(
+        not branch or _has_empty(branch) for branch in tree.values() if isinstance(branch, dict)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from typing import Any
 
@@ -58,11 +59,18 @@ def one_data_config(experiment: Experiment) -> DataConfig:
     """
     found = [one.data for one in expand(experiment)]
     if any(one != found[0] for one in found):
-        varied = next(key for key in experiment.vary if key.startswith("data."))
-        first = experiment.vary[varied][0]
+        varied = [
+            key
+            for key, levels in experiment.vary.items()
+            if key.startswith("data.") and len(levels) > 1
+        ]
+        first = " ".join(
+            f"--set 'vary.{key}={json.dumps([_at(found[0].model_dump(mode='json'), key[5:])])}'"
+            for key in varied
+        )
         raise InputError(
-            f"config {experiment.name} varies {varied}: choose one level, such as "
-            f"--set 'vary.{varied}=[{first}]'"
+            f"config {experiment.name} varies {' and '.join(varied)}: choose one level, such as "
+            f"{first}"
         )
     return found[0]
 

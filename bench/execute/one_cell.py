@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from baselines.finetune import apply_policy
-from bench.cells import Cell
+from bench.cells import Cell, concerns_controls, concerns_network
 from bench.config import Experiment, TrainConfig
 from bench.controls import predict_control
 from bench.costs import model_costs
@@ -35,15 +35,12 @@ def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
         levels: by dotted key; those that the cell does not depend on are left out, since it is
             the same run at all of them.
     """
-    said = [f"{key}={level}" for key, level in levels.items() if _concerns(key, cell)]
+    said = [
+        f"{key}={level}"
+        for key, level in levels.items()
+        if (concerns_controls(key) if cell.kind == "control" else concerns_network(key, cell.model))
+    ]
     return ", ".join([cell.label, *said])
-
-
-def _concerns(key: str, cell: Cell) -> bool:
-    if cell.kind == "control":
-        return not key.startswith(("train.", "model."))
-    options = "model.options."
-    return not key.startswith(options) or key.startswith(f"{options}{cell.model}.")
 
 
 @dataclass(frozen=True, kw_only=True)

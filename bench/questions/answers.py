@@ -121,6 +121,7 @@ class Answer:
         keys: ``model``, ``loss`` and what the experiment varies.
         cells: of the networks behind the answer.
         data: ``PreparedData.describe()`` of a run on each distinct set of test images.
+        notes: facts on the data; those on some levels of them alone say on which.
         seeds: of the networks behind the answer.
         resamples: how many an interval rests on.
         best_controls: for each level of the data that the experiment varies ("" where it varies
@@ -137,6 +138,7 @@ class Answer:
     keys: tuple[str, ...]
     cells: tuple[Cell, ...]
     data: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
     seeds: tuple[int, ...]
     resamples: int
     best_controls: dict[str, tuple[str, float]]

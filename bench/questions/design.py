@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import PurePath
 from typing import Any
 
+from bench.cells import MODEL_OPTIONS, concerns_controls, concerns_network
 from bench.config import Question
 from bench.config.dotted import flatten
 from bench.runs import Recorded, Run
@@ -19,7 +20,6 @@ Point = tuple[str, ...]
 NOT_APPLICABLE = "–"
 """The level of a key that does not concern a cell, such as another network's option."""
 
-MODEL_OPTIONS = "model.options."
 # What a command may narrow without asking another question, and what changes no result.
 NARROWED = ("models", "losses", "seeds", "controls")
 WITHOUT_EFFECT = ("name", "description", "vary", "question")
@@ -144,7 +144,7 @@ class _Record:
             one["models"], one["losses"], *one["vary"].values(), one["seeds"]
         ):
             others = (
-                level_text(level) if _concerns(key, model) else NOT_APPLICABLE
+                level_text(level) if concerns_network(key, model) else NOT_APPLICABLE
                 for key, level in zip(one["vary"], levels, strict=True)
             )
             yield (model, loss, *others), seed
@@ -254,7 +254,7 @@ def _level(run: Run, key: str) -> str | None:
         return NOT_APPLICABLE
     path = key.split(".")
     if key.startswith(MODEL_OPTIONS):
-        if not _concerns(key, cell.model):
+        if not concerns_network(key, cell.model):
             return NOT_APPLICABLE
         path = ["model", "options", *path[3:]]
     found: Any = cell.settings
@@ -263,16 +263,6 @@ def _level(run: Run, key: str) -> str | None:
             return None
         found = found[part]
     return level_text(found)
-
-
-def concerns_controls(key: str) -> bool:
-    """Whether a key can make a difference to a control, which knows neither models nor training."""
-    return key == "task" or key.startswith("data.")
-
-
-def _concerns(key: str, model: str) -> bool:
-    """Whether a key can make a difference to a network: another network's option cannot."""
-    return not key.startswith(MODEL_OPTIONS) or key.split(".")[2] == model
 
 
 def level_text(value: Any) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.cells import concerns_controls
 from bench.config import Factor
 from bench.predictions import Judged, Outputs
 from bench.questions.answers import (
@@ -29,7 +30,6 @@ from bench.questions.design import (
     NOT_APPLICABLE,
     Design,
     Point,
-    concerns_controls,
     find_designs,
     level_text,
 )
@@ -110,6 +110,7 @@ def _answer(design: Design, judge: _Judge) -> Answer:
         keys=design.keys,
         cells=tuple(run.cell for run in runs),
         data=tuple(asked.values()),
+        notes=_notes(table),
         seeds=tuple(sorted({run.cell.seed for run in runs})),
         resamples=judge.resampling.resamples,
         best_controls={table.data_label(data): best for data, best in table.best_controls.items()},
@@ -120,6 +121,23 @@ def _answer(design: Design, judge: _Judge) -> Answer:
         gaps=tuple(design.gaps),
         problem=problem,
     )
+
+
+def _notes(table: _Table) -> tuple[str, ...]:
+    """What is noted of the data: of all of them first, then of some levels, with their names."""
+    by_level: dict[str, dict[str, None]] = {}
+    for point, by_seed in table.design.networks.items():
+        notes = [note for run in by_seed.values() for note in run.data["notes"]]
+        by_level.setdefault(table.label_of_data(point), {}).update(dict.fromkeys(notes))
+    every = {note: None for notes in by_level.values() for note in notes}
+    shared = [note for note in every if all(note in notes for notes in by_level.values())]
+    own = [
+        f"{note} ({level})"
+        for level, notes in by_level.items()
+        for note in notes
+        if note not in shared
+    ]
+    return (*shared, *own)
 
 
 class _Table:
@@ -166,6 +184,10 @@ class _Table:
         """``data.image_size=512``; "" where no key of the data is varied."""
         keys = filter(concerns_controls, self.design.keys)
         return ", ".join(f"{key}={level}" for key, level in zip(keys, data, strict=True))
+
+    def label_of_data(self, point: Point) -> str:
+        """:meth:`data_label` of the data of a network."""
+        return self.data_label(self._data(point))
 
     def _data(self, point: Point) -> Point:
         """The levels of the keys that concern the controls."""
@@ -341,5 +363,6 @@ def _interactions(
 
 def _any_learned(pairs: Iterable[_Pair]) -> bool | None:
     """Whether it is known of a network that it learned; None where no control can tell."""
-    known = [pair.learned for pair in pairs if pair.learned is not None]
-    return any(known) if known else None
+    learned = [pair.learned for pair in pairs]
+    # One that is unknown may have learned.
+    return True if True in learned else (None if None in learned else False)

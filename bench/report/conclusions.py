@@ -7,7 +7,7 @@ of which none is above the best control: they learned nothing that the question 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.questions import Answer, Comparison, ContextScores, FactorAnswer, Interaction
 from bench.report.levels import difference, key_name, level_name, score, size, span
@@ -22,10 +22,21 @@ PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 
 def conclusions(answer: Answer) -> list[str]:
     """A sentence for each level of each factor, and for each interaction."""
-    return [sentence for factor in answer.factors for sentence in _of_factor(factor)]
+    return [
+        sentence
+        for place, factor in enumerate(answer.factors)
+        for sentence in _of_factor(factor, earlier=answer.factors[:place])
+    ]
 
 
-def _of_factor(factor: FactorAnswer) -> Iterator[str]:
+def _of_factor(factor: FactorAnswer, *, earlier: Sequence[FactorAnswer]) -> Iterator[str]:
+    """The sentences on one factor.
+
+    Args:
+        factor: the factor.
+        earlier: those before it. Their interactions say what their effects are at this one's
+            reference; what this one's is at theirs is said here.
+    """
     key = factor.key
     if factor.reference not in factor.levels:
         yield (
@@ -42,11 +53,30 @@ def _of_factor(factor: FactorAnswer) -> Iterator[str]:
             yield f"{name} and {reference} were never run with everything else equal."
         else:
             yield _compared(name, reference, scores.comparison)
+            yield from _at_references(factor, level, earlier)
     for interaction in factor.interactions:
         of = f"the difference of {level_name(key, interaction.level)} to {reference}"
         yield _depends(of, interaction)
     for control in factor.controls:
         yield from _of_control(factor, control)
+
+
+def _at_references(
+    factor: FactorAnswer, level: str, earlier: Sequence[FactorAnswer]
+) -> Iterator[str]:
+    for other in earlier:
+        if other.key == factor.key:
+            continue
+        there = [one for one in factor.contexts if one.context[other.key] == other.reference]
+        scores = [one.scores[level] for one in there if level in one.scores]
+        # With several the mean over them is no number of the tables.
+        if len(factor.contexts) > 1 and len(scores) == 1 and scores[0].comparison:
+            sentence = _compared(
+                level_name(factor.key, level),
+                level_name(factor.key, factor.reference),
+                scores[0].comparison,
+            )
+            yield f"With {level_name(other.key, other.reference)} alone: {sentence}"
 
 
 def _compared(name: str, reference: str, comparison: Comparison) -> str:

@@ -37,11 +37,11 @@ def draw_questions(answers: Iterable[Answer], folder: Path) -> list[Path]:
     Raises:
         InputError: a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     drawn: list[Path] = []
     for answer in answers:
         if answer.problem:
             continue
+        folder.mkdir(parents=True, exist_ok=True)
         path, number = folder / f"{answer.experiment}.png", 1
         while path in drawn:
             number += 1

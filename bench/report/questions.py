@@ -82,19 +82,13 @@ def _resting_on(answer: Answer) -> list[str]:
     )
     return [
         *sets,
-        *_about_all(answer),
+        *answer.notes,
         *_constant(answer),
         *([training] if training else []),
         f"{runs}; {PERCENT} intervals by {answer.resamples:,} resamples of {drawn}, the same for "
         "all on the same images; they hold for this split and this training",
         *([f"best control: {'; '.join(listed)}"] if listed else []),
     ]
-
-
-def _about_all(answer: Answer) -> list[str]:
-    """What is noted of every data set, such as how many of its images are here."""
-    first, *others = (data["notes"] for data in answer.data)
-    return [note for note in first if all(note in notes for notes in others)]
 
 
 def _constant(answer: Answer) -> list[str]:

@@ -82,6 +82,7 @@ class Asked:
         split: str = "patient",
         first_image: int = 0,
         task: Task | None = None,
+        notes: Sequence[str] = ("made by hand",),
     ) -> None:
         """Add a network, or a control where no loss is given.
 
@@ -95,9 +96,10 @@ class Asked:
             fingerprint, split: of the data.
             first_image: moves the names of images and patients.
             task: m1 unless given.
+            notes: on the data.
         """
         task = task or make_task("m1")
-        about = self._about(task, fingerprint, split)
+        about = self._about(task, fingerprint, split) | {"notes": list(notes)}
         kept: dict[str, Any] = {"data": {"split": split} | (settings or {}), "task": task.name}
         if loss:
             kept["model"] = {"pretrained": False, "options": options or {}}
@@ -157,7 +159,6 @@ class Asked:
             "fingerprint": fingerprint,
             "task": task.name,
             "question": task.question,
-            "notes": ["made by hand"],
             "kind": task.kind,
             "classes": list(task.classes),
             "split": {"name": split, "seed": 0, "hash": split},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from bench.config import (
@@ -102,6 +104,12 @@ LEAK = "question={asks: a, yes_if: b, factors: [{key: data.split, reference: fix
             "config demo.yaml varies data.image_size, so that no single value of it holds: choose "
             "among its levels with --set 'vary.data.image_size=[…]'",
         ),
+        (("vary.train.lr=[0.01]", "train={lr: 0.5}"), "config demo.yaml varies train.lr, so that"),
+        (("vary.train={}",), "vary: an empty mapping names no setting"),
+        (
+            ("vary.task=[m1, m2]", "vary.data.split=[image, fixed]", LEAK),
+            "an average over several tasks would mean nothing",
+        ),
     ],
 )
 def test_what_cannot_be_varied_or_asked_is_refused(settings: tuple[str, ...], message: str) -> None:
@@ -117,6 +125,19 @@ def test_a_reference_that_is_no_level_is_told_and_no_error() -> None:
     narrowed = "question={asks: a, yes_if: b, factors: [{key: model, reference: cxnet_m1}]}"
     assert missing_references(varied(narrowed)) == []
     assert len(missing_references(varied(narrowed, "models=[resnet18]"))) == 1
+
+
+def test_the_advice_to_choose_a_level_works() -> None:
+    both = (
+        "vary.data.image_size=[32, 64]",
+        "vary.data.sizes=[null, {train: 9, validation: 1, test: 2}]",
+    )
+    with pytest.raises(InputError) as caught:
+        one_data_config(varied(*both))
+    advice = shlex.split(str(caught.value).partition("such as ")[2])
+    assert advice[::2] == ["--set", "--set"]
+    chosen = one_data_config(varied(*both, *advice[1::2]))
+    assert (chosen.image_size, chosen.sizes) == (32, None)
 
 
 def test_data_that_are_varied_are_not_one_data_set() -> None:

@@ -530,17 +530,30 @@ def test_a_level_that_cannot_be_run_stops_the_others_before_they_start(
 
 
 def test_another_draw_of_a_share_is_another_run(tiny: str, tmp_path: Path) -> None:
-    """Where the parts are given the split is the same for every seed, but the share is not."""
-    settings = ("data.split=official", "data.train_share=0.5", "controls=[prior]")
-    # The phantom gives no validation images: drawn from training, they depend on the seed too.
-    for seed in (0, 1):
-        wanted = experiment(*settings, f"data.split_seed={seed}", model=tiny)
-        assert run(wanted, tmp_path)[0] == Summary(finished=3)
-    assert {run_.cell.settings["data"]["split_seed"] for run_ in Store(tmp_path).runs()} == {0, 1}
-    whole = experiment("data.train_share=1.0", "controls=[prior]", model=tiny)
-    run(whole, tmp_path / "whole")
-    (control, *_) = Store(tmp_path / "whole").runs()
-    assert "split_seed" not in control.cell.settings["data"]
+    """Where all parts are given the split is the same for every seed, but a share of it is not."""
+    random = np.random.default_rng(0)
+    lines = ["path,label,patient,split"]
+    for i in range(60):
+        pixels = random.integers(0, 255, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        part = ("train", "train", "train", "validation", "test")[i % 5]
+        lines.append(f"{i}.png,{'normal' if i % 2 else 'sick'},p{i},{part}")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    common = ("data.image_size=32", "data.split=fixed", "controls=[prior]", "losses=[ce]")
+    quick = ("train.max_iterations=2", "train.batch_size=4", "seeds=[0]")
+
+    def run_share(share: float, seed: int) -> Summary:
+        settings = [*common, *quick, f"data.train_share={share}", f"data.split_seed={seed}"]
+        changes = {"models": [tiny], "data.root": tmp_path}
+        wanted = load_experiment("manifest", settings=settings, changes=changes)
+        return run(wanted, tmp_path / "runs")[0]
+
+    assert run_share(0.5, 0) == Summary(finished=2)
+    assert run_share(0.5, 1) == Summary(finished=2)
+    assert len({run_.data["split"]["hash"] for run_ in Store(tmp_path / "runs").runs()}) == 1
+    # The whole part is the same for every seed, and so is the run.
+    assert run_share(1.0, 0) == Summary(finished=2)
+    assert run_share(1.0, 1) == Summary(already=2)
 
 
 def test_leakage_is_that_of_the_images_which_the_task_asks_about(tiny: str, tmp_path: Path) -> None:

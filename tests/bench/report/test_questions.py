@@ -229,6 +229,32 @@ def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
     )
 
 
+def test_what_is_noted_of_one_level_alone_is_said_with_it(asked: Asked) -> None:
+    for share, note in ((0.5, "half of them"), (1.0, "all of them")):
+        asked.add("one", "ce", wrong=3, settings={"train_share": share}, notes=["here", note])
+    question = {
+        "asks": "?",
+        "yes_if": "!",
+        "factors": [{"key": "data.train_share", "reference": 1.0}],
+    }
+    vary = {"data.train_share": [0.5, 1.0]}
+    asked.record(experiment(models=["one"], losses=["ce"], vary=vary, question=question))
+    assert asked.answer().notes == (
+        "here",
+        "half of them (data.train_share=0.5)",
+        "all of them (data.train_share=1)",
+    )
+
+
+def test_a_factor_is_told_at_the_references_of_the_earlier_ones_too(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 16, ("one", "sin"): 2, ("two", "ce"): 1, ("two", "sin"): 16})
+    factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
+    asked.record(experiment(question={"asks": "?", "yes_if": "!", "factors": factors}))
+    told = conclusions(asked.answer())
+    (at_ce,) = [line for line in told if line.startswith("With ce alone: two ")]
+    assert at_ce.startswith(f"With ce alone: two is above one by {auc_of(1) - auc_of(16):.3f} (95")
+
+
 def test_the_only_model_is_named(asked: Asked) -> None:
     text = markdown_questions([one_network(asked, ce=8, sin=2)])
     assert "\n- all runs: model one\n" in text
