@@ -205,6 +205,9 @@ NOT_VARIED = {
     "losses": "list several losses",
     "seeds": "list several seeds",
     "controls": "list several controls",
+    "model": "vary its settings, such as model.policy",
+    "question": "ask several in experiments of their own",
+    "vary": "cross its keys by naming them side by side",
     "name": "it names the whole experiment",
     "description": "it describes the whole experiment",
 }

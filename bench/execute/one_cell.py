@@ -23,7 +23,7 @@ from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
 from bench.runs import JUDGED_PARTS, RunCosts
 from bench.store import Facts, Store
-from bench.train import Training, Validation, answer, train, validation_score
+from bench.train import Training, Validation, answer, overall_auc, train
 from cxnet.losses import balanced_class_weights
 
 
@@ -112,7 +112,7 @@ class CellRunner:
         )
         here = data.asked[data.split.test]
         test = data.targets[data.split.test[here]]
-        return validation_score(test, judged["test"][here], kind=data.task.kind), costs
+        return overall_auc(test, judged["test"][here], kind=data.task.kind), costs
 
     def _run_network(
         self, cell: Cell, folder: Path

@@ -118,12 +118,9 @@ def choose_threshold(targets: ArrayLike, probabilities: ArrayLike) -> float:
     Raises:
         ValueError: as :func:`binary_metrics`.
     """
-    positive, p = checked_probabilities(targets, probabilities)
-    values, hits, false_alarms = _positives_from(positive, p)
-    # Nothing called positive is a candidate too.
-    hits = np.append(hits, 0)
-    false_alarms = np.append(false_alarms, 0)
-    positives, negatives = int(positive.sum()), int((~positive).sum())
+    values, hits, false_alarms = _candidates(targets, probabilities)
+    # At the first candidate everything is called positive.
+    positives, negatives = int(hits[0]), int(false_alarms[0])
     # Both in whole numbers, so that ties are exact: J * positives * negatives, and accuracy
     # * images - negatives.
     youden = hits * negatives - false_alarms * positives
@@ -149,13 +146,21 @@ def choose_threshold_for_f1(targets: ArrayLike, probabilities: ArrayLike) -> flo
     Raises:
         ValueError: as :func:`binary_metrics`.
     """
-    positive, p = checked_probabilities(targets, probabilities)
-    values, hits, false_alarms = _positives_from(positive, p)
-    hits = np.append(hits, 0)
-    false_alarms = np.append(false_alarms, 0)
+    values, hits, false_alarms = _candidates(targets, probabilities)
     # Quotients of whole numbers, so that equal ones are equal numbers too.
-    f1 = 2 * hits / np.maximum(hits + false_alarms + int(positive.sum()), 1)
+    f1 = 2 * hits / np.maximum(hits + false_alarms + int(hits[0]), 1)
     return _threshold_at(values, _best(f1, hits - false_alarms))
+
+
+def _candidates(
+    targets: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Distinct probabilities, rising, and the hits and false alarms at each candidate threshold.
+
+    The last candidate lies above all probabilities: nothing is called positive there.
+    """
+    values, hits, false_alarms = _positives_from(*checked_probabilities(targets, probabilities))
+    return values, np.append(hits, 0), np.append(false_alarms, 0)
 
 
 def _best(quality: NDArray[Any], right: NDArray[np.int64]) -> int:

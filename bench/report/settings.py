@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.cells import Cell
+from bench.cells import MODEL_OPTIONS, Cell
 from bench.config.dotted import flatten
 from bench.report import words
 
@@ -17,7 +17,6 @@ IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
 # These tell two rows of one model apart; elsewhere they say nothing to a reader: digests, and the
 # seed that a share of the training part was drawn from, which only runs on a share record.
 BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss_code", "data.split_seed"})
-MODEL_OPTIONS = "model.options."
 TRAIN_SHARE = "data.train_share"
 # What the networks of the first runs, which do not say it, were trained with.
 UNSAID: dict[str, Any] = {TRAIN_SHARE: 1.0, "train.micro_batch": None}

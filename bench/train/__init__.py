@@ -4,7 +4,7 @@ from bench.train.evaluate import Answers, answer
 from bench.train.failure import TrainingFailedError
 from bench.train.loop import Training, Validation, make_optimizer, pick_precision, train
 from bench.train.schedule import PlateauDecay
-from bench.train.score import validation_score
+from bench.train.score import overall_auc
 
 __all__ = [
     "Answers",
@@ -16,5 +16,5 @@ __all__ = [
     "make_optimizer",
     "pick_precision",
     "train",
-    "validation_score",
+    "overall_auc",
 ]

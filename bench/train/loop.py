@@ -23,7 +23,7 @@ from bench.train.evaluate import answer, autocast
 from bench.train.failure import TrainingFailedError
 from bench.train.memory import halve, unless_out_of_memory
 from bench.train.schedule import Decision, PlateauDecay
-from bench.train.score import validation_score
+from bench.train.score import overall_auc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Validation:
         train_loss: mean loss of those steps.
         validation_loss: mean loss over the validation part.
         validation_auc: AUC over the validation part: of the second of two classes, otherwise
-            macro AUC (:func:`bench.train.score.validation_score`); NaN where it is undefined.
+            macro AUC (:func:`bench.train.score.overall_auc`); NaN where it is undefined.
         decision: what the decay schedule made of it (improved, waiting, decay, stop).
         best: highest AUC so far, so its weights were kept; where AUC is undefined, the first
             validation's are.
@@ -198,7 +198,7 @@ def train(
                 f"the validation loss is {answers.loss} at iteration {stop} and learning rate "
                 f"{lr:g}: try a smaller one (train.lr={lr / 10:g})"
             )
-        score = validation_score(validation.targets, answers.probabilities, kind=kind)
+        score = overall_auc(validation.targets, answers.probabilities, kind=kind)
         # With an undefined score no comparison holds: the first validation's weights stay.
         best = not history or score > max(entry.validation_auc for entry in history)
         if not history and math.isnan(score):

@@ -1,4 +1,4 @@
-"""The one number by which a training's best weights are chosen."""
+"""One number for a run: by it the best weights are chosen, and the test is told in progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.metrics import auc
 from bench.registry import TargetKind
 
 
-def validation_score(
+def overall_auc(
     targets: NDArray[np.int64] | NDArray[np.float32],
     probabilities: NDArray[np.float64],
     *,

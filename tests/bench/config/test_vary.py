@@ -87,6 +87,7 @@ LEAK = "question={asks: a, yes_if: b, factors: [{key: data.split, reference: fix
     ("settings", "message"),
     [
         (("vary.seeds=[1, 2]",), "vary: seeds cannot be varied (list several seeds)"),
+        (("vary.model=[{pretrained: true}]",), "vary: model cannot be varied (vary its settings"),
         (("vary.name=[a, b]",), "vary: name cannot be varied"),
         (
             (

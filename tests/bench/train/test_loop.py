@@ -23,8 +23,8 @@ from bench.train import (
     Validation,
     answer,
     make_optimizer,
+    overall_auc,
     train,
-    validation_score,
 )
 from bench.train.checkpoint import BEST, LAST
 
@@ -444,7 +444,7 @@ def test_fourteen_labels_train_too(sets: tuple[ImageSet, ImageSet], tmp_path: Pa
         kind="multilabel",
         precision="float32",
     )
-    score = validation_score(validated.targets, answers.probabilities, kind="multilabel")
+    score = overall_auc(validated.targets, answers.probabilities, kind="multilabel")
     assert training.best_auc == pytest.approx(score, rel=1e-12)
 
 

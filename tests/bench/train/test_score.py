@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from bench.train import validation_score
+from bench.train import overall_auc
 
 RANDOM = np.random.default_rng(0)
 
@@ -17,14 +17,14 @@ def test_of_two_classes_it_is_the_auc_of_the_second() -> None:
     targets = RANDOM.integers(2, size=50)
     probabilities = RANDOM.dirichlet([1, 1], size=50)
     expected = roc_auc_score(targets, probabilities[:, 1])
-    assert validation_score(targets, probabilities, kind="multiclass") == pytest.approx(expected)
+    assert overall_auc(targets, probabilities, kind="multiclass") == pytest.approx(expected)
 
 
 def test_of_more_classes_it_is_the_mean_of_each_against_the_others() -> None:
     targets = np.arange(80, dtype=np.int64) % 4
     probabilities = RANDOM.dirichlet([1] * 4, size=80)
     expected = roc_auc_score(targets, probabilities, multi_class="ovr", average="macro")
-    assert validation_score(targets, probabilities, kind="multiclass") == pytest.approx(expected)
+    assert overall_auc(targets, probabilities, kind="multiclass") == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("labels", [1, 2, 14])
@@ -32,21 +32,21 @@ def test_of_labels_it_is_their_mean(labels: int) -> None:
     targets = RANDOM.integers(2, size=(80, labels)).astype(np.float32)
     probabilities = RANDOM.random((80, labels))
     expected = roc_auc_score(targets, probabilities, average="macro")
-    assert validation_score(targets, probabilities, kind="multilabel") == pytest.approx(expected)
+    assert overall_auc(targets, probabilities, kind="multilabel") == pytest.approx(expected)
 
 
 def test_outputs_without_an_auc_are_left_out_of_the_mean() -> None:
     targets = np.array([[0, 1, 0], [0, 1, 1], [0, 1, 1]], dtype=np.float32)
     probabilities = np.array([[0.1, 0.9, 0.3], [0.2, 0.8, 0.2], [0.3, 0.1, 0.4]])
-    assert validation_score(targets, probabilities, kind="multilabel") == 0.5
+    assert overall_auc(targets, probabilities, kind="multilabel") == 0.5
     classes = np.array([0, 0, 2, 2])
     sure = np.eye(4)[classes]
-    assert validation_score(classes, sure, kind="multiclass") == 1.0
+    assert overall_auc(classes, sure, kind="multiclass") == 1.0
 
 
 def test_it_is_undefined_where_no_output_has_one() -> None:
     none = np.zeros((3, 2), dtype=np.float32)
-    assert math.isnan(validation_score(none, np.full((3, 2), 0.5), kind="multilabel"))
+    assert math.isnan(overall_auc(none, np.full((3, 2), 0.5), kind="multilabel"))
     same = np.ones(3, dtype=np.int64)
-    assert math.isnan(validation_score(same, np.full((3, 3), 0.3), kind="multiclass"))
-    assert math.isnan(validation_score(same, np.full((3, 2), 0.5), kind="multiclass"))
+    assert math.isnan(overall_auc(same, np.full((3, 3), 0.3), kind="multiclass"))
+    assert math.isnan(overall_auc(same, np.full((3, 2), 0.5), kind="multiclass"))
