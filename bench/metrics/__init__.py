@@ -12,9 +12,24 @@ from bench.metrics.binary import (
     auc,
     average_precision,
     binary_metrics,
+    checked_scores,
     choose_threshold,
     choose_threshold_for_f1,
     expected_calibration_error,
+    mid_ranks,
+)
+from bench.metrics.calibration import (
+    Reliability,
+    fit_temperature,
+    reliability_curve,
+    scaled,
+)
+from bench.metrics.curves import (
+    PrecisionRecallCurve,
+    RocCurve,
+    precision_recall_curve,
+    roc_curve,
+    thinned,
 )
 from bench.metrics.findings import (
     AVERAGED,
@@ -24,20 +39,35 @@ from bench.metrics.findings import (
     class_metrics,
     label_metrics,
 )
+from bench.metrics.operating import OperatingPoint, fewest_spared, sensitivity_at_specificity
 
 __all__ = [
     "AVERAGED",
-    "CALIBRATION_BINS",
     "BinaryMetrics",
+    "CALIBRATION_BINS",
     "FindingsMetrics",
     "Macro",
+    "OperatingPoint",
+    "PrecisionRecallCurve",
+    "Reliability",
+    "RocCurve",
     "auc",
     "average_precision",
     "binary_metrics",
+    "checked_scores",
     "choose_threshold",
     "choose_threshold_for_f1",
     "choose_thresholds",
     "class_metrics",
     "expected_calibration_error",
+    "fewest_spared",
+    "fit_temperature",
     "label_metrics",
+    "mid_ranks",
+    "precision_recall_curve",
+    "reliability_curve",
+    "roc_curve",
+    "scaled",
+    "sensitivity_at_specificity",
+    "thinned",
 ]

@@ -159,7 +159,7 @@ def _candidates(
 
     The last candidate lies above all probabilities: nothing is called positive there.
     """
-    values, hits, false_alarms = _positives_from(*checked_probabilities(targets, probabilities))
+    values, hits, false_alarms = positives_from(*checked_probabilities(targets, probabilities))
     return values, np.append(hits, 0), np.append(false_alarms, 0)
 
 
@@ -194,11 +194,11 @@ def auc(targets: ArrayLike, scores: ArrayLike) -> float:
     Raises:
         ValueError: shapes differ or are empty, a target is not 0 or 1, or a score is NaN.
     """
-    positive, s = _checked(targets, scores)
+    positive, s = checked_scores(targets, scores)
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if positives == 0 or negatives == 0:
         return float("nan")
-    rank_sum = _mid_ranks(s)[positive].sum()
+    rank_sum = mid_ranks(s)[positive].sum()
     return float((rank_sum - positives * (positives + 1) / 2) / (positives * negatives))
 
 
@@ -215,10 +215,10 @@ def average_precision(targets: ArrayLike, scores: ArrayLike) -> float:
     Raises:
         ValueError: as :func:`auc`.
     """
-    positive, s = _checked(targets, scores)
+    positive, s = checked_scores(targets, scores)
     if not positive.any():
         return float("nan")
-    _, hits, false_alarms = _positives_from(positive, s)
+    _, hits, false_alarms = positives_from(positive, s)
     precision = hits / (hits + false_alarms)
     gains = hits - np.append(hits[1:], 0)
     return float((precision * gains).sum() / positive.sum())
@@ -245,12 +245,17 @@ def expected_calibration_error(
         ValueError: as :func:`binary_metrics`.
     """
     positive, p = checked_probabilities(targets, probabilities)
-    bin_of = ((_mid_ranks(p) - 0.5) * bins / len(p)).astype(np.int64)
+    bin_of = calibration_bins(p, bins=bins)
     # The sum over a bin of (p - target) is its size times the difference of the two means.
     return float(np.abs(np.bincount(bin_of, weights=p - positive)).sum() / len(p))
 
 
-def _positives_from(
+def calibration_bins(p: NDArray[np.float64], *, bins: int) -> NDArray[np.int64]:
+    """The bin of each probability, (n,), from 0 to ``bins`` - 1; some stay empty with ties."""
+    return ((mid_ranks(p) - 0.5) * bins / len(p)).astype(np.int64)
+
+
+def positives_from(
     positive: NDArray[np.bool_], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Distinct scores, rising, and how many positives and negatives are scored each or more."""
@@ -260,7 +265,7 @@ def _positives_from(
     return values, hits, false_alarms
 
 
-def _mid_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def mid_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks from 1; equal values share the mean of theirs."""
     _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks: NDArray[np.float64] = (counts.cumsum() - (counts - 1) / 2)[index]
@@ -271,7 +276,7 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 
-def _checked(
+def checked_scores(
     targets: ArrayLike, scores: ArrayLike
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     t: NDArray[Any] = np.asarray(targets)
@@ -288,7 +293,7 @@ def _checked(
 def checked_probabilities(
     targets: ArrayLike, probabilities: ArrayLike
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    positive, p = _checked(targets, probabilities)
+    positive, p = checked_scores(targets, probabilities)
     if (p < 0).any() or (p > 1).any():
         raise ValueError(f"probabilities from {p.min()} to {p.max()} are not in [0, 1]")
     return positive, p

@@ -1,4 +1,4 @@
-"""How sure an AUC is, and the difference of two: intervals by resampling patients and seeds.
+"""How sure a figure is, and the difference of two: intervals by resampling patients and seeds.
 
 Images of one patient resemble each other, so patients are drawn and not images; with several
 seeds, seeds are drawn too. All that is compared on the same test images is resampled alike:
@@ -6,11 +6,13 @@ draw ``k`` of one estimate and draw ``k`` of another saw the same patients and s
 their difference is a draw of the difference.
 """
 
-from bench.stats.bootstrap import RESAMPLES, Resampling
+from bench.stats.bootstrap import RESAMPLES, Drawn, Resampling
 from bench.stats.estimate import LEVEL, Estimate, Interval, difference, mean_of
 from bench.stats.ranking import Ranking
+from bench.stats.testing import holm, p_value, smallest_difference
 
 __all__ = [
+    "Drawn",
     "Estimate",
     "Interval",
     "LEVEL",
@@ -18,5 +20,8 @@ __all__ = [
     "Ranking",
     "Resampling",
     "difference",
+    "holm",
     "mean_of",
+    "p_value",
+    "smallest_difference",
 ]
