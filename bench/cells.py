@@ -40,15 +40,16 @@ class Cell:
     """One row's share of the matrix.
 
     Attributes:
-        kind: ``network`` (trained) or ``control`` (a predictor that sees no lungs).
-        model: registered name of the model or control.
-        loss: registered name; "" for a control.
-        seed: the run's seed; 0 for a control.
+        kind: ``network`` (trained), ``control`` (a predictor that sees no lungs) or ``imported``
+            (predictions that others made).
+        model: registered name of the model or control, or what the predictions were called.
+        loss: registered name; "" where nothing was trained here.
+        seed: the run's seed; 0 where nothing was trained here.
         settings: everything else that can change its predictions, as JSON values. Where the
             files lie and which device is used are no part of it.
     """
 
-    kind: Literal["network", "control"]
+    kind: Literal["network", "control", "imported"]
     model: str
     loss: str
     seed: int
@@ -57,8 +58,8 @@ class Cell:
     @property
     def label(self) -> str:
         """Short name for people: ``cxnet_m1 sin seed 0``."""
-        if self.kind == "control":
-            return f"control {self.model}"
+        if self.kind != "network":
+            return f"{self.kind} {self.model}"
         return f"{self.model} {self.loss} seed {self.seed}"
 
     def key(self, *, data: str, split: str) -> str:
@@ -84,7 +85,7 @@ class Cell:
     def folder_name(self, key: str) -> str:
         """Name of the run's folder: readable, and unique by its key."""
         parts = [self.model.replace(":", "-").replace("/", "-")]
-        parts += [self.loss, f"s{self.seed}"] if self.kind == "network" else ["control"]
+        parts += [self.loss, f"s{self.seed}"] if self.kind == "network" else [self.kind]
         return "-".join([*parts, key])
 
 

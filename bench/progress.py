@@ -27,6 +27,17 @@ class Progress(Protocol):
         """A piece of work named by its label is ``done`` out of ``total`` steps far."""
 
 
+TRIAL_ENDS = {"finished": "done", "pruned": "pruned", "budget": "cut, the budget is used up"}
+
+
+def settings_text(settings: dict[str, Any]) -> str:
+    """Searched settings in short: ``lr 0.0123, patience 2``; the first parts of keys left out."""
+    return ", ".join(
+        f"{key.rpartition('.')[2]} {f'{value:.3g}' if isinstance(value, float) else value}"
+        for key, value in settings.items()
+    )
+
+
 TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "note": lambda f: str(f["text"]),
     "cell_started": lambda f: (
@@ -43,6 +54,24 @@ TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "cell_finished": lambda f: f"    done in {f['seconds']:.0f} s: test AUC {f['test_auc']:.4f}",
     "cell_unavailable": lambda f: f"    not available: {f['reason']}",
     "cell_failed": lambda f: f"    FAILED: {f['reason']}",
+    "tuning_started": lambda f: f"tuning {f['cell']}: {f['budget']}",
+    "trial_started": lambda f: (
+        f"[{f['done']} done] {f['cell']}: {settings_text(f['settings'])}"
+        + (" (goes on where it was interrupted)" if f["resumes"] else "")
+    ),
+    "trial_ended": lambda f: (
+        f"    FAILED: {f['reason']}"
+        if f["ended"] == "failed"
+        else f"    {TRIAL_ENDS[f['ended']]}: validation AUC {f['validation_auc']:.4f}"
+    ),
+    "tuning_finished": lambda f: (
+        f"{f['cell']}: trial {f['trial']} is the best of {f['trials']} ({f['finished']} finished, "
+        f"{f['pruned']} pruned, {f['failed']} failed; {f['iterations']:,} iterations, "
+        f"{f['train_seconds']:.0f} s in training"
+        + (f"; {f['reason']}" if f["reason"] else "")
+        + f") with validation AUC {f['validation_auc']:.4f}: {settings_text(f['settings'])}"
+    ),
+    "tuning_failed": lambda f: f"{f['cell']}: TUNING FAILED: {f['reason']}",
     "matrix_finished": lambda f: (
         f"{f['finished']} finished, {f['already']} finished before, {f['unavailable']} not "
         f"available, {f['failed']} failed"
@@ -58,7 +87,7 @@ class QuietProgress:
         self._stream = stream or sys.stderr
 
     def event(self, name: str, **fields: Any) -> None:
-        if name == "cell_failed":
+        if name in ("cell_failed", "tuning_failed"):
             print(f"{fields['cell']} failed: {fields['reason']}", file=self._stream)
 
     def advance(self, label: str, done: int, total: int) -> None:
@@ -110,7 +139,7 @@ class BarProgress:
     def event(self, name: str, **fields: Any) -> None:
         if name in TEXTS:
             self._bars.console.print(TEXTS[name](fields), markup=False, highlight=False)
-        if name in ("cell_finished", "cell_failed"):
+        if name in ("cell_finished", "cell_failed", "trial_ended"):
             # A training that stops early never reaches the end of its bar.
             self._remove(fields["cell"])
 

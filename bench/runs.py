@@ -29,6 +29,8 @@ class RunCosts:
         images_per_second: training images a second.
         iterations: steps done.
         best_iteration: the step whose weights were kept.
+        inference_images_per_second: while the test part was answered, in large batches; None in
+            runs of the first versions, and of a control.
         micro_batch: most images that were on the device at once in a training step, where that
             was less than a batch; None where the whole batch was.
     """
@@ -39,6 +41,7 @@ class RunCosts:
     images_per_second: float
     iterations: int
     best_iteration: int
+    inference_images_per_second: float | None = None
     micro_batch: int | None = None
 
 
@@ -72,6 +75,68 @@ class Recorded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What a tuning has cost so far; a trial that was interrupted and went on counts once.
+
+    Attributes:
+        trials: all that ended: ``finished`` + ``pruned`` + ``failed``.
+        finished: trained to their end.
+        pruned: stopped early, since others did better.
+        failed: such as by a loss that is no longer finite.
+        iterations: training steps of all of them.
+        train_seconds: seconds in training steps of all of them.
+    """
+
+    trials: int
+    finished: int
+    pruned: int
+    failed: int
+    iterations: int
+    train_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """How the settings of one model with one loss were searched for.
+
+    Attributes:
+        study: its name.
+        experiment: name of the experiment that was tuned.
+        model, loss: registered names.
+        budget: what every model and loss was given: ``{"trials": 20}``, ``{"iterations": …}`` or
+            ``{"minutes": …}``.
+        spent: what was used of it.
+        searched: the dotted keys that were searched, each with its dimension in words
+            (``1e-04 to 0.1, log``).
+        winner: the settings that won, by dotted key.
+        trial: number of the winning trial.
+        validation_auc: what it reached there; never a result, since it is the best of many.
+        seed: of the trainings of all trials; none of ``seeds``.
+        seeds: those that the winner was run again with.
+        runs: folder names of these runs, finished or not.
+        sampler, pruner: in words.
+        storage: what kind of database, without its address (``sqlite``, ``postgresql``).
+    """
+
+    study: str
+    experiment: str
+    model: str
+    loss: str
+    budget: dict[str, float]
+    spent: Spent
+    searched: dict[str, str]
+    winner: dict[str, Any]
+    trial: int
+    validation_auc: float
+    seed: int
+    seeds: tuple[int, ...]
+    runs: tuple[str, ...]
+    sampler: str
+    pruner: str
+    storage: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unfinished:
     """A run that began and did not end: a process is at it, or it was interrupted."""
 
@@ -98,6 +163,17 @@ class Run:
             classes=tuple(self.data.get("classes", ("normal", "abnormal"))),
         )
 
+    @property
+    def judged_images(self) -> dict[str, int]:
+        """How many images of each part it answers; imported predictions may lack some, or a part.
+
+        Parts of which it answers none are left out.
+        """
+        counts = self.data.get("imported", {}).get("images") or {
+            part: self.data["parts"][part]["images"] for part in JUDGED_PARTS
+        }
+        return {part: images for part, images in counts.items() if images}
+
     def predictions(self) -> pd.DataFrame:
         """The stored predictions as they are in the file, probabilities as float64.
 
@@ -106,14 +182,15 @@ class Run:
         """
         with self._damaged_predictions():
             frame = read_frame(self.folder / PREDICTIONS, self.outputs, with_targets=True)
-            expected = {part: self.data["parts"][part]["images"] for part in JUDGED_PARTS}
             found = frame["part"].value_counts().to_dict()
-            if found != expected:
-                raise ValueError(f"images by part are {found}, not {expected}")
+            if found != self.judged_images:
+                raise ValueError(f"images by part are {found}, not {self.judged_images}")
             return frame
 
     def judged(self) -> dict[str, Judged]:
-        """The answers for the images that the task asks about, for each of ``JUDGED_PARTS``.
+        """The answers for the images that the task asks about, by part (``JUDGED_PARTS``).
+
+        Imported predictions may have none for the validation part.
 
         Raises:
             InputError: the predictions are gone or damaged.
@@ -122,7 +199,7 @@ class Run:
         with self._damaged_predictions():
             return {
                 part: from_frame(frame[frame["part"] == part], self.outputs)
-                for part in JUDGED_PARTS
+                for part in self.judged_images
             }
 
     def answers(self, part: str) -> pd.DataFrame:

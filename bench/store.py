@@ -19,7 +19,8 @@ Training writes predictions (:mod:`bench.predictions`); every number of every re
 from them.
 
 Beside the runs, ``splits/`` holds the splits and ``experiments/`` a file for each experiment:
-which runs are its own, since a run can belong to several.
+which runs are its own, since a run can belong to several. ``tuning/`` holds a file for each model
+and loss that was tuned, and what the tuning keeps for itself (:mod:`bench.tune`).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from bench.cells import Cell
 from bench.data.tasks import Task
 from bench.errors import InputError
 from bench.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
-from bench.runs import Recorded, Run, RunCosts, Unfinished, Verdict
+from bench.runs import Recorded, Run, RunCosts, Spent, Tuning, Unfinished, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +228,36 @@ class Store:
                 raise InputError(
                     f"record {path.name} of an experiment is damaged ({error}): delete it and run "
                     "the experiment again, which takes up its finished runs"
+                ) from None
+        return found
+
+    @property
+    def tuning(self) -> Path:
+        """Where tunings keep their studies, trials and records."""
+        return self.root / "tuning"
+
+    def record_tuning(self, tuning: Tuning) -> None:
+        """Keep what a tuning found and spent; a later record of the same study replaces it."""
+        self.tuning.mkdir(parents=True, exist_ok=True)
+        _write_json(self.tuning / f"{tuning.study}.json", asdict(tuning))
+
+    def tunings(self) -> list[Tuning]:
+        """The tunings whose winners were run, or begun to be, by name of their study.
+
+        Raises:
+            InputError: a record is damaged.
+        """
+        found = []
+        for path in sorted(self.root.glob("tuning/*.json")):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                for key in ("seeds", "runs"):
+                    content[key] = tuple(content[key])
+                found.append(Tuning(**content | {"spent": Spent(**content["spent"])}))
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"record {path.name} of a tuning is damaged ({error}): delete it and tune "
+                    "again, which takes up the finished trials"
                 ) from None
         return found
 

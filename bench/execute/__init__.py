@@ -20,7 +20,14 @@ from bench.store import Facts, Store
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Summary", "check_experiment", "plan_cells", "run_experiment"]
+__all__ = [
+    "Summary",
+    "about",
+    "check_experiment",
+    "plan_cells",
+    "prepare",
+    "run_experiment",
+]
 
 
 def run_experiment(
@@ -59,8 +66,8 @@ def run_experiment(
     told: set[str] = set()
     for one in plain:
         cells = plan_cells(one, device=device)
-        prepared = _prepare(one, studies.open(one.data), progress)
-        for line in _about(prepared, out):
+        prepared = prepare(one, studies.open(one.data), progress)
+        for line in about(prepared, out):
             if line not in told:
                 progress.event("note", text=line)
                 told.add(line)
@@ -97,7 +104,12 @@ class _Studies:
         return self._opened[key]
 
 
-def _prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> PreparedData:
+def prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> PreparedData:
+    """The data of an experiment without ``vary``, decoded, split and checked.
+
+    Raises:
+        InputError: as :func:`bench.data.prepare.prepare_data`.
+    """
     return prepare_data(
         experiment.data,
         make_task(experiment.task, study.finding_names),
@@ -107,7 +119,8 @@ def _prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> P
     )
 
 
-def _about(prepared: PreparedData, out: Path) -> list[str]:
+def about(prepared: PreparedData, out: Path) -> list[str]:
+    """What is said of the data before anything is run, a line each."""
     sizes = ", ".join(f"{len(places):,} {part}" for part, places in prepared.parts.items())
     return [
         f"{prepared.source}, task {prepared.task.name}: {sizes} images at {prepared.image_size} "

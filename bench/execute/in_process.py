@@ -78,7 +78,7 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
             if verdict is not None and verdict.state != "failed":
                 summary.count("already")
                 continue
-            _drop_damaged_checkpoint(folder, runner.progress)
+            drop_damaged_checkpoint(folder, runner.progress)
             runner.store.begin(folder, cell, runner.facts)
             runner.progress.event(
                 "cell_started",
@@ -94,12 +94,12 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
                 # Who read our output (`| head`) has gone; the cell is not at fault.
                 raise
             except Exception as error:
-                reason = _reason(error)
+                reason = reason_of(error)
                 # The disk may be full or the folder gone: the failure is counted and told anyway.
                 with suppress(OSError):
                     if not folder.is_dir():
                         runner.store.begin(folder, cell, runner.facts)
-                    _keep_failure(error, reason, folder, runner.store)
+                    keep_failure(error, reason, folder, runner.store)
                 runner.progress.event(
                     "cell_failed", cell=job.label, reason=reason, folder=folder.name
                 )
@@ -124,7 +124,7 @@ def _run(job: Job) -> Outcome:
     return "finished"
 
 
-def _drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
+def drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
     """Begin anew where a training cannot be resumed; the result is the same, only later."""
     if (folder / LAST).exists() and not resumable(folder):
         progress.event("note", text=f"{folder.name}: its checkpoint is damaged; it begins anew")
@@ -132,7 +132,15 @@ def _drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> None:
+def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> None:
+    """End a run as failed, while its error is being handled: verdict and traceback.
+
+    Args:
+        error: what was raised.
+        reason: :func:`reason_of` it.
+        folder: the run's.
+        store: where it is kept.
+    """
     (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
     store.end(folder, Verdict(state="failed", reason=reason))
     if isinstance(error, TrainingFailedError):
@@ -141,7 +149,7 @@ def _keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> 
         (folder / LAST).unlink(missing_ok=True)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Our own errors speak for themselves; others are told by their kind too."""
     speaks = isinstance(error, TrainingFailedError | InputError)
     return str(error) if speaks else first_line(error)

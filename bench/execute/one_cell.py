@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from baselines.finetune import apply_policy
 from bench.cells import Cell, concerns_controls, concerns_network
@@ -41,6 +44,26 @@ def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
         if (concerns_controls(key) if cell.kind == "control" else concerns_network(key, cell.model))
     ]
     return ", ".join([cell.label, *said])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A cell's network after its training, with its best weights.
+
+    Attributes:
+        network, loss: on the device.
+        training: how it went.
+        costs: of the network, and of its training.
+    """
+
+    network: nn.Module
+    loss: nn.Module
+    training: Training
+    costs: RunCosts
+
+
+def _ignore(_: object) -> None:
+    """Listens to nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +137,27 @@ class CellRunner:
         test = data.targets[data.split.test[here]]
         return overall_auc(test, judged["test"][here], kind=data.task.kind), costs
 
-    def _run_network(
-        self, cell: Cell, folder: Path
-    ) -> tuple[dict[str, NDArray[np.float64]], RunCosts]:
+    def train(
+        self,
+        cell: Cell,
+        folder: Path,
+        *,
+        on_validation: Callable[[Sequence[Validation]], None] = _ignore,
+    ) -> Trained:
+        """Train a cell's network; the test part is not looked at.
+
+        Args:
+            cell: of a network.
+            folder: its run's, begun.
+            on_validation: called after each validation with the history so far, when it is
+                stored. What it raises ends the training, which can be resumed.
+
+        Raises:
+            TrainingFailedError: the loss is no longer finite.
+            InputError: a model or its weights cannot be had.
+        """
         config = TrainConfig.model_validate(cell.settings["train"])
         model = cell.settings["model"]
-        kind = self.prepared.task.kind
         entry = find_model(cell.model)
         shape = {
             "in_channels": model["in_channels"],
@@ -129,12 +167,12 @@ class CellRunner:
         }
         costs = model_costs(entry, **shape)
         parts = self.prepared.parts
-        sets = {
-            part: self._image_set(parts[part], model["in_channels"])
-            for part in ("train", "validation")
-        }
-        # The caller's own random state is left as it was.
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+
+        def validated(history: Sequence[Validation]) -> None:
+            self._on_validation(cell, folder, history)
+            on_validation(history)
+
+        with self._random_state_kept():
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = entry.build(
                 **shape,
@@ -147,46 +185,71 @@ class CellRunner:
             training = train(
                 network,
                 loss,
-                training=sets["train"],
-                validation=sets["validation"],
-                kind=kind,
+                training=self._image_set(parts["train"], model["in_channels"]),
+                validation=self._image_set(parts["validation"], model["in_channels"]),
+                kind=self.prepared.task.kind,
                 config=config,
                 seed=cell.seed,
                 folder=folder,
                 on_step=lambda step: self.progress.advance(
                     self.label(cell), step, config.max_iterations
                 ),
-                on_validation=lambda history: self._on_validation(cell, folder, history),
+                on_validation=validated,
                 on_note=lambda text: self.progress.event(
                     "note", text=f"    {self.label(cell)}: {text}"
                 ),
             )
-            judged = {
-                # Every image of the part: a cascade may send any of them to this network.
-                part: answer(
-                    network,
-                    loss,
-                    self._image_set(self.prepared.split.parts[part], model["in_channels"]),
-                    kind=kind,
-                    precision=config.precision,
-                ).probabilities
-                for part in JUDGED_PARTS
-            }
-        return judged, RunCosts(
-            parameters=costs.parameters,
-            multiply_adds=costs.multiply_adds,
-            train_seconds=training.train_seconds,
-            images_per_second=_rate(training, config),
-            iterations=training.iterations,
-            best_iteration=training.best_iteration,
-            micro_batch=training.micro_batch,
+        return Trained(
+            network=network,
+            loss=loss,
+            training=training,
+            costs=RunCosts(
+                parameters=costs.parameters,
+                multiply_adds=costs.multiply_adds,
+                train_seconds=training.train_seconds,
+                images_per_second=_rate(training, config),
+                iterations=training.iterations,
+                best_iteration=training.best_iteration,
+                micro_batch=training.micro_batch,
+            ),
         )
+
+    def _run_network(
+        self, cell: Cell, folder: Path
+    ) -> tuple[dict[str, NDArray[np.float64]], RunCosts]:
+        with self._random_state_kept():
+            trained = self.train(cell, folder)
+            judged, seconds = {}, {}
+            for part in JUDGED_PARTS:
+                began = time.perf_counter()
+                judged[part] = self._answer(cell, trained, part)
+                seconds[part] = time.perf_counter() - began
+        # The test part comes last, when the device has warmed up.
+        rate = len(judged["test"]) / seconds["test"]
+        return judged, replace(trained.costs, inference_images_per_second=rate)
+
+    def _answer(self, cell: Cell, trained: Trained, part: str) -> NDArray[np.float64]:
+        """For every image of the part: a cascade may send any of them to this network."""
+        places = self.prepared.split.parts[part]
+        return answer(
+            trained.network,
+            trained.loss,
+            self._image_set(places, cell.settings["model"]["in_channels"]),
+            kind=self.prepared.task.kind,
+            precision=cell.settings["train"]["precision"],
+        ).probabilities
+
+    @contextmanager
+    def _random_state_kept(self) -> Iterator[None]:
+        """Leaves the caller's own random state as it was."""
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            yield
 
     def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
         self.store.write_history(folder, [vars(entry) for entry in history])
         self.progress.event("validated", cell=self.label(cell), **vars(history[-1]))
 
-    def _make_loss(self, name: str, config: TrainConfig) -> torch.nn.Module:
+    def _make_loss(self, name: str, config: TrainConfig) -> nn.Module:
         entry = LOSSES.get(name)
         task = self.prepared.task
         weights = None

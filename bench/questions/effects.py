@@ -8,7 +8,6 @@ seeds that both have. Where the test images are the same, both are resampled ali
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,6 @@ from typing import Any
 
 from bench.cells import concerns_controls
 from bench.config import Factor
-from bench.predictions import Judged, Outputs
 from bench.questions.answers import (
     Answer,
     Comparison,
@@ -34,64 +32,44 @@ from bench.questions.design import (
     level_text,
 )
 from bench.runs import Recorded, Run
-from bench.stats import Estimate, Interval, Resampling, difference, mean_of
+from bench.scores import Scorer
+from bench.scores.measures import leading
+from bench.stats import Estimate, Interval, difference, mean_of
 
 
 def answer_questions(
-    runs: Iterable[Run], recorded: Iterable[Recorded], *, resampling: Resampling | None = None
+    runs: Iterable[Run], recorded: Iterable[Recorded], *, scorer: Scorer | None = None
 ) -> list[Answer]:
     """An answer for each experiment with a question.
 
     Args:
         runs: those that ended.
         recorded: the experiments that were run.
-        resampling: of patients and seeds; by default as many resamples as :mod:`bench.stats`
-            takes.
+        scorer: of all runs.
 
     Raises:
         InputError: predictions are gone or damaged.
     """
-    judge = _Judge(resampling or Resampling())
+    judge = _Judge(scorer or Scorer())
     return [_answer(design, judge) for design in find_designs(runs, recorded)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Judged:
-    auc: Estimate
-    images: str  # a digest of the test images' ids
-
-
 class _Judge:
-    """Computes what is needed of each run once, however many comparisons it is part of."""
+    """What is needed of each run."""
 
-    def __init__(self, resampling: Resampling) -> None:
-        self.resampling = resampling
-        self._judged: dict[str, _Judged] = {}
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self.resamples = scorer.resampling.resamples
 
-    def judge(self, run: Run) -> _Judged:
-        if run.folder.name not in self._judged:
-            test = run.judged()["test"]
-            images = hashlib.sha256("\n".join(sorted(test.images)).encode()).hexdigest()
-            self._judged[run.folder.name] = _Judged(auc=self._auc(test, run.outputs), images=images)
-        return self._judged[run.folder.name]
+    def auc(self, run: Run) -> Estimate:
+        return self._scorer.score(run).figures[leading(run.outputs)]
+
+    def images(self, run: Run) -> str:
+        """A digest of the test images."""
+        return self._scorer.score(run).images
 
     def over_seeds(self, runs: Mapping[int, Run], seeds: Iterable[int]) -> Estimate:
-        return self.resampling.over_seeds({seed: self.judge(runs[seed]).auc for seed in seeds})
-
-    def _auc(self, test: Judged, outputs: Outputs) -> Estimate:
-        """Of the second of two classes; else the mean over the outputs that have an AUC."""
-        places = range(1, 2) if outputs.binary else range(len(outputs.classes))
-        multilabel = outputs.kind == "multilabel"
-        estimates = [
-            self.resampling.auc(
-                images=test.images,
-                patients=test.patients,
-                targets=test.targets[:, place] if multilabel else test.targets == place,
-                scores=test.probabilities[:, place],
-            )
-            for place in places
-        ]
-        return mean_of([one for one in estimates if not math.isnan(one.value)] or estimates)
+        return self._scorer.resampling.over_seeds({seed: self.auc(runs[seed]) for seed in seeds})
 
 
 def _answer(design: Design, judge: _Judge) -> Answer:
@@ -99,7 +77,7 @@ def _answer(design: Design, judge: _Judge) -> Answer:
     runs = [run for by_seed in design.networks.values() for run in by_seed.values()]
     asked: dict[tuple[str, str], dict[str, Any]] = {}
     for run in runs:
-        asked.setdefault((judge.judge(run).images, run.data["task"]), run.data)
+        asked.setdefault((judge.images(run), run.data["task"]), run.data)
     problem = design.problem or ("" if runs else "no network of it has finished")
     return Answer(
         experiment=design.name,
@@ -112,7 +90,7 @@ def _answer(design: Design, judge: _Judge) -> Answer:
         data=tuple(asked.values()),
         notes=_notes(table),
         seeds=tuple(sorted({run.cell.seed for run in runs})),
-        resamples=judge.resampling.resamples,
+        resamples=judge.resamples,
         best_controls={table.data_label(data): best for data, best in table.best_controls.items()},
         without_controls=table.without_controls(),
         not_above_controls=tuple(
@@ -149,7 +127,7 @@ class _Table:
         self.best_controls: dict[Point, tuple[str, float]] = {}
         self._judge = judge
         for point, run in design.controls.items():
-            value = judge.judge(run).auc.value
+            value = judge.auc(run).value
             if value > self.best_controls.get(self._data(point), ("", -math.inf))[1]:
                 self.best_controls[self._data(point)] = (run.cell.model, value)
 
@@ -175,7 +153,7 @@ class _Table:
 
     def images(self, point: Point) -> str:
         """What tells one set of test images from another."""
-        return self._judge.judge(_any(self.runs[point])).images
+        return self._judge.images(_any(self.runs[point]))
 
     def train_images(self, point: Point) -> int:
         return int(_any(self.runs[point]).data["parts"]["train"]["images"])

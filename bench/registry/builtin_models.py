@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench.errors import InputError
 from bench.registry.core import TIMM
 from bench.registry.models import MODELS, TIMM_PREFIX, ModelEntry, register_model
+from bench.registry.search import Reals
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
     from cxnet import DropoutPlace
 
 
+# The paper does not state its rate; 0 is in the range, which takes dropout away.
+DROPOUT = Reals(0.0, 0.8)
+
+
 @register_model(
-    "cxnet_m1", description="CXNet-m1, the paper's thin network (Xu 2019)", min_image_size=8
+    "cxnet_m1",
+    description="CXNet-m1, the paper's thin network (Xu 2019)",
+    min_image_size=8,
+    search={"model.options.cxnet_m1.dropout": DROPOUT},
 )
 def cxnet_m1(
     *,
@@ -48,6 +56,7 @@ def cxnet_m1(
     "cxnet_m1_v2",
     description="CXNet-m1 (v2), wider kernels for 512 px (Xu 2019)",
     min_image_size=8,
+    search={"model.options.cxnet_m1_v2.dropout": DROPOUT},
 )
 def cxnet_m1_v2(
     *,

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.registry.core import BUILT_IN, Registry, calling_module, near_matches
+from bench.registry.search import (
+    POLICY,
+    Dimension,
+    SearchChanges,
+    SearchSpace,
+    check_search,
+    default_search,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +46,8 @@ class ModelEntry:
             None for a network that is always trained from scratch. A factory with a
             ``timm_name`` is also called with ``pretrained`` and ``weights_dir``.
         source: ``built in``, ``timm``, or the plugin's module.
+        search: what ``bench tune`` searches for this model beside the default or instead of it
+            (:mod:`bench.registry.search`); None as a dimension takes a key away.
     """
 
     name: str
@@ -48,6 +58,20 @@ class ModelEntry:
     size_check: Callable[[int], None] | None = None
     timm_name: str | None = None
     source: str = BUILT_IN
+    search: SearchChanges = field(default_factory=dict)
+
+    @property
+    def search_space(self) -> SearchSpace:
+        """What ``bench tune`` searches for this model, by dotted key.
+
+        ``model.policy`` is there for a network that can start from pretrained weights; it means
+        nothing in an experiment that does not.
+        """
+        dimensions: dict[str, Dimension | None] = {**default_search()}
+        if self.timm_name is not None:
+            dimensions[POLICY.key] = POLICY.dimension
+        dimensions |= self.search
+        return {key: dimension for key, dimension in dimensions.items() if dimension is not None}
 
     def build(
         self,
@@ -120,7 +144,11 @@ MODELS: Registry[ModelEntry] = Registry("model", builtins="bench.registry.builti
 
 
 def register_model(
-    name: str, *, description: str, min_image_size: int = 1
+    name: str,
+    *,
+    description: str,
+    min_image_size: int = 1,
+    search: SearchChanges | None = None,
 ) -> Callable[[ModelFactory], ModelFactory]:
     """Decorator that registers a network's factory under a name.
 
@@ -128,11 +156,18 @@ def register_model(
     its own with defaults) and returns a module from a float batch
     (images, in_channels, image_size, image_size) to logits (images, outputs).
 
-    Raises:
-        InputError: the name is taken or not snake_case.
-    """
+    Args:
+        name: snake_case.
+        description: one line.
+        min_image_size: smallest input side in pixels on which the network runs.
+        search: what ``bench tune`` searches for it beside the default or instead of it, such as
+            ``{"train.lr": Reals(1e-5, 1e-2, log=True), "train.momentum": None}`` (not searched).
 
+    Raises:
+        InputError: the name is taken or not snake_case, or ``search`` cannot be searched.
+    """
     source = calling_module()
+    changes = check_search(name, search or {})
 
     def register(factory: ModelFactory) -> ModelFactory:
         MODELS.add(
@@ -142,6 +177,7 @@ def register_model(
                 factory=factory,
                 min_image_size=min_image_size,
                 source=source,
+                search=changes,
             )
         )
         return factory

@@ -15,6 +15,7 @@ from bench.data.tasks import Task, make_task
 from bench.metrics import auc
 from bench.questions import Answer, answer_questions
 from bench.runs import Verdict
+from bench.scores import Scorer
 from bench.stats import Resampling
 from bench.store import Facts, Store
 
@@ -126,8 +127,8 @@ class Asked:
         self._added = []
 
     def answers(self) -> list[Answer]:
-        resampling = Resampling(resamples=200)
-        return answer_questions(self.store.runs(), self.store.experiments(), resampling=resampling)
+        scorer = Scorer(Resampling(resamples=200))
+        return answer_questions(self.store.runs(), self.store.experiments(), scorer=scorer)
 
     def answer(self) -> Answer:
         (answer,) = self.answers()

@@ -1,0 +1,152 @@
+"""Estimates on one run's test images, with their patients drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.predictions import Judged
+from bench.stats import Drawn, Estimate, Resampling, resampled
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+SHARE = (0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Test images in the order of their ids, and the resamples of their patients.
+
+    Attributes:
+        resampling: shared by all runs that are to be compared.
+        drawn: the resamples.
+        targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for labels.
+        probabilities: (n, outputs).
+        digest: of ids and patients: equal for the same images.
+    """
+
+    resampling: Resampling
+    drawn: Drawn
+    targets: NDArray[Any]
+    probabilities: Floats
+    digest: str
+
+    @classmethod
+    def of(cls, judged: Judged, resampling: Resampling) -> Sample:
+        """The sample of a run's answers."""
+        drawn = resampling.draw(images=judged.images, patients=judged.patients)
+        order = drawn.order
+        lines = zip(judged.images[order], judged.patients[order], strict=True)
+        text = "".join(f"{image}\t{patient}\n" for image, patient in lines)
+        return cls(
+            resampling=resampling,
+            drawn=drawn,
+            targets=judged.targets[order],
+            probabilities=judged.probabilities[order],
+            digest=hashlib.sha256(text.encode()).hexdigest(),
+        )
+
+    def positive(self) -> Bools:
+        """Which images have which output, (n, outputs)."""
+        if self.targets.ndim == 2:
+            return self.targets > 0
+        classes = np.arange(self.probabilities.shape[1])
+        return np.asarray(self.targets[:, None] == classes)
+
+    def pooled(self) -> Sample:
+        """All pairs of an image and an output, image by image; an image's are drawn together."""
+        outputs = self.probabilities.shape[1]
+        drawn = Drawn(
+            order=np.arange(self.probabilities.size),
+            groups=np.repeat(self.drawn.groups, outputs),
+            counts=self.drawn.counts,
+        )
+        return replace(
+            self,
+            drawn=drawn,
+            targets=self.targets.ravel(),
+            probabilities=self.probabilities.ravel(),
+        )
+
+    @property
+    def one_each(self) -> bool:
+        """Every patient has one image."""
+        return len(self.drawn.counts) == len(self.drawn.order)
+
+    def share(self, value: float, *, of: Bools, hits: Bools) -> Estimate:
+        """A share of images: of those in ``of``, those that are also in ``hits``."""
+        return self.ratio(value, hits=of & hits, of=of, bounds=SHARE)
+
+    def ratio(
+        self,
+        value: float,
+        *,
+        hits: NDArray[np.generic],
+        of: NDArray[np.generic],
+        bounds: tuple[float, float],
+    ) -> Estimate:
+        """A sum over the images divided by another: (n,) each."""
+        both = np.stack([hits, of], axis=1).astype(np.float64)
+        drawn = resampled.sums(both, groups=self.drawn.groups, counts=self.drawn.counts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            draws = np.where(drawn[:, 1] > 0, drawn[:, 0] / drawn[:, 1], math.nan)
+        return self.estimate(value, lambda: draws, bounds=bounds, why_not=self.of_few(of != 0))
+
+    def estimate(
+        self,
+        value: float,
+        draw: Callable[[], Floats],
+        *,
+        bounds: tuple[float, float],
+        why_not: str,
+    ) -> Estimate:
+        """An estimate whose draws are reckoned only where there can be an interval."""
+        undefined = "" if not math.isnan(value) else "undefined on these images"
+        reason = why_not or undefined
+        draws = np.full(self.resampling.resamples, math.nan) if reason else draw()
+        return Estimate(value=value, draws=draws, bounds=bounds, reason=reason)
+
+    def average_precision(self, value: float, positive: Bools, scores: Floats) -> Estimate:
+        """The average precision with ``value`` on the images as they are."""
+        return self.estimate(
+            value,
+            lambda: resampled.average_precision(
+                positive, scores, groups=self.drawn.groups, counts=self.drawn.counts
+            ),
+            bounds=SHARE,
+            why_not=self.drawn.without_two_classes(positive),
+        )
+
+    def calibration_error(self, value: float, positive: Bools, scores: Floats) -> Estimate:
+        """The expected calibration error with ``value`` on the images as they are.
+
+        An image that is drawn twice makes a bin look worse calibrated than it is, so that the
+        draws lie above the value: that excess is taken from them, and they say how much the
+        value spreads. The value itself is too high in a small set, for a like reason.
+        """
+
+        def draw() -> Floats:
+            draws = resampled.calibration_error(
+                positive, scores, groups=self.drawn.groups, counts=self.drawn.counts
+            )
+            excess: float = draws.mean() - value
+            return draws - excess
+
+        every = np.ones(len(positive), bool)
+        return self.estimate(value, draw, bounds=SHARE, why_not=self.of_few(every))
+
+    def of_few(self, counted: Bools) -> str:
+        """Why a figure over some images has no interval: one patient would never vary."""
+        patients = self._patients(counted)
+        if patients == 0:
+            return "no image counts"
+        return "the images that count are all of one patient" if patients == 1 else ""
+
+    def _patients(self, images: Bools) -> int:
+        return len(np.unique(self.drawn.groups[images]))

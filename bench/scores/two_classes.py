@@ -1,0 +1,152 @@
+"""The figures of a two-class task."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics import (
+    binary_metrics,
+    choose_threshold,
+    expected_calibration_error,
+    fit_temperature,
+    scaled,
+    sensitivity_at_specificity,
+)
+from bench.metrics.binary import metrics_of_calls
+from bench.predictions import Judged
+from bench.scores.measures import AT_THRESHOLD, SPECIFICITIES, TWO_CLASSES
+from bench.scores.sample import SHARE, Bools, Floats, Sample
+from bench.stats import Estimate, resampled
+
+NO_VALIDATION = "there are no predictions for the validation part"
+FITTED = "fitted on the validation part"
+
+
+def two_class_figures(
+    sample: Sample, validation: Judged | None
+) -> tuple[dict[str, Estimate], NDArray[np.int64]]:
+    """All figures of :data:`bench.scores.measures.TWO_CLASSES`, and the confusion at the threshold.
+
+    Threshold and temperature are chosen on the validation part; without one, what rests on them
+    is undefined.
+
+    Args:
+        sample: the test part.
+        validation: the answers for the validation part; None where there are none.
+    """
+    positive, p = sample.targets == 1, sample.probabilities[:, 1]
+    figures = _without_validation(sample, positive, p)
+    if validation is None:
+        nothing = _undefined(sample, NO_VALIDATION)
+        missing = dict.fromkeys(TWO_CLASSES.keys() - figures.keys(), nothing)
+        return _in_order(figures | missing), np.zeros((2, 2), np.int64)
+    threshold = choose_threshold(validation.targets, validation.probabilities[:, 1])
+    figures |= _at_threshold(sample, positive, p, threshold)
+    temperature = fit_temperature(validation.targets, validation.probabilities, kind="multiclass")
+    figures |= _scaled(sample, positive, temperature)
+    called = p >= threshold
+    confusion = [[int((c & t).sum()) for c in (~called, called)] for t in (~positive, positive)]
+    return _in_order(figures), np.array(confusion, np.int64)
+
+
+def calls_of(
+    sample: Sample, positive: Bools, called: Bools, values: dict[str, float]
+) -> dict[str, Estimate]:
+    """The figures of :data:`bench.scores.measures.AT_THRESHOLD` of images that were called.
+
+    Args:
+        sample: the images.
+        positive, called: (n,).
+        values: of the same figures on the images as they are.
+    """
+    hits = called & positive
+    everything = np.ones(len(positive), bool)
+    return {
+        "accuracy": sample.share(values["accuracy"], of=everything, hits=called == positive),
+        "recall": sample.share(values["recall"], of=positive, hits=called),
+        "specificity": sample.share(values["specificity"], of=~positive, hits=~called),
+        "precision": sample.share(values["precision"], of=called, hits=positive),
+        "f1": sample.ratio(
+            values["f1"],
+            hits=2 * hits.astype(int),
+            of=called.astype(int) + positive.astype(int),
+            bounds=SHARE,
+        ),
+    }
+
+
+def _without_validation(sample: Sample, positive: Bools, p: Floats) -> dict[str, Estimate]:
+    values = vars(metrics_of_calls(positive, p, called=positive, threshold=math.nan))
+    figures = {
+        "auc": sample.drawn.auc(positive, p),
+        "average_precision": sample.average_precision(values["average_precision"], positive, p),
+        "brier": _brier(sample, positive, p),
+        "ece": sample.calibration_error(values["ece"], positive, p),
+    }
+    for specificity in SPECIFICITIES:
+        figures |= _operating_point(sample, positive, p, specificity)
+    return figures
+
+
+def _operating_point(
+    sample: Sample, positive: Bools, p: Floats, specificity: float
+) -> dict[str, Estimate]:
+    point = sensitivity_at_specificity(positive, p, specificity=specificity)
+    why_not = sample.drawn.without_two_classes(positive)
+    sensitivity = needed = np.empty(0)
+    if not why_not:
+        sensitivity, needed = resampled.operating_point(
+            positive,
+            p,
+            specificity=specificity,
+            groups=sample.drawn.groups,
+            counts=sample.drawn.counts,
+        )
+    at = f"at_{100 * specificity:.0f}"
+    return {
+        f"sensitivity_{at}": sample.estimate(
+            point.sensitivity, lambda: sensitivity, bounds=SHARE, why_not=why_not
+        ),
+        f"needed_to_read_{at}": sample.estimate(
+            point.needed_to_read, lambda: needed, bounds=(1.0, math.inf), why_not=why_not
+        ),
+    }
+
+
+def _at_threshold(
+    sample: Sample, positive: Bools, p: Floats, threshold: float
+) -> dict[str, Estimate]:
+    values = vars(binary_metrics(positive, p, threshold=threshold))
+    return calls_of(
+        sample, positive, p >= threshold, {name: float(values[name]) for name in AT_THRESHOLD}
+    )
+
+
+def _scaled(sample: Sample, positive: Bools, temperature: float) -> dict[str, Estimate]:
+    p = scaled(sample.probabilities, temperature, kind="multiclass")[:, 1]
+    error = expected_calibration_error(positive, p)
+    fitted = _undefined(sample, FITTED)
+    return {
+        "temperature": Estimate(
+            value=temperature, draws=fitted.draws, bounds=(0.0, math.inf), reason=FITTED
+        ),
+        "brier_scaled": _brier(sample, positive, p),
+        "ece_scaled": sample.calibration_error(error, positive, p),
+    }
+
+
+def _brier(sample: Sample, positive: Bools, p: Floats) -> Estimate:
+    squares = (p - positive) ** 2
+    return sample.ratio(float(np.mean(squares)), hits=squares, of=np.ones(len(p)), bounds=SHARE)
+
+
+def _undefined(sample: Sample, reason: str) -> Estimate:
+    draws = np.full(sample.resampling.resamples, math.nan)
+    return Estimate(value=math.nan, draws=draws, bounds=SHARE, reason=reason)
+
+
+def _in_order(figures: dict[str, Estimate]) -> dict[str, Estimate]:
+    return {name: figures[name] for name in TWO_CLASSES}

@@ -1,0 +1,291 @@
+"""``bench tune`` as a user has it: tuned, killed, continued, shared, shown."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from bench.randomness import generator
+from bench.store import Store
+from bench.tune.ledger import counted, interruptions
+from bench.tune.storage import default_url, opened
+from tests.bench.cli.conftest import TINY, Command, finish, start
+
+RUNS = Path("results/runs")
+
+
+def tiny_tuning(plugin: Path, *more: object) -> tuple[object, ...]:
+    return (
+        "tune", "tiny", "--plugin", plugin, *TINY, "--set", "train.max_iterations=6",
+        "--set", "controls=[prior]", "--loss", "ce", "--seeds", "0", *more,
+    )  # fmt: skip
+
+
+def trials_in(out: Path) -> list[FrozenTrial]:
+    with opened(default_url(Store(out)), lock=None) as storage:
+        (name,) = optuna.get_all_study_names(storage)
+        return optuna.load_study(study_name=name, storage=storage).get_trials()
+
+
+def check_whole(out: Path, *, budget: int) -> list[FrozenTrial]:
+    """Every trial is there once, with its whole history, and the winner was run."""
+    trials = trials_in(out)
+    assert not [trial for trial in trials if not trial.state.is_finished()]
+    numbers = counted(trials)
+    assert len(numbers) == budget
+    assert len({tuple(trials[number].params.values()) for number in numbers}) == budget
+    (study,) = (out / "tuning" / "trials").iterdir()
+    histories = {
+        folder: pd.read_csv(folder / "history.csv") for folder in sorted(study.glob("tiny-*"))
+    }
+    assert len(histories) == budget
+    found = sorted(tuple(history["validation_auc"]) for history in histories.values())
+    told = sorted(
+        tuple(trials[n].intermediate_values[s] for s in sorted(trials[n].intermediate_values))
+        for n in numbers
+    )
+    assert [pytest.approx(one) for one in told] == found
+    for folder, history in histories.items():
+        assert history["iteration"].tolist() == list(range(2, 2 * len(history) + 1, 2))
+        assert (folder / "run.json").is_file()
+        assert not (folder / "last.pt").exists()
+    (record,) = Store(out).tunings()
+    assert record.spent.trials == budget
+    finished = {run.folder.name for run in Store(out).runs() if run.verdict.state == "finished"}
+    assert set(record.runs) <= finished
+    return trials
+
+
+def kill_after(process: subprocess.Popen[str], *, events: int, seconds: float) -> None:
+    """Kill a process some moments after it has said so many things of its trials."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        events -= json.loads(line)["event"] in ("trial_started", "validated", "trial_ended")
+        if events <= 0:
+            time.sleep(seconds)
+            break
+    process.kill()
+    assert finish(process).code == -9
+
+
+def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path) -> None:
+    command = tiny_tuning(tiny_plugin, "--budget", "trials=3", "--set", "train.momentum=0.5")
+    first = bench(*command, "--figures", "pictures")
+    assert first.code == 0
+    assert "tuning tiny ce: 3 trials\n" in first.out
+    assert "[2 done] tiny ce seed 1000, trial=2: lr " in first.out
+    assert "of 3 (3 finished, 0 pruned, 0 failed; 18 iterations, " in first.out
+    assert first.out.splitlines()[-1] == "the table: bench report markdown"
+    assert len(list(Path("pictures").glob("tiny-ce-*.png"))) == 3
+    assert first.err.count("wrote pictures/tiny-ce-") == 3
+
+    again = bench(*command)
+    assert "0 finished, 2 finished before" in again.out
+    assert "trial=" not in again.out
+
+    shown = bench("tune", "--show")
+    assert (shown.code, shown.err) == (0, "")
+    head, _, row = shown.out.splitlines()
+    assert row.startswith("tiny-ce-")
+    values = dict(zip(head.split("  "), row.split("  "), strict=False))
+    assert values["study"]
+    for said in ("demo", "trials=3", "18", "lr ", "patience "):
+        assert said in row
+    assert "momentum" not in row  # it was set, and so not searched
+    assert bench("tune", "--show", "cxnet_m1").code == 2
+    assert bench("tune", "tiny", "--show", "--loss", "ce").out == shown.out
+
+
+def test_too_few_trials_make_no_picture_but_a_line(bench: Command, tiny_plugin: Path) -> None:
+    done = bench(*tiny_tuning(tiny_plugin, "--budget", "trials=1", "--quiet", "--figures", "p"))
+    assert (done.code, done.out) == (0, "")
+    assert done.err.count("too few trials were trained to their end (1)") == 3
+    assert list(Path("p").iterdir()) == []
+
+
+def test_the_json_log_tells_of_every_trial(bench: Command, tiny_plugin: Path) -> None:
+    done = bench(*tiny_tuning(tiny_plugin, "--budget", "trials=2", "--json-log"))
+    events = [json.loads(line) for line in done.out.splitlines()]
+    ends = [event for event in events if event["event"] == "trial_ended"]
+    assert [(end["trial"], end["ended"], end["done"]) for end in ends] == [
+        (0, "finished", 1),
+        (1, "finished", 2),
+    ]
+    (found,) = (event for event in events if event["event"] == "tuning_finished")
+    assert (found["trials"], found["failed"]) == (2, 0)
+    assert set(found["settings"]) == {
+        "train.lr", "train.decay_factor", "train.patience", "train.weight_decay", "train.momentum",
+    }  # fmt: skip
+
+
+SEARCHED = """
+import torch
+from bench import register_model
+from bench.registry import Choices, Integers, Reals
+
+@register_model("searched", description="has a space of its own", search={search})
+def searched(*, in_channels, outputs, image_size, width=4):
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(in_channels, width, 5, stride=4), torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(), torch.nn.Linear(width, outputs))
+"""
+
+
+def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -> None:
+    search = (
+        "{'model.options.searched.width': Choices((2, 4, 8)), 'train.lr': Reals(0.01, 0.02),"
+        " 'train.momentum': None, 'train.batch_size': Integers(4, 8)}"
+    )
+    Path("searched.py").write_text(SEARCHED.replace("{search}", search))
+    command = tiny_tuning(tiny_plugin, "searched", "--plugin", "searched.py", "--loss", "ce")
+    done = bench(*(word for word in command if word != "tiny"), "--budget", "trials=2")
+    assert (done.code, done.err) == (0, "")
+    (record,) = Store(RUNS).tunings()
+    assert record.searched == {
+        "train.lr": "0.01 to 0.02",
+        "train.decay_factor": "2.0, 5.0 or 10.0",
+        "train.patience": "1 to 4, whole",
+        "train.weight_decay": "1e-06 to 0.01, log",
+        "model.options.searched.width": "2, 4 or 8",
+    }  # the batch size was set on the command line
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ("{'lr': Reals(0, 1)}", "search key 'lr' cannot be searched"),
+        ("{'train.max_iterations': Integers(1, 2)}", "cannot be searched"),
+        ("{'train.lr': 0.1}", "give Reals, Integers or Choices"),
+        ("{'train.lr': Reals(1, 1)}", "the first end is below the second"),
+        ("{'train.learning_rate': Reals(0, 1)}", "unknown key 'train.learning_rate'"),
+        ("{'train.lr': Reals(-1, 1)}", "train.lr: Input should be greater than 0"),
+        ("{'model.options.searched.height': Choices((1, 2))}", "takes no option 'height'"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_told_in_a_line(
+    bench: Command, tiny_plugin: Path, search: str, said: str
+) -> None:
+    Path("searched.py").write_text(SEARCHED.replace("{search}", search))
+    command = tiny_tuning(tiny_plugin, "searched", "--plugin", "searched.py")
+    refused = bench(*(word for word in command if word != "tiny"))
+    assert refused.code == 2
+    assert said in refused.err
+    assert refused.err.count("\n") == 1
+    assert not RUNS.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--budget", "20"), "write trials=20"),
+        (("--seeds", "1000"), "seed 1000 is that of the trials"),
+        (("--storage", "postgresql+psycopg://me:hush@127.0.0.1:1/db"), "Connection refused"),
+        (("--set", "vary.train.lr=[0.1, 0.2]"), "a tuning is of one level"),
+        (("--quiet", "--json-log"), "exclude one another"),
+        (("--set", "train=1"), "train: Input should be a mapping"),
+    ],
+)
+def test_a_mistake_is_a_line(
+    bench: Command, tiny_plugin: Path, more: tuple[str, ...], said: str
+) -> None:
+    refused = bench(*tiny_tuning(tiny_plugin, *more))
+    assert refused.code == 2
+    assert said in refused.err
+    assert "hush" not in refused.err
+    assert refused.err.count("\n") == 1
+
+
+def test_what_is_shown_takes_no_word_about_training(bench: Command) -> None:
+    refused = bench("tune", "--show", "--budget", "trials=3", "--all")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--show trains nothing: leave out --all, --budget" in refused.err
+    nothing = bench("tune", "--show")
+    assert (nothing.code, nothing.err.count("\n")) == (2, 1)
+    assert "no tuning in 'results/runs'" in nothing.err
+
+
+def test_a_model_without_a_winner_ends_with_exit_code_1(bench: Command, tiny_plugin: Path) -> None:
+    undefined = Path("undefined.py")
+    undefined.write_text(
+        "import torch\nfrom bench import register_loss\n"
+        "class Undefined(torch.nn.Module):\n"
+        "    def forward(self, logits, targets):\n"
+        "        return logits.sum() * float('nan')\n"
+        "@register_loss('undefined', description='never a number')\n"
+        "def undefined(*, kind, class_weights=None):\n    return Undefined()\n"
+    )
+    command = tiny_tuning(tiny_plugin, "--plugin", undefined, "--loss", "undefined", "--quiet")
+    failed = bench(*command, "--budget", "trials=2")
+    assert failed.code == 1
+    assert failed.err.startswith("tiny undefined failed: none of 2 trials was trained to its end; ")
+    assert "the training loss is nan" in failed.err
+    assert failed.err.count("\n") == 1
+    assert [one.loss for one in Store(RUNS).tunings()] == ["ce"]
+    shown = bench("tune", "--show", "--loss", "undefined").out
+    assert shown.splitlines()[-1].split()[-3:] == ["–", "–", "–"]
+
+
+def run_workers(
+    plugin: Path, *, budget: int, kills: list[tuple[int, float]], workers: int
+) -> list[FrozenTrial]:
+    """Start workers together, kill them in turn, and go on until nothing is left to do."""
+    command = tiny_tuning(plugin, "--budget", f"trials={budget}", "--json-log", "--device", "cpu")
+    for at in range(0, len(kills), workers):
+        begun = [start(*command, cwd=Path.cwd()) for _ in kills[at : at + workers]]
+        for process, (events, seconds) in zip(begun, kills[at : at + workers], strict=True):
+            kill_after(process, events=events, seconds=seconds)
+    begun = [start(*command, cwd=Path.cwd()) for _ in range(workers)]
+    for process in begun:
+        outcome = finish(process)
+        assert (outcome.code, outcome.err) == (0, "")
+    return check_whole(RUNS, budget=budget)
+
+
+def draw_kills(seed: int, count: int) -> list[tuple[int, float]]:
+    draw = generator(seed, "kills")
+    return [(int(draw.integers(1, 9)), float(draw.uniform(0, 0.1))) for _ in range(count)]
+
+
+def test_one_of_two_workers_is_killed_and_the_other_ends_all_trials(
+    tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short form of the two below."""
+    monkeypatch.chdir(tmp_path)
+    command = tiny_tuning(tiny_plugin, "--budget", "trials=8", "--json-log", "--device", "cpu")
+    one, other = (start(*command, cwd=tmp_path) for _ in range(2))
+    kill_after(one, events=4, seconds=0.02)
+    outcome = finish(other)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert interruptions(check_whole(RUNS, budget=8)) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_five_times_all_trials_are_there_once(
+    bench: Command, tiny_plugin: Path, seed: int
+) -> None:
+    kills = draw_kills(seed, 5)
+    killed = run_workers(tiny_plugin, budget=16, kills=kills, workers=1)
+    straight = bench(*tiny_tuning(tiny_plugin, "--budget", "trials=16", "--out", "straight"))
+    assert straight.code == 0
+    assert [known(trial) for trial in killed] == [known(t) for t in trials_in(Path("straight"))]
+
+
+@pytest.mark.slow
+def test_two_workers_killed_again_and_again_have_all_trials_once(
+    tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_workers(tiny_plugin, budget=24, kills=draw_kills(7, 6), workers=2)
+
+
+def known(trial: FrozenTrial) -> tuple[int, TrialState, dict[str, Any], dict[int, float]]:
+    return trial.number, trial.state, trial.params, trial.intermediate_values

@@ -1,0 +1,94 @@
+"""Where studies are kept: SQLite, a real PostgreSQL server, and what cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from bench.errors import InputError
+from bench.store import Store
+from bench.tune.show import stored_studies
+from bench.tune.storage import default_url, is_missing_file, kind, opened
+from tests.bench.tune.conftest import Tune, facts
+
+
+def test_postgresql_holds_the_same_search_as_a_file(tmp_path: Path, postgres: str) -> None:
+    found = []
+    for name, url in (("server", postgres), ("file", None)):
+        tune = Tune(tmp_path / name)
+        tune("trials=3", plan={"storage": url})
+        (trials,) = tune.trials(url).values()
+        found.append(facts(trials))
+        assert tune.record().storage == ("postgresql" if url else "sqlite")
+        password = postgres.split(":")[2].split("@")[0]
+        written = [path for path in tune.out.rglob("*") if path.is_file()]
+        assert not [path for path in written if password.encode() in path.read_bytes()]
+    assert found[0] == found[1]
+    server = tmp_path / "server"
+    assert not (server / "tuning" / "studies.db").exists()
+    with stored_studies(Store(server), postgres) as studies:
+        assert [len(one.trials) for one in studies] == [3]
+
+
+def test_a_wrong_password_is_refused_and_not_told(postgres: str) -> None:
+    head, _, tail = postgres.partition("@")
+    wrong = f"{head.rpartition(':')[0]}:hush%40hush@{tail}"
+    with pytest.raises(InputError) as refused, opened(wrong, lock=None):
+        pass
+    told = str(refused.value)
+    assert "password authentication failed" in told
+    assert "hush" not in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql+psycopg://me:hush@127.0.0.1:1/db", "Connection refused"),
+        ("postgresql+psycopg://me@127.0.0.1:1/db?password=hush", "Connection refused"),
+        ("mysql+pymysql://me:hush@127.0.0.1/db", "No module named 'pymysql'"),
+        ("nothing://me:hush@127.0.0.1/db", "no database 'nothing' is known here"),
+        ("hush", "not a database URL"),
+        ("", "not a database URL"),
+        ("postgresql://me:hush@127.0.0.1:port/db", "not a database URL"),
+        ("sqlite:////nowhere/at/all/studies.db", "unable to open database file"),
+    ],
+)
+def test_a_storage_that_cannot_be_had_is_one_line_without_its_password(url: str, said: str) -> None:
+    with pytest.raises(InputError) as refused, opened(url, lock=None):
+        pass
+    told = str(refused.value)
+    assert said in told
+    assert told.startswith("storage")
+    assert "hush" not in told
+    assert "\n" not in told
+
+
+def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "studies.db").write_text("my diary\n" * 1000)
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    with pytest.raises(InputError, match="file is not a database"), opened(url, lock=None):
+        pass
+
+
+def test_looking_makes_no_file(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    assert is_missing_file(default_url(store))
+    assert not is_missing_file("postgresql://host/db")
+    assert kind("postgresql+psycopg://host/db") == "postgresql"
+    with pytest.raises(InputError, match="no tuning in"), stored_studies(store, None):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_studies_of_other_programs_are_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    with opened(url, lock=None) as storage:
+        optuna.create_study(storage=storage, study_name="somebody else's")
+    with (
+        pytest.raises(InputError, match="no tuning in this storage"),
+        stored_studies(Store(tmp_path), url),
+    ):
+        pass
