@@ -120,7 +120,8 @@ def gather(runs: Iterable[Run]) -> list[Ground]:
     """Put runs together that differ in nothing but their task and seed.
 
     Args:
-        runs: those that ended; those of other tasks than :data:`CASCADE_TASKS` are passed over.
+        runs: those that ended; those of other tasks than :data:`CASCADE_TASKS` are passed over,
+            and imported predictions, which are answers to one task.
 
     Raises:
         InputError: the four stages of a cascade are there, but on different data or splits.
@@ -128,7 +129,7 @@ def gather(runs: Iterable[Run]) -> list[Ground]:
     entrants: defaultdict[_Ground, dict[str, Entrant]] = defaultdict(dict)
     for run in runs:
         task = run.data["task"]
-        if task not in CASCADE_TASKS:
+        if task not in CASCADE_TASKS or run.cell.kind == "imported":
             continue
         key = _entrant_key(run.cell)
         entrant = entrants[_ground_key(run.data)].setdefault(

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from bench.config import DataConfig
 from bench.data.batches import Normalisation, measure_normalisation
 from bench.data.check import refusal, usable
+from bench.data.description import describe_labels
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.names import printable
 from bench.data.pixels import FORMAT, PixelStore, open_pixels
 from bench.data.splits import Split, make_split
 from bench.data.study import Problem, StudyTable
 from bench.data.tasks import Task, check_classes
+from bench.data.thumbnails import note_store
 from bench.errors import InputError
 from bench.randomness import generator
 from bench.registry import DATASETS
@@ -67,41 +69,22 @@ class PreparedData:
 
     def describe(self) -> dict[str, Any]:
         """What a report says of the data, as JSON values."""
-        return {
-            "source": self.source,
-            "root": self.root,
+        return describe_labels(
+            source=self.source,
+            root=self.root,
+            rows=self.rows,
+            task=self.task,
+            targets=self.targets,
+            split=self.split,
+            parts=self.parts,
+            leakage=self.leakage,
+            notes=self.notes,
+            skipped=self.skipped,
+        ) | {
             "image_size": self.image_size,
             "fingerprint": self.fingerprint,
-            "task": self.task.name,
-            "question": self.task.question,
-            "kind": self.task.kind,
-            "classes": list(self.task.classes),
-            "split": {
-                "name": self.split.name,
-                "seed": self.split.seed,
-                "hash": self.split.hash,
-                "claims_disjoint": self.split.claims_disjoint,
-            },
-            "parts": {name: self._describe_part(places) for name, places in self.parts.items()},
-            "leakage": [pair.as_dict() for pair in self.leakage],
             "identical_images": _identical(self.rows["digest"]),
             "normalisation": vars(self.normalisation),
-            "notes": list(self.notes),
-            "skipped": _by_kind(self.skipped),
-        }
-
-    def _describe_part(self, places: NDArray[np.int64]) -> dict[str, Any]:
-        patients = self.rows["patient"].to_numpy()[places]
-        answers = self.targets[places]
-        counts = (
-            np.bincount(answers, minlength=len(self.task.classes))
-            if self.task.kind == "multiclass"
-            else answers.sum(axis=0).astype(np.int64)
-        )
-        return {
-            "images": len(places),
-            "patients": None if "" in patients else len(set(patients)),
-            "classes": dict(zip(self.task.classes, counts.tolist(), strict=True)),
         }
 
 
@@ -152,6 +135,8 @@ def prepare_data(
     parts = {name: places[asked[places]] for name, places in learned_from.items()}
     check_classes(task, targets, parts)
     pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
+    of_all = fingerprint(rows, config.image_size)
+    note_store(of_all, store.folder, cache=cache)
     return PreparedData(
         source=study.name,
         root=config.root.resolve().name if config.root else "",
@@ -172,7 +157,7 @@ def prepare_data(
             *_about_size(store),
         ),
         skipped=problems,
-        fingerprint=fingerprint(rows, config.image_size),
+        fingerprint=of_all,
     )
 
 
@@ -265,11 +250,3 @@ def _about_size(store: PixelStore) -> tuple[str, ...]:
 def _identical(digests: pd.Series[str]) -> int:
     """Images that have at least one pixel-identical copy in the data set."""
     return int(digests.duplicated(keep=False).sum())
-
-
-def _by_kind(problems: tuple[Problem, ...]) -> dict[str, list[str]]:
-    """Names of the images left out, by what is wrong with them."""
-    names: dict[str, list[str]] = {}
-    for problem in problems:
-        names.setdefault(problem.kind, []).append(problem.image)
-    return names

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
+from bench.data.label_table import LabelTable
 from bench.data.names import first_names
 from bench.data.sources.labels import Label, not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import Problem, StudyTable, study_rows
@@ -71,10 +73,16 @@ class ManifestOptions(SourceOptions):
     findings: tuple[str, ...] | None = None
 
 
+def _every_label(*, root: Path, options: ManifestOptions) -> LabelTable:
+    listed = _list(root, options)
+    return listed.table(listed.good, more_notes=["all images of the CSV file, here or not"])
+
+
 @register_dataset(
     "manifest",
     description="your own images: a CSV file with a path and a label column",
     options_model=ManifestOptions,
+    read_labels=_every_label,
 )
 def open_manifest(
     *,
@@ -102,6 +110,90 @@ def open_manifest(
         InputError: no such file or column, a file that is no CSV, two columns of one name, or
             labels that are zeros and ones beside words.
     """
+    listed = _list(root, options)
+    file = listed.file
+    files = {listed.images[row]: file.parent / listed.images[row] for row in listed.good}
+    missing = {image for image, path in files.items() if not path.is_file()}
+    problems = tuple(
+        Problem(kind="missing", image=image, detail="listed, but the file is not there")
+        for image in sorted(missing)
+    )
+    keep = [row for row in listed.good if listed.images[row] not in missing]
+    rowless = _about_rowless(root, listed.images) if root.is_dir() else []
+    table = listed.table(keep, more_notes=rowless)
+    return StudyTable(
+        name=table.name,
+        rows=table.rows,
+        finding_names=table.finding_names,
+        reader=FileReader({image: files[image] for image in table.rows["image"]}),
+        notes=table.notes,
+        problems=(*table.problems, *problems),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listed:
+    """What a CSV file says of its images.
+
+    Attributes:
+        file: the CSV file.
+        options: how it is read.
+        images, labels: one a row.
+        texts: of the other columns, by our names.
+        good: the rows with a label that can be used.
+        problems: the others.
+        notes: on the columns.
+    """
+
+    file: Path
+    options: ManifestOptions
+    images: list[str]
+    labels: list[Label]
+    texts: dict[str, list[str]]
+    good: list[int]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    def table(self, keep: Sequence[int], *, more_notes: Sequence[str] = ()) -> LabelTable:
+        """The labels of some rows."""
+        texts, notes = self.texts, [*self.notes]
+        data: dict[str, Sequence[object]] = {
+            "image": [self.images[row] for row in keep],
+            "findings": [self.labels[row].findings for row in keep],
+        }
+        for name in ("patient", "view"):
+            if name in texts:
+                data[name] = [texts[name][row] for row in keep]
+        if "sex" in texts:
+            sexes = [_SEXES.get(text.lower(), "") for text in texts["sex"]]
+            data["sex"] = [sexes[row] for row in keep]
+            strange = sum(
+                bool(text) and not sex for text, sex in zip(texts["sex"], sexes, strict=True)
+            )
+            if strange:
+                notes.append(f"{strange:,} entries of the sex column were taken as unknown")
+        if "age" in texts:
+            ages, age_notes = parse_ages(texts["age"])
+            data["age"] = ages[keep].tolist()
+            notes += age_notes
+        if "split" in texts:
+            splits = [SPLITS.get(texts["split"][row].lower(), "") for row in keep]
+            data["given_split"] = splits
+            if without := splits.count(""):
+                notes.append(f"split column: {_images(without)} none of train, validation, test")
+        seen = {name for label in self.labels for name in label.findings}
+        named = self.options.findings
+        return LabelTable(
+            name="manifest",
+            rows=study_rows(data),
+            finding_names=tuple(sorted(seen)) if named is None else named,
+            notes=(*notes, *more_notes, _about_labels([self.labels[row] for row in keep])),
+            problems=self.problems,
+        )
+
+
+def _list(root: Path, options: ManifestOptions) -> _Listed:
+    """The rows of the CSV file, sorted out."""
     file = root / options.csv if root.is_dir() else root
     table = _read(file)
     columns, notes = _choose_columns(options, table.columns, file.name)
@@ -112,48 +204,15 @@ def open_manifest(
     images = _image_ids(texts["path"], file.parent)
     labels = _labels(texts["label"], options, file.name)
     good, problems = sort_out(images, labels)
-    files = {images[row]: file.parent / images[row] for row in np.flatnonzero(good)}
-    missing = {image for image, path in files.items() if not path.is_file()}
-    problems += tuple(
-        Problem(kind="missing", image=image, detail="listed, but the file is not there")
-        for image in sorted(missing)
-    )
-    keep = [row for row in np.flatnonzero(good) if images[row] not in missing]
-    data: dict[str, Sequence[object]] = {
-        "image": [images[row] for row in keep],
-        "findings": [labels[row].findings for row in keep],
-    }
-    for name in ("patient", "view"):
-        if name in texts:
-            data[name] = [texts[name][row] for row in keep]
-    if "sex" in texts:
-        sexes = [_SEXES.get(text.lower(), "") for text in texts["sex"]]
-        data["sex"] = [sexes[row] for row in keep]
-        strange = sum(bool(text) and not sex for text, sex in zip(texts["sex"], sexes, strict=True))
-        if strange:
-            notes.append(f"{strange:,} entries of the sex column were taken as unknown")
-    if "age" in texts:
-        ages, age_notes = parse_ages(texts["age"])
-        data["age"] = ages[keep].tolist()
-        notes += age_notes
-    if "split" in texts:
-        splits = [SPLITS.get(texts["split"][row].lower(), "") for row in keep]
-        data["given_split"] = splits
-        if without := splits.count(""):
-            notes.append(f"split column: {_images(without)} none of train, validation, test")
-    if root.is_dir():
-        notes += _about_rowless(root, images)
-    notes.append(_about_labels([labels[row] for row in keep]))
-    seen = {name for label in labels for name in label.findings}
-    return StudyTable(
-        name="manifest",
-        rows=study_rows(data),
-        finding_names=tuple(sorted(seen)) if options.findings is None else options.findings,
-        reader=FileReader(
-            {image: files[image] for image in data["image"] if isinstance(image, str)}
-        ),
-        notes=tuple(notes),
+    return _Listed(
+        file=file,
+        options=options,
+        images=images,
+        labels=labels,
+        texts=texts,
+        good=np.flatnonzero(good).tolist(),
         problems=problems,
+        notes=tuple(notes),
     )
 
 

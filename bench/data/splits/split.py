@@ -109,7 +109,7 @@ class Split:
             The file's path, ``NAME-seedSEED-HASH.csv``.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.name}-seed{self.seed}-{self.hash[:12]}.csv"
+        path = folder / file_name(name=self.name, seed=self.seed, digest=self.hash)
         part_of_row = np.empty(len(rows), dtype=object)
         for part, positions in self.parts_and_left_out.items():
             part_of_row[positions] = part
@@ -124,6 +124,16 @@ class Split:
         unfinished.replace(path)
         return path
 
+    @staticmethod
+    def images(path: Path) -> frozenset[str]:
+        """The ids of all images of a split that :meth:`write` wrote.
+
+        Raises:
+            InputError: the file is not there or no split, or was changed after it was written.
+        """
+        _, pairs = _read(path)
+        return frozenset(pair[0] for pair in pairs)
+
     @classmethod
     def read(cls, path: Path, rows: pd.DataFrame) -> Split:
         """Read what :meth:`write` wrote.
@@ -136,25 +146,7 @@ class Split:
             InputError: the file is not there or no split, was changed after it was written, or
                 is about other images than ``rows``.
         """
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                header = dict(_header_line(file.readline()) for _ in _HEADER)
-                listed = [tuple(line) for line in csv.reader(file)]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"split file {str(path)!r} cannot be read: {error}") from None
-        columns, pairs = listed[:1], listed[1:]
-        if (
-            tuple(header) != _HEADER
-            or not header["seed"].isdecimal()
-            or columns != [_COLUMNS]
-            or any(len(pair) != len(_COLUMNS) for pair in pairs)
-        ):
-            raise InputError(f"split file {str(path)!r} is no split: let bench write it anew")
-        if _hash(pairs) != header["hash"]:
-            raise InputError(
-                f"split file {str(path)!r} was changed after it was written (its hash differs): "
-                "delete it and let bench write it anew"
-            )
+        header, pairs = _read(path)
         part_of_image = {pair[0]: pair[1] for pair in pairs}
         strangers = part_of_image.keys() ^ set(rows["image"])
         if strangers:
@@ -172,6 +164,35 @@ class Split:
             claims_disjoint=header["claims_disjoint"] == "True",
             how=header["how"],
         )
+
+
+def file_name(*, name: str, seed: int, digest: str) -> str:
+    """Name of the file that :meth:`Split.write` writes, from a split's attributes."""
+    return f"{name}-seed{seed}-{digest[:12]}.csv"
+
+
+def _read(path: Path) -> tuple[dict[str, str], list[tuple[str, ...]]]:
+    """The header and the lines of a split's file, which is as it was written."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header = dict(_header_line(file.readline()) for _ in _HEADER)
+            listed = [tuple(line) for line in csv.reader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"split file {str(path)!r} cannot be read: {error}") from None
+    columns, pairs = listed[:1], listed[1:]
+    if (
+        tuple(header) != _HEADER
+        or not header["seed"].isdecimal()
+        or columns != [_COLUMNS]
+        or any(len(pair) != len(_COLUMNS) for pair in pairs)
+    ):
+        raise InputError(f"split file {str(path)!r} is no split: let bench write it anew")
+    if _hash(pairs) != header["hash"]:
+        raise InputError(
+            f"split file {str(path)!r} was changed after it was written (its hash differs): "
+            "delete it and let bench write it anew"
+        )
+    return header, pairs
 
 
 def _header_line(line: str) -> tuple[str, str]:

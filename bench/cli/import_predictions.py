@@ -1,0 +1,123 @@
+"""``bench import``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from bench.cli.options import (
+    config_options,
+    config_or_nih,
+    load_config,
+    load_plugins,
+    out_option,
+    report_command,
+)
+
+if TYPE_CHECKING:
+    from bench.imported import Combine, Imported, On
+
+
+@click.command("import")
+@click.argument(
+    "path", metavar="FILE.csv", type=click.Path(path_type=Path, dir_okay=False, exists=True)
+)
+@click.option(
+    "--as", "name", required=True, metavar="NAME",
+    help="What the predictions are called in the tables.",
+)  # fmt: skip
+@config_options
+@click.option(
+    "--task", metavar="NAME",
+    help="The question they answer: m1 (normal?), m2 (one or several?), m3, m4, findings14 "
+    "(which?). [default: the config's]",
+)  # fmt: skip
+@click.option(
+    "--combine", type=click.Choice(["noisy_or", "max"]),
+    help="How columns of findings make the one probability of m1: 1 less the product of (1 - p), "
+    "or the largest.",
+)  # fmt: skip
+@click.option(
+    "--on", type=click.Choice(["test", "all"]), default="test", show_default=True,
+    help="Judge the split's test images, or every image of the file in a table of its own.",
+)  # fmt: skip
+@out_option
+@click.pass_context
+def import_command(
+    context: click.Context,
+    *,
+    path: Path,
+    name: str,
+    config: str,
+    root: Path | None,
+    settings: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    task: str | None,
+    combine: Combine | None,
+    on: On,
+    out: Path,
+) -> None:
+    """Put predictions that others made into the tables, on the same images.
+
+    FILE.csv has a header, a column `image` (or `Image Index`, or `path`, whose last part counts)
+    and a column `probability`; or columns such as prob_Atelectasis, one for each finding, which
+    --combine makes one of or a task that names findings keeps. Probabilities are from 0 to 1.
+
+    Labels come from the label files of --config and --data; no image needs to be there. Images
+    of the test part may be missing from the file, and the tables say how many; those of the
+    validation part choose the threshold. With --data alone, the config is nih_official.
+    """
+    if root is None and context.get_parameter_source("config") is ParameterSource.DEFAULT:
+        # The demo's synthetic images have names such as ChestX-ray14's.
+        raise click.UsageError("say whose labels judge: --data PATH, with --config or without")
+    load_plugins(plugins)
+    changes = {} if task is None else {"task": task}
+    experiment = load_config(config_or_nih(context, config, root), root, settings, **changes)
+
+    from bench.imported import Request, import_predictions
+    from bench.store import Store
+
+    request = Request(path=path, name=name, experiment=experiment, combine=combine, on=on)
+    found = import_predictions(request, Store(out))
+    if found[0].unread:
+        from bench.data.names import first_names
+
+        unread = list(found[0].unread)
+        click.echo(f"columns that are not read: {first_names(unread, len(unread))}")
+    for one in found:
+        for line in _lines(one, name):
+            click.echo(line)
+    click.echo(f"the table: {report_command(out)}")
+
+
+def _lines(one: Imported, name: str) -> list[str]:
+    placed = one.placed
+    split = placed.ground.split
+    images = placed.images
+    covered = ", ".join(
+        f"{images[part]:,} of {of:,} {part} images" for part, of in placed.of.items() if of
+    )
+    lines = [
+        f"{name} on {one.source}, task {placed.task.name}, split {split.name} {split.hash[:12]}: "
+        f"{covered}"
+    ]
+    lines += [f"not judged: {count:,} {reason}" for reason, count in placed.ignored.items()]
+    if placed.lacks_threshold:
+        lines.append(
+            "no validation image is predicted, so that no threshold can be chosen: what rests on "
+            "one is n/a"
+        )
+    if not placed.ground.of_runs and split.name != "all":
+        lines.append(
+            "the split is made of the labels alone, since no run here has this data and split: "
+            "import again when there is one, as images that are not here, or identical, may change "
+            "it"
+        )
+    auc = "n/a (the test images are of one class)" if math.isnan(one.auc) else f"{one.auc:.3f}"
+    of_several = "" if len(placed.task.classes) == 2 else "macro "
+    state = "already imported" if one.already else "imported"
+    return [*lines, f"{state}: test {of_several}AUC {auc}, {one.folder}"]

@@ -1,0 +1,88 @@
+"""Small images for a page, from pixels that were decoded for a run; the data source is not read.
+
+A run's data has a fingerprint, over labels and original pixels. Whoever prepares data notes beside
+the pixel stores which of them is that of the fingerprint. Nothing else ties a store to a run:
+synthetic images of other options, say, have the same ids and other pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.data.pixels import resize
+
+# Beside the stores, whose names are hexadecimal.
+NOTES = "fingerprints"
+# Side of a thumbnail in pixels; smaller images stay as they are.
+SIDE = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnails:
+    """Images as PNG files.
+
+    Attributes:
+        pngs: by image id, gray, at most ``SIDE`` pixels a side.
+        reason: why there are none; "" where all are there.
+    """
+
+    pngs: dict[str, bytes] = field(default_factory=dict)
+    reason: str = ""
+
+
+def note_store(fingerprint: str, store: Path, *, cache: Path) -> None:
+    """Note which pixel store holds the images of a fingerprint.
+
+    Args:
+        fingerprint: of the data (:func:`bench.data.prepare.fingerprint`).
+        store: its folder.
+        cache: the folder of all stores.
+    """
+    # A cache that cannot be written is no reason to fail: pages go without thumbnails.
+    with suppress(OSError):
+        (cache / NOTES).mkdir(parents=True, exist_ok=True)
+        (cache / NOTES / fingerprint).write_text(store.name, encoding="utf-8")
+
+
+def thumbnails(data: Mapping[str, Any], images: Collection[str], *, cache: Path) -> Thumbnails:
+    """Small versions of some images, as the networks saw them.
+
+    Args:
+        data: of a run (``PreparedData.describe()``).
+        images: ids.
+        cache: the folder of all pixel stores.
+    """
+    fingerprint, size = data.get("fingerprint"), data.get("image_size")
+    if not fingerprint or not size:
+        return Thumbnails(reason="imported predictions come without pixels")
+    try:
+        name = (cache / NOTES / fingerprint).read_text(encoding="utf-8")
+        index = json.loads((cache / name / "index.json").read_text(encoding="utf-8"))
+        pixels = np.load(cache / name / "pixels.npy", mmap_mode="r")
+        rows = {image: row for row, image in enumerate(index["images"])}
+        if pixels.dtype != np.uint8 or pixels.shape != (len(rows), size, size):
+            raise ValueError("not the pixels of this index")
+        pngs = {image: _png(np.asarray(pixels[rows[image]])) for image in images}
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
+        return Thumbnails(
+            reason="the decoded pixels of this data are not in this machine's cache; `bench run` "
+            "with the same data puts them there and repeats no finished run"
+        )
+    return Thumbnails(pngs=pngs)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    shown = pixels if len(pixels) <= SIDE else resize(pixels, SIDE)
+    file = io.BytesIO()
+    Image.fromarray(shown).save(file, format="PNG", optimize=True)
+    return file.getvalue()

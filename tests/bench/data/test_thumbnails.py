@@ -1,0 +1,128 @@
+"""Small images from the pixels that a run saw, and from no others."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.config import DataConfig
+from bench.data.pixels import resize
+from bench.data.prepare import PreparedData, open_study, prepare_data
+from bench.data.tasks import make_task
+from bench.data.thumbnails import NOTES, SIDE, note_store, thumbnails
+
+
+def prepare(cache: Path, *, seed: int = 0, image_size: int = 32) -> PreparedData:
+    config = DataConfig.model_validate(
+        {"source": "phantom", "image_size": image_size, "options": {"images": 60, "seed": seed}}
+    )
+    return prepare_data(config, make_task("m1"), study=open_study(config), cache=cache)
+
+
+def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    with Image.open(io.BytesIO(png)) as image:
+        assert (image.format, image.mode) == ("PNG", "L")
+        return np.asarray(image)
+
+
+def of(data: PreparedData, image: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    (row,) = data.rows.loc[data.rows["image"] == image, "pixel_row"]
+    return np.asarray(data.pixels[row])
+
+
+def test_they_are_the_pixels_that_the_networks_saw(tmp_path: Path) -> None:
+    data = prepare(tmp_path)
+    images = list(data.rows["image"][[3, 0, 41]])
+
+    found = thumbnails(data.describe(), images, cache=tmp_path)
+
+    assert found.reason == ""
+    assert list(found.pngs) == images
+    for image in images:
+        np.testing.assert_array_equal(pixels(found.pngs[image]), of(data, image))
+
+
+def test_large_images_are_made_small(tmp_path: Path) -> None:
+    data = prepare(tmp_path, image_size=2 * SIDE)
+    image = data.rows["image"][5]
+
+    found = thumbnails(data.describe(), [image], cache=tmp_path)
+
+    np.testing.assert_array_equal(pixels(found.pngs[image]), resize(of(data, image), SIDE))
+
+
+def test_other_pixels_with_the_same_ids_are_never_shown(tmp_path: Path) -> None:
+    one, other = prepare(tmp_path, seed=0), prepare(tmp_path, seed=1)
+    (image,) = set(one.rows["image"][:1]) & set(other.rows["image"])
+
+    for data in (one, other):
+        found = thumbnails(data.describe(), [image], cache=tmp_path)
+        np.testing.assert_array_equal(pixels(found.pngs[image]), of(data, image))
+    (tmp_path / NOTES / one.fingerprint).unlink()
+    assert not thumbnails(one.describe(), [image], cache=tmp_path).pngs
+
+
+def damage_index(store: Path) -> None:
+    (store / "index.json").write_text("{")
+
+
+def forget_images(store: Path) -> None:
+    index = json.loads((store / "index.json").read_text())
+    (store / "index.json").write_text(json.dumps(index | {"images": index["images"][::2]}))
+
+
+def shorten_pixels(store: Path) -> None:
+    content = (store / "pixels.npy").read_bytes()
+    (store / "pixels.npy").write_bytes(content[:-1])
+
+
+def remove_pixels(store: Path) -> None:
+    (store / "pixels.npy").unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_index, forget_images, shorten_pixels, remove_pixels])
+def test_a_damaged_store_gives_none_and_the_reason(tmp_path: Path, damage: Any) -> None:
+    data = prepare(tmp_path)
+    name = (tmp_path / NOTES / data.fingerprint).read_text()
+    damage(tmp_path / name)
+
+    found = thumbnails(data.describe(), [data.rows["image"][0]], cache=tmp_path)
+
+    assert found.pngs == {}
+    assert "not in this machine's cache; `bench run` with the same data puts them" in found.reason
+
+
+def test_an_image_that_is_not_in_the_data_gives_none(tmp_path: Path) -> None:
+    data = prepare(tmp_path)
+
+    found = thumbnails(data.describe(), [data.rows["image"][0], "stranger.png"], cache=tmp_path)
+
+    assert not found.pngs
+    assert found.reason
+
+
+def test_an_empty_cache_gives_none_and_the_reason(tmp_path: Path) -> None:
+    data = {"fingerprint": "f" * 64, "image_size": 64}
+
+    assert "not in this machine's cache" in thumbnails(data, ["a.png"], cache=tmp_path).reason
+
+
+@pytest.mark.parametrize("data", [{"image_size": None}, {"fingerprint": "", "image_size": None}])
+def test_imported_predictions_have_none(tmp_path: Path, data: dict[str, Any]) -> None:
+    found = thumbnails(data, ["a.png"], cache=tmp_path)
+
+    assert found.reason == "imported predictions come without pixels"
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / NOTES).write_text("a file")
+
+    note_store("f" * 64, tmp_path / "store", cache=tmp_path)
+
+    assert (tmp_path / NOTES).read_text() == "a file"
