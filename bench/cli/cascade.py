@@ -17,6 +17,8 @@ from bench.cli.options import (
     matrix_options,
     out_option,
     parse_seeds,
+    tensorboard_option,
+    watched,
 )
 
 # What says how to train, which --finished does not.
@@ -28,6 +30,7 @@ OF_TRAINING = {
     "plugins": "--plugin",
     "device": "--device",
     "dry_run": "--dry-run",
+    "tensorboard": "--tensorboard",
 }
 
 
@@ -47,6 +50,7 @@ OF_TRAINING = {
     "--answers", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv",
     help="Write each test image's route and answer.",
 )  # fmt: skip
+@tensorboard_option
 @click.option("--quiet", is_flag=True, help="Print nothing but the tables and what failed.")
 @click.pass_context
 def cascade(
@@ -67,6 +71,7 @@ def cascade(
     as_json: bool,
     answers: Path | None,
     quiet: bool,
+    tensorboard: Path | None,
 ) -> None:
     """Send every test image through m1 to m4, and compare with the flat network findings14.
 
@@ -131,7 +136,10 @@ def cascade(
         stream = sys.stderr if as_json else None
         with show_progress(quiet=quiet, stream=stream) as progress:
             summary = run_experiment(
-                experiment, out=out, device=pick_device(device), progress=progress
+                experiment,
+                out=out,
+                device=pick_device(device),
+                progress=watched(progress, tensorboard),
             )
         if not quiet and not as_json:
             click.echo()

@@ -10,9 +10,11 @@ import click
 import bench
 from bench.cli.cascade import cascade
 from bench.cli.data import data
+from bench.cli.import_predictions import import_command
 from bench.cli.list import list_command
 from bench.cli.report import report
 from bench.cli.run import run_command
+from bench.cli.tune import tune
 from bench.cli.weights import weights
 from bench.errors import InputError
 
@@ -29,13 +31,14 @@ def main() -> None:
 
     \b
     bench run --all            train everything of the demo (synthetic data, some minutes)
+    bench tune --all           search settings within one budget, and run what won
     bench report markdown      print the table
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench list models          what can be compared
     """
 
 
-for command in (run_command, cascade, report, list_command, data, weights):
+for command in (run_command, tune, import_command, cascade, report, list_command, data, weights):
     main.add_command(command)
 
 

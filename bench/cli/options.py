@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from bench.config import DataConfig, Experiment
+    from bench.progress import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_OUT = Path("results/runs")
@@ -73,6 +76,36 @@ def matrix_options(function: F) -> F:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def config_or_nih(context: click.Context, config: str, root: Path | None) -> str:
+    """The config; nih_official where files are named and no config is."""
+    unnamed = context.get_parameter_source("config") is ParameterSource.DEFAULT
+    return "nih_official" if root and unnamed else config
+
+
+def report_command(out: Path) -> str:
+    """The command that prints the table of the runs in a folder."""
+    where = "" if out == DEFAULT_OUT else f" --out {shlex.quote(str(out))}"
+    return f"bench report markdown{where}"
+
+
+def tensorboard_option(function: F) -> F:
+    """``--tensorboard``."""
+    return click.option(
+        "--tensorboard", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+        help="Also write the curves into DIR, for tensorboard --logdir DIR.",
+    )(function)  # fmt: skip
+
+
+def watched(progress: Progress, tensorboard: Path | None) -> Progress:
+    """The progress, with TensorBoard told of every run where that is wanted."""
+    if tensorboard is None:
+        return progress
+    from bench.tracking import Tracked
+    from bench.tracking.tensorboard import TensorBoard
+
+    return Tracked(progress, TensorBoard(tensorboard))
 
 
 def make_folder_of(path: Path | None) -> None:

@@ -2,42 +2,158 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli.options import out_option
 
+if TYPE_CHECKING:
+    from bench.report import Reference, Report
+
+# By format, the names of the files that `all` writes.
+FILES = {
+    "markdown": "report.md",
+    "html": "report.html",
+    "latex": "report.tex",
+    "csv": "report.csv",
+    "json": "report.json",
+}
+ALL, FIGURES = "all", "figures"
+DEFAULT_TO = Path("results/report")
+
 
 @click.command("report")
-@click.argument("format_name", type=click.Choice(["markdown", "csv", "latex"]), metavar="FORMAT")
+@click.argument("format_name", type=click.Choice([*FILES, ALL, FIGURES]), metavar="FORMAT")
 @out_option
 @click.option(
-    "--figures", "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-    help="Draw the answer to each question into DIR.",
+    "--to", metavar="PATH", type=click.Path(path_type=Path),
+    help=f"File of one format, which is printed otherwise; folder of {ALL} and {FIGURES} "
+    f"[default: {DEFAULT_TO}].",
 )  # fmt: skip
-def report(format_name: str, out: Path, folder: Path | None) -> None:
-    """Print the comparison tables of all runs that ended, as markdown, csv or latex.
+@click.option(
+    "--format", "formats", multiple=True, type=click.Choice(["png", "pdf", "svg"]),
+    default=["png"], show_default=True, help="Of the figures. Repeats.",
+)  # fmt: skip
+@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task. Repeats.")
+@click.option("--split", "splits", multiple=True, metavar="NAME", help="Only this split. Repeats.")
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME|PATTERN",
+    help="Only these models, and the controls. Repeats.",
+)  # fmt: skip
+@click.option(
+    "--where", multiple=True, metavar="KEY=VALUE",
+    help="Only networks with this setting, such as train.lr=0.02. Repeats.",
+)  # fmt: skip
+@click.option(
+    "--reference", "wanted", metavar="MODEL[:LOSS]", default="cxnet_m1:sin", show_default=True,
+    help="The row that all others are compared with; without a loss for a control or import.",
+)  # fmt: skip
+@click.option(
+    "--thumbnails", type=click.IntRange(min=0), default=12, show_default=True, metavar="N",
+    help="Most images of each kind of mistake in html; 0 shows no patient's image.",
+)  # fmt: skip
+def report(
+    format_name: str,
+    out: Path,
+    to: Path | None,
+    formats: tuple[str, ...],
+    tasks: tuple[str, ...],
+    splits: tuple[str, ...],
+    models: tuple[str, ...],
+    where: tuple[str, ...],
+    wanted: str,
+    thumbnails: int,
+) -> None:
+    """Compare all runs that ended: markdown, html, latex, csv, json, figures, or all of them.
 
-    In markdown, the answers to the questions that were asked (bench list configs) follow.
+    Every figure has a 95 % interval, and every row stands beside a reference. In markdown and
+    html, the answers to the questions that were asked (bench list configs) follow.
     """
-    from bench.questions import answer_questions
-    from bench.report import FORMATS, collect
-    from bench.report.effects import draw_questions
-    from bench.report.questions import markdown_questions
+    from bench.cache import cache_dir
+    from bench.errors import InputError
+    from bench.progress import show_progress
+    from bench.report import FORMATS, Filters, make_report
+    from bench.scores import Scorer
     from bench.store import Store
 
-    store = Store(out)
-    runs = store.runs()
-    text = FORMATS[format_name](collect(runs), unfinished=store.unfinished())
-    wanted = format_name == "markdown" or folder is not None
-    answers = answer_questions(runs, store.experiments()) if wanted else []
-    # Before anything is printed: a folder that cannot be written to is an error alone.
-    drawn = draw_questions(answers, folder) if folder else []
-    click.echo(text, nl=False)
-    if format_name == "markdown" and answers:
-        click.echo("\n" + markdown_questions(answers), nl=False)
+    filters = Filters(tasks=tasks, splits=splits, models=models, where=_settings(where))
+    reference = _reference(wanted)
+    with show_progress(stream=sys.stderr) as progress:
+        made = make_report(
+            Store(out),
+            scorer=Scorer(kept=cache_dir() / "scores"),
+            filters=filters,
+            reference=reference,
+            thumbnails=thumbnails,
+            on_scored=lambda done, total: progress.advance("runs scored", done, total),
+        )
+    asked = click.get_current_context().get_parameter_source("wanted")
+    given = asked is not None and asked.name == "COMMANDLINE"
+    if given and not any(table.reference for table in made.tables):
+        raise InputError(_no_such_reference(wanted, made))
+    if format_name == FIGURES:
+        _draw(made, to or DEFAULT_TO, formats)
+    elif format_name == ALL:
+        folder = to or DEFAULT_TO
+        for name, file in FILES.items():
+            _write(folder / file, FORMATS[name](made))
+        _draw(made, folder / "figures", formats)
+    elif to is not None:
+        _write(to, FORMATS[format_name](made))
+    else:
+        click.echo(FORMATS[format_name](made), nl=False)
+
+
+def _settings(where: tuple[str, ...]) -> dict[str, str]:
+    settings = {}
+    for text in where:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(
+                f"{text!r}: write it as KEY=VALUE, such as train.lr=0.02", param_hint="--where"
+            )
+        settings[key] = value
+    return settings
+
+
+def _reference(text: str) -> Reference:
+    from bench.registry.models import TIMM_PREFIX
+    from bench.report import Reference
+
+    prefix = TIMM_PREFIX if text.startswith(TIMM_PREFIX) else ""
+    model, _, loss = text.removeprefix(prefix).partition(":")
+    return Reference(model=prefix + model, loss=loss)
+
+
+def _no_such_reference(wanted: str, made: Report) -> str:
+    there = {
+        f"{row.model}:{row.loss}".rstrip(":")
+        for table in made.tables
+        for row in table.rows
+        if row.runs
+    }
+    names = ", ".join(sorted(there)) or "none"
+    return f"reference {wanted!r}: no row of that name has finished; there are {names}"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"wrote {path}", err=True)
+
+
+def _draw(made: Report, folder: Path, formats: tuple[str, ...]) -> None:
+    from bench.report.effects import draw_questions
+    from bench.report.figures import write_figures
+
+    drawn = [
+        *write_figures(made.tables, folder, formats=formats),
+        *draw_questions(made.answers, folder, formats=formats),
+    ]
     for path in drawn:
         click.echo(f"wrote {path}", err=True)
-    if folder and not drawn:
-        click.echo("no figure: none of these runs answers a question", err=True)
+    if not drawn:
+        click.echo("no figure: none of these runs has anything to draw", err=True)

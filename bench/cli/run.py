@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
 from bench.cli.options import (
-    DEFAULT_OUT,
     config_options,
     load_matrix,
     load_plugins,
     matrix_options,
     out_option,
+    report_command,
+    tensorboard_option,
+    watched,
 )
 
 
@@ -32,6 +33,7 @@ from bench.cli.options import (
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the cells and an estimate; train nothing.")
 @click.option("--quiet", is_flag=True, help="Say only what failed.")
+@tensorboard_option
 @click.option("--json-log", is_flag=True, help="One JSON object a line instead of progress.")
 @click.pass_context
 def run_command(
@@ -52,6 +54,7 @@ def run_command(
     dry_run: bool,
     quiet: bool,
     json_log: bool,
+    tensorboard: Path | None,
 ) -> None:
     """Train models and keep their predictions.
 
@@ -86,10 +89,11 @@ def run_command(
     from bench.progress import show_progress
 
     with show_progress(quiet=quiet, json_log=json_log) as progress:
-        summary = run_experiment(experiment, out=out, device=torch_device, progress=progress)
+        summary = run_experiment(
+            experiment, out=out, device=torch_device, progress=watched(progress, tensorboard)
+        )
     if not quiet and not json_log:
-        where = "" if out == DEFAULT_OUT else f" --out {shlex.quote(str(out))}"
-        click.echo(f"the table: bench report markdown{where}")
+        click.echo(f"the table: {report_command(out)}")
     if summary.failed:
         context.exit(1)
 

@@ -1,6 +1,17 @@
 """Tables from stored runs."""
 
-from bench.report.collect import Figure, Row, Table, collect
+from bench.report.collect import Figure, Reference, Row, Table, collect
 from bench.report.formats import FORMATS
+from bench.report.report import Filters, Report, make_report
 
-__all__ = ["FORMATS", "Figure", "Row", "Table", "collect"]
+__all__ = [
+    "FORMATS",
+    "Figure",
+    "Filters",
+    "Reference",
+    "Report",
+    "Row",
+    "Table",
+    "collect",
+    "make_report",
+]

@@ -1,56 +1,67 @@
-"""What stands in the cells of a table, as text; the same in every format but for the bold."""
+"""What stands in the cells of the tables, as text; the same in every format but for the bold."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from bench.report import versus
 from bench.report.collect import Figure, Row, Table
 from bench.report.grid import Grid
-from bench.report.measures import ERRORS, PER_FINDING, TRADED, columns
+from bench.scores.measures import ERRORS, PER_FINDING, TRADED, columns, leading
 
 DAGGER = "†"
 MIXED = "mixed"
+DECIMALS = 3
+# Of measures that are no shares of anything.
+FEWER_DECIMALS = {"needed_to_read_at_95": 2, "needed_to_read_at_90": 2, "temperature": 2}
 
 
 def comparison(table: Table, *, bold: Callable[[str], str]) -> Grid:
-    """The figures of the whole task, a row for each model, loss and settings.
+    """Who is better: the leading measure of each row, what it is against the reference, its cost.
 
     Args:
         table: the comparison.
         bold: puts the best value of a column in bold; used only where one row alone has it.
     """
-    measures = columns(table.outputs)
-    leading = next(iter(measures))
-    best = {
-        name: best_alone([row.metrics.get(name) for row in table.rows], smaller=name in ERRORS)
-        for name in measures
-        if name not in TRADED
-    }
-    body = []
-    for place, row in enumerate(table.rows):
-        figures = []
-        for name in measures:
-            text = show_figure(row.metrics.get(name))
-            if name == leading and row.below_controls:
-                text += f" {DAGGER}"
-            figures.append(bold(text) if best.get(name) == place else text)
-        body.append(
-            [
-                *_names(table, row),
-                "–" if row.parameters is None else f"{row.parameters:,}",
-                _seeds(row),
-                *figures,
-                _cost(row.train_seconds, row),
-                _cost(row.images_per_second, row),
-            ]
-        )
+    name = leading(table.outputs)
     heads = _name_heads(table)
-    return Grid(
-        head=[*heads, "parameters", "seeds", *measures.values(), "train s", "images/s"],
-        body=body,
-        left=len(heads),
-    )
+    figures = _column(table, name, bold=bold)
+    body = [
+        [
+            *_names(table, row),
+            _seeds(row),
+            f"{figure} {DAGGER}" if row.below_controls else figure,
+            *versus.cells(row, table),
+            "–" if row.parameters is None else f"{row.parameters:,}",
+            _cost(row.train_seconds, row),
+            _cost(row.images_per_second, row),
+            _cost(row.inference_images_per_second, row),
+        ]
+        for row, figure in zip(table.rows, figures, strict=True)
+    ]
+    costs = ["parameters", "train s", "images/s", "inference images/s"]
+    head = [*heads, "seeds", columns(table.outputs)[name], *versus.heads(table), *costs]
+    return Grid(title="Who is better", head=head, body=body, left=len(heads))
+
+
+def measures(table: Table, names: Iterable[str], *, title: str, bold: Callable[[str], str]) -> Grid:
+    """Some measures of the whole task, a row for each row of the table.
+
+    Args:
+        table: the comparison.
+        names: of the measures.
+        title: of the grid.
+        bold: as in :func:`comparison`.
+    """
+    heads = _name_heads(table)
+    called = columns(table.outputs)
+    body = [_names(table, row) for row in table.rows]
+    for name in names:
+        for line, text in zip(body, _column(table, name, bold=bold), strict=True):
+            line.append(text)
+    head = [*heads, *(called[name] for name in names)]
+    return Grid(title=title, head=head, body=body, left=len(heads))
 
 
 def per_finding(table: Table, *, bold: Callable[[str], str]) -> list[Grid]:
@@ -82,23 +93,33 @@ def per_finding(table: Table, *, bold: Callable[[str], str]) -> list[Grid]:
     return grids
 
 
-def show_figure(figure: Figure | None) -> str:
+def show_figure(figure: Figure | None, *, decimals: int = DECIMALS) -> str:
     """``0.812 ± 0.004``, ``0.812`` for one seed, ``n/a`` where undefined or there is none."""
     if figure is None or math.isnan(figure.mean):
         return "n/a"
-    mean = f"{figure.mean:.3f}"
-    return mean if figure.deviation is None else f"{mean} ± {figure.deviation:.3f}"
+    mean = f"{figure.mean:.{decimals}f}"
+    return mean if figure.deviation is None else f"{mean} ± {figure.deviation:.{decimals}f}"
 
 
-def best_alone(figures: Sequence[Figure | None], *, smaller: bool) -> int | None:
+def show_interval(figure: Figure | None, *, decimals: int = DECIMALS) -> str:
+    """``(0.800–0.824)``; "" where there is none."""
+    if figure is None or figure.interval is None or figure.interval.reason:
+        return ""
+    return f"({figure.interval.low:.{decimals}f}–{figure.interval.high:.{decimals}f})"
+
+
+def best_alone(
+    figures: Sequence[Figure | None], *, smaller: bool, decimals: int = DECIMALS
+) -> int | None:
     """The place of the best mean as shown; None where several show the same or one alone has any.
 
     Args:
         figures: of one column.
         smaller: whether the smallest is the best.
+        decimals: that are shown.
     """
     shown = {
-        place: float(f"{figure.mean:.3f}")
+        place: float(f"{figure.mean:.{decimals}f}")
         for place, figure in enumerate(figures)
         if figure is not None and not math.isnan(figure.mean)
     }
@@ -109,6 +130,21 @@ def best_alone(figures: Sequence[Figure | None], *, smaller: bool) -> int | None
     return places[0] if len(places) == 1 else None
 
 
+def _column(table: Table, name: str, *, bold: Callable[[str], str]) -> list[str]:
+    """A measure of each row, with its interval."""
+    decimals = FEWER_DECIMALS.get(name, DECIMALS)
+    figures = [row.metrics.get(name) for row in table.rows]
+    best = (
+        None if name in TRADED else best_alone(figures, smaller=name in ERRORS, decimals=decimals)
+    )
+    texts = []
+    for place, figure in enumerate(figures):
+        text = show_figure(figure, decimals=decimals)
+        interval = show_interval(figure, decimals=decimals)
+        texts.append(f"{bold(text) if place == best else text} {interval}".rstrip())
+    return texts
+
+
 def _name_heads(table: Table) -> list[str]:
     """Heads of the columns that name a row; ``settings`` only where a row shows some."""
     return ["model", "loss", *(["settings"] if _with_settings(table) else []), "weights"]
@@ -116,7 +152,7 @@ def _name_heads(table: Table) -> list[str]:
 
 def _names(table: Table, row: Row) -> list[str]:
     return [
-        row.model if row.kind == "network" else f"control: {row.model}",
+        row.model if row.kind == "network" else f"{row.kind}: {row.model}",
         row.loss or "–",
         *([row.settings or "–"] if _with_settings(table) else []),
         row.weights or "–",
@@ -128,7 +164,7 @@ def _with_settings(table: Table) -> bool:
 
 
 def _seeds(row: Row) -> str:
-    if row.kind == "control":
+    if row.kind != "network":
         return "n/a" if row.unavailable else ("failed" if row.failures else "–")
     count = str(len(row.seeds))
     return f"{count} ({len(row.failures)} failed)" if row.failures else count

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from bench.compare import Versus, compare_with
 from bench.config.dotted import flatten
 from bench.data.tasks import TASKS
 from bench.errors import InputError
 from bench.predictions import Outputs
-from bench.report.measures import Measured, measure
-from bench.report.merge import merge
+from bench.report.merge import merge, trained_here
 from bench.report.settings import Comparison, captions, compare, train_share, weights
-from bench.runs import Run
+from bench.runs import Run, Tuning
+from bench.scores import RunScores, Scorer
+from bench.stats import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +32,19 @@ class Figure:
     Attributes:
         mean: over the seeds; NaN where it is undefined for any of them.
         deviation: sample standard deviation over the seeds; None for a single seed.
+        interval: of the mean, for other patients and seeds; None where it was not asked for.
     """
 
     mean: float
     deviation: float | None
+    interval: Interval | None = None
 
     @classmethod
-    def over(cls, values: list[float]) -> Figure:
+    def over(cls, values: Sequence[float], *, interval: Interval | None = None) -> Figure:
         """Mean and sample standard deviation of one value a seed."""
         array = np.asarray(values, dtype=np.float64)
         deviation = float(array.std(ddof=1)) if len(values) > 1 else None
-        return cls(mean=float(array.mean()), deviation=deviation)
+        return cls(mean=float(array.mean()), deviation=deviation, interval=interval)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,26 +52,32 @@ class Row:
     """One model with one loss (or one control) under one choice of settings, over its seeds.
 
     Attributes:
-        kind: ``network`` or ``control``.
-        model, loss: names; loss is "" for a control.
+        kind: ``network``, ``control`` or ``imported``.
+        model, loss: names; loss is "" where nothing was trained here.
         weights: ``from scratch``, ``pretrained`` or ``pretrained, head``
             (:func:`bench.report.settings.weights`); "" for a control.
         settings: what tells this row from others (:func:`bench.report.settings.captions`).
         train_share: the share of the training part that it learned from.
         seeds: those that finished.
-        metrics: of the whole task, by the names of :mod:`bench.report.measures`, the one that
+        runs: that finished, in the order of the seeds.
+        scores: of these runs, in their order.
+        metrics: of the whole task, by the names of :mod:`bench.scores.measures`, the one that
             sorts the table first; empty where no seed finished.
         findings: those of each finding, in the order of the outputs; empty for a two-class task.
         macro_over: how many findings each macro average is over.
         parameters, multiply_adds: of the network; None for a control.
-        train_seconds, images_per_second: means over the seeds; None for a control, and where
-            there is more than one of ``devices``.
+        train_seconds, images_per_second, inference_images_per_second: means over the seeds; None
+            for a control, and where there is more than one of ``devices``.
         devices: what the seeds that finished were trained on, earlier attempts included.
         micro_batches: seed and size, in images, where batches were split to fit the device.
         failures: seed and reason of each failed run.
         unavailable: why a control cannot be had; "" otherwise.
-        below_controls: a network whose mean AUC (macro over the findings, where there are
-            several) is not above that of the best control of the same share of the training part.
+        tuning: how its settings were searched for; None where they were given.
+        versus: held against the table's reference; None for the reference itself, where there
+            is none, and where no seed finished.
+        below_controls: a network, or imported predictions, whose mean AUC (macro over the
+            findings, where there are several) is not above that of the best control of the same
+            share of the training part.
     """
 
     kind: str
@@ -76,6 +87,8 @@ class Row:
     settings: str
     train_share: float
     seeds: tuple[int, ...]
+    runs: tuple[Run, ...] = ()
+    scores: tuple[RunScores, ...] = ()
     metrics: dict[str, Figure] = field(default_factory=dict)
     findings: dict[str, dict[str, Figure]] = field(default_factory=dict)
     macro_over: dict[str, int] = field(default_factory=dict)
@@ -83,10 +96,13 @@ class Row:
     multiply_adds: int | None = None
     train_seconds: float | None = None
     images_per_second: float | None = None
+    inference_images_per_second: float | None = None
     devices: tuple[str, ...] = ()
     micro_batches: tuple[tuple[int, int], ...] = ()
     failures: tuple[tuple[int, str], ...] = ()
     unavailable: str = ""
+    tuning: Tuning | None = None
+    versus: Versus | None = None
     below_controls: bool = False
 
     @property
@@ -103,6 +119,24 @@ class Row:
         """Times of a network that cannot be averaged."""
         return self.kind == "network" and len(self.devices) > 1
 
+    @property
+    def name(self) -> str:
+        """For sentences and pictures: ``cxnet_m1 sin``, ``control: prior``."""
+        name = f"{self.model} {self.loss}".strip()
+        return name if self.kind == "network" else f"{self.kind}: {name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The row that all others of a table are held against.
+
+    Attributes:
+        model, loss: registered names; loss is "" for a control or imported predictions.
+    """
+
+    model: str = "cxnet_m1"
+    loss: str = "sin"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -115,7 +149,10 @@ class Table:
         rows: by falling AUC; failed and unavailable ones last.
         best_controls: name and AUC of the best control of each share of the training part;
             shares without any are left out.
-        environments: those of its runs, earlier attempts included.
+        environments: those of its runs, earlier attempts included; those of imports only where
+            there is nothing else.
+        wanted: the reference that was asked for.
+        reference: the row that all others are held against; None where it is not there.
     """
 
     data: dict[str, Any]
@@ -124,27 +161,56 @@ class Table:
     rows: tuple[Row, ...]
     best_controls: dict[float, tuple[str, float]]
     environments: tuple[dict[str, Any], ...]
+    wanted: Reference = Reference()
+    reference: Row | None = None
 
 
-def collect(runs: Iterable[Run]) -> list[Table]:
+def collect(
+    runs: Iterable[Run],
+    *,
+    scorer: Scorer | None = None,
+    tunings: Iterable[Tuning] = (),
+    reference: Reference | None = None,
+) -> list[Table]:
     """Group runs into tables: one for each data set, image size, task and split.
 
     They are sorted by source, task (as in :data:`bench.data.tasks.TASKS`), split and image size.
+    Imported predictions know no pixels: they stand in every table of their split, labels and
+    task, whatever its image size.
 
     Args:
         runs: those that ended.
+        scorer: of all runs.
+        tunings: how the settings of some were searched for.
+        reference: what every row is compared with; CXNet-m1 with the sin-loss by default.
 
     Raises:
         InputError: there are none, a run is there twice, or stored predictions are damaged.
     """
-    groups: defaultdict[tuple[str, ...], list[Run]] = defaultdict(list)
+    # By what was asked of which images, and by their pixels.
+    groups: defaultdict[tuple[str, ...], defaultdict[str, list[Run]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for run in runs:
         data, split = run.data, run.data["split"]
         # Two splits can have the same parts, and yet claim different things of them.
-        groups[data["fingerprint"], data["task"], split["hash"], split["name"]].append(run)
+        key = (data["source"], data["task"], split["hash"], split["name"])
+        groups[key]["" if run.cell.kind == "imported" else data["fingerprint"]].append(run)
     if not groups:
         raise InputError("no run has ended here yet: run `bench run --all` first, or give --out")
-    tables = [_table(group) for group in groups.values()]
+    for by_pixels in groups.values():
+        if "" in by_pixels and len(by_pixels) > 1:
+            imported = by_pixels.pop("")
+            for group in by_pixels.values():
+                group += imported
+    of_run = {name: tuning for tuning in tunings for name in tuning.runs}
+    make = partial(
+        _table,
+        scorer=scorer or Scorer(),
+        tunings=of_run,
+        reference=reference or Reference(),
+    )
+    tables = [make(group) for by_pixels in groups.values() for group in by_pixels.values()]
     return sorted(tables, key=_place)
 
 
@@ -154,23 +220,31 @@ def _place(table: Table) -> tuple[Any, ...]:
         data["source"],
         TASKS.index(data["task"]),
         data["split"]["name"],
-        data["image_size"],
+        data["image_size"] or 0,  # imported predictions alone know none
     )
 
 
-def _table(runs: list[Run]) -> Table:
+def _table(
+    runs: list[Run], *, scorer: Scorer, tunings: Mapping[str, Tuning], reference: Reference
+) -> Table:
     by_row: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
         cell = run.cell
         key = json.dumps([cell.kind, cell.model, cell.loss, flatten(cell.settings)], sort_keys=True)
         by_row[key].append(run)
     cells = [group[0].cell for group in by_row.values()]
+    tuned = [
+        next((tunings[run.folder.name] for run in group if run.folder.name in tunings), None)
+        for group in by_row.values()
+    ]
+    texts = captions(cells, searched=[tuning.searched if tuning else () for tuning in tuned])
     rows = [
-        _row(group, settings=settings)
-        for group, settings in zip(by_row.values(), captions(cells), strict=True)
+        _row(group, settings=settings, scorer=scorer, tuning=tuning)
+        for group, settings, tuning in zip(by_row.values(), texts, tuned, strict=True)
     ]
     best = _best_controls(rows)
     rows = [_mark(row, best) for row in rows]
+    rows, against = _compared(rows, reference, scorer)
     rows.sort(key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings))
     return Table(
         data=merge(runs),
@@ -178,11 +252,35 @@ def _table(runs: list[Run]) -> Table:
         settings=compare(cells),
         rows=tuple(rows),
         best_controls=best,
-        environments=tuple(environment for run in runs for environment in _environments(run)),
+        environments=tuple(
+            environment for run in trained_here(runs) for environment in _environments(run)
+        ),
+        wanted=reference,
+        reference=against,
     )
 
 
-def _row(runs: list[Run], *, settings: str) -> Row:
+def _compared(
+    rows: Sequence[Row], reference: Reference, scorer: Scorer
+) -> tuple[list[Row], Row | None]:
+    """The rows held against the reference, and the reference."""
+    fitting = [
+        row
+        for row in rows
+        if row.runs and (row.model, row.loss) == (reference.model, reference.loss)
+    ]
+    if not fitting:
+        return list(rows), None
+    # Not by its figures: a reference must not be chosen by the test part.
+    chosen = min(fitting, key=lambda row: (row.tuning is None, -len(row.seeds), row.settings))
+    others = {
+        str(place): row.runs for place, row in enumerate(rows) if row.runs and row is not chosen
+    }
+    found = compare_with(chosen.runs, others, scorer=scorer)
+    return [replace(row, versus=found.get(str(place))) for place, row in enumerate(rows)], chosen
+
+
+def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | None) -> Row:
     runs = sorted(runs, key=lambda run: run.cell.seed)
     for earlier, later in pairwise(runs):
         if earlier.cell.seed == later.cell.seed:
@@ -194,7 +292,7 @@ def _row(runs: list[Run], *, settings: str) -> Row:
     finished = [run for run in runs if run.verdict.state == "finished"]
     costs = [run.verdict.costs for run in finished if run.verdict.costs is not None]
     devices = tuple(dict.fromkeys(e["device"] for run in finished for e in _environments(run)))
-    measured = [measure(run) for run in finished]
+    scores = [scorer.score(run) for run in finished]
     timed = costs if len(devices) == 1 else []
     return Row(
         kind=cell.kind,
@@ -204,14 +302,17 @@ def _row(runs: list[Run], *, settings: str) -> Row:
         settings=settings,
         train_share=train_share(cell),
         seeds=tuple(run.cell.seed for run in finished),
-        metrics=_over_seeds([one.figures for one in measured]),
-        findings=_findings(measured),
+        runs=tuple(finished),
+        scores=tuple(scores),
+        metrics=_over_seeds(finished, scores, scorer),
+        findings=_findings(scores),
         # The seeds were judged on the same images, so that they agree on this.
-        macro_over=measured[0].macro_over if measured else {},
+        macro_over=scores[0].macro_over if scores else {},
         parameters=costs[0].parameters if costs else None,
         multiply_adds=costs[0].multiply_adds if costs else None,
-        train_seconds=float(np.mean([c.train_seconds for c in timed])) if timed else None,
-        images_per_second=float(np.mean([c.images_per_second for c in timed])) if timed else None,
+        train_seconds=_mean(c.train_seconds for c in timed),
+        images_per_second=_mean(c.images_per_second for c in timed),
+        inference_images_per_second=_mean(c.inference_images_per_second for c in timed),
         devices=devices,
         micro_batches=tuple(
             (run.cell.seed, run.verdict.costs.micro_batch)
@@ -224,17 +325,45 @@ def _row(runs: list[Run], *, settings: str) -> Row:
         unavailable=next(
             (run.verdict.reason for run in runs if run.verdict.state == "unavailable"), ""
         ),
+        tuning=tuning,
     )
 
 
-def _over_seeds(figures: Sequence[dict[str, float]]) -> dict[str, Figure]:
-    names = figures[0] if figures else {}
-    return {name: Figure.over([one[name] for one in figures]) for name in names}
+def _mean(values: Iterable[float | None]) -> float | None:
+    """None where there are none, or where one is not known."""
+    known = list(values)
+    if not known or None in known:
+        return None
+    return float(np.mean(np.asarray(known, dtype=np.float64)))
 
 
-def _findings(measured: Sequence[Measured]) -> dict[str, dict[str, Figure]]:
-    names = measured[0].findings if measured else {}
-    return {name: _over_seeds([one.findings[name] for one in measured]) for name in names}
+def _over_seeds(
+    runs: Sequence[Run], scores: Sequence[RunScores], scorer: Scorer
+) -> dict[str, Figure]:
+    figures = {}
+    for name in scores[0].figures if scores else ():
+        by_seed = {run.cell.seed: one.figures[name] for run, one in zip(runs, scores, strict=True)}
+        figures[name] = Figure.over(
+            [one.value for one in by_seed.values()],
+            interval=Interval.of(scorer.resampling.over_seeds(by_seed)),
+        )
+    return figures
+
+
+def _findings(scores: Sequence[RunScores]) -> dict[str, dict[str, Figure]]:
+    """With an interval for a single seed alone: of findings no draws are kept."""
+    if not scores:
+        return {}
+    return {
+        finding: {
+            name: Figure.over(
+                [one.findings[finding][name].value for one in scores],
+                interval=interval if len(scores) == 1 else None,
+            )
+            for name, interval in by_name.items()
+        }
+        for finding, by_name in scores[0].findings.items()
+    }
 
 
 def _best_controls(rows: Iterable[Row]) -> dict[float, tuple[str, float]]:
@@ -247,7 +376,7 @@ def _best_controls(rows: Iterable[Row]) -> dict[float, tuple[str, float]]:
 
 
 def _mark(row: Row, best_controls: dict[float, tuple[str, float]]) -> Row:
-    if row.kind != "network" or row.train_share not in best_controls or not row.metrics:
+    if row.kind == "control" or row.train_share not in best_controls or not row.metrics:
         return row
     _, best = best_controls[row.train_share]
     return replace(row, below_controls=not row.auc > best)

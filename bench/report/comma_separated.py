@@ -10,42 +10,46 @@ from typing import Any
 
 from bench.metrics import AVERAGED
 from bench.report.collect import Figure, Row, Table
-from bench.report.measures import all_measures
+from bench.report.report import Report
 from bench.report.training import training_line
-from bench.runs import Unfinished
+from bench.report.tuned import budget
+from bench.report.versus import is_reference
+from bench.scores.measures import all_measures
+
+# Of each measure. An interval is for other patients and seeds (bench.stats.LEVEL).
+WHAT = ("mean", "sd", "low", "high")
 
 
-def comma_separated(tables: Sequence[Table], *, unfinished: Sequence[Unfinished] = ()) -> str:
+def comma_separated(report: Report) -> str:
     """All rows of all tables as one CSV with full precision; undefined figures are empty.
 
     A row of a task that names findings is followed by one for each finding, which the column
     ``finding`` names; it has the figures of that finding against all images without it. The
-    measures are those of the tasks at hand.
-
-    Args:
-        tables: what :func:`bench.report.collect.collect` gave.
-        unfinished: runs that have not ended; each is a row with the state ``interrupted`` or
-            ``running``.
+    measures are those of the tasks at hand. Each run that has not ended is a row with the state
+    ``interrupted`` or ``running``.
     """
     head = [
         "source", "task", "split", "split_seed", "image_size", "kind", "model", "loss",
         "settings", "weights", "finding", "state", "reason", "seeds", "parameters",
-        "multiply_adds", *_measure_columns(tables), "below_controls", "train_seconds",
-        "images_per_second", "micro_batches", "devices", "training", "data", "split_hash",
+        "multiply_adds", *_measure_columns(report.tables), "below_controls", "reference",
+        "difference", "difference_low", "difference_high", "p", "p_holm", "verdict",
+        "smallest_difference", "compared_images", "delong_p", "tuning_budget", "tuning_trials",
+        "tuning_train_seconds", "train_seconds", "images_per_second",
+        "inference_images_per_second", "micro_batches", "devices", "training", "data", "split_hash",
     ]  # fmt: skip
     out = io.StringIO()
     writer = csv.DictWriter(out, head, restval="", lineterminator="\n")
     writer.writeheader()
-    for table in tables:
+    for table in report.tables:
         for row in table.rows:
             names = _names(table, row)
-            writer.writerow(names | _whole_task(row))
+            writer.writerow(names | _whole_task(row) | _compared(row, table) | _tuning(row))
             for finding, figures in row.findings.items():
                 support = table.data["parts"]["test"]["classes"][finding]
                 writer.writerow(
                     names | {"finding": finding, "support": support} | _figures(figures)
                 )
-    for run in unfinished:
+    for run in report.unfinished:
         state = "running" if run.running else "interrupted"
         writer.writerow({"state": state, "reason": run.name})
     return out.getvalue()
@@ -53,7 +57,7 @@ def comma_separated(tables: Sequence[Table], *, unfinished: Sequence[Unfinished]
 
 def _measure_columns(tables: Sequence[Table]) -> list[str]:
     outputs = [table.outputs for table in tables]
-    measures = [f"{measure}_{what}" for measure in all_measures(outputs) for what in ("mean", "sd")]
+    measures = [f"{measure}_{what}" for measure in all_measures(outputs) for what in WHAT]
     if all(one.binary for one in outputs):
         return measures
     return ["support", *measures, *(_over(name) for name in AVERAGED)]
@@ -92,16 +96,49 @@ def _whole_task(row: Row) -> dict[str, Any]:
         "multiply_adds": row.multiply_adds,
         "train_seconds": row.train_seconds,
         "images_per_second": row.images_per_second,
+        "inference_images_per_second": row.inference_images_per_second,
         "micro_batches": "; ".join(f"seed {seed}: {size}" for seed, size in row.micro_batches),
         "devices": "; ".join(row.devices),
     }
 
 
-def _figures(figures: Mapping[str, Figure]) -> dict[str, float | None]:
+def _compared(row: Row, table: Table) -> dict[str, Any]:
+    """The row against the reference; ``p`` is before the correction."""
+    if table.reference is None or row.versus is None:
+        return {"verdict": "reference"} if is_reference(row, table) else {}
+    one = row.versus
     return {
-        **{f"{name}_mean": _number(figure.mean) for name, figure in figures.items()},
-        **{f"{name}_sd": _number(figure.deviation) for name, figure in figures.items()},
+        "reference": table.reference.name,
+        "difference": _number(one.difference.value),
+        "difference_low": _number(one.difference.low),
+        "difference_high": _number(one.difference.high),
+        "p": _number(one.p),
+        "p_holm": _number(one.p_holm),
+        "verdict": one.verdict,
+        "smallest_difference": _number(one.smallest),
+        "compared_images": one.images,
+        "delong_p": _number(one.delong_p),
     }
+
+
+def _tuning(row: Row) -> dict[str, Any]:
+    if row.tuning is None:
+        return {}
+    return {
+        "tuning_budget": budget(row.tuning),
+        "tuning_trials": row.tuning.spent.trials,
+        "tuning_train_seconds": row.tuning.spent.train_seconds,
+    }
+
+
+def _figures(figures: Mapping[str, Figure]) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name, figure in figures.items():
+        interval = figure.interval
+        ends = (interval.low, interval.high) if interval else (None, None)
+        for what, value in zip(WHAT, (figure.mean, figure.deviation, *ends), strict=True):
+            found[f"{name}_{what}"] = _number(value)
+    return found
 
 
 def _over(name: str) -> str:

@@ -216,7 +216,7 @@ def _about_seeds(answer: Answer) -> Iterator[str]:
     elif len(answer.seeds) < FEW_SEEDS:
         yield (
             f"{len(answer.seeds)} seeds: how much training runs differ is known from "
-            f"{len(answer.seeds)} runs each, so that the intervals are rather too narrow."
+            f"{len(answer.seeds)} runs each, so that the intervals are wide."
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench.errors import InputError
 from bench.questions import Answer, ContextScores, FactorAnswer, Score
 from bench.report.conclusions import PERCENT
+from bench.report.figures.style import MARKERS, SERIES
 from bench.report.levels import context_names, control_names, key_name, level_name
 from bench.stats import Interval
 
@@ -17,15 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
 
 ENDINGS = (".png", ".pdf", ".svg", ".jpg")
-# Okabe and Ito's colours, which readers who see fewer colours can tell apart as well.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "v", "P", "X", "D")
 GRAY = "#8c8c8c"
 TRAIN_SHARE = "data.train_share"
 
 
-def draw_questions(answers: Iterable[Answer], folder: Path) -> list[Path]:
-    """Draw each answer as ``EXPERIMENT.png``; those without one are left out.
+def draw_questions(
+    answers: Iterable[Answer], folder: Path, *, formats: Sequence[str] = ("png",)
+) -> list[Path]:
+    """Draw each answer as ``question_EXPERIMENT.png``; those without one are left out.
 
     Where an experiment has several answers, since its records contradict each other, they are
     numbered.
@@ -33,21 +33,26 @@ def draw_questions(answers: Iterable[Answer], folder: Path) -> list[Path]:
     Args:
         answers: what :func:`bench.questions.answer_questions` gave.
         folder: made where it is not there.
+        formats: a file each; endings of ``ENDINGS`` without the dot.
 
     Raises:
-        InputError: a file cannot be written.
+        InputError: there is no such format, or a file cannot be written.
     """
     drawn: list[Path] = []
+    stems: set[str] = set()
     for answer in answers:
         if answer.problem:
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        path, number = folder / f"{answer.experiment}.png", 1
-        while path in drawn:
+        stem, number = f"question_{answer.experiment}", 1
+        while stem in stems:
             number += 1
-            path = folder / f"{answer.experiment}_{number}.png"
-        draw_question(answer, path)
-        drawn.append(path)
+            stem = f"question_{answer.experiment}_{number}"
+        stems.add(stem)
+        for name in formats:
+            path = folder / f"{stem}.{name}"
+            draw_question(answer, path)
+            drawn.append(path)
     return drawn
 
 
@@ -145,7 +150,7 @@ def _shown(factor: FactorAnswer) -> list[tuple[str, ContextScores]]:
 def _style(place: int, name: str) -> dict[str, str]:
     if name.startswith("control "):
         return {"color": GRAY, "marker": MARKERS[place % len(MARKERS)]}
-    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+    return {"color": SERIES[place % len(SERIES)], "marker": MARKERS[place % len(MARKERS)]}
 
 
 def _curve(axes: Axes, factor: FactorAnswer, answer: Answer) -> None:

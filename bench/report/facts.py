@@ -16,9 +16,10 @@ def title(table: Table) -> str:
     """``nih (ChestX-ray14), split official, 64 px, task m1 (normal or abnormal?)``."""
     data = table.data
     source = f"{data['source']} ({data['root']})" if data["root"] else data["source"]
+    # Imported predictions alone know no pixels.
+    size = f"{data['image_size']} px, " if data["image_size"] else ""
     return (
-        f"{source}, split {data['split']['name']}, {data['image_size']} px, "
-        f"task {data['task']} ({data['question']})"
+        f"{source}, split {data['split']['name']}, {size}task {data['task']} ({data['question']})"
     )
 
 
@@ -67,7 +68,43 @@ def resting_on(table: Table) -> list[str]:
         *_leakage(table),
         *_provenance(table),
         *([training] if training else []),
+        *_imported(table),
     ]
+
+
+def _imported(table: Table) -> list[str]:
+    """Where predictions that others made come from, and how much of the data they answer."""
+    return [
+        f"{row.name}: {_import(run.data['imported'])}"
+        for row in table.rows
+        if row.kind == "imported"
+        for run in row.runs
+    ]
+
+
+def _import(record: dict[str, Any]) -> str:
+    answered = {part: record["images"].get(part, 0) for part in ("test", "validation")}
+    parts = [
+        f"{answered[part]:,} of {total:,} {part} images"
+        for part, total in sorted(record["of"].items())
+        if total
+    ]
+    how = {
+        "noisy_or": ", its findings combined by noisy-or (1 - product of (1 - p))",
+        "max": ", of its findings the most probable",
+        None: "",
+    }[record["combine"]]
+    sentence = (
+        f"predictions of others ({record['file']}, sha256 {record['digest'][:16]}{how}) answer "
+        f"{' and '.join(parts)}"
+    )
+    if answered["test"] < record["of"].get("test", 0):
+        sentence += "; its figures are of these, and rows are compared on the images that both have"
+    if not answered["validation"]:
+        sentence += "; without validation images there is no threshold and no temperature for it"
+    return (
+        f"{sentence}. What they were made from, and whether these patients were in it, is unknown"
+    )
 
 
 def _leakage(table: Table) -> list[str]:
@@ -85,9 +122,9 @@ def _leakage(table: Table) -> list[str]:
             )
         )
         lines.append(f"{where}: {_shared_patients(pair)}; {copies}")
-    lines.append(
-        f"in the whole set: {many(table.data['identical_images'], 'image')} with an identical copy"
-    )
+    whole = table.data["identical_images"]
+    if whole is not None:
+        lines.append(f"in the whole set: {many(whole, 'image')} with an identical copy")
     return lines
 
 

@@ -13,16 +13,19 @@ class Grid:
     Attributes:
         head: of the columns.
         body: the cells, row by row.
-        left: how many of the first columns are text; the others are numbers.
+        left: how many of the first columns are text, which name the row.
         title: "" where the table needs none.
+        words: how many of the last columns are text; those between are numbers.
     """
 
     head: Sequence[str]
     body: Sequence[Sequence[str]]
     left: int
     title: str = ""
+    words: int = 0
 
     @property
     def align(self) -> list[str]:
         """``left`` or ``right`` for each column."""
-        return ["left"] * self.left + ["right"] * (len(self.head) - self.left)
+        numbers = len(self.head) - self.left - self.words
+        return ["left"] * self.left + ["right"] * numbers + ["left"] * self.words

@@ -1,23 +1,38 @@
-"""How to read a table's figures and marks, in sentences."""
+"""How to read the figures and marks of each table, in sentences."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from bench.metrics import CALIBRATION_BINS
+from bench.report import versus
 from bench.report.cells import DAGGER, MIXED
-from bench.report.collect import Table
-from bench.report.measures import columns
-from bench.report.words import RECONSTRUCTED, any_of
+from bench.report.collect import Row, Table
+from bench.report.settings import TUNED
+from bench.report.words import RECONSTRUCTED, all_of, any_of
+from bench.scores.measures import columns, leading
+from bench.stats import LEVEL
+
+PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 
 
-def legend(table: Table) -> list[str]:
-    """How to read the figures, and what each mark means."""
+def comparison(table: Table) -> list[str]:
+    """Of the table that says who is better."""
     mixed = any(row.timed_on_several_devices for row in table.rows)
     lines = [
-        *_about_metrics(table),
-        *_about_seeds(table),
+        *_about_intervals(table),
+        *versus.sentences(table),
+        *without_interval(table, [leading(table.outputs)]),
+        *_left_out(table),
         _about_bold(table),
-        "train s: seconds in training steps; images/s: training images a second"
+        "train s: seconds in training steps; images/s: training images a second; inference "
+        "images/s: while the test part was answered"
         + (f"; {MIXED}: the row's runs were on several devices." if mixed else "."),
     ]
+    if any(row.settings.startswith(TUNED) for row in table.rows):
+        lines.append(f"{TUNED}: settings that were searched for; see the table Tuning.")
     if any(row.below_controls for row in table.rows):
         lines.append(f"{DAGGER} not above {_best_control(table)}, which sees no lungs.")
     if any(row.loss.startswith("sin") for row in table.rows):
@@ -25,56 +40,177 @@ def legend(table: Table) -> list[str]:
     return lines
 
 
-def _best_control(table: Table) -> str:
-    """By name and AUC, where all rows learned from the same share of the training part."""
-    if len({row.train_share for row in table.rows}) > 1:
-        return "the best control of the same share"
-    ((name, auc),) = table.best_controls.values()
-    leading = next(iter(columns(table.outputs).values()))
-    return f"the best control ({name}, {leading} {auc:.3f})"
+def threshold(table: Table) -> list[str]:
+    """Of the measures of a two-class task that rest on a threshold."""
+    positive = table.outputs.classes[1]
+    lines = [
+        "The threshold behind accuracy, sensitivity, specificity, precision and F1 was chosen on "
+        "the validation part (largest sensitivity + specificity) and applied to the test part; "
+        "the intervals take it as given."
+    ]
+    # Of a sick chest it goes without saying.
+    return lines if positive == "abnormal" else [*lines, f"The positive class is {positive!r}."]
 
 
-def _about_metrics(table: Table) -> list[str]:
-    if table.outputs.binary:
-        return [
-            "Metrics are of the test part. The threshold behind accuracy, sensitivity, "
-            "specificity, precision and F1 was chosen on the validation part (largest sensitivity "
-            "+ specificity) and applied to the test part.",
-            *_about_the_positive_class(table),
-        ]
+def operating(table: Table) -> list[str]:
+    """Of the operating points of a two-class task."""
+    test = table.data["parts"]["test"]
+    positive = table.outputs.classes[1]
+    share = 100 * test["classes"][positive] / test["images"]
+    return [
+        "Sensitivity at a specificity is read off the ROC curve of the test part itself: it "
+        "describes the ranking and promises nothing of a threshold chosen beforehand. Needed to "
+        "read: images called positive for each that is rightly so, at that same point; smaller is "
+        f"better, and it holds at this test part's {share:.1f} % {positive} alone. AP (average "
+        "precision) depends on that share too."
+    ]
+
+
+def calibration(_: Table) -> list[str]:
+    """Of the calibration of a two-class task."""
+    return [
+        "Brier: mean squared error of the probability. ECE: mean distance of probability and "
+        f"share of positives over {CALIBRATION_BINS} bins of equally many images. Smaller is "
+        "better. ECE is biased upward where images are few; its interval says how much it "
+        "spreads, with what resampling adds to the bias taken out.",
+        "Temperature: fitted on the validation part; above 1 the network was too sure of itself. "
+        "Scaled: with its logits divided by it. Scaling changes no rank, and so no AUC.",
+    ]
+
+
+def averages(table: Table) -> list[str]:
+    """Of the measures over all findings."""
     if table.outputs.kind == "multiclass":
         return [
-            "Metrics are of the test part. The answer for an image is its most probable finding: "
-            "accuracy, sensitivity (the share of a finding's images that are answered with it) "
-            "and F1 are of these answers. AUC and AP set each finding against all others.",
+            "The answer for an image is its most probable finding: accuracy, sensitivity (the "
+            "share of a finding's images that are answered with it) and F1 are of these answers. "
+            "AUC and AP set each finding against all others.",
             _about_averages(table),
         ]
     return [
-        "Metrics are of the test part. Each finding has its own threshold, chosen on the "
-        "validation part (largest sensitivity + specificity) and applied to the test part: "
-        "sensitivity, F1 and exact match rest on it. Exact match: the share of images of which "
-        "every finding is called rightly.",
+        "Each finding has its own threshold, chosen on the validation part (largest sensitivity + "
+        "specificity) and applied to the test part: sensitivity, F1 and exact match rest on it. "
+        "Exact match: the share of images of which every finding is called rightly.",
         *_about_findings_without_example(table),
         _about_averages(table),
     ]
 
 
-def _about_the_positive_class(table: Table) -> list[str]:
-    positive = table.outputs.classes[1]
-    # Of a sick chest it goes without saying.
-    return [] if positive == "abnormal" else [f"The positive class is {positive!r}."]
+def findings(table: Table) -> list[str]:
+    """Of the tables of single findings."""
+    lines = ["n/a: no test image has the finding, or none lacks it, or nothing was called."]
+    if any(len(row.seeds) == 1 for row in table.rows):
+        lines.append(
+            f"The {PERCENT} intervals of single findings, of rows of one run, are in the formats "
+            "csv and json."
+        )
+    return lines
+
+
+def without_interval(table: Table, names: Sequence[str]) -> list[str]:
+    """Why measures have no interval, or no value, in some rows.
+
+    Args:
+        table: the comparison.
+        names: of its measures.
+    """
+    called = columns(table.outputs)
+    finished = [row for row in table.rows if row.runs]
+    reasons: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name in names:
+        for reason, rows in _reasons(finished, name).items():
+            reasons[reason][_rows(rows, finished)].append(called[name])
+    lines = []
+    for reason, by_rows in reasons.items():
+        each = (f"{all_of(heads)} ({rows})" for rows, heads in by_rows.items())
+        lines.append(f"No interval of {'; '.join(each)}: {reason}.")
+    return lines
+
+
+def _reasons(rows: Iterable[Row], name: str) -> dict[str, list[Row]]:
+    """The rows in which a measure has no interval, by the reason."""
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        figure = row.metrics.get(name)
+        if figure is None or figure.interval is None or not figure.interval.reason:
+            continue
+        # A temperature is a choice; only where there is none is there something to explain.
+        if name != "temperature" or math.isnan(figure.mean):
+            found[figure.interval.reason].append(row)
+    return found
+
+
+def _rows(rows: Sequence[Row], finished: Sequence[Row]) -> str:
+    return "any row" if len(rows) == len(finished) else ", ".join(row.name for row in rows)
+
+
+def _about_intervals(table: Table) -> list[str]:
+    networks = [row for row in table.rows if row.kind == "network" and row.seeds]
+    draws = _resamples(table)
+    if not draws:
+        return ["Figures are of the test part."]
+    several = any(len(row.seeds) > 1 for row in networks)
+    drawn = "patients, and seeds where there are several" if several else "patients"
+    lines = [
+        f"Figures are of the test part. In brackets: {PERCENT} intervals, by {draws:,} resamples "
+        f"of the {drawn}, the same for all rows."
+    ]
+    if several:
+        lines.append(
+            "With several seeds: mean ± sample standard deviation over seeds. Two or three runs "
+            "tell little of how much runs differ, and so their intervals are wide."
+        )
+    elif networks:
+        lines.append(
+            "One seed a row: differences between rows may be chance, since intervals and p say "
+            "what other patients would give and not what another training run would; run more "
+            "seeds (--seeds 0,1,2)."
+        )
+    return lines
+
+
+def _resamples(table: Table) -> int:
+    name = leading(table.outputs)
+    return next((len(one.figures[name].draws) for row in table.rows for one in row.scores), 0)
+
+
+def _left_out(table: Table) -> list[str]:
+    most = max(
+        (
+            figure.interval.left_out
+            for row in table.rows
+            for figure in row.metrics.values()
+            if figure.interval is not None and not figure.interval.reason
+        ),
+        default=0,
+    )
+    if not most:
+        return []
+    return [
+        f"Up to {most:,} of {_resamples(table):,} resamples left a measure undefined, since a "
+        "class was not drawn or nothing was called, and were left out of its interval: the test "
+        "set is small."
+    ]
+
+
+def _best_control(table: Table) -> str:
+    """By name and AUC, where all rows learned from the same share of the training part."""
+    if len({row.train_share for row in table.rows}) > 1:
+        return "the best control of the same share"
+    ((name, auc),) = table.best_controls.values()
+    return f"the best control ({name}, {columns(table.outputs)[leading(table.outputs)]} {auc:.3f})"
 
 
 def _about_averages(table: Table) -> str:
-    findings = len(table.outputs.classes)
+    classes = len(table.outputs.classes)
     sentence = "Macro: mean over the findings, each counting the same"
     over = next((row.macro_over for row in table.rows if row.macro_over), None)
-    if over is not None and over["recall"] < findings:
+    if over is not None and over["recall"] < classes:
         absent = any_of(_without_image(table, "test"))
-        sentence += f"; over {over['recall']} of {findings} (no test image has {absent})"
+        sentence += f"; over {over['recall']} of {classes} (no test image has {absent})"
     if over is not None and over["auc"] < over["recall"]:
         sentence += (
-            f"; macro AUC over {over['auc']} of {findings}, those that some test images have and "
+            f"; macro AUC over {over['auc']} of {classes}, those that some test images have and "
             "others lack"
         )
     return f"{sentence}. Micro: all pairs of an image and a finding pooled."
@@ -91,27 +227,16 @@ def _about_findings_without_example(table: Table) -> list[str]:
 
 
 def _without_image(table: Table, part: str) -> list[str]:
-    counts = table.data["parts"][part]["classes"]
-    return [name for name in table.outputs.classes if counts[name] == 0]
+    # Where all predictions were imported, there need not be more than a test part.
+    counts = table.data["parts"].get(part, {}).get("classes", {})
+    return [name for name in table.outputs.classes if counts.get(name) == 0]
 
 
 def _about_bold(table: Table) -> str:
-    rule = "Bold: best as shown, only where one row alone has it; never for sensitivity"
+    rule = "Bold: best as shown, only where one row alone has it, which is no verdict; never for"
     if table.outputs.binary:
         return (
-            f"{rule}, specificity and precision, which are bought from one another. "
-            "Brier and ECE: smaller is better."
+            f"{rule} sensitivity, specificity and precision at the threshold, which are bought "
+            "from one another."
         )
-    return f"{rule}, which is bought with false alarms."
-
-
-def _about_seeds(table: Table) -> list[str]:
-    seeds = max((len(row.seeds) for row in table.rows if row.kind == "network"), default=0)
-    if seeds == 0:
-        return []
-    if seeds == 1:
-        return [
-            "One seed a row: differences between rows may be chance; "
-            "run more seeds (--seeds 0,1,2)."
-        ]
-    return ["With several seeds: mean ± sample standard deviation over seeds."]
+    return f"{rule} sensitivity, which is bought with false alarms."

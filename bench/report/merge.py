@@ -18,9 +18,11 @@ def merge(runs: Sequence[Run]) -> dict[str, Any]:
 
     Returns:
         The description of the first, in which ``root``, ``notes`` and ``skipped`` hold what any
-        of them says. Where they learned from different shares of the training part, ``parts``
+        of them says; imported predictions, which know less, are asked where there is nothing
+        else. Where they learned from different shares of the training part, ``parts``
         and ``leakage`` have a part ``train (5 %)`` for each.
     """
+    runs = trained_here(runs)
     described = [run.data for run in runs]
     skipped: dict[str, dict[str, None]] = {}
     for data in described:
@@ -36,6 +38,11 @@ def merge(runs: Sequence[Run]) -> dict[str, Any]:
         }
         | _by_share({train_share(run.cell): run.data for run in reversed(runs)})
     )
+
+
+def trained_here(runs: Sequence[Run]) -> Sequence[Run]:
+    """The runs that are not imported, controls among them; all where all are imported."""
+    return [run for run in runs if run.cell.kind != "imported"] or runs
 
 
 def _by_share(by_share: dict[float, dict[str, Any]]) -> dict[str, Any]:

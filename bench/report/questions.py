@@ -44,7 +44,7 @@ def _section(answer: Answer) -> str:
     if answer.problem:
         parts.append(f"There is no answer: {answer.problem}.")
     else:
-        parts.append(bullets(_resting_on(answer)))
+        parts.append(bullets(resting_on(answer)))
         for factor in answer.factors:
             parts += _tables(factor)
         parts += ["### What can be concluded", bullets(conclusions(answer))]
@@ -54,7 +54,7 @@ def _section(answer: Answer) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _resting_on(answer: Answer) -> list[str]:
+def resting_on(answer: Answer) -> list[str]:
     """The data, the training, what an interval is, the best control."""
     sets = []
     for data in answer.data:
@@ -104,7 +104,7 @@ def _constant(answer: Answer) -> list[str]:
 def _tables(factor: FactorAnswer) -> list[str]:
     parts = [
         f"### {key_name(factor.key)} (reference: {factor.reference})",
-        pipe_table(_means(factor)),
+        pipe_table(means(factor)),
     ]
     rows = [*factor.contexts, *factor.controls]
     if len(rows) > 1:
@@ -113,12 +113,12 @@ def _tables(factor: FactorAnswer) -> list[str]:
         parts += [
             f"Each for itself: AUC, and its difference to {reference} with the {PERCENT} interval."
             + (f" {DAGGER} not above the best control of its data." if marked else ""),
-            pipe_table(_by_context(factor)),
+            pipe_table(by_context(factor)),
         ]
     return parts
 
 
-def _means(factor: FactorAnswer) -> Grid:
+def means(factor: FactorAnswer) -> Grid:
     """A row for each level, averaged over the contexts."""
     with_images = factor.key == "data.train_share"
     body = []
@@ -150,7 +150,7 @@ def _means(factor: FactorAnswer) -> Grid:
     return Grid(head=head, body=body, left=1)
 
 
-def _by_context(factor: FactorAnswer) -> Grid:
+def by_context(factor: FactorAnswer) -> Grid:
     """A row for each context and each control, a column for each level."""
     names = [
         *context_names(factor.contexts),

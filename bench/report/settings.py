@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
 # seed that a share of the training part was drawn from, which only runs on a share record.
 BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss_code", "data.split_seed"})
 TRAIN_SHARE = "data.train_share"
+# Put for all settings that were searched for: the table of tunings says them.
+TUNED = "tuned"
 # What the networks of the first runs, which do not say it, were trained with.
 UNSAID: dict[str, Any] = {TRAIN_SHARE: 1.0, "train.micro_batch": None}
 
@@ -45,44 +47,52 @@ def compare(cells: Iterable[Cell]) -> Comparison:
     return Comparison(shared=shared, differing=differing)
 
 
-def captions(cells: Sequence[Cell]) -> list[str]:
+def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ()) -> list[str]:
     """The settings column of a table.
 
-    A network shows what differs between any two networks of the table, and its own options. Rows
-    that would still look the same, controls among them, also show what tells them apart.
+    A network shows what differs between any two networks of the table, and its own options; where
+    some of these were searched for, ``tuned`` stands for them. Rows that would still look the
+    same, controls among them, also show what tells them apart.
 
     Args:
         cells: one for each row.
+        searched: for each of them the dotted keys of the config that were searched for, none
+            where all settings were given; may be left out where that holds for every row.
 
     Returns:
         One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
     """
     flat = [_with_unsaid(cell) for cell in cells]
+    tuned = [
+        {_in_cell(key, cell) for key in keys}
+        for cell, keys in zip(cells, searched or [()] * len(cells), strict=True)
+    ]
     differing = compare(cells).differing - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES
     shown = [
-        {key for key in settings if key in differing or key.startswith(MODEL_OPTIONS)}
+        {key for key in settings if key in differing or key.startswith(MODEL_OPTIONS)} - hidden
         if cell.kind == "network"
         else set()
-        for cell, settings in zip(cells, flat, strict=True)
+        for cell, settings, hidden in zip(cells, flat, tuned, strict=True)
     ]
     lookalikes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
-        text = _caption(flat[place], shown[place])
+        text = _caption(flat[place], shown[place], tuned[place])
         lookalikes[cell.kind, cell.model, cell.loss, weights(cell), text].append(place)
     for places in lookalikes.values():
         said = [flatten(cells[place].settings) for place in places]
         telling = _differing(said)
         for place, settings in zip(places, said, strict=True):
             shown[place] |= telling & settings.keys()
-    return [_caption(settings, keys) for settings, keys in zip(flat, shown, strict=True)]
+    return [_caption(*row) for row in zip(flat, shown, tuned, strict=True)]
 
 
 def weights(cell: Cell) -> str:
-    """The weights column: ``from scratch``, ``pretrained``, ``pretrained, head``; "" for controls.
+    """The weights column: ``from scratch``, ``pretrained``, ``pretrained, head``; "" for what
+    is no network.
 
     ``pretrained`` alone is a network of which all parameters were trained on.
     """
-    if cell.kind == "control":
+    if cell.kind != "network":
         return ""
     model = cell.settings["model"]
     if not model["pretrained"]:
@@ -102,8 +112,15 @@ def _with_unsaid(cell: Cell) -> dict[str, Any]:
     return said | {key: UNSAID[key] for key in unsaid}
 
 
-def _caption(settings: dict[str, Any], keys: Iterable[str]) -> str:
-    return ", ".join(f"{key}={words.setting(settings[key])}" for key in sorted(keys))
+def _in_cell(key: str, cell: Cell) -> str:
+    """A key of the config as a cell has it, which knows the options of its own model alone."""
+    own = f"{MODEL_OPTIONS}{cell.model}."
+    return MODEL_OPTIONS + key.removeprefix(own) if key.startswith(own) else key
+
+
+def _caption(settings: dict[str, Any], keys: Iterable[str], tuned: Collection[str]) -> str:
+    said = [f"{key}={words.setting(settings[key])}" for key in sorted(keys)]
+    return ", ".join([TUNED, *said] if tuned else said)
 
 
 def _differing(flat: Sequence[dict[str, Any]]) -> frozenset[str]:

@@ -34,5 +34,14 @@ def number(value: Any) -> str:
 
 def any_of(names: Sequence[str]) -> str:
     """``Mass``, ``Mass or Hernia``, ``Mass, Nodule or Hernia``."""
+    return _joined(names, "or")
+
+
+def all_of(names: Sequence[str]) -> str:
+    """``Mass``, ``Mass and Hernia``, ``Mass, Nodule and Hernia``."""
+    return _joined(names, "and")
+
+
+def _joined(names: Sequence[str], word: str) -> str:
     *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last
+    return f"{', '.join(most)} {word} {last}" if most else last

@@ -66,6 +66,7 @@ def test_the_wheel_holds_the_packages_the_configs_and_nothing_else(wheel: Path) 
     assert tops == {"bench", "cxnet", "baselines"}
     for name in shipped_names():
         assert f"bench/shipped_configs/{name}.yaml" in names
+    assert "bench/shipped_reference.csv" in names
 
 
 def test_an_installed_wheel_runs_from_any_folder(scripts: Path, tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
-from bench.cli.options import config_options, load_data_config, load_plugins
+from bench.cli.options import config_options, config_or_nih, load_data_config, load_plugins
 
 
 @click.command()
@@ -41,7 +40,7 @@ def split(
     config is nih_official.
     """
     load_plugins(plugins)
-    wanted = load_data_config(_named(context, config, root), root, settings)
+    wanted = load_data_config(config_or_nih(context, config, root), root, settings)
 
     from bench.cache import cache_dir
     from bench.data.labelled import open_decoded, open_labels
@@ -96,7 +95,7 @@ def summary(
     Label files are enough. With --data alone, the config is nih_official.
     """
     load_plugins(plugins)
-    wanted = load_data_config(_named(context, config, root), root, settings)
+    wanted = load_data_config(config_or_nih(context, config, root), root, settings)
 
     from bench.data.labelled import open_labels
     from bench.data.prepare import split_if_given
@@ -114,9 +113,3 @@ def summary(
         click.echo(line)
     for path in drawn:
         click.echo(f"wrote {path}")
-
-
-def _named(context: click.Context, config: str, root: Path | None) -> str:
-    """The config; nih_official where files are named and no config is."""
-    unnamed = context.get_parameter_source("config") is ParameterSource.DEFAULT
-    return "nih_official" if root and unnamed else config

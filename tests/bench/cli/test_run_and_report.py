@@ -15,6 +15,7 @@ import torch
 from bench.cli.main import INTERRUPTED
 from tests.bench.cli.conftest import TINY, Command, finish, start
 from tests.bench.cli.images import truncate, write_manifest
+from tests.bench.report.runs import CHANCE, PERFECT, Runs
 
 RUNS = Path("results/runs")
 CONTROLS = {"prior", "same_patient", "metadata", "brightness"}
@@ -44,10 +45,14 @@ def test_a_finished_matrix_is_not_done_again_and_every_format_reports_it(
 
     table = bench("report", "markdown")
     assert table.code == 0
-    rows = [line for line in table.out.splitlines() if line.startswith("| ")]
+    better = table.out.partition("### At the threshold")[0]
+    rows = [line for line in better.splitlines() if line.startswith("| ")]
     names = [row.split("|")[1].strip() for row in rows]
     assert {f"control: {name}" for name in CONTROLS} <= set(names)
     assert names.count("tiny") == 2
+
+    # The reference of a table with other networks alone is missing, which is no error.
+    assert "the reference cxnet_m1 sin has not finished here" in table.out
 
     frame = pd.read_csv(io.StringIO(bench("report", "csv").out))
     assert set(frame["model"]) == CONTROLS | {"tiny"}
@@ -58,8 +63,87 @@ def test_a_finished_matrix_is_not_done_again_and_every_format_reports_it(
 
     latex = bench("report", "latex").out
     for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
-        assert latex.count(rule) == 1
+        assert latex.count(rule) == latex.count("\\begin{table}") >= 4
     assert "same\\_patient" in latex
+
+    content = json.loads(bench("report", "json", "--reference", "tiny:ce").out)
+    rows = {row["name"]: row for row in content["tables"][0]["rows"]}
+    assert rows["tiny ce"]["reference"]
+    assert rows["tiny sin"]["versus"]["verdict"] in ("better", "worse", "cannot tell", "n/a")
+
+
+def test_all_formats_and_figures_are_written_to_a_folder(bench: Command, tiny_plugin: Path) -> None:
+    assert bench(*tiny_matrix(tiny_plugin, "--quiet")).code == 0
+    done = bench("report", "all", "--reference", "tiny:sin", "--format", "svg")
+    assert (done.code, done.out) == (0, "")
+    folder = Path("results/report")
+    written = [folder / f"report.{ending}" for ending in ("md", "html", "tex", "csv", "json")]
+    figures = sorted((folder / "figures").iterdir())
+    assert figures
+    assert {path.suffix for path in figures} == {".svg"}
+    named = [Path(line.removeprefix("wrote ")) for line in done.err.splitlines()]
+    assert named[: len(written)] == written
+    assert sorted(named[len(written) :]) == figures
+    # The same as is printed, from scores that are kept by now.
+    printed = bench("report", "markdown", "--reference", "tiny:sin").out
+    assert (folder / "report.md").read_text("utf-8") == printed
+    assert bench("report", "csv", "--to", "table.csv").out == ""
+    assert Path("table.csv").read_text("utf-8").startswith("source,task,split,")
+
+
+def test_a_report_can_be_about_some_runs_alone(bench: Command, tiny_plugin: Path) -> None:
+    assert bench(*tiny_matrix(tiny_plugin, "--quiet")).code == 0
+
+    def models(*options: object) -> set[str]:
+        done = bench("report", "csv", *options)
+        assert done.code == 0, done.err
+        frame = pd.read_csv(io.StringIO(done.out))
+        return set(frame["model"])
+
+    everything = CONTROLS | {"tiny"}
+    assert models("--task", "m1", "--split", "patient", "--model", "t*") == everything
+    assert models("--where", "train.max_iterations=4", "--where", "train.lr=0.02") == everything
+    for filters in (
+        ("--task", "m2"),
+        ("--split", "official"),
+        ("--model", "resnet*"),
+        ("--where", "train.max_iterations=5"),
+    ):
+        refused = bench("report", "csv", *filters)
+        assert refused.code == 2
+        assert refused.err == (
+            "error: no run passes the filters: there are tasks m1; splits patient; models tiny\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--where", "train.lr"), "'train.lr': write it as KEY=VALUE, such as train.lr=0.02"),
+        (("--reference", "tyni"), "reference 'tyni': no row of that name has finished; there are"),
+        (("--reference", "timm:tiny:ce"), "reference 'timm:tiny:ce': no row of that name"),
+        (("--format", "gif"), "'gif' is not one of 'png', 'pdf', 'svg'"),
+    ],
+)
+def test_what_a_report_cannot_be_about_is_said_in_a_line(
+    bench: Command, options: tuple[str, ...], said: str
+) -> None:
+    store = Runs(Path("results/runs"))
+    store.add("tiny", PERFECT)
+    store.add("prior", CHANCE)
+    refused = bench("report", "markdown", *options)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
+def test_the_reference_can_be_any_row(bench: Command) -> None:
+    store = Runs(Path("results/runs"))
+    store.add("timm:tiny", PERFECT, loss="ce")
+    store.add("prior", CHANCE)
+    for name, shown in (("timm:tiny:ce", "timm:tiny ce"), ("prior", "control: prior")):
+        table = bench("report", "markdown", "--reference", name).out
+        assert f"less that of the reference, {shown}, both" in table
 
 
 def test_seeds_and_losses_make_the_matrix(bench: Command, tiny_plugin: Path) -> None:
@@ -283,14 +367,17 @@ def test_a_question_is_answered_and_drawn_after_the_tables(bench: Command, tmp_p
     settings = [word for setting in short for word in ("--set", setting)]
     done = bench("run", "--all", "--config", "leakage_small", *settings, "--quiet")
     assert (done.code, done.err) == (0, "")
-    report = bench("report", "markdown", "--figures", str(tmp_path / "pictures"))
-    assert report.code == 0
-    assert report.err == f"wrote {tmp_path / 'pictures' / 'leakage_small.png'}\n"
+    drawn = bench("report", "figures", "--to", str(tmp_path / "pictures"))
+    assert (drawn.code, drawn.out) == (0, "")
+    picture = tmp_path / "pictures" / "question_leakage_small.png"
+    assert f"wrote {picture}\n" in drawn.err
+    report = bench("report", "markdown")
+    assert (report.code, report.err) == (0, "")
     tables, _, section = report.out.partition("\n## Question: leakage_small\n")
     assert tables.count("\n## phantom") + tables.startswith("## phantom") == 2
     assert "| split   |" in section
     assert "The images are synthetic" in section
-    assert (tmp_path / "pictures" / "leakage_small.png").read_bytes().startswith(b"\x89PNG")
+    assert picture.read_bytes().startswith(b"\x89PNG")
     # The other formats hold the tables alone.
     assert "Question" not in bench("report", "csv").out
 

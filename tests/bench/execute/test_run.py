@@ -21,8 +21,9 @@ from bench.execute import Summary, run_experiment
 from bench.metrics import auc
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
-from bench.report import FORMATS, collect
+from bench.report import FORMATS, collect, make_report
 from bench.runs import Run
+from bench.scores import Scorer
 from bench.store import Store
 from tests.shared_data import shared
 
@@ -500,7 +501,7 @@ def test_a_batch_that_does_not_fit_is_divided_said_and_recorded(
     notes = [fields["text"] for event, fields in recorder.events if event == "note"]
     divided = [note for note in notes if "out of memory" in note]
     assert divided[-1].endswith("each batch of 8 is computed in micro-batches of 2")
-    text = FORMATS["markdown"](collect(Store(tmp_path).runs()))
+    text = FORMATS["markdown"](make_report(Store(tmp_path), scorer=Scorer()))
     assert "2 images at a time" in text
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
-from bench.report import FORMATS, Table, collect
-from bench.runs import RunCosts, Verdict
+from bench.report import FORMATS, Reference, Report, Table, collect
+from bench.runs import RunCosts, Unfinished, Verdict
 from bench.store import Facts, Store
 
 ENVIRONMENT = {
@@ -68,6 +69,7 @@ class Case:
         }
 
 
+COMPARISON = "Who is better"
 NONE: tuple[str, ...] = ()
 MASS, NODULE, BOTH = ("Mass",), ("Nodule",), ("Mass", "Nodule")
 NAMED = ("Mass", "Nodule", "Hernia")  # Nobody has the last.
@@ -152,19 +154,22 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
 
-    def add(self, model: str, test: list[float] | None = None, **options: Any) -> None:
+    def add(self, model: str, test: list[float] | None = None, **options: Any) -> str:
         """A run of task m1.
 
         Args:
             model: its name.
             test: probability of abnormal for each test image; None for a run without answers.
             options: as :meth:`add_answers`.
+
+        Returns:
+            The name of its folder.
         """
         answers = None
         if test is not None:
             abnormal = {"validation": [0.5] * 4 if is_control(model) else VALIDATION, "test": test}
             answers = {part: np.column_stack([1 - np.array(p), p]) for part, p in abnormal.items()}
-        self.add_answers(M1, model, answers, **options)
+        return self.add_answers(M1, model, answers, **options)
 
     def add_answers(
         self,
@@ -179,18 +184,25 @@ class Runs:
         about: dict[str, Any] | None = None,
         environment: dict[str, Any] | None = None,
         micro_batch: int | None = None,
-    ) -> None:
-        """A run of any task, with its probabilities of each output for both parts."""
-        control = is_control(model)
-        named: dict[str, Any] = {} if control else {"model": {"pretrained": False}}
+        imported: dict[str, Any] | None = None,
+        parts: dict[str, NDArray[np.int64]] = PARTS,
+    ) -> str:
+        """A run of any task, with its probabilities of each output for both parts.
+
+        Returns:
+            The name of its folder.
+        """
+        network = not is_control(model) and imported is None
+        named: dict[str, Any] = {"model": {"pretrained": False}} if network else {}
+        kind: Literal["network", "control"] = "network" if network else "control"
         cell = Cell(
-            kind="control" if control else "network",
+            kind="imported" if imported else kind,
             model=model,
-            loss="" if control else loss,
+            loss=loss if network else "",
             seed=seed,
             settings={"task": case.task.name} | named | (settings or {}),
         )
-        about = about or data(case)
+        about = (about or data(case)) | ({"imported": imported} if imported else {})
         folder = self.store.folder(cell, about)
         environment = ENVIRONMENT | (environment or {})
         self.store.begin(folder, cell, Facts(experiment={}, data=about, environment=environment))
@@ -201,7 +213,7 @@ class Runs:
                 task=case.task,
                 targets=case.task.targets(case.rows),
                 asked=np.ones(10, np.bool_),
-                parts=PARTS,
+                parts=parts,
                 probabilities=answers,
             )
         costs = RunCosts(
@@ -212,31 +224,46 @@ class Runs:
             iterations=5,
             best_iteration=5,
             micro_batch=micro_batch,
+            inference_images_per_second=800.0,
         )
-        finished = Verdict(state="finished", costs=None if control else costs)
+        finished = Verdict(state="finished", costs=costs if network else None)
         self.store.end(folder, verdict or finished)
+        return folder.name
 
-    def tables(self) -> list[Table]:
-        return collect(self.store.runs())
+    def tables(self, *, reference: Reference | None = None) -> list[Table]:
+        return collect(self.store.runs(), tunings=self.store.tunings(), reference=reference)
 
-    def markdown(self) -> str:
-        return FORMATS["markdown"](self.tables())
+    def text(
+        self,
+        name: str,
+        *,
+        unfinished: Sequence[Unfinished] = (),
+        reference: Reference | None = None,
+    ) -> str:
+        """The report in one of the formats."""
+        tables = tuple(self.tables(reference=reference))
+        return FORMATS[name](Report(tables=tables, unfinished=tuple(unfinished)))
 
-    def grid(self, title: str) -> list[list[str]]:
+    def markdown(self, *, reference: Reference | None = None) -> str:
+        return self.text("markdown", reference=reference)
+
+    def grid(self, title: str, *, reference: Reference | None = None) -> list[list[str]]:
         """The cells, heads first, of the markdown table below the heading that begins so."""
-        lines = self.markdown().splitlines()
+        lines = self.markdown(reference=reference).splitlines()
         (start,) = [place for place, line in enumerate(lines) if line.startswith(f"### {title}")]
         rows = list(takewhile(lambda line: line.startswith("|"), lines[start + 2 :]))
         return [_cells(rows[0]), *map(_cells, rows[2:])]
 
-    def markdown_row(self, start: str) -> list[str]:
-        """The cells of the row of the comparison table that begins so."""
-        lines = self.markdown().partition("\n### ")[0].splitlines()
-        (line,) = [line for line in lines if line.startswith(f"| {start} ")]
-        return _cells(line)
+    def row(
+        self, model: str, title: str = COMPARISON, *, reference: Reference | None = None
+    ) -> dict[str, str]:
+        """The cells, by their heads, of the row of a table that the model names."""
+        heads, *rows = self.grid(title, reference=reference)
+        (row,) = [row for row in rows if row[0] == model]
+        return dict(zip(heads, row, strict=True))
 
     def csv(self) -> pd.DataFrame:
-        return pd.read_csv(io.StringIO(FORMATS["csv"](self.tables())), keep_default_na=False)
+        return pd.read_csv(io.StringIO(self.text("csv")), keep_default_na=False)
 
 
 def _cells(line: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bench.report import FORMATS
 from bench.runs import Verdict
 from tests.bench.report.runs import (
     CHANCE,
@@ -25,7 +24,7 @@ def test_each_data_set_split_and_size_has_its_own_table(runs: Runs) -> None:
     runs.add("net", PERFECT, about=data(fingerprint="e" * 64, image_size=128))
     other = {"name": "patient", "seed": 0, "hash": "b" * 64, "claims_disjoint": True}
     runs.add("net", PERFECT, about=data(split=other))
-    titles = [line for line in FORMATS["markdown"](runs.tables()).splitlines() if "##" in line]
+    titles = [line for line in runs.markdown().splitlines() if line.startswith("## ")]
     assert titles == [
         "## nih (here), split image, 64 px, task m1 (normal or abnormal?)",
         "## nih (here), split image, 128 px, task m1 (normal or abnormal?)",
@@ -53,8 +52,8 @@ def test_runs_that_do_not_say_their_classes_are_of_the_first_ones(runs: Runs) ->
     del about["kind"], about["classes"]
     runs.add("old", ONE_WRONG, about=about)
     runs.add("new", PERFECT)
-    assert runs.markdown_row("old")[5] == "0.889"
-    assert runs.markdown_row("new")[5] == "**1.000**"
+    assert runs.row("old")["AUC"] == "0.889 (0.000–1.000)"
+    assert runs.row("new")["AUC"] == "**1.000** (1.000–1.000)"
 
 
 def test_two_splits_with_equal_parts_are_two_tables(runs: Runs) -> None:
@@ -92,7 +91,7 @@ def test_facts_of_all_runs_of_a_table_are_shown_once_each(runs: Runs) -> None:
 
 def test_the_head_states_counts_prevalence_leakage_and_what_was_skipped(runs: Runs) -> None:
     runs.add("net", PERFECT)
-    text = FORMATS["markdown"](runs.tables())
+    text = runs.markdown()
     squeezed = [" ".join(line.split()) for line in text.splitlines()]
     assert "| part | images | patients | normal | abnormal | abnormal % |" in squeezed
     assert "| test | 6 | 3 | 3 | 3 | 50.0 |" in squeezed
@@ -156,7 +155,7 @@ def test_each_share_of_the_training_part_is_a_part_of_its_own(runs: Runs) -> Non
 def test_unknown_patients_are_said_to_be_unknown(runs: Runs) -> None:
     pair = data()["leakage"][0] | {"shared_patients": None, "images_of_shared_patients": None}
     runs.add("net", PERFECT, about=data(leakage=[pair]))
-    text = FORMATS["markdown"](runs.tables())
+    text = runs.markdown()
     assert "train and test: shared patients unknown; 0 test images with an identical" in text
 
 
@@ -203,7 +202,8 @@ def test_facts_stand_above_the_table_and_how_to_read_it_below(runs: Runs) -> Non
             "commit abc123",
             "- training",
             "| model ",
-            "Metrics are of the test part.",
+            "Figures are of the test part.",
+            "### At the threshold",
             "- broken ce, seed 0, failed: boom",
         )
     ]

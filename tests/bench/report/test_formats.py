@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import io
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from bench.report import FORMATS
+from bench.report import Reference
 from bench.runs import Unfinished, Verdict
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
@@ -21,7 +17,7 @@ def test_csv_has_every_row_with_full_precision(runs: Runs) -> None:
     runs.add("broken", verdict=Verdict(state="failed", reason="a, b\nc"))
     runs.add("prior", CHANCE)
     unfinished = [Unfinished(name="net-sin-s0-0123", running=False)]
-    text = FORMATS["csv"](runs.tables(), unfinished=unfinished)
+    text = runs.text("csv", unfinished=unfinished)
     frame = pd.read_csv(io.StringIO(text))
     assert frame["model"].tolist()[:3] == ["net", "prior", "broken"]
     assert frame["state"].tolist() == ["finished", "finished", "failed", "interrupted"]
@@ -34,20 +30,13 @@ def test_csv_has_every_row_with_full_precision(runs: Runs) -> None:
 def test_latex_is_escaped_and_has_booktabs_rules(runs: Runs) -> None:
     runs.add("net_1", PERFECT)
     runs.add("prior", CHANCE)
-    text = FORMATS["latex"](runs.tables())
+    text = runs.text("latex")
     for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
-        assert text.count(rule) == 1
+        assert text.count(rule) == text.count("\\begin{table}") >= 4
     assert "\\hline" not in text
     assert "net\\_1" in text
-    assert "\\textbf{1.000}" in text
+    assert "\\textbf{1.000} (1.000--1.000)" in text
     assert "% nih (here), split image" in text
-
-
-def document(table: str) -> str:
-    return (
-        "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n"
-        f"{table}\\end{{document}}\n"
-    )
 
 
 HOSTILE = "a\\b{c}$d^e~f&g%h#i_j<k>|l±–†"
@@ -56,12 +45,13 @@ HOSTILE = "a\\b{c}$d^e~f&g%h#i_j<k>|l±–†"
 def test_latex_escapes_every_sign_that_tex_reads(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": {"x": HOSTILE}})
     runs.add("net", ONE_WRONG, settings={"train": {"x": {"deep": [1, {"y": "z_1"}]}}})
-    text = FORMATS["latex"](runs.tables())
+    text = runs.text("latex")
     assert (
-        "train.x=a\\textbackslash{}b\\{c\\}\\$d\\textasciicircum{}e\\textasciitilde{}f\\&g\\%h\\#i"
-        "\\_j\\textless{}k\\textgreater{}\\textbar{}l$\\pm$--$\\dagger$"
+        "train.\\allowbreak{}x=\\allowbreak{}a\\textbackslash{}b\\{c\\}\\$d\\textasciicircum{}e"
+        "\\textasciitilde{}f\\&g\\%h\\#i\\_\\allowbreak{}j\\textless{}k\\textgreater{}\\textbar{}l"
+        "$\\pm$--$\\dagger$"
     ) in text
-    assert 'train.x.deep=[1, \\{"y": "z\\_1"\\}]' in text
+    assert 'x.\\allowbreak{}deep=\\allowbreak{}[1, \\{"y": "z\\_\\allowbreak{}1"\\}]' in text
 
 
 def test_what_is_not_printable_cannot_become_markup(runs: Runs) -> None:
@@ -74,23 +64,22 @@ def test_a_reason_of_several_lines_stays_in_its_line(runs: Runs) -> None:
     runs.add("net", PERFECT)
     runs.add("broken", verdict=Verdict(state="failed", reason="first\nsecond"))
     assert "- broken ce, seed 0, failed: first second\n" in runs.markdown()
-    latex = FORMATS["latex"](runs.tables())
+    latex = runs.text("latex")
     assert "% broken ce, seed 0, failed: first second\n" in latex
 
 
-def test_tex_compiles_the_table(runs: Runs, tmp_path: Path) -> None:
-    engine = shutil.which("pdflatex") or shutil.which("tectonic")
-    if engine is None:
-        pytest.skip("neither pdflatex nor tectonic is on PATH")
-    runs.add("net_1", PERFECT, settings={"train": {"x": HOSTILE}})
-    runs.add("net_1", ONE_WRONG, settings={"train": {"x": ["{", 1]}})
-    (tmp_path / "table.tex").write_text(document(FORMATS["latex"](runs.tables())), "utf-8")
-    options = ["-interaction=nonstopmode", "-halt-on-error"] if "pdflatex" in engine else []
-    done = subprocess.run(
-        [engine, *options, "table.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert (tmp_path / "table.pdf").is_file()
+def test_what_is_longer_than_a_line_goes_on_in_another_table(runs: Runs) -> None:
+    runs.add("net", PERFECT)
+    captions = [line for line in runs.text("latex").splitlines() if line.startswith("\\caption")]
+    assert sum("Who is better" in caption for caption in captions) == 1
+    runs.add("net_with_a_very_long_name_that_takes_half_a_line", ONE_WRONG)
+    text = runs.text("latex", reference=Reference(model="net", loss="ce"))
+    better = [table for table in text.split("\\begin{table}") if "Who is better" in table]
+    assert len(better) > 1
+    # Every piece names its rows, and every column is in one of them.
+    assert all("takes\\_" in table and "from scratch" in table for table in better)
+    assert sum("verdict" in table for table in better) == 1
+    assert sum("inference" in table for table in better) == 1
 
 
 def test_unfinished_runs_are_named(runs: Runs) -> None:
@@ -100,7 +89,7 @@ def test_unfinished_runs_are_named(runs: Runs) -> None:
         Unfinished(name="net-ce-s2-0123", running=True),
         Unfinished(name="net-ce-s3-0123", running=True),
     ]
-    text = FORMATS["markdown"](runs.tables(), unfinished=unfinished)
+    text = runs.text("markdown", unfinished=unfinished)
     assert (
         "1 run was interrupted and is in no table (run the same command again to go on): "
         "net-ce-s1-0123\n"
@@ -108,9 +97,9 @@ def test_unfinished_runs_are_named(runs: Runs) -> None:
     assert (
         "2 runs are still running and are in no table: net-ce-s2-0123, net-ce-s3-0123\n"
     ) in text
-    latex = FORMATS["latex"](runs.tables(), unfinished=unfinished)
+    latex = runs.text("latex", unfinished=unfinished)
     assert latex.count("\n% 1 run was") == latex.count("\n% 2 runs are") == 1
-    table = FORMATS["csv"](runs.tables(), unfinished=unfinished)
+    table = runs.text("csv", unfinished=unfinished)
     frame = pd.read_csv(io.StringIO(table))
     assert frame["state"].tolist() == ["finished", "interrupted", "running", "running"]
 
@@ -118,4 +107,4 @@ def test_unfinished_runs_are_named(runs: Runs) -> None:
 def test_a_pipe_in_a_name_cannot_break_the_table(runs: Runs) -> None:
     runs.add("a", PERFECT, settings={"train": {"optimizer": "x|y"}})
     runs.add("a", ONE_WRONG, settings={"train": {"optimizer": "z"}})
-    assert "train.optimizer=x\\|y" in FORMATS["markdown"](runs.tables())
+    assert "train.optimizer=x\\|y" in runs.markdown()

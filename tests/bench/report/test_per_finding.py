@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.report import FORMATS
+from bench.report import FORMATS, Report
 from bench.runs import Verdict
 from tests.bench.report.runs import (
     BOTH,
@@ -44,6 +44,7 @@ CLASSES_ANSWERED = np.array(
         [0.1, 0.3, 0.6],
     ]
 )
+OVERALL = "Over all findings"
 CONSTANT = {"validation": np.full((4, 3), 0.5), "test": np.full((6, 3), 0.5)}
 
 
@@ -59,15 +60,23 @@ def add_classes(runs: Runs, model: str) -> None:
 
 def test_the_averages_over_labels(runs: Runs) -> None:
     add_labels(runs, "net")
-    row = dict(zip(runs.markdown_row("model"), runs.markdown_row("net"), strict=True))
-    assert row == {
+    assert runs.row("net") == {
         "model": "net",
         "loss": "ce",
         "weights": "from scratch",
-        "parameters": "1,234,567",
         "seeds": "1",
         # Mass: 0.9 and 0.9 above all three others, 0.2 above two of them; Nodule: all right.
         "macro AUC": f"{(8 / 9 + 1) / 2:.3f}",
+        "parameters": "1,234,567",
+        "train s": "61",
+        "images/s": "100",
+        "inference images/s": "800",
+    }
+    plain = {head: cell.partition(" (")[0] for head, cell in runs.row("net", OVERALL).items()}
+    assert plain == {
+        "model": "net",
+        "loss": "ce",
+        "weights": "from scratch",
         # Of 5 * 13 pairs: 0.2 and 0.4 are below 0.6, all else is in order.
         "micro AUC": f"{63 / 65:.3f}",
         "macro AP": f"{((2 / 3 * 1 + 1 / 3 * 3 / 4) + 1) / 2:.3f}",
@@ -75,23 +84,27 @@ def test_the_averages_over_labels(runs: Runs) -> None:
         "macro F1": f"{(2 / 3 + 2 / 3) / 2:.3f}",
         "micro F1": f"{2 * 3 / (2 * 3 + 1 + 2):.3f}",
         "exact match": "0.500",
-        "train s": "61",
-        "images/s": "100",
     }
+    # Both images with a nodule are of one patient: no mean that it counts in has an interval.
+    text = runs.markdown()
+    assert (
+        "No interval of macro AUC (any row): the images of a class are all of one patient." in text
+    )
+    assert (
+        "No interval of macro sensitivity and macro F1 (any row): the images that count are all of "
+        "one patient."
+    ) in text
 
 
 def test_the_averages_over_classes(runs: Runs) -> None:
     add_classes(runs, "net")
-    row = dict(zip(runs.markdown_row("model"), runs.markdown_row("net"), strict=True))
-    heads = list(row)
-    assert heads[heads.index("seeds") + 1 : heads.index("train s")] == [
-        "macro AUC", "micro AUC", "macro AP", "macro sensitivity", "macro F1", "accuracy",
-    ]  # fmt: skip
+    row = {head: cell.partition(" (")[0] for head, cell in runs.row("net", OVERALL).items()}
+    assert [*row][3:] == ["micro AUC", "macro AP", "macro sensitivity", "macro F1", "accuracy"]
     assert row["accuracy"] == row["macro sensitivity"] == f"{4 / 6:.3f}"
     # Mass: 2 of 3 above all; the other ties all. Nodule: 2 of 3 above two and level with one;
     # the other above two.
     mass, nodule = (3 + 3 + 1.5) / 9, (2.5 + 2.5 + 2) / 9
-    assert row["macro AUC"] == f"{(mass + nodule) / 2:.3f}"
+    assert runs.row("net")["macro AUC"].startswith(f"{(mass + nodule) / 2:.3f} (")
     assert row["macro F1"] == f"{(4 / 5 + 4 / 6) / 2:.3f}"
 
 
@@ -147,8 +160,8 @@ def test_a_network_is_marked_by_its_macro_auc(runs: Runs) -> None:
     add_labels(runs, "good")
     runs.add_answers(LABELS, "bad", CONSTANT)
     runs.add_answers(LABELS, "prior", CONSTANT)
-    assert runs.markdown_row("bad")[5] == "0.500 †"
-    assert runs.markdown_row("good")[5] == "**0.944**"
+    assert runs.row("bad")["macro AUC"] == "0.500 †"
+    assert runs.row("good")["macro AUC"] == "**0.944**"
     assert "† not above the best control (prior, macro AUC 0.500)" in runs.markdown()
 
 
@@ -160,7 +173,9 @@ def test_the_legend_says_what_macro_averages_are_over(runs: Runs) -> None:
     # Whoever all have cannot be told from those without.
     everyone = replace(LABELS, findings=(*LABELS.findings[:4], MASS, MASS, BOTH, BOTH, MASS, MASS))
     runs.add_answers(everyone, "all", {"validation": VALIDATION_LABELS, "test": LABELS_ANSWERED})
-    everyone_text = FORMATS["markdown"]([t for t in runs.tables() if t.rows[0].model == "all"])
+    everyone_text = FORMATS["markdown"](
+        Report(tables=tuple(t for t in runs.tables() if t.rows[0].model == "all"))
+    )
     assert "over 2 of 3 (no test image has Hernia); macro AUC over 1 of 3" in everyone_text
 
 
@@ -211,10 +226,12 @@ def test_csv_of_two_class_tasks_has_no_columns_of_findings(runs: Runs) -> None:
 
 def test_latex_has_a_table_for_each_measure_of_the_findings(runs: Runs) -> None:
     add_labels(runs, "net")
-    text = FORMATS["latex"](runs.tables())
+    text = runs.text("latex")
     for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
-        assert text.count(rule) == 4
-    assert text.count("% AUC of each finding (in brackets: test images that have it)\n") == 1
+        assert text.count(rule) == text.count("\\begin{table}")
+    assert (
+        text.count("\\caption{AUC of each finding (in brackets: test images that have it): ") == 1
+    )
     assert "Nodule (2)" in text
 
 
@@ -222,5 +239,5 @@ def test_latex_has_a_table_for_each_measure_of_the_findings(runs: Runs) -> None:
 def test_a_table_of_failures_alone_can_be_printed(runs: Runs, case: Case) -> None:
     runs.add_answers(case, "broken", None, verdict=Verdict(state="failed", reason="boom"))
     assert "- broken ce, seed 0, failed: boom" in runs.markdown()
-    assert "% broken ce, seed 0, failed: boom" in FORMATS["latex"](runs.tables())
+    assert "% broken ce, seed 0, failed: boom" in runs.text("latex")
     assert runs.csv()["state"].tolist() == ["failed"]

@@ -17,6 +17,7 @@ from bench.report.conclusions import caveats, conclusions
 from bench.report.effects import draw_question
 from bench.report.levels import difference
 from bench.report.questions import markdown_questions
+from bench.scores import Scorer
 from bench.stats import Interval, Resampling
 from bench.store import Store
 from tests.bench.asked import FAILED, Asked, auc_of, cross, experiment
@@ -194,7 +195,7 @@ def test_several_seeds_and_comparisons_have_caveats_of_their_own(asked: Asked) -
     asked.record(experiment(models=["one"], losses=losses, seeds=[0, 1, 2], controls=["prior"]))
     assert caveats(asked.answer()) == [
         "3 seeds: how much training runs differ is known from 3 runs each, so that the intervals "
-        "are rather too narrow.",
+        "are wide.",
         "2 comparisons, not corrected for: where nothing differs, about one interval in 20 leaves "
         "out zero by chance.",
     ]
@@ -366,7 +367,7 @@ def shortly(config: str, *settings: str, out: Path) -> Answer:
     )
     store = Store(out)
     (answer,) = answer_questions(
-        store.runs(), store.experiments(), resampling=Resampling(resamples=100)
+        store.runs(), store.experiments(), scorer=Scorer(Resampling(resamples=100))
     )
     assert (answer.gaps, answer.problem) == ((), "")
     return answer

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
-from bench.report import FORMATS, collect
+from bench.report import collect
 from bench.runs import Verdict
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
@@ -21,62 +21,75 @@ def test_rows_are_sorted_by_auc_and_failed_ones_stay(runs: Runs) -> None:
     runs.add("middling", ONE_WRONG)
     (table,) = runs.tables()
     assert [row.model for row in table.rows] == ["good", "middling", "bad", "broken", "metadata"]
-    text = FORMATS["markdown"]([table])
+    text = runs.markdown()
     assert "- broken ce, seed 0, failed: OutOfMemoryError: 2 GiB" in text
     assert "- control metadata is not available: no age, sex or view" in text
-    assert runs.markdown_row("broken")[4:7] == ["0 (1 failed)", "n/a", "n/a"]
-    assert runs.markdown_row("control: metadata")[4:7] == ["n/a", "n/a", "n/a"]
+    broken, metadata = runs.row("broken"), runs.row("control: metadata")
+    assert (broken["seeds"], broken["AUC"]) == ("0 (1 failed)", "n/a")
+    assert (metadata["seeds"], metadata["AUC"]) == ("n/a", "n/a")
+    assert set([*runs.row("broken", "At the threshold").values()][3:]) == {"n/a"}
 
 
 def test_the_figures_of_a_row(runs: Runs) -> None:
     runs.add("middling", ONE_WRONG)
     runs.add("prior", CHANCE)
-    head = runs.markdown_row("model")
-    row = dict(zip(head, runs.markdown_row("middling"), strict=True))
-    assert row == {
+    # Three patients are drawn: the one with an image of each class alone gives an AUC of 0, both
+    # others one of 1, and each of these is likelier than what an interval leaves out.
+    assert runs.row("middling") == {
         "model": "middling",
         "loss": "ce",
         "weights": "from scratch",
-        "parameters": "1,234,567",
         "seeds": "1",
-        "AUC": "**0.889**",
-        "accuracy": "**0.667**",
-        "sensitivity": "0.667",
-        "specificity": "0.667",
-        "precision": "0.667",
-        # The prior calls everything abnormal, which gives an F1 of 2*3 / (2*3 + 3) = 0.667 too.
-        "F1": "0.667",
-        "AP": "**0.917**",
-        "Brier": "**0.127**",
-        # Bins of equal mass with ties together: |0.1 - 0|, |0.4 - 1|, |0.6 - 0|, |0.9 - 1|.
-        "ECE": f"{(2 * 0.1 + 0.6 + 0.6 + 2 * 0.1) / 6:.3f}",
+        "AUC": "**0.889** (0.000–1.000)",
+        "parameters": "1,234,567",
         "train s": "61",
         "images/s": "100",
+        "inference images/s": "800",
     }
+    assert runs.row("middling", "At the threshold") == {
+        "model": "middling",
+        "loss": "ce",
+        "weights": "from scratch",
+        "accuracy": "**0.667** (0.000–1.000)",
+        "sensitivity": "0.667 (0.000–1.000)",
+        "specificity": "0.667 (0.000–1.000)",
+        "precision": "0.667 (0.000–1.000)",
+        # The prior calls everything abnormal, which gives an F1 of 2*3 / (2*3 + 3) = 0.667 too.
+        "F1": "0.667 (0.000–1.000)",
+    }
+    points = runs.row("middling", "Operating points")
+    assert points["AP"] == "**0.917** (0.500–1.000)"
+    # The only threshold below which 90 % of three normal images are is above all of them.
+    assert points["sensitivity at 90 % specificity"] == "**0.667** (0.000–1.000)"
+    assert points["needed to read at 90 %"] == "1.00 (1.00–1.00)"
+    calibration = runs.row("middling", "Calibration")
+    assert calibration["Brier"].startswith("**0.127** (")
+    # Bins of equal mass with ties together: |0.1 - 0|, |0.4 - 1|, |0.6 - 0|, |0.9 - 1|.
+    assert calibration["ECE"].startswith(f"{(2 * 0.1 + 0.6 + 0.6 + 2 * 0.1) / 6:.3f} (")
 
 
 def test_seeds_become_mean_and_sample_deviation(runs: Runs) -> None:
     for seed, test in enumerate((PERFECT, ONE_WRONG, ONE_WRONG)):
         runs.add("net", test, seed=seed)
     aucs = [1.0, 8 / 9, 8 / 9]
-    row = runs.markdown_row("net")
-    assert row[4] == "3"
-    assert row[5] == f"{np.mean(aucs):.3f} ± {np.std(aucs, ddof=1):.3f}"
-    assert row[14] == "62"
+    row = runs.row("net")
+    assert (row["seeds"], row["train s"]) == ("3", "62")
+    assert row["AUC"].startswith(f"{np.mean(aucs):.3f} ± {np.std(aucs, ddof=1):.3f} (")
 
 
 def test_a_seed_that_failed_is_counted_beside_those_that_did_not(runs: Runs) -> None:
     runs.add("net", PERFECT, seed=0)
     runs.add("net", seed=1, verdict=Verdict(state="failed", reason="boom"))
-    assert runs.markdown_row("net")[4:6] == ["1 (1 failed)", "1.000"]
-    assert "- net ce, seed 1, failed: boom" in FORMATS["markdown"](runs.tables())
+    row = runs.row("net")
+    assert (row["seeds"], row["AUC"]) == ("1 (1 failed)", "1.000 (1.000–1.000)")
+    assert "- net ce, seed 1, failed: boom" in runs.markdown()
 
 
 def test_a_tie_has_no_bold(runs: Runs) -> None:
     runs.add("one", PERFECT)
     runs.add("two", PERFECT)
     runs.add("three", ONE_WRONG)
-    assert "**" not in FORMATS["markdown"](runs.tables())
+    assert "**" not in runs.markdown()
 
 
 def test_a_network_that_does_not_beat_the_controls_is_marked(runs: Runs) -> None:
@@ -89,8 +102,8 @@ def test_a_network_that_does_not_beat_the_controls_is_marked(runs: Runs) -> None
         "unlucky": True,
         "prior": False,
     }
-    assert runs.markdown_row("unlucky")[5] == "0.500 †"
-    assert "† not above the best control (prior, AUC 0.500)" in FORMATS["markdown"]([table])
+    assert runs.row("unlucky")["AUC"] == "0.500 (0.500–0.500) †"
+    assert "† not above the best control (prior, AUC 0.500)" in runs.markdown()
 
 
 def test_a_network_is_held_against_the_controls_of_its_share(runs: Runs) -> None:
@@ -106,9 +119,9 @@ def test_a_network_is_held_against_the_controls_of_its_share(runs: Runs) -> None
     (table,) = runs.tables()
     marked = {(row.model, row.train_share) for row in table.rows if row.below_controls}
     assert marked == {("other", 0.5), ("net", 1.0)}
-    assert ("† not above the best control of the same share, which sees no lungs.\n") in FORMATS[
-        "markdown"
-    ]([table])
+    assert (
+        "† not above the best control of the same share, which sees no lungs.\n" in runs.markdown()
+    )
 
 
 def test_times_of_different_devices_are_not_averaged(runs: Runs) -> None:
@@ -119,9 +132,9 @@ def test_times_of_different_devices_are_not_averaged(runs: Runs) -> None:
     out_of_memory = Verdict(state="failed", reason="out of memory")
     runs.add("moved", verdict=out_of_memory, environment={"device": "a GPU"})
     runs.add("moved", PERFECT)  # It goes on where it was, on another device.
-    assert runs.markdown_row("same")[-2:] == ["62", "100"]
-    assert runs.markdown_row("two")[-2:] == ["mixed", "mixed"]
-    assert runs.markdown_row("moved")[-2:] == ["mixed", "mixed"]
+    assert [*runs.row("same").values()][-3:] == ["62", "100", "800"]
+    assert [*runs.row("two").values()][-3:] == ["mixed", "mixed", "mixed"]
+    assert [*runs.row("moved").values()][-3:] == ["mixed", "mixed", "mixed"]
     text = runs.markdown()
     assert "mixed: " in text
     assert "; a GPU, 2 threads" in text

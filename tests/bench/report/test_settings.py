@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.report import FORMATS, Table
+from bench.report import Table
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
 
@@ -31,7 +31,7 @@ def test_a_setting_that_differs_between_any_two_networks_is_in_every_networks_ro
         "other": ["train.lr=0.02"],
         "prior": [""],
     }
-    assert "settings" in FORMATS["markdown"]([table])
+    assert runs.row("other")["settings"] == "train.lr=0.02"
 
 
 def test_different_models_under_different_settings_show_them(runs: Runs) -> None:
@@ -97,8 +97,7 @@ def test_the_weights_column_tells_what_was_trained(
 ) -> None:
     runs.add("net", PERFECT, settings={"model": model})
     runs.add("other", CHANCE)
-    assert runs.markdown_row("model")[2] == "weights"
-    assert runs.markdown_row("net")[2] == shown
+    assert runs.row("net")["weights"] == shown
     assert settings_of(runs.tables()[0])["net"] == [""]
 
 
@@ -119,7 +118,7 @@ def test_the_settings_that_all_networks_share_are_one_line_above_the_table(runs:
     )
     text = runs.markdown()
     assert text.index("- training") < text.index("| model")
-    assert training_line(runs).removeprefix("- ") in FORMATS["latex"](runs.tables())
+    assert training_line(runs).removeprefix("- ") in runs.text("latex")
     assert runs.csv()["training"].tolist() == [training_line(runs).removeprefix("- "), ""]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.report.words import any_of
+from bench.report.words import all_of, any_of
 
 
 @pytest.mark.parametrize(
@@ -15,5 +15,6 @@ from bench.report.words import any_of
         (["Mass", "Nodule", "Hernia"], "Mass, Nodule or Hernia"),
     ],
 )
-def test_names_are_joined_by_or(names: list[str], text: str) -> None:
+def test_names_are_joined_by_a_word(names: list[str], text: str) -> None:
     assert any_of(names) == text
+    assert all_of(names) == text.replace(" or ", " and ")

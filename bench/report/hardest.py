@@ -1,0 +1,86 @@
+"""The images that a network is most wrong about, while it is sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics import choose_threshold
+from bench.runs import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardImage:
+    """A test image that is called wrongly.
+
+    Attributes:
+        image: its id.
+        probability: of the second class, as the network has it.
+    """
+
+    image: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardest:
+    """The surest mistakes of a run, the surest first.
+
+    Attributes:
+        false_positives: images of the first class with the highest probabilities.
+        false_negatives: images of the second class with the lowest.
+        errors: how many of each there are in all.
+        threshold: an image is called positive where its probability is >= threshold; chosen on
+            the validation part.
+        reason: why nothing can be said; "" where something can, be it that there is no mistake.
+    """
+
+    false_positives: tuple[HardImage, ...] = ()
+    false_negatives: tuple[HardImage, ...] = ()
+    errors: tuple[int, int] = (0, 0)
+    threshold: float = float("nan")
+    reason: str = ""
+
+
+def hardest(run: Run, *, most: int) -> Hardest:
+    """The test images that a run of a two-class task is most wrong about.
+
+    Of equal probabilities the image whose id sorts first is taken.
+
+    Args:
+        run: one that finished.
+        most: images of each kind of error.
+
+    Raises:
+        InputError: its predictions are gone or damaged.
+    """
+    if not run.outputs.binary:
+        return Hardest(reason="only of two classes one is called wrongly by itself")
+    judged = run.judged()
+    if "validation" not in judged:
+        return Hardest(reason="without predictions for the validation part there is no threshold")
+    validation, test = judged["validation"], judged["test"]
+    threshold = choose_threshold(validation.targets, validation.probabilities[:, 1])
+    p, positive = test.probabilities[:, 1], test.targets == 1
+    false_positives = np.flatnonzero(~positive & (p >= threshold))
+    false_negatives = np.flatnonzero(positive & (p < threshold))
+    return Hardest(
+        false_positives=_first(test.images, p, false_positives, sign=-1.0, most=most),
+        false_negatives=_first(test.images, p, false_negatives, sign=1.0, most=most),
+        errors=(len(false_positives), len(false_negatives)),
+        threshold=threshold,
+    )
+
+
+def _first(
+    images: NDArray[np.object_],
+    p: NDArray[np.float64],
+    wrong: NDArray[np.int64],
+    *,
+    sign: float,
+    most: int,
+) -> tuple[HardImage, ...]:
+    order = sorted(wrong, key=lambda place: (sign * p[place], images[place]))[:most]
+    return tuple(HardImage(image=images[place], probability=float(p[place])) for place in order)

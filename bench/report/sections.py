@@ -1,0 +1,65 @@
+"""The tables of a comparison in their order, each with how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.report import anchors, cells, legend, tuned
+from bench.report.collect import Table
+from bench.report.grid import Grid
+from bench.scores.measures import AT_THRESHOLD, CALIBRATION, OPERATING, columns, leading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A table and how to read it.
+
+    Attributes:
+        grid: with a title.
+        notes: sentences, a paragraph each.
+    """
+
+    grid: Grid
+    notes: Sequence[str]
+
+
+def sections(table: Table, *, bold: Callable[[str], str]) -> list[Section]:
+    """Who is better, the other measures, the tuning, each finding, and what was published.
+
+    Args:
+        table: the comparison.
+        bold: puts the best value of a column in bold; used only where one row alone has it.
+    """
+    found = [Section(grid=cells.comparison(table, bold=bold), notes=legend.comparison(table))]
+    for title, names, about in _measures(table):
+        grid = cells.measures(table, names, title=title, bold=bold)
+        notes = [*about(table), *legend.without_interval(table, names)]
+        found.append(Section(grid=grid, notes=notes))
+    tunings = tuned.tunings(table)
+    if tunings is not None:
+        found.append(Section(grid=tunings, notes=tuned.sentences(table)))
+    found += [
+        Section(grid=grid, notes=legend.findings(table) if last else ())
+        for last, grid in _with_last(cells.per_finding(table, bold=bold))
+    ]
+    published = anchors.published(table)
+    if published is not None:
+        found.append(Section(grid=published, notes=anchors.sentences(table)))
+    return found
+
+
+def _measures(table: Table) -> list[tuple[str, list[str], Callable[[Table], list[str]]]]:
+    """Title, measures and legend of each table of them."""
+    if not table.outputs.binary:
+        names = [name for name in columns(table.outputs) if name != leading(table.outputs)]
+        return [("Over all findings", names, legend.averages)]
+    return [
+        ("At the threshold", [*AT_THRESHOLD], legend.threshold),
+        ("Operating points", ["average_precision", *OPERATING], legend.operating),
+        ("Calibration", [*CALIBRATION], legend.calibration),
+    ]
+
+
+def _with_last(grids: Sequence[Grid]) -> list[tuple[bool, Grid]]:
+    return [(place == len(grids), grid) for place, grid in enumerate(grids, start=1)]

@@ -1,0 +1,162 @@
+"""Each row against the reference, as cells and in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+from bench.compare import SIGNIFICANCE, Versus
+from bench.report.collect import Row, Table
+from bench.report.levels import difference, size, span
+from bench.report.words import many
+from bench.scores.measures import columns, leading
+
+ONE_RUN = "(one run)"
+
+
+def heads(table: Table) -> list[str]:
+    """Of the columns of :func:`cells`; none where the table has no reference."""
+    return ["difference", "p", "verdict"] if table.reference else []
+
+
+def cells(row: Row, table: Table) -> list[str]:
+    """Difference with its interval, corrected p, verdict."""
+    if table.reference is None:
+        return []
+    if is_reference(row, table):
+        return ["reference", "–", "–"]
+    if row.versus is None:
+        return ["n/a"] * 3
+    one = row.versus
+    interval = "" if one.difference.reason else f" ({span(one.difference, signed=True)})"
+    return [
+        f"{difference(one.difference.value)}{interval}",
+        show_p(one.p_holm),
+        verdict(row, table),
+    ]
+
+
+def verdict(row: Row, table: Table) -> str:
+    """What the comparison says, and whether it says it of single training runs.
+
+    Args:
+        row: one that was compared.
+        table: with a reference.
+    """
+    text = row.versus.verdict if row.versus else "n/a"
+    return f"{text} {ONE_RUN}" if text in ("better", "worse") and _alone(row, table) else text
+
+
+def is_reference(row: Row, table: Table) -> bool:
+    """Whether it is the row that all others are held against."""
+    return table.reference is not None and bool(row.runs) and row.runs == table.reference.runs
+
+
+def show_p(p: float) -> str:
+    """``0.031``; ``<0.001``; ``n/a``; ``0.0499`` where three digits would hide the verdict."""
+    if math.isnan(p):
+        return "n/a"
+    if p < 0.0005:
+        return "<0.001"
+    rounded = f"{p:.3f}"
+    return f"{p:.4f}" if float(rounded) == SIGNIFICANCE else rounded
+
+
+def sentences(table: Table) -> list[str]:
+    """What difference, p and verdict mean here, and what could have been seen."""
+    if table.reference is None:
+        return [_no_reference(table)]
+    reference = _described(table.reference, table)
+    compared = [(row, row.versus) for row in table.rows if row.versus is not None]
+    if not compared:
+        return [f"The reference is {reference}; no other row has finished."]
+    measure = columns(table.outputs)[leading(table.outputs)]
+    tests = sum(not math.isnan(one.p) for _, one in compared)
+    lines = [
+        f"Difference: {measure} less that of the reference, {reference}, both on the same "
+        "images and resamples. p: two-sided, that there is no difference, corrected for the "
+        f"{many(tests, 'comparison')} of this table (Holm). Better or worse where it is below "
+        f"{SIGNIFICANCE}; cannot tell is no proof of equality. An interval is of its comparison "
+        "alone: it can leave out zero where the corrected p tells nothing."
+    ]
+    if any(cells(row, table)[-1].endswith(ONE_RUN) for row, _ in compared):
+        lines.append(
+            f"{ONE_RUN}: the row, the reference or both are one training run each; what another "
+            "run of the same network would give is neither in the interval nor in the verdict."
+        )
+    return [*lines, *_power(compared), *_check(compared), *_other_images(compared), *_not(compared)]
+
+
+Compared = list[tuple[Row, Versus]]
+
+
+def _alone(row: Row, table: Table) -> bool:
+    return any(
+        one is not None and one.kind == "network" and len(one.seeds) == 1
+        for one in (row, table.reference)
+    )
+
+
+def _described(reference: Row, table: Table) -> str:
+    name = (reference.model, reference.loss)
+    fitting = [row for row in table.rows if row.runs and (row.model, row.loss) == name]
+    if len(fitting) == 1:
+        return reference.name
+    settings = f" ({reference.settings})" if reference.settings else ""
+    return (
+        f"{reference.name}{settings} (of its {len(fitting)} rows a tuned one or that with the most "
+        "seeds, never chosen by its figures)"
+    )
+
+
+def _no_reference(table: Table) -> str:
+    name = f"{table.wanted.model} {table.wanted.loss}".strip()
+    return (
+        f"No row is held against another: the reference {name} has not finished here. Run it, or "
+        "choose another with --reference MODEL[:LOSS]."
+    )
+
+
+def _power(compared: Compared) -> list[str]:
+    smallest = sorted(one.smallest for _, one in compared if not math.isnan(one.smallest))
+    if not smallest:
+        return []
+    least, most = size(smallest[0]), size(smallest[-1])
+    by_row = least if least == most else f"{least} to {most}, depending on the row"
+    return [
+        "The smallest true difference that such a comparison would have shown with a probability "
+        f"of 80 % (one comparison alone, p below {SIGNIFICANCE}): {by_row}."
+    ]
+
+
+def _check(compared: Compared) -> list[str]:
+    gaps = [abs(one.delong_p - one.p) for _, one in compared if one.delong_p is not None]
+    gaps = [gap for gap in gaps if not math.isnan(gap)]
+    if not gaps:
+        return []
+    return [
+        "Checked by DeLong's test, since every patient has one image here: its p and those of "
+        f"the resamples, both before the correction, differ by {max(gaps):.3f} at most "
+        f"({many(len(gaps), 'comparison')})."
+    ]
+
+
+def _other_images(compared: Compared) -> list[str]:
+    most = max(one.images for _, one in compared)
+    return [
+        f"{row.name} and the reference are compared on the {many(one.images, 'image')} that both "
+        "answer."
+        for row, one in compared
+        if one.images < most
+    ]
+
+
+def _not(compared: Compared) -> list[str]:
+    by_reason: defaultdict[str, list[str]] = defaultdict(list)
+    for row, one in compared:
+        if one.difference.reason:
+            by_reason[one.difference.reason].append(row.name)
+    return [
+        f"n/a: no interval of the difference, since {reason} ({', '.join(names)})."
+        for reason, names in by_reason.items()
+    ]

@@ -1,0 +1,177 @@
+"""A report with a bit of everything, and what a page says to who has no browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+
+from bench.cache import cache_dir
+from bench.data.thumbnails import note_store
+from bench.report.collect import collect
+from bench.report.report import Report
+from bench.runs import Spent, Tuning, Unfinished, Verdict
+from tests.bench.asked import Asked, cross, experiment
+from tests.bench.report.runs import (
+    LABELS,
+    M1,
+    ONE_WRONG,
+    PERFECT,
+    VALIDATION_LABELS,
+    Runs,
+    data,
+)
+
+# Anyone names models, and files on a disk have any name.
+HOSTILE = "<script>alert('1')</script>\"|&é$x$"
+SIZE = 64
+IMPORTED = {
+    "file": "theirs.csv",
+    "digest": "d" * 64,
+    "combine": None,
+    "on": "test",
+    "images": {"validation": 4, "test": 6},
+    "of": {"validation": 4, "test": 6},
+}
+VOID = frozenset({"meta", "link", "img", "br", "path", "circle", "use", "rect"})
+
+
+def full_report(root: Path) -> Report:
+    """Two tables and an answer: networks, controls, a tuning, failures, hostile names.
+
+    Args:
+        root: an empty folder.
+    """
+    runs = Runs(root / "runs")
+    for seed in (0, 1):
+        runs.add("cxnet_m1", ONE_WRONG, loss="sin", seed=seed)
+    tuned = runs.add("resnet18", PERFECT, loss="ce")
+    runs.add("resnet18", [0.9, 0.8, 0.7, 0.3, 0.2, 0.1], loss="sin")
+    runs.add(HOSTILE.replace("/", "-"), [0.2, 0.4, 0.1, 0.6, 0.3, 0.9])
+    runs.add("broken", loss="ce", verdict=Verdict(state="failed", reason=f"Error: {HOSTILE}"))
+    runs.add("prior", [0.5] * 6)
+    runs.add("metadata", verdict=Verdict(state="unavailable", reason="no ages are known"))
+    runs.add("theirs", ONE_WRONG, imported=IMPORTED)
+    test = np.array([[0.2, 0.1, 0.1], [0.9, 0.2, 0.1], [0.1, 0.8, 0.1]] * 2)
+    answers = {"validation": VALIDATION_LABELS, "test": test}
+    runs.add_answers(LABELS, "cxnet_m1", answers, loss="sin")
+    runs.add_answers(LABELS, "resnet18", answers | {"test": test[::-1]}, loss="ce")
+    runs.store.record_tuning(_tuning(tuned))
+    asked = Asked(root / "asked")
+    cross(asked, {("one", "ce"): 16, ("one", "sin"): 1})
+    asked.record(experiment(models=["one"]))
+    return Report(
+        tables=tuple(collect(runs.store.runs(), tunings=runs.store.tunings())),
+        answers=(asked.answer(),),
+        unfinished=(Unfinished(name="resnet18-ce-s9-0123", running=False),),
+    )
+
+
+def _tuning(run: str) -> Tuning:
+    return Tuning(
+        study="demo-resnet18-ce",
+        experiment="demo",
+        model="resnet18",
+        loss="ce",
+        budget={"trials": 20},
+        spent=Spent(
+            trials=20, finished=11, pruned=8, failed=1, iterations=4000, train_seconds=321.0
+        ),
+        searched={"train.lr": "1e-04 to 0.1, log"},
+        winner={"train.lr": 0.0123},
+        trial=7,
+        validation_auc=0.9,
+        seed=1000,
+        seeds=(0,),
+        runs=(run,),
+        sampler="TPE",
+        pruner="median",
+        storage="sqlite",
+    )
+
+
+def keep_pixels() -> None:
+    """Put the pixels of the images of :func:`full_report` where `bench run` would."""
+    folder = cache_dir() / "pixels" / ("0" * 64)
+    folder.mkdir(parents=True, exist_ok=True)
+    images = [f"{place}.png" for place in range(10)]
+    (folder / "index.json").write_text(json.dumps({"images": images}))
+    ramp = np.arange(SIZE * SIZE, dtype=np.uint32) * 255 // (SIZE * SIZE)
+    np.save(folder / "pixels.npy", np.stack([ramp.reshape(SIZE, SIZE)] * 10).astype(np.uint8))
+    note_store(data(M1)["fingerprint"], folder, cache=folder.parent)
+
+
+@dataclass
+class Table:
+    """A table of a page.
+
+    Attributes:
+        caption: its text.
+        rows: texts of the cells, heads first.
+        scopes: scope of each head cell.
+    """
+
+    caption: str = ""
+    rows: list[list[str]] = field(default_factory=list)
+    scopes: list[str | None] = field(default_factory=list)
+
+
+class Outline(HTMLParser):
+    """What a page is made of, read without a browser.
+
+    Attributes:
+        tags: in their order, end tags with a slash.
+        tables: in their order.
+        texts: all texts outside of style and script.
+        attributes: every value of every attribute, with its name.
+        unclosed: tags that are open at the end.
+    """
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.tables: list[Table] = []
+        self.texts: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.unclosed: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def table(self, caption: str) -> Table:
+        """The first table whose caption begins so."""
+        return next(table for table in self.tables if table.caption.startswith(caption))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.unclosed.append(tag)
+        if tag == "table":
+            self.tables.append(Table())
+        elif tag == "tr":
+            self.tables[-1].rows.append([])
+        elif tag in ("th", "td"):
+            self.tables[-1].rows[-1].append("")
+            if tag == "th":
+                self.tables[-1].scopes.append(dict(attrs).get("scope"))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append(f"/{tag}")
+        assert self.unclosed.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"style", "script"} & {*self.unclosed}:
+            return
+        self.texts.append(data)
+        if "caption" in self.unclosed:
+            self.tables[-1].caption += data.strip()
+        elif {"th", "td"} & {*self.unclosed}:
+            cell = self.tables[-1].rows[-1][-1]
+            self.tables[-1].rows[-1][-1] = " ".join(f"{cell} {data}".split())

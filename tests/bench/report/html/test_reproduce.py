@@ -1,0 +1,78 @@
+"""How to make a row again: the command is one that the harness understands."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.report.html.reproduce import Recipe, recipe
+from tests.bench.report.html import pages
+from tests.bench.report.runs import CHANCE, PERFECT, Runs
+
+IMPORTED = pages.IMPORTED | {"file": "their preds.csv", "combine": "noisy_or"}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path / "my runs")
+
+
+def of_only_row(runs: Runs) -> Recipe:
+    ((row,),) = (table.rows for table in runs.tables())
+    return recipe(row)
+
+
+def test_a_network_is_run_again_with_its_seeds(runs: Runs) -> None:
+    name = ""
+    for seed in (2, 0):
+        name = runs.add("timm:resnet10t", PERFECT, loss="sin", seed=seed)
+    made = of_only_row(runs)
+    assert shlex.split(made.command) == [
+        "bench", "run", "timm:resnet10t", "--loss", "sin", "--seeds", "0,2", "--config",
+        f"my runs/{name}/experiment.yaml",
+    ]  # fmt: skip
+    assert "--plugin" not in made.note
+    assert yaml.safe_load(made.settings) == {"task": "m1", "model": {"pretrained": False}}
+    facts = dict(made.facts)
+    assert facts["commit"] == "abc123"
+    assert facts["versions"] == "cxnet-bench 0.1.0, torch 2.6"
+    assert facts["date"] == "2026-01-02"
+    assert name in facts["runs"]
+
+
+def test_runs_of_two_commits_name_both(runs: Runs) -> None:
+    runs.add("tiny", PERFECT)
+    runs.add("tiny", PERFECT, seed=1, environment={"commit": None})
+    assert dict(of_only_row(runs).facts)["commit"] == "abc123; unknown"
+
+
+def test_a_network_of_a_plugin_says_that_it_needs_it(runs: Runs) -> None:
+    runs.add("mine", PERFECT, settings={"model": {"pretrained": False, "code": "0123"}})
+    assert "--plugin FILE" in of_only_row(runs).note
+
+
+def test_a_control_comes_with_the_experiment(runs: Runs) -> None:
+    runs.add("prior", CHANCE)
+    made = of_only_row(runs)
+    assert shlex.split(made.command)[:3] == ["bench", "run", "--all"]
+
+
+def test_imported_predictions_are_imported_again(runs: Runs) -> None:
+    name = runs.add("theirs", PERFECT, imported=IMPORTED)
+    made = of_only_row(runs)
+    assert shlex.split(made.command) == [
+        "bench", "import", "their preds.csv", "--as", "theirs", "--combine", "noisy_or",
+        "--on", "test", "--config", f"my runs/{name}/experiment.yaml",
+    ]  # fmt: skip
+    assert "d" * 64 in made.note
+
+
+def test_without_its_experiment_there_is_no_command(runs: Runs) -> None:
+    name = runs.add("tiny", PERFECT)
+    (runs.store.root / name / "experiment.yaml").unlink()
+    made = of_only_row(runs)
+    assert made.command == ""
+    assert "not kept" in made.note

@@ -1,0 +1,87 @@
+"""The surest mistakes of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.errors import InputError
+from bench.report.hardest import hardest
+from bench.runs import Run
+from tests.bench.report.runs import LABELS, ONE_WRONG, PERFECT, VALIDATION_LABELS, Runs
+
+# Validation chooses 0.5; images 4, 5 and 6 are normal, 7, 8 and 9 are not.
+WRONG = [0.5, 0.95, 0.9, 0.3, 0.49, 0.3]
+
+
+def the_run(runs: Runs) -> Run:
+    (run,) = runs.store.runs()
+    return run
+
+
+def test_the_surest_mistakes_come_first(runs: Runs) -> None:
+    runs.add("resnet18", WRONG)
+
+    found = hardest(the_run(runs), most=9)
+
+    assert found.threshold == 0.5
+    assert [(one.image, one.probability) for one in found.false_positives] == [
+        ("5.png", 0.95),
+        ("6.png", 0.9),
+        ("4.png", 0.5),
+    ]
+    assert [(one.image, one.probability) for one in found.false_negatives] == [
+        ("7.png", 0.3),
+        ("9.png", 0.3),
+        ("8.png", 0.49),
+    ]
+    assert (found.errors, found.reason) == ((3, 3), "")
+
+
+def test_no_more_than_asked_for_and_all_are_counted(runs: Runs) -> None:
+    runs.add("resnet18", WRONG)
+
+    found = hardest(the_run(runs), most=1)
+
+    assert [one.image for one in found.false_positives] == ["5.png"]
+    assert [one.image for one in found.false_negatives] == ["7.png"]
+    assert found.errors == (3, 3)
+
+
+def test_they_are_those_of_the_confusion(runs: Runs) -> None:
+    from bench.scores import Scorer
+
+    runs.add("resnet18", ONE_WRONG)
+    run = the_run(runs)
+
+    confusion = Scorer().score(run).confusion
+
+    assert hardest(run, most=0).errors == (confusion[0, 1], confusion[1, 0])
+
+
+def test_a_run_without_mistakes_has_none_and_no_reason(runs: Runs) -> None:
+    runs.add("resnet18", PERFECT)
+
+    found = hardest(the_run(runs), most=3)
+
+    assert (found.false_positives, found.false_negatives, found.reason) == ((), (), "")
+
+
+def test_of_findings_nothing_can_be_said(runs: Runs) -> None:
+    runs.add_answers(
+        LABELS, "resnet18", {"validation": VALIDATION_LABELS, "test": np.full((6, 3), 0.5)}
+    )
+
+    found = hardest(the_run(runs), most=3)
+
+    assert found.errors == (0, 0)
+    assert "two classes" in found.reason
+
+
+def test_damaged_predictions_are_an_error(runs: Runs) -> None:
+    runs.add("resnet18", PERFECT)
+    run = the_run(runs)
+    (run.folder / "predictions.csv").write_text("nothing\n")
+
+    with pytest.raises(InputError, match="are damaged"):
+        hardest(run, most=3)

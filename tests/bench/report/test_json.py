@@ -1,0 +1,130 @@
+"""The JSON has every figure with its interval, in full precision, and nothing that is no JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.report import FORMATS, Report
+from bench.runs import Unfinished, Verdict
+from tests.bench.asked import Asked, experiment
+from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
+from tests.bench.report.test_per_finding import add_labels
+from tests.bench.report.test_tuned import tune
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def read(text: str) -> Any:
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
+    runs.add("cxnet_m1", ONE_WRONG, loss="sin")
+    name = runs.add("other", PERFECT)
+    tune(runs, "other", runs_=[name])
+    content = read(runs.text("json"))
+    assert list(content) == ["version", "level", "tables", "questions", "unfinished"]
+    assert (content["version"], content["level"]) == (1, 0.95)
+    (table,) = content["tables"]
+    assert table["reference"] == {"model": "cxnet_m1", "loss": "sin", "found": True}
+    assert table["resamples"] == 2000
+    assert next(iter(table["measures"])) == "auc"
+    assert [one["value"] for one in table["published"]] == [0.783, 0.982]
+    other, reference = table["rows"]
+    assert (reference["reference"], other["reference"]) == (True, False)
+    (expected,) = runs.tables()
+    interval = expected.rows[1].metrics["auc"].interval
+    assert interval is not None
+    assert interval.left_out > 0
+    assert reference["figures"]["auc"] == {
+        "mean": 8 / 9,
+        "sd": None,
+        "interval": {
+            "value": 8 / 9,
+            "low": 0.0,
+            "high": 1.0,
+            "left_out": interval.left_out,
+            "reason": "",
+        },
+    }
+    assert reference["versus"] is None
+    assert other["versus"]["difference"]["value"] == 1 - 8 / 9
+    assert other["versus"]["verdict"] == "cannot tell"
+    assert reference["confusion"] == [[[2, 1], [1, 2]]]
+    assert other["tuning"]["spent"]["trials"] == 20
+    assert reference["tuning"] is None
+    assert other["costs"]["inference_images_per_second"] == 800.0
+    assert other["runs"] == [name]
+    assert other["imported"] is None
+
+
+def test_what_is_undefined_is_null_with_its_reason(runs: Runs) -> None:
+    runs.add("prior", CHANCE)
+    runs.add("broken", verdict=Verdict(state="failed", reason="a\nb"))
+    runs.add("metadata", verdict=Verdict(state="unavailable", reason="no age"))
+    (table,) = read(runs.text("json"))["tables"]
+    prior, broken, metadata = table["rows"]
+    needed = prior["figures"]["needed_to_read_at_95"]
+    assert needed["mean"] is None
+    assert needed["interval"]["reason"] == "undefined on these images"
+    assert table["reference"]["found"] is False
+    assert (broken["state"], broken["failures"]) == ("failed", [{"seed": 0, "reason": "a\nb"}])
+    assert (broken["figures"], broken["run_settings"]) == ({}, None)
+    assert (metadata["state"], metadata["unavailable"]) == ("unavailable", "no age")
+
+
+def test_findings_have_their_own_figures(runs: Runs) -> None:
+    add_labels(runs, "net")
+    (table,) = read(runs.text("json"))["tables"]
+    (row,) = table["rows"]
+    assert list(row["findings"]) == ["Mass", "Nodule", "Hernia"]
+    assert row["findings"]["Mass"]["auc"]["mean"] == pytest.approx(8 / 9)
+    assert row["findings"]["Mass"]["threshold"]["mean"] == 0.5
+    assert row["findings"]["Hernia"]["auc"]["mean"] is None
+    assert row["macro_over"]["auc"] == 2
+
+
+def test_every_figure_of_the_tables_is_there(runs: Runs) -> None:
+    for seed in (0, 1):
+        runs.add("net", ONE_WRONG, seed=seed)
+    runs.add("prior", CHANCE)
+    (table,) = runs.tables()
+    (written,) = read(runs.text("json"))["tables"]
+    for row, found in zip(table.rows, written["rows"], strict=True):
+        assert list(found["figures"]) == list(row.metrics) == list(written["measures"])
+        for name, figure in row.metrics.items():
+            mean = found["figures"][name]["mean"]
+            assert math.isnan(figure.mean) if mean is None else mean == figure.mean
+            assert found["figures"][name]["sd"] == (None if mean is None else figure.deviation)
+
+
+def test_questions_and_unfinished_runs_are_there(runs: Runs, tmp_path: Path) -> None:
+    asked = Asked(tmp_path / "asked")
+    asked.add("one", "ce", wrong=16)
+    asked.add("one", "sin", wrong=1)
+    asked.record(experiment(models=["one"]))
+    runs.add("net", PERFECT)
+    report = Report(
+        tables=tuple(runs.tables()),
+        answers=tuple(asked.answers()),
+        unfinished=(Unfinished(name="net-ce-s1", running=False),),
+    )
+    content = read(FORMATS["json"](report))
+    (question,) = content["questions"]
+    assert (question["experiment"], question["problem"]) == ("asked", "")
+    assert question["conclusions"][0].startswith("sin is above ce by ")
+    effect = question["factors"][0]["levels"]["sin"]["comparison"]["effect"]
+    assert effect["low"] > 0
+    assert content["unfinished"] == [{"name": "net-ce-s1", "running": False}]
+
+
+def test_the_same_runs_give_the_same_text(runs: Runs) -> None:
+    runs.add("net", ONE_WRONG)
+    assert runs.text("json") == runs.text("json")

@@ -1,0 +1,70 @@
+"""The LaTeX tables, compiled: whatever is in a cell, and no wider than the page they promise."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.report import Reference
+from bench.runs import Verdict
+from tests.bench.report.runs import CHANCE, LABELS, ONE_WRONG, PERFECT, TRAINING, Runs
+from tests.bench.report.test_formats import HOSTILE
+from tests.bench.report.test_per_finding import add_labels
+from tests.bench.report.test_tuned import tune
+
+# A4 with margins of 2 cm has lines of 17 cm, which bench.report.latex says that it keeps to.
+DOCUMENT = r"""\documentclass[a4paper]{article}
+\usepackage[margin=2cm]{geometry}
+\usepackage{booktabs}
+\begin{document}
+\input{tables.tex}
+\end{document}
+"""
+
+
+def compile_tables(text: str, folder: Path) -> str:
+    """What TeX says of a whole article with the tables in it."""
+    engine = shutil.which("pdflatex")
+    if engine is None:
+        pytest.skip("pdflatex is not on PATH")
+    (folder / "tables.tex").write_text(text, "utf-8")
+    (folder / "article.tex").write_text(DOCUMENT, "utf-8")
+    done = subprocess.run(
+        [engine, "-interaction=nonstopmode", "-halt-on-error", "article.tex"],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said
+    assert (folder / "article.pdf").is_file()
+    return said
+
+
+def test_signs_that_tex_reads_compile(runs: Runs, tmp_path: Path) -> None:
+    runs.add("net_1", PERFECT, settings={"train": {"x": HOSTILE}})
+    runs.add("net_1", ONE_WRONG, settings={"train": {"x": ["{", 1]}})
+    runs.add("broken", verdict=Verdict(state="failed", reason="a % of\nlines"))
+    compile_tables(runs.text("latex"), tmp_path)
+
+
+def test_no_table_is_wider_than_its_page(runs: Runs, tmp_path: Path) -> None:
+    for seed in range(3):
+        tuned = {"train": {**TRAINING, "lr": 0.0123, "weight_decay": 1.234e-05}}
+        name = runs.add("timm:mobilenetv3_small_100", PERFECT, seed=seed, settings=tuned)
+        if seed == 0:
+            tune(runs, "timm:mobilenetv3_small_100", runs_=[name])
+        runs.add("cxnet_m1", ONE_WRONG, loss="sin", seed=seed, settings={"train": TRAINING})
+    runs.add("resnet18", CHANCE, loss="weighted_ce", settings={"train": {**TRAINING, "lr": 0.5}})
+    runs.add("prior", CHANCE)
+    add_labels(runs, "timm:mobilenetv3_small_100")
+    runs.add_answers(LABELS, "broken", None, verdict=Verdict(state="failed", reason="boom"))
+    text = runs.text("latex", reference=Reference(model="cxnet_m1", loss="sin"))
+    said = compile_tables(text, tmp_path)
+    assert "Overfull" not in said
+    assert "Tuning" in text
+    # Every table is on a page: TeX keeps a few floats back at most and drops the rest.
+    assert "unprocessed floats" not in said

@@ -1,0 +1,120 @@
+"""Tuned rows: what stands in their settings column, and what the search cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from bench.runs import Spent, Tuning
+from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
+
+SEARCHED = {"train.lr": "0.0001 to 0.1, log", "train.momentum": "0 to 0.99"}
+
+
+def tune(runs: Runs, model: str, *, runs_: Sequence[str], **changes: Any) -> None:
+    """Record that the settings of some runs were searched for."""
+    given: dict[str, Any] = {
+        "study": f"{model.replace(':', '-')}-{len(runs.store.tunings())}",
+        "experiment": "demo",
+        "model": model,
+        "loss": "ce",
+        "budget": {"trials": 20},
+        "spent": Spent(
+            trials=20, finished=12, pruned=7, failed=1, iterations=12345, train_seconds=456.7
+        ),
+        "searched": SEARCHED,
+        "winner": {"train.lr": 0.02, "train.momentum": 0.5},
+        "trial": 7,
+        "validation_auc": 0.8123,
+        "seed": 1000,
+        "seeds": (0, 1),
+        "runs": tuple(runs_),
+        "sampler": "TPE",
+        "pruner": "median",
+        "storage": "sqlite",
+    }
+    runs.store.record_tuning(Tuning(**given | changes))
+
+
+def add(runs: Runs, model: str, **train: Any) -> list[str]:
+    """Two seeds of a network."""
+    settings = {"train": {**TRAINING, **train}}
+    return [runs.add(model, PERFECT, seed=seed, settings=settings) for seed in (0, 1)]
+
+
+def test_a_tuned_row_says_so_instead_of_its_settings(runs: Runs) -> None:
+    tune(runs, "net", runs_=add(runs, "net", lr=0.02, momentum=0.5))
+    tune(runs, "other", runs_=add(runs, "other", lr=0.003))
+    assert runs.row("net")["settings"] == runs.row("other")["settings"] == "tuned"
+    assert "\ntuned: settings that were searched for; see the table Tuning.\n" in runs.markdown()
+    add(runs, "given", lr=0.5)
+    assert runs.row("net")["settings"] == "tuned"
+    assert runs.row("given")["settings"] == "train.lr=0.5, train.momentum=0.9"
+
+
+def test_what_was_not_searched_stays_in_the_column(runs: Runs) -> None:
+    tune(runs, "net", runs_=add(runs, "net", lr=0.02, batch_size=8))
+    tune(runs, "other", runs_=add(runs, "other", lr=0.003, batch_size=16))
+    assert runs.row("net")["settings"] == "tuned, train.batch_size=8"
+
+
+def test_a_models_own_option_is_searched_under_its_name(runs: Runs) -> None:
+    own = {"model": {"pretrained": False, "options": {"dropout": 0.3, "width": 8}}}
+    name = runs.add("net", PERFECT, settings=own)
+    tune(runs, "net", runs_=[name], searched={"model.options.net.dropout": "0 to 0.8"})
+    assert runs.row("net")["settings"] == "tuned, model.options.width=8"
+
+
+def test_two_tunings_of_one_model_are_told_apart(runs: Runs) -> None:
+    tune(runs, "net", runs_=add(runs, "net", lr=0.02))
+    tune(runs, "net", runs_=add(runs, "net", lr=0.003))
+    assert {row.settings for row in runs.tables()[0].rows} == {
+        "tuned, train.lr=0.02",
+        "tuned, train.lr=0.003",
+    }
+
+
+def test_what_was_spent_and_what_won(runs: Runs) -> None:
+    tune(runs, "net", runs_=add(runs, "net"))
+    assert runs.row("net", "Tuning") == {
+        "model": "net",
+        "loss": "ce",
+        "budget": "20 trials",
+        "trials": "20",
+        "pruned": "7",
+        "failed": "1",
+        "iterations": "12,345",
+        "device s": "457",
+        "validation AUC": "0.812",
+        "seeds": "0 1",
+        "winner": "train.lr=0.02, train.momentum=0.5",
+    }
+    text = runs.markdown()
+    assert "Every tuned row had the same budget: 20 trials.\n" in text
+    assert "Searched: train.lr: 0.0001 to 0.1, log; train.momentum: 0 to 0.99.\n" in text
+    assert "By sampler TPE, pruner median, trials trained with seed 1000.\n" in text
+    row = runs.csv().iloc[0]
+    assert (row["tuning_budget"], row["tuning_trials"]) == ("20 trials", 20)
+    assert row["tuning_train_seconds"] == 456.7
+
+
+def test_budgets_and_spaces_that_differ_are_said(runs: Runs) -> None:
+    tune(runs, "net", runs_=add(runs, "net"))
+    tune(runs, "poor", runs_=add(runs, "poor"), budget={"minutes": 1}, searched={"train.lr": "…"})
+    runs.add("given", ONE_WRONG, settings={"train": TRAINING})
+    runs.add("prior", CHANCE)
+    text = runs.markdown()
+    assert (
+        "The budgets differ, so that the tuned rows do not compare fairly: net ce: 20 trials; "
+        "poor ce: 1 minute. Not tuned, and held against tuned ones all the same: given ce.\n"
+    ) in text
+    assert "Searched for net ce: train.lr: 0.0001 to 0.1, log; train.momentum: 0 to 0.99.\n" in text
+    assert "Searched for poor ce: train.lr: ….\n" in text
+
+
+@pytest.mark.parametrize("name", ["markdown", "latex"])
+def test_without_tuning_nothing_is_said_of_it(runs: Runs, name: str) -> None:
+    runs.add("net", PERFECT)
+    assert "uning" not in runs.text(name)

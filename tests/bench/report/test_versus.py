@@ -1,0 +1,249 @@
+"""Each row against the reference: which row that is, what is said, and of what."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.compare import Verdict as Said
+from bench.compare import Versus
+from bench.report import Reference, Table, versus
+from bench.runs import Verdict
+from bench.stats import Interval
+from tests.bench.report.runs import CHANCE, LABELS, M1, ONE_WRONG, PERFECT, Runs, data
+from tests.bench.report.test_per_finding import LABELS_ANSWERED
+from tests.bench.report.test_tuned import tune
+
+NET = Reference(model="net", loss="ce")
+
+
+def compared(
+    runs: Runs, said: Said, *, p: float = 0.01, seeds: tuple[int, int] = (1, 1), **changes: Any
+) -> Table:
+    """A table of the reference and another network, of which a comparison says what is given."""
+    for model, count in zip(("net", "other"), seeds, strict=True):
+        for seed in range(count):
+            runs.add(model, ONE_WRONG, seed=seed)
+    (table,) = runs.tables(reference=NET)
+    given: dict[str, Any] = {
+        "difference": Interval(value=0.0123, low=0.0011, high=0.0244),
+        "p": p,
+        "p_holm": p,
+        "verdict": said,
+        "smallest": 0.02,
+        "images": 6,
+        "delong_p": None,
+    }
+    one = Versus(**given | changes)
+    rows = [replace(row, versus=one) if row.model == "other" else row for row in table.rows]
+    return replace(table, rows=tuple(rows))
+
+
+def cells(table: Table) -> list[str]:
+    (row,) = [row for row in table.rows if row.model == "other"]
+    return versus.cells(row, table)
+
+
+def test_the_reference_is_marked_and_others_are_held_against_it(runs: Runs) -> None:
+    runs.add("net", ONE_WRONG)
+    runs.add("other", PERFECT)
+    runs.add("broken", verdict=Verdict(state="failed", reason="boom"))
+    shown = {
+        model: [runs.row(model, reference=NET)[head] for head in ("difference", "p", "verdict")]
+        for model in ("net", "other", "broken")
+    }
+    assert shown["net"] == ["reference", "–", "–"]
+    # The AUC of the other is 1 in every resample; that of the reference is from 0 to 1.
+    assert shown["other"][0] == "+0.111 (0.000 to +1.000)"
+    assert shown["other"][2] == "cannot tell"
+    assert shown["broken"] == ["n/a"] * 3
+    assert "less that of the reference, net ce, both on the same" in runs.markdown(reference=NET)
+
+
+def test_a_reference_that_is_not_there_is_named_with_the_way_out(runs: Runs) -> None:
+    runs.add("net", ONE_WRONG)
+    assert "difference" not in runs.row("net")
+    assert (
+        "the reference cxnet_m1 sin has not finished here. Run it, or choose another with "
+        "--reference MODEL[:LOSS]."
+    ) in runs.markdown()
+    assert "the reference prior has not" in runs.markdown(
+        reference=Reference(model="prior", loss="")
+    )
+
+
+def test_a_reference_alone_is_compared_with_nothing(runs: Runs) -> None:
+    runs.add("net", ONE_WRONG)
+    text = runs.markdown(reference=NET)
+    assert "The reference is net ce; no other row has finished.\n" in text
+
+
+def test_of_several_rows_the_tuned_one_is_the_reference(runs: Runs) -> None:
+    runs.add("net", ONE_WRONG, settings={"train": {"lr": 0.1}})
+    tuned = runs.add("net", CHANCE, settings={"train": {"lr": 0.2}})
+    tune(runs, "net", runs_=[tuned], searched={"train.lr": "0 to 1"})
+    assert "less that of the reference, net ce (tuned) (of its 2 rows" in runs.markdown(
+        reference=NET
+    )
+    differences = {row[2]: row[6] for row in runs.grid("Who is better", reference=NET)[1:]}
+    assert differences["tuned"] == "reference"
+
+
+@pytest.mark.parametrize(
+    ("said", "seeds", "text"),
+    [
+        ("better", (1, 1), "better (one run)"),
+        ("worse", (1, 3), "worse (one run)"),
+        ("worse", (3, 1), "worse (one run)"),
+        ("better", (2, 2), "better"),
+        ("cannot tell", (1, 1), "cannot tell"),
+    ],
+)
+def test_a_verdict_of_single_runs_says_so(
+    runs: Runs, said: Said, seeds: tuple[int, int], text: str
+) -> None:
+    table = compared(runs, said, seeds=seeds)
+    assert cells(table) == ["+0.012 (+0.001 to +0.024)", "0.010", text]
+    explained = any(line.startswith("(one run): ") for line in versus.sentences(table))
+    assert explained == text.endswith("(one run)")
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (math.nan, "n/a"),
+        (0.0001, "<0.001"),
+        (0.0005, "0.001"),
+        (0.0312, "0.031"),
+        (0.04996, "0.0500"),
+        (0.0499, "0.0499"),
+        (0.0503, "0.0503"),
+        (1.0, "1.000"),
+    ],
+)
+def test_p_is_shown_so_that_it_fits_its_verdict(p: float, text: str) -> None:
+    assert versus.show_p(p) == text
+
+
+def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
+    table = compared(runs, "better")
+    (row,) = [row for row in table.rows if row.versus is not None]
+    assert "p below 0.05): 0.020." in " ".join(versus.sentences(table))
+    assert row.versus is not None
+    more = replace(row, versus=replace(row.versus, smallest=0.0456))
+    wider = replace(table, rows=(*table.rows, more))
+    assert "p below 0.05): 0.020 to 0.046, depending on the row." in " ".join(
+        versus.sentences(wider)
+    )
+
+
+def test_delongs_test_is_named_where_it_was_made(runs: Runs) -> None:
+    assert "DeLong" not in " ".join(versus.sentences(compared(runs, "better")))
+    table = compared(runs, "better", delong_p=0.013)
+    assert "differ by 0.003 at most (1 comparison)." in " ".join(versus.sentences(table))
+
+
+def test_why_nothing_was_compared_is_said(runs: Runs) -> None:
+    nothing = Interval(value=math.nan, reason="they have no image in common")
+    table = compared(runs, "n/a", p=math.nan, difference=nothing, smallest=math.nan, images=0)
+    assert cells(table) == ["n/a", "n/a", "n/a"]
+    assert versus.sentences(table)[-1] == (
+        "n/a: no interval of the difference, since they have no image in common (other ce)."
+    )
+
+
+def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
+    runs.add("net", ONE_WRONG)
+    imported = {
+        "file": "preds.csv",
+        "digest": "ab" * 32,
+        "combine": "max",
+        "on": "test",
+        "images": {"validation": 0, "test": 5},
+        "of": {"validation": 4, "test": 6},
+        "ignored": 0,
+    }
+    answers = np.column_stack([1 - np.array(PERFECT), PERFECT])[1:]
+    parts = {"test": np.arange(5, 10)}
+    runs.add_answers(M1, "theirs", {"test": answers}, imported=imported, parts=parts)
+    row = runs.row("imported: theirs", reference=NET)
+    assert (row["loss"], row["weights"], row["seeds"]) == ("–", "–", "–")
+    assert row["AUC"].startswith("**1.000**")
+    text = runs.markdown(reference=NET)
+    assert (
+        "- imported: theirs: predictions of others (preds.csv, sha256 abababababababab, of its "
+        "findings the most probable) answer 5 of 6 test images and 0 of 4 validation images; its "
+        "figures are of these, and rows are compared on the images that both have; without "
+        "validation images there is no threshold and no temperature for it. "
+    ) in text
+    assert "theirs and the reference are compared on the 5 images that both answer." not in text
+    assert runs.row("imported: theirs", "At the threshold")["accuracy"] == "n/a"
+    assert (
+        "No interval of accuracy, sensitivity, specificity, precision and F1 (imported: "
+        "theirs): there are no predictions for the validation part.\n"
+    ) in text
+
+
+def test_imported_predictions_alone_need_no_pixels_and_no_validation_part(runs: Runs) -> None:
+    about = data(LABELS, image_size=None, identical_images=None, leakage=[])
+    about["parts"] = {"test": about["parts"]["test"]}
+    imported = {
+        "file": "preds.csv",
+        "digest": "ab" * 32,
+        "combine": None,
+        "on": "all",
+        "images": {"validation": 0, "test": 6},
+        "of": {"validation": 0, "test": 6},
+        "ignored": 0,
+    }
+    runs.add_answers(
+        LABELS,
+        "theirs",
+        {"test": LABELS_ANSWERED},
+        about=about,
+        imported=imported,
+        parts={"test": np.arange(4, 10)},
+    )
+    text = runs.markdown()
+    assert text.startswith("## nih (here), split image, task findings14 (")
+    assert "(preds.csv, sha256 abababababababab) answer 6 of 6 test images; without" in text
+    assert "in the whole set" not in text
+    assert "No validation image has" not in text
+    assert runs.row("imported: theirs", "Over all findings")["exact match"] == "n/a"
+    for name in ("latex", "csv", "json"):
+        assert "theirs" in runs.text(name)
+
+
+def test_rows_on_fewer_images_are_named_beside_the_others(runs: Runs) -> None:
+    table = compared(runs, "better")
+    (row,) = [row for row in table.rows if row.versus is not None]
+    assert row.versus is not None
+    fewer = replace(row, model="theirs", loss="", kind="imported")
+    fewer = replace(fewer, versus=replace(row.versus, images=5))
+    text = versus.sentences(replace(table, rows=(*table.rows, fewer)))
+    assert (
+        "imported: theirs and the reference are compared on the 5 images that both answer." in text
+    )
+
+
+def test_csv_has_the_comparison_with_full_precision(runs: Runs) -> None:
+    runs.add("cxnet_m1", ONE_WRONG, loss="sin")
+    runs.add("other", PERFECT)
+    frame = runs.csv().set_index("model")
+    (table,) = runs.tables()
+    (one,) = [row.versus for row in table.rows if row.versus is not None]
+    other = frame.loc["other"]
+    assert float(other["difference"]) == 1 - 8 / 9
+    assert (other["reference"], other["verdict"]) == ("cxnet_m1 sin", "cannot tell")
+    assert float(other["difference_high"]) == one.difference.high == 1.0
+    assert float(other["p_holm"]) == float(other["p"]) == one.p
+    assert float(other["smallest_difference"]) == one.smallest
+    assert (other["compared_images"], other["delong_p"]) == ("6", "")
+    assert frame.loc["cxnet_m1", "verdict"] == "reference"
+    assert frame.loc["cxnet_m1", "difference"] == ""
+    assert [float(frame.loc["cxnet_m1", f"auc_{what}"]) for what in ("low", "high")] == [0.0, 1.0]
+    assert float(other["inference_images_per_second"]) == 800.0
