@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.absent import absent
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 # It runs as root in CI, and has no business on the network.
@@ -108,10 +109,8 @@ class Browser:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser with a profile of its own, started once for a module."""
     missing = _missing()
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(f"{missing}: CI must not leave the page untested")
     if missing:
-        pytest.skip(missing)
+        absent(missing)
     started = Browser(tmp_path_factory.mktemp("profile"))
     try:
         yield started

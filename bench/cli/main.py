@@ -32,7 +32,8 @@ def main() -> None:
     \b
     bench run --all            train everything of the demo (synthetic data, some minutes)
     bench tune --all           search settings within one budget, and run what won
-    bench report markdown      print the table
+    bench report markdown      print the table (html, latex, csv, json; all writes every one)
+    bench import p.csv --as x  put anyone's predictions beside them
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench list models          what can be compared
     """

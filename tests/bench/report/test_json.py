@@ -55,7 +55,7 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
         },
     }
     assert reference["versus"] is None
-    assert other["versus"]["difference"]["value"] == 1 - 8 / 9
+    assert other["versus"]["difference"]["value"] == round(1 - 8 / 9, 13)
     assert other["versus"]["verdict"] == "cannot tell"
     assert reference["confusion"] == [[[2, 1], [1, 2]]]
     assert other["tuning"]["spent"]["trials"] == 20

@@ -6,10 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from bench.report import Reference
 from bench.runs import Verdict
+from tests.absent import absent
 from tests.bench.report.runs import CHANCE, LABELS, ONE_WRONG, PERFECT, TRAINING, Runs
 from tests.bench.report.test_formats import HOSTILE
 from tests.bench.report.test_per_finding import add_labels
@@ -29,7 +28,7 @@ def compile_tables(text: str, folder: Path) -> str:
     """What TeX says of a whole article with the tables in it."""
     engine = shutil.which("pdflatex")
     if engine is None:
-        pytest.skip("pdflatex is not on PATH")
+        absent("pdflatex is not on PATH")
     (folder / "tables.tex").write_text(text, "utf-8")
     (folder / "article.tex").write_text(DOCUMENT, "utf-8")
     done = subprocess.run(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.absent import absent
 
 DEBIAN = Path("/usr/lib/postgresql")
 USER = "tuner"
@@ -27,7 +27,7 @@ def server() -> Iterator[str]:
     """
     found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not found:
-        pytest.skip(f"PostgreSQL absent: no {DEBIAN}/*/bin/initdb")
+        absent(f"PostgreSQL: no {DEBIAN}/*/bin/initdb")
     binaries = found[-1].parent
     # The server refuses to run as root; Debian's package brings a user for it.
     as_server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
