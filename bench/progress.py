@@ -76,6 +76,7 @@ TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
         f"{f['finished']} finished, {f['already']} finished before, {f['unavailable']} not "
         f"available, {f['failed']} failed"
         + (f", {f['elsewhere']} running in another process" if f["elsewhere"] else "")
+        + ("; no winner for " + ", ".join(f["no_winner"]) if f.get("no_winner") else "")
     ),
 }
 

@@ -83,8 +83,9 @@ class Spent:
         finished: trained to their end.
         pruned: stopped early, since others did better.
         failed: such as by a loss that is no longer finite.
-        iterations: training steps of all of them.
-        train_seconds: seconds in training steps of all of them.
+        iterations: training steps of all of them, and of those that were lost with their
+            machine and begun anew, up to their last validation.
+        train_seconds: seconds in these training steps.
     """
 
     trials: int
@@ -93,6 +94,48 @@ class Spent:
     failed: int
     iterations: int
     train_seconds: float
+
+    def measured(self, unit: str) -> float:
+        """How much it is in a budget's unit: ``trials``, ``iterations`` or ``minutes``."""
+        return {
+            "trials": float(self.trials),
+            "iterations": float(self.iterations),
+            "minutes": self.train_seconds / 60,
+        }[unit]
+
+    def overshoot(self, unit: str, *, validate_every: int) -> float:
+        """How far one worker may pass a budget, since it ends a trial only at a validation.
+
+        Args:
+            unit: of the budget, and of the answer.
+            validate_every: iterations between two validations.
+        """
+        of_an_iteration = self.measured(unit) / max(self.iterations, 1)
+        return 0.0 if unit == "trials" else validate_every * of_an_iteration
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedTuning:
+    """A search for the settings of one model with one loss that has no winner.
+
+    Attributes:
+        study: its name.
+        experiment: name of the experiment that was to be tuned.
+        task: its question.
+        model, loss: registered names.
+        budget: as :class:`Tuning`'s.
+        reason: why there is none, with the way out where there is one.
+        spent: what was used of the budget.
+    """
+
+    study: str
+    experiment: str
+    task: str
+    model: str
+    loss: str
+    budget: dict[str, float]
+    reason: str
+    spent: Spent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +159,8 @@ class Tuning:
         runs: folder names of these runs, finished or not.
         sampler, pruner: in words.
         storage: what kind of database, without its address (``sqlite``, ``postgresql``).
+        superseded: folder names of the runs of earlier winners of this study, which a larger
+            budget has found others than; each may still be a run of another tuning's winner.
     """
 
     study: str
@@ -134,6 +179,7 @@ class Tuning:
     sampler: str
     pruner: str
     storage: str
+    superseded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

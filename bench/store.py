@@ -20,7 +20,8 @@ from them.
 
 Beside the runs, ``splits/`` holds the splits and ``experiments/`` a file for each experiment:
 which runs are its own, since a run can belong to several. ``tuning/`` holds a file for each model
-and loss that was tuned, and what the tuning keeps for itself (:mod:`bench.tune`).
+and loss that was tuned (in its ``failed/`` those without a winner), and what the tuning keeps for
+itself (:mod:`bench.tune`).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from bench.cells import Cell
 from bench.data.tasks import Task
 from bench.errors import InputError
 from bench.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
-from bench.runs import Recorded, Run, RunCosts, Spent, Tuning, Unfinished, Verdict
+from bench.runs import FailedTuning, Recorded, Run, RunCosts, Spent, Tuning, Unfinished, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +241,8 @@ class Store:
         """Keep what a tuning found and spent; a later record of the same study replaces it."""
         self.tuning.mkdir(parents=True, exist_ok=True)
         _write_json(self.tuning / f"{tuning.study}.json", asdict(tuning))
+        # Only now: killed in between, the model would be in neither record.
+        self._failed_tuning(tuning.study).unlink(missing_ok=True)
 
     def tunings(self) -> list[Tuning]:
         """The tunings whose winners were run, or begun to be, by name of their study.
@@ -251,15 +254,37 @@ class Store:
         for path in sorted(self.root.glob("tuning/*.json")):
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
-                for key in ("seeds", "runs"):
+                content.setdefault("superseded", ())  # records of the first versions have none
+                for key in ("seeds", "runs", "superseded"):
                     content[key] = tuple(content[key])
                 found.append(Tuning(**content | {"spent": Spent(**content["spent"])}))
             except (ValueError, KeyError, TypeError) as error:
-                raise InputError(
-                    f"record {path.name} of a tuning is damaged ({error}): delete it and tune "
-                    "again, which takes up the finished trials"
-                ) from None
+                raise _damaged_tuning(path, error) from None
         return found
+
+    def record_failed_tuning(self, failed: FailedTuning) -> None:
+        """Keep that a tuning has no winner, until a record of the same study has one."""
+        path = self._failed_tuning(failed.study)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_json(path, asdict(failed))
+
+    def failed_tunings(self) -> list[FailedTuning]:
+        """The tunings without a winner, by name of their study.
+
+        Raises:
+            InputError: a record is damaged.
+        """
+        found = []
+        for path in sorted(self.root.glob("tuning/failed/*.json")):
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+                found.append(FailedTuning(**content | {"spent": Spent(**content["spent"])}))
+            except (ValueError, KeyError, TypeError) as error:
+                raise _damaged_tuning(path, error) from None
+        return found
+
+    def _failed_tuning(self, study: str) -> Path:
+        return self.tuning / "failed" / f"{study}.json"
 
     def runs(self) -> list[Run]:
         """All runs that ended, by folder name.
@@ -284,7 +309,7 @@ class Store:
         folders = (path.parent for path in self.root.glob("*/config.yaml"))
         found = []
         for folder in sorted(f for f in folders if not (f / "run.json").is_file()):
-            found.append(Unfinished(name=folder.name, running=self._is_held(folder)))
+            found.append(Unfinished(name=folder.name, running=self.is_held(folder)))
         return found
 
     def _lock(self, folder: Path) -> FileLock:
@@ -292,7 +317,8 @@ class Store:
         locks.mkdir(parents=True, exist_ok=True)
         return FileLock(locks / f"{folder.name}.lock")
 
-    def _is_held(self, folder: Path) -> bool:
+    def is_held(self, folder: Path) -> bool:
+        """Whether a process holds the folder of a run."""
         try:
             with self._lock(folder).acquire(timeout=0):
                 return False
@@ -301,6 +327,13 @@ class Store:
         except OSError:
             # Results that cannot be written to cannot be written to by a run either.
             return False
+
+
+def _damaged_tuning(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"record {path.name} of a tuning is damaged ({error}): delete it and tune again, which "
+        "takes up the finished trials"
+    )
 
 
 @contextmanager

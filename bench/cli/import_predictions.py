@@ -117,6 +117,11 @@ def _lines(one: Imported, name: str) -> list[str]:
             "import again when there is one, as images that are not here, or identical, may change "
             "it"
         )
+    if one.twins:
+        lines.append(
+            f"the same file is in this table already, as {', '.join(one.twins)}: it counts as "
+            "another row and another comparison"
+        )
     auc = "n/a (the test images are of one class)" if math.isnan(one.auc) else f"{one.auc:.3f}"
     of_several = "" if len(placed.task.classes) == 2 else "macro "
     state = "already imported" if one.already else "imported"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from bench.cli.options import out_option
 
@@ -23,6 +24,7 @@ FILES = {
 }
 ALL, FIGURES = "all", "figures"
 DEFAULT_TO = Path("results/report")
+DEFAULT_FIGURES = DEFAULT_TO / FIGURES
 
 
 @click.command("report")
@@ -30,8 +32,8 @@ DEFAULT_TO = Path("results/report")
 @out_option
 @click.option(
     "--to", metavar="PATH", type=click.Path(path_type=Path),
-    help=f"File of one format, which is printed otherwise; folder of {ALL} and {FIGURES} "
-    f"[default: {DEFAULT_TO}].",
+    help=f"File of one format, which is printed otherwise; folder of {ALL} [default: "
+    f"{DEFAULT_TO}] and of {FIGURES} [default: {DEFAULT_FIGURES}].",
 )  # fmt: skip
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(["png", "pdf", "svg"]),
@@ -41,15 +43,15 @@ DEFAULT_TO = Path("results/report")
 @click.option("--split", "splits", multiple=True, metavar="NAME", help="Only this split. Repeats.")
 @click.option(
     "--model", "models", multiple=True, metavar="NAME|PATTERN",
-    help="Only these models, and the controls. Repeats.",
+    help="Only these models, the reference and the controls; p stays corrected for all. Repeats.",
 )  # fmt: skip
 @click.option(
     "--where", multiple=True, metavar="KEY=VALUE",
-    help="Only networks with this setting, such as train.lr=0.02. Repeats.",
+    help="Only rows with this setting, such as train.lr=0.02, likewise. Repeats.",
 )  # fmt: skip
 @click.option(
     "--reference", "wanted", metavar="MODEL[:LOSS]", default="cxnet_m1:sin", show_default=True,
-    help="The row that all others are compared with; without a loss for a control or import.",
+    help="The row that all others are compared with; control:NAME and imported:NAME are others.",
 )  # fmt: skip
 @click.option(
     "--thumbnails", type=click.IntRange(min=0), default=12, show_default=True, metavar="N",
@@ -69,13 +71,16 @@ def report(
 ) -> None:
     """Compare all runs that ended: markdown, html, latex, csv, json, figures, or all of them.
 
-    Every figure has a 95 % interval, and every row stands beside a reference. In markdown and
-    html, the answers to the questions that were asked (bench list configs) follow.
+    What was measured has a 95 % interval, and every row stands beside a reference. In markdown
+    and html, the answers to the questions that were asked (bench list configs) follow. Of single
+    findings the intervals are in csv and json.
     """
+    _refuse_what_does_not_apply(format_name, to)
+
     from bench.cache import cache_dir
     from bench.errors import InputError
     from bench.progress import show_progress
-    from bench.report import FORMATS, Filters, make_report
+    from bench.report import FORMATS, Filters, make_report, without_bare_tables
     from bench.scores import Scorer
     from bench.store import Store
 
@@ -90,21 +95,49 @@ def report(
             thumbnails=thumbnails,
             on_scored=lambda done, total: progress.advance("runs scored", done, total),
         )
-    asked = click.get_current_context().get_parameter_source("wanted")
-    given = asked is not None and asked.name == "COMMANDLINE"
-    if given and not any(table.reference for table in made.tables):
+    if _given("wanted") and not any(table.reference for table in made.tables):
         raise InputError(_no_such_reference(wanted, made))
+    whole, made = made, without_bare_tables(made, filters)
+    if bare := len(whole.tables) - len(made.tables):
+        are = "table is" if bare == 1 else "tables are"
+        click.echo(f"{bare} {are} left out: no row that passes the filters is there", err=True)
     if format_name == FIGURES:
-        _draw(made, to or DEFAULT_TO, formats)
+        _draw(made, to or DEFAULT_FIGURES, formats)
     elif format_name == ALL:
         folder = to or DEFAULT_TO
         for name, file in FILES.items():
             _write(folder / file, FORMATS[name](made))
-        _draw(made, folder / "figures", formats)
+        _draw(made, folder / FIGURES, formats)
     elif to is not None:
         _write(to, FORMATS[format_name](made))
     else:
         click.echo(FORMATS[format_name](made), nl=False)
+
+
+def _refuse_what_does_not_apply(format_name: str, to: Path | None) -> None:
+    drawn = (ALL, FIGURES)
+    if _given("formats") and format_name not in drawn:
+        raise click.UsageError(
+            f"--format is of figures, and {format_name} writes none: leave it out, or write "
+            f"bench report {FIGURES} or {ALL}"
+        )
+    if _given("thumbnails") and format_name not in ("html", ALL):
+        raise click.UsageError(
+            f"--thumbnails is of html, and {format_name} shows no images: leave it out"
+        )
+    if to is None:
+        return
+    if format_name in drawn and to.is_file():
+        raise click.UsageError(
+            f"--to {to} is a file, and {format_name} writes several: name a folder"
+        )
+    if format_name not in drawn and to.is_dir():
+        raise click.UsageError(f"--to {to} is a folder: name a file")
+
+
+def _given(parameter: str) -> bool:
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is not ParameterSource.DEFAULT
 
 
 def _settings(where: tuple[str, ...]) -> dict[str, str]:
@@ -123,6 +156,9 @@ def _reference(text: str) -> Reference:
     from bench.registry.models import TIMM_PREFIX
     from bench.report import Reference
 
+    for kind in ("control", "imported"):
+        if text.startswith(f"{kind}:"):
+            return Reference(model=text.removeprefix(f"{kind}:").strip(), loss="")
     prefix = TIMM_PREFIX if text.startswith(TIMM_PREFIX) else ""
     model, _, loss = text.removeprefix(prefix).partition(":")
     return Reference(model=prefix + model, loss=loss)

@@ -181,17 +181,18 @@ def _show(
     losses: tuple[str, ...],
 ) -> None:
     from bench.store import Store
-    from bench.tune.show import stored_studies, table
+    from bench.tune.show import described, stored_studies
 
     with stored_studies(Store(out), storage, models=models, losses=losses) as studies:
-        click.echo(table(studies))
+        click.echo("\n\n".join(map(described, studies)))
     if folder is not None:
         _draw(out, storage, folder, names=[one.study.study_name for one in studies])
 
 
 def _draw(out: Path, storage: str | None, folder: Path, *, names: Sequence[str]) -> None:
     from bench.store import Store
-    from bench.tune.show import draw, stored_studies
+    from bench.tune.pictures import draw
+    from bench.tune.show import stored_studies
 
     with stored_studies(Store(out), storage, names=names) as studies:
         for line in draw(studies, folder):

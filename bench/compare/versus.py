@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from bench.predictions import Judged
 from bench.runs import Run
-from bench.scores import Scorer
+from bench.scores import RunScores, Scorer
 from bench.scores.measures import leading
 from bench.scores.score import overall_auc
 from bench.stats import Estimate, Interval, difference, holm, p_value, smallest_difference
-from bench.stats.delong import delong
+from bench.stats.delong import of_placements
 
 Verdict = Literal["better", "worse", "cannot tell", "n/a"]
 SIGNIFICANCE = 0.05
@@ -32,10 +32,11 @@ class Versus:
         verdict: ``better`` or ``worse`` where the corrected p is below 0.05, else ``cannot
             tell``; ``n/a`` where nothing can be said (``difference.reason``).
         smallest: the smallest true difference that this test set would have shown with a
-            probability of 80 %, one comparison alone; NaN where there is no interval.
+            probability of 80 %, as the largest of the table's differences: p is then multiplied
+            by the number of comparisons. NaN where there is no interval.
         images: how many both were judged on.
-        delong_p: by DeLong's test, as a check; None unless every patient has one image and each
-            side one run.
+        delong_p: by DeLong's test, clustered by patient (Obuchowski), as a check; None unless each
+            side is one run, the task has two classes and both answer the same images.
     """
 
     difference: Interval
@@ -60,35 +61,52 @@ def compare_with(
     Raises:
         InputError: stored predictions are gone or damaged.
     """
-    plain = {key: _compare(runs, reference, scorer=scorer) for key, runs in others.items()}
-    corrected = holm([one.p for one in plain.values()])
+    found = {key: _compare(runs, reference, scorer=scorer) for key, runs in others.items()}
+    plain = [_p(one.difference) for one in found.values()]
+    tests = sum(not math.isnan(p) for p in plain)
     return {
-        key: replace(one, p_holm=p, verdict=_verdict(one.difference, p))
-        for (key, one), p in zip(plain.items(), corrected, strict=True)
+        key: _versus(one, p=p, p_holm=corrected, tests=tests)
+        for (key, one), p, corrected in zip(found.items(), plain, holm(plain), strict=True)
     }
 
 
-def _compare(runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer) -> Versus:
+@dataclass(frozen=True, kw_only=True)
+class _Compared:
+    difference: Estimate
+    images: int
+    delong_p: float | None = None
+
+
+def _compare(runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer) -> _Compared:
     every = [scorer.score(run) for run in (*runs, *reference)]
-    same = len({one.images for one in every}) == 1
-    if same:
-        one, other = (_over_seeds(side, scorer) for side in (runs, reference))
-        images = every[0].count
-    else:
+    if len({one.images for one in every}) > 1:
         # Imported predictions need not cover the whole test part.
-        one, other, images = _on_common_images(runs, reference, scorer)
-    difference_ = difference(one, other)
-    interval = Interval.of(difference_)
-    p = math.nan if interval.reason else p_value(difference_)
-    alone = len(runs) == len(reference) == 1
+        return _on_common_images(runs, reference, scorer)
+    one, other = (_over_seeds(side, scorer) for side in (runs, reference))
+    return _Compared(
+        difference=difference(one, other),
+        images=every[0].count,
+        delong_p=_delong(*every) if len(every) == 2 else None,
+    )
+
+
+def _p(difference_: Estimate) -> float:
+    return math.nan if Interval.of(difference_).reason else p_value(difference_)
+
+
+def _versus(compared: _Compared, *, p: float, p_holm: float, tests: int) -> Versus:
+    interval = Interval.of(compared.difference)
+    unknown = math.isnan(p)
     return Versus(
         difference=interval,
         p=p,
-        p_holm=p,
-        verdict="n/a",
-        smallest=math.nan if interval.reason else smallest_difference(difference_),
-        images=images,
-        delong_p=_delong(runs[0], reference[0]) if alone and same and every[0].one_each else None,
+        p_holm=p_holm,
+        verdict=_verdict(interval, p_holm),
+        smallest=math.nan
+        if unknown
+        else smallest_difference(compared.difference, level=SIGNIFICANCE / tests),
+        images=compared.images,
+        delong_p=compared.delong_p,
     )
 
 
@@ -106,36 +124,38 @@ def _over_seeds(runs: Sequence[Run], scorer: Scorer) -> Estimate:
     return scorer.resampling.over_seeds(by_seed)
 
 
-def _on_common_images(
-    runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer
-) -> tuple[Estimate, Estimate, int]:
+def _on_common_images(runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer) -> _Compared:
     """Both sides anew, on the images that all of their runs answer."""
     judged = {run.folder: run.judged()["test"] for run in (*runs, *reference)}
     common = set.intersection(*(set(one.images) for one in judged.values()))
     if not common:
-        nothing = Estimate(
-            value=math.nan,
-            draws=np.full(scorer.resampling.resamples, math.nan),
-            bounds=(0.0, 1.0),
-            reason="they have no image in common",
-        )
-        return nothing, nothing, 0
+        return _nothing("they have no image in common", scorer)
+    alike = {folder: _only(one, common) for folder, one in judged.items()}
+    first = alike[runs[0].folder]
+    if any(not np.array_equal(one.targets, first.targets) for one in alike.values()):
+        return _nothing("they were judged by other labels: make the older one anew", scorer)
     one, other = (
         scorer.resampling.over_seeds(
             {
-                run.cell.seed: overall_auc(
-                    _only(judged[run.folder], common), run.outputs, scorer.resampling
-                )
+                run.cell.seed: overall_auc(alike[run.folder], run.outputs, scorer.resampling)
                 for run in side
             }
         )
         for side in (runs, reference)
     )
-    return one, other, len(common)
+    return _Compared(difference=difference(one, other), images=len(common))
+
+
+def _nothing(reason: str, scorer: Scorer) -> _Compared:
+    draws = np.full(scorer.resampling.resamples, math.nan)
+    unknown = Estimate(value=math.nan, draws=draws, bounds=(-1.0, 1.0), reason=reason)
+    return _Compared(difference=unknown, images=0)
 
 
 def _only(judged: Judged, images: set[str]) -> Judged:
-    here = np.array([image in images for image in judged.images])
+    """The answers for some images, in the order of their ids."""
+    order = np.argsort(judged.images)
+    here = order[[image in images for image in judged.images[order]]]
     return Judged(
         images=judged.images[here],
         patients=judged.patients[here],
@@ -144,12 +164,10 @@ def _only(judged: Judged, images: set[str]) -> Judged:
     )
 
 
-def _delong(run: Run, reference: Run) -> float | None:
+def _delong(run: RunScores, reference: RunScores) -> float | None:
     """DeLong's p of two runs on the same images; None where there is more than one AUC."""
-    if not run.outputs.binary:
+    if run.placements is None or reference.placements is None:
         return None
-    sides = [one.judged()["test"] for one in (run, reference)]
-    orders = [np.argsort(one.images) for one in sides]
-    scores = [one.probabilities[order, 1] for one, order in zip(sides, orders, strict=True)]
-    p = delong(sides[0].targets[orders[0]], np.stack(scores, axis=1)).p_value(0, 1)
+    values = np.stack([run.placements.values, reference.placements.values], axis=1)
+    p = of_placements(values, run.placements.positive, run.placements.groups).p_value(0, 1)
     return None if math.isnan(p) else p

@@ -64,6 +64,7 @@ class Imported:
             where it is undefined.
         rows: of the file.
         unread: columns of the file that were not read.
+        twins: other names that the same predictions have in the same table.
     """
 
     folder: Path
@@ -73,6 +74,7 @@ class Imported:
     auc: float
     rows: int
     unread: tuple[str, ...]
+    twins: tuple[str, ...]
 
 
 def import_predictions(request: Request, store: Store) -> list[Imported]:
@@ -125,6 +127,7 @@ def import_predictions(request: Request, store: Store) -> list[Imported]:
                 auc=_auc(placed, probabilities),
                 rows=len(images),
                 unread=file.unread,
+                twins=_twins(cell, data, store),
             )
         )
     return found
@@ -197,6 +200,18 @@ def _refuse_other(cell: Cell, data: dict[str, Any], store: Store) -> None:
                 f"{run.data['imported']['file']}: give these another name with --as, or delete "
                 f"{run.folder} first"
             )
+
+
+def _twins(cell: Cell, data: dict[str, Any], store: Store) -> tuple[str, ...]:
+    return tuple(
+        run.cell.model
+        for run in store.runs()
+        if run.cell.kind == cell.kind
+        and run.cell.model != cell.model
+        and run.cell.settings["predictions"] == cell.settings["predictions"]
+        and (run.data["task"], run.data["source"]) == (data["task"], data["source"])
+        and run.data["split"] == data["split"]
+    )
 
 
 def _keep(

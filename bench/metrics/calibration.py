@@ -64,8 +64,8 @@ def fit_temperature(targets: ArrayLike, probabilities: ArrayLike, *, kind: Targe
     """The temperature under which the scaled probabilities have the least log loss.
 
     The loss is convex in 1 / T, so the sign of its slope leads to its only minimum. Where that
-    lies outside of ``COLDEST`` to ``HOTTEST``, as when every image is called rightly, the bound
-    is returned. A probability of exactly 0 or 1 is the same at every temperature and says
+    lies outside of ``COLDEST`` to ``HOTTEST`` there is none: when every image is called rightly,
+    say, or wrongly. A probability of exactly 0 or 1 is the same at every temperature and says
     nothing about it, be it right or wrong.
 
     Args:
@@ -74,7 +74,8 @@ def fit_temperature(targets: ArrayLike, probabilities: ArrayLike, *, kind: Targe
         kind: whether the outputs are classes, which exclude one another, or labels.
 
     Returns:
-        T > 0; above 1 where the probabilities are too sure. One for all labels.
+        T > 0; above 1 where the probabilities are too sure. One for all labels. NaN where there
+        is none.
     """
     t, p = np.asarray(targets), np.asarray(probabilities, np.float64)
     if kind == "multilabel":
@@ -98,7 +99,8 @@ def fit_temperature(targets: ArrayLike, probabilities: ArrayLike, *, kind: Targe
             low = middle
         else:
             high = middle
-    return math.exp((low + high) / 2.0)
+    at_a_bound = low == math.log(COLDEST) or high == math.log(HOTTEST)
+    return math.nan if at_a_bound else math.exp((low + high) / 2.0)
 
 
 def scaled(

@@ -1,6 +1,7 @@
 """Tables from stored runs."""
 
 from bench.report.collect import Figure, Reference, Row, Table, collect
+from bench.report.filtered import without_bare_tables
 from bench.report.formats import FORMATS
 from bench.report.report import Filters, Report, make_report
 
@@ -14,4 +15,5 @@ __all__ = [
     "Table",
     "collect",
     "make_report",
+    "without_bare_tables",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from bench.report import versus
 from bench.report.collect import Figure, Row, Table
 from bench.report.grid import Grid
+from bench.report.words import coverage
 from bench.scores.measures import ERRORS, PER_FINDING, TRADED, columns, leading
 
 DAGGER = "†"
@@ -84,7 +85,7 @@ def per_finding(table: Table, *, bold: Callable[[str], str]) -> list[Grid]:
         body = [_names(table, row) for row in table.rows]
         for name in table.outputs.classes:
             figures = [row.findings.get(name, {}).get(measure) for row in table.rows]
-            best = None if measure in TRADED else best_alone(figures, smaller=measure in ERRORS)
+            best = _best_alone(table.rows, figures, name=measure, decimals=DECIMALS)
             for place, (line, figure) in enumerate(zip(body, figures, strict=True)):
                 text = show_figure(figure)
                 line.append(bold(text) if place == best else text)
@@ -108,24 +109,21 @@ def show_interval(figure: Figure | None, *, decimals: int = DECIMALS) -> str:
     return f"({figure.interval.low:.{decimals}f}–{figure.interval.high:.{decimals}f})"
 
 
-def best_alone(
-    figures: Sequence[Figure | None], *, smaller: bool, decimals: int = DECIMALS
+def _best_alone(
+    rows: Sequence[Row], figures: Sequence[Figure | None], *, name: str, decimals: int
 ) -> int | None:
     """The place of the best mean as shown; None where several show the same or one alone has any.
 
-    Args:
-        figures: of one column.
-        smaller: whether the smallest is the best.
-        decimals: that are shown.
+    Rows that answer some of the test images do not take part: theirs may be the easy ones.
     """
     shown = {
         place: float(f"{figure.mean:.{decimals}f}")
-        for place, figure in enumerate(figures)
-        if figure is not None and not math.isnan(figure.mean)
+        for place, (row, figure) in enumerate(zip(rows, figures, strict=True))
+        if row.answered is None and figure is not None and not math.isnan(figure.mean)
     }
-    if len(shown) < 2:
+    if len(shown) < 2 or name in TRADED:
         return None
-    best = min(shown.values()) if smaller else max(shown.values())
+    best = min(shown.values()) if name in ERRORS else max(shown.values())
     places = [place for place, value in shown.items() if value == best]
     return places[0] if len(places) == 1 else None
 
@@ -134,9 +132,7 @@ def _column(table: Table, name: str, *, bold: Callable[[str], str]) -> list[str]
     """A measure of each row, with its interval."""
     decimals = FEWER_DECIMALS.get(name, DECIMALS)
     figures = [row.metrics.get(name) for row in table.rows]
-    best = (
-        None if name in TRADED else best_alone(figures, smaller=name in ERRORS, decimals=decimals)
-    )
+    best = _best_alone(table.rows, figures, name=name, decimals=decimals)
     texts = []
     for place, figure in enumerate(figures):
         text = show_figure(figure, decimals=decimals)
@@ -152,7 +148,8 @@ def _name_heads(table: Table) -> list[str]:
 
 def _names(table: Table, row: Row) -> list[str]:
     return [
-        row.model if row.kind == "network" else f"{row.kind}: {row.model}",
+        (row.model if row.kind == "network" else f"{row.kind}: {row.model}")
+        + coverage(row.answered),
         row.loss or "–",
         *([row.settings or "–"] if _with_settings(table) else []),
         row.weights or "–",

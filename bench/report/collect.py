@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
@@ -19,10 +19,11 @@ from bench.data.tasks import TASKS
 from bench.errors import InputError
 from bench.predictions import Outputs
 from bench.report.merge import merge, trained_here
-from bench.report.settings import Comparison, captions, compare, train_share, weights
+from bench.report.settings import Comparison, captions, compare, train_share, training, weights
 from bench.runs import Run, Tuning
 from bench.scores import RunScores, Scorer
-from bench.stats import Interval
+from bench.stats import Estimate, Interval
+from bench.stats.delong import of_placements
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,10 @@ class Row:
         failures: seed and reason of each failed run.
         unavailable: why a control cannot be had; "" otherwise.
         tuning: how its settings were searched for; None where they were given.
+        answered: of how many test images it answers how many, where it does not answer all:
+            imported predictions; None elsewhere. Its figures are of these images.
+        delong: the AUC with DeLong's interval, clustered by patient (Obuchowski), as a check; None
+            unless the row is one run of a two-class task.
         versus: held against the table's reference; None for the reference itself, where there
             is none, and where no seed finished.
         below_controls: a network, or imported predictions, whose mean AUC (macro over the
@@ -102,6 +107,8 @@ class Row:
     failures: tuple[tuple[int, str], ...] = ()
     unavailable: str = ""
     tuning: Tuning | None = None
+    answered: tuple[int, int] | None = None
+    delong: Interval | None = None
     versus: Versus | None = None
     below_controls: bool = False
 
@@ -147,6 +154,9 @@ class Table:
         outputs: what its runs' predictions are about.
         settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.
+        hidden: how many more rows there are, which were compared and are not shown.
+        superseded: runs of settings that a tuning held for the best until a larger budget found
+            others, by folder name; they are in no row.
         best_controls: name and AUC of the best control of each share of the training part;
             shares without any are left out.
         environments: those of its runs, earlier attempts included; those of imports only where
@@ -161,8 +171,15 @@ class Table:
     rows: tuple[Row, ...]
     best_controls: dict[float, tuple[str, float]]
     environments: tuple[dict[str, Any], ...]
+    hidden: int = 0
+    superseded: tuple[str, ...] = ()
     wanted: Reference = Reference()
     reference: Row | None = None
+
+
+def _every(_: Run) -> bool:
+    """Hides nothing."""
+    return True
 
 
 def collect(
@@ -171,6 +188,7 @@ def collect(
     scorer: Scorer | None = None,
     tunings: Iterable[Tuning] = (),
     reference: Reference | None = None,
+    shown: Callable[[Run], bool] = _every,
 ) -> list[Table]:
     """Group runs into tables: one for each data set, image size, task and split.
 
@@ -183,6 +201,9 @@ def collect(
         scorer: of all runs.
         tunings: how the settings of some were searched for.
         reference: what every row is compared with; CXNet-m1 with the sin-loss by default.
+        shown: which runs are shown. The reference and the controls are shown in any case, and a
+            row that is not is compared all the same: what is looked at must not change what p is
+            corrected for.
 
     Raises:
         InputError: there are none, a run is there twice, or stored predictions are damaged.
@@ -203,12 +224,12 @@ def collect(
             imported = by_pixels.pop("")
             for group in by_pixels.values():
                 group += imported
-    of_run = {name: tuning for tuning in tunings for name in tuning.runs}
     make = partial(
         _table,
         scorer=scorer or Scorer(),
-        tunings=of_run,
+        tunings=tuple(tunings),
         reference=reference or Reference(),
+        shown=shown,
     )
     tables = [make(group) for by_pixels in groups.values() for group in by_pixels.values()]
     return sorted(tables, key=_place)
@@ -225,8 +246,17 @@ def _place(table: Table) -> tuple[Any, ...]:
 
 
 def _table(
-    runs: list[Run], *, scorer: Scorer, tunings: Mapping[str, Tuning], reference: Reference
+    runs: list[Run],
+    *,
+    scorer: Scorer,
+    tunings: Sequence[Tuning],
+    reference: Reference,
+    shown: Callable[[Run], bool],
 ) -> Table:
+    winners = {name: tuning for tuning in tunings for name in tuning.runs}
+    earlier = {name for tuning in tunings for name in tuning.superseded} - winners.keys()
+    superseded = [run.folder.name for run in runs if run.folder.name in earlier]
+    runs = [run for run in runs if run.folder.name not in earlier]
     by_row: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
         cell = run.cell
@@ -234,7 +264,7 @@ def _table(
         by_row[key].append(run)
     cells = [group[0].cell for group in by_row.values()]
     tuned = [
-        next((tunings[run.folder.name] for run in group if run.folder.name in tunings), None)
+        next((winners[run.folder.name] for run in group if run.folder.name in winners), None)
         for group in by_row.values()
     ]
     texts = captions(cells, searched=[tuning.searched if tuning else () for tuning in tuned])
@@ -245,12 +275,21 @@ def _table(
     best = _best_controls(rows)
     rows = [_mark(row, best) for row in rows]
     rows, against = _compared(rows, reference, scorer)
-    rows.sort(key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings))
+    looked_at = [
+        row
+        for row, group in zip(rows, by_row.values(), strict=True)
+        if row.kind == "control" or row is against or any(map(shown, group))
+    ]
+    looked_at.sort(
+        key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings)
+    )
     return Table(
         data=merge(runs),
         outputs=runs[0].outputs,
         settings=compare(cells),
-        rows=tuple(rows),
+        rows=tuple(looked_at),
+        hidden=len(rows) - len(looked_at),
+        superseded=tuple(superseded),
         best_controls=best,
         environments=tuple(
             environment for run in trained_here(runs) for environment in _environments(run)
@@ -271,13 +310,26 @@ def _compared(
     ]
     if not fitting:
         return list(rows), None
-    # Not by its figures: a reference must not be chosen by the test part.
-    chosen = min(fitting, key=lambda row: (row.tuning is None, -len(row.seeds), row.settings))
+    # Not by its figures: a reference must not be chosen by the test part. Of several it is one that
+    # was tuned, then of the most seeds, then trained as most networks of the table were.
+    trained = [training(row.runs[0].cell) for row in rows if row.kind == "network" and row.runs]
+    chosen = min(
+        fitting,
+        key=lambda row: (
+            row.tuning is None,
+            -len(row.seeds),
+            -trained.count(training(row.runs[0].cell)),
+            row.settings,
+        ),
+    )
     others = {
         str(place): row.runs for place, row in enumerate(rows) if row.runs and row is not chosen
     }
     found = compare_with(chosen.runs, others, scorer=scorer)
-    return [replace(row, versus=found.get(str(place))) for place, row in enumerate(rows)], chosen
+    return [
+        row if row is chosen else replace(row, versus=found.get(str(place)))
+        for place, row in enumerate(rows)
+    ], chosen
 
 
 def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | None) -> Row:
@@ -304,8 +356,8 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | Non
         seeds=tuple(run.cell.seed for run in finished),
         runs=tuple(finished),
         scores=tuple(scores),
-        metrics=_over_seeds(finished, scores, scorer),
-        findings=_findings(scores),
+        metrics=_figures(finished, [one.figures for one in scores], scorer),
+        findings=_findings(finished, scores, scorer),
         # The seeds were judged on the same images, so that they agree on this.
         macro_over=scores[0].macro_over if scores else {},
         parameters=costs[0].parameters if costs else None,
@@ -326,7 +378,24 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | Non
             (run.verdict.reason for run in runs if run.verdict.state == "unavailable"), ""
         ),
         tuning=tuning,
+        answered=_answered(finished),
+        delong=_delong(scores),
     )
+
+
+def _answered(runs: Sequence[Run]) -> tuple[int, int] | None:
+    if not runs:
+        return None
+    answers, whole = runs[0].judged_images["test"], runs[0].data["parts"]["test"]["images"]
+    return None if answers == whole else (answers, whole)
+
+
+def _delong(scores: Sequence[RunScores]) -> Interval | None:
+    placed = [one.placements for one in scores]
+    if len(placed) != 1 or placed[0] is None:
+        return None
+    one = placed[0]
+    return of_placements(one.values[:, None], one.positive, one.groups).interval(0)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -337,12 +406,13 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(np.asarray(known, dtype=np.float64)))
 
 
-def _over_seeds(
-    runs: Sequence[Run], scores: Sequence[RunScores], scorer: Scorer
+def _figures(
+    runs: Sequence[Run], estimates: Sequence[Mapping[str, Estimate]], scorer: Scorer
 ) -> dict[str, Figure]:
+    """Over the seeds; of each run its estimates by name."""
     figures = {}
-    for name in scores[0].figures if scores else ():
-        by_seed = {run.cell.seed: one.figures[name] for run, one in zip(runs, scores, strict=True)}
+    for name in estimates[0] if estimates else ():
+        by_seed = {run.cell.seed: one[name] for run, one in zip(runs, estimates, strict=True)}
         figures[name] = Figure.over(
             [one.value for one in by_seed.values()],
             interval=Interval.of(scorer.resampling.over_seeds(by_seed)),
@@ -350,19 +420,12 @@ def _over_seeds(
     return figures
 
 
-def _findings(scores: Sequence[RunScores]) -> dict[str, dict[str, Figure]]:
-    """With an interval for a single seed alone: of findings no draws are kept."""
-    if not scores:
-        return {}
+def _findings(
+    runs: Sequence[Run], scores: Sequence[RunScores], scorer: Scorer
+) -> dict[str, dict[str, Figure]]:
     return {
-        finding: {
-            name: Figure.over(
-                [one.findings[finding][name].value for one in scores],
-                interval=interval if len(scores) == 1 else None,
-            )
-            for name, interval in by_name.items()
-        }
-        for finding, by_name in scores[0].findings.items()
+        finding: _figures(runs, [one.findings[finding] for one in scores], scorer)
+        for finding in (scores[0].findings if scores else ())
     }
 
 
@@ -376,7 +439,12 @@ def _best_controls(rows: Iterable[Row]) -> dict[float, tuple[str, float]]:
 
 
 def _mark(row: Row, best_controls: dict[float, tuple[str, float]]) -> Row:
-    if row.kind == "control" or row.train_share not in best_controls or not row.metrics:
+    if (
+        row.kind == "control"
+        or row.answered
+        or row.train_share not in best_controls
+        or not row.metrics
+    ):
         return row
     _, best = best_controls[row.train_share]
     return replace(row, below_controls=not row.auc > best)

@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from bench.metrics import AVERAGED
 from bench.report.collect import Figure, Row, Table
 from bench.report.report import Report
@@ -31,7 +33,8 @@ def comma_separated(report: Report) -> str:
     head = [
         "source", "task", "split", "split_seed", "image_size", "kind", "model", "loss",
         "settings", "weights", "finding", "state", "reason", "seeds", "parameters",
-        "multiply_adds", *_measure_columns(report.tables), "below_controls", "reference",
+        "multiply_adds", *_measure_columns(report.tables), "delong_low", "delong_high",
+        "answered_images", "test_images", "below_controls", "reference",
         "difference", "difference_low", "difference_high", "p", "p_holm", "verdict",
         "smallest_difference", "compared_images", "delong_p", "tuning_budget", "tuning_trials",
         "tuning_train_seconds", "train_seconds", "images_per_second",
@@ -43,12 +46,15 @@ def comma_separated(report: Report) -> str:
     for table in report.tables:
         for row in table.rows:
             names = _names(table, row)
-            writer.writerow(names | _whole_task(row) | _compared(row, table) | _tuning(row))
+            whole_task = _whole_task(row) | _answered(row, table)
+            writer.writerow(names | whole_task | _compared(row, table) | _tuning(row))
+            support = _support(row, table)
             for finding, figures in row.findings.items():
-                support = table.data["parts"]["test"]["classes"][finding]
-                writer.writerow(
-                    names | {"finding": finding, "support": support} | _figures(figures)
-                )
+                about = {"finding": finding, "support": support[finding]}
+                writer.writerow(names | about | _figures(figures))
+    for tuning in report.failed_tunings:
+        named = {name: getattr(tuning, name) for name in ("task", "model", "loss", "reason")}
+        writer.writerow({"kind": "network", "state": "failed", **named})
     for run in report.unfinished:
         state = "running" if run.running else "interrupted"
         writer.writerow({"state": state, "reason": run.name})
@@ -91,7 +97,9 @@ def _whole_task(row: Row) -> dict[str, Any]:
     return {
         **_figures(row.metrics),
         **{_over(name): findings for name, findings in row.macro_over.items()},
-        "below_controls": row.below_controls if row.kind == "network" else "",
+        "delong_low": _number(row.delong.low if row.delong else None),
+        "delong_high": _number(row.delong.high if row.delong else None),
+        "below_controls": _below_controls(row),
         "parameters": row.parameters,
         "multiply_adds": row.multiply_adds,
         "train_seconds": row.train_seconds,
@@ -100,6 +108,34 @@ def _whole_task(row: Row) -> dict[str, Any]:
         "micro_batches": "; ".join(f"seed {seed}: {size}" for seed, size in row.micro_batches),
         "devices": "; ".join(row.devices),
     }
+
+
+def _below_controls(row: Row) -> bool | None:
+    """None of controls, and where a row was not held against them."""
+    held = row.kind != "control" and row.answered is None
+    return row.below_controls if held else None
+
+
+def _answered(row: Row, table: Table) -> dict[str, int]:
+    """How many test images the figures are of, and how many there are."""
+    images = table.data["parts"]["test"]["images"]
+    if not row.runs:
+        return {"test_images": images}
+    return {
+        "answered_images": images if row.answered is None else row.answered[0],
+        "test_images": images,
+    }
+
+
+def _support(row: Row, table: Table) -> Mapping[str, int]:
+    """How many of the images that the row's figures are of have each finding."""
+    if row.answered is None:
+        counts: dict[str, int] = table.data["parts"]["test"]["classes"]
+        return counts
+    targets = row.runs[0].judged()["test"].targets
+    names = table.outputs.classes
+    of_each = targets if targets.ndim == 2 else np.eye(len(names))[targets]
+    return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))
 
 
 def _compared(row: Row, table: Table) -> dict[str, Any]:

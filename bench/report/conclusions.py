@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.questions import Answer, Comparison, ContextScores, FactorAnswer, Interaction
-from bench.report.levels import difference, key_name, level_name, score, size, span
+from bench.report.levels import PERCENT, difference, key_name, level_name, score, size, span
 from bench.report.words import RECONSTRUCTED, many
 from bench.stats import LEVEL
 
 # Fewer runs than this tell little about how much runs differ.
 FEW_SEEDS = 5
 OTHERS = {"model": "the other models", "loss": "the other losses"}
-PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 
 
 def conclusions(answer: Answer) -> list[str]:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from bench.errors import InputError
 from bench.questions import Answer, ContextScores, FactorAnswer, Score
-from bench.report.conclusions import PERCENT
 from bench.report.figures.style import MARKERS, SERIES
-from bench.report.levels import context_names, control_names, key_name, level_name
+from bench.report.levels import PERCENT, context_names, control_names, key_name, level_name
 from bench.stats import Interval
 
 if TYPE_CHECKING:

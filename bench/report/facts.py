@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.report.collect import Table
 from bench.report.grid import Grid
+from bench.report.report import Report
 from bench.report.training import training_line
 from bench.report.words import many
 from bench.runs import Unfinished
@@ -176,8 +177,8 @@ def _skipped(table: Table) -> list[str]:
 def incidents(table: Table) -> list[str]:
     """What happened to single runs.
 
-    Every failed run and every control that this data cannot have, with the reason, and every
-    run whose batches did not fit the device.
+    Every failed run and every control that this data cannot have, with the reason, every run
+    whose batches did not fit the device, and every run that better settings replaced.
     """
     lines = []
     for row in table.rows:
@@ -190,8 +191,25 @@ def incidents(table: Table) -> list[str]:
         ]
         if row.unavailable:
             lines.append(f"control {row.model} is not available: {row.unavailable}")
+    if table.superseded:
+        of = many(len(table.superseded), "run")
+        lines.append(
+            f"{of} of settings that a tuning of a larger budget replaced "
+            f"{'is' if len(table.superseded) == 1 else 'are'} in no row: "
+            f"{', '.join(table.superseded)}"
+        )
     # A library's message can have several lines; here each has one.
     return [" ".join(line.split()) for line in lines]
+
+
+def without_row(report: Report) -> list[str]:
+    """What was run and is in no table: tunings without a winner, and runs that have not ended."""
+    failed = [
+        f"tuning {one.model} {one.loss} (experiment {one.experiment}, task {one.task}) has no "
+        f"winner: {one.reason}"
+        for one in report.failed_tunings
+    ]
+    return [*failed, *still_open(report.unfinished)]
 
 
 def still_open(unfinished: Sequence[Unfinished]) -> list[str]:

@@ -7,6 +7,8 @@ One object::
     tables       one object for each data set, image size, task and split
     questions    one object for each question that was asked
     unfinished   runs that have not ended: name, running
+    failed_tunings  models and losses whose search has no winner: study, experiment, task, model,
+                 loss, budget, reason, spent
 
 A table::
 
@@ -18,6 +20,8 @@ A table::
     best_controls           train_share, name, value (of the leading measure)
     reference               model, loss: that was asked for; found: whether it is among the rows
     resamples               how many an interval rests on
+    hidden                  how many more rows were compared, and are left out by the filters
+    superseded              runs of settings that a later tuning replaced; they are in no row
     rows                    by falling leading measure
     published               figures that others published; none was made by this harness
 
@@ -30,6 +34,9 @@ A row::
     run_settings            all settings of its first run; null where none finished
     reference               whether all others are held against this row
     below_controls          whether it is not above the best control
+    answered                images, of: how many test images it answers, where not all; else null
+    delong                  the AUC with DeLong's interval, clustered by patient (Obuchowski
+                            1997); null but for one run of a two-class task
     figures                 measure: figure
     findings                finding: measure: figure; empty for two classes
     macro_over              measure: how many findings its macro average is over
@@ -42,10 +49,9 @@ A row::
     tuning                  as bench.runs.Tuning; null where settings were given
     imported                file, digest, combine, images and of by part; null for what was run here
 
-A figure is ``mean``, ``sd`` (over the seeds; null for one) and ``interval``, which is null where
-none is known: of single findings over several seeds. An interval is ``value``, ``low``, ``high``,
-``left_out`` (resamples in which it is undefined) and ``reason`` (why there is none, else "").
-Numbers that are not defined, or not finite, are null.
+A figure is ``mean``, ``sd`` (over the seeds; null for one) and ``interval``. An interval is
+``value``, ``low``, ``high``, ``left_out`` (resamples in which it is undefined) and ``reason`` (why
+there is none, else ""). Numbers that are not defined, or not finite, are null.
 
 A question has ``experiment``, ``asks``, ``yes_if``, ``problem`` (why there is no answer, else ""),
 ``factors`` (as :class:`bench.questions.FactorAnswer`), ``conclusions`` and ``caveats`` (sentences)
@@ -91,6 +97,7 @@ def json_text(report: Report) -> str:
         "tables": [_table(table) for table in report.tables],
         "questions": [_question(answer) for answer in report.answers],
         "unfinished": report.unfinished,
+        "failed_tunings": report.failed_tunings,
     }
     return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -114,6 +121,8 @@ def _table(table: Table) -> dict[str, Any]:
             "found": table.reference is not None,
         },
         "resamples": next(draws, None),
+        "hidden": table.hidden,
+        "superseded": table.superseded,
         "rows": [_row(row, table) for row in table.rows],
         "published": anchors_for(table),
     }
@@ -138,6 +147,8 @@ def _row(row: Row, table: Table) -> dict[str, Any]:
         "run_settings": first.cell.settings if first else None,
         "reference": is_reference(row, table),
         "below_controls": row.below_controls,
+        "answered": _answered(row),
+        "delong": row.delong,
         "figures": {name: _figure(figure) for name, figure in row.metrics.items()},
         "findings": {
             finding: {name: _figure(figure) for name, figure in by_name.items()}
@@ -151,6 +162,13 @@ def _row(row: Row, table: Table) -> dict[str, Any]:
         "tuning": row.tuning,
         "imported": first.data.get("imported") if first else None,
     }
+
+
+def _answered(row: Row) -> dict[str, int] | None:
+    if row.answered is None:
+        return None
+    images, of = row.answered
+    return {"images": images, "of": of}
 
 
 def _figure(figure: Figure) -> dict[str, Any]:

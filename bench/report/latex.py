@@ -37,6 +37,11 @@ LINE = 112
 CELL = 26
 HEAD = 12
 GAP = 2
+WANTED = (
+    "Wants \\usepackage{booktabs}, and lines of 17 cm in a document of 10 pt: A4 with "
+    "\\usepackage[margin=2cm]{geometry}.",
+    "Lines of 345 pt, which article has by itself on paper of any size, are too short.",
+)
 
 
 def latex(report: Report) -> str:
@@ -46,7 +51,7 @@ def latex(report: Report) -> str:
     names the rows again.
     """
     blocks = [block for table in report.tables for block in _blocks(table)]
-    return "\n".join(blocks) + _comments(facts.still_open(report.unfinished))
+    return _comments(WANTED) + "\n".join(blocks) + _comments(facts.without_row(report))
 
 
 def _blocks(table: Table) -> Iterator[str]:

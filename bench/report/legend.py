@@ -10,12 +10,10 @@ from bench.metrics import CALIBRATION_BINS
 from bench.report import versus
 from bench.report.cells import DAGGER, MIXED
 from bench.report.collect import Row, Table
-from bench.report.settings import TUNED
-from bench.report.words import RECONSTRUCTED, all_of, any_of
+from bench.report.levels import PERCENT
+from bench.report.settings import AS_CONFIGURED, TUNED
+from bench.report.words import RECONSTRUCTED, all_of, many
 from bench.scores.measures import columns, leading
-from bench.stats import LEVEL
-
-PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 
 
 def comparison(table: Table) -> list[str]:
@@ -23,7 +21,9 @@ def comparison(table: Table) -> list[str]:
     mixed = any(row.timed_on_several_devices for row in table.rows)
     lines = [
         *_about_intervals(table),
+        *_hidden(table),
         *versus.sentences(table),
+        *_about_delong(table),
         *without_interval(table, [leading(table.outputs)]),
         *_left_out(table),
         _about_bold(table),
@@ -33,6 +33,16 @@ def comparison(table: Table) -> list[str]:
     ]
     if any(row.settings.startswith(TUNED) for row in table.rows):
         lines.append(f"{TUNED}: settings that were searched for; see the table Tuning.")
+    if any(row.settings.startswith(AS_CONFIGURED) for row in table.rows):
+        lines.append(
+            f"{AS_CONFIGURED}: settings that were not searched for; the formats html and json have "
+            "all that a row was trained with."
+        )
+    if any(row.answered for row in table.rows):
+        lines.append(
+            "Images in brackets behind a name: the row answers these alone, its figures are of "
+            "them, and so it is neither bold nor marked."
+        )
     if any(row.below_controls for row in table.rows):
         lines.append(f"{DAGGER} not above {_best_control(table)}, which sees no lungs.")
     if any(row.loss.startswith("sin") for row in table.rows):
@@ -78,35 +88,6 @@ def calibration(_: Table) -> list[str]:
     ]
 
 
-def averages(table: Table) -> list[str]:
-    """Of the measures over all findings."""
-    if table.outputs.kind == "multiclass":
-        return [
-            "The answer for an image is its most probable finding: accuracy, sensitivity (the "
-            "share of a finding's images that are answered with it) and F1 are of these answers. "
-            "AUC and AP set each finding against all others.",
-            _about_averages(table),
-        ]
-    return [
-        "Each finding has its own threshold, chosen on the validation part (largest sensitivity + "
-        "specificity) and applied to the test part: sensitivity, F1 and exact match rest on it. "
-        "Exact match: the share of images of which every finding is called rightly.",
-        *_about_findings_without_example(table),
-        _about_averages(table),
-    ]
-
-
-def findings(table: Table) -> list[str]:
-    """Of the tables of single findings."""
-    lines = ["n/a: no test image has the finding, or none lacks it, or nothing was called."]
-    if any(len(row.seeds) == 1 for row in table.rows):
-        lines.append(
-            f"The {PERCENT} intervals of single findings, of rows of one run, are in the formats "
-            "csv and json."
-        )
-    return lines
-
-
 def without_interval(table: Table, names: Sequence[str]) -> list[str]:
     """Why measures have no interval, or no value, in some rows.
 
@@ -116,14 +97,18 @@ def without_interval(table: Table, names: Sequence[str]) -> list[str]:
     """
     called = columns(table.outputs)
     finished = [row for row in table.rows if row.runs]
-    reasons: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    reasons: defaultdict[tuple[str, str], defaultdict[str, list[str]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for name in names:
         for reason, rows in _reasons(finished, name).items():
-            reasons[reason][_rows(rows, finished)].append(called[name])
+            valueless = all(math.isnan(row.metrics[name].mean) for row in rows)
+            what = "No value of" if valueless else "No interval of"
+            reasons[what, reason][_rows(rows, finished)].append(called[name])
     lines = []
-    for reason, by_rows in reasons.items():
+    for (what, reason), by_rows in reasons.items():
         each = (f"{all_of(heads)} ({rows})" for rows, heads in by_rows.items())
-        lines.append(f"No interval of {'; '.join(each)}: {reason}.")
+        lines.append(f"{what} {'; '.join(each)}: {reason}.")
     return lines
 
 
@@ -152,8 +137,8 @@ def _about_intervals(table: Table) -> list[str]:
     several = any(len(row.seeds) > 1 for row in networks)
     drawn = "patients, and seeds where there are several" if several else "patients"
     lines = [
-        f"Figures are of the test part. In brackets: {PERCENT} intervals, by {draws:,} resamples "
-        f"of the {drawn}, the same for all rows."
+        f"Figures are of the test part. With them, in brackets or in a line below: {PERCENT} "
+        f"intervals, by {draws:,} resamples of the {drawn}, the same for all rows."
     ]
     if several:
         lines.append(
@@ -167,6 +152,25 @@ def _about_intervals(table: Table) -> list[str]:
             "seeds (--seeds 0,1,2)."
         )
     return lines
+
+
+def _hidden(table: Table) -> list[str]:
+    if not table.hidden:
+        return []
+    are = "is" if table.hidden == 1 else "are"
+    return [
+        f"{many(table.hidden, 'row')} {are} hidden by the filters; what is looked at changes no "
+        "figure, since hidden rows are compared and corrected for like all others."
+    ]
+
+
+def _about_delong(table: Table) -> list[str]:
+    if all(row.delong is None or row.delong.reason for row in table.rows):
+        return []
+    return [
+        f"DeLong's intervals of the AUC of rows of one run{versus.clustered(table)}, to check "
+        "those of the resamples, are in the formats csv and json."
+    ]
 
 
 def _resamples(table: Table) -> int:
@@ -199,37 +203,6 @@ def _best_control(table: Table) -> str:
         return "the best control of the same share"
     ((name, auc),) = table.best_controls.values()
     return f"the best control ({name}, {columns(table.outputs)[leading(table.outputs)]} {auc:.3f})"
-
-
-def _about_averages(table: Table) -> str:
-    classes = len(table.outputs.classes)
-    sentence = "Macro: mean over the findings, each counting the same"
-    over = next((row.macro_over for row in table.rows if row.macro_over), None)
-    if over is not None and over["recall"] < classes:
-        absent = any_of(_without_image(table, "test"))
-        sentence += f"; over {over['recall']} of {classes} (no test image has {absent})"
-    if over is not None and over["auc"] < over["recall"]:
-        sentence += (
-            f"; macro AUC over {over['auc']} of {classes}, those that some test images have and "
-            "others lack"
-        )
-    return f"{sentence}. Micro: all pairs of an image and a finding pooled."
-
-
-def _about_findings_without_example(table: Table) -> list[str]:
-    unseen = _without_image(table, "validation")
-    if not unseen:
-        return []
-    return [
-        f"No validation image has {any_of(unseen)}: the threshold is above all "
-        "validation probabilities, so that it is called on hardly any image."
-    ]
-
-
-def _without_image(table: Table, part: str) -> list[str]:
-    # Where all predictions were imported, there need not be more than a test part.
-    counts = table.data["parts"].get(part, {}).get("classes", {})
-    return [name for name in table.outputs.classes if counts.get(name) == 0]
 
 
 def _about_bold(table: Table) -> str:

@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 
 from bench.questions import NOT_APPLICABLE, ContextScores
-from bench.stats import Interval
+from bench.stats import LEVEL, Interval
+
+PERCENT = f"{LEVEL:.0%}".replace("%", " %")
+"""The confidence of all intervals."""
 
 
 def key_name(key: str) -> str:

@@ -14,7 +14,7 @@ def markdown(report: Report) -> str:
     """GitHub-flavoured markdown: each table with the facts that it rests on, then the answers."""
     parts = [
         *(_table(table) for table in report.tables),
-        *(f"{line}\n" for line in facts.still_open(report.unfinished)),
+        *(f"{line}\n" for line in facts.without_row(report)),
         *([markdown_questions(report.answers)] if report.answers else []),
     ]
     return "\n".join(parts)

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from bench.questions import Answer, ContextScores, FactorAnswer, Score
 from bench.report.cells import DAGGER
-from bench.report.conclusions import PERCENT, caveats, conclusions
+from bench.report.conclusions import caveats, conclusions
 from bench.report.grid import Grid
 from bench.report.levels import (
+    PERCENT,
     between,
     context_names,
     control_names,

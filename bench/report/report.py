@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from bench.config.dotted import flatten
 from bench.errors import InputError
 from bench.questions import Answer, answer_questions
+from bench.registry import near_matches
 from bench.report.collect import Reference, Table, collect
 from bench.report.words import setting
-from bench.runs import Run, Unfinished
+from bench.runs import FailedTuning, Run, Unfinished
 from bench.scores import Scorer
 from bench.store import Store
 
@@ -22,9 +24,11 @@ class Filters:
 
     Attributes:
         tasks, splits: names.
-        models: names or shell patterns. Controls are let through: a table without them would
-            hide whether a network learned anything.
+        models: names or shell patterns.
         where: settings by dotted key, as text, all of which a network must have.
+
+    The last two hide rows. Controls and the reference stay: a table without them would not say
+    whether a network learned anything.
     """
 
     tasks: Sequence[str] = ()
@@ -32,17 +36,16 @@ class Filters:
     models: Sequence[str] = ()
     where: dict[str, str] = field(default_factory=dict)
 
-    def keep(self, run: Run) -> bool:
-        """Whether the report is about a run."""
-        cell = run.cell
-        if self.tasks and run.data["task"] not in self.tasks:
-            return False
-        if self.splits and run.data["split"]["name"] not in self.splits:
-            return False
-        if cell.kind == "control":
-            return True
-        settings = {key: setting(value) for key, value in flatten(cell.settings).items()}
-        fits = any(fnmatchcase(cell.model, pattern) for pattern in self.models)
+    def about(self, data: dict[str, Any]) -> bool:
+        """Whether the report is about the task and split that a run's data name."""
+        return (not self.tasks or data["task"] in self.tasks) and (
+            not self.splits or data["split"]["name"] in self.splits
+        )
+
+    def show(self, run: Run) -> bool:
+        """Whether a network's or imported run is shown in its table."""
+        settings = {key: setting(value) for key, value in flatten(run.cell.settings).items()}
+        fits = any(fnmatchcase(run.cell.model, pattern) for pattern in self.models)
         return (fits or not self.models) and self.where.items() <= settings.items()
 
 
@@ -54,6 +57,7 @@ class Report:
         tables: the comparisons.
         answers: to the questions that were asked.
         unfinished: runs that have not ended.
+        failed_tunings: models and losses whose search has no winner, and so no row.
         thumbnails: most images that a page shows of each kind of mistake; 0 for a page that is
             passed on where patients' images must not be.
     """
@@ -61,6 +65,7 @@ class Report:
     tables: tuple[Table, ...]
     answers: tuple[Answer, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
+    failed_tunings: tuple[FailedTuning, ...] = ()
     thumbnails: int = 12
 
 
@@ -90,29 +95,52 @@ def make_report(
     Raises:
         InputError: there are no runs, none passes the filters, or one is damaged.
     """
+    wanted = filters or Filters()
     stored = store.runs()
-    runs = [run for run in stored if (filters or Filters()).keep(run)]
-    if stored and not any(run.cell.kind != "control" for run in runs) and filters != Filters():
-        raise InputError(_nothing_left(stored))
+    runs = [run for run in stored if wanted.about(run.data)]
+    shown = [run for run in runs if run.cell.kind != "control" and wanted.show(run)]
+    if stored and not shown and wanted != Filters():
+        raise InputError(_nothing_left(stored, wanted))
     finished = [run for run in runs if run.verdict.state == "finished"]
     for done, run in enumerate(finished, start=1):
         scorer.score(run)
         on_scored(done, len(finished))
+    # A question is of the runs that it is of, whichever rows are looked at.
+    answers = answer_questions(stored, store.experiments(), scorer=scorer)
     return Report(
-        tables=tuple(collect(runs, scorer=scorer, tunings=store.tunings(), reference=reference)),
-        answers=tuple(answer_questions(runs, store.experiments(), scorer=scorer)),
+        tables=tuple(
+            collect(
+                runs,
+                scorer=scorer,
+                tunings=store.tunings(),
+                reference=reference,
+                shown=wanted.show,
+            )
+        ),
+        answers=tuple(one for one in answers if any(map(wanted.about, one.data)) or not one.data),
         unfinished=tuple(store.unfinished()),
+        failed_tunings=tuple(store.failed_tunings()),
         thumbnails=thumbnails,
     )
 
 
-def _nothing_left(stored: Sequence[Run]) -> str:
-    def listed(names: set[str]) -> str:
-        return ", ".join(sorted(names))
+def _nothing_left(stored: Sequence[Run], wanted: Filters) -> str:
+    def listed(names: Iterable[str]) -> str:
+        return ", ".join(sorted(set(names))) or "none"
 
-    return (
+    networks = [run for run in stored if run.cell.kind != "control"]
+    message = (
         "no run passes the filters: there are tasks "
-        f"{listed({run.data['task'] for run in stored})}; splits "
-        f"{listed({run.data['split']['name'] for run in stored})}; models "
-        f"{listed({run.cell.model for run in stored if run.cell.kind != 'control'})}"
+        f"{listed(run.data['task'] for run in stored)}; splits "
+        f"{listed(run.data['split']['name'] for run in stored)}; models "
+        f"{listed(run.cell.model for run in networks)}"
     )
+    flat = [flatten(run.cell.settings) for run in networks]
+    for key in wanted.where:
+        known = sorted({name for settings in flat for name in settings})
+        if key not in known:
+            message += f"; {key} is no setting of any run ({near_matches(key, known)})"
+            continue
+        values = listed(setting(settings[key]) for settings in flat if key in settings)
+        message += f"; values of {key} {values}"
+    return message

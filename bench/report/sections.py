@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.report import anchors, cells, legend, tuned
+from bench.report import anchors, cells, findings_legend, legend, tuned
 from bench.report.collect import Table
 from bench.report.grid import Grid
 from bench.scores.measures import AT_THRESHOLD, CALIBRATION, OPERATING, columns, leading
@@ -40,7 +40,7 @@ def sections(table: Table, *, bold: Callable[[str], str]) -> list[Section]:
     if tunings is not None:
         found.append(Section(grid=tunings, notes=tuned.sentences(table)))
     found += [
-        Section(grid=grid, notes=legend.findings(table) if last else ())
+        Section(grid=grid, notes=findings_legend.findings(table) if last else ())
         for last, grid in _with_last(cells.per_finding(table, bold=bold))
     ]
     published = anchors.published(table)
@@ -53,7 +53,7 @@ def _measures(table: Table) -> list[tuple[str, list[str], Callable[[Table], list
     """Title, measures and legend of each table of them."""
     if not table.outputs.binary:
         names = [name for name in columns(table.outputs) if name != leading(table.outputs)]
-        return [("Over all findings", names, legend.averages)]
+        return [("Over all findings", names, findings_legend.averages)]
     return [
         ("At the threshold", [*AT_THRESHOLD], legend.threshold),
         ("Operating points", ["average_precision", *OPERATING], legend.operating),

@@ -20,6 +20,8 @@ BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss_code", "dat
 TRAIN_SHARE = "data.train_share"
 # Put for all settings that were searched for: the table of tunings says them.
 TUNED = "tuned"
+# Put for those that a row beside tuned ones was given, which nobody need have chosen.
+AS_CONFIGURED = "as configured"
 # What the networks of the first runs, which do not say it, were trained with.
 UNSAID: dict[str, Any] = {TRAIN_SHARE: 1.0, "train.micro_batch": None}
 
@@ -50,9 +52,10 @@ def compare(cells: Iterable[Cell]) -> Comparison:
 def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ()) -> list[str]:
     """The settings column of a table.
 
-    A network shows what differs between any two networks of the table, and its own options; where
-    some of these were searched for, ``tuned`` stands for them. Rows that would still look the
-    same, controls among them, also show what tells them apart.
+    A network shows what differs between any two networks of the table, and its own options. Where
+    some of these were searched for, ``tuned`` stands for them, and in rows that were not tuned
+    ``as configured``, with what differs among these. Rows that would still look the same, controls
+    among them, also show what tells them apart.
 
     Args:
         cells: one for each row.
@@ -67,23 +70,37 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
         {_in_cell(key, cell) for key in keys}
         for cell, keys in zip(cells, searched or [()] * len(cells), strict=True)
     ]
-    differing = compare(cells).differing - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES
+    untold = IN_WEIGHTS_COLUMN | BETWEEN_LOOKALIKES
+    among_all = compare(cells).differing - untold - frozenset().union(*tuned)
+    given = [cell for cell, keys in zip(cells, tuned, strict=True) if not keys]
+    among_given = compare(given).differing - untold
+    marks = [
+        TUNED if keys else AS_CONFIGURED if any(tuned) and cell.kind == "network" else ""
+        for cell, keys in zip(cells, tuned, strict=True)
+    ]
     shown = [
-        {key for key in settings if key in differing or key.startswith(MODEL_OPTIONS)} - hidden
+        {
+            key
+            for key in settings
+            if key in among_all
+            or (key in among_given and not hidden)
+            or key.startswith(MODEL_OPTIONS)
+        }
+        - hidden
         if cell.kind == "network"
         else set()
         for cell, settings, hidden in zip(cells, flat, tuned, strict=True)
     ]
     lookalikes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
-        text = _caption(flat[place], shown[place], tuned[place])
+        text = _caption(flat[place], shown[place], marks[place])
         lookalikes[cell.kind, cell.model, cell.loss, weights(cell), text].append(place)
     for places in lookalikes.values():
         said = [flatten(cells[place].settings) for place in places]
         telling = _differing(said)
         for place, settings in zip(places, said, strict=True):
             shown[place] |= telling & settings.keys()
-    return [_caption(*row) for row in zip(flat, shown, tuned, strict=True)]
+    return [_caption(*row) for row in zip(flat, shown, marks, strict=True)]
 
 
 def weights(cell: Cell) -> str:
@@ -99,6 +116,23 @@ def weights(cell: Cell) -> str:
         return "from scratch"
     policy = model.get("policy", "full")
     return "pretrained" if policy == "full" else f"pretrained, {policy}"
+
+
+def training(cell: Cell) -> dict[str, Any]:
+    """How a network was trained, by dotted key, whatever its model; without digests."""
+    return {
+        key: value
+        for key, value in _with_unsaid(cell).items()
+        if not key.startswith("model.") and key not in BETWEEN_LOOKALIKES
+    }
+
+
+def telling(cells: Sequence[Cell]) -> tuple[frozenset[str], frozenset[str]]:
+    """The dotted keys of the settings in which some cells differ: what a reader looks for, all."""
+    return (
+        _differing([_with_unsaid(cell) for cell in cells]) - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES,
+        _differing([flatten(cell.settings) for cell in cells]),
+    )
 
 
 def train_share(cell: Cell) -> float:
@@ -118,9 +152,9 @@ def _in_cell(key: str, cell: Cell) -> str:
     return MODEL_OPTIONS + key.removeprefix(own) if key.startswith(own) else key
 
 
-def _caption(settings: dict[str, Any], keys: Iterable[str], tuned: Collection[str]) -> str:
+def _caption(settings: dict[str, Any], keys: Iterable[str], mark: str) -> str:
     said = [f"{key}={words.setting(settings[key])}" for key in sorted(keys)]
-    return ", ".join([TUNED, *said] if tuned else said)
+    return ", ".join([mark, *said] if mark else said)
 
 
 def _differing(flat: Sequence[dict[str, Any]]) -> frozenset[str]:

@@ -56,7 +56,7 @@ def training_line(settings: Comparison) -> str:
     if not parts:
         return ""
     differs = any(key.startswith((TRAIN, IN_CHANNELS, TRAIN_SHARE)) for key in settings.differing)
-    where = " (what differs is in the column settings)" if differs else ""
+    where = " (what differs is in the column settings, or was tuned)" if differs else ""
     return f"training{where}: {', '.join(parts)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bench.report.collect import Row, Table
 from bench.report.grid import Grid
@@ -41,9 +41,13 @@ def tunings(table: Table) -> Grid | None:
 
 def budget(tuning: Tuning) -> str:
     """``20 trials``, ``6,000 iterations``, ``1 minute``."""
+    return _in_words(tuning.budget)
+
+
+def _in_words(amounts: Mapping[str, float]) -> str:
     return " and ".join(
         f"{number(amount)} {unit.removesuffix('s') if amount == 1 else unit}"
-        for unit, amount in tuning.budget.items()
+        for unit, amount in amounts.items()
     )
 
 
@@ -74,14 +78,40 @@ def _tuned(table: Table) -> Tuned:
 def _budgets(table: Table, rows: Tuned) -> str:
     by_budget = _grouped(rows, budget)
     untuned = [row.name for row in table.rows if row.kind == "network" and row.tuning is None]
-    if len(by_budget) == 1:
+    if len(by_budget) == 1 and all(_spent_its_budget(row, tuning) for row, tuning in rows):
         sentence = f"Every tuned row had the same budget: {next(iter(by_budget))}."
+    elif len(by_budget) == 1:
+        each = "; ".join(
+            f"{', '.join(names)}: {used}" for used, names in _grouped(rows, _spent).items()
+        )
+        sentence = f"Every tuned row was given {next(iter(by_budget))}, but spent were: {each}."
     else:
         each = "; ".join(f"{', '.join(names)}: {given}" for given, names in by_budget.items())
         sentence = f"The budgets differ, so that the tuned rows do not compare fairly: {each}."
     if untuned:
         sentence += f" Not tuned, and held against tuned ones all the same: {', '.join(untuned)}."
     return sentence
+
+
+def _spent_its_budget(row: Row, tuning: Tuning) -> bool:
+    """Whether just the budget was spent; a trial that is cut ends at its next validation."""
+    return all(
+        beyond >= 0 and (beyond == 0 or beyond < _overshoot(row, tuning, unit))
+        for unit, beyond in (
+            (unit, tuning.spent.measured(unit) - amount) for unit, amount in tuning.budget.items()
+        )
+    )
+
+
+def _overshoot(row: Row, tuning: Tuning, unit: str) -> float:
+    # No seed of a row may have finished; then nothing is put down to the last validation.
+    every = next((run.cell.settings["train"]["validate_every"] for run in row.runs), 0)
+    return tuning.spent.overshoot(unit, validate_every=every)
+
+
+def _spent(tuning: Tuning) -> str:
+    """What was spent of the budget, in its words."""
+    return _in_words({unit: tuning.spent.measured(unit) for unit in tuning.budget})
 
 
 def _searched(rows: Tuned) -> list[str]:

@@ -7,7 +7,9 @@ from collections import defaultdict
 
 from bench.compare import SIGNIFICANCE, Versus
 from bench.report.collect import Row, Table
+from bench.report.labels import label
 from bench.report.levels import difference, size, span
+from bench.report.settings import training
 from bench.report.words import many
 from bench.scores.measures import columns, leading
 
@@ -52,6 +54,21 @@ def is_reference(row: Row, table: Table) -> bool:
     return table.reference is not None and bool(row.runs) and row.runs == table.reference.runs
 
 
+def trained_otherwise(row: Row, table: Table) -> bool:
+    """Whether a network's settings, its own options aside, are others than the reference's.
+
+    What was searched for is no difference between two rows that were both tuned.
+    """
+    reference = table.reference
+    if reference is None or not (row.kind == reference.kind == "network" and row.runs):
+        return False
+    searched: set[str] = set()
+    if row.tuning is not None and reference.tuning is not None:
+        searched = {*row.tuning.searched, *reference.tuning.searched}
+    one, other = (training(each.runs[0].cell) for each in (row, reference))
+    return any(one.get(key) != other.get(key) for key in (one.keys() | other.keys()) - searched)
+
+
 def show_p(p: float) -> str:
     """``0.031``; ``<0.001``; ``n/a``; ``0.0499`` where three digits would hide the verdict."""
     if math.isnan(p):
@@ -60,6 +77,11 @@ def show_p(p: float) -> str:
         return "<0.001"
     rounded = f"{p:.3f}"
     return f"{p:.4f}" if float(rounded) == SIGNIFICANCE else rounded
+
+
+def shown_where(table: Table) -> str:
+    """When a difference counts as shown: ``p below 0.05 after the correction for …``."""
+    return f"p below {SIGNIFICANCE} after the correction for {_comparisons(table)}"
 
 
 def sentences(table: Table) -> list[str]:
@@ -71,11 +93,10 @@ def sentences(table: Table) -> list[str]:
     if not compared:
         return [f"The reference is {reference}; no other row has finished."]
     measure = columns(table.outputs)[leading(table.outputs)]
-    tests = sum(not math.isnan(one.p) for _, one in compared)
     lines = [
         f"Difference: {measure} less that of the reference, {reference}, both on the same "
-        "images and resamples. p: two-sided, that there is no difference, corrected for the "
-        f"{many(tests, 'comparison')} of this table (Holm). Better or worse where it is below "
+        "images and resamples. p: two-sided, that there is no difference, corrected for "
+        f"{_comparisons(table)} (Holm). Better or worse where it is below "
         f"{SIGNIFICANCE}; cannot tell is no proof of equality. An interval is of its comparison "
         "alone: it can leave out zero where the corrected p tells nothing."
     ]
@@ -84,10 +105,24 @@ def sentences(table: Table) -> list[str]:
             f"{ONE_RUN}: the row, the reference or both are one training run each; what another "
             "run of the same network would give is neither in the interval nor in the verdict."
         )
-    return [*lines, *_power(compared), *_check(compared), *_other_images(compared), *_not(compared)]
+    return [
+        *lines,
+        *_power(compared, table),
+        *_check(compared, table),
+        *_other_training(compared, table),
+        *_other_images(compared),
+        *_not(compared),
+    ]
 
 
 Compared = list[tuple[Row, Versus]]
+
+
+def _comparisons(table: Table) -> str:
+    if table.hidden:
+        return "all comparisons, those of hidden rows among them"
+    tests = sum(row.versus is not None and not math.isnan(row.versus.p) for row in table.rows)
+    return many(tests, "comparison")
 
 
 def _alone(row: Row, table: Table) -> bool:
@@ -104,8 +139,9 @@ def _described(reference: Row, table: Table) -> str:
         return reference.name
     settings = f" ({reference.settings})" if reference.settings else ""
     return (
-        f"{reference.name}{settings} (of its {len(fitting)} rows a tuned one or that with the most "
-        "seeds, never chosen by its figures)"
+        f"{reference.name}{settings} (of its {len(fitting)} rows a tuned one, of several one with "
+        "the most seeds, and of these the one that was trained as most networks of the table were; "
+        "never chosen by its figures)"
     )
 
 
@@ -117,7 +153,7 @@ def _no_reference(table: Table) -> str:
     )
 
 
-def _power(compared: Compared) -> list[str]:
+def _power(compared: Compared, table: Table) -> list[str]:
     smallest = sorted(one.smallest for _, one in compared if not math.isnan(one.smallest))
     if not smallest:
         return []
@@ -125,19 +161,37 @@ def _power(compared: Compared) -> list[str]:
     by_row = least if least == most else f"{least} to {most}, depending on the row"
     return [
         "The smallest true difference that such a comparison would have shown with a probability "
-        f"of 80 % (one comparison alone, p below {SIGNIFICANCE}): {by_row}."
+        f"of 80 % ({shown_where(table)}): {by_row}."
     ]
 
 
-def _check(compared: Compared) -> list[str]:
+def _check(compared: Compared, table: Table) -> list[str]:
     gaps = [abs(one.delong_p - one.p) for _, one in compared if one.delong_p is not None]
     gaps = [gap for gap in gaps if not math.isnan(gap)]
     if not gaps:
         return []
     return [
-        "Checked by DeLong's test, since every patient has one image here: its p and those of "
-        f"the resamples, both before the correction, differ by {max(gaps):.3f} at most "
+        f"Checked by DeLong's test{clustered(table)}: its p and those of the resamples, both "
+        f"before the correction, differ by {max(gaps):.3f} at most "
         f"({many(len(gaps), 'comparison')})."
+    ]
+
+
+def clustered(table: Table) -> str:
+    """By whose method DeLong's variance knows that images of a patient resemble each other."""
+    test = table.data["parts"]["test"]
+    if test["patients"] in (None, test["images"]):
+        return ""
+    return ", clustered by patient (Obuchowski 1997)"
+
+
+def _other_training(compared: Compared, table: Table) -> list[str]:
+    names = [label(row, table) for row, _ in compared if trained_otherwise(row, table)]
+    if not names:
+        return []
+    return [
+        f"Trained with other settings than the reference: {', '.join(names)}; such "
+        "a difference may be that of the settings."
     ]
 
 

@@ -32,6 +32,15 @@ def number(value: Any) -> str:
     return f"{value:,}" if type(value) is int else setting(value)
 
 
+def coverage(answered: tuple[int, int] | None) -> str:
+    """What a row's name is followed by: `` (4 of 6 images)``, or "" where it answers all.
+
+    Args:
+        answered: as :class:`bench.report.collect.Row` has it.
+    """
+    return "" if answered is None else f" ({answered[0]:,} of {many(answered[1], 'image')})"
+
+
 def any_of(names: Sequence[str]) -> str:
     """``Mass``, ``Mass or Hernia``, ``Mass, Nodule or Hernia``."""
     return _joined(names, "or")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from bench.metrics import (
 )
 from bench.predictions import Judged, Outputs
 from bench.scores.measures import AT_THRESHOLD
-from bench.scores.sample import SHARE, Bools, Floats, Sample
+from bench.scores.sample import Bools, Floats, Sample
 from bench.scores.two_classes import NO_VALIDATION, calls_of
-from bench.stats import Estimate, Interval, mean_of
+from bench.stats import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class FindingScores:
     """As :class:`bench.scores.RunScores` has them."""
 
     figures: dict[str, Estimate]
-    findings: dict[str, dict[str, Interval]]
+    findings: dict[str, dict[str, Estimate]]
     macro_over: dict[str, int]
     confusion: NDArray[np.int64]
 
@@ -71,11 +71,11 @@ def findings_figures(sample: Sample, validation: Judged | None, outputs: Outputs
             for by_name in estimates
         ]
         confusion = np.zeros_like(confusion)
+    chosen = sample.undefined("chosen, not estimated")
     return FindingScores(
         figures=figures,
         findings={
-            name: {key: Interval.of(one) for key, one in by_name.items()}
-            | {"threshold": Interval(value=finding.threshold, reason="chosen, not estimated")}
+            name: by_name | {"threshold": replace(chosen, value=finding.threshold)}
             for name, by_name, finding in zip(
                 outputs.classes, estimates, metrics.findings, strict=True
             )
@@ -94,16 +94,12 @@ def _of_finding(
         "auc": sample.drawn.auc(positive, p),
         "average_precision": sample.average_precision(values["average_precision"], positive, p),
         **calls_of(sample, positive, called, {name: values[name] for name in AT_THRESHOLD}),
-        "brier": sample.ratio(values["brier"], hits=squares, of=np.ones(len(p)), bounds=SHARE),
+        "brier": sample.ratio(values["brier"], hits=squares, of=np.ones(len(p))),
         "ece": sample.calibration_error(values["ece"], positive, p),
     }
     if present:
         return figures
-    why_not = "no test image has it"
-    return {
-        name: sample.estimate(math.nan, lambda: np.empty(0), bounds=SHARE, why_not=why_not)
-        for name in figures
-    }
+    return dict.fromkeys(figures, sample.undefined("no test image has it"))
 
 
 def _averages(
@@ -127,8 +123,8 @@ def _averages(
         "micro_average_precision": pooled.average_precision(
             micro["average_precision"], positive.ravel(), p.ravel()
         ),
-        "micro_recall": sample.ratio(micro["recall"], hits=hits, of=there, bounds=SHARE),
-        "micro_f1": sample.ratio(micro["f1"], hits=2 * hits, of=named + there, bounds=SHARE),
+        "micro_recall": sample.ratio(micro["recall"], hits=hits, of=there),
+        "micro_f1": sample.ratio(micro["f1"], hits=2 * hits, of=named + there),
         "exact_match": sample.share(
             metrics.exact_match,
             of=np.ones(len(p), bool),
@@ -139,18 +135,26 @@ def _averages(
 
 
 def macro(sample: Sample, estimates: list[Estimate]) -> Estimate:
-    """The mean over the findings for which it is defined on the images as they are.
+    """The mean over the findings for which it is defined, on the images and in each resample.
+
+    A rare finding is not drawn in some resamples: they have the mean of the others, as a test
+    part without it would.
 
     Args:
         sample: the images.
         estimates: one a finding.
     """
     defined = [one for one in estimates if not math.isnan(one.value)]
-    if defined:
-        return mean_of(defined)
-    return sample.estimate(
-        math.nan, lambda: np.empty(0), bounds=SHARE, why_not="no finding has it defined"
-    )
+    if not defined:
+        return sample.undefined("no finding has it defined")
+    draws = np.stack([one.draws for one in defined])
+    there = ~np.isnan(draws)
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
+        means = np.where(there, draws, 0.0).sum(axis=0) / there.sum(axis=0)
+    # Of a single patient in all there can be no interval, however many findings it has.
+    every = np.ones(len(sample.drawn.groups), bool)
+    value = float(np.mean([one.value for one in defined]))
+    return sample.estimate(value, means, why_not=sample.of_few(every))
 
 
 # What needs no threshold.
@@ -160,9 +164,5 @@ _RANKED = frozenset({"auc", "average_precision", "brier", "ece"})
 def _without_calls(name: str, estimate: Estimate) -> Estimate:
     if name.removeprefix("macro_").removeprefix("micro_") in _RANKED:
         return estimate
-    return Estimate(
-        value=math.nan,
-        draws=np.full_like(estimate.draws, math.nan),
-        bounds=estimate.bounds,
-        reason=NO_VALIDATION,
-    )
+    nothing = np.full_like(estimate.draws, math.nan)
+    return replace(estimate, value=math.nan, draws=nothing, reason=NO_VALIDATION)

@@ -48,8 +48,6 @@ CLASSES = {name: head for name, head in LABELS.items() if name != "micro_f1"} | 
 }
 # Of each finding, a table each.
 PER_FINDING = {"auc": "AUC", "average_precision": "AP", "recall": "Sensitivity"}
-# All that is known of a single finding.
-OF_A_FINDING = (*RANKED, *AT_THRESHOLD, "brier", "ece")
 # Any of these can be made perfect at the cost of another, so none of them has a best row.
 TRADED = frozenset({"recall", "specificity", "precision", "macro_recall", "temperature"})
 # Where a smaller value is the better one.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.stats import Estimate, Interval
+from bench.stats import Estimate
 
 Points = NDArray[np.float64]
 
@@ -29,6 +29,21 @@ class Curves:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Placements:
+    """What DeLong's test needs of a run's test images, in the order of their ids.
+
+    Attributes:
+        values: :func:`bench.stats.delong.placements`, (n,).
+        positive: (n,).
+        groups: the patient of each image, numbered from 0, (n,).
+    """
+
+    values: Points
+    positive: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunScores:
     """All figures of one run on the test part.
 
@@ -43,17 +58,17 @@ class RunScores:
             classes at the threshold, (classes, classes) for several, and for labels (labels, 4)
             with true negatives, false positives, false negatives and true positives of each.
             All zero where there is no threshold.
-        images: digest of ids and patients of the test images: equal where two runs were judged
-            on the same.
+        images: digest of the test images' ids, patients and labels: equal where two runs were
+            judged on the same.
         count: how many test images.
-        one_each: every patient has one image.
+        placements: of two classes; None for a task that names findings.
     """
 
     figures: dict[str, Estimate]
-    findings: dict[str, dict[str, Interval]]
+    findings: dict[str, dict[str, Estimate]]
     macro_over: dict[str, int]
     curves: dict[str, Curves]
     confusion: NDArray[np.int64]
     images: str
     count: int
-    one_each: bool
+    placements: Placements | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +15,6 @@ from bench.stats import Drawn, Estimate, Resampling, resampled
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-SHARE = (0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +26,7 @@ class Sample:
         drawn: the resamples.
         targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for labels.
         probabilities: (n, outputs).
-        digest: of ids and patients: equal for the same images.
+        digest: of ids, patients and targets: equal for the same images with the same labels.
     """
 
     resampling: Resampling
@@ -43,13 +41,14 @@ class Sample:
         drawn = resampling.draw(images=judged.images, patients=judged.patients)
         order = drawn.order
         lines = zip(judged.images[order], judged.patients[order], strict=True)
-        text = "".join(f"{image}\t{patient}\n" for image, patient in lines)
+        hasher = hashlib.sha256("".join(f"{i}\t{patient}\n" for i, patient in lines).encode())
+        hasher.update(np.ascontiguousarray(judged.targets[order], np.float64).data)
         return cls(
             resampling=resampling,
             drawn=drawn,
             targets=judged.targets[order],
             probabilities=judged.probabilities[order],
-            digest=hashlib.sha256(text.encode()).hexdigest(),
+            digest=hasher.hexdigest(),
         )
 
     def positive(self) -> Bools:
@@ -74,54 +73,49 @@ class Sample:
             probabilities=self.probabilities.ravel(),
         )
 
-    @property
-    def one_each(self) -> bool:
-        """Every patient has one image."""
-        return len(self.drawn.counts) == len(self.drawn.order)
-
     def share(self, value: float, *, of: Bools, hits: Bools) -> Estimate:
         """A share of images: of those in ``of``, those that are also in ``hits``."""
-        return self.ratio(value, hits=of & hits, of=of, bounds=SHARE)
+        return self.ratio(value, hits=of & hits, of=of)
 
     def ratio(
-        self,
-        value: float,
-        *,
-        hits: NDArray[np.generic],
-        of: NDArray[np.generic],
-        bounds: tuple[float, float],
+        self, value: float, *, hits: NDArray[np.generic], of: NDArray[np.generic]
     ) -> Estimate:
-        """A sum over the images divided by another: (n,) each."""
+        """A sum over the images divided by another that is no smaller: (n,) each."""
         both = np.stack([hits, of], axis=1).astype(np.float64)
         drawn = resampled.sums(both, groups=self.drawn.groups, counts=self.drawn.counts)
         with np.errstate(invalid="ignore", divide="ignore"):
             draws = np.where(drawn[:, 1] > 0, drawn[:, 0] / drawn[:, 1], math.nan)
-        return self.estimate(value, lambda: draws, bounds=bounds, why_not=self.of_few(of != 0))
+        return self.estimate(value, draws, why_not=self.of_few(of != 0))
 
     def estimate(
         self,
         value: float,
-        draw: Callable[[], Floats],
+        draws: Floats,
         *,
-        bounds: tuple[float, float],
         why_not: str,
+        bounds: tuple[float, float] = (0.0, 1.0),
     ) -> Estimate:
-        """An estimate whose draws are reckoned only where there can be an interval."""
-        undefined = "" if not math.isnan(value) else "undefined on these images"
-        reason = why_not or undefined
-        draws = np.full(self.resampling.resamples, math.nan) if reason else draw()
-        return Estimate(value=value, draws=draws, bounds=bounds, reason=reason)
+        """An estimate; without an interval where ``why_not`` says why, or where undefined."""
+        undefined = "undefined on these images" if math.isnan(value) else ""
+        return Estimate(
+            value=value,
+            draws=draws,
+            bounds=bounds,
+            reason=why_not or undefined,
+            freedom=max(1, len(self.drawn.counts) - 1),
+        )
+
+    def undefined(self, reason: str) -> Estimate:
+        """What there is no figure of."""
+        draws = np.full(self.resampling.resamples, math.nan)
+        return Estimate(value=math.nan, draws=draws, bounds=(0.0, 1.0), reason=reason)
 
     def average_precision(self, value: float, positive: Bools, scores: Floats) -> Estimate:
         """The average precision with ``value`` on the images as they are."""
-        return self.estimate(
-            value,
-            lambda: resampled.average_precision(
-                positive, scores, groups=self.drawn.groups, counts=self.drawn.counts
-            ),
-            bounds=SHARE,
-            why_not=self.drawn.without_two_classes(positive),
+        draws = resampled.average_precision(
+            positive, scores, groups=self.drawn.groups, counts=self.drawn.counts
         )
+        return self.estimate(value, draws, why_not=self.drawn.without_two_classes(positive))
 
     def calibration_error(self, value: float, positive: Bools, scores: Floats) -> Estimate:
         """The expected calibration error with ``value`` on the images as they are.
@@ -130,16 +124,12 @@ class Sample:
         draws lie above the value: that excess is taken from them, and they say how much the
         value spreads. The value itself is too high in a small set, for a like reason.
         """
-
-        def draw() -> Floats:
-            draws = resampled.calibration_error(
-                positive, scores, groups=self.drawn.groups, counts=self.drawn.counts
-            )
-            excess: float = draws.mean() - value
-            return draws - excess
-
+        draws = resampled.calibration_error(
+            positive, scores, groups=self.drawn.groups, counts=self.drawn.counts
+        )
+        excess: float = draws.mean() - value
         every = np.ones(len(positive), bool)
-        return self.estimate(value, draw, bounds=SHARE, why_not=self.of_few(every))
+        return self.estimate(value, draws - excess, why_not=self.of_few(every))
 
     def of_few(self, counted: Bools) -> str:
         """Why a figure over some images has no interval: one patient would never vary."""

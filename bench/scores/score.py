@@ -18,10 +18,11 @@ from bench.metrics import (
 from bench.predictions import Judged, Outputs
 from bench.runs import Run
 from bench.scores.findings import findings_figures, macro
-from bench.scores.run_scores import Curves, Points, RunScores
+from bench.scores.run_scores import Curves, Placements, Points, RunScores
 from bench.scores.sample import Bools, Floats, Sample
 from bench.scores.two_classes import two_class_figures
 from bench.stats import Estimate, Resampling
+from bench.stats.delong import placements
 
 # Of a curve on a page: the eye sees no more of it, and a page may hold dozens.
 POINTS = 200
@@ -58,7 +59,7 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
         confusion=confusion,
         images=sample.digest,
         count=len(sample.drawn.order),
-        one_each=sample.one_each,
+        placements=_placements(sample) if outputs.binary else None,
     )
 
 
@@ -78,6 +79,15 @@ def overall_auc(judged: Judged, outputs: Outputs, resampling: Resampling) -> Est
         for there, p in zip(sample.positive().T, sample.probabilities.T, strict=True)
     )
     return macro(sample, list(aucs))
+
+
+def _placements(sample: Sample) -> Placements:
+    positive = sample.targets == 1
+    return Placements(
+        values=placements(positive, sample.probabilities[:, 1]),
+        positive=positive,
+        groups=sample.drawn.groups,
+    )
 
 
 def _curves(names: Sequence[str], positive: Bools, p: Floats) -> dict[str, Curves]:

@@ -7,20 +7,20 @@ import json
 import tempfile
 import zipfile
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.predictions import PREDICTIONS
 from bench.runs import Run
-from bench.scores.run_scores import Curves, RunScores
+from bench.scores.run_scores import Curves, Placements, RunScores
 from bench.scores.score import score_run
-from bench.stats import Estimate, Interval, Resampling
+from bench.stats import Estimate, Resampling
 
 # Part of every kept file's name: raised when a figure is computed otherwise.
-VERSION = 1
+VERSION = 2
 
 
 class Scorer:
@@ -47,11 +47,6 @@ class Scorer:
             self._scored[name] = self._read(name) or self._keep(name, run)
         return self._scored[name]
 
-    def has(self, run: Run) -> bool:
-        """Whether a run's scores are at hand, so that asking for them costs nothing."""
-        name = self._name(run)
-        return name in self._scored or (self._kept is not None and (self._kept / name).is_file())
-
     def _name(self, run: Run) -> str:
         """By the predictions' size and times and not their content, which is long to read."""
         path = run.folder / PREDICTIONS
@@ -75,74 +70,80 @@ class Scorer:
             return None
         try:
             with (self._kept / name).open("rb") as raw, np.load(raw) as file:
-                return _unpacked(file["text"].item(), file["draws"], file["points"])
+                return _unpacked({name: file[name] for name in file.files})
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
     def _keep(self, name: str, run: Run) -> RunScores:
         scores = score_run(run, self.resampling)
         if self._kept is not None:
-            text, draws, points = _packed(scores)
             # A cache that cannot be written is no reason to fail.
             with suppress(OSError):
                 self._kept.mkdir(parents=True, exist_ok=True)
-                with tempfile.NamedTemporaryFile(
-                    dir=self._kept, suffix=".partial", delete=False
-                ) as f:
-                    np.savez(f, text=np.array(text), draws=draws, points=points)
-                Path(f.name).replace(self._kept / name)
+                with tempfile.TemporaryDirectory(dir=self._kept, prefix=".") as partial:
+                    np.savez(Path(partial) / name, **_packed(scores))
+                    (Path(partial) / name).replace(self._kept / name)
         return scores
 
 
-def _packed(scores: RunScores) -> tuple[str, Any, Any]:
-    """Three arrays: a file with one for each figure would take long to open."""
-    lists = [array for c in scores.curves.values() for array in vars(c).values()]
-    points = np.concatenate([array.ravel() for array in lists]) if lists else np.empty(0)
+def _packed(scores: RunScores) -> dict[str, Any]:
+    """A few arrays: a file with one for each figure would take long to open."""
+    curves = [array.ravel() for one in scores.curves.values() for array in vars(one).values()]
+    of_findings = [one for by_name in scores.findings.values() for one in by_name.values()]
     text = {
-        "figures": {
-            name: {"value": one.value, "bounds": one.bounds, "reason": one.reason}
-            for name, one in scores.figures.items()
-        },
+        "figures": {name: _about(one) for name, one in scores.figures.items()},
         "findings": {
-            finding: {name: asdict(one) for name, one in by_name.items()}
+            finding: {name: _about(one) for name, one in by_name.items()}
             for finding, by_name in scores.findings.items()
         },
         "curves": {
-            name: {key: array.shape for key, array in vars(curves).items()}
-            for name, curves in scores.curves.items()
+            name: {key: array.shape for key, array in vars(one).items()}
+            for name, one in scores.curves.items()
         },
         "macro_over": scores.macro_over,
         "confusion": scores.confusion.tolist(),
         "images": scores.images,
         "count": scores.count,
-        "one_each": scores.one_each,
     }
-    return json.dumps(text), np.stack([one.draws for one in scores.figures.values()]), points
+    return {
+        "text": np.array(json.dumps(text)),
+        "draws": np.stack([one.draws for one in scores.figures.values()]),
+        # Fourteen findings have ten times as many: half the digits are enough for an interval.
+        "finding_draws": np.array([one.draws for one in of_findings], np.float32),
+        "curves": np.concatenate(curves) if curves else np.empty(0),
+        **(vars(scores.placements) if scores.placements else {}),
+    }
 
 
-def _unpacked(text: str, draws: Any, points: Any) -> RunScores:
-    content = json.loads(text)
+def _about(estimate: Estimate) -> dict[str, Any]:
+    """All but its draws."""
+    return {name: value for name, value in vars(estimate).items() if name != "draws"}
+
+
+def _estimate(about: dict[str, Any], draws: NDArray[Any]) -> Estimate:
+    low, high = about["bounds"]
+    return Estimate(**about | {"bounds": (low, high)}, draws=draws)
+
+
+def _unpacked(kept: dict[str, NDArray[Any]]) -> RunScores:
+    content = json.loads(kept["text"].item())
     curves = {}
     start = 0
     for name, shapes in content["curves"].items():
         arrays = {}
         for key, shape in shapes.items():
             size = int(np.prod(shape))
-            arrays[key] = points[start : start + size].reshape(shape)
+            arrays[key] = kept["curves"][start : start + size].reshape(shape)
             start += size
         curves[name] = Curves(**arrays)
+    of_findings = iter(kept["finding_draws"])
     return RunScores(
         figures={
-            name: Estimate(
-                value=one["value"],
-                draws=draws[place],
-                bounds=(one["bounds"][0], one["bounds"][1]),
-                reason=one["reason"],
-            )
-            for place, (name, one) in enumerate(content["figures"].items())
+            name: _estimate(about, draws)
+            for (name, about), draws in zip(content["figures"].items(), kept["draws"], strict=True)
         },
         findings={
-            finding: {name: Interval(**one) for name, one in by_name.items()}
+            finding: {name: _estimate(about, next(of_findings)) for name, about in by_name.items()}
             for finding, by_name in content["findings"].items()
         },
         macro_over=content["macro_over"],
@@ -150,5 +151,7 @@ def _unpacked(text: str, draws: Any, points: Any) -> RunScores:
         confusion=np.array(content["confusion"], np.int64),
         images=content["images"],
         count=content["count"],
-        one_each=content["one_each"],
+        placements=Placements(**{name: kept[name] for name in ("values", "positive", "groups")})
+        if "values" in kept
+        else None,
     )

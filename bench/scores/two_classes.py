@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,11 @@ from bench.metrics import (
 from bench.metrics.binary import metrics_of_calls
 from bench.predictions import Judged
 from bench.scores.measures import AT_THRESHOLD, SPECIFICITIES, TWO_CLASSES
-from bench.scores.sample import SHARE, Bools, Floats, Sample
+from bench.scores.sample import Bools, Floats, Sample
 from bench.stats import Estimate, resampled
 
 NO_VALIDATION = "there are no predictions for the validation part"
+NONE = "no temperature fits the validation part best"
 FITTED = "fitted on the validation part"
 
 
@@ -40,13 +42,16 @@ def two_class_figures(
     positive, p = sample.targets == 1, sample.probabilities[:, 1]
     figures = _without_validation(sample, positive, p)
     if validation is None:
-        nothing = _undefined(sample, NO_VALIDATION)
+        nothing = sample.undefined(NO_VALIDATION)
         missing = dict.fromkeys(TWO_CLASSES.keys() - figures.keys(), nothing)
         return _in_order(figures | missing), np.zeros((2, 2), np.int64)
     threshold = choose_threshold(validation.targets, validation.probabilities[:, 1])
     figures |= _at_threshold(sample, positive, p, threshold)
-    temperature = fit_temperature(validation.targets, validation.probabilities, kind="multiclass")
-    figures |= _scaled(sample, positive, temperature)
+    figures |= _scaled(
+        sample,
+        positive,
+        fit_temperature(validation.targets, validation.probabilities, kind="multiclass"),
+    )
     called = p >= threshold
     confusion = [[int((c & t).sum()) for c in (~called, called)] for t in (~positive, positive)]
     return _in_order(figures), np.array(confusion, np.int64)
@@ -73,7 +78,6 @@ def calls_of(
             values["f1"],
             hits=2 * hits.astype(int),
             of=called.astype(int) + positive.astype(int),
-            bounds=SHARE,
         ),
     }
 
@@ -95,23 +99,15 @@ def _operating_point(
     sample: Sample, positive: Bools, p: Floats, specificity: float
 ) -> dict[str, Estimate]:
     point = sensitivity_at_specificity(positive, p, specificity=specificity)
+    sensitivity, needed = resampled.operating_point(
+        positive, p, specificity=specificity, groups=sample.drawn.groups, counts=sample.drawn.counts
+    )
     why_not = sample.drawn.without_two_classes(positive)
-    sensitivity = needed = np.empty(0)
-    if not why_not:
-        sensitivity, needed = resampled.operating_point(
-            positive,
-            p,
-            specificity=specificity,
-            groups=sample.drawn.groups,
-            counts=sample.drawn.counts,
-        )
     at = f"at_{100 * specificity:.0f}"
     return {
-        f"sensitivity_{at}": sample.estimate(
-            point.sensitivity, lambda: sensitivity, bounds=SHARE, why_not=why_not
-        ),
+        f"sensitivity_{at}": sample.estimate(point.sensitivity, sensitivity, why_not=why_not),
         f"needed_to_read_{at}": sample.estimate(
-            point.needed_to_read, lambda: needed, bounds=(1.0, math.inf), why_not=why_not
+            point.needed_to_read, needed, why_not=why_not, bounds=(1.0, math.inf)
         ),
     }
 
@@ -126,13 +122,13 @@ def _at_threshold(
 
 
 def _scaled(sample: Sample, positive: Bools, temperature: float) -> dict[str, Estimate]:
+    if math.isnan(temperature):
+        return dict.fromkeys(("temperature", "brier_scaled", "ece_scaled"), sample.undefined(NONE))
     p = scaled(sample.probabilities, temperature, kind="multiclass")[:, 1]
     error = expected_calibration_error(positive, p)
-    fitted = _undefined(sample, FITTED)
+    fitted = sample.undefined(FITTED)
     return {
-        "temperature": Estimate(
-            value=temperature, draws=fitted.draws, bounds=(0.0, math.inf), reason=FITTED
-        ),
+        "temperature": replace(fitted, value=temperature, bounds=(0.0, math.inf)),
         "brier_scaled": _brier(sample, positive, p),
         "ece_scaled": sample.calibration_error(error, positive, p),
     }
@@ -140,12 +136,7 @@ def _scaled(sample: Sample, positive: Bools, temperature: float) -> dict[str, Es
 
 def _brier(sample: Sample, positive: Bools, p: Floats) -> Estimate:
     squares = (p - positive) ** 2
-    return sample.ratio(float(np.mean(squares)), hits=squares, of=np.ones(len(p)), bounds=SHARE)
-
-
-def _undefined(sample: Sample, reason: str) -> Estimate:
-    draws = np.full(sample.resampling.resamples, math.nan)
-    return Estimate(value=math.nan, draws=draws, bounds=SHARE, reason=reason)
+    return sample.ratio(float(np.mean(squares)), hits=squares, of=np.ones(len(p)))
 
 
 def _in_order(figures: dict[str, Estimate]) -> dict[str, Estimate]:

@@ -8,6 +8,7 @@ was given: an interval from very few is too narrow, and that of a perfect AUC is
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,13 +47,13 @@ class Drawn:
         positive = np.asarray(targets) == 1
         ranking = Ranking.of(positive, scores)
         (value,) = ranking.auc(np.ones((len(self.counts), 1), np.uint16), groups=self.groups)
-        reason = self.without_two_classes(positive)
-        draws = (
-            np.full(self.counts.shape[1], np.nan)
-            if reason
-            else ranking.auc(self.counts, groups=self.groups)
+        return Estimate(
+            value=float(value),
+            draws=ranking.auc(self.counts, groups=self.groups),
+            bounds=(0.0, 1.0),
+            reason=self.without_two_classes(positive),
+            freedom=max(1, min(self._patients(positive), self._patients(~positive)) - 1),
         )
-        return Estimate(value=float(value), draws=draws, bounds=(0.0, 1.0), reason=reason)
 
     def without_two_classes(self, positive: NDArray[np.bool_]) -> str:
         """Why a figure of two classes has no interval: a class of one patient would never vary.
@@ -65,8 +66,11 @@ class Drawn:
         """
         if positive.all() or not positive.any():
             return "the images are all of one class"
-        of_class = [len(np.unique(self.groups[each])) for each in (positive, ~positive)]
-        return "the images of a class are all of one patient" if min(of_class) == 1 else ""
+        fewest = min(self._patients(positive), self._patients(~positive))
+        return "the images of a class are all of one patient" if fewest == 1 else ""
+
+    def _patients(self, images: NDArray[np.bool_]) -> int:
+        return len(np.unique(self.groups[images]))
 
 
 class Resampling:
@@ -142,6 +146,10 @@ class Resampling:
             draws=draws,
             bounds=by_seed[seeds[0]].bounds,
             reason=next((by_seed[seed].reason for seed in seeds if by_seed[seed].reason), ""),
+            freedom=min(
+                *(by_seed[seed].freedom for seed in seeds),
+                len(seeds) - 1 if len(seeds) > 1 else math.inf,
+            ),
         )
 
     def _deviations(self, seeds: list[int]) -> NDArray[np.float64]:

@@ -104,12 +104,26 @@ def clustered_delong(targets: ArrayLike, scores: ArrayLike, patients: ArrayLike)
         raise ValueError(f"scores {columns.shape} are not (n, models)")
     positive = checked_scores(targets, columns[:, 0])[0]
     groups = pd.factorize(np.asarray(patients))[0]
-    models, count = columns.shape[1], int(groups.max()) + 1
+    return of_placements(
+        np.stack([placements(positive, s) for s in columns.T], axis=1), positive, groups
+    )
+
+
+def of_placements(
+    components: NDArray[np.float64], positive: NDArray[np.bool_], groups: NDArray[np.integer]
+) -> DeLong:
+    """What :func:`clustered_delong` gives, from what is kept of each model.
+
+    Args:
+        components: :func:`placements` of each model, (n, models).
+        positive: (n,).
+        groups: the patient of each image, numbered from 0, (n,).
+    """
+    models, count = components.shape[1], int(groups.max()) + 1
     unknown = np.full((models, models), np.nan)
     if positive.all() or not positive.any():
         reason = "the images are all of one class"
         return DeLong(aucs=np.full(models, np.nan), covariance=unknown, reason=reason)
-    components = np.stack([_components(positive, s) for s in columns.T], axis=1)
     aucs = components[positive].mean(axis=0)
     apart, images = [], []
     for of_class in (positive, ~positive):
@@ -130,8 +144,13 @@ def clustered_delong(targets: ArrayLike, scores: ArrayLike, patients: ArrayLike)
     return DeLong(aucs=aucs, covariance=of_positives + of_negatives + cross + cross.T, reason="")
 
 
-def _components(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each image the share of the other class that it is in the right order with, (n,)."""
+def placements(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each image the share of the other class that it is in the right order with, (n,).
+
+    NaN where there is no other class.
+    """
+    if positive.all() or not positive.any():
+        return np.full(len(positive), np.nan)
     _, s = checked_scores(positive, scores)
     found, ranks = np.empty(len(s)), mid_ranks(s)
     found[positive] = (ranks[positive] - mid_ranks(s[positive])) / (~positive).sum()
@@ -139,7 +158,7 @@ def _components(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDA
     return found
 
 
-def _bessel(groups: NDArray[np.int64]) -> float:
+def _bessel(groups: NDArray[np.integer]) -> float:
     """What makes up for the mean being that of the same patients."""
     patients = len(np.unique(groups))
     return patients / (patients - 1)

@@ -23,13 +23,17 @@ class Estimate:
         value: on the images as they are; NaN where undefined.
         draws: the same in each resample, (resamples,); NaN where undefined there.
         bounds: least and largest value that there can be.
-        reason: why nothing can be said of its uncertainty; "" where something can.
+        reason: why nothing can be said of its uncertainty; "" where something can. There may be
+            draws all the same, for a mean that others carry.
+        freedom: degrees of freedom of what its spread is judged from; infinite for many patients
+            and one run.
     """
 
     value: float
     draws: NDArray[np.float64]
     bounds: tuple[float, float]
     reason: str = ""
+    freedom: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +81,7 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
         draws=np.round(one.draws - other.draws, DECIMALS),
         bounds=(one.bounds[0] - other.bounds[1], one.bounds[1] - other.bounds[0]),
         reason=one.reason or other.reason,
+        freedom=min(one.freedom, other.freedom),
     )
 
 
@@ -94,4 +99,5 @@ def mean_of(estimates: Sequence[Estimate]) -> Estimate:
             float(np.mean([estimate.bounds[1] for estimate in estimates])),
         ),
         reason=next((estimate.reason for estimate in estimates if estimate.reason), ""),
+        freedom=min(estimate.freedom for estimate in estimates),
     )

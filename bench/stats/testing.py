@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from bench.stats.estimate import LEVEL, Estimate, Interval
 
@@ -16,17 +16,22 @@ def p_value(estimate: Estimate) -> float:
 
     Twice the smaller share of draws at or beyond zero, the estimate itself counted as one
     (Davison, Hinkley: "Bootstrap Methods and their Application", 1997, chapter 4): it is below
-    1 - ``LEVEL`` where the percentile interval excludes zero, but for a draw. It is at least
-    2 / (draws + 1).
+    1 - ``LEVEL`` where the percentile interval excludes zero, but for a draw. Where no draw
+    reaches zero, the tail is that of a t distribution with the draws' spread: a correction for
+    many comparisons asks for smaller p than draws can count.
 
     Returns:
-        In (0, 1]; NaN where there is no interval either.
+        In [0, 1]; NaN where there is no interval either.
     """
     draws = estimate.draws[~np.isnan(estimate.draws)]
     if estimate.reason or not len(draws):
         return math.nan
     fewer = min(int((draws <= 0.0).sum()), int((draws >= 0.0).sum()))
-    return min(1.0, 2.0 * (1 + fewer) / (len(draws) + 1))
+    p = min(1.0, 2.0 * (1 + fewer) / (len(draws) + 1))
+    spread = _standard_error(estimate)
+    if fewer or not spread:
+        return p
+    return min(p, 2.0 * float(stdtr(estimate.freedom, -abs(estimate.value) / spread)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -55,9 +60,8 @@ def smallest_difference(
 ) -> float:
     """The smallest true difference that such a comparison would have shown.
 
-    (z(1 - level / 2) + z(power)) times the standard error, as for a normal estimate. That is
-    taken from the spread of the middle 95 % of the draws: with few seeds the draws have no
-    standard deviation.
+    (t(1 - level / 2) + t(power)) times the standard error, with the quantiles of a t distribution
+    whose degrees of freedom are those of the spread.
 
     Args:
         estimate: the difference that was found.
@@ -67,8 +71,13 @@ def smallest_difference(
     Returns:
         Above or at 0; NaN where there is no interval.
     """
-    interval = Interval.of(estimate)
-    normal = NormalDist()
-    widths = 2.0 * normal.inv_cdf((1.0 + LEVEL) / 2.0)
-    standard_error = (interval.high - interval.low) / widths
-    return (normal.inv_cdf(1.0 - level / 2.0) + normal.inv_cdf(power)) * standard_error
+    if Interval.of(estimate).reason:
+        return math.nan
+    shown = stdtrit(estimate.freedom, 1.0 - level / 2.0) + stdtrit(estimate.freedom, power)
+    return float(shown) * _standard_error(estimate)
+
+
+def _standard_error(estimate: Estimate) -> float:
+    """From the middle 95 % of the draws: with few seeds the draws have no standard deviation."""
+    low, high = np.nanquantile(estimate.draws, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
+    return float((high - low) / (2.0 * stdtrit(estimate.freedom, (1.0 + LEVEL) / 2.0)))

@@ -36,11 +36,7 @@ class Budget:
 
     def used(self, spent: Spent) -> float:
         """How much of it was spent, in its unit."""
-        return {
-            "trials": float(spent.trials),
-            "iterations": float(spent.iterations),
-            "minutes": spent.train_seconds / 60,
-        }[self.unit]
+        return spent.measured(self.unit)
 
     def cuts(self, spent: Spent) -> bool:
         """Whether a trial in training is to end now, since the budget is used up.

@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.runs import Spent
 from bench.tune.budget import Budget, add_up
-from bench.tune.storage import CONTINUES
 
 Ended = Literal["finished", "pruned", "budget", "failed", "repeated", "surplus"]
 
@@ -18,6 +17,11 @@ Ended = Literal["finished", "pruned", "budget", "failed", "repeated", "surplus"]
 OUTCOME = "outcome"
 PROGRESS = "progress"
 INTERRUPTED = "interrupted"
+CONTINUES = "continues"
+"""Number of the abandoned trial whose parameters it has."""
+RESUMES = "resumes"
+"""Number of the abandoned trial whose training it goes on with, from the same folder."""
+NOTHING = {"iterations": 0, "train_seconds": 0.0}
 
 REPEATS_THAT_EXHAUST = 20
 """So many suggestions in a row that were trained before: the space holds hardly anything else."""
@@ -32,7 +36,8 @@ class Outcome:
     Attributes:
         ended: ``finished``; ``pruned`` by the pruner; ``budget``: cut, since the budget was used
             up; ``failed``; and, not counted since nothing was trained, ``repeated`` (its
-            parameters were tried before) and ``surplus`` (another worker took the last place).
+            parameters were tried before) and ``surplus`` (another worker took the last place, or
+            holds the folder of the trial that it was to go on with).
         reason: why it failed; otherwise "".
         iterations: training steps. A failed trial is charged with the whole interval between
             two validations in which it failed.
@@ -50,7 +55,7 @@ class Outcome:
 
 
 def outcome(trial: FrozenTrial) -> Outcome | None:
-    """How a trial ended; None where it has not, or died with its machine."""
+    """How a trial ended by its worker's word; None where it has not, or died with its machine."""
     if not trial.state.is_finished() or OUTCOME not in trial.user_attrs:
         return None
     return Outcome(**trial.user_attrs[OUTCOME])
@@ -58,13 +63,29 @@ def outcome(trial: FrozenTrial) -> Outcome | None:
 
 def counted(trials: Sequence[FrozenTrial]) -> dict[int, Outcome]:
     """The trials that a budget counts, by number: each set of parameters once."""
-    continued = {trial.user_attrs.get(CONTINUES) for trial in trials}
-    found = {trial.number: outcome(trial) for trial in trials if trial.number not in continued}
+    found = {trial.number: outcome(trial) for trial in trials if not _is_abandoned(trial)}
     return {
         number: one
         for number, one in found.items()
         if one is not None and one.ended not in ("repeated", "surplus")
     }
+
+
+def abandoned(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials of workers that fell silent, whose parameters nobody has begun anew."""
+    begun_anew = {
+        trial.user_attrs.get(CONTINUES)
+        for trial in trials
+        if (one := outcome(trial)) is None or one.ended != "surplus"
+    }
+    return [trial for trial in trials if _is_abandoned(trial) and trial.number not in begun_anew]
+
+
+def _is_abandoned(trial: FrozenTrial) -> bool:
+    """Whether another worker failed it; its own may have died between its word and the end."""
+    one = outcome(trial)
+    ended = None if one is None else one.ended
+    return trial.state == TrialState.FAIL and ended in (None, "finished", "pruned", "budget")
 
 
 def running(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -73,32 +94,40 @@ def running(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def spent(trials: Sequence[FrozenTrial]) -> Spent:
-    """What the trials that ended have cost."""
+    """What the trials that ended have cost, abandoned ones up to their last validation."""
+    resumed = {trial.user_attrs.get(RESUMES) for trial in trials}
+    lost = [
+        _so_far(trial, trials=0)
+        for trial in trials
+        if _is_abandoned(trial) and trial.number not in resumed
+    ]
     return add_up(
         [
-            Spent(
-                trials=1,
-                finished=int(one.ended == "finished"),
-                pruned=int(one.ended in ("pruned", "budget")),
-                failed=int(one.ended == "failed"),
-                iterations=one.iterations,
-                train_seconds=one.train_seconds,
-            )
-            for one in counted(trials).values()
+            *lost,
+            *(
+                Spent(
+                    trials=1,
+                    finished=int(one.ended == "finished"),
+                    pruned=int(one.ended in ("pruned", "budget")),
+                    failed=int(one.ended == "failed"),
+                    iterations=one.iterations,
+                    train_seconds=one.train_seconds,
+                )
+                for one in counted(trials).values()
+            ),
         ]
     )
 
 
 def spent_so_far(trials: Sequence[FrozenTrial]) -> Spent:
     """What all trials have cost, those in training up to their last validation."""
-    now = [
-        Spent(trials=1, finished=0, pruned=0, failed=0, **trial.user_attrs.get(PROGRESS, NOTHING))
-        for trial in running(trials)
-    ]
-    return add_up([spent(trials), *now])
+    return add_up([spent(trials), *(_so_far(trial, trials=1) for trial in running(trials))])
 
 
-NOTHING = {"iterations": 0, "train_seconds": 0.0}
+def _so_far(trial: FrozenTrial, *, trials: int) -> Spent:
+    """The cost of a trial up to its last validation."""
+    progress = trial.user_attrs.get(PROGRESS, NOTHING)
+    return Spent(trials=trials, finished=0, pruned=0, failed=0, **progress)
 
 
 def has_room(trials: Sequence[FrozenTrial], budget: Budget) -> bool:
@@ -139,7 +168,7 @@ def futile(trials: Sequence[FrozenTrial]) -> str | None:
 def interruptions(trials: Sequence[FrozenTrial]) -> int:
     """How many trials were interrupted and went on."""
     taken_up = sum(INTERRUPTED in trial.user_attrs for trial in trials)
-    return taken_up + sum(CONTINUES in trial.user_attrs for trial in trials)
+    return taken_up + sum(map(_is_abandoned, trials))
 
 
 def winner(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:

@@ -70,11 +70,15 @@ def tune_experiment(
         )
         # All of them before the first trial: pretrained weights that are missing are found here.
         searches = [tuner.search(space) for space in spaces]
+        for search in searches:
+            tuner.check_budget(search)
+        for search in searches:
+            tuner.describe(search)
         tuned = Tuned(studies=[search.study.study_name for search in searches])
         tuned.add(tuner.run_controls(one))
         for search in searches:
             tuner.tune(search, tuned)
-    progress.event("matrix_finished", **tuned.runs.counts())
+    progress.event("matrix_finished", **tuned.runs.counts(), no_winner=list(tuned.failed))
     return tuned
 
 

@@ -2,9 +2,13 @@
 
 A worker holds the lock of its trial's folder, as a run does. A trial that is running by the
 study's word while its lock is free belongs to a process that was killed: the next worker in the
-same folder takes it up under its number and goes on from its last validation. Workers of other
-machines see no locks; they are known by their heartbeat in the storage, and the parameters of one
-that has fallen silent are begun anew.
+same folder takes it up under its number and goes on from its last validation. One whose lock is
+held is alive, however long it says nothing: its machine may have slept.
+
+Workers of other machines see no locks; they are known by their heartbeat in the storage. A trial
+of one that has fallen silent is abandoned: it ends as failed, what it has cost is still charged,
+and its parameters are begun anew under another number, by the same machine too if it wakes first,
+which then goes on from its own last validation.
 """
 
 from __future__ import annotations
@@ -12,45 +16,53 @@ from __future__ import annotations
 import socket
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bench.cells import Cell
 from bench.execute.one_cell import CellRunner
 from bench.progress import Progress
 from bench.registry.search import Scalar
+from bench.runs import Spent
 from bench.store import Store
+from bench.train.checkpoint import LAST
 from bench.tune.budget import Budget
 from bench.tune.ledger import (
+    CONTINUES,
     INTERRUPTED,
+    NOTHING,
     OUTCOME,
+    PROGRESS,
+    RESUMES,
     Outcome,
+    abandoned,
     futile,
     has_room,
     is_surplus,
     repeats,
     running,
     spent,
+    spent_so_far,
 )
 from bench.tune.sampling import suggest
 from bench.tune.space import Space
-from bench.tune.storage import CONTINUES, heartbeat
+from bench.tune.storage import heartbeat
 from bench.tune.trial import run_trial
 
 WORKER = "worker"
 """Attribute of a trial: who is at it, and in which folder."""
 SECONDS_BETWEEN_LOOKS = 1.0
 ORPHAN_SECONDS = 60
-"""A trial of a server's study that nobody has named as its own for so long has no worker."""
+"""A trial of a server's study that nobody has named as its own for so long has no worker; by the
+clock of who looks, since clocks of machines differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +99,8 @@ class Search:
         runner_of: what the trial of a number is trained with.
         name: of the model and loss, for people.
         progress: told of every trial.
+        nameless: when this worker first saw each trial that names no worker, by number, in
+            seconds of its own clock.
     """
 
     study: optuna.Study
@@ -99,6 +113,7 @@ class Search:
     runner_of: Callable[[int], CellRunner]
     name: str
     progress: Progress
+    nameless: dict[int, float] = field(default_factory=dict)
 
     def run(self) -> str | None:
         """Take trials until the budget is used up and no worker is at one any more.
@@ -126,6 +141,17 @@ class Search:
         """All of the study's, by number."""
         return self.study.get_trials(deepcopy=False)
 
+    def spent(self) -> Spent:
+        """What the study has cost so far, trials in training and interrupted ones with it."""
+        # One that names no worker has not been held against the budget yet.
+        return spent_so_far(
+            [
+                trial
+                for trial in self.trials()
+                if trial.state != TrialState.RUNNING or WORKER in trial.user_attrs
+            ]
+        )
+
     @contextmanager
     def _take(self) -> Iterator[Taken | None]:
         """Hold a trial: an interrupted one, or a new one; None where there is none to be had."""
@@ -149,10 +175,13 @@ class Search:
             worker = frozen.user_attrs.get(WORKER)
             if worker is None or worker["at"] != self._here():
                 continue
-            if held.enter_context(self.store.claim(self.store.root / worker["folder"])):
-                trial = self._reopen(frozen)
-                trial.set_user_attr(INTERRUPTED, frozen.user_attrs.get(INTERRUPTED, 0) + 1)
-                return self._taken(trial, frozen, continues=True)
+            if not held.enter_context(self.store.claim(self.store.root / worker["folder"])):
+                # Said in its stead: it may have slept, and be about to be given up for dead.
+                self.storage.record_heartbeat(frozen._trial_id)
+                continue
+            trial = self._reopen(frozen)
+            trial.set_user_attr(INTERRUPTED, frozen.user_attrs.get(INTERRUPTED, 0) + 1)
+            return self._taken(trial, continues=True)
         return None
 
     def _ask(self, held: ExitStack) -> Taken | None:
@@ -161,31 +190,54 @@ class Search:
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.study)
         while (trial := self._begin()) is not None:
-            for key, dimension in self.space.dimensions.items():
-                suggest(trial, key, dimension)  # those that it has already stay
+            self._draw(trial)
             trials = self.trials()
             frozen = next(one for one in trials if one.number == trial.number)
             continues = CONTINUES in frozen.user_attrs
             if is_surplus(trials, trial.number, self.budget):
                 self._give_back(trial, Outcome(ended="surplus"))
                 return None
-            if repeats(trials, frozen) and not continues:
+            if repeats(trials, frozen):
                 self._give_back(trial, Outcome(ended="repeated"))
                 continue
-            taken = self._taken(trial, frozen, continues=continues)
+            taken = self._taken(trial, continues=continues)
             if held.enter_context(self.store.claim(taken.folder)):
-                trial.set_user_attr(WORKER, {"at": self._here(), "folder": taken.folder.name})
+                self._sign(taken, trials, frozen)
                 return taken
+            if continues:
+                self._give_back(trial, Outcome(ended="surplus"))
+                return None
             self._give_back(trial, Outcome(ended="repeated"))
         return None
 
+    def _sign(self, taken: Taken, trials: Sequence[FrozenTrial], frozen: FrozenTrial) -> None:
+        """Say whose trial it is, and what it takes over."""
+        worker = {"at": self._here(), "folder": taken.folder.name}
+        if taken.continues and (taken.folder / LAST).is_file():
+            same = [one.number for one in trials if one.user_attrs.get(WORKER) == worker]
+            resumed = max(same, default=frozen.user_attrs[CONTINUES])
+            taken.trial.set_user_attr(PROGRESS, trials[resumed].user_attrs.get(PROGRESS, NOTHING))
+            taken.trial.set_user_attr(RESUMES, resumed)
+        # In this order: a trial that names a worker is known by its heartbeat.
+        self.storage.record_heartbeat(taken.trial._trial_id)
+        taken.trial.set_user_attr(WORKER, worker)
+
     def _begin(self) -> optuna.Trial | None:
+        for frozen in running(self.trials()):
+            if WORKER in frozen.user_attrs:
+                continue
+            if self.storage.engine.dialect.name == "sqlite":
+                return self._reopen(frozen)  # who asks holds the lock beside the file, and we do
+            self._abandon_if_nameless(frozen)
         trials = self.trials()
-        for frozen in running(trials):
-            if WORKER not in frozen.user_attrs and self._is_orphan(frozen):
-                return self._reopen(frozen)
         if not has_room(trials, self.budget) or futile(trials):
             return None
+        left = abandoned(trials)
+        for frozen in left:
+            if (trial := self._begin_anew(frozen)) is not None:
+                return trial
+        if left:
+            return None  # their folders are held; a new trial would take their place
         with warnings.catch_warnings():
             # It is kept by `heartbeat`, for as long as the trial is trained.
             warnings.filterwarnings("ignore", message="Heartbeat of storage")
@@ -194,15 +246,39 @@ class Search:
     def _reopen(self, frozen: FrozenTrial) -> optuna.Trial:
         return optuna.Trial(self.study, frozen._trial_id)
 
-    def _taken(self, trial: optuna.Trial, frozen: FrozenTrial, *, continues: bool) -> Taken:
+    def _draw(self, trial: optuna.Trial) -> None:
+        for key, dimension in self.space.dimensions.items():
+            suggest(trial, key, dimension)  # those that it has already stay
+
+    def _begin_anew(self, frozen: FrozenTrial) -> optuna.Trial | None:
+        """A trial with an abandoned one's parameters; None while its worker is at it after all."""
+        folder = self._folder(self.cell_at(frozen.params), frozen.number)
+        with self.store.claim(folder) as free:
+            if not free:
+                return None
+        successor = create_trial(
+            state=TrialState.RUNNING,
+            params=frozen.params,
+            distributions=frozen.distributions,
+            user_attrs={CONTINUES: frozen.number},
+        )
+        study_id = self.storage.get_study_id_from_name(self.study.study_name)
+        return optuna.Trial(self.study, self.storage.create_new_trial(study_id, successor))
+
+    def _taken(self, trial: optuna.Trial, *, continues: bool) -> Taken:
         cell = self.cell_at(trial.params)
+        # Read again: until its folder was ours, its worker could report.
+        known = self.storage.get_trial(trial._trial_id).intermediate_values
         return Taken(
             trial=trial,
             cell=cell,
-            folder=self.store.folder(cell, self.runner_of(trial.number).facts.data),
-            known=tuple(frozen.intermediate_values),
+            folder=self._folder(cell, trial.number),
+            known=tuple(known),
             continues=continues,
         )
+
+    def _folder(self, cell: Cell, number: int) -> Path:
+        return self.store.folder(cell, self.runner_of(number).facts.data)
 
     def _run(self, taken: Taken) -> None:
         trial = taken.trial
@@ -227,7 +303,7 @@ class Search:
                 known=taken.known,
             )
         if result is None:
-            self.progress.event("note", text=f"{label}: another machine has begun it anew")
+            self.progress.event("note", text=f"{label}: silent for so long that it was given up")
             return
         trials = self.trials()
         self.progress.event(
@@ -244,16 +320,37 @@ class Search:
 
     def _give_back(self, trial: optuna.Trial, outcome: Outcome) -> None:
         trial.set_user_attr(OUTCOME, outcome.as_dict())
-        self.study.tell(trial, state=TrialState.FAIL)
+        self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
-    def _is_orphan(self, trial: FrozenTrial) -> bool:
-        """Whether a trial that names no worker has lost it between two writes to the storage."""
-        if self.storage.engine.dialect.name == "sqlite":
-            return True  # who asks holds the lock beside the file, and that is we
-        assert trial.datetime_start is not None, "it is running"
-        age = datetime.now() - trial.datetime_start
-        return age.total_seconds() > ORPHAN_SECONDS
+    def _abandon_if_nameless(self, frozen: FrozenTrial) -> None:
+        """End a trial whose worker was lost before it named itself, with all its parameters.
+
+        Of several machines that think so one ends it; a worker that only was slow finds it ended.
+        """
+        now = time.monotonic()
+        if now - self.nameless.setdefault(frozen.number, now) >= ORPHAN_SECONDS:
+            self._draw(self._reopen(frozen))
+            self.storage.set_trial_state_values(frozen._trial_id, state=TrialState.FAIL)
 
     def _here(self) -> str:
         """Workers with the same answer see one another's locks."""
-        return f"{socket.gethostname()}:{self.store.root.resolve()}"
+        return worker_here(self.store)
+
+
+def worker_here(store: Store) -> str:
+    """Who a worker of this machine and folder says it is.
+
+    Args:
+        store: of its trials.
+    """
+    return f"{socket.gethostname()}:{store.root.resolve()}"
+
+
+def trial_store(store: Store, study: str) -> Store:
+    """Where the trials of a study are kept.
+
+    Args:
+        store: of the runs.
+        study: its name.
+    """
+    return Store(store.tuning / "trials" / study)

@@ -1,34 +1,29 @@
-"""What the studies of a storage hold: a line each, and pictures. Nothing is trained."""
+"""What the studies of a storage hold: some lines each. Nothing is trained."""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
-from tabulate import tabulate
 
-from bench.errors import InputError, first_line
+from bench.errors import InputError
 from bench.progress import settings_text
 from bench.store import Store
-from bench.tune.ledger import interruptions, running, spent, winner
-from bench.tune.storage import default_url, is_missing_file, opened
+from bench.tune.ledger import interruptions, running, spent, spent_so_far, winner
+from bench.tune.search import WORKER, trial_store, worker_here
+from bench.tune.storage import default_url, is_missing_file, opened, shown
 from bench.tune.tuner import ABOUT
 
 AUC = "validation AUC"
-HEAD = (
-    "study", "experiment", "budget", "trials", "finished", "pruned", "failed", "in training",
-    "interrupted", "iterations", "device s", "best AUC", "trial", "its settings",
-)  # fmt: skip
+COLUMNS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +34,13 @@ class Stored:
         study: Optuna's.
         about: what it is of: experiment, task, model, loss, budget.
         trials: all of them.
+        store: of the trials that this ``--out`` holds.
     """
 
     study: optuna.Study
     about: dict[str, Any]
     trials: list[FrozenTrial]
+    store: Store
 
 
 @contextmanager
@@ -69,90 +66,81 @@ def stored_studies(
     if is_missing_file(address):
         raise InputError(
             f"no tuning in {str(store.root)!r}: run `bench tune` first, or give --out or --storage"
+            if url is None
+            else f"storage {shown(url)}: there is no such file: check --storage"
         )
     with opened(address, lock=None) as storage:
-        found = [one for one in _read(storage) if _is_asked(one, models, losses, names)]
+        found = [one for one in _read(storage, store) if _is_asked(one, models, losses, names)]
         if not found:
             wanted = " ".join((*models, *losses))
-            raise InputError(f"no tuning{f' of {wanted}' if wanted else ''} in this storage")
+            raise InputError(
+                f"no tuning{f' of {wanted}' if wanted else ''} in storage {shown(address)}: "
+                "`bench tune --show` without a model lists what is there"
+                if wanted
+                else f"no tuning in storage {shown(address)}: run `bench tune` first, or give "
+                "another --storage"
+            )
         yield found
 
 
-def table(studies: Sequence[Stored]) -> str:
-    """One line a study: what was given, what was spent, what came of it."""
-    return tabulate(
-        [_row(one) for one in studies], headers=HEAD, tablefmt="simple", disable_numparse=True
+def described(one: Stored) -> str:
+    """Its name, what was given, what was spent so far, what came of it: a line each."""
+    ended, so_far, best = spent(one.trials), spent_so_far(one.trials), winner(one.trials)
+    ((unit, amount),) = one.about["budget"].items()
+    gone_on = interruptions(one.trials)
+    lines = [
+        f"trials: {ended.trials:,} ended ({ended.finished:,} finished, {ended.pruned:,} pruned, "
+        f"{ended.failed:,} failed)" + (f", {gone_on:,} interrupted and gone on" if gone_on else ""),
+        *_in_training(one),
+        f"spent: {so_far.iterations:,} iterations, {so_far.train_seconds:,.0f} s on the device",
+        "best: none so far"
+        if best is None
+        else f"best: {AUC} {best.value:.4f} in trial {best.number}",
+        *([] if best is None else [f"settings: {settings_text(best.params)}"]),
+    ]
+    head = f"{one.study.study_name}: {one.about['experiment']}, budget {unit}={json.dumps(amount)}"
+    return "\n".join([head, *(_folded(line) for line in lines)])
+
+
+def _folded(line: str) -> str:
+    return fill(
+        line,
+        COLUMNS,
+        initial_indent=" " * 4,
+        subsequent_indent=" " * 8,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
-def draw(studies: Sequence[Stored], folder: Path) -> Iterator[str]:
-    """Draw each study's history, parameter importance and parallel coordinates.
-
-    Args:
-        studies: to be drawn.
-        folder: of the pictures, ``STUDY-history.png`` and so on; made where it is not there.
-
-    Yields:
-        A line a picture: where it is, or why there is none.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in studies:
-        for name, plot in _plots().items():
-            path = folder / f"{one.study.study_name}-{name}.png"
-            reason = _draw(one, plot, path)
-            yield f"wrote {path}" if reason is None else f"no {path.name}: {reason}"
-
-
-def _draw(one: Stored, plot: Callable[[optuna.Study], Any], path: Path) -> str | None:
-    from matplotlib import pyplot
-
-    finished = spent(one.trials).finished
-    if finished < 2:
-        return f"too few trials were trained to their end ({finished})"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            # Of an axis on which all trials have the same value.
-            warnings.filterwarnings("ignore", message="Attempting to set identical low and high")
-            # Optuna sets a style of its own; it is to hold for this picture alone.
-            with pyplot.style.context("default"):
-                figure = plot(one.study).get_figure()
-                # Wide enough for the axes of parallel coordinates with their numbers.
-                figure.set_size_inches(11, 5)
-                figure.suptitle(one.study.study_name, fontsize=9)
-                figure.savefig(path, dpi=150, bbox_inches="tight")
-    except (ValueError, RuntimeError) as error:
-        # Such as an importance where all trials have the same value.
-        return first_line(error)
-    finally:
-        pyplot.close("all")
-    return None
+def _in_training(one: Stored) -> list[str]:
+    """How many trials have begun and not ended, and whether anybody is at them."""
+    here = worker_here(one.store)
+    counts = Counter[str]()
+    for trial in running(one.trials):
+        worker = trial.user_attrs.get(WORKER)
+        if worker is not None and worker["at"] != here:
+            counts["of workers elsewhere"] += 1
+        elif worker is not None and one.store.is_held(one.store.root / worker["folder"]):
+            counts["being trained"] += 1
+        else:
+            counts["interrupted, to go on when the tuning is started again"] += 1
+    if not counts:
+        return []
+    return ["not ended: " + "; ".join(f"{count:,} {what}" for what, count in counts.items())]
 
 
-def _plots() -> dict[str, Callable[[optuna.Study], Any]]:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from optuna.importance import FanovaImportanceEvaluator
-    from optuna.visualization import matplotlib as plots
-
-    def importance(study: optuna.Study) -> Any:
-        evaluator = FanovaImportanceEvaluator(seed=0)
-        return plots.plot_param_importances(study, evaluator=evaluator, target_name=AUC)
-
-    return {
-        "history": partial(plots.plot_optimization_history, target_name=AUC),
-        "importance": importance,
-        "parallel": partial(plots.plot_parallel_coordinate, target_name=AUC),
-    }
-
-
-def _read(storage: RDBStorage) -> Iterator[Stored]:
+def _read(storage: RDBStorage, store: Store) -> Iterator[Stored]:
     for name in sorted(optuna.get_all_study_names(storage)):
         study = optuna.load_study(study_name=name, storage=storage)
         about = study.user_attrs.get(ABOUT)
         if about is not None:  # a database may hold studies of other programs
-            yield Stored(study=study, about=about, trials=study.get_trials(deepcopy=False))
+            yield Stored(
+                study=study,
+                about=about,
+                trials=study.get_trials(deepcopy=False),
+                store=trial_store(store, name),
+            )
 
 
 def _is_asked(
@@ -166,24 +154,3 @@ def _is_asked(
             (one.study.study_name, names),
         )
     )
-
-
-def _row(one: Stored) -> list[str]:
-    used, best = spent(one.trials), winner(one.trials)
-    ((unit, amount),) = one.about["budget"].items()
-    return [
-        one.study.study_name,
-        one.about["experiment"],
-        f"{unit}={json.dumps(amount)}",
-        f"{used.trials:,}",
-        f"{used.finished:,}",
-        f"{used.pruned:,}",
-        f"{used.failed:,}",
-        f"{len(running(one.trials)):,}",
-        f"{interruptions(one.trials):,}",
-        f"{used.iterations:,}",
-        f"{used.train_seconds:,.0f}",
-        "–" if best is None else f"{best.value:.4f}",
-        "–" if best is None else str(best.number),
-        "–" if best is None else settings_text(best.params),
-    ]

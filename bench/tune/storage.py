@@ -13,7 +13,6 @@ import sqlalchemy
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, OptunaError, StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,11 +23,10 @@ HEARTBEAT_SECONDS = 60
 """A worker at a trial says this often that it lives."""
 STALE_SECONDS = 300
 """A trial of another machine that has been silent for so long is begun anew."""
+POSTGRESQL_EXTRA = "cxnet-bench[postgresql]"
+"""What installs the driver of PostgreSQL."""
 # Another worker may be writing to the file; it holds it for milliseconds.
 SQLITE_PATIENCE_SECONDS = 60
-
-CONTINUES = "continues"
-"""Attribute of a trial: number of the trial of a dead machine whose parameters it has."""
 
 
 def default_url(store: Store) -> str:
@@ -87,7 +85,7 @@ def opened(url: str, *, lock: Path | None) -> Iterator[RDBStorage]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sqlite = _parse(url).get_backend_name() == "sqlite"
     with _named_errors(url):
-        with warnings.catch_warnings(), FileLock(lock) if lock else nullcontext():
+        with _opening(url), warnings.catch_warnings(), FileLock(lock) if lock else nullcontext():
             warnings.simplefilter("ignore", ExperimentalWarning)  # of heartbeats
             storage = RDBStorage(
                 url,
@@ -98,7 +96,6 @@ def opened(url: str, *, lock: Path | None) -> Iterator[RDBStorage]:
                 },
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=STALE_SECONDS,
-                heartbeat_stale_trial_callback=_begin_anew,
             )
         try:
             yield storage
@@ -112,18 +109,45 @@ def _named_errors(url: str) -> Iterator[None]:
     """Turn what a database raises into one line that names the storage, without its password."""
     try:
         yield
-    except (SQLAlchemyError, ImportError, StorageInternalError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "table schema" not in str(error):
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else None
+        raise _unusable(url, cause or error) from None
+
+
+@contextmanager
+def _opening(url: str) -> Iterator[None]:
+    """Turn what only the opening raises into such a line; later it can be of a plugin as well."""
+    try:
+        yield
+    except ImportError as error:  # the database's driver
+        raise _unusable(url, error.__cause__ or error) from None
+    except RuntimeError as error:
+        if "table schema" not in str(error):
             raise
-        parsed = _parse(url)
-        cause = error.__cause__ if isinstance(error, StorageInternalError | ImportError) else None
-        reason = first_line(cause or error)
-        if parsed.password:
-            reason = reason.replace(str(parsed.password), "***")
-        shown = parsed.set(query={}).render_as_string(hide_password=True)
-        raise InputError(
-            f"storage {shown} cannot be used ({reason}): check --storage; finished trials are kept"
-        ) from None
+        raise _unusable(url, error) from None
+
+
+def shown(url: str) -> str:
+    """A storage's address without its password.
+
+    Raises:
+        InputError: it is no database URL.
+    """
+    # A password can be in the query too.
+    return _parse(url).set(query={}).render_as_string(hide_password=True)
+
+
+def _unusable(url: str, cause: BaseException) -> InputError:
+    parsed = _parse(url)
+    reason = first_line(cause)
+    if parsed.password:
+        reason = reason.replace(str(parsed.password), "***")
+    way_out = "check --storage"
+    if isinstance(cause, ImportError) and parsed.get_backend_name() == "postgresql":
+        way_out = f"pip install {POSTGRESQL_EXTRA!r}, and write postgresql+psycopg://…"
+    return InputError(
+        f"storage {shown(url)} cannot be used ({reason}): {way_out}; finished trials are kept"
+    )
 
 
 @contextmanager
@@ -147,18 +171,6 @@ def heartbeat(storage: RDBStorage, trial_id: int) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def _begin_anew(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Queue the parameters of a trial whose machine is silent, for whoever asks next."""
-    study.add_trial(
-        create_trial(
-            state=TrialState.WAITING,
-            params=trial.params,
-            distributions=trial.distributions,
-            user_attrs={CONTINUES: trial.number},
-        )
-    )
 
 
 def _parse(url: str) -> URL:

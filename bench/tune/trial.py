@@ -97,8 +97,8 @@ def run_trial(
         known: validations that the study knows from before an interruption.
 
     Returns:
-        How it ended; None where it took so long to say that it lives that another machine has
-        begun it anew.
+        How it ended; None where its worker was silent for so long that another one has given it
+        up for dead.
 
     Raises:
         OSError: the disk is full, say; the trial is not counted and goes on next time.
@@ -137,8 +137,15 @@ def run_trial(
         runner.store.end(folder, _verdict(result))
         trial.set_user_attr(OUTCOME, result.as_dict())
         state = STATES.get(ended, TrialState.FAIL)
-        trial.study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
+        told = trial.study.tell(
+            trial,
+            value if state == TrialState.COMPLETE else None,
+            state=state,
+            skip_if_finished=True,
+        )
     except UpdateFinishedTrialError:
+        return None
+    if told.state != state:
         return None
     for name in (LAST, BEST):
         # Nothing reads them again: the winner is trained anew, with other seeds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +17,19 @@ from optuna.trial import FrozenTrial
 from bench.cells import Cell
 from bench.config import Experiment
 from bench.data.prepare import PreparedData
+from bench.errors import InputError
 from bench.execute import Summary, plan_cells
 from bench.execute.in_process import run_cells
 from bench.execute.one_cell import CellRunner, Job
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry.search import Scalar
-from bench.runs import Tuning
+from bench.runs import FailedTuning, Tuning
 from bench.store import Facts, Store
 from bench.tune.ledger import counted, spent, winner
 from bench.tune.plan import Plan, study_name
 from bench.tune.sampling import PRUNERS, SAMPLERS, SteadySampler, make_pruner
-from bench.tune.search import Search
+from bench.tune.search import Search, trial_store
 from bench.tune.space import Space
 
 ABOUT = "bench"
@@ -100,6 +102,7 @@ class Tuner:
         if best is None:
             reason = _without_winner(trials, why)
             tuned.failed[name] = reason
+            self._record_failure(search, reason)
             self.progress.event("tuning_failed", cell=name, reason=reason)
             return
         self.progress.event(
@@ -127,18 +130,7 @@ class Tuner:
             sampler=SteadySampler(plan.sampler, seed=seed, start=space.start()),
             pruner=make_pruner(plan.pruner, train=base.train),
         )
-        study.set_user_attr(
-            ABOUT,
-            {
-                "experiment": base.name,
-                "task": base.task,
-                "model": model,
-                "loss": loss,
-                "budget": plan.budget.as_dict(),
-            },
-        )
-        store = Store(self.store.tuning / "trials" / name)
-        store.root.mkdir(parents=True, exist_ok=True)
+        store = trial_store(self.store, name)
         return Search(
             study=study,
             storage=self.storage,
@@ -151,6 +143,46 @@ class Tuner:
             name=f"{model} {loss}",
             progress=self.progress,
         )
+
+    def check_budget(self, search: Search) -> None:
+        """Refuse a budget below what a study has spent: it would be told as the one it had.
+
+        What an earlier budget was passed by is no reason: it may be given again.
+
+        Raises:
+            InputError: it is below.
+        """
+        budget, before = self.plan.budget, search.study.user_attrs.get(ABOUT, {"budget": {}})
+        cost = search.spent()
+        used = budget.used(cost)
+        every = search.space.base.train.validate_every
+        beyond = used - budget.amount
+        if (
+            beyond <= 0
+            or beyond < cost.overshoot(budget.unit, validate_every=every)
+            or before["budget"].get(budget.unit, math.inf) <= budget.amount
+        ):
+            return
+        place = "--out" if self.plan.storage is None else "--storage"
+        raise InputError(
+            f"--budget: {search.name} has spent {used:,.6g} {budget.unit} in an earlier tuning, "
+            f"and {budget} are fewer: give a larger --budget, or another {place} or --tuning-seed"
+        )
+
+    def describe(self, search: Search) -> None:
+        """Keep with a study what it is of, and make the folder of its trials."""
+        base = search.space.base
+        search.study.set_user_attr(
+            ABOUT,
+            {
+                "experiment": base.name,
+                "task": base.task,
+                "model": base.models[0],
+                "loss": base.losses[0],
+                "budget": self.plan.budget.as_dict(),
+            },
+        )
+        search.store.root.mkdir(parents=True, exist_ok=True)
 
     def _trial_cell(self, space: Space, point: dict[str, Scalar]) -> Cell:
         alone = {"seeds": (self.plan.trial_seed,), "controls": ()}
@@ -169,13 +201,29 @@ class Tuner:
             )
         return run_cells(networks)
 
+    def _record_failure(self, search: Search, reason: str) -> None:
+        base = search.space.base
+        failed = FailedTuning(
+            study=search.study.study_name,
+            experiment=base.name,
+            task=base.task,
+            model=base.models[0],
+            loss=base.losses[0],
+            budget=self.plan.budget.as_dict(),
+            reason=reason,
+            spent=spent(search.trials()),
+        )
+        with FileLock(self.lock):  # other workers have found none either
+            self.store.record_failed_tuning(failed)
+
     def _record(self, search: Search, best: FrozenTrial, *, runs: Sequence[str]) -> Tuning:
         assert best.value is not None, "it was trained to its end"
         study, base = search.study.study_name, search.space.base
+        before = [one for one in self.store.tunings() if one.study == study]
         # Runs of the same winner with other seeds, from before, are its own too.
-        earlier = [
-            one for one in self.store.tunings() if one.study == study and one.winner == best.params
-        ]
+        earlier = [one for one in before if one.winner == best.params]
+        own = {*runs, *(run for one in earlier for run in one.runs)}
+        others = {run for one in before for run in (*one.runs, *one.superseded)}
         return Tuning(
             study=study,
             experiment=base.name,
@@ -189,10 +237,11 @@ class Tuner:
             validation_auc=best.value,
             seed=self.plan.trial_seed,
             seeds=tuple(sorted({*base.seeds, *(s for one in earlier for s in one.seeds)})),
-            runs=tuple(sorted({*runs, *(r for one in earlier for r in one.runs)})),
+            runs=tuple(sorted(own)),
             sampler=SAMPLERS[self.plan.sampler],
             pruner=PRUNERS[self.plan.pruner],
             storage=self.storage_kind,
+            superseded=tuple(sorted(others - own)),
         )
 
     def _runner(self, experiment: Experiment, store: Store, levels: dict[str, Any]) -> CellRunner:

@@ -107,7 +107,7 @@ def _draw(kind: Kind, table: Table, rows: Sequence[Drawn], findings: Sequence[st
     handles = {str(line.get_label()): line for axes in grid for line in axes.get_lines()}
     figure.legend(
         [handles[one.label] for one in rows],
-        [short(one.label, 34) for one in rows],
+        [one.short(34) for one in rows],
         loc="upper center",
         ncols=3,
         handlelength=3.0,

@@ -95,7 +95,7 @@ def _draw(rows: Sequence[Drawn], classes: Sequence[str]) -> Figure:
     for place, (axes, one) in enumerate(zip(grid.flat[: len(rows)], rows, strict=True)):
         _matrix(axes, counts_of(one), classes, few=few)
         axes.set_title(
-            short(one.label, LONGEST if few else 60), fontsize=8.5,
+            one.short(LONGEST if few else 60), fontsize=8.5,
             fontweight="bold" if one.reference else "normal",
         )  # fmt: skip
         axes.tick_params(labelleft=place % COLUMNS == 0 or not few)

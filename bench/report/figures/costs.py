@@ -14,8 +14,9 @@ from bench.report.collect import Figure as Metric
 from bench.report.collect import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.placing import label_points
-from bench.report.figures.rows import Drawn, drawn, figure_of, list_in_words, measured, short
+from bench.report.figures.rows import Drawn, drawn, figure_of, list_in_words, measured
 from bench.report.figures.style import MUTED, SMALL, empty
+from bench.report.words import all_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,7 +90,7 @@ def costs(table: Table) -> Picture | None:
         title=f"{head} against what it costs",
         caption=(
             f"Test {head} with its 95 % interval against "
-            f"{_joined([panel.cost.called for panel in panels])} (logarithmic). The line joins the "
+            f"{all_of([panel.cost.called for panel in panels])} (logarithmic). The line joins the "
             "rows that no other row beats in both (Pareto front) "
             f"as far as the test figures go, which may be by chance.{mixed}"
         ),
@@ -142,11 +143,6 @@ def _panel(cost: Cost, rows: Sequence[Drawn], table: Table) -> Panel:
     )
 
 
-def _joined(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
-
-
 def _draw(panels: Sequence[Panel], table: Table) -> Figure:
     rows = {point.one.label: point.one for panel in panels for point in panel.points}
     numbers = {label: str(place) for place, label in enumerate(rows, start=1)}
@@ -186,8 +182,8 @@ def _draw(panels: Sequence[Panel], table: Table) -> Figure:
         [*(keys[label] for label in rows), front],
         [
             *(
-                f"{numbers[x]}  {short(x, LONGEST)}" if numbered else short(x, LONGEST)
-                for x in rows
+                f"{numbers[x]}  {one.short(LONGEST)}" if numbered else one.short(LONGEST)
+                for x, one in rows.items()
             ),
             "Pareto front",
         ],

@@ -15,7 +15,6 @@ from bench.report.figures.rows import (
     drawn,
     in_words,
     list_in_words,
-    short,
 )
 from bench.report.figures.style import INK, MUTED, RULE, SMALL, empty
 from bench.scores.measures import SPECIFICITIES
@@ -76,8 +75,8 @@ def roc(table: Table) -> Picture | None:
         title="ROC curves",
         caption=(
             "Sensitivity against 1 − specificity on the test part, a line for each seed; the "
-            "diagonal is chance. Marks: sensitivity where at least 95 % and 90 % of the normal "
-            f"images are called so.{_about(table, rows)}"
+            "diagonal is chance. Marks: sensitivity where at least 95 % and 90 % of the images "
+            f"labelled {table.outputs.classes[0]} are called so.{_about(table, rows)}"
         ),
         alt="ROC curves. AUC and sensitivity at 95 % specificity: "
         + list_in_words([f"{one.label} {_operating(one)}" for one in rows])
@@ -200,7 +199,7 @@ def _draw(
     figure.legend(
         [_key(one, marked=kind is ROC) for one in named],
         [
-            f"{short(one.label, LONGEST)}\n{kind.called} {one.row.metrics[kind.measure].mean:.3f}"
+            f"{one.short(LONGEST)}\n{kind.called} {one.row.metrics[kind.measure].mean:.3f}"
             for one in named
         ],
         loc="outside right upper",

@@ -82,7 +82,7 @@ def _draw(table: Table, rows: Sequence[Drawn]) -> Figure:
         rotation=45, ha="left", rotation_mode="anchor", fontsize=SMALL,
     )  # fmt: skip
     axes.xaxis.tick_top()
-    axes.set_yticks(range(len(rows)), [short(one.label, LONGEST) for one in rows], fontsize=8.0)
+    axes.set_yticks(range(len(rows)), [one.short(LONGEST) for one in rows], fontsize=8.0)
     for tick, one in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight("bold" if one.reference else "normal")
         tick.set_color(MUTED if one.control else INK)

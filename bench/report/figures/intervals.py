@@ -13,7 +13,6 @@ from bench.report.figures.rows import (
     in_words,
     list_in_words,
     measured,
-    short,
 )
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, empty
 from bench.report.words import many
@@ -63,7 +62,7 @@ def _draw(table: Table, rows: list[Drawn]) -> Figure:
         ys.append(place + (0.5 if apart else 0.0))
         _row(axes, one, table, ys[-1])
     _lines(axes, rows, table)
-    axes.set_yticks(ys, [short(one.label, LONGEST) for one in ordered])
+    axes.set_yticks(ys, [one.short(LONGEST) for one in ordered])
     for tick, one in zip(axes.get_yticklabels(), ordered, strict=True):
         tick.set_fontweight("bold" if one.reference else "normal")
     axes.set_ylim(ys[-1] + 0.6, -0.6)

@@ -13,7 +13,6 @@ from bench.report.figures.rows import (
     in_words,
     left_out,
     list_in_words,
-    short,
     some,
 )
 from bench.report.figures.style import MUTED, SERIES, SMALL, squares
@@ -67,7 +66,7 @@ def _draw(rows: Sequence[Drawn], output: str) -> Figure:
                     linewidth=1.0,
                 )  # fmt: skip
         axes.set_title(
-            short(one.label, LONGEST), fontsize=8.5,
+            one.short(LONGEST), fontsize=8.5,
             fontweight="bold" if one.reference else "normal",
         )  # fmt: skip
         axes.annotate(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.data.names import printable
 from bench.report.collect import Figure, Row, Table
 from bench.report.figures.style import LINES, MARKERS, MUTED, SERIES
+from bench.report.labels import labels
 from bench.scores.measures import columns, leading
 
 
@@ -21,6 +21,7 @@ class Drawn:
     Attributes:
         row: with at least one finished run.
         label: tells it from every other row of its table.
+        labels: of all of these.
         colour, marker, line: its own where it is ``told``, else gray.
         told: whether it can be told from the others; of many rows only the reference and the
             first can.
@@ -31,6 +32,7 @@ class Drawn:
 
     row: Row
     label: str
+    labels: tuple[str, ...]
     colour: str
     marker: str
     line: Any
@@ -43,22 +45,28 @@ class Drawn:
         """Whether it sees no lungs."""
         return self.row.kind == "control"
 
+    def short(self, most: int) -> str:
+        """The label where there is room for so many characters."""
+        return shortened(self.labels, most)[self.label]
+
 
 def drawn(table: Table) -> list[Drawn]:
     """The rows that have a finished run, in the table's order."""
     rows = [row for row in table.rows if row.runs]
-    labels = _labels(rows)
+    among = tuple(labels(rows))
     places = [place for place, row in enumerate(rows) if row.kind != "control"]
     # The reference looks the same in every table.
     places.sort(key=lambda place: not _is_reference(rows[place], table))
     if len(places) > len(SERIES):
-        first = min(places)
+        # What answers some of the images is not held against what answers all.
+        first = min(places, key=lambda place: (rows[place].answered is not None, place))
         places = list(dict.fromkeys([*places[:1], first])) if table.reference else [first]
     looks = {place: look for look, place in enumerate(places)}
     return [
         Drawn(
             row=row,
-            label=labels[place],
+            label=among[place],
+            labels=among,
             colour=SERIES[looks[place]] if place in looks else MUTED,
             marker=MARKERS[looks[place]] if place in looks else "o",
             line=LINES[looks[place]] if place in looks else _line_of(row),
@@ -144,21 +152,25 @@ def short(label: str, most: int) -> str:
     return f"{label[: kept - kept // 2]}…{label[len(label) - kept // 2 :]}"
 
 
+def shortened(labels: Sequence[str], most: int) -> dict[str, str]:
+    """Labels of at most so many characters, by the whole ones; no two become the same.
+
+    Of those that lack the same middle, what they have in common at the beginning is left out
+    instead; where even this tells them no more apart, all stay whole.
+    """
+    cut = {label: short(label, most) for label in labels}
+    for text, count in Counter(cut.values()).items():
+        if count > 1:
+            alike = [label for label, other in cut.items() if other == text]
+            first, last = min(alike), max(alike)
+            common = next(n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+            cut |= {label: short(f"…{label[common:]}", most) for label in alike}
+    return cut if len({*cut.values()}) == len(cut) else {label: label for label in labels}
+
+
 def _is_reference(row: Row, table: Table) -> bool:
     # The table's rows are copies that also say how they compare.
     return table.reference is not None and row.runs[0].folder == table.reference.runs[0].folder
-
-
-def _labels(rows: Sequence[Row]) -> list[str]:
-    """Names, with settings, and weights where only they tell two rows apart."""
-    names = [
-        printable(f"{row.name} ({row.settings})" if row.settings else row.name) for row in rows
-    ]
-    counts = Counter(names)
-    return [
-        f"{name}, {row.weights}" if counts[name] > 1 and row.weights else name
-        for name, row in zip(names, rows, strict=True)
-    ]
 
 
 def _line_of(row: Row) -> Any:

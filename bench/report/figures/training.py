@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.report.collect import Table
 from bench.report.figures.history import History, history
 from bench.report.figures.picture import Picture
-from bench.report.figures.rows import Drawn, drawn, left_out, list_in_words, measured, short, some
+from bench.report.figures.rows import Drawn, drawn, left_out, list_in_words, measured, some
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, Room, empty
 from bench.report.words import many
 
@@ -101,7 +101,7 @@ def _panel(above: Axes, below: Axes, one: Drawn, found: Sequence[History]) -> No
     from matplotlib.ticker import MultipleLocator
 
     above.set_title(
-        short(one.label, LONGEST), fontsize=8.5, fontweight="bold" if one.reference else "normal"
+        one.short(LONGEST), fontsize=8.5, fontweight="bold" if one.reference else "normal"
     )
     for run in found:
         _losses(above, run)

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from bench.report.collect import Row, Table
+from bench.report.labels import label
 from bench.report.levels import score, size, span
-from bench.report.words import many
+from bench.report.versus import shown_where, trained_otherwise
+from bench.report.words import all_of, many
 from bench.scores.measures import columns
 
 # More names than this are counted, and the furthest from the reference is named.
@@ -31,6 +33,7 @@ def headline(table: Table) -> list[str]:
         *_about_reference(table),
         *_about_seeds(table),
         *_about_failures(table),
+        *_about_hidden(table),
     ]
 
 
@@ -70,7 +73,7 @@ def _about_controls(table: Table) -> Iterator[str]:
                 "lungs: differences between the networks say nothing."
             )
         else:
-            which = _names(below) if len(below) <= NAMED else "marked † below"
+            which = _names(below, table) if len(below) <= NAMED else "marked † below"
             yield (
                 f"{len(below)} of {many(len(networks), 'network')} "
                 f"{'is' if len(below) == 1 else 'are'} not above the best control{best}, which "
@@ -87,50 +90,57 @@ def _about_reference(table: Table) -> Iterator[str]:
         yield from _about_imported(table)
         return
     if table.reference is None:
-        best = judged[0]
+        # Those that answer some of the images are not to be held against those that answer all.
+        best = next((row for row in judged if row.answered is None), None)
+        highest = (
+            f"the highest {_measure(table)} is that of {label(best, table)}, {_value(best)}; "
+            if best
+            else ""
+        )
         yield (
-            f"On {where(table)} the highest {_measure(table)} is that of {best.name}, "
-            f"{_value(best)}; the row to hold all others against has not finished, so that no "
-            "difference was tested."
+            f"On {where(table)} {highest}the row to hold all others against has not finished, so "
+            "that no difference was tested."
         )
         return
-    reference = table.reference.name
+    reference = label(table.reference, table)
     compared = [row for row in judged if row.versus is not None]
     if not compared:
         yield f"On {where(table)} there is nothing to hold against {reference}."
         return
     parts = [
-        _side(compared, "better", reference) or f"none is better than {reference} beyond chance",
-        _side(compared, "worse", reference if _of(compared, "better") else ""),
+        _side(compared, table, "better", reference)
+        or f"none is better than {reference} beyond chance",
+        _side(compared, table, "worse", reference if _of(compared, "better") else ""),
     ]
     yield f"On {where(table)} {'; '.join(part for part in parts if part)}."
+    yield from _about_training([*_of(compared, "better"), *_of(compared, "worse")], table)
     unclear = _of(compared, "cannot tell")
     if unclear:
-        yield _unclear(unclear, reference, of=len(compared))
+        yield _unclear(unclear, table, reference, of=len(compared))
     untold = _of(compared, "n/a")
     if untold:
         reasons = dict.fromkeys(row.versus.difference.reason for row in untold if row.versus)
-        yield (
-            f"Of {_names(untold) if len(untold) <= NAMED else many(len(untold), 'row')} nothing "
-            f"can be said: {'; '.join(reasons)}."
-        )
+        which = _names(untold, table) if len(untold) <= NAMED else many(len(untold), "row")
+        yield f"Of {which} nothing can be said: {'; '.join(reasons)}."
 
 
 def _about_imported(table: Table) -> Iterator[str]:
     """Where no network learned anything, others may have."""
     imported = [row for row in _judged(table) if row.kind == "imported"]
-    if imported:
+    best = next((row for row in imported if row.answered is None), None)
+    if best is not None:
         yield (
-            f"Of what was imported, {imported[0].model} has the highest {_measure(table)}, "
-            f"{_value(imported[0])}."
+            f"Of what was imported, {best.model} has the highest {_measure(table)}, {_value(best)}."
         )
+    elif imported:
+        yield "Nothing that was imported answers the whole test part."
 
 
 def _of(rows: Sequence[Row], verdict: str) -> list[Row]:
     return [row for row in rows if row.versus and row.versus.verdict == verdict]
 
 
-def _side(rows: Sequence[Row], verdict: str, reference: str) -> str:
+def _side(rows: Sequence[Row], table: Table, verdict: str, reference: str) -> str:
     """``resnet18 ce is worse by 0.020 (0.010 to 0.030)``; "" where nothing is."""
     found = sorted(_of(rows, verdict), key=lambda row: -abs(_difference(row)))
     if not found:
@@ -138,11 +148,24 @@ def _side(rows: Sequence[Row], verdict: str, reference: str) -> str:
     than = f" than {reference}" if reference else ""
     if len(found) > NAMED:
         return (
-            f"{len(found)} of {len(rows)} are {verdict}{than}, {found[0].name} the furthest, by "
-            f"{_by(found[0])}"
+            f"{len(found)} of {len(rows)} are {verdict}{than}, {label(found[0], table)} the "
+            f"furthest, by {_by(found[0])}"
         )
     verb = "is" if len(found) == 1 else "are"
-    return f"{_names(found)} {verb} {verdict}{than}, by {_listed([_by(row) for row in found])}"
+    return (
+        f"{_names(found, table)} {verb} {verdict}{than}, by {all_of([_by(row) for row in found])}"
+    )
+
+
+def _about_training(rows: Sequence[Row], table: Table) -> Iterator[str]:
+    """A difference may be that of the settings."""
+    others = [row for row in rows if trained_otherwise(row, table)]
+    if others and table.reference is not None:
+        which = _names(others, table) if len(others) <= NAMED else f"{len(others)} of these rows"
+        yield (
+            f"{label(table.reference, table)} was trained with other settings than {which}, and so "
+            "the difference may be that of the settings."
+        )
 
 
 def _difference(row: Row) -> float:
@@ -158,9 +181,9 @@ def _by(row: Row) -> str:
     return f"{size(one.value)} ({size(ends[0])} to {size(ends[1])})"
 
 
-def _unclear(rows: Sequence[Row], reference: str, *, of: int) -> str:
+def _unclear(rows: Sequence[Row], table: Table, reference: str, *, of: int) -> str:
     if len(rows) == 1:
-        which = f"{rows[0].name} differs"
+        which = f"{label(rows[0], table)} differs"
     elif len(rows) == of:
         which = "any other differs"
     else:
@@ -168,8 +191,8 @@ def _unclear(rows: Sequence[Row], reference: str, *, of: int) -> str:
     smallest = [row.versus.smallest for row in rows if row.versus]
     known = [value for value in smallest if not math.isnan(value)]
     power = (
-        f": a true difference of about {size(median(known))} would have been seen on this test "
-        "set four times in five, a smaller one less often"
+        f": a true difference of about {size(median(known))} would have been shown on this test "
+        f"set four times in five ({shown_where(table)}), a smaller one less often"
         if known
         else ""
     )
@@ -190,6 +213,11 @@ def _about_failures(table: Table) -> Iterator[str]:
         yield f"{many(failed, 'run')} failed and {'is' if failed == 1 else 'are'} in no figure."
 
 
+def _about_hidden(table: Table) -> Iterator[str]:
+    if table.hidden:
+        yield f"{many(table.hidden, 'row')} {'is' if table.hidden == 1 else 'are'} not shown here."
+
+
 def _measure(table: Table) -> str:
     return next(iter(columns(table.outputs).values()))
 
@@ -201,10 +229,5 @@ def _value(row: Row) -> str:
     return f"{score(figure.mean)}{shown}"
 
 
-def _names(rows: Sequence[Row]) -> str:
-    return _listed([row.name for row in rows])
-
-
-def _listed(parts: Sequence[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+def _names(rows: Sequence[Row], table: Table) -> str:
+    return all_of([label(row, table) for row in rows])

@@ -36,7 +36,7 @@ def html(report: Report) -> str:
             for place, table in enumerate(report.tables, start=1)
         ],
         [answer_section(answer, place) for place, answer in enumerate(report.answers, start=1)],
-        still_open=facts.still_open(report.unfinished),
+        still_open=facts.without_row(report),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.report.collect import Row, Table
 from bench.report.html.sheet import Cell, Head, Sheet
-from bench.report.words import many
+from bench.report.words import coverage, many
 
 CALLS = ("true negatives", "false positives", "false negatives", "true positives")
 
@@ -55,7 +55,8 @@ def confusions(table: Table) -> list[Sheet]:
     body = []
     for row in rows:
         mean = _mean(row)
-        body.append([Cell(text=row.name, key=row.name), *(_images(v) for v in mean.ravel())])
+        name = Cell(text=row.name + coverage(row.answered), key=row.name)
+        body.append([name, *(_images(value) for value in mean.ravel())])
     return [
         Sheet(
             caption="Test images by what they are and were called, mean over the seeds",
@@ -70,8 +71,9 @@ def _of_findings(table: Table, row: Row) -> Sheet:
     labels = table.outputs.kind == "multilabel"
     columns = CALLS if labels else tuple(f"called {name}" for name in classes)
     of = many(len(row.seeds), "seed") if row.kind == "network" else row.kind
+    name = row.name + coverage(row.answered)
     return Sheet(
-        caption=f"{row.name} ({of}): test images of each finding (rows) by what they were called",
+        caption=f"{name} ({of}): test images of each finding (rows) by what they were called",
         head=[Head(text="finding", number=False), *(Head(text=text) for text in columns)],
         body=[
             [Cell(text=name, key=name), *(_images(value) for value in values)]

@@ -43,7 +43,8 @@ class Scale:
         low, high = min(known), max(known)
         step = 10.0 ** math.floor(math.log10(max(high - low, 1e-3)))
         step = step / 2 if (high - low) / step < 4 else step
-        ends = math.floor(low / step) * step, math.ceil(high / step) * step
+        # Rounded, a product or quotient can fall short of what it must hold.
+        ends = min(low, math.floor(low / step) * step), max(high, math.ceil(high / step) * step)
         if ends[0] == ends[1]:
             ends = ends[0] - step, ends[1] + step
         return cls(low=ends[0], high=ends[1], line=line)

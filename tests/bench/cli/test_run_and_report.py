@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -15,7 +16,8 @@ import torch
 from bench.cli.main import INTERRUPTED
 from tests.bench.cli.conftest import TINY, Command, finish, start
 from tests.bench.cli.images import truncate, write_manifest
-from tests.bench.report.runs import CHANCE, PERFECT, Runs
+from tests.bench.report.html.pages import IMPORTED
+from tests.bench.report.runs import CHANCE, M2, ONE_WRONG, PERFECT, Runs
 
 RUNS = Path("results/runs")
 CONTROLS = {"prior", "same_patient", "metadata", "brightness"}
@@ -87,6 +89,11 @@ def test_all_formats_and_figures_are_written_to_a_folder(bench: Command, tiny_pl
     # The same as is printed, from scores that are kept by now.
     printed = bench("report", "markdown", "--reference", "tiny:sin").out
     assert (folder / "report.md").read_text("utf-8") == printed
+    for path in figures:
+        path.unlink()
+    assert bench("report", "figures", "--reference", "tiny:sin", "--format", "svg").code == 0
+    assert sorted((folder / "figures").iterdir()) == figures
+    assert sorted(folder.iterdir()) == sorted([*written, folder / "figures"])
     assert bench("report", "csv", "--to", "table.csv").out == ""
     assert Path("table.csv").read_text("utf-8").startswith("source,task,split,")
 
@@ -103,17 +110,33 @@ def test_a_report_can_be_about_some_runs_alone(bench: Command, tiny_plugin: Path
     everything = CONTROLS | {"tiny"}
     assert models("--task", "m1", "--split", "patient", "--model", "t*") == everything
     assert models("--where", "train.max_iterations=4", "--where", "train.lr=0.02") == everything
-    for filters in (
-        ("--task", "m2"),
-        ("--split", "official"),
-        ("--model", "resnet*"),
-        ("--where", "train.max_iterations=5"),
+    for *filters, more in (
+        ("--task", "m2", ""),
+        ("--split", "official", ""),
+        ("--model", "resnet*", ""),
+        ("--where", "train.max_iterations=5", "; values of train.max_iterations 4"),
     ):
         refused = bench("report", "csv", *filters)
         assert refused.code == 2
         assert refused.err == (
-            "error: no run passes the filters: there are tasks m1; splits patient; models tiny\n"
+            "error: no run passes the filters: there are tasks m1; splits patient; models tiny"
+            f"{more}\n"
         )
+
+
+def test_a_filter_hides_rows_and_changes_no_figure(bench: Command) -> None:
+    store = Runs(Path("results/runs"))
+    for model, loss in (("cxnet_m1", "sin"), ("resnet18", "ce"), ("resnet50", "ce")):
+        store.add(model, ONE_WRONG if loss == "sin" else PERFECT, loss=loss)
+    store.add("prior", CHANCE)
+    everything = pd.read_csv(io.StringIO(bench("report", "csv").out)).set_index("model")
+    some = pd.read_csv(io.StringIO(bench("report", "csv", "--model", "*18").out))
+    assert set(some["model"]) == {"cxnet_m1", "resnet18", "prior"}
+    pd.testing.assert_frame_equal(everything.loc[some["model"]], some.set_index("model"))
+    text = bench("report", "markdown", "--model", "*18").out
+    assert "1 row is hidden by the filters" in text
+    assert "has not finished" not in text
+    assert "1 row is not shown here." in bench("report", "html", "--model", "*18").out
 
 
 @pytest.mark.parametrize(
@@ -123,6 +146,10 @@ def test_a_report_can_be_about_some_runs_alone(bench: Command, tiny_plugin: Path
         (("--reference", "tyni"), "reference 'tyni': no row of that name has finished; there are"),
         (("--reference", "timm:tiny:ce"), "reference 'timm:tiny:ce': no row of that name"),
         (("--format", "gif"), "'gif' is not one of 'png', 'pdf', 'svg'"),
+        (("--format", "pdf"), "--format is of figures, and markdown writes none"),
+        (("--thumbnails", "3"), "--thumbnails is of html, and markdown shows no images"),
+        (("--to", "results"), "--to results is a folder: name a file"),
+        (("--reference", "control:metadata"), "'control:metadata': no row of that name"),
     ],
 )
 def test_what_a_report_cannot_be_about_is_said_in_a_line(
@@ -141,9 +168,38 @@ def test_the_reference_can_be_any_row(bench: Command) -> None:
     store = Runs(Path("results/runs"))
     store.add("timm:tiny", PERFECT, loss="ce")
     store.add("prior", CHANCE)
-    for name, shown in (("timm:tiny:ce", "timm:tiny ce"), ("prior", "control: prior")):
+    store.add("theirs", CHANCE, imported=IMPORTED)
+    for name, shown in (
+        ("timm:tiny:ce", "timm:tiny ce"),
+        ("prior", "control: prior"),
+        ("control:prior", "control: prior"),
+        ("control: prior", "control: prior"),
+        ("imported:theirs", "imported: theirs"),
+    ):
         table = bench("report", "markdown", "--reference", name).out
         assert f"less that of the reference, {shown}, both" in table
+
+
+@pytest.mark.parametrize("name", ["all", "figures"])
+def test_a_file_cannot_be_the_folder_of_a_report(bench: Command, tmp_path: Path, name: str) -> None:
+    Runs(Path("results/runs")).add("tiny", PERFECT)
+    (tmp_path / "old.md").write_text("mine")
+    refused = bench("report", name, "--to", "old.md")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"error: --to old.md is a file, and {name} writes several: ")
+    assert (tmp_path / "old.md").read_text() == "mine"
+
+
+def test_tables_that_filters_leave_bare_are_counted(bench: Command) -> None:
+    store = Runs(Path("results/runs"))
+    store.add("tiny", PERFECT)
+    half = {"validation": np.full((4, 2), 0.5), "test": np.full((6, 2), 0.5)}
+    store.add_answers(M2, "other", half)
+    done = bench("report", "markdown", "--model", "tiny")
+    assert done.err == "1 table is left out: no row that passes the filters is there\n"
+    assert [line for line in done.out.splitlines() if line.startswith("## ")] == [
+        "## nih (here), split image, 64 px, task m1 (normal or abnormal?)"
+    ]
 
 
 def test_seeds_and_losses_make_the_matrix(bench: Command, tiny_plugin: Path) -> None:

@@ -93,13 +93,15 @@ def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path)
 
     shown = bench("tune", "--show")
     assert (shown.code, shown.err) == (0, "")
-    head, _, row = shown.out.splitlines()
-    assert row.startswith("tiny-ce-")
-    values = dict(zip(head.split("  "), row.split("  "), strict=False))
-    assert values["study"]
-    for said in ("demo", "trials=3", "18", "lr ", "patience "):
-        assert said in row
-    assert "momentum" not in row  # it was set, and so not searched
+    lines = shown.out.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert lines[0].startswith("tiny-ce-")
+    assert lines[0].endswith(": demo, budget trials=3")
+    assert lines[1] == "    trials: 3 ended (3 finished, 0 pruned, 0 failed)"
+    assert lines[2].startswith("    spent: 18 iterations, ")
+    assert lines[3].startswith("    best: validation AUC 0.")
+    assert lines[4].startswith("    settings: lr ")
+    assert "momentum" not in shown.out  # it was set, and so not searched
     assert bench("tune", "--show", "cxnet_m1").code == 2
     assert bench("tune", "tiny", "--show", "--loss", "ce").out == shown.out
 
@@ -107,7 +109,9 @@ def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path)
 def test_too_few_trials_make_no_picture_but_a_line(bench: Command, tiny_plugin: Path) -> None:
     done = bench(*tiny_tuning(tiny_plugin, "--budget", "trials=1", "--quiet", "--figures", "p"))
     assert (done.code, done.out) == (0, "")
-    assert done.err.count("too few trials were trained to their end (1)") == 3
+    (line,) = done.err.splitlines()
+    assert line.startswith("no pictures of tiny-ce-")
+    assert line.endswith(": too few trials were trained to their end (1)")
     assert list(Path("p").iterdir()) == []
 
 
@@ -230,7 +234,21 @@ def test_a_model_without_a_winner_ends_with_exit_code_1(bench: Command, tiny_plu
     assert failed.err.count("\n") == 1
     assert [one.loss for one in Store(RUNS).tunings()] == ["ce"]
     shown = bench("tune", "--show", "--loss", "undefined").out
-    assert shown.splitlines()[-1].split()[-3:] == ["–", "–", "–"]
+    assert shown.splitlines()[-1] == "    best: none so far"
+
+
+def test_the_last_line_of_a_tuning_names_the_models_without_a_winner(
+    bench: Command, tiny_plugin: Path
+) -> None:
+    done = bench(*tiny_tuning(tiny_plugin, "--budget", "iterations=2"))
+    assert done.code == 1
+    assert done.out.splitlines()[-2].endswith(" 0 failed; no winner for tiny ce")
+    larger = bench(*tiny_tuning(tiny_plugin, "--budget", "iterations=12"))
+    assert (larger.code, "no winner" in larger.out) == (0, False)
+    refused = bench(*tiny_tuning(tiny_plugin, "--budget", "iterations=6"))
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "--budget: tiny ce has spent 12 iterations" in refused.err
+    assert "[1/" not in refused.out  # no run was begun
 
 
 def run_workers(

@@ -13,7 +13,7 @@ from bench.compare import compare_with
 from bench.data.tasks import make_task
 from bench.scores import Scorer
 from bench.stats import Resampling
-from bench.stats.delong import delong
+from bench.stats.delong import clustered_delong, delong
 from tests.bench.scores.answers import Answered
 
 NONE: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ def test_delong_is_a_check_where_every_patient_has_one_image(
     assert versus.delong_p == pytest.approx(versus.p, abs=0.05)
 
 
-def test_delong_is_left_out_where_patients_have_several_images(
+def test_delong_is_clustered_where_patients_have_several_images(
     tmp_path: Path, scorer: Scorer
 ) -> None:
     answered = Answered(
@@ -140,8 +140,40 @@ def test_delong_is_left_out_where_patients_have_several_images(
     )
     one, other = answered.add("one", noisy(1.0, 0)), answered.add("other", noisy(1.0, 1))
     versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
-    assert versus.delong_p is None
+    test = slice(VALIDATION, IMAGES)
+    both = np.stack([noisy(1.0, 1)[test], noisy(1.0, 0)[test]], axis=1)
+    expected = clustered_delong(TRUTH[test], both, np.arange(VALIDATION, IMAGES) // 2)
+    assert versus.delong_p == pytest.approx(expected.p_value(0, 1), abs=1e-12)
     assert versus.verdict == "cannot tell"
+
+
+def test_several_runs_have_no_delong(answered: Answered, scorer: Scorer) -> None:
+    reference = answered.add("reference", noisy(1.0, 0))
+    seeds = [answered.add("other", noisy(1.0, 1 + seed), seed=seed) for seed in range(2)]
+    assert compare_with([reference], {"other": seeds}, scorer=scorer)["other"].delong_p is None
+
+
+def test_other_labels_are_not_compared(tmp_path: Path, scorer: Scorer) -> None:
+    sick = [MASS if label else NONE for label in TRUTH]
+    relabelled = [*sick[:-1], NONE if TRUTH[-1] else MASS]
+    one, other = (
+        Answered(tmp_path / name, findings=findings, validation=VALIDATION).add(name, noisy(1.0, 0))
+        for name, findings in (("before", sick), ("after", relabelled))
+    )
+    versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
+    assert (versus.verdict, versus.images) == ("n/a", 0)
+    assert versus.difference.reason == "they were judged by other labels: make the older one anew"
+
+
+def test_sixty_comparisons_leave_what_is_plain_plain(answered: Answered, scorer: Scorer) -> None:
+    # The least p that 400 resamples can count is 0.005, and 60 times that is no verdict.
+    reference = answered.add("reference", noisy(0.5, 0))
+    others = {str(k): [answered.add(str(k), noisy(3.0, k + 1))] for k in range(60)}
+    versus = compare_with([reference], others, scorer=scorer)
+    assert {one.verdict for one in versus.values()} == {"better"}
+    alone = compare_with([reference], {"0": others["0"]}, scorer=scorer)["0"]
+    assert versus["0"].p == alone.p
+    assert versus["0"].smallest > alone.smallest
 
 
 def test_tasks_of_findings_are_compared_by_macro_auc(tmp_path: Path, scorer: Scorer) -> None:

@@ -123,11 +123,11 @@ def test_a_class_that_is_never_thought_possible_changes_nothing() -> None:
     assert (scaled(third, found, kind="multiclass")[:, 2] == 0.0).all()
 
 
-@pytest.mark.parametrize(("wrong", "bound"), [(False, COLDEST), (True, HOTTEST)])
-def test_where_no_temperature_is_best_a_bound_is_given(wrong: bool, bound: float) -> None:
+@pytest.mark.parametrize("wrong", [False, True])
+def test_where_no_temperature_is_best_there_is_none(wrong: bool) -> None:
     p = np.array([[0.9, 0.1], [0.2, 0.8]])
     targets = np.array([1, 0] if wrong else [0, 1])
-    assert fit_temperature(targets, p, kind="multiclass") == pytest.approx(bound, rel=1e-6)
+    assert math.isnan(fit_temperature(targets, p, kind="multiclass"))
 
 
 @given(
@@ -142,12 +142,13 @@ def test_scaling_keeps_order_and_range(p: Floats, targets: list[int], temperatur
     assert (np.diff(labels[order, 0]) >= 0.0).all()
     np.testing.assert_array_equal(labels[(p == 0.0) | (p == 1.0)], p[(p == 0.0) | (p == 1.0)])
     fitted = fit_temperature(np.array([targets, targets]).T, p, kind="multilabel")
-    assert COLDEST <= fitted <= HOTTEST
+    assert math.isnan(fitted) or COLDEST < fitted < HOTTEST
     sums = p.sum(axis=1, keepdims=True)
     both = np.where(sums > 0.0, p / np.where(sums > 0.0, sums, 1.0), 0.5)
     of_classes = scaled(both, temperature, kind="multiclass")
     np.testing.assert_allclose(of_classes.sum(axis=1), 1.0)
-    assert COLDEST <= fit_temperature(np.array(targets), both, kind="multiclass") <= HOTTEST
+    fitted = fit_temperature(np.array(targets), both, kind="multiclass")
+    assert math.isnan(fitted) or COLDEST < fitted < HOTTEST
 
 
 def test_scaling_leaves_the_auc_and_one_changes_nothing() -> None:

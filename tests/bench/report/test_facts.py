@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bench.report import facts
 from bench.runs import Verdict
 from tests.bench.report.runs import (
     CHANCE,
@@ -249,3 +252,13 @@ def test_what_is_positive_is_said_where_it_is_not_illness(runs: Runs) -> None:
     assert "positive class" not in runs.markdown()
     runs.add_answers(M2, "net", None, verdict=Verdict(state="failed", reason="boom"))
     assert "The positive class is 'several'." in runs.markdown()
+
+
+def test_runs_that_a_larger_tuning_replaced_are_named(runs: Runs) -> None:
+    runs.add("net", PERFECT)
+    (table,) = runs.tables()
+    assert facts.incidents(table) == []
+    assert facts.incidents(replace(table, superseded=("net-ce-s1-01", "net-ce-s2-23"))) == [
+        "2 runs of settings that a tuning of a larger budget replaced are in no row: "
+        "net-ce-s1-01, net-ce-s2-23"
+    ]

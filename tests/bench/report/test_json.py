@@ -35,6 +35,7 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
     (table,) = content["tables"]
     assert table["reference"] == {"model": "cxnet_m1", "loss": "sin", "found": True}
     assert table["resamples"] == 2000
+    assert (table["hidden"], table["superseded"]) == (0, [])
     assert next(iter(table["measures"])) == "auc"
     assert [one["value"] for one in table["published"]] == [0.783, 0.982]
     other, reference = table["rows"]

@@ -134,7 +134,7 @@ def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": changed})
     runs.add("other", CHANCE, settings={"train": other})
     assert training_line(runs) == (
-        "- training (what differs is in the column settings): adamw, momentum 0.9, "
+        "- training (what differs is in the column settings, or was tuned): adamw, momentum 0.9, "
         "weight decay 0, nesterov, batch 32, at most 6,000 iterations, validated every 100, "
         "decay factor 5, max decays 3, precision float32, other augmentation shift 0.05"
     )
@@ -166,7 +166,9 @@ def test_shares_that_differ_are_in_the_rows(runs: Runs) -> None:
         "net": ["data.train_share=0.25", "data.train_share=1.0"],
         "prior": ["data.train_share=0.25", "data.train_share=1.0"],
     }
-    assert training_line(runs).startswith("- training (what differs is in the column settings):")
+    assert training_line(runs).startswith(
+        "- training (what differs is in the column settings, or was tuned):"
+    )
     assert "of the training part," not in training_line(runs)
 
 

@@ -62,6 +62,7 @@ def test_no_table_is_wider_than_its_page(runs: Runs, tmp_path: Path) -> None:
     add_labels(runs, "timm:mobilenetv3_small_100")
     runs.add_answers(LABELS, "broken", None, verdict=Verdict(state="failed", reason="boom"))
     text = runs.text("latex", reference=Reference(model="cxnet_m1", loss="sin"))
+    assert text.startswith("% Wants \\usepackage{booktabs}, and lines of 17 cm ")
     said = compile_tables(text, tmp_path)
     assert "Overfull" not in said
     assert "Tuning" in text

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from bench.runs import Spent, Tuning
+from bench.report import FORMATS, make_report
+from bench.runs import FailedTuning, Spent, Tuning
+from bench.scores import Scorer
+from bench.stats import Resampling
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
 SEARCHED = {"train.lr": "0.0001 to 0.1, log", "train.momentum": "0 to 0.99"}
@@ -51,7 +58,15 @@ def test_a_tuned_row_says_so_instead_of_its_settings(runs: Runs) -> None:
     assert "\ntuned: settings that were searched for; see the table Tuning.\n" in runs.markdown()
     add(runs, "given", lr=0.5)
     assert runs.row("net")["settings"] == "tuned"
-    assert runs.row("given")["settings"] == "train.lr=0.5, train.momentum=0.9"
+    assert runs.row("given")["settings"] == "as configured"
+    assert "\nas configured: settings that were not searched for; " in runs.markdown()
+    # What tells it from others that were not tuned, and from all in what nobody searched for.
+    add(runs, "given", lr=0.1, batch_size=8)
+    found = {row.settings for row in runs.tables()[0].rows if row.model == "given"}
+    assert found == {
+        "as configured, train.batch_size=32, train.lr=0.5",
+        "as configured, train.batch_size=8, train.lr=0.1",
+    }
 
 
 def test_what_was_not_searched_stays_in_the_column(runs: Runs) -> None:
@@ -114,7 +129,89 @@ def test_budgets_and_spaces_that_differ_are_said(runs: Runs) -> None:
     assert "Searched for poor ce: train.lr: ….\n" in text
 
 
+def cost(**changes: Any) -> Spent:
+    given = {"trials": 20, "finished": 20, "pruned": 0, "failed": 0, "iterations": 6000}
+    return Spent(**given | {"train_seconds": 60.0} | changes)
+
+
+@pytest.mark.parametrize(
+    ("budget", "other", "said"),
+    [
+        ({"trials": 20}, cost(), None),
+        (
+            {"trials": 20},
+            cost(trials=8),
+            ("20 trials", "20 trials", "8 trials"),
+        ),
+        (
+            {"trials": 20},
+            cost(trials=21),
+            ("20 trials", "20 trials", "21 trials"),
+        ),
+        # A trial is cut at the next validation, after 100 iterations at most.
+        ({"iterations": 6000}, cost(iterations=6099), None),
+        (
+            {"iterations": 6000},
+            cost(iterations=6100),
+            ("6,000 iterations", "6,000 iterations", "6,100 iterations"),
+        ),
+        (
+            {"iterations": 6000},
+            cost(iterations=5999),
+            ("6,000 iterations", "6,000 iterations", "5,999 iterations"),
+        ),
+        ({"minutes": 1}, cost(train_seconds=60.9), None),
+        (
+            {"minutes": 1},
+            cost(train_seconds=90.0),
+            ("1 minute", "1 minute", "1.5 minutes"),
+        ),
+    ],
+)
+def test_a_budget_is_the_same_only_where_as_much_was_spent(
+    runs: Runs, budget: dict[str, float], other: Spent, said: tuple[str, str, str] | None
+) -> None:
+    tune(runs, "net", runs_=add(runs, "net"), budget=budget, spent=cost())
+    tune(runs, "other", runs_=add(runs, "other"), budget=budget, spent=other)
+    text = runs.markdown()
+    assert ("Every tuned row had the same budget: " in text) == (said is None)
+    if said is not None:
+        given, one, two = said
+        assert (
+            f"Every tuned row was given {given}, but spent were: net ce: {one}; other ce: {two}.\n"
+        ) in text
+
+
 @pytest.mark.parametrize("name", ["markdown", "latex"])
 def test_without_tuning_nothing_is_said_of_it(runs: Runs, name: str) -> None:
     runs.add("net", PERFECT)
     assert "uning" not in runs.text(name)
+
+
+def test_a_tuning_without_a_winner_is_named_in_every_format(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.add("net", PERFECT)
+    spent = Spent(trials=3, finished=0, pruned=0, failed=3, iterations=30, train_seconds=2.0)
+    reason = "none of 3 trials was trained to its end"
+    runs.store.record_failed_tuning(
+        FailedTuning(
+            study="big-ce-0123",
+            experiment="demo",
+            task="m1",
+            model="big",
+            loss="ce",
+            budget={"trials": 3},
+            reason=reason,
+            spent=spent,
+        )
+    )
+    report = make_report(runs.store, scorer=Scorer(Resampling(resamples=50)))
+    said = f"tuning big ce (experiment demo, task m1) has no winner: {reason}"
+    assert said in FORMATS["markdown"](report)
+    assert said in FORMATS["html"](report)
+    assert f"% {said}" in FORMATS["latex"](report)
+    (failed,) = json.loads(FORMATS["json"](report))["failed_tunings"]
+    assert (failed["model"], failed["reason"], failed["spent"]["failed"]) == ("big", reason, 3)
+    frame = pd.read_csv(io.StringIO(FORMATS["csv"](report)), keep_default_na=False)
+    (row,) = frame[frame["model"] == "big"].to_dict("records")
+    assert (row["state"], row["loss"], row["reason"]) == ("failed", "ce", reason)

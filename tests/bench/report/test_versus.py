@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from bench.compare import Verdict as Said
 from bench.compare import Versus
-from bench.report import Reference, Table, versus
+from bench.report import Reference, Table, legend, versus
 from bench.runs import Verdict
 from bench.stats import Interval
 from tests.bench.report.runs import CHANCE, LABELS, M1, ONE_WRONG, PERFECT, Runs, data
@@ -132,19 +133,57 @@ def test_p_is_shown_so_that_it_fits_its_verdict(p: float, text: str) -> None:
 def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     table = compared(runs, "better")
     (row,) = [row for row in table.rows if row.versus is not None]
-    assert "p below 0.05): 0.020." in " ".join(versus.sentences(table))
+    assert "p below 0.05 after the correction for 1 comparison): 0.020." in " ".join(
+        versus.sentences(table)
+    )
     assert row.versus is not None
     more = replace(row, versus=replace(row.versus, smallest=0.0456))
     wider = replace(table, rows=(*table.rows, more))
-    assert "p below 0.05): 0.020 to 0.046, depending on the row." in " ".join(
+    assert "for 2 comparisons): 0.020 to 0.046, depending on the row." in " ".join(
         versus.sentences(wider)
     )
+
+
+def test_hidden_rows_are_counted_and_said_to_be_corrected_for(runs: Runs) -> None:
+    table = replace(compared(runs, "better"), hidden=1)
+    text = " ".join(versus.sentences(table))
+    assert text.count("for all comparisons, those of hidden rows among them") == 2
+    assert "1 comparison" not in text
+    said = "1 row is hidden by the filters; what is looked at changes no figure, since hidden"
+    assert said in " ".join(legend.comparison(table))
+    assert "hidden" not in " ".join(legend.comparison(replace(table, hidden=0)))
 
 
 def test_delongs_test_is_named_where_it_was_made(runs: Runs) -> None:
     assert "DeLong" not in " ".join(versus.sentences(compared(runs, "better")))
     table = compared(runs, "better", delong_p=0.013)
-    assert "differ by 0.003 at most (1 comparison)." in " ".join(versus.sentences(table))
+    # Three patients have six images; where each has one there is nothing to cluster.
+    assert (
+        "Checked by DeLong's test, clustered by patient (Obuchowski 1997): its p and those of the "
+        "resamples, both before the correction, differ by 0.003 at most (1 comparison)."
+    ) in versus.sentences(table)
+    table.data["parts"]["test"] |= {"patients": 6}
+    assert "Checked by DeLong's test: its p and" in " ".join(versus.sentences(table))
+
+
+def test_delongs_intervals_are_for_programs(runs: Runs) -> None:
+    runs.add("one", ONE_WRONG)
+    for seed in (0, 1):
+        runs.add("two", ONE_WRONG, seed=seed)
+    (table,) = runs.tables()
+    interval = {row.model: row.delong for row in table.rows}["one"]
+    assert interval is not None
+    assert (interval.value, interval.reason) == (8 / 9, "")
+    frame = runs.csv().set_index("model")
+    assert float(frame.loc["one", "delong_low"]) == interval.low
+    assert float(frame.loc["one", "delong_high"]) == interval.high
+    assert frame.loc["two", "delong_low"] == ""
+    rows = {row["model"]: row for row in json.loads(runs.text("json"))["tables"][0]["rows"]}
+    assert rows["one"]["delong"]["high"] == interval.high
+    assert rows["two"]["delong"] is None
+    assert (
+        "DeLong's intervals of the AUC of rows of one run, clustered by patient (Obuchowski 1997), "
+    ) in runs.markdown()
 
 
 def test_why_nothing_was_compared_is_said(runs: Runs) -> None:
@@ -170,9 +209,9 @@ def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
     answers = np.column_stack([1 - np.array(PERFECT), PERFECT])[1:]
     parts = {"test": np.arange(5, 10)}
     runs.add_answers(M1, "theirs", {"test": answers}, imported=imported, parts=parts)
-    row = runs.row("imported: theirs", reference=NET)
+    row = runs.row("imported: theirs (5 of 6 images)", reference=NET)
     assert (row["loss"], row["weights"], row["seeds"]) == ("–", "–", "–")
-    assert row["AUC"].startswith("**1.000**")
+    assert row["AUC"].startswith("1.000 (")
     text = runs.markdown(reference=NET)
     assert (
         "- imported: theirs: predictions of others (preds.csv, sha256 abababababababab, of its "
@@ -181,9 +220,10 @@ def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
         "validation images there is no threshold and no temperature for it. "
     ) in text
     assert "theirs and the reference are compared on the 5 images that both answer." not in text
-    assert runs.row("imported: theirs", "At the threshold")["accuracy"] == "n/a"
+    threshold = runs.row("imported: theirs (5 of 6 images)", "At the threshold")
+    assert threshold["accuracy"] == "n/a"
     assert (
-        "No interval of accuracy, sensitivity, specificity, precision and F1 (imported: "
+        "No value of accuracy, sensitivity, specificity, precision and F1 (imported: "
         "theirs): there are no predictions for the validation part.\n"
     ) in text
 
@@ -242,8 +282,20 @@ def test_csv_has_the_comparison_with_full_precision(runs: Runs) -> None:
     assert float(other["difference_high"]) == one.difference.high == 1.0
     assert float(other["p_holm"]) == float(other["p"]) == one.p
     assert float(other["smallest_difference"]) == one.smallest
-    assert (other["compared_images"], other["delong_p"]) == ("6", "")
+    assert other["compared_images"] == "6"
+    assert float(other["delong_p"]) == one.delong_p
     assert frame.loc["cxnet_m1", "verdict"] == "reference"
     assert frame.loc["cxnet_m1", "difference"] == ""
     assert [float(frame.loc["cxnet_m1", f"auc_{what}"]) for what in ("low", "high")] == [0.0, 1.0]
     assert float(other["inference_images_per_second"]) == 800.0
+
+
+def test_a_temperature_that_nothing_fits_is_explained(runs: Runs) -> None:
+    # All validation images are called rightly: ever smaller temperatures fit better.
+    runs.add("cxnet_m1", ONE_WRONG, loss="sin")
+    row = runs.row("cxnet_m1", "Calibration")
+    assert (row["temperature"], row["Brier, scaled"], row["ECE, scaled"]) == ("n/a",) * 3
+    assert (
+        "\nNo value of temperature, Brier, scaled and ECE, scaled (any row): no temperature fits "
+        "the validation part best.\n"
+    ) in runs.markdown()

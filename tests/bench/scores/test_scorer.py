@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,19 @@ def test_what_is_read_back_is_what_was_kept(tmp_path: Path, task: str) -> None:
     run = runs.add("a", p)
     kept = tmp_path / "kept"
     first = Scorer(RESAMPLING, kept=kept).score(run)
-    again = Scorer(RESAMPLING, kept=kept)
-    assert again.has(run)
-    assert same(again.score(run), first)
-    assert list(again.score(run).figures) == list(first.figures)
+    again = Scorer(RESAMPLING, kept=kept).score(run)
+    halved = {
+        finding: {
+            name: replace(one, draws=one.draws.astype(np.float32)) for name, one in by_name.items()
+        }
+        for finding, by_name in first.findings.items()
+    }
+    assert same(again, replace(first, findings=halved))
+    assert list(again.figures) == list(first.figures)
 
 
 def test_a_run_is_scored_once(tmp_path: Path, run: Run, counted: list[str]) -> None:
     scorer = Scorer(RESAMPLING, kept=tmp_path / "kept")
-    assert not scorer.has(run)
     scorer.score(run)
     scorer.score(run)
     Scorer(RESAMPLING, kept=tmp_path / "kept").score(run)

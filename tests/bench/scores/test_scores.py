@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import (
     AVERAGED,
+    auc,
     binary_metrics,
     choose_threshold,
     choose_thresholds,
@@ -27,7 +28,7 @@ from bench.scores.findings import findings_figures
 from bench.scores.measures import TWO_CLASSES
 from bench.scores.sample import Sample
 from bench.scores.two_classes import two_class_figures
-from bench.stats import Estimate, Resampling
+from bench.stats import Estimate, Interval, Resampling
 from tests.bench.scores.answers import judged
 
 RESAMPLING = Resampling(resamples=25)
@@ -138,7 +139,7 @@ def test_tiny_sets_have_no_interval_and_say_why(
     answers = judged(np.array(targets), np.array([0.1, 0.6, 0.7]), patients=patients)
     figures, _ = two_class_figures(Sample.of(answers, RESAMPLING), VALIDATION)
     assert figures[name].reason == reason
-    assert np.isnan(figures[name].draws).all()
+    assert math.isnan(Interval.of(figures[name]).low)
 
 
 NAMES = ("Mass", "Nodule", "Hernia")
@@ -167,10 +168,26 @@ def test_labels_are_judged_in_each_resample_as_on_the_images_as_they_are(
         for name in AVERAGED:
             if not scores.figures[f"micro_{name}"].reason:
                 assert agrees(scores.figures[f"micro_{name}"], resample, plain.micro[name]), name
-        # Over the two findings that the test part has; undefined where one of them was not drawn.
-        if not scores.figures["macro_recall"].reason:
-            expected = np.mean([finding.recall for finding in plain.findings[:2]])
-            assert agrees(scores.figures["macro_recall"], resample, float(expected))
+        # Over those findings that the resample has, as for a test part that lacks one.
+        for name in AVERAGED:
+            if not scores.figures[f"macro_{name}"].reason and name != "auc":
+                assert agrees(scores.figures[f"macro_{name}"], resample, plain.macro[name].mean)
+
+
+def test_a_finding_of_a_single_patient_leaves_the_macro_average_its_interval() -> None:
+    there = np.zeros((12, 3))
+    there[::2, 0] = there[1::3, 1] = there[4, 2] = 1
+    p = np.random.default_rng(0).random((12, 3))
+    sample = Sample.of(judged(there, p), RESAMPLING)
+    scores = findings_figures(sample, LABELS_VALIDATION, LABELS)
+    assert Interval.of(scores.findings["Hernia"]["auc"]).reason
+    macro = scores.figures["macro_auc"]
+    assert not Interval.of(macro).reason
+    for resample in range(RESAMPLING.resamples):
+        here = repeated(sample, resample)
+        t, q = sample.targets[here], sample.probabilities[here]
+        aucs = [auc(t[:, k], q[:, k]) for k in range(3)]
+        assert agrees(macro, resample, float(np.nanmean(aucs)))
 
 
 def test_a_finding_that_no_test_image_has_is_undefined() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 import pytest
 import torch
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 from torch import nn
 
@@ -45,6 +46,8 @@ SPACES: dict[str, SearchChanges] = {
     # Of odd width it cannot be trained.
     "moody": {"model.options.moody.width": Choices((4, 3))},
     "hopeless": UNSEARCHED | {"model.options.hopeless.width": Choices((3, 5))},
+    # By chance, or one of two ways, one of which is better than chance.
+    "leaning": UNSEARCHED | {"model.options.leaning.lean": Choices((0, 1, -1))},
 }
 
 
@@ -64,6 +67,19 @@ class Narrow(nn.Module):
         return out
 
 
+class Leaning(nn.Module):
+    """Answers by the mean of the image, which no training changes."""
+
+    def __init__(self, lean: int) -> None:
+        super().__init__()
+        self.lean = lean
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = self.lean * x.mean(dim=(1, 2, 3))
+        return torch.stack([-mean, mean + self.bias], dim=1)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _models() -> Iterator[None]:
     """The models of ``SPACES``."""
@@ -72,8 +88,13 @@ def _models() -> Iterator[None]:
         del image_size
         return Narrow(in_channels, outputs, width)
 
+    def lean(*, in_channels: int, outputs: int, image_size: int, lean: int = 0) -> nn.Module:
+        del in_channels, outputs, image_size
+        return Leaning(lean)
+
     for name, search in SPACES.items():
-        register_model(name, description="one convolution", search=search)(make)
+        made = lean if name == "leaning" else make
+        register_model(name, description="for tests", search=search)(made)
     yield
     for name in SPACES:
         MODELS.remove(name)
@@ -101,6 +122,20 @@ class Tune:
             progress=QuietProgress(),
         )
 
+    def interrupted(self, budget: str, **changes: Any) -> None:
+        """Tune until the process dies in the first trial, its last validation done."""
+
+        class KilledError(BaseException):
+            pass
+
+        def killed(*_: Any, **__: Any) -> None:
+            raise KilledError
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RDBStorage, "set_trial_state_values", killed)
+            with pytest.raises(KilledError):
+                self(budget, **changes)
+
     def trials(self, url: str | None = None) -> dict[str, list[FrozenTrial]]:
         """The trials of each study, by its name."""
         with opened(url or default_url(Store(self.out)), lock=None) as storage:
@@ -112,6 +147,11 @@ class Tune:
     def only(self) -> list[FrozenTrial]:
         """The trials of the only study."""
         (trials,) = self.trials().values()
+        return trials
+
+    def only_of(self, model: str) -> list[FrozenTrial]:
+        """The trials of a model's only study."""
+        (trials,) = (one for name, one in self.trials().items() if name.startswith(f"{model}-ce-"))
         return trials
 
     def record(self) -> Tuning:

@@ -24,8 +24,9 @@ LONGER: dict[str, Any] = {"train__max_iterations": 8}
 WRITES = (
     (RDBStorage, "create_new_study"),
     (RDBStorage, "set_study_user_attr"),
-    (RDBStorage, "create_new_trial"),
-    (RDBStorage, "set_trial_param"),
+    (RDBStorage, "_create_new_trial"),
+    (RDBStorage, "_set_trial_param"),
+    (RDBStorage, "record_heartbeat"),
     (RDBStorage, "set_trial_user_attr"),
     (RDBStorage, "set_trial_intermediate_value"),
     (RDBStorage, "set_trial_state_values"),
@@ -181,7 +182,7 @@ def test_a_silent_machine_s_trial_is_begun_anew_and_counted_once(
     monkeypatch.setattr(storage, "STALE_SECONDS", 1)
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     first, second = Tune(tmp_path / "first"), Tune(tmp_path / "second")
-    with pytest.raises(KilledError), killed_at(33):
+    with pytest.raises(KilledError), killed_at(46):
         first("trials=4", plan={"storage": url})
     (before,) = first.trials(url).values()
     (dead,) = (trial for trial in before if trial.state == TrialState.RUNNING)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ import pytest
 from optuna.trial import TrialState
 
 from bench.errors import InputError
-from bench.runs import Spent
+from bench.runs import FailedTuning, Spent
 from bench.store import Store
 from bench.tune import parse_budget
+from bench.tune.search import Search
+from bench.tune.show import stored_studies
 from tests.bench.cli.images import write_manifest
 from tests.bench.tune.conftest import Tune, facts
 
@@ -107,6 +111,113 @@ def test_again_does_nothing_and_a_larger_budget_goes_on(tune: Tune) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "below", "said"),
+    [
+        ("trials=4", "trials=2", "4 trials in an earlier tuning, and 2 trials are fewer"),
+        ("trials=4", "iterations=10", " iterations in an earlier tuning, and 10 iterations are"),
+        ("iterations=14", "iterations=10", "14 iterations in an earlier tuning, and 10"),
+        ("iterations=14", "trials=2", "3 trials in an earlier tuning, and 2 trials are fewer"),
+        ("iterations=14", "minutes=0.000001", " minutes in an earlier tuning, and 1e-06 minutes"),
+    ],
+)
+def test_a_budget_below_what_was_spent_is_refused_before_anything_starts(
+    tune: Tune, given: str, below: str, said: str
+) -> None:
+    none = {"pruner": "none"}
+    tune(given, plan=none)
+    record, trials = tune.record(), facts(tune.only())
+    with pytest.raises(InputError, match="--budget: narrow ce has spent") as refused:
+        tune(below, models=["two_widths", "narrow"], plan=none)
+    assert said in str(refused.value)
+    assert "give a larger --budget, or another --out or --tuning-seed" in str(refused.value)
+    assert (tune.record(), facts(tune.only_of("narrow"))) == (record, trials)
+    assert tune.only_of("two_widths") == []
+    with stored_studies(Store(tune.out), None) as studies:
+        assert [one.about["budget"] for one in studies] == [record.budget]
+
+
+@pytest.mark.parametrize("again", ["iterations=13", "iterations=14", "trials=3"])
+def test_what_a_cut_trial_was_over_the_budget_is_not_held_against_it(
+    tune: Tune, again: str
+) -> None:
+    none = {"pruner": "none"}
+    tune("iterations=13", plan=none)
+    assert tune.record().spent.iterations == 14
+    trials = facts(tune.only())
+    tune(again, plan=none)
+    assert facts(tune.only()) == trials
+    assert tune.record().budget == parse_budget(again).as_dict()
+
+
+def test_what_several_workers_were_over_the_budget_is_not_held_against_it(
+    tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune("iterations=13")
+    cost = replace(tune.record().spent, iterations=16)  # two trials were cut
+    monkeypatch.setattr(Search, "spent", lambda _: cost)
+    tune("iterations=13")
+    with pytest.raises(InputError, match="has spent 16 iterations"):
+        tune("iterations=12")
+
+
+def test_an_interrupted_trial_is_held_against_a_smaller_budget(tune: Tune) -> None:
+    tune.interrupted("trials=3")
+    with pytest.raises(InputError, match="has spent 6 iterations"):
+        tune("iterations=3")
+    tune("trials=1")
+    assert tune.record().spent.trials == 1
+
+
+def test_the_runs_of_earlier_winners_are_kept_apart_from_the_winner_s(tune: Tune) -> None:
+    """Of a space of three points, the first of which is no better than chance."""
+
+    def by_lean() -> dict[int, set[str]]:
+        found: dict[int, set[str]] = {0: set(), 1: set(), -1: set()}
+        for run in Store(tune.out).runs():
+            if run.cell.kind == "network":
+                lean = run.cell.settings["model"]["options"]["lean"]
+                found[lean].add(run.folder.name)
+        return found
+
+    leaning: dict[str, Any] = {"models": ["leaning"]}
+    tune("trials=1", seeds=[0, 1], **leaning)
+    first = tune.record()
+    assert (first.validation_auc, len(first.runs), first.superseded) == (0.5, 2, ())
+    tune("trials=3", seeds=[2], **leaning)
+    second = tune.record()
+    assert second.validation_auc > 0.5
+    assert set(second.superseded) == by_lean()[0] == set(first.runs)
+    assert set(second.runs) == by_lean()[second.winner["model.options.leaning.lean"]]
+    # And again, with other seeds of the same winner.
+    tune("trials=4", seeds=[3], **leaning)
+    third = tune.record()
+    assert (third.seeds, len(third.runs), third.superseded) == ((2, 3), 2, second.superseded)
+
+
+def test_the_runs_of_all_earlier_winners_are_kept_in_the_record(tune: Tune) -> None:
+    """Each change of the winner adds to them, and none is both."""
+    store = Store(tune.out)
+    tune("trials=1")
+    record = tune.record()
+    store.record_tuning(
+        replace(record, winner={"train.lr": 0.5}, runs=("b", "c"), superseded=("a", *record.runs))
+    )
+    tune("trials=1")
+    again = tune.record()
+    assert (again.runs, again.superseded) == (record.runs, ("a", "b", "c"))
+
+
+def test_a_record_of_the_first_versions_is_read(tune: Tune) -> None:
+    tune("trials=1")
+    record = tune.record()
+    (file,) = (tune.out / "tuning").glob("*.json")
+    content = json.loads(file.read_text())
+    del content["superseded"]
+    file.write_text(json.dumps(content))
+    assert tune.record() == record
+
+
+@pytest.mark.parametrize(
     ("sampler", "pruner", "count"), [("tpe", "median", 12), ("random", "none", 4)]
 )
 def test_the_same_search_twice_gives_the_same_trials(
@@ -184,10 +295,40 @@ def test_a_model_without_a_winner_is_named_and_the_others_go_on(
     }
     assert "hopeless ce failed: none of 2 trials" in capsys.readouterr().err
     assert tune.record().model == "narrow"
+    (failed,) = Store(tune.out).failed_tunings()
+    assert failed == FailedTuning(
+        study=next(name for name in tune.trials() if name.startswith("hopeless-ce-")),
+        experiment="demo",
+        task="m1",
+        model="hopeless",
+        loss="ce",
+        budget={"trials": 2},
+        reason=tuned.failed["hopeless ce"],
+        spent=Spent(trials=2, finished=0, pruned=0, failed=2, iterations=4, train_seconds=0.0),
+    )
     short = tune("iterations=2", plan={"seed": 1})
     assert short.failed == {
         "narrow ce": "none of 1 trials was trained to its end: give a larger --budget"
     }
+
+
+def test_a_tuning_that_failed_is_kept_until_it_has_a_winner(tune: Tune) -> None:
+    tune("iterations=2")
+    store = Store(tune.out)
+    (failed,) = store.failed_tunings()
+    assert (failed.budget, failed.spent.iterations) == ({"iterations": 2}, 2)
+    assert store.tunings() == []
+    tune("iterations=20")
+    assert store.failed_tunings() == []
+    assert tune.record().study == failed.study
+
+
+def test_a_damaged_record_of_a_failed_tuning_is_named(tune: Tune) -> None:
+    tune("iterations=2")
+    (file,) = (tune.out / "tuning" / "failed").glob("*.json")
+    file.write_text("{}")
+    with pytest.raises(InputError, match=f"record {file.name} of a tuning is damaged"):
+        Store(tune.out).failed_tunings()
 
 
 def test_a_search_that_only_fails_ends_within_an_endless_budget(tune: Tune) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import optuna
@@ -66,6 +67,15 @@ def test_a_storage_that_cannot_be_had_is_one_line_without_its_password(url: str,
     assert "\n" not in told
 
 
+@pytest.mark.parametrize("error", [ImportError, RuntimeError])
+def test_what_a_plugin_raises_is_not_blamed_on_the_storage(
+    tmp_path: Path, error: type[Exception]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    with pytest.raises(error, match="a table schema of mine"), opened(url, lock=None):
+        raise error("a table schema of mine")
+
+
 def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "studies.db").write_text("my diary\n" * 1000)
     url = f"sqlite:///{tmp_path / 'studies.db'}"
@@ -88,7 +98,29 @@ def test_studies_of_other_programs_are_left_alone(tmp_path: Path) -> None:
     with opened(url, lock=None) as storage:
         optuna.create_study(storage=storage, study_name="somebody else's")
     with (
-        pytest.raises(InputError, match="no tuning in this storage"),
+        pytest.raises(InputError, match=f"no tuning in storage {url}: run `bench tune` first"),
         stored_studies(Store(tmp_path), url),
     ):
         pass
+
+
+def test_a_storage_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'none.db'}"
+    with pytest.raises(InputError) as refused, stored_studies(Store(tmp_path), url):
+        pass
+    assert str(refused.value) == f"storage {url}: there is no such file: check --storage"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_a_missing_driver_of_postgresql_is_told_how_to_install(
+    monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    monkeypatch.setitem(sys.modules, driver, None)
+    url = f"postgresql+{driver}://me:hush@127.0.0.1/db"
+    with pytest.raises(InputError) as refused, opened(url, lock=None):
+        pass
+    told = str(refused.value)
+    assert told.startswith(f"storage postgresql+{driver}://me:***@127.0.0.1/db cannot be used (")
+    assert "pip install 'cxnet-bench[postgresql]', and write postgresql+psycopg://" in told
+    assert "hush" not in told

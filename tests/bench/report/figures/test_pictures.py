@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,19 @@ from matplotlib.patches import Rectangle
 from bench.report import Table
 from bench.report.figures import Picture, pictures
 from bench.report.figures.costs import pareto
-from bench.report.figures.rows import drawn, short, some
+from bench.report.figures.rows import drawn, short, shortened, some
 from bench.report.figures.style import MUTED, SERIES
-from tests.bench.report.runs import Runs
+from tests.bench.report.figures.conftest import the_table
+from tests.bench.report.runs import (
+    CHANCE,
+    M2,
+    ONE_WRONG,
+    PERFECT,
+    TRAINING,
+    VALIDATION,
+    Runs,
+)
+from tests.bench.report.test_tuned import tune
 
 M1 = ["intervals", "roc", "precision_recall", "costs", "training", "reliability", "confusions"]
 
@@ -128,6 +139,14 @@ def test_operating_points_are_those_of_the_table(two_classes: Table) -> None:
         for one in drawn(two_classes)
         for at in (95, 90)
     }
+
+
+def test_operating_points_are_said_of_the_first_class_by_its_name(runs: Runs) -> None:
+    p = {"validation": np.array(VALIDATION), "test": np.array(ONE_WRONG)}
+    answers = {part: np.column_stack([1 - values, values]) for part, values in p.items()}
+    runs.add_answers(M2, "net", answers)
+    caption = picture(the_table(runs), "roc").caption
+    assert "at least 95 % and 90 % of the images labelled one are called so." in caption
 
 
 def test_the_precision_of_guessing_is_a_line(two_classes: Table) -> None:
@@ -256,7 +275,10 @@ def test_reliability_curves_are_those_of_the_table(two_classes: Table) -> None:
         for line, scores in zip(curves, one.row.scores, strict=True):
             wanted = scores.curves["abnormal"].reliability[:, :2]
             np.testing.assert_array_equal(line.get_xydata(), wanted)
-        assert texts(panel)[0].startswith(f"ECE {one.row.metrics['ece'].mean:.3f} (")
+        # In brackets scaled, where a temperature fits the validation part best.
+        error, scaled_error = (one.row.metrics[name].mean for name in ("ece", "ece_scaled"))
+        brackets = "" if math.isnan(scaled_error) else f" ({scaled_error:.3f})"
+        assert texts(panel)[0] == f"ECE {error:.3f}{brackets}"
 
 
 def test_confusions_are_mean_counts_and_shares_of_the_lines(two_classes: Table) -> None:
@@ -411,3 +433,50 @@ def test_undefined_figures_are_not_drawn(two_classes: Table) -> None:
 
     assert "intervals" not in names
     assert "costs" not in names
+
+
+@given(st.sets(st.text("ab ", min_size=1, max_size=9), min_size=1, max_size=9), st.integers(3, 6))
+def test_no_two_labels_become_the_same(labels: set[str], most: int) -> None:
+    found = shortened(sorted(labels), most)
+    assert found.keys() == labels
+    assert len({*found.values()}) == len(labels)
+
+
+def test_labels_that_differ_in_the_middle_lose_their_beginning() -> None:
+    labels = ["cxnet_m1 sin (lr=0.1, momentum=0.9)", "cxnet_m1 sin (lr=0.2, momentum=0.9)", "net"]
+    assert [*shortened(labels, 14).values()] == ["…1, mom…m=0.9)", "…2, mom…m=0.9)", "net"]
+
+
+def test_labels_show_what_tells_rows_of_a_model_apart(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    for iterations in (40, 200):
+        settings = {"train": {**TRAINING, "max_iterations": iterations}}
+        runs.add("cxnet_m1", ONE_WRONG, loss="sin", settings=settings)
+    runs.add("other", PERFECT, settings={"train": {**TRAINING, "lr": 0.5}})
+    for pretrained in (False, True):
+        runs.add("wide", CHANCE, settings={"model": {"pretrained": pretrained}, "train": TRAINING})
+    (table,) = runs.tables()
+    assert {one.label for one in drawn(table)} == {
+        "cxnet_m1 sin (max_iterations=40)",
+        "cxnet_m1 sin (max_iterations=200)",
+        "other ce",
+        "wide ce (from scratch)",
+        "wide ce (pretrained)",
+    }
+
+
+def test_labels_of_tuned_rows_say_so_and_their_values_only_if_they_must(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.add("net", CHANCE, settings={"train": TRAINING})
+    tune(runs, "net", runs_=[runs.add("net", PERFECT, settings={"train": {**TRAINING, "lr": 0.2}})])
+    assert {one.label for one in drawn(runs.tables()[0])} == {
+        "net ce (as configured)",
+        "net ce (tuned)",
+    }
+    other = {"train": {**TRAINING, "lr": 0.3}}
+    tune(runs, "net", runs_=[runs.add("net", PERFECT, settings=other)], budget={"trials": 9})
+    assert {one.label for one in drawn(runs.tables()[0])} == {
+        "net ce (as configured, lr=0.01)",
+        "net ce (tuned, lr=0.2)",
+        "net ce (tuned, lr=0.3)",
+    }

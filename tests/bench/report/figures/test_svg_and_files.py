@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from bench.errors import InputError
 from bench.report import Table
 from bench.report.figures import pictures, svg, write_figures
 from bench.report.figures.style import ON_DARK, SERIES, VARIABLES
+from bench.report.html.page import PACKAGE
 from tests.bench.report.figures.conftest import (
     make_classes,
     make_labels,
@@ -129,6 +131,29 @@ def luminance(colour: str) -> float:
 def contrast(one: str, other: str) -> float:
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def grounds() -> tuple[str, str]:
+    """What the page is painted on, by day and by night."""
+    style = files(PACKAGE).joinpath("templates", "style.css").read_text("utf-8")
+    light, dark = re.findall(r"--paper: (#[0-9a-f]{6});", style)
+    return light, dark
+
+
+def test_letters_can_be_read_on_both_grounds(drawn: dict[str, str]) -> None:
+    light, dark = grounds()
+    used = set()
+    for text in drawn.values():
+        for element in ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}text"):
+            (name,) = re.findall(r"fill: var\((--[\w-]+), ", element.attrib["style"])
+            used.add(name)
+    names = {name: colour for colour, name in VARIABLES.items()}
+    # Figures stand in the colours of their curves.
+    assert {"--ink", "--muted", "--series-1", "--series-2"} <= used
+    for name in used:
+        assert contrast(names[name], light) >= 4.5
+        assert contrast(names[name], "#ffffff") >= 4.5
+        assert contrast(ON_DARK[name], dark) >= 4.5
 
 
 def test_letters_and_lines_can_be_told_from_their_ground() -> None:

@@ -36,7 +36,7 @@ IMPORTED = {
     "images": {"validation": 4, "test": 6},
     "of": {"validation": 4, "test": 6},
 }
-VOID = frozenset({"meta", "link", "img", "br", "path", "circle", "use", "rect"})
+VOID = frozenset({"meta", "link", "img", "br", "wbr", "path", "circle", "use", "rect"})
 
 
 def full_report(root: Path) -> Report:
@@ -137,6 +137,7 @@ class Outline(HTMLParser):
         self.texts: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self.unclosed: list[str] = []
+        self._broken = False
         self.feed(page)
         self.close()
 
@@ -147,6 +148,8 @@ class Outline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
+        # A name goes on behind a place where a line may break.
+        self._broken = tag == "wbr"
         if tag not in VOID:
             self.unclosed.append(tag)
         if tag == "table":
@@ -174,4 +177,6 @@ class Outline(HTMLParser):
             self.tables[-1].caption += data.strip()
         elif {"th", "td"} & {*self.unclosed}:
             cell = self.tables[-1].rows[-1][-1]
-            self.tables[-1].rows[-1][-1] = " ".join(f"{cell} {data}".split())
+            gap = "" if self._broken else " "
+            self.tables[-1].rows[-1][-1] = " ".join(f"{cell}{gap}{data}".split())
+            self._broken = False

@@ -70,7 +70,8 @@ def test_nobody_better_is_said_before_who_is_worse(runs: Runs) -> None:
         f"{HERE} none is better than cxnet_m1 sin beyond chance; resnet18 ce is worse, by 0.020 "
         "(0.010 to 0.030).",
         "Whether tiny ce differs from cxnet_m1 sin cannot be told: a true difference of about "
-        "0.030 would have been seen on this test set four times in five, a smaller one less often.",
+        "0.030 would have been shown on this test set four times in five (p below 0.05 after the "
+        "correction for 3 comparisons), a smaller one less often.",
     ]
 
 
@@ -176,6 +177,11 @@ def test_failed_runs_are_counted(runs: Runs) -> None:
     runs.add("cxnet_m1", PERFECT, loss="sin")
     runs.add("cxnet_m1", loss="sin", seed=1, verdict=Verdict(state="failed", reason="no memory"))
     assert headline(only(runs))[-1] == "1 run failed and is in no figure."
+
+
+def test_hidden_rows_are_counted(runs: Runs) -> None:
+    runs.add("cxnet_m1", PERFECT, loss="sin")
+    assert headline(replace(only(runs), hidden=2))[-1] == "2 rows are not shown here."
 
 
 def test_no_network_at_all_is_said(runs: Runs) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.report import Report
 from bench.report.html import html
 from tests.bench.report.html.pages import HOSTILE, full_report, keep_pixels
+from tests.bench.report.runs import PERFECT, Runs
 from tests.browser import Browser
 
 PHONE = 360
@@ -230,3 +232,36 @@ def test_it_prints_on_white_without_what_paper_cannot_do(browser: Browser, page:
     folded = "return [...document.querySelectorAll('details > *')].every((one) => one.offsetHeight)"
     assert browser.ask(folded) is True
     assert browser.pdf().startswith(b"%PDF")
+
+
+def test_on_a_laptop_the_verdict_is_in_view(browser: Browser, page: Path) -> None:
+    browser.open(page, width=1280)
+    verdict = """
+    const table = document.querySelector("table.sortable");
+    const heads = [...table.tHead.rows[0].cells];
+    const cell = heads.find((one) => one.textContent.startsWith("verdict"));
+    return cell.getBoundingClientRect().right <= table.parentElement.getBoundingClientRect().right;
+    """
+    assert browser.ask(verdict) is True
+
+
+def test_on_a_phone_names_break_at_underscores_alone(browser: Browser, tmp_path: Path) -> None:
+    runs = Runs(tmp_path / "runs")
+    runs.add("timm:mobilenetv3_small_100", PERFECT)
+    path = tmp_path / "report.html"
+    path.write_text(html(Report(tables=tuple(runs.tables()))), encoding="utf-8")
+    browser.open(path, width=400)
+    lines = """
+    const cell = document.querySelector("table.sortable tbody th .value");
+    const lines = [];
+    for (const node of cell.childNodes) for (let at = 0; at < node.length; at++) {
+      const range = document.createRange();
+      range.setStart(node, at);
+      range.setEnd(node, at + 1);
+      const top = Math.round(range.getBoundingClientRect().top);
+      if (!lines.length || lines.at(-1)[0] !== top) lines.push([top, ""]);
+      lines.at(-1)[1] += node.data[at];
+    }
+    return lines.map((one) => one[1]);
+    """
+    assert browser.ask(lines) == ["timm:mobilenetv3_", "small_100"]

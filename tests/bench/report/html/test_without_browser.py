@@ -156,7 +156,8 @@ def test_no_text_becomes_markup(plain: Chapter, text: str) -> None:
     usual, text = "⟦usual⟧", "⟦" + text.replace("\r", "").replace("\0", "") + "⟧"
     harmless = Outline(render([told(plain, usual)], [], still_open=[usual]))
     hostile = Outline(render([told(plain, text)], [], still_open=[text]))
-    assert hostile.tags == harmless.tags
+    # A row's name can break behind each of its underscores.
+    assert [tag for tag in hostile.tags if tag != "wbr"] == harmless.tags
     assert len(hostile.attributes) == len(harmless.attributes)
     assert "".join(hostile.texts).count(text) == "".join(harmless.texts).count(usual) > 100
 

@@ -1,0 +1,70 @@
+"""What rows are called in sentences and pictures, where there is no column of settings."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+
+from bench.config.dotted import flatten
+from bench.data.names import printable
+from bench.report.collect import Row, Table
+from bench.report.levels import key_name
+from bench.report.settings import AS_CONFIGURED, TUNED, telling
+from bench.report.words import coverage, setting
+
+
+def label(row: Row, table: Table) -> str:
+    """What tells a row from all others of its table.
+
+    Args:
+        row: one of the table, with a finished run.
+        table: the comparison.
+    """
+    rows = [one for one in table.rows if one.runs]
+    # The table's rows can be copies of its reference.
+    place = [one.runs[0].folder for one in rows].index(row.runs[0].folder)
+    return labels(rows)[place]
+
+
+def labels(rows: Sequence[Row]) -> list[str]:
+    """Names, with what tells those of the same model and loss apart, and what they answer.
+
+    Args:
+        rows: all with a finished run.
+    """
+    alike: defaultdict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        alike[row.name].append(place)
+    names = [row.name for row in rows]
+    for places in alike.values():
+        if len(places) > 1:
+            for place, said in zip(places, _apart([rows[at] for at in places]), strict=True):
+                names[place] += f" ({said})"
+    return [printable(name) + coverage(row.answered) for name, row in zip(names, rows, strict=True)]
+
+
+def _apart(rows: Sequence[Row]) -> list[str]:
+    """``max_iterations=200``, ``tuned``, ``pretrained``: what tells rows of one name apart."""
+    cells = [row.runs[0].cell for row in rows]
+    few, every = telling(cells)
+    searched = {key for row in rows if row.tuning for key in row.tuning.searched}
+    # "tuned" says what was searched for, unless only its values tell rows apart.
+    for keys in (few - searched, few):
+        texts = [_said(row, rows, keys) for row in rows]
+        if len({*texts}) == len(texts):
+            return texts
+    return [_said(row, rows, every) for row in rows]
+
+
+def _said(row: Row, rows: Sequence[Row], keys: Collection[str]) -> str:
+    settings = flatten(row.runs[0].cell.settings)
+    last = Counter(map(key_name, keys))
+    parts = [
+        f"{key_name(key) if last[key_name(key)] == 1 else key}={setting(settings[key])}"
+        for key in sorted(settings.keys() & keys)
+    ]
+    if any(one.tuning for one in rows):
+        parts.insert(0, TUNED if row.tuning else AS_CONFIGURED)
+    if len({one.weights for one in rows}) > 1:
+        parts.append(row.weights)
+    return ", ".join(parts)

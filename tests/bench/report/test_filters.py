@@ -1,0 +1,100 @@
+"""What filters hide, and what they must not change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import InputError
+from bench.report import Filters, Reference, make_report, without_bare_tables
+from bench.report.collect import Table
+from bench.scores import Scorer
+from bench.stats import Resampling
+from tests.bench.report.runs import CHANCE, M2, Runs
+from tests.bench.scores.answers import Answered
+
+IMAGES, VALIDATION = 300, 100
+TRUTH = np.arange(IMAGES) % 2
+NET = Reference(model="net", loss="ce")
+
+
+@pytest.fixture
+def answered(tmp_path: Path) -> Answered:
+    runs = Answered(
+        tmp_path, findings=[("Mass",) if sick else () for sick in TRUTH], validation=VALIDATION
+    )
+    rng = np.random.default_rng(0)
+    for place, model in enumerate(("net", "wide", "deep", "flat")):
+        scores = TRUTH * (0.8 + 0.3 * place) + rng.normal(size=IMAGES)
+        runs.add(model, 1 / (1 + np.exp(-scores)))
+    runs.add("prior", np.full(IMAGES, 0.5), kind="control")
+    return runs
+
+
+def table(answered: Answered, filters: Filters) -> Table:
+    scorer = Scorer(Resampling(resamples=200))
+    return make_report(answered.store, scorer=scorer, filters=filters, reference=NET).tables[0]
+
+
+def test_hidden_rows_are_compared_all_the_same(answered: Answered) -> None:
+    whole = table(answered, Filters())
+    some = table(answered, Filters(models=("d*",)))
+    assert {row.model for row in some.rows} == {"deep", "net", "prior"}
+    assert (some.hidden, whole.hidden) == (2, 0)
+    by_model = {row.model: row for row in whole.rows}
+    for row in some.rows:
+        assert row.versus == by_model[row.model].versus
+    assert some.reference is not None
+    assert some.reference.model == "net"
+
+
+def test_settings_hide_rows_too(answered: Answered) -> None:
+    none = table(answered, Filters(where={"model.in_channels": "1"}))
+    assert none.hidden == 0
+    with pytest.raises(InputError, match=r"values of model\.in_channels 1$"):
+        table(answered, Filters(where={"model.in_channels": "3"}))
+    with pytest.raises(InputError, match=r"; model\.inchannels is no setting of any run \(did"):
+        table(answered, Filters(where={"model.inchannels": "1"}))
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [Filters(tasks=("m2",)), Filters(splits=("image",)), Filters(models=("cxnet*",))],
+    ids=["task", "split", "model"],
+)
+def test_filters_that_nothing_passes_name_what_there_is(
+    answered: Answered, filters: Filters
+) -> None:
+    wanted = (
+        r"no run passes the filters: there are tasks m1; splits patient; models deep, flat, net, "
+        r"wide$"
+    )
+    with pytest.raises(InputError, match=wanted):
+        table(answered, filters)
+
+
+@pytest.mark.parametrize(
+    ("filters", "tasks"),
+    [
+        (Filters(), ["m1", "m2"]),
+        (Filters(models=("wide",)), ["m1"]),
+        (Filters(models=("net",)), ["m1", "m2"]),
+        (Filters(where={"task": "m2"}), ["m2"]),
+    ],
+    ids=["none", "a model", "the reference", "a setting"],
+)
+def test_tables_without_any_row_that_was_asked_for_are_left_out(
+    runs: Runs, filters: Filters, tasks: list[str]
+) -> None:
+    for model in ("net", "wide", "prior"):
+        runs.add(model, CHANCE)
+    answers = {"validation": np.full((4, 2), 0.5), "test": np.full((6, 2), 0.5)}
+    for model in ("net", "prior"):
+        runs.add_answers(M2, model, answers)
+    scorer = Scorer(Resampling(resamples=20))
+    made = make_report(runs.store, scorer=scorer, filters=filters, reference=NET)
+    assert [one.data["task"] for one in made.tables] == ["m1", "m2"]
+    kept = without_bare_tables(made, filters)
+    assert [one.data["task"] for one in kept.tables] == tasks

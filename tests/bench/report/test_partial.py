@@ -1,0 +1,177 @@
+"""Imported predictions for some of the test images, beside rows that answer all of them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bench.data.tasks import make_task
+from bench.report import FORMATS, Reference
+from bench.report.figures.rows import drawn
+from bench.report.html.headline import headline
+from tests.bench.report.runs import (
+    BOTH,
+    CHANCE,
+    LABELS,
+    M1,
+    MASS,
+    NODULE,
+    NONE,
+    ONE_WRONG,
+    VALIDATION,
+    VALIDATION_LABELS,
+    Case,
+    Runs,
+)
+from tests.bench.report.test_per_finding import LABELS_ANSWERED
+
+# Every finding of theirs is in the test part: Mass three times, Nodule twice.
+COMPLETE = Case(
+    task=make_task("findings14", ("Mass", "Nodule")),
+    findings=(NONE, MASS, NODULE, BOTH, NONE, MASS, NODULE, BOTH, MASS, NONE),
+)
+
+
+def imported(images: int) -> dict[str, object]:
+    return {
+        "file": "theirs.csv",
+        "digest": "d" * 64,
+        "combine": None,
+        "on": "test",
+        "images": {"validation": 4, "test": images},
+        "of": {"validation": 4, "test": 6},
+        "ignored": 0,
+    }
+
+
+def add_labels(runs: Runs, case: Case, places: list[int], name: str = "theirs") -> None:
+    """A network that answers everything, and predictions for some test images alone."""
+    findings = len(case.task.classes)
+    validation, test = VALIDATION_LABELS[:, :findings], LABELS_ANSWERED[:, :findings]
+    if not runs.store.runs():
+        answers = {"validation": validation, "test": test[::-1]}
+        runs.add_answers(case, "cxnet_m1", answers, loss="sin")
+    chosen = np.array(places)
+    runs.add_answers(
+        case,
+        name,
+        {"validation": validation, "test": test[chosen - 4]},
+        imported=imported(len(places)),
+        parts={"validation": np.arange(4), "test": chosen},
+    )
+
+
+def add_two_classes(runs: Runs) -> None:
+    """The reference, the prior, and predictions for the four easy images, all of them right."""
+    runs.add("cxnet_m1", ONE_WRONG, loss="sin")
+    runs.add("prior", CHANCE)
+    p = {"validation": np.array(VALIDATION), "test": np.array([0.1, 0.1, 0.9, 0.9])}
+    runs.add_answers(
+        M1,
+        "theirs",
+        {part: np.column_stack([1 - values, values]) for part, values in p.items()},
+        imported=imported(4),
+        parts={"validation": np.arange(4), "test": np.array([4, 5, 8, 9])},
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_findings_that_only_the_part_lacks_break_no_format(runs: Runs, name: str) -> None:
+    add_labels(runs, COMPLETE, [4, 5, 9])
+    assert "theirs" in runs.text(name)
+
+
+def test_macro_averages_say_of_each_row_what_they_are_over(runs: Runs) -> None:
+    # Theirs are without Nodule; all images of the last have Mass.
+    add_labels(runs, LABELS, [4, 5, 9])
+    add_labels(runs, LABELS, [5, 7, 8], name="others")
+    text = runs.markdown()
+    assert (
+        "each counting the same; over 2 of 3 (no test image has Hernia); of imported: others over "
+        "2 of 3 (no test image that it answers has Hernia); macro AUC over 1 of 3, those that some "
+        "test images that it answers have and others lack; of imported: theirs over 1 of 3 (no "
+        "test image that it answers has Nodule or Hernia). Micro: "
+    ) in text
+    assert (
+        "The heads count images of the whole test part; imported: others and imported: theirs "
+        "answer some of them."
+    ) in text
+
+
+def test_where_all_findings_are_there_the_part_is_named_alone(runs: Runs) -> None:
+    add_labels(runs, COMPLETE, [4, 5, 9])
+    assert (
+        "each counting the same; of imported: theirs over 1 of 2 (no test image that it answers "
+        "has Nodule). Micro: "
+    ) in runs.markdown()
+
+
+def test_a_finding_is_supported_by_the_images_that_the_row_answers(runs: Runs) -> None:
+    add_labels(runs, COMPLETE, [4, 5, 9])
+    frame = runs.csv().set_index(["model", "finding"])["support"]
+    assert frame["cxnet_m1"].to_dict() == {"": "", "Mass": "3", "Nodule": "2"}
+    assert frame["theirs"].to_dict() == {"": "", "Mass": "1", "Nodule": "0"}
+
+
+def test_a_row_of_a_part_is_named_so_and_is_neither_bold_nor_marked(runs: Runs) -> None:
+    add_two_classes(runs)
+    name = "imported: theirs (4 of 6 images)"
+    # The images of a class are all of one patient, so that there is no interval.
+    assert runs.row(name)["AUC"] == "1.000"
+    assert runs.row("cxnet_m1")["AUC"].startswith("**0.889** (")
+    assert runs.row(name, "Calibration")["Brier"].startswith("0.010 (")
+    assert runs.row("cxnet_m1", "Calibration")["Brier"].startswith("**0.127** (")
+    assert "Images in brackets behind a name: the row answers these alone" in runs.markdown()
+    for format_name in ("html", "latex"):
+        assert "theirs (4 of 6 images)" in runs.text(format_name)
+
+
+def test_a_useless_row_of_a_part_is_not_held_against_controls_of_the_whole(runs: Runs) -> None:
+    runs.add("prior", CHANCE)
+    half = {"validation": np.full((4, 2), 0.5), "test": np.full((4, 2), 0.5)}
+    parts = {"validation": np.arange(4), "test": np.array([4, 5, 8, 9])}
+    runs.add_answers(M1, "theirs", half, imported=imported(4), parts=parts)
+    assert "†" not in runs.markdown()
+
+
+def test_the_headline_does_not_hold_a_part_against_the_whole(runs: Runs) -> None:
+    add_two_classes(runs)
+    (table,) = runs.tables(reference=Reference(model="absent", loss="ce"))
+    assert headline(table)[0] == (
+        "On nih (image split, 6 test images of 3 patients) the highest AUC is that of cxnet_m1 "
+        "sin, 0.889 (0.000 to 1.000); the row to hold all others against has not finished, so that "
+        "no difference was tested."
+    )
+
+
+def test_programs_learn_how_much_a_row_answers(runs: Runs) -> None:
+    add_two_classes(runs)
+    (table,) = json.loads(runs.text("json"))["tables"]
+    answered = {row["model"]: row["answered"] for row in table["rows"]}
+    assert answered == {"theirs": {"images": 4, "of": 6}, "cxnet_m1": None, "prior": None}
+    frame = runs.csv().set_index("model")
+    assert frame["answered_images"].to_dict() == {"theirs": 4, "cxnet_m1": 6, "prior": 6}
+    assert set(frame["test_images"]) == {6}
+    assert frame["below_controls"].to_dict() == {"theirs": "", "cxnet_m1": "False", "prior": ""}
+
+
+def test_what_answers_a_part_alone_is_never_the_highest(runs: Runs) -> None:
+    runs.add("prior", CHANCE)
+    half = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
+    parts = {"validation": np.arange(4), "test": np.array([4, 5, 8, 9])}
+    answers = {"validation": half, "test": half}
+    runs.add_answers(M1, "theirs", answers, imported=imported(4), parts=parts)
+    (table,) = runs.tables()
+    assert not any("highest" in line for line in headline(table))
+    runs.add("cxnet_m1", CHANCE, loss="sin")
+    (table,) = runs.tables()
+    assert headline(table)[1] == "Nothing that was imported answers the whole test part."
+
+
+def test_pictures_say_how_much_a_row_answers(runs: Runs) -> None:
+    add_two_classes(runs)
+    (table,) = runs.tables()
+    labels = [one.label for one in drawn(table)]
+    assert labels == ["imported: theirs (4 of 6 images)", "cxnet_m1 sin", "control: prior"]
