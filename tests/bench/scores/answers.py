@@ -125,9 +125,9 @@ class Answered:
             probabilities={part: both[places] for part, places in parts.items() if len(places)},
         )
         costs = COSTS if kind == "network" else None
-        self.store.end(folder, Verdict(state="finished", costs=costs))
-        (run,) = [one for one in self.store.runs() if one.folder == folder]
-        return run
+        verdict = Verdict(state="finished", costs=costs)
+        self.store.end(folder, verdict)
+        return Run(folder=folder, cell=cell, verdict=verdict, data=data, environment=ENVIRONMENT)
 
     def _data(self) -> dict[str, Any]:
         of_each = (
