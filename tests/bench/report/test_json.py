@@ -30,7 +30,14 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
     name = runs.add("other", PERFECT)
     tune(runs, "other", runs_=[name])
     content = read(runs.text("json"))
-    assert list(content) == ["version", "level", "tables", "questions", "unfinished"]
+    assert list(content) == [
+        "version",
+        "level",
+        "tables",
+        "questions",
+        "unfinished",
+        "failed_tunings",
+    ]
     assert (content["version"], content["level"]) == (1, 0.95)
     (table,) = content["tables"]
     assert table["reference"] == {"model": "cxnet_m1", "loss": "sin", "found": True}
