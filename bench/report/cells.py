@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.report import versus
-from bench.report.collect import Figure, Row, Table
 from bench.report.grid import Grid
+from bench.report.table import Figure, Row, Table
 from bench.report.words import coverage
 from bench.scores.measures import ERRORS, PER_FINDING, TRADED, columns, leading
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from bench.metrics import AVERAGED
-from bench.report.collect import Figure, Row, Table
 from bench.report.report import Report
+from bench.report.table import Figure, Row, Table
 from bench.report.training import training_line
 from bench.report.tuned import budget
 from bench.report.versus import is_reference

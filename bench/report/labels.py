@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 
 from bench.config.dotted import flatten
 from bench.data.names import printable
-from bench.report.collect import Row, Table
 from bench.report.levels import key_name
 from bench.report.settings import AS_CONFIGURED, TUNED, telling
+from bench.report.table import Row, Table
 from bench.report.words import coverage, setting
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from bench.metrics import CALIBRATION_BINS
 from bench.report import versus
 from bench.report.cells import DAGGER, MIXED
-from bench.report.collect import Row, Table
 from bench.report.levels import PERCENT
 from bench.report.settings import AS_CONFIGURED, TUNED
+from bench.report.table import Row, Table
 from bench.report.words import RECONSTRUCTED, all_of, many
 from bench.scores.measures import columns, leading
 

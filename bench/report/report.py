@@ -11,7 +11,8 @@ from bench.config.dotted import flatten
 from bench.errors import InputError
 from bench.questions import Answer, answer_questions
 from bench.registry import near_matches
-from bench.report.collect import Reference, Table, collect
+from bench.report.collect import collect
+from bench.report.table import Reference, Table
 from bench.report.words import setting
 from bench.runs import FailedTuning, Run, Unfinished
 from bench.scores import Scorer

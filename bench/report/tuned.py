@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from bench.report.collect import Row, Table
 from bench.report.grid import Grid
+from bench.report.table import Row, Table
 from bench.report.words import number, setting
 from bench.runs import Tuning
 

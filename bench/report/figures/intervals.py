@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.report.collect import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import (
     Drawn,
@@ -15,6 +14,7 @@ from bench.report.figures.rows import (
     measured,
 )
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, empty
+from bench.report.table import Table
 from bench.report.words import many
 from bench.scores.measures import leading
 

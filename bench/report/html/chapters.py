@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from bench.questions import Answer
 from bench.report import facts
-from bench.report.collect import Table
 from bench.report.conclusions import caveats, conclusions
 from bench.report.figures import Picture, pictures, svg
 from bench.report.grid import Grid
@@ -22,6 +21,7 @@ from bench.report.html.sheet import Sheet, sheet, strong
 from bench.report.levels import key_name
 from bench.report.questions import by_context, means, resting_on
 from bench.report.sections import Section, sections
+from bench.report.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)

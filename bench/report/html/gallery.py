@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bench.cache import cache_dir
 from bench.data.thumbnails import thumbnails
-from bench.report.collect import Row, Table
 from bench.report.hardest import HardImage, hardest
+from bench.report.table import Row, Table
 from bench.report.words import many
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from bench.report.collect import Row
+from bench.report.table import Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 from bench.cascade.gather import gather
 from bench.data.phantom.export import write_nih_layout
 from bench.report import collect
-from bench.report.collect import Reference
+from bench.report.table import Reference
 from bench.scores import Scorer
 from bench.stats import Resampling
 from bench.store import Store

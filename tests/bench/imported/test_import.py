@@ -17,7 +17,7 @@ from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
 from bench.imported import Imported
 from bench.report import collect
-from bench.report.collect import Reference
+from bench.report.table import Reference
 from bench.runs import Run
 from bench.scores import Scorer
 from bench.scores.score import score_run

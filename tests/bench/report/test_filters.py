@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.report import Filters, Reference, make_report, without_bare_tables
-from bench.report.collect import Table
+from bench.report.table import Table
 from bench.scores import Scorer
 from bench.stats import Resampling
 from tests.bench.report.runs import CHANCE, M2, Runs
