@@ -28,7 +28,7 @@ class Budget:
 
     def __str__(self) -> str:
         amount = f"{int(self.amount):,}" if self.amount.is_integer() else f"{self.amount:g}"
-        return f"{amount} {self.unit}"
+        return f"{amount} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
 
     def as_dict(self) -> dict[str, float]:
         """``{"trials": 20}``."""

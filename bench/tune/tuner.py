@@ -166,7 +166,7 @@ class Tuner:
         place = "--out" if self.plan.storage is None else "--storage"
         raise InputError(
             f"--budget: {search.name} has spent {used:,.6g} {budget.unit} in an earlier tuning, "
-            f"and {budget} are fewer: give a larger --budget, or another {place} or --tuning-seed"
+            f"more than {budget}: give a larger --budget, or another {place} or --tuning-seed"
         )
 
     def describe(self, search: Search) -> None:
