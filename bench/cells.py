@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.config import Experiment
+from bench.config import Experiment, TrainConfig
 from bench.errors import InputError
 from bench.registry import DATASETS, LOSSES, MODELS, LossEntry, ModelEntry, find_model
 from bench.registry.core import comes_from_plugin
@@ -93,8 +93,8 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
     """All cells of an experiment: the controls first (they take seconds), then seed by seed.
 
     Args:
-        experiment: what to run; its ``train.precision`` is no longer ``auto``, because a run
-            in bfloat16 is another run than one in float32.
+        experiment: what to run; its ``train.precision`` and ``train.memory_format`` are no
+            longer ``auto``, because a run in bfloat16 is another run than one in float32.
         weights: a digest of the pretrained weights of each model that starts from some; they
             are part of its key.
 
@@ -125,7 +125,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
             settings = {
                 **shared,
                 "model": _model_settings(experiment, find_model(model), weights.get(model)),
-                "train": experiment.train.model_dump(mode="json"),
+                "train": _train_settings(experiment.train),
             }
             cells += [
                 Cell(
@@ -155,6 +155,19 @@ def _model_settings(
     if comes_from_plugin(entry.source):
         settings["code"] = _code_digest(entry)
     return settings
+
+
+def _train_settings(config: TrainConfig) -> dict[str, Any]:
+    """Of a network's key; what came later is left out where it is as all runs before it were."""
+    settings = config.model_dump(mode="json")
+    if config.memory_format == "contiguous":
+        del settings["memory_format"]
+    return settings
+
+
+def train_config_of(cell: Cell) -> TrainConfig:
+    """The training settings of a network's cell, those included that its key leaves out."""
+    return TrainConfig.model_validate({"memory_format": "contiguous"} | cell.settings["train"])
 
 
 def _loss_settings(entry: LossEntry) -> dict[str, Any]:

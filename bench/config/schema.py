@@ -16,6 +16,7 @@ from bench.registry.core import SNAKE_CASE
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Precision = Literal["auto", "float32", "bfloat16"]
+MemoryFormat = Literal["auto", "contiguous", "channels_last"]
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -141,6 +142,11 @@ class TrainConfig(Frozen):
         augment: see :class:`AugmentConfig`.
         precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on CUDA devices
             that have it, float32 elsewhere.
+        memory_format: how a network's weights and activations lie in memory, ``contiguous`` or
+            ``channels_last``; ``auto``: channels last on CUDA devices, contiguous elsewhere. The
+            result is the same up to rounding, and to dropout, which draws its masks in the order
+            of memory. On a CPU some networks train by half faster with their channels last
+            (``results/speed``).
         micro_batch: most images on the device at once in a training step; null starts with the
             whole batch and divides it when memory runs out. The result is that of the whole
             batch up to rounding (:mod:`bench.train.micro_batches`).
@@ -160,6 +166,7 @@ class TrainConfig(Frozen):
     class_weighting: bool = False
     augment: AugmentConfig = AugmentConfig()
     precision: Precision = "auto"
+    memory_format: MemoryFormat = "auto"
     micro_batch: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")

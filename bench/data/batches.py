@@ -1,4 +1,4 @@
-"""Batches: uint8 rows of the memory map, gathered, moved to the device, changed there.
+"""Batches: uint8 rows of the pixels, gathered and changed on the device.
 
 The stream is a function of (seed, step) alone: step t holds the images at places t·B … t·B+B-1
 of an endless sequence of epoch permutations. So every batch is full (batch norm never sees a
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.config.schema import AugmentConfig
+from bench.data.placement import Placement, to_device
 from bench.randomness import generator
 
 
@@ -55,33 +58,38 @@ def measure_normalisation(
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """Some images of a memory map with their targets, ready to be batched onto a device.
+    """Some images with their targets, ready to be batched onto a device.
 
     Attributes:
-        pixels: (all images, side, side) uint8, usually a memory map.
+        pixels: all images of the data set, placed for the device.
         pixel_rows: this set's rows of it, (n,) int64.
         targets: (n,) int64 or (n, labels) float32.
         normalisation: applied on the device.
         in_channels: 1, or 3 for the same image three times.
-        device: where the batches go.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Placement
     pixel_rows: NDArray[np.int64]
     targets: NDArray[np.int64] | NDArray[np.float32]
     normalisation: Normalisation
     in_channels: int
-    device: torch.device
 
     def __len__(self) -> int:
         return len(self.pixel_rows)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the batches go."""
+        return self.pixels.device
+
     def gather(self, places: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Images (b, 1, side, side) uint8 and targets at some places of this set, on the device."""
-        rows = np.ascontiguousarray(self.pixels[self.pixel_rows[places]])
-        images = torch.from_numpy(rows).unsqueeze(1)
-        targets = torch.from_numpy(self.targets[places])
-        return images.to(self.device), targets.to(self.device)
+        images = self.pixels.gather(self.pixel_rows[places]).unsqueeze(1)
+        return images, to_device(self.targets[places], self.device)
+
+    def expect(self, places: NDArray[np.int64]) -> None:
+        """Say which places are gathered next."""
+        self.pixels.expect(self.pixel_rows[places])
 
     def to_input(self, images: Tensor) -> Tensor:
         """uint8 (or already float, 0..255) images to the network's normalised float32 input."""
@@ -92,10 +100,29 @@ class ImageSet:
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once, in order, as network input and targets; the last batch may be short."""
-        for start in range(0, len(self), batch_size):
-            places = np.arange(start, min(start + batch_size, len(self)))
+        chunks = [
+            np.arange(start, min(start + batch_size, len(self)))
+            for start in range(0, len(self), batch_size)
+        ]
+        for places, following in zip_longest(chunks, chunks[1:]):
             images, targets = self.gather(places)
+            if following is not None:
+                self.expect(following)
             yield self.to_input(images), targets
+
+
+class Batch(NamedTuple):
+    """The images of a step before they are changed at random and normalised, on the device.
+
+    Attributes:
+        images: (b, 1, side, side) uint8.
+        draws: what is changed at random, from :func:`draw`; None where nothing is.
+        targets: (b,) int64 or (b, labels) float32.
+    """
+
+    images: Tensor
+    draws: Tensor | None
+    targets: Tensor
 
 
 class TrainingStream:
@@ -116,6 +143,17 @@ class TrainingStream:
         self._seed = seed
         self._augment = augment
         self._order: dict[int, NDArray[np.int64]] = {}
+        self._following: tuple[int, NDArray[np.int64]] | None = None
+
+    @property
+    def batch_size(self) -> int:
+        """Images a step."""
+        return self._batch_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the batches are."""
+        return self._images.device
 
     def places(self, step: int) -> NDArray[np.int64]:
         """Places in the training part of the images of a step, (batch_size,)."""
@@ -126,17 +164,43 @@ class TrainingStream:
             [self._permutation(int(e))[within[epochs == e]] for e in np.unique(epochs)]
         )
 
+    def raw(self, step: int) -> Batch:
+        """The images of a step as they are stored, and what is to be changed about them.
+
+        The next step's images are sent on their way.
+        """
+        following = self._following
+        places = following[1] if following and following[0] == step else self.places(step)
+        images, targets = self._images.gather(places)
+        self._following = step + 1, self.places(step + 1)
+        self._images.expect(self._following[1])
+        draws = None
+        if self._augment != AugmentConfig():
+            drawn = draw(
+                self._augment,
+                count=self._batch_size,
+                side=self._images.pixels.side,
+                random=generator(self._seed, "augment", step),
+            )
+            draws = to_device(drawn, images.device)
+        return Batch(images, draws, targets)
+
+    def to_input(self, batch: Batch) -> Tensor:
+        """Network input (b, channels, side, side) float32; on the device alone."""
+        images = batch.images
+        if batch.draws is not None:
+            images = augment(images, self._augment, batch.draws)
+        return self._images.to_input(images)
+
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Network input (b, channels, side, side) float32 and targets of a step."""
-        images, targets = self._images.gather(self.places(step))
-        if self._augment != AugmentConfig():
-            images = augment(images, self._augment, generator(self._seed, "augment", step))
-        return self._images.to_input(images), targets
+        raw = self.raw(step)
+        return self.to_input(raw), raw.targets
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self._order:
-            # A step spans two epochs at most unless the set is smaller than a batch; older
-            # permutations can always be drawn again.
+            # A step spans two epochs at most unless the set is smaller than a batch, and the
+            # next one is looked at too; older permutations can always be drawn again.
             self._order = {e: p for e, p in self._order.items() if e >= epoch - 1}
             self._order[epoch] = generator(self._seed, "order", epoch).permutation(
                 len(self._images)
@@ -144,42 +208,82 @@ class TrainingStream:
         return self._order[epoch]
 
 
-def augment(images: Tensor, config: AugmentConfig, random: np.random.Generator) -> Tensor:
-    """Change each image of a batch at random.
+def draw(
+    config: AugmentConfig, *, count: int, side: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw how each image of a batch is changed.
 
-    The numbers are drawn on the CPU, so that a seed means the same on every device.
+    On the host, so that a seed means the same on every device.
+
+    Args:
+        config: which changes, and how large.
+        count: images.
+        side: of an image in pixels.
+        random: the step's generator.
+
+    Returns:
+        (5, count): whether it is mirrored (0 or 1), by how many pixels its content moves up and
+        to the left, the factor of its contrast, and what is added to its brightness (on the
+        scale 0..255).
+    """
+    drawn = np.zeros((5, count), dtype=np.float32)
+    drawn[3] = 1.0
+    if config.flip:
+        drawn[0] = random.random(count) < 0.5
+    if config.shift:
+        most = int(config.shift * side)
+        drawn[1:3] = random.integers(-most, most + 1, size=(2, count))
+    if config.contrast:
+        drawn[3] = random.uniform(1 - config.contrast, 1 + config.contrast, count)
+    if config.brightness:
+        change = random.uniform(-config.brightness, config.brightness, count)
+        drawn[4] = 255.0 * change.astype(np.float32)
+    return drawn
+
+
+def augment(images: Tensor, config: AugmentConfig, draws: Tensor) -> Tensor:
+    """Change each image of a batch as it was drawn.
+
+    Mirroring and moving are one gather of bytes; only then do the pixels become floats.
 
     Args:
         images: (b, 1, side, side) uint8.
-        config: which changes, and how large.
-        random: the step's generator.
+        config: which changes.
+        draws: (5, b) float32 from :func:`draw`, on the images' device.
 
     Returns:
         (b, 1, side, side) float32 on the scale 0..255, not clipped.
     """
-    count, _, side, _ = images.shape
-    device = images.device
+    mirrored, up, left, gain, change = draws
+    if config.flip or config.shift:
+        images = _moved(images, mirrored=mirrored, up=up, left=left)
     x = images.float()
-    if config.flip:
-        mirrored = torch.from_numpy(random.random(count) < 0.5).to(device)
-        x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
-    if config.shift:
-        most = int(config.shift * side)
-        offsets = torch.from_numpy(random.integers(-most, most + 1, size=(2, count))).to(device)
-        padded = torch.nn.functional.pad(x, (most, most, most, most))
-        place = torch.arange(side, device=device)
-        rows = (place + most + offsets[0, :, None])[:, :, None]
-        columns = (place + most + offsets[1, :, None])[:, None, :]
-        x = padded[torch.arange(count, device=device)[:, None, None], 0, rows, columns][:, None]
     if config.contrast:
-        gain = _column(random.uniform(1 - config.contrast, 1 + config.contrast, count), device)
         mean = x.mean(dim=(2, 3), keepdim=True)
-        x = (x - mean) * gain + mean
+        x = (x - mean) * _column(gain) + mean
     if config.brightness:
-        change = random.uniform(-config.brightness, config.brightness, count)
-        x = x + 255.0 * _column(change, device)
+        x = x + _column(change)
     return x
 
 
-def _column(values: NDArray[np.float64], device: torch.device) -> Tensor:
-    return torch.from_numpy(values.astype(np.float32)).to(device)[:, None, None, None]
+def _moved(images: Tensor, *, mirrored: Tensor, up: Tensor, left: Tensor) -> Tensor:
+    """Mirrored first, then moved, black where nothing comes from; (b, 1, side, side) uint8."""
+    side = images.shape[-1]
+    place = torch.arange(side, device=images.device)
+    rows = place + up.long()[:, None]
+    columns = place + left.long()[:, None]
+    inside = _inside(rows, side)[:, :, None] & _inside(columns, side)[:, None, :]
+    columns = torch.where(mirrored[:, None] > 0.5, side - 1 - columns, columns)
+    which = torch.arange(len(images), device=images.device)[:, None, None]
+    taken = images[
+        which, 0, rows.clamp(0, side - 1)[:, :, None], columns.clamp(0, side - 1)[:, None, :]
+    ]
+    return (taken * inside)[:, None]
+
+
+def _inside(place: Tensor, side: int) -> Tensor:
+    return (place >= 0) & (place < side)
+
+
+def _column(values: Tensor) -> Tensor:
+    return values[:, None, None, None]

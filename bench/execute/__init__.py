@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.cache import cache_dir
 from bench.config import DataConfig, Experiment, expand, levels_of, missing_references
+from bench.data.placement import Placements
 from bench.data.prepare import PreparedData, open_study, prepare_data
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
@@ -62,6 +63,7 @@ def run_experiment(
         progress.event("note", text=line)
     # The same for every level; asking the environment starts processes.
     settings, environment = experiment.model_dump(mode="json"), describe_environment(device)
+    placements = Placements(device)
     jobs: list[Job] = []
     told: set[str] = set()
     for one in plain:
@@ -75,7 +77,7 @@ def run_experiment(
             experiment=one,
             prepared=prepared,
             store=store,
-            device=device,
+            placements=placements,
             progress=progress,
             levels=levels_of(experiment, one),
             facts=Facts(experiment=settings, data=prepared.describe(), environment=environment),

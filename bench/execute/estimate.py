@@ -15,8 +15,8 @@ from bench.errors import first_line
 from bench.execute.one_cell import label_at
 from bench.execute.preflight import check_experiment
 from bench.registry import LOSSES, find_model
-from bench.train import make_optimizer, pick_precision
-from bench.train.evaluate import autocast
+from bench.train import lay_out, make_optimizer, pick_precision
+from bench.train.autocast import autocast
 
 # A probe is one small training step; this bounds its arithmetic (multiply-adds), so that even
 # the largest network on a slow processor answers within some seconds.
@@ -98,7 +98,7 @@ def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) 
         network = entry.build(
             in_channels=channels, outputs=outputs, image_size=size, options=options
         )
-        network.to(device).train()
+        lay_out(network, device=device, memory_format=experiment.train.memory_format).train()
         loss = LOSSES.get("ce").factory(kind=task.kind, class_weights=None).to(device)
         optimizer = make_optimizer(network, experiment.train)
         x = torch.randn(batch, channels, size, size, device=device)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from baselines.finetune import apply_policy
-from bench.cells import Cell, concerns_controls, concerns_network
+from bench.cells import Cell, concerns_controls, concerns_network, train_config_of
 from bench.config import Experiment, TrainConfig
 from bench.controls import predict_control
 from bench.costs import model_costs
 from bench.data.batches import ImageSet
+from bench.data.placement import Placements
 from bench.data.prepare import PreparedData
 from bench.progress import Progress
 from bench.randomness import derive_seed
@@ -27,6 +28,7 @@ from bench.registry import LOSSES, find_model
 from bench.runs import JUDGED_PARTS, RunCosts
 from bench.store import Facts, Store
 from bench.train import Training, Validation, answer, overall_auc, train
+from bench.train.layout import lay_out
 from cxnet.losses import balanced_class_weights
 
 
@@ -74,7 +76,7 @@ class CellRunner:
         experiment: the matrix's settings, as given.
         prepared: its data.
         store: where runs are kept.
-        device: where networks are trained.
+        placements: where its pixels lie for the networks' device; shared by all cells.
         progress: told of every step and validation.
         levels: what tells this matrix from others of an experiment that varies settings, by
             dotted key.
@@ -84,10 +86,14 @@ class CellRunner:
     experiment: Experiment
     prepared: PreparedData
     store: Store
-    device: torch.device
+    placements: Placements
     progress: Progress
     levels: dict[str, Any]
     facts: Facts
+
+    @property
+    def _device(self) -> torch.device:
+        return self.placements.device
 
     def label(self, cell: Cell) -> str:
         """Short name of a cell for people: ``cxnet_m1 sin seed 0, data.image_size=64``."""
@@ -134,8 +140,12 @@ class CellRunner:
             probabilities=judged,
         )
         here = data.asked[data.split.test]
-        test = data.targets[data.split.test[here]]
-        return overall_auc(test, judged["test"][here], kind=data.task.kind), costs
+        test_auc = overall_auc(
+            torch.from_numpy(data.targets[data.split.test[here]]),
+            torch.from_numpy(judged["test"][here]),
+            kind=data.task.kind,
+        )
+        return test_auc, costs
 
     def train(
         self,
@@ -156,7 +166,7 @@ class CellRunner:
             TrainingFailedError: the loss is no longer finite.
             InputError: a model or its weights cannot be had.
         """
-        config = TrainConfig.model_validate(cell.settings["train"])
+        config = train_config_of(cell)
         model = cell.settings["model"]
         entry = find_model(cell.model)
         shape = {
@@ -174,11 +184,15 @@ class CellRunner:
 
         with self._random_state_kept():
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
-            network = entry.build(
-                **shape,
-                pretrained=model["pretrained"],
-                weights_dir=self.experiment.model.weights_dir,
-            ).to(self.device)
+            network = lay_out(
+                entry.build(
+                    **shape,
+                    pretrained=model["pretrained"],
+                    weights_dir=self.experiment.model.weights_dir,
+                ),
+                device=self._device,
+                memory_format=config.memory_format,
+            )
             if model["pretrained"]:
                 apply_policy(network, model["policy"])
             loss = self._make_loss(cell.loss, config)
@@ -207,6 +221,7 @@ class CellRunner:
                 parameters=costs.parameters,
                 multiply_adds=costs.multiply_adds,
                 train_seconds=training.train_seconds,
+                capture_seconds=training.capture_seconds,
                 images_per_second=_rate(training, config),
                 iterations=training.iterations,
                 best_iteration=training.best_iteration,
@@ -231,18 +246,19 @@ class CellRunner:
     def _answer(self, cell: Cell, trained: Trained, part: str) -> NDArray[np.float64]:
         """For every image of the part: a cascade may send any of them to this network."""
         places = self.prepared.split.parts[part]
-        return answer(
+        answers = answer(
             trained.network,
             trained.loss,
             self._image_set(places, cell.settings["model"]["in_channels"]),
             kind=self.prepared.task.kind,
             precision=cell.settings["train"]["precision"],
-        ).probabilities
+        )
+        return answers.probabilities.cpu().numpy()
 
     @contextmanager
     def _random_state_kept(self) -> Iterator[None]:
         """Leaves the caller's own random state as it was."""
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
             yield
 
     def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
@@ -259,16 +275,15 @@ class CellRunner:
                 kind=task.kind,
                 outputs=len(task.classes),
             )
-        return entry.factory(kind=task.kind, class_weights=weights).to(self.device)
+        return entry.factory(kind=task.kind, class_weights=weights).to(self._device)
 
     def _image_set(self, places: NDArray[np.int64], in_channels: int) -> ImageSet:
         return ImageSet(
-            pixels=self.prepared.pixels,
+            pixels=self.placements.of(self.prepared.pixels),
             pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[places],
             targets=self.prepared.targets[places],
             normalisation=self.prepared.normalisation,
             in_channels=in_channels,
-            device=self.device,
         )
 
 

@@ -13,7 +13,7 @@ from bench.costs import model_costs
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
-from bench.train import make_optimizer, pick_precision
+from bench.train import make_optimizer, pick_memory_format, pick_precision
 
 if TYPE_CHECKING:
     import torch
@@ -63,8 +63,12 @@ def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
             timm_name = find_model(model).timm_name
             if timm_name is not None:
                 weights[model] = _digest_of_weights(timm_name, experiment.model.weights_dir)
-    precision = pick_precision(experiment.train.precision, device)
-    train = experiment.train.model_copy(update={"precision": precision})
+    train = experiment.train.model_copy(
+        update={
+            "precision": pick_precision(experiment.train.precision, device),
+            "memory_format": pick_memory_format(experiment.train.memory_format, device),
+        }
+    )
     return make_cells(experiment.model_copy(update={"train": train}), weights=weights)
 
 

@@ -244,7 +244,7 @@ def _auc(placed: Placed, probabilities: NDArray[np.float64]) -> float:
     test = placed.answered["test"]
     here = placed.asked[test]
     return overall_auc(
-        placed.targets[test[here]],
-        probabilities[placed.file_rows["test"][here]],
+        torch.from_numpy(placed.targets[test[here]]),
+        torch.from_numpy(probabilities[placed.file_rows["test"][here]]),
         kind=placed.task.kind,
     )

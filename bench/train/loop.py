@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from baselines.finetune import set_training_mode
-from bench.config.schema import Precision, TrainConfig
+from bench.config.schema import TrainConfig
 from bench.data.batches import ImageSet, TrainingStream
-from bench.randomness import derive_seed
+from bench.data.placement import to_device
 from bench.registry import TargetKind
-from bench.train import checkpoint, micro_batches
-from bench.train.evaluate import answer, autocast
+from bench.train import checkpoint
+from bench.train.autocast import pick_precision
+from bench.train.evaluate import answer
 from bench.train.failure import TrainingFailedError
 from bench.train.memory import halve, unless_out_of_memory
+from bench.train.optimizer import make_optimizer
+from bench.train.pace import FastestStep, how_to_record
 from bench.train.schedule import Decision, PlateauDecay
 from bench.train.score import overall_auc
+from bench.train.step import MicroBatchedStep, Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,8 @@ class Training:
         best_iteration: step whose weights were kept.
         best_auc: validation AUC there.
         iterations: steps done in all.
-        train_seconds: seconds in training steps, validations and start-up left out.
+        train_seconds: seconds in training steps; validations, start-up and recording left out.
+        capture_seconds: seconds spent in recording steps as CUDA graphs (:mod:`bench.train.pace`).
         micro_batch: most images at once in a step; None where it was the whole batch.
     """
 
@@ -72,19 +77,12 @@ class Training:
     best_auc: float
     iterations: int
     train_seconds: float
+    capture_seconds: float
     micro_batch: int | None
 
 
 def _ignore(_: object) -> None:
     """Listens to nothing."""
-
-
-def pick_precision(wish: Precision, device: torch.device) -> Precision:
-    """``auto`` takes bfloat16 on CUDA devices that compute in it, float32 elsewhere."""
-    if wish == "auto":
-        capable = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return "bfloat16" if capable else "float32"
-    return wish
 
 
 def train(
@@ -134,8 +132,10 @@ def train(
     stream = TrainingStream(
         training, batch_size=config.batch_size, seed=seed, augment=config.augment
     )
+    targets = to_device(validation.targets, device)
     history: list[Validation] = []
     start = 0
+    captured = 0.0
     at_once = min(config.micro_batch or config.batch_size, config.batch_size)
     # What to go back to where memory runs out before the first checkpoint; on the host, so that
     # it takes none of the device's memory.
@@ -149,29 +149,29 @@ def train(
         schedule = PlateauDecay(**resumed["schedule"])
         history = [Validation(**entry) for entry in resumed["history"]]
         start = resumed["iteration"]
+        captured = resumed.get("capture_seconds", 0.0)  # not in those of the first versions
         at_once = resumed["at_once"]
         on_step(start)
     del resumed  # a second copy of weights and momenta on the device
+    step = Step(
+        network=network,
+        loss=loss,
+        optimizer=optimizer,
+        stream=stream,
+        precision=precision,
+        seed=seed,
+    )
+    take = _way_to_step(step, at_once=at_once, config=config, on_note=on_note)
 
     while start < config.max_iterations and not (history and history[-1].decision == "stop"):
         stop = min(start + config.validate_every, config.max_iterations)
-        began = time.perf_counter()
+        set_training_mode(network)
+        began, captured_before = time.perf_counter(), take.capture_seconds
         train_loss = unless_out_of_memory(
-            partial(
-                _steps,
-                network,
-                loss,
-                optimizer,
-                stream,
-                range(start, stop),
-                at_once=at_once,
-                precision=precision,
-                seed=seed,
-                on_step=on_step,
-            )
+            partial(_steps, take, range(start, stop), on_step=on_step)
         )
         if train_loss is None:
-            at_once = halve(at_once, side=training.pixels.shape[1])
+            at_once = halve(at_once, side=training.pixels.side)
             on_note(
                 f"out of memory: from iteration {start} on, each batch of {config.batch_size} "
                 f"is computed in micro-batches of {at_once}"
@@ -179,13 +179,19 @@ def train(
             # Steps that were done since the last checkpoint are undone with the one that failed.
             network.zero_grad(set_to_none=True)
             optimizer = make_optimizer(network, config)
+            step = replace(step, optimizer=optimizer)
+            take = _way_to_step(step, at_once=at_once, config=config, on_note=on_note)
             if beginning is not None:
                 network.load_state_dict(beginning)
             else:
                 _restore(network, optimizer, _stored(folder / checkpoint.LAST, device))
             on_step(start)
             continue
-        seconds = (history[-1].train_seconds if history else 0.0) + time.perf_counter() - began
+        recording = take.capture_seconds - captured_before
+        captured += recording
+        seconds = time.perf_counter() - began - recording
+        if history:
+            seconds += history[-1].train_seconds
         lr = optimizer.param_groups[0]["lr"]
         if not math.isfinite(train_loss):
             raise TrainingFailedError(
@@ -198,7 +204,7 @@ def train(
                 f"the validation loss is {answers.loss} at iteration {stop} and learning rate "
                 f"{lr:g}: try a smaller one (train.lr={lr / 10:g})"
             )
-        score = overall_auc(validation.targets, answers.probabilities, kind=kind)
+        score = overall_auc(targets, answers.probabilities, kind=kind)
         # With an undefined score no comparison holds: the first validation's weights stay.
         best = not history or score > max(entry.validation_auc for entry in history)
         if not history and math.isnan(score):
@@ -231,6 +237,7 @@ def train(
                 "schedule": schedule.state(),
                 "history": [vars(e) for e in history],
                 "at_once": at_once,
+                "capture_seconds": captured,
             },
             folder / checkpoint.LAST,
         )
@@ -247,6 +254,7 @@ def train(
         best_auc=best_entry.validation_auc,
         iterations=history[-1].iteration,
         train_seconds=history[-1].train_seconds,
+        capture_seconds=captured,
         micro_batch=at_once if at_once < config.batch_size else None,
     )
 
@@ -262,75 +270,27 @@ def _stored(path: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """The optimiser over the parameters that are to be trained.
-
-    ``sgd`` is torch's own, so that momentum and Nesterov mean what they say; every other name
-    goes to timm's factory.
-
-    Raises:
-        ValueError: timm knows no such optimiser.
-    """
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            nesterov=config.nesterov,
-        )
-    from timm.optim import create_optimizer_v2
-
-    optimizer: torch.optim.Optimizer = create_optimizer_v2(
-        parameters,
-        opt=config.optimizer,
-        lr=config.lr,
-        weight_decay=config.weight_decay,
-        momentum=config.momentum,
+def _way_to_step(
+    step: Step, *, at_once: int, config: TrainConfig, on_note: Callable[[str], None]
+) -> FastestStep:
+    """How the steps of a run are taken, with so many images at once."""
+    if at_once < config.batch_size:
+        step = MicroBatchedStep(**vars(step), micro_batch=at_once)
+    return FastestStep(
+        step,
+        end=config.max_iterations,
+        validate_every=config.validate_every,
+        on_note=on_note,
+        record=how_to_record(step),
     )
-    return optimizer
 
 
-def _steps(
-    network: nn.Module,
-    loss: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    stream: TrainingStream,
-    steps: range,
-    *,
-    at_once: int,
-    precision: Precision,
-    seed: int,
-    on_step: Callable[[int], None],
-) -> float:
+def _steps(take: FastestStep, numbers: range, *, on_step: Callable[[int], None]) -> float:
     """Do some steps; returns their mean loss (which waits for the device to finish them)."""
-    set_training_mode(network)
     total: Tensor | None = None
-    for step in steps:
-        x, targets = stream.batch(step)
-        optimizer.zero_grad(set_to_none=True)
-        # Dropout draws from torch's global generator: seeded by the step, it cannot depend on
-        # what was drawn before, by an earlier run or before an interruption.
-        dropout_seed = derive_seed(seed, "dropout", step)
-        if at_once < len(x):
-            batch_loss = micro_batches.backward(
-                network,
-                loss,
-                x,
-                targets,
-                micro_batch=at_once,
-                precision=precision,
-                seed=dropout_seed,
-            )
-        else:
-            torch.manual_seed(dropout_seed)
-            with autocast(x.device, precision):
-                batch_loss = loss(network(x), targets)
-            batch_loss.backward()
-        optimizer.step()
+    for number in numbers:
         # Kept on the device: reading it here would make the host wait at every step.
-        detached: Tensor = batch_loss.detach().double()
-        total = detached if total is None else total + detached
-        on_step(step + 1)
-    return float(total) / len(steps) if total is not None else math.nan
+        loss = take(number).double()
+        total = loss if total is None else total + loss
+        on_step(number + 1)
+    return float(total) / len(numbers) if total is not None else math.nan

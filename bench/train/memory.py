@@ -29,9 +29,14 @@ def unless_out_of_memory(function: Callable[[], Result]) -> Result | None:
         if not _is_out_of_memory(error):
             raise
     # Not in the block above: until it ends, the error's frames hold the function's tensors.
+    release()
+    return None
+
+
+def release() -> None:
+    """Give memory that nothing uses any more back to the device."""
     gc.collect()
     torch.cuda.empty_cache()  # does nothing where CUDA is not used
-    return None
 
 
 def halve(at_once: int, *, side: int) -> int:

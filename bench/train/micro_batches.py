@@ -42,7 +42,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from bench.config.schema import Precision
-from bench.train.evaluate import autocast
+from bench.train.autocast import autocast
 from bench.train.failure import TrainingFailedError
 
 # They scale each activation by 0 or 1 / (1 - p), so that their answer to ones is their mask.

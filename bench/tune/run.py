@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from bench.config import Experiment, expand
+from bench.data.placement import Placements
 from bench.data.prepare import open_study
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
@@ -65,7 +66,7 @@ def tune_experiment(
             storage=storage,
             storage_kind=kind(url),
             lock=lock,
-            device=device,
+            placements=Placements(device),
             progress=progress,
         )
         # All of them before the first trial: pretrained weights that are missing are found here.

@@ -13,7 +13,7 @@ from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from bench.cells import Cell
+from bench.cells import Cell, train_config_of
 from bench.config import TrainConfig
 from bench.execute.in_process import drop_damaged_checkpoint, keep_failure, reason_of
 from bench.execute.one_cell import CellRunner
@@ -104,7 +104,7 @@ def run_trial(
         OSError: the disk is full, say; the trial is not counted and goes on next time.
         SQLAlchemyError, OptunaError: the storage is gone; likewise.
     """
-    config = TrainConfig.model_validate(cell.settings["train"])
+    config = train_config_of(cell)
     drop_damaged_checkpoint(folder, runner.progress)
     runner.store.begin(folder, cell, runner.facts)
     watch = Watch(trial=trial, config=config, budget=budget, reported=set(known))

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 
 from bench.cells import Cell
 from bench.config import Experiment
+from bench.data.placement import Placements
 from bench.data.prepare import PreparedData
 from bench.errors import InputError
 from bench.execute import Summary, plan_cells
@@ -70,7 +71,7 @@ class Tuner:
         storage: of the studies.
         storage_kind: what may be told of it.
         lock: file that is held while a trial is asked for, or a record written.
-        device: where networks are trained.
+        placements: where its pixels lie for the networks' device.
         progress: told of everything that happens.
     """
 
@@ -82,13 +83,13 @@ class Tuner:
     storage: RDBStorage
     storage_kind: str
     lock: Path
-    device: torch.device
+    placements: Placements
     progress: Progress
 
     def run_controls(self, experiment: Experiment) -> Summary:
         """Run the controls, which no tuning changes."""
         runner = self._runner(experiment, self.store, {})
-        cells = plan_cells(experiment, device=self.device)
+        cells = plan_cells(experiment, device=self._device)
         return run_cells([Job(cell=c, runner=runner) for c in cells if c.kind == "control"])
 
     def tune(self, search: Search, tuned: Tuned) -> None:
@@ -186,13 +187,13 @@ class Tuner:
 
     def _trial_cell(self, space: Space, point: dict[str, Scalar]) -> Cell:
         alone = {"seeds": (self.plan.trial_seed,), "controls": ()}
-        (cell,) = plan_cells(space.at(point).model_copy(update=alone), device=self.device)
+        (cell,) = plan_cells(space.at(point).model_copy(update=alone), device=self._device)
         return cell
 
     def _run_winner(self, search: Search, best: FrozenTrial) -> Summary:
         experiment = search.space.at(best.params)
         runner = self._runner(experiment, self.store, {})
-        jobs = [Job(cell=c, runner=runner) for c in plan_cells(experiment, device=self.device)]
+        jobs = [Job(cell=c, runner=runner) for c in plan_cells(experiment, device=self._device)]
         networks = [job for job in jobs if job.cell.kind == "network"]
         with FileLock(self.lock):  # other workers have found the same winner
             self.store.record_experiment(runner.facts.experiment, [job.folder for job in jobs])
@@ -244,12 +245,16 @@ class Tuner:
             superseded=tuple(sorted(others - own)),
         )
 
+    @property
+    def _device(self) -> torch.device:
+        return self.placements.device
+
     def _runner(self, experiment: Experiment, store: Store, levels: dict[str, Any]) -> CellRunner:
         return CellRunner(
             experiment=experiment,
             prepared=self.prepared,
             store=store,
-            device=self.device,
+            placements=self.placements,
             progress=self.progress,
             levels=levels,
             facts=Facts(

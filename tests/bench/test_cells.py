@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cells import Cell, make_cells, select_models
+from bench.cells import Cell, make_cells, select_models, train_config_of
 from bench.config import load_experiment
 from bench.errors import InputError
 from bench.registry import MODELS
@@ -76,6 +76,16 @@ def test_whatever_changes_a_result_changes_the_key(setting: str) -> None:
 )
 def test_what_changes_no_result_does_not_change_the_key(setting: str) -> None:
     assert [key(c) for c in cells()] == [key(c) for c in cells(setting)]
+
+
+def test_the_memory_format_is_in_a_key_only_where_it_is_not_that_of_the_first_versions() -> None:
+    plain, last = (cells(f"train.memory_format={f}")[4] for f in ("contiguous", "channels_last"))
+    assert "memory_format" not in plain.settings["train"]
+    assert train_config_of(plain).memory_format == "contiguous"
+    assert train_config_of(last).memory_format == "channels_last"
+    assert key(plain) != key(last)
+    # The key of this cell before there was a choice, so that its runs are found again.
+    assert key(plain) == "500135daad9546da"
 
 
 def test_data_and_split_are_in_the_key() -> None:

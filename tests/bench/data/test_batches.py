@@ -14,8 +14,10 @@ from bench.data.batches import (
     Normalisation,
     TrainingStream,
     augment,
+    draw,
     measure_normalisation,
 )
+from bench.data.placement import place
 from bench.randomness import generator
 
 
@@ -23,12 +25,11 @@ def image_set(count: int, *, side: int = 8, in_channels: int = 1) -> ImageSet:
     """Images whose every pixel is their own number, in a map with other images between them."""
     pixels = np.repeat(np.arange(2 * count, dtype=np.uint8), side * side)
     return ImageSet(
-        pixels=pixels.reshape(2 * count, side, side),
+        pixels=place(pixels.reshape(2 * count, side, side), device=torch.device("cpu")),
         pixel_rows=np.arange(count, dtype=np.int64) * 2,
         targets=np.arange(count, dtype=np.int64) % 2,
         normalisation=Normalisation(mean=0.25, std=0.5),
         in_channels=in_channels,
-        device=torch.device("cpu"),
     )
 
 
@@ -102,6 +103,11 @@ def test_a_constant_image_set_does_not_divide_by_zero() -> None:
     assert measure_normalisation(pixels, np.arange(3)).std > 0
 
 
+def changed_by(config: AugmentConfig, images: torch.Tensor) -> torch.Tensor:
+    drawn = draw(config, count=len(images), side=images.shape[-1], random=generator(0, "augment"))
+    return augment(images, config, torch.from_numpy(drawn))
+
+
 def random_images(count: int, side: int = 16) -> torch.Tensor:
     random = np.random.default_rng(1)
     return torch.from_numpy(random.integers(1, 256, size=(count, 1, side, side), dtype=np.uint8))
@@ -109,7 +115,7 @@ def random_images(count: int, side: int = 16) -> torch.Tensor:
 
 def test_flip_mirrors_some_images_and_leaves_the_others() -> None:
     images = random_images(64)
-    changed = augment(images, AugmentConfig(flip=True), generator(0, "augment"))
+    changed = changed_by(AugmentConfig(flip=True), images)
     mirrored = [torch.equal(c, i.flip(2).float()) for c, i in zip(changed, images, strict=True)]
     kept = [torch.equal(c, i.float()) for c, i in zip(changed, images, strict=True)]
     assert all(m != k for m, k in zip(mirrored, kept, strict=True))
@@ -118,7 +124,7 @@ def test_flip_mirrors_some_images_and_leaves_the_others() -> None:
 
 def test_shift_moves_the_whole_image_by_at_most_its_share_and_fills_with_black() -> None:
     images = random_images(32)
-    changed = augment(images, AugmentConfig(shift=0.25), generator(0, "augment"))
+    changed = changed_by(AugmentConfig(shift=0.25), images)
     offsets = set()
     for image, moved in zip(images[:, 0].float(), changed[:, 0], strict=True):
         padded = torch.nn.functional.pad(image, (4, 4, 4, 4))
@@ -136,12 +142,12 @@ def test_shift_moves_the_whole_image_by_at_most_its_share_and_fills_with_black()
 def test_contrast_keeps_the_mean_and_brightness_keeps_the_spread() -> None:
     images = random_images(16)
     x = images.float()
-    contrast = augment(images, AugmentConfig(contrast=0.3), generator(0, "augment"))
+    contrast = changed_by(AugmentConfig(contrast=0.3), images)
     torch.testing.assert_close(contrast.mean(dim=(1, 2, 3)), x.mean(dim=(1, 2, 3)))
     gains = contrast.std(dim=(1, 2, 3)) / x.std(dim=(1, 2, 3))
     assert ((gains > 0.7) & (gains < 1.3)).all()
     assert gains.std() > 0.05
-    brightness = augment(images, AugmentConfig(brightness=0.1), generator(0, "augment"))
+    brightness = changed_by(AugmentConfig(brightness=0.1), images)
     change = (brightness - x).mean(dim=(1, 2, 3))
     assert (change.abs() <= 25.5).all()
     torch.testing.assert_close(brightness.std(dim=(1, 2, 3)), x.std(dim=(1, 2, 3)))

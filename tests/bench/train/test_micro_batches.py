@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.config.schema import Precision
 from bench.registry import LOSSES, TargetKind
 from bench.train import TrainingFailedError
-from bench.train.evaluate import autocast
+from bench.train.autocast import autocast
 from bench.train.micro_batches import backward
 from cxnet import CXNetM1, CXNetM1V2
 

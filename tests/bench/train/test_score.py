@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from bench.train import overall_auc
+from bench.metrics import auc
+from bench.registry import TargetKind
+from bench.train import score
 
 RANDOM = np.random.default_rng(0)
+
+
+def overall_auc(
+    targets: NDArray[Any], probabilities: NDArray[np.float64], *, kind: TargetKind
+) -> float:
+    return score.overall_auc(torch.from_numpy(targets), torch.from_numpy(probabilities), kind=kind)
 
 
 def test_of_two_classes_it_is_the_auc_of_the_second() -> None:
@@ -50,3 +63,17 @@ def test_it_is_undefined_where_no_output_has_one() -> None:
     same = np.ones(3, dtype=np.int64)
     assert math.isnan(overall_auc(same, np.full((3, 3), 0.3), kind="multiclass"))
     assert math.isnan(overall_auc(same, np.full((3, 2), 0.5), kind="multiclass"))
+
+
+@given(
+    scores=st.lists(
+        st.sampled_from([-math.inf, -1.0, 0.0, 0.25, 0.5, 1e-300, 3.0, math.inf]), min_size=1
+    ),
+    seed=st.integers(0, 9),
+)
+def test_by_ranks_it_is_bit_for_bit_the_auc_of_the_reports(scores: list[float], seed: int) -> None:
+    columns = np.array([scores, scores[::-1]]).T
+    positive = np.random.default_rng(seed).random(columns.shape) < 0.5
+    found = score.auc_by_ranks(torch.from_numpy(positive), torch.from_numpy(columns))
+    expected = [auc(positive[:, k], columns[:, k]) for k in range(2)]
+    np.testing.assert_array_equal(found.numpy(), expected)

@@ -1,0 +1,213 @@
+"""Where the pixels lie during training, and the way of a batch from there to the device.
+
+Three placements, chosen once for a data set by what fits and shared by all cells of a process:
+
+- :class:`OnDevice`: all pixels in the device's memory; a batch is a gather there;
+- :class:`InHostMemory`: all pixels read into the host's memory; a batch is gathered there into
+  pinned memory and copied on a stream of its own while the device still computes;
+- :class:`Mapped`: the pixels stay in their file and the operating system keeps what it has room
+  for; a batch takes the same way as from the host's memory. On a CPU it is the only one: there
+  the file's pages *are* the host's memory, and a copy would only cost it twice.
+
+All three give the same bytes for the same rows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+# What the pixels may take of memory that is free when they are placed. On a device the rest is
+# for networks, activations and the private memory of captured steps.
+DEVICE_SHARE = 0.5
+HOST_SHARE = 0.5
+
+_MEMINFO = Path("/proc/meminfo")
+
+
+class Placement(Protocol):
+    """All pixels of a data set, wherever they lie."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are wanted."""
+
+    @property
+    def side(self) -> int:
+        """Of an image in pixels."""
+
+    def gather(self, rows: NDArray[np.int64]) -> Tensor:
+        """Images (n, side, side) uint8 at some rows, on the device."""
+
+    def expect(self, rows: NDArray[np.int64]) -> None:
+        """Say which rows are gathered next, so that their way can begin at once."""
+
+
+class OnDevice:
+    """All pixels in the device's memory.
+
+    Args:
+        pixels: (images, side, side) uint8.
+        device: where they go.
+    """
+
+    # Rows that are on their way at once: a pageable copy of the whole would need it all twice.
+    CHUNK = 4096
+
+    def __init__(self, pixels: NDArray[np.uint8], *, device: torch.device) -> None:
+        self._pixels = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
+        for start in range(0, len(pixels), self.CHUNK):
+            chunk = np.array(pixels[start : start + self.CHUNK])
+            self._pixels[start : start + self.CHUNK].copy_(torch.from_numpy(chunk))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels lie."""
+        return self._pixels.device
+
+    @property
+    def side(self) -> int:
+        """Of an image in pixels."""
+        return self._pixels.shape[1]
+
+    def gather(self, rows: NDArray[np.int64]) -> Tensor:
+        """Images (n, side, side) uint8 at some rows."""
+        return self._pixels.index_select(0, to_device(rows, self.device))
+
+    def expect(self, rows: NDArray[np.int64]) -> None:
+        """Nothing: they are there."""
+
+
+class Mapped:
+    """Pixels in a file that is mapped into memory, or wherever numpy can read them.
+
+    Args:
+        pixels: (images, side, side) uint8.
+        device: where batches are wanted.
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8], *, device: torch.device) -> None:
+        self._pixels = pixels
+        self._device = device
+        self._side_stream: torch.cuda.Stream | None = None
+        if device.type == "cuda":
+            self._side_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._under_way: tuple[NDArray[np.int64], Tensor, torch.cuda.Event] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are wanted."""
+        return self._device
+
+    @property
+    def side(self) -> int:
+        """Of an image in pixels."""
+        return int(self._pixels.shape[1])
+
+    def gather(self, rows: NDArray[np.int64]) -> Tensor:
+        """Images (n, side, side) uint8 at some rows, on the device."""
+        if self._side_stream is None:
+            return torch.from_numpy(np.ascontiguousarray(self._pixels[rows]))
+        if self._under_way is None or not np.array_equal(self._under_way[0], rows):
+            self.expect(rows)
+        assert self._under_way is not None
+        _, images, copied = self._under_way
+        self._under_way = None
+        current = torch.cuda.current_stream(self._device)
+        current.wait_event(copied)
+        # Made on the other stream: its memory must not be given away while this one reads it.
+        images.record_stream(current)
+        return images
+
+    def expect(self, rows: NDArray[np.int64]) -> None:
+        """Begin to copy some rows to the device."""
+        if self._side_stream is None:
+            return
+        # Pinned, as the copy would otherwise make the host wait; torch's allocator does not give
+        # the memory to the next batch before the copy has ended.
+        staging = torch.empty((len(rows), self.side, self.side), dtype=torch.uint8, pin_memory=True)
+        # Rows are known to be inside; with numpy's other modes the output is copied once more.
+        np.take(self._pixels, rows, axis=0, out=staging.numpy(), mode="clip")
+        with torch.cuda.stream(self._side_stream):
+            images = staging.to(self._device, non_blocking=True)
+            copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            copied.record(self._side_stream)
+        self._under_way = rows, images, copied
+
+
+class InHostMemory(Mapped):
+    """All pixels read into the host's memory, so that no batch waits for a disk.
+
+    Args:
+        pixels: (images, side, side) uint8.
+        device: where batches are wanted.
+    """
+
+    def __init__(self, pixels: NDArray[np.uint8], *, device: torch.device) -> None:
+        super().__init__(np.array(pixels), device=device)
+
+
+def place(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
+    """Place pixels as near to the device as they fit.
+
+    On the device where they take at most :data:`DEVICE_SHARE` of its free memory, otherwise in
+    the host's memory where they take at most :data:`HOST_SHARE` of what is available there,
+    otherwise they stay in their file.
+
+    Args:
+        pixels: (images, side, side) uint8, usually a memory map.
+        device: where batches are wanted.
+    """
+    if device.type != "cuda":
+        return Mapped(pixels, device=device)
+    # What earlier cells' tensors left with torch's allocator is as free as the driver's.
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info(device)
+    if pixels.nbytes <= DEVICE_SHARE * free:
+        return OnDevice(pixels, device=device)
+    if pixels.nbytes <= HOST_SHARE * _available_host_memory():
+        return InHostMemory(pixels, device=device)
+    return Mapped(pixels, device=device)
+
+
+class Placements:
+    """Places each data set once; the one before leaves memory when another comes.
+
+    Attributes:
+        device: where batches are wanted.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._placed: tuple[NDArray[np.uint8], Placement] | None = None
+
+    def of(self, pixels: NDArray[np.uint8]) -> Placement:
+        """Where a data set's pixels lie; see :func:`place`."""
+        if self._placed is None or self._placed[0] is not pixels:
+            self._placed = None  # gone before the next ones come
+            self._placed = pixels, place(pixels, device=self.device)
+        return self._placed[1]
+
+
+def to_device(values: NDArray[np.generic], device: torch.device) -> Tensor:
+    """An array as a tensor on a device, without making the host wait for the copy.
+
+    On a CPU the tensor shares the array's memory.
+    """
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
+def _available_host_memory() -> int:
+    """Bytes that the host can give without swapping; 0 where the system does not tell."""
+    try:
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    fields = dict(line.split(":", 1) for line in lines)
+    return int(fields.get("MemAvailable", "0 kB").split()[0]) * 1024

@@ -1,0 +1,143 @@
+"""The three placements give the same batches; which one is taken; what is placed only once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bench.config import AugmentConfig
+from bench.data import placement
+from bench.data.batches import ImageSet, Normalisation, TrainingStream
+from bench.data.placement import InHostMemory, Mapped, OnDevice, Placement, Placements, place
+from tests.cuda import needs_cuda
+
+CPU = torch.device("cpu")
+Place = Callable[..., Placement]
+EVERY: list[Place] = [OnDevice, InHostMemory, Mapped]
+AUGMENT = AugmentConfig(flip=True, shift=0.2, contrast=0.2, brightness=0.1)
+
+
+def pixels(count: int = 60, side: int = 16) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, size=(count, side, side), dtype=np.uint8)
+
+
+@pytest.fixture
+def mapped(tmp_path: Path) -> NDArray[np.uint8]:
+    """Pixels as a preparation leaves them: in a file, mapped for reading."""
+    np.save(tmp_path / "pixels.npy", pixels())
+    file: NDArray[np.uint8] = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    return file
+
+
+def batches(placed: Placement, *, augment: AugmentConfig) -> list[tuple[torch.Tensor, ...]]:
+    images = ImageSet(
+        pixels=placed,
+        pixel_rows=np.arange(59, 9, -1, dtype=np.int64),
+        targets=np.arange(50, dtype=np.int64) % 2,
+        normalisation=Normalisation(mean=0.4, std=0.25),
+        in_channels=1,
+    )
+    stream = TrainingStream(images, batch_size=16, seed=3, augment=augment)
+    training = [stream.batch(step) for step in range(7)]
+    # Validation comes in between, and asks for other images than were announced.
+    answering = list(images.in_order(32))
+    return [t for batch in [*training, *answering, stream.batch(7)] for t in batch]
+
+
+@pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT], ids=["as they are", "augmented"])
+@pytest.mark.parametrize(
+    "device", [CPU, pytest.param(torch.device("cuda"), marks=needs_cuda)], ids=str
+)
+def test_three_placements_give_the_same_batches_bit_for_bit(
+    mapped: NDArray[np.uint8], device: torch.device, augment: AugmentConfig
+) -> None:
+    on_device, in_memory, from_file = (
+        batches(make(mapped, device=device), augment=augment) for make in EVERY
+    )
+    assert len(on_device) == 2 * (7 + 2 + 1)
+    for one, two, three in zip(on_device, in_memory, from_file, strict=True):
+        assert one.device.type == device.type
+        assert torch.equal(one, two)
+        assert torch.equal(one, three)
+
+
+@needs_cuda
+def test_a_gpu_gets_the_batches_of_a_cpu(mapped: NDArray[np.uint8]) -> None:
+    here = batches(Mapped(mapped, device=CPU), augment=AugmentConfig(flip=True, shift=0.2))
+    for make in EVERY:
+        there = batches(
+            make(mapped, device=torch.device("cuda")),
+            augment=AugmentConfig(flip=True, shift=0.2),
+        )
+        # Normalisation multiplies and adds, which a GPU may round once instead of twice.
+        for a, b in zip(here, there, strict=True):
+            torch.testing.assert_close(a, b.cpu(), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", EVERY)
+@given(rows=st.lists(st.integers(0, 59), min_size=1, max_size=80))
+def test_any_rows_in_any_order_and_more_than_once(make: Place, rows: list[int]) -> None:
+    wanted = np.array(rows, dtype=np.int64)
+    placed = make(pixels(), device=CPU)
+    placed.expect(wanted[::-1].copy())
+    assert placed.side == 16
+    assert torch.equal(placed.gather(wanted), torch.from_numpy(pixels()[wanted]))
+
+
+def test_more_rows_than_go_to_a_device_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OnDevice, "CHUNK", 7)
+    placed = OnDevice(pixels(), device=CPU)
+    assert torch.equal(placed.gather(np.arange(60)), torch.from_numpy(pixels()))
+
+
+def test_on_a_cpu_the_pixels_stay_in_their_file(mapped: NDArray[np.uint8]) -> None:
+    assert type(place(mapped, device=CPU)) is Mapped
+
+
+@pytest.mark.parametrize(
+    ("device_free", "host_free", "expected"),
+    [
+        (2 * 60 * 256, 0, OnDevice),
+        (2 * 60 * 256 - 1, 2 * 60 * 256, InHostMemory),
+        (2 * 60 * 256 - 1, 2 * 60 * 256 - 1, Mapped),
+    ],
+)
+def test_on_a_gpu_half_of_what_is_free_decides(
+    monkeypatch: pytest.MonkeyPatch, device_free: int, host_free: int, expected: type
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (device_free, 10**12))
+    monkeypatch.setattr(placement, "_available_host_memory", lambda: host_free)
+    chosen: list[type] = []
+    for kind in (OnDevice, InHostMemory, Mapped):
+        monkeypatch.setattr(
+            placement, kind.__name__, lambda *_, kind=kind, **__: chosen.append(kind)
+        )
+    place(pixels(), device=torch.device("cuda"))
+    assert chosen == [expected]
+
+
+def test_available_host_memory_is_the_systems_own_figure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(placement, "_MEMINFO", tmp_path / "meminfo")
+    assert placement._available_host_memory() == 0  # a system without the file
+    (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemFree: 3 kB\nMemAvailable:   42 kB\n")
+    assert placement._available_host_memory() == 42 * 1024
+
+
+def test_a_data_set_is_placed_once_and_leaves_when_another_comes() -> None:
+    placements = Placements(CPU)
+    first, second = pixels(), pixels()
+    placed = placements.of(first)
+    assert placements.of(first) is placed
+    other = placements.of(second)
+    assert other is not placed
+    assert placements.of(second) is other
+    assert placements.of(first) is not placed

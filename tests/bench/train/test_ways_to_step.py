@@ -1,0 +1,341 @@
+"""A step written out, done by the loop, recorded and replayed: the same numbers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from bench.config import AugmentConfig, TrainConfig
+from bench.config.schema import Precision
+from bench.data.batches import ImageSet, Normalisation, TrainingStream
+from bench.data.placement import place
+from bench.randomness import derive_seed
+from bench.registry import LOSSES
+from bench.train import Validation, lay_out, make_optimizer, overall_auc, train
+from bench.train.graph import WARM_UP_STEPS, GraphedStep, record_graph
+from bench.train.pace import TIMED_STEPS, FastestStep
+from bench.train.step import Step
+from cxnet import CXNetM1
+from tests.cuda import needs_cuda
+
+CPU = torch.device("cpu")
+AUGMENT = AugmentConfig(flip=True, shift=0.1, contrast=0.2, brightness=0.1)
+SEED = 5
+
+
+def images(count: int = 60, *, side: int = 16, device: torch.device = CPU) -> ImageSet:
+    random = np.random.default_rng(count)
+    return ImageSet(
+        pixels=place(
+            random.integers(0, 256, size=(count, side, side), dtype=np.uint8), device=device
+        ),
+        pixel_rows=np.arange(count, dtype=np.int64),
+        targets=np.arange(count, dtype=np.int64) % 2,
+        normalisation=Normalisation(mean=0.5, std=0.3),
+        in_channels=1,
+    )
+
+
+def network(*, dropout: float = 0.5) -> nn.Module:
+    torch.manual_seed(0)
+    return CXNetM1(in_channels=1, outputs=2, dropout=dropout)
+
+
+def make_step(model: nn.Module, config: TrainConfig, *, precision: Precision = "float32") -> Step:
+    device = next(model.parameters()).device
+    loss: nn.Module = LOSSES.get("sin").factory(kind="multiclass", class_weights=None)
+    return Step(
+        network=model.train(),
+        loss=loss.to(device),
+        optimizer=make_optimizer(model, config),
+        stream=TrainingStream(
+            images(device=device), batch_size=config.batch_size, seed=SEED, augment=config.augment
+        ),
+        precision=precision,
+        seed=SEED,
+    )
+
+
+def the_function(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """Stands in for a graph where there is no CUDA: the same function again, on its tensors."""
+    return function
+
+
+def written_out(
+    model: nn.Module, training: ImageSet, validation: ImageSet, config: TrainConfig
+) -> list[tuple[float, float, float]]:
+    """The training loop with nothing that makes it fast: (train loss, validation loss, AUC)."""
+    loss = LOSSES.get("sin").factory(kind="multiclass", class_weights=None)
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
+    stream = TrainingStream(
+        training, batch_size=config.batch_size, seed=SEED, augment=config.augment
+    )
+    history = []
+    for start in range(0, config.max_iterations, config.validate_every):
+        model.train()
+        losses = []
+        for step in range(start, start + config.validate_every):
+            x, targets = stream.batch(step)
+            optimizer.zero_grad()
+            torch.manual_seed(derive_seed(SEED, "dropout", step))
+            value = loss(model(x), targets)
+            value.backward()
+            optimizer.step()
+            losses.append(value.item())
+        model.eval()
+        with torch.no_grad():
+            (x, targets), *rest = list(validation.in_order(len(validation)))
+            assert not rest
+            logits = model(x)
+            auc = overall_auc(targets, logits.double().softmax(1), kind="multiclass")
+            history.append((sum(losses) / len(losses), loss(logits, targets).item(), auc))
+    return history
+
+
+@pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT], ids=["as they are", "augmented"])
+def test_the_loops_history_is_bit_for_bit_that_of_the_plainest_loop(
+    tmp_path: Path, augment: AugmentConfig
+) -> None:
+    config = TrainConfig(
+        lr=0.02, batch_size=16, max_iterations=12, validate_every=4, patience=9, augment=augment
+    )
+    expected = written_out(network(), images(), images(40), config)
+    done = train(
+        network(),
+        LOSSES.get("sin").factory(kind="multiclass", class_weights=None),
+        training=images(),
+        validation=images(40),
+        kind="multiclass",
+        config=config,
+        seed=SEED,
+        folder=tmp_path,
+    )
+    found = [(h.train_loss, h.validation_loss, h.validation_auc) for h in done.history]
+    assert found == expected
+    assert done.capture_seconds == 0.0
+
+
+def taken(take: Callable[[int], Tensor], steps: range) -> list[float]:
+    return [take(number).item() for number in steps]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT], ids=["as they are", "augmented"])
+def test_a_replayed_step_takes_each_steps_own_batch_and_seed(
+    optimizer: str, augment: AugmentConfig
+) -> None:
+    config = TrainConfig(lr=0.01, batch_size=8, optimizer=optimizer, augment=augment)
+    one, two = network(), network()
+    plain = make_step(one, config)
+    other = make_step(two, config)
+    assert taken(plain, range(3)) == taken(other, range(3))
+    graphed = GraphedStep(other, record=the_function)
+    assert taken(plain, range(3, 12)) == taken(graphed, range(3, 12))
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(("optimizer", "recordings"), [("sgd", 3), ("adamw", 1)])
+def test_a_step_is_recorded_again_when_a_learning_rate_inside_the_graph_changes(
+    optimizer: str, recordings: int
+) -> None:
+    recorded = []
+
+    def record(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        recorded.append(function)
+        return function
+
+    step = make_step(network(), TrainConfig(lr=0.01, batch_size=8, optimizer=optimizer))
+    graphed = GraphedStep(step, record=record)
+    for number in range(6):
+        if number in (2, 4):
+            step.optimizer.param_groups[0]["lr"] /= 5
+        graphed(number)
+    assert len(recorded) == recordings
+
+
+def test_a_loss_that_was_returned_is_not_written_over_by_the_next_step() -> None:
+    graph_own = torch.zeros(())
+
+    def record(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        return lambda: graph_own.copy_(function())
+
+    graphed = GraphedStep(make_step(network(), TrainConfig(lr=0.01, batch_size=8)), record=record)
+    first = graphed(0)
+    before = first.item()
+    assert graphed(1).item() != before
+    assert first.item() == before
+
+
+class Clock:
+    """Seconds that pass as each way of taking a step says, and in validations."""
+
+    def __init__(self, *, plain: float, replayed: float) -> None:
+        self.now = 0.0
+        self.plain, self.replayed = plain, replayed
+        self.ways: list[str] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, way: str, seconds: float) -> Tensor:
+        self.now += seconds
+        self.ways.append(way)
+        return torch.zeros(())
+
+
+def paced(
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
+    *,
+    steps: int,
+    validate_every: int = 1000,
+    start: int = 0,
+    refuse: str = "",
+) -> tuple[str, list[str]]:
+    """Take steps whose seconds are invented; which way each went, and what was noted."""
+
+    class Invented(GraphedStep):
+        def prepare(self, _: int) -> None:
+            self.capture_seconds += 1.5
+            if refuse:
+                raise RuntimeError(refuse)
+
+        def __call__(self, _: int) -> Tensor:
+            return clock.pass_("g", clock.replayed)
+
+    monkeypatch.setattr("bench.train.pace.GraphedStep", Invented)
+    monkeypatch.setattr(Step, "__call__", lambda *_: clock.pass_("p", clock.plain))
+    notes: list[str] = []
+    take = FastestStep(
+        make_step(network(), TrainConfig(batch_size=8)),
+        end=start + steps,
+        validate_every=validate_every,
+        on_note=notes.append,
+        record=the_function,
+        clock=clock,
+    )
+    for number in range(start, start + steps):
+        take(number)
+        if (number + 1) % validate_every == 0:
+            clock.now += 1000.0  # must be taken for no step's
+    assert take.capture_seconds == (1.5 if "g" in clock.ways or refuse else 0.0)
+    return "".join(clock.ways), notes
+
+
+def test_a_faster_graph_is_kept_and_its_break_even_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways, notes = paced(monkeypatch, Clock(plain=0.05, replayed=0.02), steps=900)
+    before = WARM_UP_STEPS + TIMED_STEPS
+    assert ways == "p" * before + "g" * (900 - before)
+    assert notes == [
+        "steps are replayed from a CUDA graph: 20.00 ms each instead of 50.00 ms; the 1.5 s of "
+        "recording are made up after 50 steps"
+    ]
+
+
+def test_a_slower_graph_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways, notes = paced(monkeypatch, Clock(plain=0.05, replayed=0.06), steps=900)
+    before = WARM_UP_STEPS + TIMED_STEPS
+    tried = 1 + TIMED_STEPS
+    assert ways == "p" * before + "g" * tried + "p" * (900 - before - tried)
+    assert notes == ["steps are not replayed from a CUDA graph: 60.00 ms each instead of 50.00 ms"]
+
+
+def test_a_step_that_cannot_be_recorded_is_taken_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(plain=0.05, replayed=0.02)
+    ways, notes = paced(monkeypatch, clock, steps=900, refuse="it waits\nfor the host")
+    assert ways == "p" * 900
+    assert notes == ["steps are not replayed from a CUDA graph: RuntimeError: it waits"]
+
+
+def test_nothing_is_recorded_for_a_short_rest_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(plain=0.05, replayed=0.02)
+    assert paced(monkeypatch, clock, steps=300, start=600) == ("p" * 300, [])
+
+
+@settings(deadline=None)
+@given(validate_every=st.integers(1, 60), start=st.integers(0, 70))
+def test_no_validation_is_taken_for_a_step(validate_every: int, start: int) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        clock = Clock(plain=0.5, replayed=0.25)
+        ways, notes = paced(
+            monkeypatch, clock, steps=300, start=start, validate_every=validate_every
+        )
+    if validate_every == 1:
+        assert (ways, notes) == ("p" * 300, [])
+    else:
+        assert ways.lstrip("p") == "g" * ways.count("g") != ""
+        assert "250.00 ms each instead of 500.00 ms" in notes[0]
+
+
+@pytest.mark.parametrize("device", [CPU, pytest.param(torch.device("cuda"), marks=needs_cuda)])
+def test_channels_last_is_the_same_step_up_to_rounding(device: torch.device) -> None:
+    """Without dropout, whose masks are drawn in the order of memory."""
+    config = TrainConfig(lr=0.01, batch_size=8, augment=AUGMENT)
+    losses = []
+    for memory_format in ("contiguous", "channels_last"):
+        model = lay_out(network(dropout=0.0), device=device, memory_format=memory_format)
+        convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+        wide = [m.weight for m in convolutions if min(m.weight.shape) > 1]
+        assert wide
+        last = [w.is_contiguous(memory_format=torch.channels_last) for w in wide]
+        assert all(last) if memory_format == "channels_last" else not any(last)
+        losses.append(taken(make_step(model, config), range(4)))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+@needs_cuda
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(
+    precision: Precision, optimizer: str
+) -> None:
+    config = TrainConfig(lr=0.01, batch_size=8, optimizer=optimizer, augment=AUGMENT)
+    device = torch.device("cuda")
+    one = lay_out(network(), device=device)
+    two = copy.deepcopy(one)
+    plain = make_step(one, config, precision=precision)
+    other = make_step(two, config, precision=precision)
+    warm_up = range(WARM_UP_STEPS)
+    taken(plain, warm_up)
+    taken(other, warm_up)
+    graphed = GraphedStep(other, record=record_graph)
+    rest = range(WARM_UP_STEPS, 20)
+    # Gradients are summed by atomic additions in some kernels, in no fixed order.
+    assert taken(graphed, rest) == pytest.approx(taken(plain, rest), rel=1e-2)
+
+
+@needs_cuda
+def test_a_whole_cuda_run_with_graphs_has_the_history_of_one_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def history(folder: Path) -> list[Validation]:
+        folder.mkdir()
+        return list(
+            train(
+                lay_out(network(), device=torch.device("cuda")),
+                LOSSES.get("ce").factory(kind="multiclass", class_weights=None),
+                training=images(device=torch.device("cuda")),
+                validation=images(40, device=torch.device("cuda")),
+                kind="multiclass",
+                config=TrainConfig(
+                    lr=0.01, batch_size=16, max_iterations=120, validate_every=60, patience=9
+                ),
+                seed=SEED,
+                folder=folder,
+            ).history
+        )
+
+    monkeypatch.setattr("bench.train.pace.WORTH_SECONDS", float("inf"))
+    without = history(tmp_path / "without")
+    monkeypatch.setattr("bench.train.pace.WORTH_SECONDS", 0.0)
+    for a, b in zip(without, history(tmp_path / "with"), strict=True):
+        assert a.train_loss == pytest.approx(b.train_loss, rel=0.05)
+        assert a.validation_loss == pytest.approx(b.validation_loss, rel=0.05)
