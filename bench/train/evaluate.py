@@ -14,12 +14,15 @@ from bench.registry import TargetKind
 from bench.train.autocast import autocast
 from bench.train.memory import halve, unless_out_of_memory
 
-# Images and pixels at once: large enough to keep a device busy, small enough for the widest layers
-# at 512 px; results do not depend on them (but for rounding), because evaluation mode treats every
-# image by itself. A GPU has more to be kept busy: at 256 images of a deep network it waits for the
-# host to name the kernels.
-EVALUATION_BATCH, EVALUATION_PIXELS = 256, 2**22
-EVALUATION_BATCH_CUDA, EVALUATION_PIXELS_CUDA = 1024, 2**25
+# Images and pixels at once; probabilities do not depend on them (but for rounding), because
+# evaluation mode treats every image by itself. A CPU is fastest while the activations of a layer
+# stay small enough for its allocator to use their memory again; a GPU wants enough images not to
+# wait for the host, which names the kernels.
+CPU_BATCH, CPU_PIXELS = 32, 2**22
+CUDA_BATCH, CUDA_PIXELS = 1024, 2**25
+# Images and pixels whose losses are averaged together; of no consequence but for the last digits,
+# which stay those of runs from before.
+LOSS_BATCH, LOSS_PIXELS = 256, 2**22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,10 @@ def answer(
     """
     network.eval()
     side = images.pixels.side
-    if images.device.type == "cuda":
-        most, pixels = EVALUATION_BATCH_CUDA, EVALUATION_PIXELS_CUDA
-    else:
-        most, pixels = EVALUATION_BATCH, EVALUATION_PIXELS
-    at_once = min(len(images), most, max(1, pixels // side**2))
+    most, pixels = (
+        (CUDA_BATCH, CUDA_PIXELS) if images.device.type == "cuda" else (CPU_BATCH, CPU_PIXELS)
+    )
+    at_once = _how_many(images, most=most, pixels=pixels)
     while True:
         run = partial(_answer, network, loss, images, at_once, kind=kind, precision=precision)
         answers = unless_out_of_memory(run)
@@ -83,15 +85,23 @@ def _answer(
     precision: Precision,
 ) -> Answers:
     # All stays on the device until the end: reading a batch's would make the host wait for it.
-    logits: list[Tensor] = []
+    together = _how_many(images, most=LOSS_BATCH, pixels=LOSS_PIXELS)
     total = torch.zeros((), dtype=torch.float64, device=images.device)
     with torch.inference_mode():
+        batches = []
         for x, targets in images.in_order(at_once):
             with autocast(x.device, precision):
-                batch_logits = network(x)
-            total += loss(batch_logits, targets).double() * len(x)
-            # Double, so that confident answers keep their order and do not tie at 1.0.
-            logits.append(batch_logits.double())
-        stacked = torch.cat(logits)
-        probabilities = stacked.softmax(1) if kind == "multiclass" else stacked.sigmoid()
+                batches.append((network(x), targets))
+        logits, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        groups = zip(torch.split(logits, together), torch.split(targets, together), strict=True)
+        for some, of_these in groups:
+            total += loss(some, of_these).double() * len(some)
+        # Double, so that confident answers keep their order and do not tie at 1.0.
+        wide = logits.double()
+        probabilities = wide.softmax(1) if kind == "multiclass" else wide.sigmoid()
     return Answers(probabilities=probabilities, loss=total.item() / len(images))
+
+
+def _how_many(images: ImageSet, *, most: int, pixels: int) -> int:
+    """As many of the images as are at most so many, and have together at most so many pixels."""
+    return min(len(images), most, max(1, pixels // images.pixels.side**2))

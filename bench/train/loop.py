@@ -137,14 +137,8 @@ def train(
     start = 0
     captured = 0.0
     at_once = min(config.micro_batch or config.batch_size, config.batch_size)
-    # What to go back to where memory runs out before the first checkpoint; on the host, so that
-    # it takes none of the device's memory.
-    beginning: dict[str, Tensor] | None = None
-
     resumed = checkpoint.load(folder / checkpoint.LAST, device=device)
-    if resumed is None:
-        beginning = {name: t.cpu().clone() for name, t in network.state_dict().items()}
-    else:
+    if resumed is not None:
         _restore(network, optimizer, resumed)
         schedule = PlateauDecay(**resumed["schedule"])
         history = [Validation(**entry) for entry in resumed["history"]]
@@ -163,87 +157,89 @@ def train(
     )
     take = _way_to_step(step, at_once=at_once, config=config, on_note=on_note)
 
-    while start < config.max_iterations and not (history and history[-1].decision == "stop"):
-        stop = min(start + config.validate_every, config.max_iterations)
-        set_training_mode(network)
-        began, captured_before = time.perf_counter(), take.capture_seconds
-        train_loss = unless_out_of_memory(
-            partial(_steps, take, range(start, stop), on_step=on_step)
-        )
-        if train_loss is None:
-            at_once = halve(at_once, side=training.pixels.side)
-            on_note(
-                f"out of memory: from iteration {start} on, each batch of {config.batch_size} "
-                f"is computed in micro-batches of {at_once}"
+    # What to go back to where memory runs out before the first checkpoint.
+    with checkpoint.FirstWeights(folder) as first_weights:
+        if start == 0:
+            first_weights.keep(network)
+        while start < config.max_iterations and not (history and history[-1].decision == "stop"):
+            stop = min(start + config.validate_every, config.max_iterations)
+            set_training_mode(network)
+            began, captured_before = time.perf_counter(), take.capture_seconds
+            train_loss = unless_out_of_memory(
+                partial(_steps, take, range(start, stop), on_step=on_step)
             )
-            # Steps that were done since the last checkpoint are undone with the one that failed.
-            network.zero_grad(set_to_none=True)
-            optimizer = make_optimizer(network, config)
-            step = replace(step, optimizer=optimizer)
-            take = _way_to_step(step, at_once=at_once, config=config, on_note=on_note)
-            if beginning is not None:
-                network.load_state_dict(beginning)
-            else:
-                _restore(network, optimizer, _stored(folder / checkpoint.LAST, device))
-            on_step(start)
-            continue
-        recording = take.capture_seconds - captured_before
-        captured += recording
-        seconds = time.perf_counter() - began - recording
-        if history:
-            seconds += history[-1].train_seconds
-        lr = optimizer.param_groups[0]["lr"]
-        if not math.isfinite(train_loss):
-            raise TrainingFailedError(
-                f"the training loss is {train_loss} by iteration {stop} at learning rate {lr:g}: "
-                f"try a smaller one (train.lr={lr / 10:g})"
+            if train_loss is None:
+                at_once = halve(at_once, side=training.pixels.side)
+                on_note(
+                    f"out of memory: from iteration {start} on, each batch of {config.batch_size} "
+                    f"is computed in micro-batches of {at_once}"
+                )
+                # Steps since the last checkpoint are undone with the one that failed.
+                network.zero_grad(set_to_none=True)
+                optimizer = make_optimizer(network, config)
+                step = replace(step, optimizer=optimizer)
+                take = _way_to_step(step, at_once=at_once, config=config, on_note=on_note)
+                if not first_weights.restore(network):
+                    _restore(network, optimizer, _stored(folder / checkpoint.LAST, device))
+                on_step(start)
+                continue
+            recording = take.capture_seconds - captured_before
+            captured += recording
+            seconds = time.perf_counter() - began - recording
+            if history:
+                seconds += history[-1].train_seconds
+            lr = optimizer.param_groups[0]["lr"]
+            if not math.isfinite(train_loss):
+                raise TrainingFailedError(
+                    f"the training loss is {train_loss} by iteration {stop} at learning rate "
+                    f"{lr:g}: try a smaller one (train.lr={lr / 10:g})"
+                )
+            answers = answer(network, loss, validation, kind=kind, precision=precision)
+            if not math.isfinite(answers.loss):
+                raise TrainingFailedError(
+                    f"the validation loss is {answers.loss} at iteration {stop} and learning rate "
+                    f"{lr:g}: try a smaller one (train.lr={lr / 10:g})"
+                )
+            score = overall_auc(targets, answers.probabilities, kind=kind)
+            # With an undefined score no comparison holds: the first validation's weights stay.
+            best = not history or score > max(entry.validation_auc for entry in history)
+            if not history and math.isnan(score):
+                on_note(
+                    "validation AUC is undefined, since no output has images with and without it: "
+                    f"the weights of iteration {stop} are kept"
+                )
+            decision = schedule.update(answers.loss)
+            entry = Validation(
+                iteration=stop,
+                lr=lr,
+                train_loss=train_loss,
+                validation_loss=answers.loss,
+                validation_auc=score,
+                decision=decision,
+                best=best,
+                train_seconds=seconds,
             )
-        answers = answer(network, loss, validation, kind=kind, precision=precision)
-        if not math.isfinite(answers.loss):
-            raise TrainingFailedError(
-                f"the validation loss is {answers.loss} at iteration {stop} and learning rate "
-                f"{lr:g}: try a smaller one (train.lr={lr / 10:g})"
+            history.append(entry)
+            if decision == "decay":
+                for group in optimizer.param_groups:
+                    group["lr"] /= config.decay_factor
+            if best:
+                checkpoint.save({"network": network.state_dict()}, folder / checkpoint.BEST)
+            checkpoint.save(
+                {
+                    "iteration": stop,
+                    "network": network.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "schedule": schedule.state(),
+                    "history": [vars(e) for e in history],
+                    "at_once": at_once,
+                    "capture_seconds": captured,
+                },
+                folder / checkpoint.LAST,
             )
-        score = overall_auc(targets, answers.probabilities, kind=kind)
-        # With an undefined score no comparison holds: the first validation's weights stay.
-        best = not history or score > max(entry.validation_auc for entry in history)
-        if not history and math.isnan(score):
-            on_note(
-                "validation AUC is undefined, since no output has images with and without it: "
-                f"the weights of iteration {stop} are kept"
-            )
-        decision = schedule.update(answers.loss)
-        entry = Validation(
-            iteration=stop,
-            lr=lr,
-            train_loss=train_loss,
-            validation_loss=answers.loss,
-            validation_auc=score,
-            decision=decision,
-            best=best,
-            train_seconds=seconds,
-        )
-        history.append(entry)
-        if decision == "decay":
-            for group in optimizer.param_groups:
-                group["lr"] /= config.decay_factor
-        if best:
-            checkpoint.save({"network": network.state_dict()}, folder / checkpoint.BEST)
-        checkpoint.save(
-            {
-                "iteration": stop,
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state(),
-                "history": [vars(e) for e in history],
-                "at_once": at_once,
-                "capture_seconds": captured,
-            },
-            folder / checkpoint.LAST,
-        )
-        beginning = None
-        on_validation(history)
-        start = stop
+            first_weights.drop()
+            on_validation(history)
+            start = stop
 
     # Read back from disk: the network's live weights moved on after the best validation.
     network.load_state_dict(_stored(folder / checkpoint.BEST, device)["network"])

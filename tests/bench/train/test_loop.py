@@ -264,10 +264,13 @@ def test_answers_do_not_depend_on_the_evaluation_batch(
 ) -> None:
     model = network()
     whole = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
-    monkeypatch.setattr("bench.train.evaluate.EVALUATION_BATCH", 7)
+    monkeypatch.setattr("bench.train.evaluate.CPU_BATCH", 7)
     pieces = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
     np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
     assert whole.loss == pytest.approx(pieces.loss, rel=1e-6)
+    monkeypatch.setattr("bench.train.evaluate.LOSS_BATCH", 9)
+    in_groups = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
+    assert whole.loss == pytest.approx(in_groups.loss, rel=1e-6)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)
 
 
@@ -485,15 +488,16 @@ def test_answers_are_bounded_by_pixels_and_by_memory(
         seen.clear()
         return answer(Watched(room), loss(), images, kind="multiclass", precision="float32")
 
+    monkeypatch.setattr("bench.train.evaluate.CPU_BATCH", 64)
     whole = ask(40, sets[1])
     assert seen == [40]
     pieces = ask(12, sets[1])
     assert seen == [40, 20, 10, 10, 10, 10]
     np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
-    monkeypatch.setattr("bench.train.evaluate.EVALUATION_PIXELS", 32 * 32 * 15)
+    monkeypatch.setattr("bench.train.evaluate.CPU_PIXELS", 32 * 32 * 15)
     ask(40, sets[1])
     assert seen == [15, 15, 10]
-    monkeypatch.setattr("bench.train.evaluate.EVALUATION_PIXELS", 7)
+    monkeypatch.setattr("bench.train.evaluate.CPU_PIXELS", 7)
     ask(40, sets[1])
     assert seen == [1] * 40
     with pytest.raises(TrainingFailedError, match="one image of 32 px"):
