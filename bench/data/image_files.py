@@ -90,7 +90,28 @@ def luma(image: Image.Image) -> NDArray[np.uint8]:
         image = image.getchannel(0)
     elif image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
-    return np.asarray(image.convert("L"))
+    return gray_array(image if image.mode == "L" else image.convert("L"))
+
+
+def gray_array(image: Image.Image) -> NDArray[np.uint8]:
+    """``np.asarray`` of an 8-bit gray image, at a tenth of its time.
+
+    ``np.asarray`` has Pillow pack pixels into pieces and join them, and holds the interpreter's
+    lock all the while: more than a tenth of reading a radiograph, which threads cannot share.
+
+    Args:
+        image: of mode "L".
+
+    Returns:
+        uint8, shape (height, width).
+    """
+    pixels = np.empty((image.height, image.width), dtype=np.uint8)
+    shared = Image.frombuffer("L", image.size, pixels, "raw", "L", 0, 1)
+    shared.readonly = 0
+    memory = shared.im
+    shared.paste(image)
+    # A Pillow that lets go of a buffer before it writes has written elsewhere.
+    return pixels if shared.im is memory else np.asarray(image)
 
 
 def _to_gray(image: Image.Image) -> NDArray[np.uint8]:

@@ -7,9 +7,9 @@ stamps or another size have another folder. It holds
 - ``pixels.npy``: uint8, shape (images, size, size), row i is the study table's row i;
 - ``index.json``: the image ids, the digests of their original pixels, and what could not be read.
 
-Images are squashed to a square, and each side is area-averaged where it shrinks (Pillow's box
-filter: the mean of the original pixels whose centres lie in the new one) and interpolated
-linearly where it grows. The paper states neither; both are ours.
+A store in the making lies beside it, in a ``.partial`` folder of the same name: an interrupted
+preparation goes on where it was (:mod:`bench.data.unfinished`). One that nobody goes on with, since
+its files have changed, can be removed like any store.
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ import hashlib
 import json
 import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image
 
+from bench.data.decode import Record, decode_all, digest, resize
 from bench.data.image_files import quiet_pillow
-from bench.data.study import ImageError, PixelReader, Problem, StudyTable
+from bench.data.study import PixelReader, Problem, StudyTable
+from bench.data.unfinished import JOURNAL, PIXELS, UnfinishedStore
 from bench.errors import InputError
+
+__all__ = ["FORMAT", "PixelStore", "digest", "open_pixels", "resize"]
 
 # Part of every store's name: raise it when decoding or resizing changes a pixel.
 FORMAT = 1
 
-# Images that a thread decodes at a time: handing over single small ones costs a tenth more.
-CHUNK = 16
+INDEX = "index.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +76,15 @@ def open_pixels(
     """Open a study's pixels, decoding them first where that has not been done yet.
 
     Safe to call from several processes at once: one decodes, the others wait for it. A store
-    that is incomplete or damaged is made again.
+    that was interrupted in the making, however hard, goes on where it was; one that is damaged
+    is made again.
 
     Args:
         study: the images and the way to their pixels.
         image_size: side of the square images in pixels.
         cache: the folder of all stores; made if it is not there.
-        progress: called with (images done, images in all) while decoding.
+        progress: called with (images done, images in all) while decoding; first with those
+            that an earlier attempt had done, if any.
         workers: decoding threads; by default one per processor.
 
     Raises:
@@ -101,8 +102,14 @@ def open_pixels(
         with FileLock(cache / f"{name}.lock"):
             store = _open(folder, images, shape)  # another process may have made it meanwhile
             if store is None:
-                _check_room(cache, shape)
-                _make(folder, study.reader, images, shape, progress=progress, workers=workers)
+                _make(
+                    folder,
+                    study.reader,
+                    images,
+                    shape,
+                    progress=progress or (lambda _done, _total: None),
+                    workers=workers,
+                )
                 store = _open(folder, images, shape)
     except BrokenPipeError:
         raise  # who read our progress has gone; the disk is not at fault
@@ -113,34 +120,6 @@ def open_pixels(
     if store is None:
         raise InputError(f"the pixels in {str(folder)!r} changed while being opened: run again")
     return store
-
-
-def resize(pixels: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
-    """Squash a gray image to a square; see the top of this module for how.
-
-    Args:
-        pixels: uint8, shape (height, width).
-        image_size: side of the result in pixels.
-
-    Returns:
-        uint8, shape (image_size, image_size).
-    """
-    image = Image.fromarray(pixels)
-    width, height = image.size
-    # One side at a time, since a side that shrinks and one that grows take different filters.
-    image = image.resize((image_size, height), _filter(width, image_size))
-    return np.asarray(image.resize((image_size, image_size), _filter(height, image_size)))
-
-
-def digest(pixels: NDArray[np.uint8]) -> str:
-    """SHA-256 of a gray image, in hex: equal for images of one shape with equal pixels."""
-    hashed = hashlib.sha256(repr(pixels.shape).encode())
-    hashed.update(np.ascontiguousarray(pixels).data)
-    return hashed.hexdigest()
-
-
-def _filter(old: int, new: int) -> Image.Resampling:
-    return Image.Resampling.BOX if new < old else Image.Resampling.BILINEAR
 
 
 def _store_name(reader: PixelReader, images: Sequence[str], image_size: int) -> str:
@@ -154,9 +133,9 @@ def _store_name(reader: PixelReader, images: Sequence[str], image_size: int) -> 
 def _open(folder: Path, images: tuple[str, ...], shape: tuple[int, int, int]) -> PixelStore | None:
     """The store in a folder; None where there is none that is whole and fits."""
     try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         # numpy refuses a file that is shorter than its header says; an empty one cannot be mapped.
-        pixels = np.load(folder / "pixels.npy", mmap_mode="r" if images else None)
+        pixels = np.load(folder / PIXELS, mmap_mode="r" if images else None)
         store = PixelStore(
             folder=folder,
             pixels=pixels,
@@ -171,8 +150,36 @@ def _open(folder: Path, images: tuple[str, ...], shape: tuple[int, int, int]) ->
     return store if fits and len(store.digests) == len(images) else None
 
 
-def _check_room(cache: Path, shape: tuple[int, int, int]) -> None:
-    need, free = float(np.prod(shape, dtype=np.float64)), shutil.disk_usage(cache).free
+def _make(
+    folder: Path,
+    reader: PixelReader,
+    images: tuple[str, ...],
+    shape: tuple[int, int, int],
+    *,
+    progress: Callable[[int, int], None],
+    workers: int | None,
+) -> None:
+    """Decode what is missing of a store, and put it in its place when it is whole."""
+    # The lock is held: a folder that could not be opened is damaged, and a partial one nobody's.
+    shutil.rmtree(folder, ignore_errors=True)
+    partial = folder.with_suffix(".partial")
+    if _open(partial, images, shape) is None:
+        (partial / INDEX).unlink(missing_ok=True)
+        store = UnfinishedStore(partial, shape)
+        _check_room(folder.parent, store.missing_bytes)
+        if store.records:
+            progress(len(store.records), len(images))
+        decoding = decode_all(reader, images[len(store.records) :], shape[1], workers)
+        # Closed here, not whenever the generator is collected: an interrupt ends the threads.
+        with quiet_pillow(), closing(decoding):
+            store.fill(decoding, progress=lambda done: progress(done, len(images)))
+        _write_index(partial / INDEX, images, store.records)
+    (partial / JOURNAL).unlink(missing_ok=True)
+    partial.replace(folder)
+
+
+def _check_room(cache: Path, need: int) -> None:
+    free = shutil.disk_usage(cache).free
     if need > free:
         raise InputError(
             f"the pixels need {need / 1e9:.1f} GB and {str(cache)!r} has {free / 1e9:.1f} GB "
@@ -180,99 +187,14 @@ def _check_room(cache: Path, shape: tuple[int, int, int]) -> None:
         )
 
 
-def _make(
-    folder: Path,
-    reader: PixelReader,
-    images: tuple[str, ...],
-    shape: tuple[int, int, int],
-    *,
-    progress: Callable[[int, int], None] | None,
-    workers: int | None,
-) -> None:
-    """Decode all images into a store."""
-    decoding = _decode_all(reader, images, shape[1], workers)
-    # Closed here, not whenever the generator is collected: an interrupt ends the threads.
-    with _replacing(folder) as partial, quiet_pillow(), closing(decoding):
-        digests: list[str] = []
-        problems: list[Problem] = []
-        enlarged = 0
-        blank = np.zeros(shape[1:], dtype=np.uint8)
-        # Plain writes in order rather than a writable map: on a full disk they raise an error
-        # where a map kills the process.
-        with (partial / "pixels.npy").open("wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-            )
-            for done, decoded in enumerate(decoding, start=1):
-                file.write((blank if decoded.pixels is None else decoded.pixels).tobytes())
-                digests.append(decoded.digest)
-                enlarged += decoded.enlarged
-                if decoded.problem is not None:
-                    problems.append(decoded.problem)
-                if progress is not None:
-                    progress(done, len(images))
-            file.flush()
-            os.fsync(file.fileno())
-        index = {
-            "images": images,
-            "digests": digests,
-            "problems": [asdict(problem) for problem in problems],
-            "enlarged": enlarged,
-        }
-        (partial / "index.json").write_text(json.dumps(index), encoding="utf-8")
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder that becomes ``folder`` when all has gone well, and else is removed."""
-    # The lock is held: whatever lies here is from a process that was killed, or is damaged.
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.mkdir()
-    try:
-        yield partial
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-class _Decoded(NamedTuple):
-    pixels: NDArray[np.uint8] | None
-    digest: str
-    enlarged: bool
-    problem: Problem | None
-
-
-def _decode(reader: PixelReader, image: str, image_size: int) -> _Decoded:
-    try:
-        pixels = reader.read(image)
-    except ImageError as error:
-        problem = Problem(kind=error.kind, image=image, detail=str(error))
-        return _Decoded(None, "", False, problem)
-    enlarged = min(pixels.shape) < image_size
-    return _Decoded(resize(pixels, image_size), digest(pixels), enlarged, None)
-
-
-def _decode_all(
-    reader: PixelReader, images: Sequence[str], image_size: int, workers: int | None
-) -> Generator[_Decoded, None, None]:
-    """Decode in threads (Pillow and hashlib release the interpreter's lock), in order.
-
-    Only a few images are under way at any time, so that memory stays small and an interrupt
-    is obeyed at once.
-    """
-    workers = workers or os.cpu_count() or 1
-    under_way: deque[Future[list[_Decoded]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(images), CHUNK):
-            chunk = images[start : start + CHUNK]
-            under_way.append(pool.submit(_decode_chunk, reader, chunk, image_size))
-            if len(under_way) > 2 * workers:
-                yield from under_way.popleft().result()
-        while under_way:
-            yield from under_way.popleft().result()
-
-
-def _decode_chunk(reader: PixelReader, images: Sequence[str], image_size: int) -> list[_Decoded]:
-    return [_decode(reader, image, image_size) for image in images]
+def _write_index(path: Path, images: Sequence[str], records: Sequence[Record]) -> None:
+    index = {
+        "images": images,
+        "digests": [record.digest for record in records],
+        "problems": [asdict(record.problem) for record in records if record.problem],
+        "enlarged": sum(record.enlarged for record in records),
+    }
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(index, file)
+        file.flush()
+        os.fsync(file.fileno())

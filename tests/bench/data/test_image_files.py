@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.data.image_files import FileReader, file_stamp, quiet_pillow, read_grayscale
+from bench.data.image_files import (
+    FileReader,
+    file_stamp,
+    gray_array,
+    quiet_pillow,
+    read_grayscale,
+)
 from bench.data.study import ImageError
 from tests.shared_data import shared
 
@@ -40,6 +46,29 @@ def test_gray_values_survive_every_colour_mode(mode: str, tmp_path: Path) -> Non
     pixels = read_grayscale(path)
     assert pixels.dtype == np.uint8
     np.testing.assert_array_equal(pixels, GRAY)
+
+
+@given(height=st.integers(1, 40), width=st.integers(1, 40), seed=st.integers(0, 99))
+def test_gray_arrays_hold_the_pixels_and_are_their_own(height: int, width: int, seed: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    array = gray_array(image)
+    np.testing.assert_array_equal(array, pixels)
+    array[:] = 0
+    np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+def test_gray_arrays_hold_the_pixels_of_a_pillow_that_copies_before_it_pastes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paste = Image.Image.paste
+
+    def copying(self: Image.Image, *arguments: object) -> None:
+        self.im = self.im.copy()
+        paste(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image.Image, "paste", copying)
+    np.testing.assert_array_equal(gray_array(Image.fromarray(GRAY)), GRAY)
 
 
 def test_alpha_is_dropped_not_composited(tmp_path: Path) -> None:

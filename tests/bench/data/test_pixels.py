@@ -152,32 +152,6 @@ def test_a_mended_image_is_decoded_again(tmp_path: Path) -> None:
     assert_pixels(store, study, 8)
 
 
-def test_an_interrupt_leaves_nothing_that_is_taken_for_whole(tmp_path: Path) -> None:
-    plain = write_study(tmp_path / "images")
-
-    def interrupt(done: int, total: int) -> None:
-        if done == total - 1:
-            raise KeyboardInterrupt
-
-    cache = tmp_path / "cache"
-    with pytest.raises(KeyboardInterrupt):
-        open_pixels(plain, image_size=8, cache=cache, progress=interrupt)
-    assert not [path for path in cache.iterdir() if path.is_dir()]
-    study, reader = counted(plain)
-    assert_pixels(open_pixels(study, image_size=8, cache=cache), plain, 8)
-    assert reader.reads == 12
-
-
-def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path) -> None:
-    plain = write_study(tmp_path / "images")
-    cache = tmp_path / "cache"
-    folder = open_pixels(plain, image_size=8, cache=cache).folder
-    partial = folder.rename(folder.with_suffix(".partial"))
-    (partial / "pixels.npy").write_bytes(b"half")
-    assert_pixels(open_pixels(plain, image_size=8, cache=cache), plain, 8)
-    assert [path for path in cache.iterdir() if path.is_dir()] == [folder]
-
-
 def cut_pixels(folder: Path) -> None:
     data = (folder / "pixels.npy").read_bytes()
     (folder / "pixels.npy").write_bytes(data[:-1])
