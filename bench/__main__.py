@@ -1,6 +1,6 @@
 """``python -m bench`` is ``bench``."""
 
-from bench.cli.main import run
+from bench.cli.main import start
 
 if __name__ == "__main__":
-    run()
+    start()

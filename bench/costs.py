@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.cache import add_facts, read_facts
 from bench.errors import InputError, first_line
@@ -24,6 +25,8 @@ from bench.registry.models import ModelEntry
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Watcher = TypeVar("Watcher", bound=AbstractContextManager[object])
 
 COSTS = "model_costs"
 SOURCES = "weights_sources"
@@ -64,29 +67,72 @@ def model_costs(
         InputError: the network cannot take the size or the options, fails on such an image, or
             answers with another shape than (images, outputs).
     """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model, counter = watch_one_image(
+        entry,
+        lambda _model, _image: FlopCounterMode(display=False),
+        in_channels=in_channels,
+        outputs=outputs,
+        image_size=image_size,
+        options=options,
+    )
+    return Costs(
+        parameters=sum(p.numel() for p in model.parameters()),
+        # torch counts a multiplication and an addition as two.
+        multiply_adds=counter.get_total_flops() // 2,
+    )
+
+
+def watch_one_image(
+    entry: ModelEntry,
+    watcher: Callable[[nn.Module, Tensor], Watcher],
+    *,
+    in_channels: int,
+    outputs: int,
+    image_size: int,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[nn.Module, Watcher]:
+    """Send one image through a network, without computing anything where that is possible.
+
+    Args:
+        entry: the registered network.
+        watcher: from the network and the image (1, in_channels, side, side) to the context, such
+            as one of torch's dispatch modes, that the image passes in.
+        in_channels: 1 (grayscale) or 3.
+        outputs: number of logits.
+        image_size: side of the square input in pixels.
+        options: the network's own keyword arguments.
+
+    Returns:
+        The network, in evaluation mode and without numbers, and the watcher.
+
+    Raises:
+        InputError: as :func:`model_costs`.
+    """
     import torch
 
-    def count(device: str) -> Costs:
+    def watch(device: str) -> tuple[nn.Module, Watcher]:
         # The caller's random state is left as it was; figures do not depend on it.
         with torch.random.fork_rng(devices=[]), torch.device(device):
             model = entry.build(
                 in_channels=in_channels, outputs=outputs, image_size=image_size, options=options
-            )
-        return _count(
-            entry.name,
-            model.eval(),
-            torch.zeros(1, in_channels, image_size, image_size, device=device),
-            outputs=outputs,
-        )
+            ).eval()
+        image = torch.zeros(1, in_channels, image_size, image_size, device=device)
+        context = watcher(model, image)
+        with torch.inference_mode(), context:
+            logits = model(image)
+        _check_shape(entry.name, logits, outputs=outputs)
+        return model, context
 
     try:
-        return count("meta")
+        return watch("meta")
     except InputError:
         raise
     except Exception:
         # A plugin may look at numbers, which the meta device does not have.
         try:
-            return count("cpu")
+            return watch("cpu")
         except InputError:
             raise
         except Exception as error:
@@ -96,12 +142,7 @@ def model_costs(
             ) from None
 
 
-def _count(name: str, model: nn.Module, image: Tensor, *, outputs: int) -> Costs:
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        logits = model(image)
+def _check_shape(name: str, logits: object, *, outputs: int) -> None:
     shape = tuple(getattr(logits, "shape", ()))
     if shape != (1, outputs):
         answer = f"shape {shape}" if shape else f"a {type(logits).__name__}"
@@ -109,11 +150,6 @@ def _count(name: str, model: nn.Module, image: Tensor, *, outputs: int) -> Costs
             f"model {name!r} answers one image with {answer}, not with logits of shape "
             f"(1, {outputs})"
         )
-    return Costs(
-        parameters=sum(p.numel() for p in model.parameters()),
-        # torch counts a multiplication and an addition as two.
-        multiply_adds=counter.get_total_flops() // 2,
-    )
 
 
 def listed_costs(

@@ -96,18 +96,29 @@ class QuietProgress:
 
 
 class JsonProgress:
-    """One JSON object a line, with the seconds since the start."""
+    """One JSON object a line, with the seconds since the start.
+
+    How far the work is, is told at the first and the last step of each piece, and at most every
+    10 s between them.
+    """
+
+    SECONDS_BETWEEN_LINES = 10.0
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
         self._began = time.monotonic()
+        self._last: dict[str, float] = {}
 
     def event(self, name: str, **fields: Any) -> None:
         line = {"event": name, "at_s": round(time.monotonic() - self._began, 3), **fields}
         print(json.dumps(line), file=self._stream, flush=True)
 
     def advance(self, label: str, done: int, total: int) -> None:
-        pass
+        now = time.monotonic()
+        last = self._last.get(label)
+        if last is None or done == total or now - last >= self.SECONDS_BETWEEN_LINES:
+            self._last[label] = now
+            self.event("advanced", label=label, done=done, total=total)
 
 
 class PlainProgress:

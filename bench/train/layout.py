@@ -25,9 +25,7 @@ def pick_memory_format(wish: MemoryFormat, device: torch.device) -> MemoryFormat
     return wish
 
 
-def lay_out(
-    network: nn.Module, *, device: torch.device, memory_format: MemoryFormat = "auto"
-) -> nn.Module:
+def lay_out(network: nn.Module, *, device: torch.device, memory_format: MemoryFormat) -> nn.Module:
     """Move a network to a device, its convolutions' weights in an order of dimensions.
 
     Activations follow the weights.

@@ -70,11 +70,34 @@ def test_json_lines_carry_every_field_and_the_time() -> None:
     stream = io.StringIO()
     progress = JsonProgress(stream)
     progress.event("validated", **VALIDATED)
-    progress.advance("tiny ce seed 0", 1, 2)
     (line,) = stream.getvalue().splitlines()
     record: dict[str, Any] = json.loads(line)
     assert record.pop("at_s") >= 0
     assert record == {"event": "validated", **VALIDATED}
+
+
+def test_json_lines_tell_of_the_first_and_the_last_step_and_are_seconds_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("bench.progress.time.monotonic", lambda: now)
+    stream = io.StringIO()
+    progress = JsonProgress(stream)
+    for step in range(1, 31):
+        now = float(step)
+        progress.advance("tiny ce seed 0", step, 30)
+        progress.advance("decoding images", step, 3000)
+    records = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert {record["event"] for record in records} == {"advanced"}
+    assert [(r["label"], r["done"], r["total"], r["at_s"]) for r in records] == [
+        ("tiny ce seed 0", 1, 30, 1.0),
+        ("decoding images", 1, 3000, 1.0),
+        ("tiny ce seed 0", 11, 30, 11.0),
+        ("decoding images", 11, 3000, 11.0),
+        ("tiny ce seed 0", 21, 30, 21.0),
+        ("decoding images", 21, 3000, 21.0),
+        ("tiny ce seed 0", 30, 30, 30.0),
+    ]
 
 
 def test_quiet_says_only_failures() -> None:

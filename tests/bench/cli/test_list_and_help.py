@@ -21,7 +21,7 @@ import sys
 from bench.cli.main import run
 for words in ([], ["run"], ["cascade"], ["report"], ["list"], ["data"], ["data", "check"],
               ["data", "phantom"], ["data", "split"], ["data", "summary"], ["weights"],
-              ["weights", "fetch"]):
+              ["weights", "fetch"], ["speed"]):
     sys.argv = ["bench", *words, "--help"]
     try:
         run()
@@ -31,7 +31,7 @@ print("loaded:", *sorted({"torch", "timm", "pandas", "sklearn", "matplotlib"} & 
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("Usage: bench") == 12
+    assert done.stdout.count("Usage: bench") == 13
     assert done.stdout.endswith("loaded:\n")
 
 

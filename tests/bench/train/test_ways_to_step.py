@@ -49,6 +49,10 @@ def network(*, dropout: float = 0.5) -> nn.Module:
     return CXNetM1(in_channels=1, outputs=2, dropout=dropout)
 
 
+def on_cuda() -> nn.Module:
+    return lay_out(network(), device=torch.device("cuda"), memory_format="auto")
+
+
 def make_step(model: nn.Module, config: TrainConfig, *, precision: Precision = "float32") -> Step:
     device = next(model.parameters()).device
     loss: nn.Module = LOSSES.get("sin").factory(kind="multiclass", class_weights=None)
@@ -298,8 +302,7 @@ def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(
     precision: Precision, optimizer: str
 ) -> None:
     config = TrainConfig(lr=0.01, batch_size=8, optimizer=optimizer, augment=AUGMENT)
-    device = torch.device("cuda")
-    one = lay_out(network(), device=device)
+    one = on_cuda()
     two = copy.deepcopy(one)
     plain = make_step(one, config, precision=precision)
     other = make_step(two, config, precision=precision)
@@ -320,7 +323,7 @@ def test_a_whole_cuda_run_with_graphs_has_the_history_of_one_without(
         folder.mkdir()
         return list(
             train(
-                lay_out(network(), device=torch.device("cuda")),
+                on_cuda(),
                 LOSSES.get("ce").factory(kind="multiclass", class_weights=None),
                 training=images(device=torch.device("cuda")),
                 validation=images(40, device=torch.device("cuda")),

@@ -1,0 +1,98 @@
+"""``bench speed``: what it prints, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bench.speed.against import compare
+from tests.bench.cli.conftest import Command
+
+SMALL = ("--image-size", 16, "--batch-size", 4, "--repeats", 1, "--device", "cpu", "--threads", 1)
+GIVEN = ("--rate", 0.5, "--bandwidth", 0.01)
+
+
+def test_a_model_is_measured_and_one_that_cannot_be_is_a_row(
+    bench: Command, tiny_plugin: Path
+) -> None:
+    outcome = bench(
+        "speed", "tiny", "inception_v3", "--plugin", tiny_plugin, *SMALL, *GIVEN, "--json"
+    )
+    assert outcome.code == 1
+    shown = json.loads(outcome.out)
+    assert shown["machine"]["threads"] == 1
+    assert shown["ceilings"] == {"flops": 0.5e12, "bandwidth": 0.01e12, "given": True}
+    tiny, inception = shown["models"]
+    assert (tiny["model"], tiny["parameters"]) == ("tiny", 4 * 25 + 4 + 4 * 2 + 2)
+    assert len(tiny["training"]["repeats"]) == 1
+    assert inception["model"] == "inception_v3"
+    assert "at least 75 px" in inception["failed"]
+    assert outcome.err.splitlines()[:2] == ["[1/2] tiny", "[2/2] inception_v3"]
+    assert "at least 75 px" in outcome.err
+
+
+def test_training_against_a_bare_loop(
+    bench: Command, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In this process, and in short blocks: the test above has processes and whole blocks.
+    monkeypatch.setattr("bench.speed.run.in_child", lambda do, *args, **more: do(*args, **more))
+    monkeypatch.setattr("bench.speed.run.compare", partial(compare, block_seconds=1e-3))
+    outcome = bench("speed", "tiny", "--plugin", tiny_plugin, *SMALL, "--against", "bare")
+    assert outcome.code == 0
+    head, _, row = outcome.out.splitlines()[:3]
+    assert "harness/bare: median" in head
+    assert row.startswith("| tiny ")
+    assert "loss ce" in outcome.out
+
+
+def test_the_limits_of_every_model(bench: Command) -> None:
+    limits = ("speed", "--limits", "--image-size", 224, "--precision", "bfloat16")
+    outcome = bench(*limits, "cxnet*", "--rate", 790, "--bandwidth", 4.3)
+    assert outcome.code == 0
+    rows = [[cell.strip() for cell in line.split("|")] for line in outcome.out.splitlines()[2:4]]
+    assert [row[1:4] for row in rows] == [
+        ["cxnet_m1", "18.2", "25.6"],
+        ["cxnet_m1_v2", "94.5", "41.2"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("resnet81",), "unknown model 'resnet81'"),
+        (("vgg19*",), "no model fits 'vgg19*'"),
+        (("cxnet_m1", "--image-size", 0), "--image-size"),
+        (("cxnet_m1", "--batch-size", 1), "--batch-size"),
+        (("cxnet_m1", "--repeats", 0), "--repeats"),
+        (("cxnet_m1", "--threads", 0), "--threads"),
+        (("cxnet_m1", "--loss", "cos"), "unknown loss 'cos'"),
+        (("cxnet_m1", "--against", "lightning"), "lightning"),
+        (("cxnet_m1", "--against", "bare", "--limits"), "exclude one another"),
+        (("cxnet_m1", "--against", "bare", *GIVEN), "are for limits"),
+        (("cxnet_m1", "--rate", 1), "go together"),
+        (("cxnet_m1", "--rate", 0, "--bandwidth", 1), "--rate"),
+        (("cxnet_m1", "--plugin", "absent.py"), "'"),
+    ],
+)
+def test_bad_input_is_one_line(bench: Command, arguments: tuple[object, ...], message: str) -> None:
+    outcome = bench("speed", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ")
+    assert outcome.err.count("\n") == 1
+    assert message in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [("--device", "cuda"), ("--against", "eager")])
+def test_without_a_gpu_what_needs_one_is_refused(
+    bench: Command, arguments: tuple[str, ...]
+) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    outcome = bench("speed", "cxnet_m1", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "cuda" in outcome.err.lower()

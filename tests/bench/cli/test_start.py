@@ -1,0 +1,48 @@
+"""How the process of the command ends: quickly, and with nothing left undone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+BEGIN = "import atexit, sys, threading, time; from bench.cli.main import start; "
+
+
+def process(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", BEGIN + code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("--version",), 0), (("list", "configs"), 0), (("list", "nothing"), 2), (("rum",), 2)],
+)
+def test_the_output_is_whole_and_the_code_is_kept(arguments: tuple[str, ...], code: int) -> None:
+    quick = process("atexit.register(print, 'bye'); start()", *arguments)
+    plain = process("from bench.cli.main import run; run()", *arguments)
+    assert (quick.returncode, plain.returncode) == (code, code)
+    assert quick.stdout == plain.stdout + "bye\n"
+    assert quick.stderr == plain.stderr
+
+
+def test_a_thread_that_is_at_work_is_waited_for() -> None:
+    code = (
+        "threading.Thread(target=lambda: (time.sleep(0.3), print('thread done'))).start(); start()"
+    )
+    done = process(code, "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:] == ["thread done"]
+
+
+def test_a_reader_who_leaves_is_no_error() -> None:
+    shell = f"{sys.executable} -m bench list configs | head -n 1"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr

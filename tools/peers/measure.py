@@ -1,0 +1,133 @@
+"""One process from its start to its end: seconds, memory, and when it printed what.
+
+Linux only. Standard library only: a process begins with the peak resident set of the one that
+started it, so this one has to be smaller than any that it measures.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+# Reading it costs the measured process some milliseconds for each of its processes.
+SECONDS_BETWEEN_LOOKS = 0.5
+LINES_SHOWN = 20
+
+
+class FailedError(Exception):
+    """A measured process ended with another exit code than 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a process took.
+
+    Attributes:
+        seconds: from its start to its end.
+        largest_mib: peak resident set of the largest of its processes, as the kernel counts it.
+        together_mib: peak of the proportional set sizes (PSS: what several processes share is
+            counted once) of all its processes together, looked at every half second.
+        processes: most processes at once.
+    """
+
+    seconds: float
+    largest_mib: float
+    together_mib: float
+    processes: int
+
+
+def measure(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    on_line: Callable[[float, str], None],
+) -> Measured:
+    """Run a command to its end.
+
+    Args:
+        command: program and arguments.
+        environment: its whole environment.
+        folder: where it runs.
+        on_line: called with seconds since the start and each line of its two streams.
+
+    Raises:
+        FailedError: it failed; the message holds its last lines.
+    """
+    lines: list[str] = []
+    began = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        env=dict(environment),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    stream = process.stdout
+    assert stream is not None
+
+    def read() -> None:
+        for line in stream:
+            lines.append(line)
+            on_line(time.monotonic() - began, line)
+
+    looks: list[tuple[float, int]] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(SECONDS_BETWEEN_LOOKS):
+            sizes = [_proportional_mib(pid) for pid in _with_descendants(process.pid)]
+            looks.append((sum(sizes), len(sizes)))
+
+    threads = [threading.Thread(target=read), threading.Thread(target=look)]
+    for thread in threads:
+        thread.start()
+    try:
+        # `wait4` and not `Popen.wait`: it tells the memory too.
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        seconds = time.monotonic() - began
+        ended.set()
+        for thread in threads:
+            thread.join()
+        stream.close()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        last = "".join(lines[-LINES_SHOWN:])
+        raise FailedError(f"exit code {process.returncode}: {' '.join(command)}\n{last}")
+    return Measured(
+        seconds=seconds,
+        largest_mib=usage.ru_maxrss / 1024,
+        together_mib=max((size for size, _ in looks), default=0.0),
+        processes=max((count for _, count in looks), default=0),
+    )
+
+
+def _with_descendants(pid: int) -> Iterator[int]:
+    yield pid
+    # A thread or process that ends meanwhile has no children.
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                for child in (thread / "children").read_text().split():
+                    yield from _with_descendants(int(child))
+
+
+def _proportional_mib(pid: int) -> float:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0

@@ -1,0 +1,207 @@
+"""The three programs: how each is called, and how its output tells where it is.
+
+All train the same network on the same images in the same number of steps, with SGD (momentum
+0.9, learning rate 0.01, no decay), without augmentation, and validate after each of two epochs.
+All keep their weights, as each does by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from tools.peers.image_folder import MANIFEST
+
+EPOCHS = 2
+LEARNING_RATE = 0.01
+MOMENTUM = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What every program does.
+
+    Attributes:
+        images: the folder with the parts ``train`` and ``validation``.
+        train_images: of the part ``train``; a multiple of the batch size.
+        image_size: side in pixels, one channel.
+        batch_size: images a step.
+        model: timm's name of the network, which is ours too.
+        precision: ``float32`` or ``bfloat16`` (autocast).
+        device: ``cpu`` or ``cuda``.
+        workers: processes that decode images, of the two that have them.
+    """
+
+    images: Path
+    train_images: int
+    image_size: int
+    batch_size: int
+    model: str
+    precision: str
+    device: str
+    workers: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.train_images // self.batch_size
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """What a program's output has told so far.
+
+    Attributes:
+        first_step_s: seconds from the start of the process to the end of the first step.
+        images_per_second: training alone, in the second epoch.
+    """
+
+    first_step_s: float | None = None
+    images_per_second: float | None = None
+
+
+class Program(Protocol):
+    """One of the programs, for one run."""
+
+    reading: Reading
+
+    def command(self, work: Work, out: Path) -> list[str]:
+        """Program and arguments; what it keeps goes to ``out``."""
+
+    def read(self, at: float, line: str) -> None:
+        """Take in a line that was printed ``at`` so many seconds after the start."""
+
+
+def _ours(work: Work) -> dict[str, Any]:
+    return {
+        "data.split": "fixed",
+        "data.image_size": work.image_size,
+        "model.pretrained": "false",
+        "controls": "[]",
+        "train.optimizer": "sgd",
+        "train.lr": LEARNING_RATE,
+        "train.momentum": MOMENTUM,
+        "train.batch_size": work.batch_size,
+        "train.max_iterations": EPOCHS * work.steps,
+        "train.validate_every": work.steps,
+        "train.precision": work.precision,
+    }
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """``bench run``, which also answers for the test part and stores predictions."""
+
+    work: Work
+    reading: Reading = field(default_factory=Reading)
+    _cell: str | None = None
+    _train_seconds: list[float] = field(default_factory=list)
+
+    def command(self, work: Work, out: Path) -> list[str]:
+        """See :class:`Program`."""
+        settings = [f"--set={key}={value}" for key, value in _ours(work).items()]
+        return [
+            *(sys.executable, "-m", "bench", "run", work.model, "--config=manifest"),
+            *(f"--data={work.images / MANIFEST}", "--loss=ce", "--seeds=0"),
+            *(f"--device={work.device}", f"--out={out}", "--json-log", *settings),
+        ]
+
+    def read(self, at: float, line: str) -> None:
+        """See :class:`Program`; the seconds in training steps are those that the run stores."""
+        if not line.startswith("{"):
+            return  # a warning of a library
+        event = json.loads(line)
+        if event["event"] == "cell_started":
+            self._cell = event["cell"]
+        elif event["event"] == "advanced" and event["label"] == self._cell:
+            if self.reading.first_step_s is None:
+                self.reading.first_step_s = at
+        elif event["event"] == "validated":
+            self._train_seconds.append(event["train_seconds"])
+            if len(self._train_seconds) == EPOCHS:
+                seconds = self._train_seconds[1] - self._train_seconds[0]
+                self.reading.images_per_second = self.work.train_images / seconds
+
+
+@dataclass(kw_only=True)
+class _Peer:
+    """A program that prints the number of a step when it is done."""
+
+    work: Work
+    reading: Reading = field(default_factory=Reading)
+    _began: float | None = None
+
+    def step_done(self, at: float, step: int) -> None:
+        """Take in the end of a step, counted from 1 over all epochs.
+
+        The second epoch is timed from the end of its first step, so that what a program does
+        between two epochs is not counted as training.
+        """
+        steps = self.work.steps
+        if step == 1:
+            self.reading.first_step_s = at
+        elif step == steps + 1:
+            self._began = at
+        elif step == EPOCHS * steps and self._began is not None:
+            images = (steps - 1) * self.work.batch_size
+            self.reading.images_per_second = images / (at - self._began)
+
+
+@dataclass(kw_only=True)
+class Timm(_Peer):
+    """timm's ``train.py``.
+
+    Attributes:
+        script: the file, from https://github.com/huggingface/pytorch-image-models.
+    """
+
+    script: Path
+
+    _LINE = re.compile(r"Train: (\d+) \[ *(\d+)/(\d+) ")
+
+    def command(self, work: Work, out: Path) -> list[str]:
+        """See :class:`Program`; ``momentum`` is timm's name for SGD without Nesterov."""
+        mixed = ["--amp", "--amp-dtype=bfloat16"] if work.precision == "bfloat16" else []
+        return [
+            *(sys.executable, str(self.script), f"--data-dir={work.images}"),
+            *("--train-split=train", "--val-split=validation"),
+            *(f"--model={work.model}", "--num-classes=2", "--in-chans=1"),
+            *(f"--img-size={work.image_size}", "--crop-pct=1", "--mean=0.5", "--std=0.5"),
+            *("--no-aug", "--smoothing=0", f"--batch-size={work.batch_size}"),
+            *("--opt=momentum", f"--lr={LEARNING_RATE}", f"--momentum={MOMENTUM}"),
+            *("--weight-decay=0", "--sched=constant", "--warmup-epochs=0"),
+            f"--epochs={EPOCHS}",
+            # Only the first and the last step of an epoch are logged.
+            *(f"--log-interval={10**6}", f"--workers={work.workers}", f"--device={work.device}"),
+            *(f"--output={out}", *mixed),
+        ]
+
+    def read(self, at: float, line: str) -> None:
+        """See :class:`Program`."""
+        if found := self._LINE.search(line):
+            epoch, step, steps = map(int, found.groups())
+            self.step_done(at, epoch * steps + step + 1)
+
+
+@dataclass(kw_only=True)
+class Lightning(_Peer):
+    """Our script with a Lightning Trainer, ``lightning_run.py``."""
+
+    def command(self, work: Work, out: Path) -> list[str]:
+        """See :class:`Program`."""
+        return [
+            *(sys.executable, "-m", "tools.peers.lightning_run", str(work.images)),
+            *(f"--model={work.model}", f"--image-size={work.image_size}"),
+            *(f"--batch-size={work.batch_size}", f"--lr={LEARNING_RATE}"),
+            *(f"--momentum={MOMENTUM}", f"--epochs={EPOCHS}", f"--precision={work.precision}"),
+            *(f"--workers={work.workers}", f"--device={work.device}", f"--out={out}"),
+        ]
+
+    def read(self, at: float, line: str) -> None:
+        """See :class:`Program`."""
+        if line.startswith("step "):
+            self.step_done(at, int(line.removeprefix("step ")))
