@@ -24,6 +24,7 @@ class BareLoop:
         batch_size: images a step.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
         device: where to train.
+        fused: whether SGD updates all parameters in one call; None leaves it to torch.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class BareLoop:
         batch_size: int,
         precision: Precision,
         device: torch.device,
+        fused: bool | None = None,
     ) -> None:
         # torch's signature names the memory formats of `to` and its devices in separate overloads.
         self._network = network.to(device).to(memory_format=torch.contiguous_format).train()
@@ -45,7 +47,7 @@ class BareLoop:
         self._mean, self._std = 255 * normalisation.mean, 255 * normalisation.std
         self._in_channels = in_channels
         self._batch_size = batch_size
-        self._optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+        self._optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, fused=fused)
         self._autocast = torch.autocast(
             device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"
         )
