@@ -86,7 +86,8 @@ def compare_ways(
         seconds: of each way in a round, about.
     """
     with random_state_kept():
-        loops, facts = {}, {}
+        loops: dict[str, BareLoop] = {}
+        facts: dict[str, dict[str, Any]] = {}
         for way in ways:
             began = time.perf_counter()
             try:

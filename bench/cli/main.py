@@ -27,7 +27,7 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 # New objects between two looks for garbage. torch and timm make half a million that live on, and
 # Python's own 700 look through them so often that it takes a quarter of the seconds of the start.
-OBJECTS_BETWEEN_LOOKS = 10_000
+OBJECTS_BETWEEN_LOOKS = 100_000
 # A group named alone shows its help; older versions of click do so without an error.
 NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 

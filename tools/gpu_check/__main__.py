@@ -57,15 +57,13 @@ def main() -> int:
     device = torch.device(arguments.device)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + 60 * arguments.minutes
-    summary = {
-        "environment": describe_environment(device),
-        "parts": {
-            name: run_part(name, PARTS[name], device, folder=arguments.folder, end=end)
-            for name in arguments.part or PARTS
-        },
+    parts = {
+        name: run_part(name, PARTS[name], device, folder=arguments.folder, end=end)
+        for name in arguments.part or PARTS
     }
-    write(arguments.folder / "summary.json", summary)
-    bad = [name for name, state in summary["parts"].items() if state["state"] != "done"]
+    environment = describe_environment(device)
+    write(arguments.folder / "summary.json", {"environment": environment, "parts": parts})
+    bad = [name for name, state in parts.items() if state["state"] != "done"]
     print(f"not done: {', '.join(bad)}" if bad else "all is well")
     return 1 if bad else 0
 

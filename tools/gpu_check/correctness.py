@@ -26,9 +26,10 @@ from bench.train.step import Step
 SIDE, IMAGES, TRAINING, BATCH, SEED = 32, 2400, 1600, 32, 0
 AUGMENT = AugmentConfig(flip=True, shift=0.1, contrast=0.2, brightness=0.1)
 CPU = torch.device("cpu")
-# A bfloat16 has 8 bits: a sum of products of them is off by some thousandths, and the loss of a
-# network of many layers by a few hundredths.
-BFLOAT16_LOSS = 0.05
+# Relative, over the first steps: a bfloat16 has 8 bits, TF32, in which CUDA computes float32
+# convolutions, has 11. Later steps make more of a difference than they were given.
+LOSS: dict[Precision, float] = {"float32": 0.01, "bfloat16": 0.03}
+HELD_STEPS = 3
 # Kernels that add in no fixed order (atomics) differ in the last bits of float32, and every step
 # makes more of it.
 GRAPH_LOSS = 0.01
@@ -102,16 +103,16 @@ def graphs(device: torch.device) -> dict[str, Any]:
 def precision(device: torch.device) -> dict[str, Any]:
     """The first steps' losses on the device against float32 on the CPU, without dropout."""
     phantom = Phantom(400)
-    found: dict[str, Any] = {"tolerance": BFLOAT16_LOSS, "failed": []}
+    found: dict[str, Any] = {"tolerance": LOSS, "held_steps": HELD_STEPS, "failed": []}
     for model in ("cxnet_m1", "resnet18"):
         reference = _losses(phantom, model, CPU, precision="float32", dropout=False, steps=10)
         for name in _precisions():
             losses = _losses(phantom, model, device, precision=name, dropout=False, steps=10)
-            off = _largest_relative(reference, losses)
+            off = _largest_relative(reference[:HELD_STEPS], losses[:HELD_STEPS])
             found[f"{model} {name}"] = {
                 "cpu_float32": reference, "device": losses, "largest_relative_difference": off,
             }  # fmt: skip
-            if not off <= BFLOAT16_LOSS:
+            if not off <= LOSS[name]:
                 found["failed"].append(f"{model} {name}: losses are {off:.3g} off the CPU's")
     return found
 

@@ -6,15 +6,17 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
+from torch import nn
 
 from bench.errors import first_line
-from bench.speed.against import Rival, compare
+from bench.speed.against import Comparison, Rival, compare
 from bench.speed.case import Case, Workbench, random_state_kept
 from bench.speed.facts import facts
-from bench.speed.measure import Consecutive, measure
+from bench.speed.measure import Consecutive, Measured, measure
 from bench.speed.repeats import Repeats, long_enough, seconds_of
 from bench.speed.run import Failed, Figures, describe, describe_and_measure
 
@@ -34,7 +36,7 @@ def against(device: torch.device, *, models: Sequence[str], rival: Rival) -> dic
     case = setting(device)
     if rival == "eager" and device.type != "cuda":
         return {"failed": ["graphs need CUDA"]}
-    rows = []
+    rows: list[Comparison | Failed] = []
     for model in models:
         one = replace(case, model=model)
         try:
@@ -48,7 +50,7 @@ def table(device: torch.device, *, models: Sequence[str]) -> dict[str, Any]:
     """Every figure of ``bench speed``, in this process, with the device's ceilings."""
     case = setting(device)
     machine = describe_and_measure(case, ROUNDS)
-    rows = []
+    rows: list[Measured | Failed] = []
     for model in models:
         try:
             one = replace(case, model=model)
@@ -72,7 +74,7 @@ def compiled(device: torch.device, *, models: Sequence[str]) -> dict[str, Any]:
 def _compiled(case: Case) -> dict[str, Any]:
     with random_state_kept():
         plain, other = Workbench(case), Workbench(case)
-        step = replace(other.step, network=torch.compile(other.network))
+        step = replace(other.step, network=cast(nn.Module, torch.compile(other.network)))
         began = time.perf_counter()
         float(step(0))
         compiling = time.perf_counter() - began
@@ -85,7 +87,7 @@ def _compiled(case: Case) -> dict[str, Any]:
         for _ in range(ROUNDS):
             for name, way in ways.items():
                 steps = counts[name]
-                took = seconds_of(lambda w=way, n=steps: w(n), device=plain.device)
+                took = seconds_of(partial(way, steps), device=plain.device)
                 seconds[name].append(took / steps)
     median = {name: Repeats(tuple(each)).median for name, each in seconds.items()}
     gain = median["plain"] - median["compiled"]
