@@ -46,6 +46,9 @@ def main() -> None:
         "PYTHONPATH": str(ROOT),
         "HF_HUB_OFFLINE": "1",
     }
+    # Ours may lie in a checkout: unlike what was installed, that is compiled when it is first used,
+    # and would be again in every round if Python were told not to keep it.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     about = _describe(asked, environment)
     rounds: list[dict[str, dict[str, float]]] = []
     with tempfile.TemporaryDirectory(prefix="peers-") as temporary:
