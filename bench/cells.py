@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.config import Experiment, TrainConfig
+from bench.config.dotted import flatten
 from bench.errors import InputError
 from bench.registry import DATASETS, LOSSES, MODELS, LossEntry, ModelEntry, find_model
 from bench.registry.core import comes_from_plugin
@@ -23,6 +24,13 @@ RESULTS_VERSION = 1
 
 
 MODEL_OPTIONS = "model.options."
+
+# How a network was trained whose run does not say so, as those of the first versions do not.
+UNSAID: dict[str, Any] = {
+    "data.train_share": 1.0,
+    "train.micro_batch": None,
+    "train.memory_format": "contiguous",
+}
 
 
 def concerns_controls(key: str) -> bool:
@@ -61,6 +69,13 @@ class Cell:
         if self.kind != "network":
             return f"{self.kind} {self.model}"
         return f"{self.model} {self.loss} seed {self.seed}"
+
+    @property
+    def all_settings(self) -> dict[str, Any]:
+        """The settings by dotted key, with those that a network's run leaves unsaid."""
+        said = flatten(self.settings)
+        unsaid = UNSAID if self.kind == "network" else {}
+        return said | {key: value for key, value in unsaid.items() if key not in said}
 
     def key(self, *, data: str, split: str) -> str:
         """Sixteen hex digits that name the run: SHA-256 over settings, data and split.
@@ -158,16 +173,17 @@ def _model_settings(
 
 
 def _train_settings(config: TrainConfig) -> dict[str, Any]:
-    """Of a network's key; what came later is left out where it is as all runs before it were."""
+    """Of a network's key; the latest is left out where it is as in all runs before it."""
     settings = config.model_dump(mode="json")
-    if config.memory_format == "contiguous":
+    if config.memory_format == UNSAID["train.memory_format"]:
         del settings["memory_format"]
     return settings
 
 
 def train_config_of(cell: Cell) -> TrainConfig:
     """The training settings of a network's cell, those included that its key leaves out."""
-    return TrainConfig.model_validate({"memory_format": "contiguous"} | cell.settings["train"])
+    unsaid = {"memory_format": UNSAID["train.memory_format"]}
+    return TrainConfig.model_validate(unsaid | cell.settings["train"])
 
 
 def _loss_settings(entry: LossEntry) -> dict[str, Any]:

@@ -119,6 +119,8 @@ class JsonProgress:
         if last is None or done == total or now - last >= self.SECONDS_BETWEEN_LINES:
             self._last[label] = now
             self.event("advanced", label=label, done=done, total=total)
+        if done == total:
+            del self._last[label]
 
 
 class PlainProgress:

@@ -85,8 +85,9 @@ def run() -> NoReturn:
             raise
         where = "" if error.filename is None else f"{str(error.filename)!r}: "
         _refuse(f"{where}{error.strerror}")
-    except click.Abort:
-        click.echo("interrupted; a run goes on from here when started again", err=True)
+    except click.Abort as abort:
+        said = str(abort) or "interrupted; a run goes on from here when started again"
+        click.echo(said, err=True)
         sys.exit(INTERRUPTED)
     sys.exit(code)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
     from bench.config.schema import MemoryFormat, Precision
     from bench.speed.against import Rival
     from bench.speed.run import Failed
+
+
+@contextmanager
+def _nothing_kept() -> Iterator[None]:
+    """An interruption ends the command for good: no measurement goes on where it was."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.Abort("\ninterrupted") from None
 
 
 @click.command("speed")
@@ -77,6 +88,7 @@ if TYPE_CHECKING:
     "--json", "as_json", is_flag=True, help="Print JSON (bench/speed/facts.py says what)."
 )
 @click.pass_context
+@_nothing_kept()
 def speed(
     context: click.Context,
     *,

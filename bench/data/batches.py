@@ -146,11 +146,6 @@ class TrainingStream:
         self._following: tuple[int, NDArray[np.int64]] | None = None
 
     @property
-    def batch_size(self) -> int:
-        """Images a step."""
-        return self._batch_size
-
-    @property
     def device(self) -> torch.device:
         """Where the batches are."""
         return self._images.device

@@ -28,6 +28,7 @@ DEVICE_SHARE = 0.5
 HOST_SHARE = 0.5
 
 _MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 class Placement(Protocol):
@@ -165,10 +166,7 @@ def place(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
     """
     if device.type != "cuda":
         return Mapped(pixels, device=device)
-    # What earlier cells' tensors left with torch's allocator is as free as the driver's.
-    torch.cuda.empty_cache()
-    free, _ = torch.cuda.mem_get_info(device)
-    if pixels.nbytes <= DEVICE_SHARE * free:
+    if _fits_on_device(pixels, device):
         return OnDevice(pixels, device=device)
     if pixels.nbytes <= HOST_SHARE * _available_host_memory():
         return InHostMemory(pixels, device=device)
@@ -176,7 +174,7 @@ def place(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
 
 
 class Placements:
-    """Places each data set once; the one before leaves memory when another comes.
+    """Places each data set once, for all cells of a process.
 
     Attributes:
         device: where batches are wanted.
@@ -184,14 +182,21 @@ class Placements:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._placed: tuple[NDArray[np.uint8], Placement] | None = None
+        # With the pixels, so that no other array takes the place of one that is gone.
+        self._placed: dict[str | int, tuple[NDArray[np.uint8], Placement]] = {}
 
     def of(self, pixels: NDArray[np.uint8]) -> Placement:
-        """Where a data set's pixels lie; see :func:`place`."""
-        if self._placed is None or self._placed[0] is not pixels:
-            self._placed = None  # gone before the next ones come
-            self._placed = pixels, place(pixels, device=self.device)
-        return self._placed[1]
+        """Where a data set's pixels lie; see :func:`place`.
+
+        One that would not fit on the device beside the others takes their place there.
+        """
+        # Every level of an experiment maps its file anew; it is the file that is placed.
+        key = str(pixels.filename) if isinstance(pixels, np.memmap) else id(pixels)
+        if key not in self._placed:
+            if not _fits_on_device(pixels, self.device):
+                self._placed.clear()
+            self._placed[key] = pixels, place(pixels, device=self.device)
+        return self._placed[key][1]
 
 
 def to_device(values: NDArray[np.generic], device: torch.device) -> Tensor:
@@ -203,6 +208,15 @@ def to_device(values: NDArray[np.generic], device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
+def _fits_on_device(pixels: NDArray[np.uint8], device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    # What earlier cells' tensors left with torch's allocator is as free as the driver's.
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info(device)
+    return pixels.nbytes <= DEVICE_SHARE * free
+
+
 def _available_host_memory() -> int:
     """Bytes that the host can give without swapping; 0 where the system does not tell."""
     try:
@@ -210,4 +224,12 @@ def _available_host_memory() -> int:
     except OSError:
         return 0
     fields = dict(line.split(":", 1) for line in lines)
-    return int(fields.get("MemAvailable", "0 kB").split()[0]) * 1024
+    available = int(fields.get("MemAvailable", "0 kB").split()[0]) * 1024
+    try:
+        # A container's own limit, where there is one (cgroup v2); "max" is none.
+        limit, used = (
+            int((_CGROUP / name).read_text()) for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):
+        return available
+    return min(available, max(0, limit - used))

@@ -69,6 +69,11 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         f"about {_minutes(total)} in all, validations and decoding left out; "
         "runs that are finished already are not done again; the data were not looked at"
     )
+    if device.type == "cuda":
+        yield (
+            "timed in plain steps: where a run finds that replaying them from a CUDA graph pays, "
+            "it is faster than this"
+        )
     missing = {
         name
         for one, _ in plain

@@ -182,6 +182,7 @@ class CellRunner:
             self._on_validation(cell, folder, history)
             on_validation(history)
 
+        label = self.label(cell)
         with self._random_state_kept():
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = lay_out(
@@ -205,13 +206,9 @@ class CellRunner:
                 config=config,
                 seed=cell.seed,
                 folder=folder,
-                on_step=lambda step: self.progress.advance(
-                    self.label(cell), step, config.max_iterations
-                ),
+                on_step=lambda step: self.progress.advance(label, step, config.max_iterations),
                 on_validation=validated,
-                on_note=lambda text: self.progress.event(
-                    "note", text=f"    {self.label(cell)}: {text}"
-                ),
+                on_note=lambda text: self.progress.event("note", text=f"    {label}: {text}"),
             )
         return Trained(
             network=network,

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import PurePath
 from typing import Any
 
-from bench.cells import MODEL_OPTIONS, concerns_controls, concerns_network
+from bench.cells import MODEL_OPTIONS, UNSAID, concerns_controls, concerns_network
 from bench.config import Question
 from bench.config.dotted import flatten
 from bench.runs import Recorded, Run
@@ -23,6 +23,11 @@ NOT_APPLICABLE = "–"
 # What a command may narrow without asking another question, and what changes no result.
 NARROWED = ("models", "losses", "seeds", "controls")
 WITHOUT_EFFECT = ("name", "description", "vary", "question")
+# Left to the device by experiments that were recorded before it could be set; what the device
+# made of it is a fact of their runs.
+UNASKED = {"train.memory_format": "auto"}
+# How a network's numbers were reckoned.
+RECKONED = ("train.precision", "train.memory_format")
 
 
 @dataclass(kw_only=True)
@@ -158,7 +163,7 @@ def _asked(experiment: Mapping[str, Any]) -> dict[str, Any]:
     """All that narrowed commands have in common."""
     left_out = (*NARROWED, *WITHOUT_EFFECT)
     settings = {key: value for key, value in experiment.items() if key not in left_out}
-    flat = flatten(settings)
+    flat = UNASKED | flatten(settings)
     for key in experiment["vary"]:
         flat.pop(key, None)
     # The same folder can be reached by several paths, and the weights be in several.
@@ -173,7 +178,7 @@ def _asked(experiment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The data at each level, the run at each point, and how precisely it was reckoned."""
+    """The data at each level, the run at each point, and how its numbers were reckoned."""
     for run in runs:
         point = [_level(run, key) for key in keys]
         if None in point:
@@ -182,8 +187,9 @@ def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]
         data = {key: level for key, level in here.items() if key.startswith("data.")}
         yield f"data at {data}", run.data["fingerprint"]
         yield f"run at {point}, seed {run.cell.seed}", run.folder.name
-        if run.cell.kind == "network" and "train.precision" not in keys:
-            yield "precision", run.cell.settings["train"]["precision"]
+        if run.cell.kind == "network":
+            settings = run.cell.all_settings
+            yield from ((key, settings[key]) for key in RECKONED if key not in keys)
 
 
 def _design(group: Sequence[_Record]) -> Design:
@@ -260,7 +266,7 @@ def _level(run: Run, key: str) -> str | None:
     found: Any = cell.settings
     for part in path:
         if not isinstance(found, dict) or part not in found:
-            return None
+            return level_text(UNSAID[key]) if key in UNSAID else None
         found = found[part]
     return level_text(found)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from bench.config.dotted import flatten
 from bench.data.names import printable
@@ -49,15 +50,16 @@ def _apart(rows: Sequence[Row]) -> list[str]:
     few, every = telling(cells)
     searched = {key for row in rows if row.tuning for key in row.tuning.searched}
     # "tuned" says what was searched for, unless only its values tell rows apart.
+    full = [cell.all_settings for cell in cells]
     for keys in (few - searched, few):
-        texts = [_said(row, rows, keys) for row in rows]
+        texts = [_said(*each, rows, keys) for each in zip(rows, full, strict=True)]
         if len({*texts}) == len(texts):
             return texts
-    return [_said(row, rows, every) for row in rows]
+    said = [flatten(cell.settings) for cell in cells]
+    return [_said(*each, rows, every) for each in zip(rows, said, strict=True)]
 
 
-def _said(row: Row, rows: Sequence[Row], keys: Collection[str]) -> str:
-    settings = flatten(row.runs[0].cell.settings)
+def _said(row: Row, settings: Mapping[str, Any], rows: Sequence[Row], keys: Collection[str]) -> str:
     last = Counter(map(key_name, keys))
     parts = [
         f"{key_name(key) if last[key_name(key)] == 1 else key}={setting(settings[key])}"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.cells import MODEL_OPTIONS, Cell
+from bench.cells import MODEL_OPTIONS, UNSAID, Cell
 from bench.config.dotted import flatten
 from bench.report import words
 
@@ -22,8 +22,6 @@ TRAIN_SHARE = "data.train_share"
 TUNED = "tuned"
 # Put for those that a row beside tuned ones was given, which nobody need have chosen.
 AS_CONFIGURED = "as configured"
-# What the networks of the first runs, which do not say it, were trained with.
-UNSAID: dict[str, Any] = {TRAIN_SHARE: 1.0, "train.micro_batch": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +40,7 @@ class Comparison:
 
 def compare(cells: Iterable[Cell]) -> Comparison:
     """Compare the settings of all networks among some cells; controls are not trained."""
-    networks = [_with_unsaid(cell) for cell in cells if cell.kind == "network"]
+    networks = [cell.all_settings for cell in cells if cell.kind == "network"]
     differing = _differing(networks)
     first = networks[0] if networks else {}
     shared = {key: value for key, value in first.items() if key not in differing}
@@ -65,7 +63,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
     Returns:
         One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
     """
-    flat = [_with_unsaid(cell) for cell in cells]
+    flat = [cell.all_settings for cell in cells]
     tuned = [
         {_in_cell(key, cell) for key in keys}
         for cell, keys in zip(cells, searched or [()] * len(cells), strict=True)
@@ -122,7 +120,7 @@ def training(cell: Cell) -> dict[str, Any]:
     """How a network was trained, by dotted key, whatever its model; without digests."""
     return {
         key: value
-        for key, value in _with_unsaid(cell).items()
+        for key, value in cell.all_settings.items()
         if not key.startswith("model.") and key not in BETWEEN_LOOKALIKES
     }
 
@@ -130,7 +128,7 @@ def training(cell: Cell) -> dict[str, Any]:
 def telling(cells: Sequence[Cell]) -> tuple[frozenset[str], frozenset[str]]:
     """The dotted keys of the settings in which some cells differ: what a reader looks for, all."""
     return (
-        _differing([_with_unsaid(cell) for cell in cells]) - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES,
+        _differing([cell.all_settings for cell in cells]) - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES,
         _differing([flatten(cell.settings) for cell in cells]),
     )
 
@@ -138,12 +136,6 @@ def telling(cells: Sequence[Cell]) -> tuple[frozenset[str], frozenset[str]]:
 def train_share(cell: Cell) -> float:
     """The share of the training part that the cell learned from."""
     return float(flatten(cell.settings).get(TRAIN_SHARE, UNSAID[TRAIN_SHARE]))
-
-
-def _with_unsaid(cell: Cell) -> dict[str, Any]:
-    said = flatten(cell.settings)
-    unsaid = UNSAID.keys() - said.keys() if cell.kind == "network" else ()
-    return said | {key: UNSAID[key] for key in unsaid}
 
 
 def _in_cell(key: str, cell: Cell) -> str:

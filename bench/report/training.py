@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bench.cells import UNSAID
 from bench.report.settings import TRAIN_SHARE, Comparison
 from bench.report.words import many, number
 
@@ -28,7 +29,8 @@ PHRASES: dict[tuple[str, ...], Callable[..., str]] = {
 def training_line(settings: Comparison) -> str:
     """The shared training settings; "" where none is shared.
 
-    Switches that are off, limits that are not set and a share of all images are left out.
+    Switches that are off, limits that are not set and what the first runs leave unsaid are left
+    out.
 
     Args:
         settings: of the table's networks.
@@ -36,7 +38,9 @@ def training_line(settings: Comparison) -> str:
     train = {
         key.removeprefix(TRAIN): value
         for key, value in settings.shared.items()
-        if key.startswith(TRAIN) and not key.startswith(AUGMENT)
+        if key.startswith(TRAIN)
+        and not key.startswith(AUGMENT)
+        and (key not in UNSAID or value != UNSAID[key])
     }
     phrases = {names[0]: names for names in PHRASES if train.keys() >= set(names)}
     said = {name for names in phrases.values() for name in names}
@@ -49,8 +53,8 @@ def training_line(settings: Comparison) -> str:
             parts.append(_named(name, value))
     if IN_CHANNELS in settings.shared:
         parts.append(many(settings.shared[IN_CHANNELS], "channel"))
-    share = settings.shared.get(TRAIN_SHARE, 1.0)
-    if share != 1.0:
+    share = settings.shared.get(TRAIN_SHARE, UNSAID[TRAIN_SHARE])
+    if share != UNSAID[TRAIN_SHARE]:
         parts.append(f"{100 * share:g} % of the training part")
     parts += _augmentation(settings)
     if not parts:

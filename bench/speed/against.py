@@ -9,7 +9,14 @@ from typing import Literal
 
 from bench.registry import find_model
 from bench.speed.bare import BareLoop
-from bench.speed.case import NORMALISATION, OUTPUTS, Case, Workbench, random_state_kept
+from bench.speed.case import (
+    NORMALISATION,
+    OUTPUTS,
+    Case,
+    Workbench,
+    in_memory,
+    random_state_kept,
+)
 from bench.speed.measure import Consecutive
 from bench.speed.repeats import BLOCK_SECONDS, Repeats, long_enough, seconds_of
 
@@ -58,27 +65,33 @@ def compare(
         block_seconds: the rival's blocks take about this long at least.
 
     Raises:
-        InputError: the network cannot take the size, a name is unknown, or the device is not
-            there.
+        InputError: the network cannot take the size, a name is unknown, the device is not there,
+            or memory does not suffice.
     """
     case = comparable(case, rival)
     with random_state_kept():
-        bench = Workbench(case)
-        ours: Callable[[int], None]
-        theirs: Callable[[int], None]
-        if rival == "bare":
-            ours, theirs = Consecutive(bench.step), bare_loop(case, bench)
-        else:
-            ours = Consecutive(bench.graphed_step())
-            theirs = Consecutive(Workbench(case).step)
-        steps = long_enough(theirs, device=bench.device, seconds=block_seconds)
-        long_enough(ours, device=bench.device, seconds=block_seconds)  # its warm-up
-        seconds: tuple[list[float], list[float]] = ([], [])
-        turns = [(ours, seconds[0]), (theirs, seconds[1])]
-        for _ in range(rounds):
-            for run, taken in turns:
-                taken.append(seconds_of(partial(run, steps), device=bench.device))
-            turns.reverse()
+        return in_memory(
+            case, lambda: _compare(case, rival=rival, rounds=rounds, block_seconds=block_seconds)
+        )
+
+
+def _compare(case: Case, *, rival: Rival, rounds: int, block_seconds: float) -> Comparison:
+    bench = Workbench(case)
+    ours: Callable[[int], None]
+    theirs: Callable[[int], None]
+    if rival == "bare":
+        ours, theirs = Consecutive(bench.step), bare_loop(case, bench)
+    else:
+        ours = Consecutive(bench.graphed_step())
+        theirs = Consecutive(Workbench(case).step)
+    steps = long_enough(theirs, device=bench.device, seconds=block_seconds)
+    long_enough(ours, device=bench.device, seconds=block_seconds)  # its warm-up
+    seconds: tuple[list[float], list[float]] = ([], [])
+    turns = [(ours, seconds[0]), (theirs, seconds[1])]
+    for _ in range(rounds):
+        for run, taken in turns:
+            taken.append(seconds_of(partial(run, steps), device=bench.device))
+        turns.reverse()
     images = steps * case.batch_size
     harness, other = (Repeats(tuple(images / one for one in taken)) for taken in seconds)
     return Comparison(

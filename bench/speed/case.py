@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,14 +18,19 @@ from bench.config.schema import AugmentConfig, MemoryFormat, Precision, TrainCon
 from bench.data.batches import ImageSet, Normalisation, TrainingStream
 from bench.data.placement import Placement, place
 from bench.environment import pick_device
+from bench.errors import InputError
 from bench.randomness import derive_seed, generator
 from bench.registry import LOSSES, find_model
 from bench.registry.plugins import load_entry_points, load_plugin
 from bench.train.autocast import pick_precision
+from bench.train.failure import TrainingFailedError
 from bench.train.graph import WARM_UP_STEPS, GraphedStep
 from bench.train.layout import lay_out
+from bench.train.memory import unless_out_of_memory
 from bench.train.optimizer import make_optimizer
 from bench.train.step import Step
+
+Result = TypeVar("Result")
 
 SEED = 0
 IMAGES = 512
@@ -154,6 +160,24 @@ def _make_loss(name: str, targets: NDArray[np.int64]) -> nn.Module:
             torch.from_numpy(targets), kind="multiclass", outputs=OUTPUTS
         )
     return entry.factory(kind="multiclass", class_weights=weights)
+
+
+def in_memory(case: Case, function: Callable[[], Result]) -> Result:
+    """What a function that trains and answers under a case returns.
+
+    Raises:
+        InputError: memory does not suffice for it.
+    """
+    try:
+        found = unless_out_of_memory(function)
+    except TrainingFailedError:  # not even for one image while answering
+        found = None
+    if found is None:
+        raise InputError(
+            f"memory does not suffice for batches of {case.batch_size} images of "
+            f"{case.image_size} px: try a smaller --batch-size or --image-size"
+        )
+    return found
 
 
 @contextmanager

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class ChildFailedError(Exception):
-    """The function raised an error, or its process ended without an answer; one line says why."""
+    """The function failed, or its process ended without an answer; one line says why."""
 
 
 def in_child(function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
@@ -28,7 +28,8 @@ def in_child(function: Callable[..., Result], *args: Any, **kwargs: Any) -> Resu
         What it returned, pickled on its way.
 
     Raises:
-        ChildFailedError: it did not return.
+        InputError: the function raised one.
+        ChildFailedError: it did not return for another reason.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -39,15 +40,15 @@ def in_child(function: Callable[..., Result], *args: Any, **kwargs: Any) -> Resu
     signal.signal(signal.SIGINT, handler)
     sender.close()  # ours; with the child's gone too, receiving ends
     try:
-        result, reason = receiver.recv()
+        result, error = receiver.recv()
         process.join()
     except EOFError:
         process.join()
         raise ChildFailedError(_ended(process.exitcode)) from None
     finally:
         process.kill()  # where this process was interrupted; otherwise it has ended
-    if reason is not None:
-        raise ChildFailedError(reason)
+    if error is not None:
+        raise error
     answer: Result = result
     return answer
 
@@ -58,13 +59,13 @@ def _call(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> None:
-    answer: tuple[object, str | None]
+    answer: tuple[object, Exception | None]
     try:
         answer = (function(*args, **kwargs), None)
     except InputError as error:
-        answer = (None, str(error))
+        answer = (None, InputError(str(error)))
     except Exception as error:
-        answer = (None, first_line(error))
+        answer = (None, ChildFailedError(first_line(error)))
     sender.send(answer)
 
 

@@ -53,19 +53,19 @@ def of_packages(folder: Path = _RAPL) -> Callable[[], float] | None:
 def _of_gpu(device: torch.device) -> Callable[[], float] | None:
     try:
         library = ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
+        begin, find = library.nvmlInit_v2, library.nvmlDeviceGetHandleByUUID
+        count = library.nvmlDeviceGetTotalEnergyConsumption
+    except (OSError, AttributeError):  # no driver, or one from before a function
         return None
     # By its identity: the library numbers boards otherwise than CUDA_VISIBLE_DEVICES does.
     name = f"GPU-{torch.cuda.get_device_properties(device).uuid}".encode()
     board = ctypes.c_void_p()
     millijoules = ctypes.c_ulonglong()
-    if library.nvmlInit_v2() or library.nvmlDeviceGetHandleByUUID(name, ctypes.byref(board)):
-        return None
-    if library.nvmlDeviceGetTotalEnergyConsumption(board, ctypes.byref(millijoules)):
+    if begin() or find(name, ctypes.byref(board)) or count(board, ctypes.byref(millijoules)):
         return None
 
     def joules() -> float:
-        library.nvmlDeviceGetTotalEnergyConsumption(board, ctypes.byref(millijoules))
+        count(board, ctypes.byref(millijoules))
         return millijoules.value / 1e3
 
     return joules

@@ -3,7 +3,7 @@
 An object with
 
 - ``machine``: device, versions, threads, commit and date (UTC) of the measurement;
-- ``setting``: image_size, batch_size, in_channels, loss, precision, memory_format as asked for;
+- ``setting``: image_size, batch_size, in_channels, loss, precision, memory_format;
 - ``ceilings``: ``flops`` and ``bandwidth`` (a second) that limits rest on, and whether they were
   ``given`` instead of measured; null where there are no limits;
 - ``models``: an object for each network, in the order asked for: its ``model``, and the figures
@@ -38,7 +38,7 @@ def to_json(figures: Figures[Any]) -> str:
             "in_channels": case.in_channels,
             "loss": case.loss,
             "precision": machine.precision,
-            "memory_format": case.memory_format,
+            "memory_format": machine.memory_format,
         },
         "ceilings": ceilings,
         "models": [facts(row, figures) for row in figures.rows],

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench.registry import find_model
-from bench.speed.case import IMAGES, Case, Workbench, random_state_kept
+from bench.speed.case import IMAGES, Case, Workbench, in_memory, random_state_kept
 from bench.speed.energy import energy_counter
 from bench.speed.repeats import BLOCK_SECONDS, Repeats, long_enough, seconds_of
 from bench.speed.work import Work, count_work
@@ -86,12 +86,11 @@ def measure(case: Case, *, repeats: int, block_seconds: float = BLOCK_SECONDS) -
         block_seconds: each takes this long at least.
 
     Raises:
-        InputError: the network cannot take the size, a name is unknown, or the device is not
-            there.
-        TrainingFailedError: memory does not suffice.
+        InputError: the network cannot take the size, a name is unknown, the device is not there,
+            or memory does not suffice.
     """
     with random_state_kept():
-        return _measure(case, repeats=repeats, block_seconds=block_seconds)
+        return in_memory(case, lambda: _measure(case, repeats=repeats, block_seconds=block_seconds))
 
 
 def _measure(case: Case, *, repeats: int, block_seconds: float) -> Measured:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from bench.config.schema import Precision
+from bench.config.schema import MemoryFormat, Precision
 from bench.environment import describe_environment, pick_device
 from bench.errors import InputError
 from bench.progress import Progress
@@ -17,6 +17,8 @@ from bench.speed.child import ChildFailedError, in_child
 from bench.speed.machine import measure_ceilings
 from bench.speed.measure import Measured, measure
 from bench.speed.work import Ceilings, Work, count_work
+from bench.train import pick_memory_format
+from bench.train.memory import unless_out_of_memory
 
 Found = TypeVar("Found")
 
@@ -27,13 +29,14 @@ class Machine:
 
     Attributes:
         environment: as :func:`bench.environment.describe_environment` gives it.
-        precision: what the asked-for one is on this device.
+        precision, memory_format: what the asked-for ones are on this device.
         ceilings: of the device in it; None where nobody wanted them.
         given: the ceilings were given, not measured here.
     """
 
     environment: dict[str, Any]
     precision: Precision
+    memory_format: MemoryFormat
     ceilings: Ceilings | None
     given: bool
 
@@ -207,12 +210,27 @@ def describe(case: Case) -> Machine:
     """
     device, precision = case.begin()
     return Machine(
-        environment=describe_environment(device), precision=precision, ceilings=None, given=False
+        environment=describe_environment(device),
+        precision=precision,
+        memory_format=pick_memory_format(case.memory_format, device),
+        ceilings=None,
+        given=False,
     )
 
 
 def describe_and_measure(case: Case, repeats: int) -> Machine:
-    """As :func:`describe`, and measure its ceilings."""
+    """As :func:`describe`, and measure its ceilings.
+
+    Raises:
+        InputError: as :func:`describe`, or memory does not suffice.
+    """
     device, precision = case.begin()
-    ceilings = measure_ceilings(device, precision=precision, repeats=repeats)
+    ceilings = unless_out_of_memory(
+        lambda: measure_ceilings(device, precision=precision, repeats=repeats)
+    )
+    if ceilings is None:
+        raise InputError(
+            "memory does not suffice to measure what the device can do at best: end what else runs "
+            "there, or give --rate and --bandwidth"
+        )
     return replace(describe(case), ceilings=ceilings)

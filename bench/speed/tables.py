@@ -121,9 +121,12 @@ def _table(
         for row in figures.rows
     ]
     case = figures.setting
+    layout = figures.machine.memory_format
+    unsaid = case.memory_format == "auto" and layout == "contiguous"
     setting = (
         f"{case.image_size} px, {many(case.in_channels, 'channel')}, batches of "
-        f"{case.batch_size}, {figures.machine.precision}, loss {case.loss}"
+        f"{case.batch_size}, {figures.machine.precision}, {'' if unsaid else f'{layout}, '}"
+        f"loss {case.loss}"
     )
     failures = (f"{row.model} failed: {row.reason}" for row in figures.failed)
     grid = Grid(head=["model", *heads], body=body, left=1)

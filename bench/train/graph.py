@@ -3,7 +3,7 @@
 At a batch of 32 a deep network's kernels are shorter than the time in which the host names them,
 and the device waits. A graph names them all at once. It holds the addresses of its tensors, so
 that each step's batch is copied to where the first one lay; its kernels are those of the plain
-step, so that the numbers are too.
+step, so that the numbers are too, but for sums that a GPU adds up in no fixed order.
 
 What is in the graph: normalisation and random changes, forward, loss, backward, and torch's SGD.
 Other optimisers count their steps on the host, where a graph cannot see it, and take their step
@@ -38,8 +38,18 @@ def record_graph(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
         RuntimeError: the function waits for the device, or memory ran out.
     """
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = function()
+    stream = torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(graph):
+            result = function()
+    except BaseException:
+        # A recording that breaks off may leave its stream as the current one, and the generator
+        # waiting for the offset of a graph: the next dropout would fail. A copy of the
+        # generator's state has its seed and offset and waits for nothing.
+        torch.cuda.set_stream(stream)
+        generator = torch.cuda.default_generators[stream.device.index]
+        generator.graphsafe_set_state(generator.clone_state())
+        raise
 
     def replay() -> Tensor:
         graph.replay()
@@ -69,6 +79,11 @@ class GraphedStep:
         self._batch: Batch | None = None
         self._replay: Callable[[], Tensor] | None = None
         self._recorded_with: list[float] = []
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the graph holds another learning rate than the optimiser."""
+        return self._inside and self._recorded_with != self._rates()
 
     def prepare(self, number: int) -> None:
         """Record the step without doing it.
@@ -107,7 +122,7 @@ class GraphedStep:
             The batch's mean loss, a scalar on the device; it is a copy, as the next step writes
             over the graph's own.
         """
-        if self._replay is None or (self._inside and self._recorded_with != self._rates()):
+        if self._replay is None or self.is_outdated:
             self.prepare(number)
         assert self._batch is not None
         assert self._replay is not None

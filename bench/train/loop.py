@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from bench.train import checkpoint
 from bench.train.autocast import pick_precision
 from bench.train.evaluate import answer
 from bench.train.failure import TrainingFailedError
-from bench.train.memory import halve, unless_out_of_memory
+from bench.train.memory import halve, release, unless_out_of_memory
 from bench.train.optimizer import make_optimizer
 from bench.train.pace import FastestStep, how_to_record
 from bench.train.schedule import Decision, PlateauDecay
@@ -158,7 +159,8 @@ def train(
     take = _way_to_step(step, at_once=at_once, config=config, on_note=on_note)
 
     # What to go back to where memory runs out before the first checkpoint.
-    with checkpoint.FirstWeights(folder) as first_weights:
+    with checkpoint.FirstWeights(folder) as first_weights, ExitStack() as at_end:
+        at_end.callback(lambda: take.close())  # whichever way is the last one
         if start == 0:
             first_weights.keep(network)
         while start < config.max_iterations and not (history and history[-1].decision == "stop"):
@@ -175,9 +177,11 @@ def train(
                     f"is computed in micro-batches of {at_once}"
                 )
                 # Steps since the last checkpoint are undone with the one that failed.
+                take.close()
                 network.zero_grad(set_to_none=True)
                 optimizer = make_optimizer(network, config)
                 step = replace(step, optimizer=optimizer)
+                release()
                 take = _way_to_step(step, at_once=at_once, config=config, on_note=on_note)
                 if not first_weights.restore(network):
                     _restore(network, optimizer, _stored(folder / checkpoint.LAST, device))
@@ -257,7 +261,12 @@ def train(
 
 def _restore(network: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     network.load_state_dict(state["network"])
+    fused = [group.get("fused") for group in optimizer.param_groups]
     optimizer.load_state_dict(state["optimizer"])
+    # How it is computed belongs to this device, not to the one where the state was written.
+    for group, own in zip(optimizer.param_groups, fused, strict=True):
+        if "fused" in group:
+            group["fused"] = own
 
 
 def _stored(path: Path, device: torch.device) -> dict[str, Any]:

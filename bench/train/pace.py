@@ -3,7 +3,8 @@
 A CUDA graph (:mod:`bench.train.graph`) costs seconds to record and saves a part of every step.
 What it saves depends on the network, the batch and the machine, so it is measured in the run
 itself: some real steps call by call, then the recording, then some real steps replayed. The graph
-stays where it is faster. Both ways run the same kernels, so that the choice changes no result.
+stays where it is faster. Both ways run the same kernels, so that the choice changes no result
+beyond what two runs on a GPU differ by anyway.
 """
 
 from __future__ import annotations
@@ -74,12 +75,21 @@ class FastestStep:
         """Seconds spent in recording so far."""
         return self._spent + (self._graphed.capture_seconds if self._graphed else 0.0)
 
+    def close(self) -> None:
+        """Let go of the graph and of all that the steps hold: network, momenta, pixels.
+
+        Otherwise they would stay until Python looks for garbage: the generator that chooses the
+        ways and this object hold one another.
+        """
+        self._ways.close()
+        self._drop()
+
     def __call__(self, number: int) -> Tensor:
         """Do the step; see :class:`bench.train.step.Step`."""
         self._number = number
         return next(self._ways)(number)
 
-    def _choose(self) -> Iterator[Way]:
+    def _choose(self) -> Generator[Way, None, None]:
         """The way of each step, without end."""
         if self._record is None or self._validate_every == 1:
             yield from repeat(self._step)
@@ -97,13 +107,24 @@ class FastestStep:
                 f"{plain * 1e3:.2f} ms; the {self.capture_seconds:.1f} s of recording are made up "
                 f"after {makes_up:,} steps"
             )
-            yield from repeat(self._graphed)
-        self._on_note(
-            f"steps are not replayed from a CUDA graph: {replayed * 1e3:.2f} ms each instead of "
-            f"{plain * 1e3:.2f} ms"
-        )
-        self._drop()
+            yield from self._replays()
+        else:
+            self._on_note(
+                f"steps are not replayed from a CUDA graph: {replayed * 1e3:.2f} ms each instead "
+                f"of {plain * 1e3:.2f} ms"
+            )
+            self._drop()
         yield from repeat(self._step)
+
+    def _replays(self) -> Iterator[Way]:
+        """The graph, as long as it can be had: after a decay it is recorded again."""
+        while True:
+            assert self._graphed is not None
+            if self._graphed.is_outdated:
+                self._drop()
+                if not self._recorded():
+                    return
+            yield self._graphed
 
     def _timed(self, way: Way) -> Generator[Way, None, float]:
         """Some steps of one way; returns the seconds of one."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.config import Experiment
 from bench.data.tasks import make_task
 from bench.metrics import auc
 from bench.questions.design import level_text
@@ -137,6 +138,63 @@ def test_other_data_or_precision_are_another_answer(asked: Asked) -> None:
     asked.add("two", "sin", wrong=2, train={"precision": "bfloat16"})
     asked.record(experiment(models=["two"], losses=["sin"]))
     assert len(asked.answers()) == 3
+
+
+def layouts() -> dict[str, Any]:
+    """Of one network with two losses, whose weights lie in two ways."""
+    factor = {"key": "train.memory_format", "reference": "contiguous"}
+    return {
+        "models": ["one"],
+        "vary": {"train": {"memory_format": ["contiguous", "channels_last"]}},
+        "question": {"asks": "?", "yes_if": "!", "factors": [factor]},
+    }
+
+
+def test_a_level_that_runs_leave_unsaid_is_the_one_that_all_had_before(asked: Asked) -> None:
+    for loss, wrong in (("ce", 6), ("sin", 5)):
+        asked.add("one", loss, wrong=wrong)
+        asked.add("one", loss, wrong=wrong - 2, train={"memory_format": "channels_last"})
+    asked.add("prior", wrong=20)
+    asked.record(experiment(**layouts(), controls=["prior"]))
+    answer = asked.answer()
+    assert (answer.problem, answer.gaps) == ("", ())
+    (layout,) = answer.factors
+    assert {level: one.contexts for level, one in layout.levels.items()} == {
+        "contiguous": 2,
+        "channels_last": 2,
+    }
+    comparison = layout.levels["channels_last"].comparison
+    assert comparison is not None
+    expected = np.mean([auc_of(4) - auc_of(6), auc_of(3) - auc_of(5)])
+    assert comparison.effect.value == pytest.approx(expected)
+
+
+def without_layout(wanted: Experiment) -> dict[str, Any]:
+    """What a record from before the setting came says instead."""
+    train = wanted.model_dump(mode="json")["train"]
+    return {"train": {key: value for key, value in train.items() if key != "memory_format"}}
+
+
+def test_a_record_from_before_a_setting_and_one_that_leaves_it_open_ask_the_same(
+    asked: Asked,
+) -> None:
+    for seed in (0, 1):
+        wanted = experiment(seeds=[seed])
+        cross(asked, WRONG, seeds=(seed,))
+        asked.record(wanted, **(without_layout(wanted) if seed == 0 else {}))
+    answer = asked.answer()
+    assert answer.gaps == ()
+    assert answer.factors[0].levels["sin"].seeds == (2, 2)
+
+
+def test_runs_in_another_layout_are_another_answer(asked: Asked) -> None:
+    """What is left open is decided by the device, and dropout is drawn in the layout's order."""
+    cross(asked, WRONG)
+    asked.record(experiment(), **without_layout(experiment()))
+    for (model, loss), wrong in WRONG.items():
+        asked.add(model, loss, wrong=wrong, seed=1, train={"memory_format": "channels_last"})
+    asked.record(experiment(seeds=[1]))
+    assert len(asked.answers()) == 2
 
 
 def test_an_experiment_without_a_question_has_no_answer(asked: Asked) -> None:

@@ -85,6 +85,18 @@ def test_bad_input_is_one_line(bench: Command, arguments: tuple[object, ...], me
     assert message in outcome.err
 
 
+def test_an_interruption_promises_nothing(bench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a key press: nothing goes on where it was."""
+    monkeypatch.setattr("bench.speed.run.in_child", interrupt)
+    outcome = bench("speed", "cxnet_m1", *SMALL, *GIVEN)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err.split() == ["interrupted"]
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("arguments", [("--device", "cuda"), ("--against", "eager")])
 def test_without_a_gpu_what_needs_one_is_refused(
     bench: Command, arguments: tuple[str, ...]

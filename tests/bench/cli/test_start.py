@@ -31,6 +31,18 @@ def test_the_output_is_whole_and_the_code_is_kept(arguments: tuple[str, ...], co
     assert quick.stderr == plain.stderr
 
 
+def test_nothing_is_taken_apart() -> None:
+    late = "late = type('Late', (), {'__del__': lambda self: print('taken apart', flush=True)})(); "
+    code = late + "atexit.register(print, 'bye', flush=True); "
+    quick = process(code + "start()", "--version")
+    plain = process(code + "from bench.cli.main import run; run()", "--version")
+    assert (quick.returncode, plain.returncode) == (0, 0)
+    assert (quick.stderr, plain.stderr) == ("", "")
+    assert quick.stdout.splitlines()[1:] == ["bye"]
+    # What an end as Python has it does besides, so that the line above tells the two apart.
+    assert plain.stdout.splitlines()[1:] == ["bye", "taken apart"]
+
+
 def test_a_thread_that_is_at_work_is_waited_for() -> None:
     code = (
         "threading.Thread(target=lambda: (time.sleep(0.3), print('thread done'))).start(); start()"

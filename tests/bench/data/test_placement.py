@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,12 +133,39 @@ def test_available_host_memory_is_the_systems_own_figure(
     assert placement._available_host_memory() == 42 * 1024
 
 
-def test_a_data_set_is_placed_once_and_leaves_when_another_comes() -> None:
+def test_a_containers_limit_counts_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(placement, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(placement, "_CGROUP", tmp_path)
+    (tmp_path / "meminfo").write_text("MemAvailable:   42 kB\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    for limit, expected in (("max", 42 * 1024), ("9000", 8000), ("900", 0), ("99999", 42 * 1024)):
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        assert placement._available_host_memory() == expected
+
+
+def test_a_data_set_is_placed_once_however_often_its_file_is_mapped(
+    mapped: NDArray[np.uint8], tmp_path: Path
+) -> None:
     placements = Placements(CPU)
+    again = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    assert placements.of(again) is placements.of(mapped)
+    np.save(tmp_path / "other.npy", pixels())
+    other = placements.of(np.load(tmp_path / "other.npy", mmap_mode="r"))
+    assert other is not placements.of(mapped)
     first, second = pixels(), pixels()
-    placed = placements.of(first)
-    assert placements.of(first) is placed
-    other = placements.of(second)
-    assert other is not placed
-    assert placements.of(second) is other
-    assert placements.of(first) is not placed
+    assert placements.of(first) is placements.of(first)
+    assert placements.of(first) is not placements.of(second)
+
+
+def test_a_data_set_that_does_not_fit_beside_another_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fits = [True, True, False]
+    monkeypatch.setattr(placement, "_fits_on_device", lambda *_: fits.pop(0))
+    monkeypatch.setattr(placement, "place", lambda array, **_: Mapped(array, device=CPU))
+    placements = Placements(torch.device("cuda"))
+    sets = [pixels() for _ in range(3)]
+    placed = [placements.of(one) for one in sets]
+    gone = [weakref.ref(placed.pop(0)), weakref.ref(placed.pop(0))]
+    assert [ref() for ref in gone] == [None, None]
+    assert placements.of(sets[2]) is placed[0]

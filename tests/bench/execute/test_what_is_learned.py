@@ -39,17 +39,17 @@ ANSWER: dict[str, Callable[[Sequence[str]], Any]] = {
 
 
 class Eye(nn.Module):
-    """A network of one layer that remembers the images that it was shown last."""
+    """A network of one layer that remembers the images whose loss was not asked for yet."""
 
     def __init__(self, in_channels: int, outputs: int) -> None:
         super().__init__()
-        self.last = torch.empty(0)
+        self.shown: list[Tensor] = []
         self.body = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(in_channels, outputs)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        self.last = x.clone()
+        self.shown.append(x.clone())
         logits: Tensor = self.body(x)
         return logits
 
@@ -83,7 +83,9 @@ class Notebook(nn.Module):
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         assert self.witness.eye is not None
         learned = torch.is_grad_enabled()
-        self.witness.batches.append(Batch(learned, self.witness.eye.last, targets.clone()))
+        images = torch.cat(self.witness.eye.shown)
+        self.witness.eye.shown.clear()
+        self.witness.batches.append(Batch(learned, images, targets.clone()))
         loss: Tensor = self.plain(logits, targets)
         return loss
 

@@ -59,6 +59,23 @@ def test_settings_hide_rows_too(answered: Answered) -> None:
         table(answered, Filters(where={"model.inchannels": "1"}))
 
 
+def test_a_setting_that_runs_leave_unsaid_is_the_one_that_all_had_before(runs: Runs) -> None:
+    runs.add("net", CHANCE)
+    runs.add("wide", CHANCE, settings={"train": {"memory_format": "channels_last"}})
+    runs.add("deep", CHANCE)
+    scorer = Scorer(Resampling(resamples=20))
+
+    def shown(layout: str) -> set[str]:
+        filters = Filters(where={"train.memory_format": layout})
+        made = make_report(runs.store, scorer=scorer, filters=filters, reference=NET)
+        return {row.model for row in made.tables[0].rows}
+
+    assert shown("contiguous") == {"net", "deep"}
+    assert shown("channels_last") == {"net", "wide"}
+    with pytest.raises(InputError, match=r"train\.memory_format channels_last, contiguous$"):
+        shown("strided")
+
+
 @pytest.mark.parametrize(
     "filters",
     [Filters(tasks=("m2",)), Filters(splits=("image",)), Filters(models=("cxnet*",))],

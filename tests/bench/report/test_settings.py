@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bench.report import Table
+from bench.report.labels import labels
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
 
@@ -187,6 +188,23 @@ def test_the_defaults_of_newer_settings_are_said_neither_of_old_runs_nor_of_new(
     assert settings_of(runs.tables()[0])["old"] == [
         "",
         "data.train_share=1.0, train.micro_batch=null",
+    ]
+
+
+def test_a_layout_is_said_where_it_is_not_that_of_the_first_runs(runs: Runs) -> None:
+    last = {"train": {**TRAINING, "memory_format": "channels_last"}}
+    runs.add("net", PERFECT, settings=last)
+    assert ", memory format channels_last, " in training_line(runs)
+    runs.add("net", CHANCE, settings={"train": TRAINING})
+    runs.add("other", CHANCE, settings={"train": TRAINING})
+    assert settings_of(runs.tables()[0]) == {
+        "net": ["train.memory_format=channels_last", "train.memory_format=contiguous"],
+        "other": ["train.memory_format=contiguous"],
+    }
+    assert sorted(labels(runs.tables()[0].rows)) == [
+        "net ce (memory_format=channels_last)",
+        "net ce (memory_format=contiguous)",
+        "other ce",
     ]
 
 

@@ -44,7 +44,13 @@ ENVIRONMENT = {
 
 
 def machine(*, ceilings: Ceilings | None, given: bool = False) -> Machine:
-    return Machine(environment=ENVIRONMENT, precision="float32", ceilings=ceilings, given=given)
+    return Machine(
+        environment=ENVIRONMENT,
+        precision="float32",
+        memory_format="contiguous",
+        ceilings=ceilings,
+        given=given,
+    )
 
 
 CEILINGS = Ceilings(flops=2e11, bandwidth=1e10)

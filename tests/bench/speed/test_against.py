@@ -10,6 +10,7 @@ from bench.randomness import derive_seed
 from bench.speed.against import Comparison, bare_loop, comparable, compare
 from bench.speed.case import SEED, Case, Workbench
 from bench.speed.repeats import Repeats
+from tests.cuda import needs_cuda
 
 
 @pytest.mark.parametrize("in_channels", [1, 3])
@@ -71,7 +72,7 @@ def test_both_have_the_same_loss() -> None:
     assert comparable(case, "eager") == case
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@needs_cuda
 def test_the_captured_step_beside_the_plain_one() -> None:
     case = Case(model="cxnet_m1", image_size=64, device="cuda")
     assert len(compare(case, rival="eager", rounds=2, block_seconds=0.01).ratios.values) == 2

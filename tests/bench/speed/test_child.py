@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from bench.config import load_experiment
+from bench.errors import InputError
 from bench.speed.child import ChildFailedError, in_child
 
 
@@ -22,7 +23,7 @@ def test_an_error_is_one_line() -> None:
 
 
 def test_a_users_mistake_is_told_as_it_is() -> None:
-    with pytest.raises(ChildFailedError, match=r"^unknown config 'nowhere'"):
+    with pytest.raises(InputError, match=r"^unknown config 'nowhere'"):
         in_child(load_experiment, "nowhere")
 
 

@@ -44,7 +44,7 @@ def shown(figures: Figures[Any]) -> dict[str, Any]:
         "in_channels": 1,
         "loss": "ce",
         "precision": "float32",
-        "memory_format": "auto",
+        "memory_format": "contiguous",
     }
     assert whole["models"][1] == {"model": "large", "failed": "needs more | than there is"}
     return whole

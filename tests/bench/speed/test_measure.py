@@ -15,6 +15,7 @@ from bench.speed.measure import LATENCY_CALLS, Consecutive, Measured, measure
 from bench.speed.repeats import Repeats
 from bench.speed.work import Work, count_work
 from bench.train import answer
+from tests.cuda import needs_cuda
 
 SMALL = Case(model="cxnet_m1", image_size=8, batch_size=4, device="cpu")
 
@@ -109,7 +110,7 @@ def test_mistakes_are_named() -> None:
             measure(Case(model="cxnet_m1", device="cuda"), repeats=1)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@needs_cuda
 def test_on_a_gpu_the_step_is_captured() -> None:
     measured = measure(
         Case(model="cxnet_m1", image_size=64, device="cuda"), repeats=2, block_seconds=0.01

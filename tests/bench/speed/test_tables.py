@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from bench.config.schema import MemoryFormat
 from bench.speed.run import Figures
 from bench.speed.tables import compared_table, counted_table, measured_table
 from tests.bench.speed.figures import (
@@ -80,6 +85,27 @@ def test_counted() -> None:
     }
     # The ceilings are of another machine than the one that counted.
     assert notes[:2] == [SETTING, "- limits for 0.2 TFLOP/s and 0.01 TB/s, as given"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "here", "said"),
+    [
+        ("auto", "contiguous", ""),
+        ("contiguous", "contiguous", ", contiguous"),
+        ("auto", "channels_last", ", channels_last"),
+        ("channels_last", "channels_last", ", channels_last"),
+    ],
+)
+def test_the_memory_format_is_said_where_it_was_asked_for_or_is_the_gpus(
+    asked: MemoryFormat, here: MemoryFormat, said: str
+) -> None:
+    figures = replace(
+        MEASURED_FIGURES,
+        machine=replace(MEASURED_FIGURES.machine, memory_format=here),
+        setting=replace(CASE, memory_format=asked),
+    )
+    _, notes = parts(measured_table(figures))
+    assert notes[0] == f"- 32 px, 1 channel, batches of 4, float32{said}, loss ce"
 
 
 def test_where_all_failed_there_is_still_a_table() -> None:

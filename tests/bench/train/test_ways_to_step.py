@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import gc
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -202,15 +204,17 @@ def paced(
     steps: int,
     validate_every: int = 1000,
     start: int = 0,
-    refuse: str = "",
+    refusals: Iterator[str] | None = None,
 ) -> tuple[str, list[str]]:
     """Take steps whose seconds are invented; which way each went, and what was noted."""
 
     class Invented(GraphedStep):
         def prepare(self, _: int) -> None:
             self.capture_seconds += 1.5
-            if refuse:
-                raise RuntimeError(refuse)
+            refusal = next(refusals, "") if refusals else ""
+            if refusal:
+                raise RuntimeError(refusal)
+            self._recorded_with = self._rates()
 
         def __call__(self, _: int) -> Tensor:
             return clock.pass_("g", clock.replayed)
@@ -230,7 +234,7 @@ def paced(
         take(number)
         if (number + 1) % validate_every == 0:
             clock.now += 1000.0  # must be taken for no step's
-    assert take.capture_seconds == (1.5 if "g" in clock.ways or refuse else 0.0)
+    assert take.capture_seconds in ((1.5, 3.0) if "g" in clock.ways or refusals else (0.0,))
     return "".join(clock.ways), notes
 
 
@@ -254,7 +258,7 @@ def test_a_slower_graph_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_step_that_cannot_be_recorded_is_taken_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(plain=0.05, replayed=0.02)
-    ways, notes = paced(monkeypatch, clock, steps=900, refuse="it waits\nfor the host")
+    ways, notes = paced(monkeypatch, clock, steps=900, refusals=iter(["it waits\nfor the host"]))
     assert ways == "p" * 900
     assert notes == ["steps are not replayed from a CUDA graph: RuntimeError: it waits"]
 
@@ -277,6 +281,45 @@ def test_no_validation_is_taken_for_a_step(validate_every: int, start: int) -> N
     else:
         assert ways.lstrip("p") == "g" * ways.count("g") != ""
         assert "250.00 ms each instead of 500.00 ms" in notes[0]
+
+
+def test_a_graph_that_cannot_be_recorded_again_after_a_decay_gives_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(plain=0.05, replayed=0.02)
+    outdated = iter([False] * 400 + [True] * 100)
+    monkeypatch.setattr(GraphedStep, "is_outdated", property(lambda _: next(outdated)))
+    refusals = iter(["", "out of memory"])
+    ways, notes = paced(monkeypatch, clock, steps=900, refusals=refusals)
+    before = WARM_UP_STEPS + TIMED_STEPS
+    # The graph's first replays are not asked whether they are outdated: no decay is in between.
+    replayed = 1 + TIMED_STEPS + 400
+    assert ways == "p" * before + "g" * replayed + "p" * (900 - before - replayed)
+    assert notes[1:] == ["steps are not replayed from a CUDA graph: RuntimeError: out of memory"]
+
+
+def test_a_finished_training_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Without a look for garbage: the next cell needs the memory at once."""
+    training = images()
+    model = network()
+    left = [weakref.ref(training.pixels), weakref.ref(model)]
+    gc.collect()
+    gc.disable()
+    try:
+        train(
+            model,
+            LOSSES.get("ce").factory(kind="multiclass", class_weights=None),
+            training=training,
+            validation=images(40),
+            kind="multiclass",
+            config=TrainConfig(lr=0.01, batch_size=16, max_iterations=2, validate_every=1),
+            seed=SEED,
+            folder=tmp_path,
+        )
+        del training, model
+        assert [ref() for ref in left] == [None, None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("device", [CPU, pytest.param(torch.device("cuda"), marks=needs_cuda)])
@@ -339,6 +382,43 @@ def test_a_whole_cuda_run_with_graphs_has_the_history_of_one_without(
     monkeypatch.setattr("bench.train.pace.WORTH_SECONDS", float("inf"))
     without = history(tmp_path / "without")
     monkeypatch.setattr("bench.train.pace.WORTH_SECONDS", 0.0)
-    for a, b in zip(without, history(tmp_path / "with"), strict=True):
+    recorded: list[int] = []
+    prepare = GraphedStep.prepare
+
+    def watched(step: GraphedStep, number: int) -> None:
+        prepare(step, number)
+        recorded.append(number)
+
+    monkeypatch.setattr(GraphedStep, "prepare", watched)
+    with_graphs = history(tmp_path / "with")
+    assert recorded
+    for a, b in zip(without, with_graphs, strict=True):
         assert a.train_loss == pytest.approx(b.train_loss, rel=0.05)
         assert a.validation_loss == pytest.approx(b.validation_loss, rel=0.05)
+
+
+class Waits(nn.Module):
+    """Looks at a number on the host in the middle of its forward pass, and drops out after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network()
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.inner(x)
+        return self.dropout(logits) if logits.sum().item() < 1e9 else logits
+
+
+@needs_cuda
+def test_after_a_recording_that_broke_off_plain_steps_go_on() -> None:
+    torch.manual_seed(0)
+    one = Waits().to("cuda")
+    two = copy.deepcopy(one)
+    config = TrainConfig(lr=0.01, batch_size=8)
+    broken = make_step(two, config)
+    with pytest.raises(RuntimeError):
+        GraphedStep(broken, record=record_graph).prepare(0)
+    broken.optimizer.zero_grad(set_to_none=True)
+    expected = taken(make_step(one, config), range(5))
+    assert taken(broken, range(5)) == pytest.approx(expected, rel=1e-2)
