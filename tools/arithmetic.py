@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -64,7 +63,9 @@ def main() -> None:
         )
         found["models"].append({"model": model} | row)
         for way, facts in row.items():
-            if "ratio" in facts:
+            if "failed" in facts:
+                print(f"{model:24} {way:14} failed: {facts['failed']}", flush=True)
+            else:
                 ratio = facts["ratio"]
                 print(
                     f"{model:24} {way:14} {ratio['median']:.2f} "
@@ -89,15 +90,16 @@ def compare_ways(
         loops: dict[str, BareLoop] = {}
         facts: dict[str, dict[str, Any]] = {}
         for way in ways:
-            began = time.perf_counter()
             try:
-                loops[way] = make_loop(case, way)
-                loops[way](1)
+                loop = make_loop(case, way)
+                first = seconds_of(partial(loop, 1), device=CPU)
             except Exception as error:
                 facts[way] = {"failed": first_line(error)}
-                loops.pop(way, None)
                 continue
-            facts[way] = {"first_step_seconds": time.perf_counter() - began}
+            loops[way] = loop
+            facts[way] = {"first_step_seconds": first}
+        if "plain" not in loops:  # with nothing to hold the others against
+            return facts
         steps = {way: long_enough(loop, device=CPU, seconds=seconds) for way, loop in loops.items()}
         rates: dict[str, list[float]] = {way: [] for way in loops}
         for number in range(rounds):
@@ -111,11 +113,25 @@ def compare_ways(
             "images_per_second": Repeats(tuple(each)).describe(),
             "ratio": Repeats(ratios).describe(),
         }
-        gain = 1 / Repeats(tuple(rates["plain"])).median - 1 / Repeats(tuple(each)).median
-        if way == "compile":
-            makes_up = facts[way]["first_step_seconds"] / (gain * case.batch_size)
-            facts[way]["break_even_steps"] = math.ceil(makes_up) if gain > 0 else None
+    if "compile" in rates:
+        plain, compiled = (Repeats(tuple(rates[way])).median for way in ("plain", "compile"))
+        facts["compile"]["break_even_steps"] = break_even(
+            facts["compile"]["first_step_seconds"] - facts["plain"]["first_step_seconds"],
+            gain=case.batch_size * (1 / plain - 1 / compiled),
+        )
     return facts
+
+
+def break_even(seconds: float, *, gain: float) -> int | None:
+    """Steps after which a way has made up for its dearer first step; None for never.
+
+    Args:
+        seconds: that the first step took more than the plain way's.
+        gain: seconds that each step saves.
+    """
+    if gain <= 0:
+        return None
+    return max(0, math.ceil(seconds / gain))
 
 
 def make_loop(case: Case, way: str) -> BareLoop:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from bench.speed.case import Workbench, random_state_kept
-from bench.speed.repeats import wait_for
+from bench.speed.repeats import seconds_of, wait_for
 from tools.gpu_check.rates import setting
 
 STEPS = 5
@@ -18,34 +19,50 @@ TOP = 25
 
 
 def profile_steps(device: torch.device, *, models: Sequence[str]) -> dict[str, Any]:
-    """The kernels that take longest in some plain steps, and how long the device was busy."""
-    activities = [ProfilerActivity.CPU]
-    if device.type == "cuda":
-        activities.append(ProfilerActivity.CUDA)
-    found = {}
+    """What takes longest in some plain steps, and on CUDA in replayed ones.
+
+    ``wall_us`` is a step's time while nobody watches, ``busy_us`` that of its kernels on the
+    device: where the second is much smaller, the device waits for the host.
+    """
+    found: dict[str, Any] = {}
     for model in models:
         with random_state_kept():
             bench = Workbench(replace(setting(device), model=model))
-            for number in range(STEPS):
-                bench.step(number)
-            wait_for(device)
-            with profile(activities=activities) as watched:
-                for number in range(STEPS):
-                    bench.step(number)
-                wait_for(device)
-        on_device = device.type == "cuda"
-        events = sorted(
-            watched.key_averages(),
-            key=lambda e: e.self_device_time_total if on_device else e.self_cpu_time_total,
-            reverse=True,
-        )
-        found[model] = [
+            found[model] = {"plain": _profile(bench.step, device)}
+            if device.type == "cuda":
+                found[model]["replayed"] = _profile(bench.graphed_step(), device)
+    return {"a_step_of": found}
+
+
+def _profile(step: Callable[[int], Tensor], device: torch.device) -> dict[str, Any]:
+    def take_steps() -> None:
+        for number in range(STEPS):
+            step(number)
+
+    on_device = device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_device else [])]
+    take_steps()
+    wall = seconds_of(take_steps, device=device)
+    with profile(activities=activities) as watched:
+        take_steps()
+        wait_for(device)
+    events = watched.key_averages()
+    kernels = [e for e in events if e.device_type.name == "CUDA" and not e.is_user_annotation]
+    longest = sorted(
+        events,
+        key=lambda e: e.self_device_time_total if on_device else e.self_cpu_time_total,
+        reverse=True,
+    )
+    return {
+        "wall_us": 1e6 * wall / STEPS,
+        "busy_us": sum(e.self_device_time_total for e in kernels) / STEPS if on_device else None,
+        "longest": [
             {
                 "name": event.key[:120],
                 "calls": event.count / STEPS,
                 "device_us": event.self_device_time_total / STEPS if on_device else None,
                 "host_us": event.self_cpu_time_total / STEPS,
             }
-            for event in events[:TOP]
-        ]
-    return {"a_step_of": found}
+            for event in longest[:TOP]
+        ],
+    }

@@ -1,0 +1,162 @@
+"""What else torch offers to make a step faster: each beside the way that the harness goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from bench.errors import first_line
+from bench.speed.case import Case, Workbench, random_state_kept
+from bench.speed.measure import Consecutive
+from bench.speed.repeats import Repeats, long_enough, seconds_of
+from tools.arithmetic import break_even
+from tools.gpu_check.rates import ROUNDS, SECONDS, setting
+
+Setting = Callable[[], AbstractContextManager[None]]
+"""Makes a block in which torch is set otherwise."""
+Ways = Mapping[str, Callable[[int], object]]
+"""What does so many steps, by name."""
+
+
+def levers(
+    device: torch.device, *, models: Sequence[str], seconds: float = SECONDS
+) -> dict[str, Any]:
+    """Settings of torch that the harness leaves alone: on against off.
+
+    ``cudnn.benchmark`` tries out cuDNN's ways to compute a convolution, and ``high`` lets float32
+    matrix products be computed in TF32, as convolutions in float32 are anyway; so that one is
+    measured in float32. Graphs are replayed where there can be any, so that the host's part does
+    not hide the device's.
+
+    Args:
+        device: where.
+        models: registered names.
+        seconds: of a block.
+    """
+    case = setting(device)
+    found: dict[str, Any] = {"models": [], "failed": []}
+    for model in models:
+        one = replace(case, model=model)
+        for lever, switched, its_case in (
+            ("cudnn.benchmark", _cudnn_benchmark, one),
+            ("float32_matmul_precision high", _tf32_products, replace(one, precision="float32")),
+        ):
+            try:
+                took = _on_and_off(its_case, switched, seconds=seconds)
+            except Exception as error:
+                found["failed"].append(f"{model}, {lever}: {first_line(error)}")
+                continue
+            ratio = Repeats(
+                tuple(b / a for a, b in zip(took["on"].values, took["off"].values, strict=True))
+            )
+            print(f"  {model:24} {lever}: {ratio.median:.3f} times the rate", flush=True)
+            found["models"].append(
+                {"model": model, "lever": lever, "ratio": ratio.describe()}
+                | {name: each.describe() for name, each in took.items()}
+            )
+    return found
+
+
+def _on_and_off(case: Case, switched: Setting, *, seconds: float) -> dict[str, Repeats]:
+    """Seconds of a step with a setting on and off."""
+
+    def make(context: Setting) -> Callable[[int], None]:
+        with context():
+            bench = Workbench(case)
+            run = Consecutive(bench.graphed_step() if bench.device.type == "cuda" else bench.step)
+            run(1)  # recorded with the setting that it is for
+
+        def some(steps: int) -> None:
+            with context():
+                run(steps)
+
+        return some
+
+    with random_state_kept():
+        ways = {"off": make(nullcontext), "on": make(switched)}
+        return step_seconds(ways, device=torch.device(case.device), seconds=seconds)
+
+
+@contextmanager
+def _cudnn_benchmark() -> Iterator[None]:
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+@contextmanager
+def _tf32_products() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def compiled(
+    device: torch.device, *, models: Sequence[str], seconds: float = SECONDS
+) -> dict[str, Any]:
+    """``torch.compile`` against the plain step: rates, seconds of compiling, break-even.
+
+    Args:
+        device: where.
+        models: registered names.
+        seconds: of a block.
+    """
+    found: dict[str, Any] = {"models": [], "failed": []}
+    for model in models:
+        try:
+            case = replace(setting(device), model=model)
+            found["models"].append(_compiled(case, seconds=seconds))
+        except Exception as error:
+            found["failed"].append(f"{model}: {first_line(error)}")
+    return found
+
+
+def _compiled(case: Case, *, seconds: float) -> dict[str, Any]:
+    with random_state_kept():
+        plain, other = Workbench(case), Workbench(case)
+        step = replace(other.step, network=cast(nn.Module, torch.compile(other.network)))
+        # The plain step goes first: what the libraries set up once is no part of compiling.
+        first = {
+            name: seconds_of(partial(way, 0), device=plain.device)
+            for name, way in {"plain": plain.step, "compiled": step}.items()
+        }
+        ways = {"plain": Consecutive(plain.step), "compiled": Consecutive(step)}
+        took = step_seconds(ways, device=plain.device, seconds=seconds)
+    gain = took["plain"].median - took["compiled"].median
+    compiling = first["compiled"] - took["plain"].median
+    return {
+        "model": case.model,
+        "first_step_seconds": first,
+        "compile_seconds": compiling,
+        "step_seconds": {name: each.describe() for name, each in took.items()},
+        "break_even_steps": break_even(compiling, gain=gain),
+    }
+
+
+def step_seconds(ways: Ways, *, device: torch.device, seconds: float) -> dict[str, Repeats]:
+    """Seconds of a step in each way, in interleaved rounds whose order alternates.
+
+    Args:
+        ways: what does so many steps, by name.
+        device: where.
+        seconds: of each way in a round, about.
+    """
+    counts = {n: long_enough(way, device=device, seconds=seconds) for n, way in ways.items()}
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS):
+        for name in list(ways) if number % 2 == 0 else list(ways)[::-1]:
+            block = partial(ways[name], counts[name])
+            took[name].append(seconds_of(block, device=device) / counts[name])
+    return {name: Repeats(tuple(each)) for name, each in took.items()}
