@@ -28,6 +28,8 @@ from bench.data.study import Problem
 # cores, 224 px); much less often, a mark would outlast what the decoding threads are ahead.
 SECONDS_BETWEEN_MARKS = 2.0
 
+WRITTEN_AT_ONCE = 2**20
+
 JOURNAL = "journal.jsonl"
 PIXELS = "pixels.npy"
 
@@ -74,7 +76,9 @@ class UnfinishedStore:
         self._folder.mkdir(exist_ok=True)
         with (
             (self._folder / JOURNAL).open("ab") as journal,
-            (self._folder / PIXELS).open("ab") as pixels,
+            # Written in large pieces: while it writes, Python hands its lock to the threads that
+            # decode, and has to wait until it comes back.
+            (self._folder / PIXELS).open("ab", buffering=WRITTEN_AT_ONCE) as pixels,
         ):
             self._cut(journal, pixels)
             marked, last = len(self.records), time.monotonic()
