@@ -59,7 +59,8 @@ def auc_by_ranks(positive: Tensor, scores: Tensor) -> Tensor:
     below = torch.searchsorted(ordered, columns)
     not_above = torch.searchsorted(ordered, columns, right=True)
     ranks = (below + not_above + 1).double() / 2
-    positives = positive.sum(dim=0)
+    # Of integers torch's quotient would be a float32, too short for the ranks of many images.
+    positives = positive.sum(dim=0).double()
     negatives = len(positive) - positives
     rank_sum = (ranks * positive.T).sum(dim=1)
     # Without one of the classes it is 0 / 0, which is NaN.

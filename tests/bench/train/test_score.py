@@ -77,3 +77,12 @@ def test_by_ranks_it_is_bit_for_bit_the_auc_of_the_reports(scores: list[float], 
     found = score.auc_by_ranks(torch.from_numpy(positive), torch.from_numpy(columns))
     expected = [auc(positive[:, k], columns[:, k]) for k in range(2)]
     np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_by_ranks_it_is_exact_for_as_many_images_as_chest_xray14_has() -> None:
+    random = np.random.default_rng(1)
+    positive = random.random((112_120, 2)) < (0.46, 0.002)
+    columns = random.random(positive.shape).round(6)
+    found = score.auc_by_ranks(torch.from_numpy(positive), torch.from_numpy(columns))
+    expected = [auc(positive[:, k], columns[:, k]) for k in range(2)]
+    np.testing.assert_array_equal(found.numpy(), expected)
