@@ -175,6 +175,7 @@ class CellRunner:
             "image_size": self.prepared.image_size,
             "options": model["options"],
         }
+        costs = model_costs(entry, **shape)
         parts = self.prepared.parts
 
         def validated(history: Sequence[Validation]) -> None:
@@ -209,7 +210,6 @@ class CellRunner:
                 on_validation=validated,
                 on_note=lambda text: self.progress.event("note", text=f"    {label}: {text}"),
             )
-        costs = model_costs(entry, **shape)  # last, as nothing waits for it
         return Trained(
             network=network,
             loss=loss,
