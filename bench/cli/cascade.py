@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from bench.cli.loading import loading
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -90,9 +91,10 @@ def cascade(
     if dry_run and (as_json or answers):
         raise click.UsageError("--dry-run judges nothing: leave out --json and --answers")
 
-    from bench.cascade import as_json as to_json
-    from bench.cascade import collect, markdown, narrow, runs_of, write_answers
-    from bench.store import Store
+    with loading():
+        from bench.cascade import as_json as to_json
+        from bench.cascade import collect, markdown, narrow, runs_of, write_answers
+        from bench.store import Store
 
     store = Store(out)
     if finished:
@@ -120,17 +122,16 @@ def cascade(
             **{"vary.task": list(CASCADE_TASKS), "question": None},
         )
 
-        from bench.environment import pick_device
+        with loading():
+            from bench.environment import pick_device
+            from bench.execute import run_experiment
+            from bench.execute.estimate import describe_plan
+            from bench.progress import show_progress
 
         if dry_run:
-            from bench.execute.estimate import describe_plan
-
             for line in describe_plan(experiment, device=pick_device(device)):
                 click.echo(line)
             return
-
-        from bench.execute import run_experiment
-        from bench.progress import show_progress
 
         make_folder_of(answers)
         stream = sys.stderr if as_json else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import sys
 import threading
@@ -25,9 +24,6 @@ from bench.errors import InputError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-# New objects between two looks for garbage. torch and timm make half a million that live on, and
-# Python's own 700 look through them so often that it takes a quarter of the seconds of the start.
-OBJECTS_BETWEEN_LOOKS = 100_000
 # A group named alone shows its help; older versions of click do so without an error.
 NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -55,8 +51,7 @@ for command in (
 
 
 def start() -> NoReturn:
-    """Entry point of the process: :func:`run`, with a quick start and a quick end."""
-    gc.set_threshold(OBJECTS_BETWEEN_LOOKS)
+    """Entry point of the process: :func:`run`, with a quick end."""
     try:
         run()
     except SystemExit as end:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench.cli.loading import loading
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -75,18 +76,17 @@ def run_command(
         **_asked(tasks),
     )
 
-    from bench.environment import pick_device
+    with loading():
+        from bench.environment import pick_device
+        from bench.execute import run_experiment
+        from bench.execute.estimate import describe_plan
+        from bench.progress import show_progress
 
     torch_device = pick_device(device)
     if dry_run:
-        from bench.execute.estimate import describe_plan
-
         for line in describe_plan(experiment, device=torch_device):
             click.echo(line)
         return
-
-    from bench.execute import run_experiment
-    from bench.progress import show_progress
 
     with show_progress(quiet=quiet, json_log=json_log) as progress:
         summary = run_experiment(

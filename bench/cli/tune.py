@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from bench.cli.loading import loading
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -143,10 +144,11 @@ def tune(
         seeds=DEFAULT_SEEDS if seeds is None else seeds,
     )
 
-    from bench.config.load import parse_setting
-    from bench.environment import pick_device
-    from bench.progress import show_progress
-    from bench.tune import Plan, parse_budget, tune_experiment
+    with loading():
+        from bench.config.load import parse_setting
+        from bench.environment import pick_device
+        from bench.progress import show_progress
+        from bench.tune import Plan, parse_budget, tune_experiment
 
     plan = Plan(
         budget=parse_budget(budget),

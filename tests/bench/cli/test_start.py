@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
+
+from bench.cli.loading import loading
 
 BEGIN = "import atexit, sys, threading, time; from bench.cli.main import start; "
 
@@ -58,3 +62,22 @@ def test_a_reader_who_leaves_is_no_error() -> None:
     assert done.returncode == 0
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_loaded_is_left_out_of_every_look_for_garbage(fails: bool) -> None:
+    gc.collect()
+    before = gc.get_freeze_count()
+    loaded: list[list[int]] = []
+    try:
+        with suppress(ImportError), loading():
+            assert not gc.isenabled()
+            loaded.extend([number] for number in range(1000))
+            if fails:
+                raise ImportError
+        assert gc.isenabled()
+        assert gc.get_freeze_count() >= before + 1000
+        gc.collect()
+        assert not any(made is one for one in gc.get_objects() for made in loaded[:1])
+    finally:
+        gc.unfreeze()
