@@ -26,8 +26,9 @@ from bench.environment import describe_environment
 from bench.errors import first_line
 from bench.registry import find_model
 from bench.speed.bare import BareLoop
-from bench.speed.case import NORMALISATION, OUTPUTS, Case, Workbench, random_state_kept
+from bench.speed.case import NORMALISATION, OUTPUTS, Case, Workbench
 from bench.speed.repeats import Repeats, long_enough, seconds_of
+from bench.train.random_state import random_state_kept
 
 CPU = torch.device("cpu")
 WAYS = ("plain", "channels_last", "fused", "bfloat16", "compile")
@@ -86,7 +87,7 @@ def compare_ways(
         rounds: each way once in each.
         seconds: of each way in a round, about.
     """
-    with random_state_kept():
+    with random_state_kept(CPU):
         loops: dict[str, BareLoop] = {}
         facts: dict[str, dict[str, Any]] = {}
         for way in ways:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from bench.runs import JUDGED_PARTS, RunCosts
 from bench.store import Facts, Store
 from bench.train import Training, Validation, answer, overall_auc, train
 from bench.train.layout import lay_out
-from cxnet.losses import balanced_class_weights
+from bench.train.random_state import random_state_kept
 
 
 def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
@@ -183,7 +182,7 @@ class CellRunner:
             on_validation(history)
 
         label = self.label(cell)
-        with self._random_state_kept():
+        with random_state_kept(self._device):
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = lay_out(
                 entry.build(
@@ -229,7 +228,7 @@ class CellRunner:
     def _run_network(
         self, cell: Cell, folder: Path
     ) -> tuple[dict[str, NDArray[np.float64]], RunCosts]:
-        with self._random_state_kept():
+        with random_state_kept(self._device):
             trained = self.train(cell, folder)
             judged, seconds = {}, {}
             for part in JUDGED_PARTS:
@@ -252,27 +251,19 @@ class CellRunner:
         )
         return answers.probabilities.cpu().numpy()
 
-    @contextmanager
-    def _random_state_kept(self) -> Iterator[None]:
-        """Leaves the caller's own random state as it was."""
-        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
-            yield
-
     def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
         self.store.write_history(folder, [vars(entry) for entry in history])
         self.progress.event("validated", cell=self.label(cell), **vars(history[-1]))
 
     def _make_loss(self, name: str, config: TrainConfig) -> nn.Module:
-        entry = LOSSES.get(name)
         task = self.prepared.task
-        weights = None
-        if entry.needs_class_weights or config.class_weighting:
-            weights = balanced_class_weights(
-                torch.from_numpy(self.prepared.targets[self.prepared.parts["train"]]),
-                kind=task.kind,
-                outputs=len(task.classes),
-            )
-        return entry.factory(kind=task.kind, class_weights=weights).to(self._device)
+        loss = LOSSES.get(name).build(
+            kind=task.kind,
+            targets=self.prepared.targets[self.prepared.parts["train"]],
+            outputs=len(task.classes),
+            weighted=config.class_weighting,
+        )
+        return loss.to(self._device)
 
     def _image_set(self, places: NDArray[np.int64], in_channels: int) -> ImageSet:
         return ImageSet(

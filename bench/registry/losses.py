@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from bench.registry.core import BUILT_IN, Registry, calling_module
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
     LossFactory = Callable[..., nn.Module]
@@ -34,6 +36,35 @@ class LossEntry:
     factory: LossFactory
     needs_class_weights: bool = False
     source: str = BUILT_IN
+
+    def build(
+        self,
+        *,
+        kind: TargetKind,
+        targets: NDArray[np.generic],
+        outputs: int,
+        weighted: bool = False,
+    ) -> nn.Module:
+        """Make the loss.
+
+        Args:
+            kind: how logits become probabilities.
+            targets: of the training part, whose balance the class weights follow: int64
+                (images,), or 0 and 1 (images, outputs) for multi-label.
+            outputs: number of logits.
+            weighted: with class weights, for a loss that can also do without.
+
+        Returns:
+            A module from (logits, targets) to a scalar; see :class:`LossEntry`.
+        """
+        weights = None
+        if weighted or self.needs_class_weights:
+            import torch
+
+            from cxnet.losses import balanced_class_weights
+
+            weights = balanced_class_weights(torch.from_numpy(targets), kind=kind, outputs=outputs)
+        return self.factory(kind=kind, class_weights=weights)
 
 
 LOSSES: Registry[LossEntry] = Registry("loss", builtins="bench.registry.builtin_losses")

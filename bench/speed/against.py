@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from bench.environment import pick_device
 from bench.registry import find_model
 from bench.speed.bare import BareLoop
 from bench.speed.case import (
@@ -15,10 +16,10 @@ from bench.speed.case import (
     Case,
     Workbench,
     in_memory,
-    random_state_kept,
 )
 from bench.speed.measure import Consecutive
 from bench.speed.repeats import BLOCK_SECONDS, Repeats, long_enough, seconds_of
+from bench.train.random_state import random_state_kept
 
 Rival = Literal["bare", "eager"]
 
@@ -69,7 +70,7 @@ def compare(
             or memory does not suffice.
     """
     case = comparable(case, rival)
-    with random_state_kept():
+    with random_state_kept(pick_device(case.device)):
         return in_memory(
             case, lambda: _compare(case, rival=rival, rounds=rounds, block_seconds=block_seconds)
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +10,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from baselines.finetune import set_training_mode
 from bench.config.schema import AugmentConfig, MemoryFormat, Precision, TrainConfig
@@ -116,7 +114,9 @@ class Workbench:
             in_channels=case.in_channels, outputs=OUTPUTS, image_size=case.image_size
         )
         self.network = lay_out(built, device=self.device, memory_format=case.memory_format)
-        self.loss = _make_loss(case.loss, self.targets).to(self.device)
+        entry = LOSSES.get(case.loss)
+        self.loss = entry.build(kind="multiclass", targets=self.targets, outputs=OUTPUTS)
+        self.loss.to(self.device)
         self.stream = TrainingStream(
             self.images(np.arange(IMAGES)),
             batch_size=case.batch_size,
@@ -150,18 +150,6 @@ class Workbench:
         )
 
 
-def _make_loss(name: str, targets: NDArray[np.int64]) -> nn.Module:
-    entry = LOSSES.get(name)
-    weights = None
-    if entry.needs_class_weights:
-        from cxnet import balanced_class_weights
-
-        weights = balanced_class_weights(
-            torch.from_numpy(targets), kind="multiclass", outputs=OUTPUTS
-        )
-    return entry.factory(kind="multiclass", class_weights=weights)
-
-
 def in_memory(case: Case, function: Callable[[], Result]) -> Result:
     """What a function that trains and answers under a case returns.
 
@@ -178,11 +166,3 @@ def in_memory(case: Case, function: Callable[[], Result]) -> Result:
             f"{case.image_size} px: try a smaller --batch-size or --image-size"
         )
     return found
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Leaves torch's random state as it was: initialisation and dropout draw from it."""
-    devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices=devices):
-        yield

@@ -9,7 +9,7 @@ import torch
 
 from bench.config.schema import Precision
 from bench.randomness import derive_seed
-from bench.speed.repeats import Repeats, long_enough, seconds_of
+from bench.speed.repeats import long_enough, seconds_of
 from bench.speed.work import Ceilings
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -23,9 +23,9 @@ _SECONDS = 0.2
 def measure_ceilings(device: torch.device, *, precision: Precision, repeats: int) -> Ceilings:
     """Measure a device's rate in large matrix products, and its bandwidth in a large copy.
 
-    Both with the present number of threads; each figure is the median of its repeats, the rate
-    that of the best size. Float32 on CUDA is measured with TF32, in which torch computes
-    convolutions there unless it is told otherwise.
+    Both with the present number of threads; each figure is the best of its repeats, since what
+    disturbs a device only slows it, and the rate is that of the best size. Float32 on CUDA is
+    measured with TF32, in which torch computes convolutions there unless it is told otherwise.
 
     Args:
         device: what to measure.
@@ -57,7 +57,7 @@ def _product(side: int, *, device: torch.device, precision: Precision) -> Callab
 
 
 def _per_second(once: Callable[[], object], *, device: torch.device, repeats: int) -> float:
-    """How often a second something can be done, the median of some measurements."""
+    """How often a second something can be done, the best of some measurements."""
 
     def run(times: int) -> None:
         for _ in range(times):
@@ -69,4 +69,4 @@ def _per_second(once: Callable[[], object], *, device: torch.device, repeats: in
     times = long_enough(run, device=device, seconds=_SECONDS)
     seconds = [seconds_of(partial(run, times), device=device) for _ in range(repeats)]
     torch.set_float32_matmul_precision(before)
-    return times / Repeats(tuple(seconds)).median
+    return times / min(seconds)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bench.environment import pick_device
 from bench.registry import find_model
-from bench.speed.case import IMAGES, Case, Workbench, in_memory, random_state_kept
+from bench.speed.case import IMAGES, Case, Workbench, in_memory
 from bench.speed.energy import energy_counter
 from bench.speed.repeats import BLOCK_SECONDS, Repeats, long_enough, seconds_of
 from bench.speed.work import Work, count_work
@@ -21,6 +22,7 @@ from bench.train import answer
 from bench.train.autocast import autocast
 from bench.train.graph import WARM_UP_STEPS
 from bench.train.pace import TIMED_STEPS, FastestStep, how_to_record
+from bench.train.random_state import random_state_kept
 
 LATENCY_CALLS = 30
 # The paper's rhythm: a validation every 3,000 steps; of ChestX-ray14 about a tenth is held out.
@@ -89,7 +91,7 @@ def measure(case: Case, *, repeats: int, block_seconds: float = BLOCK_SECONDS) -
         InputError: the network cannot take the size, a name is unknown, the device is not there,
             or memory does not suffice.
     """
-    with random_state_kept():
+    with random_state_kept(pick_device(case.device)):
         return in_memory(case, lambda: _measure(case, repeats=repeats, block_seconds=block_seconds))
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from bench.errors import first_line
-from bench.speed.case import Case, Workbench, random_state_kept
+from bench.speed.case import Case, Workbench
 from bench.speed.measure import Consecutive
 from bench.speed.repeats import Repeats, long_enough, seconds_of
+from bench.train.random_state import random_state_kept
 from tools.arithmetic import break_even
 from tools.gpu_check.rates import ROUNDS, SECONDS, setting
 
@@ -78,7 +79,7 @@ def _on_and_off(case: Case, switched: Setting, *, seconds: float) -> dict[str, R
 
         return some
 
-    with random_state_kept():
+    with random_state_kept(torch.device(case.device)):
         ways = {"off": make(nullcontext), "on": make(switched)}
         return step_seconds(ways, device=torch.device(case.device), seconds=seconds)
 
@@ -124,7 +125,7 @@ def compiled(
 
 
 def _compiled(case: Case, *, seconds: float) -> dict[str, Any]:
-    with random_state_kept():
+    with random_state_kept(torch.device(case.device)):
         plain, other = Workbench(case), Workbench(case)
         step = replace(other.step, network=cast(nn.Module, torch.compile(other.network)))
         # The plain step goes first: what the libraries set up once is no part of compiling.

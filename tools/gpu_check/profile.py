@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from bench.speed.case import Workbench, random_state_kept
+from bench.speed.case import Workbench
 from bench.speed.repeats import seconds_of, wait_for
+from bench.train.random_state import random_state_kept
 from tools.gpu_check.rates import setting
 
 STEPS = 5
@@ -26,7 +27,7 @@ def profile_steps(device: torch.device, *, models: Sequence[str]) -> dict[str, A
     """
     found: dict[str, Any] = {}
     for model in models:
-        with random_state_kept():
+        with random_state_kept(device):
             bench = Workbench(replace(setting(device), model=model))
             found[model] = {"plain": _profile(bench.step, device)}
             if device.type == "cuda":

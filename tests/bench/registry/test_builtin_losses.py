@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -35,3 +36,16 @@ def test_weighted_ce_alone_needs_class_weights() -> None:
 
 def test_the_reconstructions_say_so() -> None:
     assert all("reconstruct" in LOSSES.get(name).description for name in ("sin", "sin_hump"))
+
+
+@pytest.mark.parametrize(
+    ("loss", "weighted", "expected"),
+    [("ce", False, None), ("ce", True, [2 / 3, 2.0]), ("weighted_ce", False, [2 / 3, 2.0])],
+)
+def test_class_weights_are_those_of_the_training_targets(
+    loss: str, weighted: bool, expected: list[float] | None
+) -> None:
+    targets = np.array([0, 0, 0, 1])
+    made = LOSSES.get(loss).build(kind="multiclass", targets=targets, outputs=2, weighted=weighted)
+    weights = made.class_weights
+    assert (weights is None) if expected is None else weights.tolist() == pytest.approx(expected)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from bench.train.random_state import random_state_kept
+from tests.cuda import needs_cuda
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+def test_the_callers_random_state_is_left_as_it_was(device: str) -> None:
+    def draws() -> list[float]:
+        return [torch.rand(()).item(), torch.rand((), device=device).item()]
+
+    torch.manual_seed(1)
+    expected = draws()
+    torch.manual_seed(1)
+    with random_state_kept(torch.device(device)):
+        torch.manual_seed(2)
+        assert draws() != expected
+    assert draws() == expected
