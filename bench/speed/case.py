@@ -23,6 +23,7 @@ from bench.registry.plugins import load_entry_points, load_plugin
 from bench.train.autocast import pick_precision
 from bench.train.failure import TrainingFailedError
 from bench.train.graph import WARM_UP_STEPS, GraphedStep
+from bench.train.heap import keep_freed_memory
 from bench.train.layout import lay_out
 from bench.train.memory import unless_out_of_memory
 from bench.train.optimizer import make_optimizer
@@ -80,6 +81,8 @@ class Case:
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)
+        if device.type == "cpu":
+            keep_freed_memory()  # as a run does
         return device, pick_precision(self.precision, device)
 
 

@@ -23,6 +23,7 @@ from bench.train import checkpoint
 from bench.train.autocast import pick_precision
 from bench.train.evaluate import answer
 from bench.train.failure import TrainingFailedError
+from bench.train.heap import keep_freed_memory
 from bench.train.memory import halve, release, unless_out_of_memory
 from bench.train.optimizer import make_optimizer
 from bench.train.pace import FastestStep, how_to_record
@@ -127,6 +128,8 @@ def train(
             or the network cannot be trained in micro-batches.
     """
     device = training.device
+    if device.type == "cpu":
+        keep_freed_memory()
     precision = pick_precision(config.precision, device)
     optimizer = make_optimizer(network, config)
     schedule = PlateauDecay(patience=config.patience, max_decays=config.max_decays)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 
 from bench.train.failure import TrainingFailedError
+from bench.train.heap import give_back
 
 Result = TypeVar("Result")
 
@@ -34,9 +35,10 @@ def unless_out_of_memory(function: Callable[[], Result]) -> Result | None:
 
 
 def release() -> None:
-    """Give memory that nothing uses any more back to the device."""
+    """Give memory that nothing uses any more back to the device and to the system."""
     gc.collect()
     torch.cuda.empty_cache()  # does nothing where CUDA is not used
+    give_back()
 
 
 def halve(at_once: int, *, side: int) -> int:
