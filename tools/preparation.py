@@ -12,7 +12,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -27,10 +26,10 @@ from PIL import Image
 from bench.data.image_files import FileReader
 from bench.data.pixels import PixelStore, open_pixels
 from bench.data.study import StudyTable, study_rows
+from bench.peak_memory import peak_memory_bytes
 
 SIDE, SIZE, FILES = 1024, 224, 6
-# A thread takes 16 images at a time, so that two threads have equal shares of these.
-IMAGES = 96
+IMAGES_A_THREAD = 48  # of which a thread takes 16 at a time, so that all have equal shares
 ALL_OF_CHESTXRAY14 = 112_120
 SMALL_SIDE = 64
 BYTES_PER_MB = 1e6
@@ -40,26 +39,25 @@ def main() -> None:
     """Measure, print a table, write everything."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=IMAGES, help="of a round")
     parser.add_argument(
         "--many", type=int, default=ALL_OF_CHESTXRAY14, help="small images, for their memory"
     )
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=_cores())
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    images = IMAGES_A_THREAD * asked.threads
     with tempfile.TemporaryDirectory(prefix="preparation-") as temporary:
         folder = Path(temporary)
         large = write_radiographs(folder / "large", side=SIDE)
         small = write_radiographs(folder / "small", side=SMALL_SIDE)
-        rates = compare(
-            named(large, asked.images), folder, rounds=asked.rounds, threads=asked.threads
-        )
+        rates = compare(named(large, images), folder, rounds=asked.rounds, threads=asked.threads)
         memory = {
             f"{count:,} images of {side} px": peak_mb(
                 named(files, count), folder / f"memory-{side}", threads=asked.threads
             )
             for count, side, files in (
-                (asked.images, SIDE, large),
+                (images, SIDE, large),
                 (asked.many, SMALL_SIDE, small),
             )
         }
@@ -146,15 +144,22 @@ def compare(
 
 
 def peak_mb(files: Mapping[str, Path], cache: Path, *, threads: int) -> float:
-    """Peak resident set of a process of its own that prepares the files, in MB (Linux)."""
+    """Peak resident set of a process of its own that prepares the files, in MB."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak_mb_here, (files, cache, threads))
 
 
 def _peak_mb_here(files: Mapping[str, Path], cache: Path, threads: int) -> float:
     prepare(files, cache, workers=threads)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes * 1024 / BYTES_PER_MB
+    assert "torch" not in sys.modules, "torch takes more memory than what is measured"
+    return peak_memory_bytes() / BYTES_PER_MB
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _describe(values: list[float]) -> dict[str, Any]:

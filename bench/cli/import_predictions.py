@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from bench.cli.loading import loading
 from bench.cli.options import (
     config_options,
     config_or_nih,
@@ -78,8 +79,9 @@ def import_command(
     changes = {} if task is None else {"task": task}
     experiment = load_config(config_or_nih(context, config, root), root, settings, **changes)
 
-    from bench.imported import Request, import_predictions
-    from bench.store import Store
+    with loading():
+        from bench.imported import Request, import_predictions
+        from bench.store import Store
 
     request = Request(path=path, name=name, experiment=experiment, combine=combine, on=on)
     found = import_predictions(request, Store(out))

@@ -17,6 +17,7 @@ from bench.execute.preflight import check_experiment
 from bench.registry import LOSSES, find_model
 from bench.train import lay_out, make_optimizer, pick_precision
 from bench.train.autocast import autocast
+from bench.train.heap import keep_freed_memory
 from bench.train.random_state import random_state_kept
 
 # A probe is one small training step; this bounds its arithmetic (multiply-adds), so that even
@@ -100,6 +101,7 @@ def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) 
     batch = int(PROBE_MULTIPLY_ADDS / max(costs.multiply_adds, 1))
     batch = max(2, min(experiment.train.batch_size, batch))
     precision = pick_precision(experiment.train.precision, device)
+    keep_freed_memory(device)  # as a run does
     with random_state_kept(device):
         network = entry.build(
             in_channels=channels, outputs=outputs, image_size=size, options=options

@@ -18,7 +18,6 @@ from bench.runs import Verdict
 from bench.store import Store
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import BEST, LAST, resumable
-from bench.train.heap import give_back
 
 Outcome = Literal["finished", "already", "unavailable", "failed", "elsewhere"]
 
@@ -105,8 +104,6 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
                     "cell_failed", cell=job.label, reason=reason, folder=folder.name
                 )
                 outcome = "failed"
-            # A small network need not hold what a large one before it freed.
-            give_back()
             summary.count(outcome)
     return summary
 

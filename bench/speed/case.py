@@ -81,8 +81,7 @@ class Case:
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)
-        if device.type == "cpu":
-            keep_freed_memory()  # as a run does
+        keep_freed_memory(device)  # as a run does
         return device, pick_precision(self.precision, device)
 
 

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from bench.environment import pick_device
+from bench.peak_memory import peak_memory_bytes
 from bench.registry import find_model
 from bench.speed.case import IMAGES, Case, Workbench, in_memory
 from bench.speed.energy import energy_counter
@@ -190,13 +190,4 @@ def _one_image(bench: Workbench) -> Callable[[], torch.Tensor]:
 def _peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    try:
-        # Not getrusage's figure, in which Linux counts the parent's memory before `exec`.
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else 1024 * peak
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
-    return 1024 * int(line.split()[1])
+    return peak_memory_bytes()

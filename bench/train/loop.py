@@ -128,8 +128,7 @@ def train(
             or the network cannot be trained in micro-batches.
     """
     device = training.device
-    if device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory(device)
     precision = pick_precision(config.precision, device)
     optimizer = make_optimizer(network, config)
     schedule = PlateauDecay(patience=config.patience, max_decays=config.max_decays)

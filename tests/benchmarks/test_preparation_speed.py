@@ -15,7 +15,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.data.pixels import PixelStore
-from tools.preparation import IMAGES, SIDE, named, plain_loop, prepare, write_radiographs
+from tools.preparation import IMAGES_A_THREAD, SIDE, named, plain_loop, prepare, write_radiographs
 
 ROUNDS = 5
 
@@ -23,7 +23,7 @@ ROUNDS = 5
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     folder = tmp_path_factory.mktemp("preparation") / "radiographs"
-    return named(write_radiographs(folder, side=SIDE), IMAGES)
+    return named(write_radiographs(folder, side=SIDE), 2 * IMAGES_A_THREAD)
 
 
 def test_a_plain_pillow_loop(benchmark: BenchmarkFixture, files: Mapping[str, Path]) -> None:

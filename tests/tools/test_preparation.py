@@ -38,9 +38,8 @@ def test_each_way_is_held_against_the_plain_one_core_for_core(
         assert each["ratio"]["repeats"] == [a / b for a, b in zip(rate, plain, strict=True)]
 
 
-def test_the_peak_is_that_of_a_process_without_torch(
-    files: dict[str, Path], tmp_path: Path
-) -> None:
+def test_the_peak_is_that_of_a_process_of_its_own(files: dict[str, Path], tmp_path: Path) -> None:
+    held = bytearray(2**29)  # here, which is not to be counted there
     peak = peak_mb(files, tmp_path / "cache", threads=1)
-    assert 20 < peak < 400
+    assert 20 < peak < len(held) / 1e6
     assert len(list((tmp_path / "cache").glob("*/pixels.npy"))) == 1

@@ -78,6 +78,17 @@ def test_what_is_loaded_is_left_out_of_every_look_for_garbage(fails: bool) -> No
         assert gc.isenabled()
         assert gc.get_freeze_count() >= before + 1000
         gc.collect()
-        assert not any(made is one for one in gc.get_objects() for made in loaded[:1])
+        assert not any(one is loaded[0] for one in gc.get_objects())
     finally:
+        gc.unfreeze()
+
+
+def test_who_has_switched_the_look_for_garbage_off_keeps_it_so() -> None:
+    gc.disable()
+    try:
+        with loading():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
         gc.unfreeze()
