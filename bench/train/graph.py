@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from bench.data.batches import Batch
+from bench.train.random_state import seed_step
 from bench.train.step import Step
 
 Record = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
@@ -130,7 +131,7 @@ class GraphedStep:
             if own is not None and new is not None:
                 own.copy_(new)
         # The graph reads seed and offset from the generator when it is replayed.
-        torch.manual_seed(self._step.dropout_seed(number))
+        seed_step(self._step.dropout_seed(number), self._step.stream.device)
         loss = self._replay().clone()
         if not self._inside:
             self._step.optimizer.step()

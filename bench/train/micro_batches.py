@@ -44,6 +44,7 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from bench.config.schema import Precision
 from bench.train.autocast import autocast
 from bench.train.failure import TrainingFailedError
+from bench.train.random_state import seed_step
 
 # They scale each activation by 0 or 1 / (1 - p), so that their answer to ones is their mask.
 _DROPOUTS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d)
@@ -249,8 +250,8 @@ class _Step:
         """
         for counter, count in zip(self._counters, self._counts, strict=True):
             counter.copy_(count)
-        torch.manual_seed(self._seed)
         images = self._images[part]
+        seed_step(self._seed, images.device)
         one = _Pass(
             part,
             of=len(self._images),

@@ -16,3 +16,19 @@ def random_state_kept(device: torch.device) -> Iterator[None]:
     """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
+
+
+def seed_step(seed: int, device: torch.device) -> None:
+    """Seed the generators that a step on a device draws from: the host's, and the device's own.
+
+    As ``torch.manual_seed`` does for every kind of device there is; for each one that is not used
+    it writes down a traceback, which took 0.6 ms at every step.
+
+    Args:
+        seed: 64 bits.
+        device: where the network is.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)

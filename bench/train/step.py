@@ -12,6 +12,7 @@ from bench.data.batches import Batch, TrainingStream
 from bench.randomness import derive_seed
 from bench.train import micro_batches
 from bench.train.autocast import autocast
+from bench.train.random_state import seed_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class Step:
             The batch's mean loss, a scalar without gradient, on the device.
         """
         batch = self.stream.raw(number)
-        torch.manual_seed(self.dropout_seed(number))
+        seed_step(self.dropout_seed(number), self.stream.device)
         loss = self.backward(batch)
         self.optimizer.step()
         return loss
