@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +117,18 @@ def test_their_steps_are_read_from_what_they_print(peer: str) -> None:
         lightning.read(at, f"step {step}\n")
     reading = {"timm": timm, "lightning": lightning}[peer].reading
     assert (reading.first_step_s, reading.images_per_second) == (4.0, 3 * 2 / 3.0)
+
+
+def test_the_checkout_that_holds_timms_script_does_not_lend_it_its_modules(tmp_path: Path) -> None:
+    (tmp_path / "timm").mkdir()
+    (tmp_path / "timm" / "__init__.py").touch()
+    script = tmp_path / "train.py"
+    script.write_text("from importlib.util import find_spec; print(find_spec('timm').origin)")
+    command = Timm(work=work(), script=script).command(work(), tmp_path / "out")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    installed = find_spec("timm")
+    assert installed is not None
+    assert done.stdout.strip() == installed.origin
 
 
 def test_a_measured_process_is_seen_with_its_children(tmp_path: Path) -> None:

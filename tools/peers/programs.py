@@ -167,7 +167,9 @@ class Timm(_Peer):
         """See :class:`Program`; ``momentum`` is timm's name for SGD without Nesterov."""
         mixed = ["--amp", "--amp-dtype=bfloat16"] if work.precision == "bfloat16" else []
         return [
-            *(sys.executable, str(self.script), f"--data-dir={work.images}"),
+            # -P: the script lies in a checkout with a timm of its own, but all programs are to use
+            # the installed one, whose version is recorded.
+            *(sys.executable, "-P", str(self.script), f"--data-dir={work.images}"),
             *("--train-split=train", "--val-split=validation"),
             *(f"--model={work.model}", "--num-classes=2", "--in-chans=1"),
             *(f"--img-size={work.image_size}", "--crop-pct=1", "--mean=0.5", "--std=0.5"),

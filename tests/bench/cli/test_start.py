@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
 
 import pytest
@@ -67,15 +68,15 @@ def test_a_reader_who_leaves_is_no_error() -> None:
 @pytest.mark.parametrize("fails", [False, True])
 def test_what_is_loaded_is_left_out_of_every_look_for_garbage(fails: bool) -> None:
     gc.collect()
-    before = gc.get_freeze_count()
+    before, thresholds = gc.get_freeze_count(), gc.get_threshold()
     loaded: list[list[int]] = []
     try:
         with suppress(ImportError), loading():
-            assert not gc.isenabled()
+            assert gc.isenabled()
             loaded.extend([number] for number in range(1000))
             if fails:
                 raise ImportError
-        assert gc.isenabled()
+        assert gc.get_threshold() == thresholds
         assert gc.get_freeze_count() >= before + 1000
         gc.collect()
         assert not any(one is loaded[0] for one in gc.get_objects())
@@ -83,11 +84,38 @@ def test_what_is_loaded_is_left_out_of_every_look_for_garbage(fails: bool) -> No
         gc.unfreeze()
 
 
+def test_garbage_that_loading_makes_goes_while_older_objects_are_not_looked_at() -> None:
+    class Node:
+        other: Node
+
+    looks: list[int] = []
+
+    def look(phase: str, about: dict[str, int]) -> None:
+        if phase == "start":
+            looks.append(about["generation"])
+
+    gc.collect()
+    gc.callbacks.append(look)
+    try:
+        with loading():
+            pairs = []
+            for _ in range(150_000):
+                one, two = Node(), Node()
+                one.other, two.other = two, one
+                pairs.append(weakref.ref(one))
+        # 300,000 nodes and 150,000 references to them; only the youngest generation is looked at.
+        assert looks == [0] * 4
+        assert sum(pair() is None for pair in pairs) >= 120_000
+    finally:
+        gc.callbacks.remove(look)
+        gc.unfreeze()
+
+
 def test_who_has_switched_the_look_for_garbage_off_keeps_it_so() -> None:
     gc.disable()
     try:
         with loading():
-            pass
+            assert not gc.isenabled()
         assert not gc.isenabled()
     finally:
         gc.enable()

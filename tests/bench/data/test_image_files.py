@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -69,6 +71,22 @@ def test_gray_arrays_hold_the_pixels_of_a_pillow_that_copies_before_it_pastes(
 
     monkeypatch.setattr(Image.Image, "paste", copying)
     np.testing.assert_array_equal(gray_array(Image.fromarray(GRAY)), GRAY)
+
+
+@pytest.mark.parametrize("name", ["image.jpg", "image.png"])
+def test_pillow_loads_its_usual_formats_and_not_all_of_them(name: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, Image.fromarray(GRAY), name)
+    code = (
+        "import sys; from pathlib import Path; from bench.data.image_files import read_grayscale; "
+        "read_grayscale(Path(sys.argv[1])); "
+        "print(*sorted(name for name in sys.modules if 'ImagePlugin' in name))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.split()
+    assert {"PIL.JpegImagePlugin", "PIL.PngImagePlugin"} <= set(loaded)
+    assert "PIL.EpsImagePlugin" not in loaded
 
 
 def test_alpha_is_dropped_not_composited(tmp_path: Path) -> None:
