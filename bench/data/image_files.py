@@ -53,8 +53,8 @@ def read_grayscale(path: Path) -> NDArray[np.uint8]:
             cannot always be told) or "unreadable" (no image, more pixels than Pillow's limit
             against decompression bombs, or pixels without a known full scale).
     """
-    # Without it Pillow loads the file's own format alone, and all of its fifty where that is not the
-    # first of ours.
+    # Without it Pillow loads the file's own format alone, and all of its fifty where that is not
+    # the first of ours.
     Image.preinit()
     try:
         with Image.open(path, formats=FORMATS) as image:
