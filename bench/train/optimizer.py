@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from bench.config.schema import TrainConfig
+from bench.train.failure import TrainingFailedError
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -22,9 +23,12 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
         config: the settings.
 
     Raises:
+        TrainingFailedError: the network has nothing to train.
         ValueError: timm knows no such optimiser.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
+    if not parameters:
+        raise TrainingFailedError("the network has no parameter that is trained")
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             parameters,

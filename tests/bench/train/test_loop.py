@@ -253,6 +253,14 @@ def test_sgd_is_torchs_own_and_means_what_it_says() -> None:
     )
 
 
+def test_a_network_with_nothing_to_train_is_told_so() -> None:
+    with pytest.raises(TrainingFailedError, match="no parameter that is trained"):
+        make_optimizer(nn.Flatten(), TrainConfig())
+    frozen = network().requires_grad_(False)
+    with pytest.raises(TrainingFailedError, match="no parameter that is trained"):
+        make_optimizer(frozen, TrainConfig(optimizer="adamw"))
+
+
 def test_other_optimizers_come_from_timm() -> None:
     optimizer = make_optimizer(network(), TrainConfig(optimizer="adamw", lr=0.001))
     assert type(optimizer) is torch.optim.AdamW
