@@ -14,14 +14,14 @@ from bench.registry import TargetKind
 from bench.train.autocast import autocast
 from bench.train.memory import halve, unless_out_of_memory
 
-# Images and pixels at once; probabilities do not depend on them (but for rounding), because
-# evaluation mode treats every image by itself. A CPU is fastest while the activations of a layer
-# stay small enough for its allocator to use their memory again; a GPU wants enough images not to
-# wait for the host, which names the kernels.
-CPU_BATCH, CPU_PIXELS = 32, 2**22
+# Images and pixels at once. Evaluation mode treats every image by itself, so that probabilities do
+# not depend on them but for rounding: some libraries multiply a classifier's matrix otherwise for
+# another number of images. On a CPU they stay what they always were, so that a seed's history does
+# too, to the last bit. A GPU wants enough images not to wait for the host, which names the kernels.
+CPU_BATCH, CPU_PIXELS = 256, 2**22
 CUDA_BATCH, CUDA_PIXELS = 1024, 2**25
-# Images and pixels whose losses are averaged together; of no consequence but for the last digits,
-# which stay those of runs from before.
+# Images and pixels whose losses are averaged together, the same on every device: a weighted mean
+# depends on them.
 LOSS_BATCH, LOSS_PIXELS = 256, 2**22
 
 

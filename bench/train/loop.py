@@ -200,6 +200,9 @@ def train(
                     f"the training loss is {train_loss} by iteration {stop} at learning rate "
                     f"{lr:g}: try a smaller one (train.lr={lr / 10:g})"
                 )
+            if device.type == "cpu":
+                # Their memory serves the answers; a graph on CUDA keeps its own for itself.
+                network.zero_grad(set_to_none=True)
             answers = answer(network, loss, validation, kind=kind, precision=precision)
             if not math.isfinite(answers.loss):
                 raise TrainingFailedError(

@@ -282,6 +282,21 @@ def test_answers_do_not_depend_on_the_evaluation_batch(
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)
 
 
+def test_no_gradient_takes_memory_while_a_network_answers(
+    sets: tuple[ImageSet, ImageSet], tmp_path: Path
+) -> None:
+    model = network()
+    held: list[bool] = []
+
+    def look(*_: object) -> None:
+        if torch.is_inference_mode_enabled():
+            held.append(any(p.grad is not None for p in model.parameters()))
+
+    model.register_forward_pre_hook(look)
+    history, _ = run(sets, tmp_path, model=model)
+    assert held == [False] * len(history)
+
+
 class Cramped(nn.Module):
     """Has room for so many images at once in training, after some roomy steps; counts."""
 
@@ -496,7 +511,14 @@ def test_answers_are_bounded_by_pixels_and_by_memory(
         seen.clear()
         return answer(Watched(room), loss(), images, kind="multiclass", precision="float32")
 
-    monkeypatch.setattr("bench.train.evaluate.CPU_BATCH", 64)
+    # As many at once as in the first versions: a history is the same to the last bit only then.
+    many = dataclasses.replace(
+        sets[1],
+        pixel_rows=np.resize(sets[1].pixel_rows, 600),
+        targets=np.resize(sets[1].targets, 600),
+    )
+    ask(600, many)
+    assert seen == [256, 256, 88]
     whole = ask(40, sets[1])
     assert seen == [40]
     pieces = ask(12, sets[1])
