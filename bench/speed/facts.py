@@ -54,27 +54,36 @@ def facts(row: Measured | Comparison | Counted | Failed, figures: Figures[Any]) 
         return _measured(row, figures)
     if isinstance(row, Comparison):
         return _compared(row)
-    return {"model": row.model} | _counted(row.work, figures)
+    return {"model": row.model} | _counted(row.work, *limits(row.work, figures))
 
 
-def limits(work: Work, figures: Figures[Any]) -> tuple[Limit, Limit]:
-    """Of training and of inference, both at the training's batch size."""
+def limits(
+    work: Work, figures: Figures[Any], *, answered_at_once: int | None = None
+) -> tuple[Limit, Limit]:
+    """Of training and of inference.
+
+    Args:
+        work: of the network.
+        figures: with the ceilings, and the batch size of training.
+        answered_at_once: batch size of inference; that of training where nothing was measured.
+    """
     ceilings = figures.machine.ceilings
     assert ceilings is not None, "measured or given wherever limits are shown"
     size, precision = figures.setting.batch_size, figures.machine.precision
     return (
         work.training_limit(ceilings, batch_size=size, precision=precision),
-        work.inference_limit(ceilings, batch_size=size, precision=precision),
+        work.inference_limit(ceilings, batch_size=answered_at_once or size, precision=precision),
     )
 
 
 def _measured(row: Measured, figures: Figures[Any]) -> dict[str, Any]:
-    training, inference = limits(row.work, figures)
+    training, inference = limits(row.work, figures, answered_at_once=row.answered_at_once)
     return {
         "model": row.model,
         "training": row.training.describe(),
         "training_share": row.training.median / training.images_per_second,
         "inference": row.inference.describe(),
+        "answered_at_once": row.answered_at_once,
         "inference_share": row.inference.median / inference.images_per_second,
         "latency": row.latency.describe() | {"percentile_90": row.latency_90},
         "peak_memory": row.peak_memory,
@@ -82,7 +91,7 @@ def _measured(row: Measured, figures: Figures[Any]) -> dict[str, Any]:
         "notes": list(row.notes),
         "joules_per_training_image": row.joules.describe() if row.joules else None,
         "validation_share": row.validation_share(figures.setting.batch_size),
-    } | _counted(row.work, figures)
+    } | _counted(row.work, training, inference)
 
 
 def _compared(row: Comparison) -> dict[str, Any]:
@@ -96,8 +105,7 @@ def _compared(row: Comparison) -> dict[str, Any]:
     }
 
 
-def _counted(work: Work, figures: Figures[Any]) -> dict[str, Any]:
-    training, inference = limits(work, figures)
+def _counted(work: Work, training: Limit, inference: Limit) -> dict[str, Any]:
     return {
         "parameters": work.parameters,
         "multiply_adds": work.multiply_adds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +21,7 @@ from bench.speed.repeats import BLOCK_SECONDS, Repeats, long_enough, seconds_of
 from bench.speed.work import Work, count_work
 from bench.train import answer
 from bench.train.autocast import autocast
+from bench.train.evaluate import answered_at_once
 from bench.train.graph import WARM_UP_STEPS
 from bench.train.pace import TIMED_STEPS, FastestStep, how_to_record
 from bench.train.random_state import random_state_kept
@@ -40,7 +42,8 @@ class Measured:
         work: what one image costs it.
         training: images a second in training steps as a run does them: from the stored pixels
             to the updated weights, in the way that is fastest in the long run.
-        inference: images a second from the stored pixels to probabilities.
+        inference: images a second from the stored pixels to probabilities, as a run answers.
+        answered_at_once: images in a batch there.
         latency: seconds from one stored image to its logits on the host, each call.
         peak_memory: bytes at most until the end of training: of the device's memory that
             torch had given out on CUDA, of the process's resident memory on a CPU (which holds
@@ -55,6 +58,7 @@ class Measured:
     work: Work
     training: Repeats
     inference: Repeats
+    answered_at_once: int
     latency: Repeats
     peak_memory: int
     capture_seconds: float | None
@@ -112,19 +116,22 @@ def _measure(case: Case, *, repeats: int, block_seconds: float) -> Measured:
     train = Consecutive(step)
     if device.type == "cuda":
         train(WARM_UP_STEPS + 2 * TIMED_STEPS + 2)  # it has chosen by then
-    steps = long_enough(train, device=device, seconds=block_seconds)
-    joules_so_far = energy_counter(device)
-    rates, energies = [], []
-    for _ in range(repeats):
-        before = joules_so_far() if joules_so_far else math.nan
-        images = steps * case.batch_size
-        rates.append(images / timed(lambda: train(steps)))
-        if joules_so_far:
-            energies.append((joules_so_far() - before) / images)
-    peak = _peak_memory(device)
+    with closing(step):
+        steps = long_enough(train, device=device, seconds=block_seconds)
+        joules_so_far = energy_counter(device)
+        rates, energies = [], []
+        for _ in range(repeats):
+            before = joules_so_far() if joules_so_far else math.nan
+            images = steps * case.batch_size
+            rates.append(images / timed(lambda: train(steps)))
+            if joules_so_far:
+                energies.append((joules_so_far() - before) / images)
+        peak = _peak_memory(device)
+    bench.network.zero_grad(set_to_none=True)  # as a run does before it answers
+    at_once = answered_at_once(case.image_size, device)
 
     def infer(count: int) -> None:
-        places = np.arange(count * case.batch_size) % IMAGES
+        places = np.arange(count * at_once) % IMAGES
         answer(
             bench.network,
             bench.loss,
@@ -134,7 +141,7 @@ def _measure(case: Case, *, repeats: int, block_seconds: float) -> Measured:
         )
 
     batches = long_enough(infer, device=device, seconds=block_seconds)
-    answered = [batches * case.batch_size / timed(lambda: infer(batches)) for _ in range(repeats)]
+    answered = [batches * at_once / timed(lambda: infer(batches)) for _ in range(repeats)]
     one = _one_image(bench)
     for _ in range(3):
         one()
@@ -146,6 +153,7 @@ def _measure(case: Case, *, repeats: int, block_seconds: float) -> Measured:
         ),
         training=Repeats(tuple(rates)),
         inference=Repeats(tuple(answered)),
+        answered_at_once=at_once,
         latency=Repeats(tuple(timed(one) for _ in range(LATENCY_CALLS))),
         peak_memory=peak,
         capture_seconds=step.capture_seconds or None,

@@ -18,7 +18,7 @@ def measured_table(figures: Figures[Measured]) -> str:
     """Rates, their shares of the limit, and what they take."""
 
     def cells(row: Measured) -> list[str]:
-        training, inference = limits(row.work, figures)
+        training, inference = limits(row.work, figures, answered_at_once=row.answered_at_once)
         return [
             row.model,
             _spread(row.training),
@@ -43,6 +43,12 @@ def measured_table(figures: Figures[Measured]) -> str:
         _ceilings(figures.machine),
         "rates: median (minimum–maximum) of the repeats; latency of one image: median (90 % of "
         "the calls)",
+        *(
+            f"inference: batches of {size}, as a run answers"
+            for size in sorted(
+                {row.answered_at_once for row in figures.rows if isinstance(row, Measured)}
+            )
+        ),
         f"validation/training: {VALIDATION_IMAGES:,} images at the inference rate over "
         f"{STEPS_BETWEEN_VALIDATIONS:,} steps at the training rate",
         *(

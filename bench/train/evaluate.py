@@ -16,8 +16,9 @@ from bench.train.memory import halve, unless_out_of_memory
 
 # Images and pixels at once. Evaluation mode treats every image by itself, so that probabilities do
 # not depend on them but for rounding: some libraries multiply a classifier's matrix otherwise for
-# another number of images. On a CPU they stay what they always were, so that a seed's history does
-# too, to the last bit. A GPU wants enough images not to wait for the host, which names the kernels.
+# another number of images. On a CPU they are those of the first runs, so that a seed's history is
+# still theirs to the last bit. A GPU wants enough images not to wait for the host, which names the
+# kernels.
 CPU_BATCH, CPU_PIXELS = 256, 2**22
 CUDA_BATCH, CUDA_PIXELS = 1024, 2**25
 # Images and pixels whose losses are averaged together, the same on every device: a weighted mean
@@ -63,10 +64,7 @@ def answer(
     """
     network.eval()
     side = images.pixels.side
-    most, pixels = (
-        (CUDA_BATCH, CUDA_PIXELS) if images.device.type == "cuda" else (CPU_BATCH, CPU_PIXELS)
-    )
-    at_once = _how_many(images, most=most, pixels=pixels)
+    at_once = min(len(images), answered_at_once(side, images.device))
     while True:
         run = partial(_answer, network, loss, images, at_once, kind=kind, precision=precision)
         answers = unless_out_of_memory(run)
@@ -85,7 +83,7 @@ def _answer(
     precision: Precision,
 ) -> Answers:
     # All stays on the device until the end: reading a batch's would make the host wait for it.
-    together = _how_many(images, most=LOSS_BATCH, pixels=LOSS_PIXELS)
+    together = _how_many(images.pixels.side, most=LOSS_BATCH, pixels=LOSS_PIXELS)
     total = torch.zeros((), dtype=torch.float64, device=images.device)
     with torch.inference_mode():
         batches = []
@@ -93,6 +91,8 @@ def _answer(
             with autocast(x.device, precision):
                 batches.append((network(x), targets))
         logits, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        # In training autocast gives a loss wider numbers; here it has not been asked to.
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         groups = zip(torch.split(logits, together), torch.split(targets, together), strict=True)
         for some, of_these in groups:
             total += loss(some, of_these).double() * len(some)
@@ -102,6 +102,18 @@ def _answer(
     return Answers(probabilities=probabilities, loss=total.item() / len(images))
 
 
-def _how_many(images: ImageSet, *, most: int, pixels: int) -> int:
-    """As many of the images as are at most so many, and have together at most so many pixels."""
-    return min(len(images), most, max(1, pixels // images.pixels.side**2))
+def answered_at_once(side: int, device: torch.device) -> int:
+    """How many images of a set are answered at once, where there are so many and memory suffices.
+
+    Args:
+        side: of an image in pixels.
+        device: of the network.
+    """
+    if device.type == "cuda":
+        return _how_many(side, most=CUDA_BATCH, pixels=CUDA_PIXELS)
+    return _how_many(side, most=CPU_BATCH, pixels=CPU_PIXELS)
+
+
+def _how_many(side: int, *, most: int, pixels: int) -> int:
+    """At most so many images, with together at most so many pixels; one at least."""
+    return min(most, max(1, pixels // side**2))

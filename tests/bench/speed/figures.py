@@ -21,6 +21,7 @@ MEASURED = Measured(
     work=WORK,
     training=Repeats((4e6, 5e6, 6e6)),
     inference=Repeats((2e7,)),
+    answered_at_once=2,
     latency=Repeats((0.001,) * 8 + (0.002, 0.004)),
     peak_memory=123_456_789,
     capture_seconds=2.25,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from bench.data.batches import ImageSet
 from bench.errors import InputError
 from bench.registry import MODELS, find_model
 from bench.speed.case import IMAGES, NORMALISATION, Case, Workbench
@@ -34,6 +36,23 @@ def test_every_figure_is_there() -> None:
     assert (measured.capture_seconds, measured.notes) == (None, ())
 
 
+def test_inference_is_measured_in_the_batches_that_a_run_answers_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: set[int] = set()
+
+    def watched(images: ImageSet, at_once: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for x, targets in in_order(images, at_once):
+            seen.add(len(x))
+            yield x, targets
+
+    in_order = ImageSet.in_order
+    monkeypatch.setattr(ImageSet, "in_order", watched)
+    measured = measure(SMALL, repeats=1, block_seconds=1e-3)
+    assert measured.answered_at_once == 256
+    assert seen == {256, 1}  # one for latency
+
+
 def test_shares_follow_from_the_rates() -> None:
     measured = Measured(
         model="m",
@@ -41,6 +60,7 @@ def test_shares_follow_from_the_rates() -> None:
         work=Work(products=(), parameters=0),
         training=Repeats((30.0, 32.0, 40.0)),
         inference=Repeats((110.0,)),
+        answered_at_once=256,
         latency=Repeats(tuple(float(n) for n in range(11))),
         peak_memory=1,
         capture_seconds=None,
