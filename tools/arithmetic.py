@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -47,7 +49,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    found: dict[str, Any] = {"environment": describe_environment(CPU), "models": []}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = {
+        "environment": describe_environment(CPU),
+        "command": shlex.join(["python", "-m", "tools.arithmetic", *sys.argv[1:]]),
+        "models": [],
+    }
     for model in arguments.models:
         case = Case(
             model=model,

@@ -20,6 +20,7 @@ Of a file with several frames the first is read; an EXIF orientation is not appl
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,10 +31,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.study import ImageError
+from bench.errors import InputError
 
 # Pillow also opens formats that run other programs (EPS); a radiograph comes as one of these.
 FORMATS = ("PNG", "JPEG", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+# What may be gone at the next try: too many open files, too little memory, a disk or network that
+# did not answer. It says nothing about the image.
+_PASSING = {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE,
+    errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ENETDOWN, errno.ENETUNREACH,
+}  # fmt: skip
 
 # The bytes that end a whole file, searched for in its last kilobyte: some programs pad.
 _ENDINGS = {b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
@@ -52,6 +62,7 @@ def read_grayscale(path: Path) -> NDArray[np.uint8]:
         ImageError: "missing" (no such file), "truncated" (it ends too early; of a TIFF that
             cannot always be told) or "unreadable" (no image, more pixels than Pillow's limit
             against decompression bombs, or pixels without a known full scale).
+        InputError: the file could not be read this time, whatever is in it.
     """
     # Without it Pillow loads the file's own format alone, and all of its fifty where that is not
     # the first of ours.
@@ -72,6 +83,11 @@ def read_grayscale(path: Path) -> NDArray[np.uint8]:
     except (PermissionError, IsADirectoryError) as error:
         raise ImageError("unreadable", (error.strerror or str(error)).lower()) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            raise InputError(
+                f"{str(path)!r} could not be read: {(error.strerror or str(error)).lower()}: run "
+                "again, which goes on from here; if it stays so, take the file away"
+            ) from None
         if _ends_early(path, error):
             raise ImageError("truncated", "the file ends too early") from None
         detail = "the file is not a PNG, JPEG or TIFF image, or is damaged"

@@ -25,7 +25,7 @@ from bench.data.decode import Decoded, Record
 from bench.data.study import Problem
 
 # At most so much decoding is lost. Twice as often, waiting for the disk took 1.5 % of the time (two
-# cores, 224 px); much less often, a mark would outlast what the decoding threads are ahead.
+# cores, 224 px).
 SECONDS_BETWEEN_MARKS = 2.0
 
 WRITTEN_AT_ONCE = 2**20

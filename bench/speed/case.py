@@ -21,7 +21,7 @@ from bench.randomness import derive_seed, generator
 from bench.registry import LOSSES, find_model
 from bench.registry.plugins import load_entry_points, load_plugin
 from bench.train.autocast import pick_precision
-from bench.train.failure import TrainingFailedError
+from bench.train.failure import MemoryExhaustedError, TrainingFailedError
 from bench.train.graph import WARM_UP_STEPS, GraphedStep
 from bench.train.heap import keep_freed_memory
 from bench.train.layout import lay_out
@@ -156,12 +156,14 @@ def in_memory(case: Case, function: Callable[[], Result]) -> Result:
     """What a function that trains and answers under a case returns.
 
     Raises:
-        InputError: memory does not suffice for it.
+        InputError: memory does not suffice for it, or the network cannot be trained.
     """
     try:
         found = unless_out_of_memory(function)
-    except TrainingFailedError:  # not even for one image while answering
+    except MemoryExhaustedError:  # not even for one image while answering
         found = None
+    except TrainingFailedError as error:
+        raise InputError(f"model {case.model!r}: {error}") from None
     if found is None:
         raise InputError(
             f"memory does not suffice for batches of {case.batch_size} images of "

@@ -66,7 +66,9 @@ def _per_second(once: Callable[[], object], *, device: torch.device, repeats: in
     before = torch.get_float32_matmul_precision()
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
-    times = long_enough(run, device=device, seconds=_SECONDS)
-    seconds = [seconds_of(partial(run, times), device=device) for _ in range(repeats)]
-    torch.set_float32_matmul_precision(before)
+    try:
+        times = long_enough(run, device=device, seconds=_SECONDS)
+        seconds = [seconds_of(partial(run, times), device=device) for _ in range(repeats)]
+    finally:
+        torch.set_float32_matmul_precision(before)
     return times / min(seconds)

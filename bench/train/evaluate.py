@@ -60,7 +60,7 @@ def answer(
         precision: ``bfloat16`` for autocast, ``float32`` for none.
 
     Raises:
-        TrainingFailedError: memory does not suffice for one image.
+        MemoryExhaustedError: memory does not suffice for one image.
     """
     network.eval()
     side = images.pixels.side

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class TrainingFailedError(Exception):
     """The training cannot go on; the message says why and what to try."""
+
+
+class MemoryExhaustedError(TrainingFailedError):
+    """Memory does not suffice for a single image at once."""

@@ -20,7 +20,7 @@ import torch
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 _NEVER = -1
 # Who has set one of these knows better, or has put another allocator in glibc's place.
-_USERS = (
+_SET_BY_USERS = (
     "MALLOC_MMAP_MAX_",
     "MALLOC_MMAP_THRESHOLD_",
     "MALLOC_TRIM_THRESHOLD_",
@@ -59,7 +59,7 @@ def give_back() -> None:
 
 @cache
 def _set_up() -> bool:
-    if any(name in os.environ for name in _USERS):
+    if any(name in os.environ for name in _SET_BY_USERS):
         return False
     mallopt = _function("mallopt")
     # Each answers 1 where it was done.

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from bench.train.failure import TrainingFailedError
+from bench.train.failure import MemoryExhaustedError
 from bench.train.heap import give_back
 
 Result = TypeVar("Result")
@@ -49,10 +49,10 @@ def halve(at_once: int, *, side: int) -> int:
         side: of an image in pixels.
 
     Raises:
-        TrainingFailedError: it was a single one.
+        MemoryExhaustedError: it was a single one.
     """
     if at_once == 1:
-        raise TrainingFailedError(
+        raise MemoryExhaustedError(
             f"memory does not suffice for one image of {side} px at once: try a smaller "
             "data.image_size, a smaller network, or a device with more memory"
         )

@@ -18,6 +18,8 @@ from bench.speed.against import Comparison
 from bench.speed.repeats import Repeats
 from bench.speed.run import Machine
 from bench.train import Training, pace
+from bench.train.graph import GraphedStep
+from bench.train.step import Step
 from tools.gpu_check import __main__ as script
 from tools.gpu_check import correctness, levers, rates, trainings
 from tools.gpu_check.material import CPU, largest_relative, recorded_however_short
@@ -170,10 +172,43 @@ def test_graphs_are_recorded_twice_and_hold_what_is_replayed(
     one = found["tiny float32"]
     assert one["plain"] == one["plain_again"] == one["replayed"]
 
+    assert one["moved_after_the_decay"] == 1.0
+
     monkeypatch.setattr(correctness, "_run_again", lambda function: lambda: 1.1 * function())
     (float32, bfloat16) = correctness.graphs(CPU, models=(tiny,))["failed"]
     assert float32 == "tiny float32: losses are 0.1 off the plain steps'"
     assert bfloat16.startswith("tiny bfloat16: losses are 0.1")
+
+
+def test_a_graph_that_keeps_the_old_rate_is_found(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GraphedStep, "is_outdated", False)
+    optimizers: list[torch.optim.Optimizer] = []
+    make = correctness.make_step
+
+    def noted(*args: object, **kwargs: object) -> Step:
+        step = make(*args, **kwargs)  # type: ignore[arg-type]
+        optimizers.append(step.optimizer)
+        return step
+
+    def with_the_rate_of_now(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        (group,) = optimizers[-1].param_groups
+        rate = group["lr"]
+
+        def replay() -> Tensor:
+            now, group["lr"] = group["lr"], rate
+            loss = function()
+            group["lr"] = now
+            return loss
+
+        return replay
+
+    monkeypatch.setattr(correctness, "make_step", noted)
+    monkeypatch.setattr(correctness, "_run_again", with_the_rate_of_now)
+    failed = correctness.graphs(CPU, models=(tiny,))["failed"]
+    assert len(failed) == 2
+    assert all("after the decay weights move" in reason for reason in failed)
 
 
 def test_precision_is_held_against_the_cpu(tiny: str) -> None:

@@ -131,6 +131,15 @@ def test_the_checkout_that_holds_timms_script_does_not_lend_it_its_modules(tmp_p
     assert done.stdout.strip() == installed.origin
 
 
+def test_a_line_that_is_not_understood_does_not_hang_the_process(tmp_path: Path) -> None:
+    def refuse(_at: float, line: str) -> None:
+        raise ValueError(line.strip())
+
+    code = "for number in range(20_000): print(number)"  # more than a pipe holds
+    with pytest.raises(ValueError, match=r"^0$"):
+        measure([sys.executable, "-c", code], environment={}, folder=tmp_path, on_line=refuse)
+
+
 def test_a_measured_process_is_seen_with_its_children(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time; block = bytearray(300 << 20); print('made', flush=True); "

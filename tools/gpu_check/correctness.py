@@ -39,6 +39,8 @@ HELD_STEPS = 3
 # makes more of it: where plain steps differ more among themselves, more is allowed.
 SAME_LOSS = 0.01
 OWN_DIFFERENCES = 3
+# By so much the learning rate falls, and so many times as far the weights may move as plain ones.
+DECAY, SAME_WAY = 10, 2
 # Of a refused training; it is timed, and then recorded, after the second validation.
 REFUSED_STEPS, REFUSED_VALIDATIONS = 14, 4
 
@@ -72,8 +74,9 @@ def graphs(
     """Steps replayed from a graph have the losses of the plain ones, with the same dropout.
 
     After the first replayed steps the learning rate falls, so that the step is recorded again.
-    Held are the first steps of both recordings; the later ones are written down. On a CPU, the
-    recorded function runs again instead.
+    Held are the first steps of both recordings, and how far the weights moved after the decay,
+    which tells a graph that still has the old rate; the later losses are written down. On a CPU,
+    the recorded function runs again instead.
 
     Args:
         device: where.
@@ -84,35 +87,45 @@ def graphs(
     found: dict[str, Any] = {"tolerance": SAME_LOSS, "failed": []}
     for model in models:
         for precision in PRECISIONS:
-            plain, again, replayed = (
-                _losses_with_a_decay(data, model, device, precision=precision, record=how)
+            (plain, moved), (again, _), (replayed, replayed_moved) = (
+                _train_with_a_decay(data, model, device, precision=precision, record=how)
                 for how in (None, None, record)
             )
             losses = {"plain": plain, "plain_again": again, "replayed": replayed}
             differences = _judge(losses, "replayed", held=2 * HELD_STEPS)
+            differences["moved_after_the_decay"] = ratio = replayed_moved / moved
             found[f"{model} {precision}"] = differences | losses
             if differences["failed"]:
                 found["failed"].append(f"{model} {precision}: {differences['failed']}")
+            if not 1 / SAME_WAY < ratio < SAME_WAY:
+                found["failed"].append(
+                    f"{model} {precision}: after the decay weights move {ratio:.3g} times as far "
+                    "as with plain steps"
+                )
     return found
 
 
-def _losses_with_a_decay(
+def _train_with_a_decay(
     data: Phantom,
     model: str,
     device: torch.device,
     *,
     precision: Precision,
     record: Record | None,
-) -> list[float]:
-    """Losses after the warm-up; plain ones where nothing records them."""
+) -> tuple[list[float], float]:
+    """Losses after the warm-up, and how far weights move after the decay; plain without record."""
     step = make_step(data, make_network(model, device), precision=precision)
     losses_of(step, range(WARM_UP_STEPS))
     way = GraphedStep(step, record=record) if record else step
     decay = WARM_UP_STEPS + HELD_STEPS
     losses = losses_of(way, range(WARM_UP_STEPS, decay))
     for group in step.optimizer.param_groups:
-        group["lr"] /= 2
-    return losses + losses_of(way, range(decay, 20))
+        group["lr"] /= DECAY
+    before = [p.detach().clone() for p in step.network.parameters()]
+    losses += losses_of(way, range(decay, 20))
+    after = step.network.parameters()
+    moved = sum(float((a.detach() - b).abs().sum()) for a, b in zip(after, before, strict=True))
+    return losses, moved
 
 
 def _run_again(function: Callable[[], Tensor]) -> Callable[[], Tensor]:

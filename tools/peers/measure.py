@@ -59,8 +59,10 @@ def measure(
 
     Raises:
         FailedError: it failed; the message holds its last lines.
+        Exception: what ``on_line`` raised, after the process has ended.
     """
     lines: list[str] = []
+    errors: list[Exception] = []
     began = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -77,7 +79,11 @@ def measure(
     def read() -> None:
         for line in stream:
             lines.append(line)
-            on_line(time.monotonic() - began, line)
+            try:
+                on_line(time.monotonic() - began, line)
+            except Exception as error:
+                # The reading goes on: a full pipe would have the process wait for ever.
+                errors.append(error)
 
     looks: list[tuple[float, int]] = []
     ended = threading.Event()
@@ -107,6 +113,8 @@ def measure(
     if process.returncode:
         last = "".join(lines[-LINES_SHOWN:])
         raise FailedError(f"exit code {process.returncode}: {' '.join(command)}\n{last}")
+    if errors:
+        raise errors[0]
     return Measured(
         seconds=seconds,
         largest_mib=usage.ru_maxrss / 1024,

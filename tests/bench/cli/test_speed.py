@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bench.speed.against import compare
 from tests.bench.cli.conftest import Command
 
 SMALL = ("--image-size", 16, "--batch-size", 4, "--repeats", 1, "--device", "cpu", "--threads", 1)
@@ -39,8 +37,8 @@ def test_training_against_a_bare_loop(
 ) -> None:
     # In this process, and in short blocks: the test above has processes and whole blocks.
     monkeypatch.setattr("bench.speed.run.in_child", lambda do, *args, **more: do(*args, **more))
-    monkeypatch.setattr("bench.speed.run.compare", partial(compare, block_seconds=1e-3))
-    outcome = bench("speed", "tiny", "--plugin", tiny_plugin, *SMALL, "--against", "bare")
+    short = ("--seconds", 0.001)
+    outcome = bench("speed", "tiny", "--plugin", tiny_plugin, *SMALL, *short, "--against", "bare")
     assert outcome.code == 0
     head, _, row = outcome.out.splitlines()[:3]
     assert "harness/bare: median" in head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import subprocess
@@ -23,6 +24,7 @@ from bench.data.image_files import (
     read_grayscale,
 )
 from bench.data.study import ImageError
+from bench.errors import InputError
 from tests.shared_data import shared
 
 GRAY = np.arange(256, dtype=np.uint8).reshape(8, 32)
@@ -87,6 +89,22 @@ def test_pillow_loads_its_usual_formats_and_not_all_of_them(name: str, tmp_path:
     loaded = done.stdout.split()
     assert {"PIL.JpegImagePlugin", "PIL.PngImagePlugin"} <= set(loaded)
     assert "PIL.EpsImagePlugin" not in loaded
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ESTALE])
+def test_what_may_pass_is_not_held_against_the_image(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, Image.fromarray(GRAY))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Image, "open", fail)
+        with pytest.raises(InputError, match=r"could not be read: .*: run again"):
+            read_grayscale(path)
+    np.testing.assert_array_equal(read_grayscale(path), GRAY)
 
 
 def test_alpha_is_dropped_not_composited(tmp_path: Path) -> None:

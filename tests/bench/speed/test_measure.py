@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from bench import register_model
 from bench.data.batches import ImageSet
 from bench.errors import InputError
 from bench.registry import MODELS, find_model
@@ -120,6 +122,19 @@ def test_a_plugins_model_and_the_threads_of_a_case(tiny_plugin: Path) -> None:
     finally:
         torch.set_num_threads(before)
         MODELS.remove("tiny")
+
+
+def test_a_network_with_nothing_to_train_is_not_told_to_mind_its_memory() -> None:
+    @register_model("untrained", description="one pixel in two")
+    def untrained(*, in_channels: int, outputs: int, image_size: int) -> nn.Module:
+        assert image_size == SMALL.image_size
+        return nn.Sequential(nn.AdaptiveAvgPool2d((in_channels, outputs)), nn.Flatten())
+
+    try:
+        with pytest.raises(InputError, match="'untrained': the network has no parameter"):
+            measure(Case(**vars(SMALL) | {"model": "untrained"}), repeats=1)
+    finally:
+        MODELS.remove("untrained")
 
 
 def test_mistakes_are_named() -> None:

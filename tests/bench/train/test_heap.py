@@ -11,7 +11,7 @@ import sys
 import pytest
 import torch
 
-from bench.train.heap import _USERS, keep_freed_memory
+from bench.train.heap import _SET_BY_USERS, keep_freed_memory
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's heap")
 
@@ -53,7 +53,7 @@ print(json.dumps(dict(kept=kept, grown=libc.sbrk(0) - before)))
 
 
 def measure(what: str, code: str = TOUCH, **environment: str) -> dict[str, int]:
-    others = {name: value for name, value in os.environ.items() if name not in _USERS}
+    others = {name: value for name, value in os.environ.items() if name not in _SET_BY_USERS}
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + code, what],
         env={**others, **environment},

@@ -282,6 +282,17 @@ def test_answers_do_not_depend_on_the_evaluation_batch(
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)
 
 
+def test_a_loss_judges_answers_in_wide_numbers(sets: tuple[ImageSet, ImageSet]) -> None:
+    model, images = network(), sets[1]
+    weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]))
+    found = answer(model, weighted, images, kind="multiclass", precision="bfloat16")
+    ((x, targets),) = images.in_order(len(images))
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(x)
+    assert logits.dtype == torch.bfloat16
+    assert found.loss == weighted(logits.float(), targets).item()
+
+
 def test_no_gradient_takes_memory_while_a_network_answers(
     sets: tuple[ImageSet, ImageSet], tmp_path: Path
 ) -> None:
