@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from bench.cli.loading import loading
 from bench.cli.options import load_plugins, plugin_option
@@ -28,6 +30,13 @@ def _nothing_kept() -> Iterator[None]:
         raise click.Abort("\ninterrupted") from None
 
 
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """Click's ranges let NaN pass."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number")
+    return value
+
+
 @click.command("speed")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option(
@@ -42,14 +51,17 @@ def _nothing_kept() -> Iterator[None]:
     "--in-channels", type=click.Choice(["1", "3"]), default="1", show_default=True,
     help="Grayscale, or the same image three times.",
 )  # fmt: skip
-@click.option("--loss", default="sin", show_default=True, metavar="NAME", help="A loss.")
+@click.option(
+    "--loss", default="sin", show_default=True, metavar="NAME",
+    help="A loss; --against bare takes ce.",
+)  # fmt: skip
 @click.option(
     "--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
     show_default=True, help="auto takes bfloat16 where a GPU has it.",
 )  # fmt: skip
 @click.option(
     "--memory-format", type=click.Choice(["auto", "contiguous", "channels_last"]), default="auto",
-    show_default=True, help="auto takes channels_last on a GPU; a hand-written loop has none.",
+    show_default=True, help="auto takes channels_last on a GPU; a hand-written loop never does.",
 )  # fmt: skip
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
@@ -64,7 +76,7 @@ def _nothing_kept() -> Iterator[None]:
 )  # fmt: skip
 @click.option(
     "--seconds", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
-    metavar="S", help="What each of them takes at least.",
+    metavar="S", callback=_finite, help="What each of them takes at least.",
 )  # fmt: skip
 @click.option(
     "--against", "rival", type=click.Choice(["bare", "eager"]),
@@ -78,11 +90,12 @@ def _nothing_kept() -> Iterator[None]:
 )
 @click.option(
     "--rate", type=click.FloatRange(min=0, min_open=True), metavar="TFLOP/S",
-    help="Of the device, for the limits; measured here otherwise.",
+    callback=_finite,
+    help="Of the device, for the limits; measured here otherwise, which takes some seconds.",
 )  # fmt: skip
 @click.option(
     "--bandwidth", type=click.FloatRange(min=0, min_open=True), metavar="TB/S",
-    help="Of its memory; goes with --rate.",
+    callback=_finite, help="Of its memory; goes with --rate.",
 )  # fmt: skip
 @plugin_option
 @click.option(
@@ -122,6 +135,9 @@ def speed(
         raise click.UsageError("--rate and --bandwidth go together")
     if rival and rate:
         raise click.UsageError("--rate and --bandwidth are for limits, which --against has none of")
+    asked_for = context.get_parameter_source("loss") is not ParameterSource.DEFAULT
+    if rival == "bare" and asked_for and loss != "ce":
+        raise click.UsageError("--against bare compares with ce: leave --loss out")
     load_plugins(plugins)
 
     from bench.cells import select_models

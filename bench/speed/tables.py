@@ -49,6 +49,7 @@ def measured_table(figures: Figures[Measured]) -> str:
                 {row.answered_at_once for row in figures.rows if isinstance(row, Measured)}
             )
         ),
+        "peak memory: until the end of training; on a CPU of the whole process, with torch itself",
         f"validation/training: {VALIDATION_IMAGES:,} images at the inference rate over "
         f"{STEPS_BETWEEN_VALIDATIONS:,} steps at the training rate",
         *(
@@ -81,7 +82,10 @@ def compared_table(figures: Figures[Comparison]) -> str:
         f"harness/{other}: median", "minimum–maximum", "rounds", "harness images/s",
         f"{other} images/s",
     )  # fmt: skip
-    notes = (_where(figures.machine), "ratios of neighbouring blocks, whose order alternates")
+    notes = (
+        _where(figures.machine),
+        "ratios of neighbouring blocks, whose order alternates; above 1 the harness is faster",
+    )
     return _table(figures, heads=heads, cells=cells, notes=notes)
 
 

@@ -37,6 +37,7 @@ from torch.utils.flop_counter import flop_registry, sdpa_flop_count
 
 from bench.config.schema import Precision
 from bench.costs import watch_one_image
+from bench.errors import InputError
 from bench.registry import ModelEntry
 
 aten = torch.ops.aten
@@ -166,11 +167,17 @@ def count_work(entry: ModelEntry, *, in_channels: int, image_size: int, outputs:
         outputs: number of logits.
 
     Raises:
-        InputError: the network cannot take the size, or fails on such an image.
+        InputError: the network cannot take the size, fails on such an image, or has no product:
+            nothing would limit its speed.
     """
     network, products = watch_one_image(
         entry, _Products, in_channels=in_channels, outputs=outputs, image_size=image_size
     )
+    if not products.found:
+        raise InputError(
+            f"model {entry.name!r} computes no convolution, matrix product or attention: nothing "
+            "limits its speed"
+        )
     return Work(
         products=tuple(products.found), parameters=sum(p.numel() for p in network.parameters())
     )

@@ -72,6 +72,10 @@ def test_the_limits_of_every_model(bench: Command) -> None:
         (("cxnet_m1", "--against", "bare", *GIVEN), "are for limits"),
         (("cxnet_m1", "--rate", 1), "go together"),
         (("cxnet_m1", "--rate", 0, "--bandwidth", 1), "--rate"),
+        (("cxnet_m1", "--rate", "nan", "--bandwidth", 1), "nan is not a finite number"),
+        (("cxnet_m1", "--rate", 1, "--bandwidth", "inf"), "inf is not a finite number"),
+        (("cxnet_m1", "--seconds", "nan"), "nan is not a finite number"),
+        (("cxnet_m1", "--against", "bare", "--loss", "sin"), "leave --loss out"),
         (("cxnet_m1", "--plugin", "absent.py"), "'"),
     ],
 )
@@ -93,6 +97,22 @@ def test_an_interruption_promises_nothing(bench: Command, monkeypatch: pytest.Mo
 
 def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_network_without_products_is_a_failed_row(bench: Command, tmp_path: Path) -> None:
+    plugin = tmp_path / "means.py"
+    plugin.write_text(
+        "from torch import nn\nfrom bench import register_model\n\n\n"
+        "@register_model('means', description='two means')\n"
+        "def means(*, in_channels, outputs, image_size):\n"
+        "    return nn.Sequential(nn.AdaptiveAvgPool2d((in_channels, outputs)), nn.Flatten())\n"
+    )
+    outcome = bench(
+        "speed", "means", "cxnet_m1", "--plugin", plugin, "--limits", "--image-size", 32, *GIVEN
+    )
+    assert outcome.code == 1
+    assert "means failed: model 'means' computes no convolution" in outcome.out
+    assert "| cxnet_m1 " in outcome.out
 
 
 @pytest.mark.parametrize("arguments", [("--device", "cuda"), ("--against", "eager")])
