@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.data.sources.manifest import ManifestOptions, open_manifest
+from tools.peers.enlarge import enlarge_all, first_of_each_class
 from tools.peers.image_folder import MANIFEST, Image, divide, read_manifest, write_image_folder
 from tools.peers.measure import FailedError, measure
 from tools.peers.programs import Bench, Lightning, Timm, Work
@@ -33,7 +35,7 @@ def images(folder: Path, *, classes: tuple[str, ...] = ("NORMAL", "PNEUMONIA")) 
     return made
 
 
-def work(folder: Path = Path("images")) -> Work:
+def work(folder: Path = Path("images"), *, epochs: int = 2) -> Work:
     return Work(
         images=folder,
         train_images=8,
@@ -43,6 +45,7 @@ def work(folder: Path = Path("images")) -> Work:
         precision="float32",
         device="cpu",
         workers=2,
+        epochs=epochs,
     )
 
 
@@ -81,6 +84,25 @@ def test_the_folder_and_its_manifest_hold_the_same_images(tmp_path: Path) -> Non
     assert study.problems == ()
 
 
+def test_enlarged_images_keep_their_rows_and_their_shades(tmp_path: Path) -> None:
+    source, folder = tmp_path / "source", tmp_path / "large"
+    source.mkdir()
+    chosen = first_of_each_class(images(source), 2)
+    assert [image.path.stem for image in chosen] == [
+        f"{label}-{number}" for label in ("NORMAL", "PNEUMONIA") for number in (0, 1)
+    ]
+    enlarge_all(chosen, folder, side=64)
+    listed = read_manifest(folder / MANIFEST)
+    assert [image[1:] for image in listed] == [image[1:] for image in chosen]
+    for image, before in zip(listed, chosen, strict=True):
+        with Pillow.open(image.path) as opened:
+            assert (opened.mode, opened.size) == ("L", (64, 64))
+            shades = np.asarray(opened)
+        # A noise of 1.5 gray levels, cut off below 0.
+        assert abs(shades.mean() - np.asarray(Pillow.open(before.path)).mean()) < 1
+        assert len(np.unique(shades)) > 2
+
+
 def test_a_manifest_without_a_column_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     with file.open("w", newline="") as lines:
@@ -104,6 +126,20 @@ def test_our_steps_are_read_from_the_json_log() -> None:
     assert (ours.reading.first_step_s, ours.reading.images_per_second) == (3.0, None)
     ours.read(6.0, '{"event": "validated", "train_seconds": 5.0}')
     assert (ours.reading.first_step_s, ours.reading.images_per_second) == (3.0, 4.0)
+
+
+def test_of_several_epochs_the_median_one_counts_and_the_first_one_never() -> None:
+    ours, lightning = Bench(work=work(epochs=4)), Lightning(work=work(epochs=4))
+    ours.read(1.0, '{"event": "cell_started", "cell": "one"}')
+    ours.read(1.0, '{"event": "advanced", "label": "one", "done": 1, "total": 16}')
+    for at, seconds in enumerate((9.0, 10.0, 12.0, 20.0)):
+        assert ours.reading.images_per_second is None
+        ours.read(float(at), json.dumps({"event": "validated", "train_seconds": seconds}))
+    assert ours.reading.images_per_second == 8 / 2.0
+    for at, step in ((1, 1), (9, 4), (10, 5), (11, 8), (20, 9), (22, 12), (30, 13), (38, 16)):
+        assert lightning.reading.images_per_second is None
+        lightning.read(float(at), f"step {step}\n")
+    assert lightning.reading.images_per_second == 3 * 2 / 2.0
 
 
 @pytest.mark.parametrize("peer", ["timm", "lightning"])

@@ -69,7 +69,7 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="bench run beside timm's train.py and a Lightning Trainer, two epochs each."
+        description="bench run beside timm's train.py and a Lightning Trainer, on the same images."
     )
     parser.add_argument("manifest", type=Path, help="a CSV file with path, label and patient")
     parser.add_argument(
@@ -80,6 +80,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--train-images", type=int, default=800)
     parser.add_argument("--validation-images", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--model", default="resnet18", help="a name that timm and bench share")
@@ -89,8 +90,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=cores, help="of torch, for every program")
     parser.add_argument("--workers", type=int, default=cores, help="that decode images")
     asked = parser.parse_args()
-    if asked.rounds < 1 or asked.train_images < 2 * asked.batch_size:
-        parser.error("one round and two steps an epoch at least")
+    if asked.rounds < 1 or asked.epochs < 2 or asked.train_images < 2 * asked.batch_size:
+        parser.error("one round, two epochs and two steps an epoch at least")
     if asked.train_images % asked.batch_size:
         # The others drop an incomplete batch, `bench run` fills it from the next epoch.
         parser.error("--train-images has to be a multiple of --batch-size")
@@ -142,6 +143,7 @@ def _make_work(asked: argparse.Namespace, images: Path) -> Work:
         precision=asked.precision,
         device=asked.device,
         workers=asked.workers,
+        epochs=asked.epochs,
     )
 
 

@@ -1,8 +1,8 @@
 """The three programs: how each is called, and how its output tells where it is.
 
 All train the same network on the same images in the same number of steps, with SGD (momentum
-0.9, learning rate 0.01, no decay), without augmentation, and validate after each of two epochs.
-All keep their weights, as each does by itself.
+0.9, learning rate 0.01, no decay), without augmentation, and validate after each epoch. All keep
+their weights, as each does by itself.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import json
 import re
 import sys
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 from tools.peers.image_folder import MANIFEST
 
-EPOCHS = 2
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 
@@ -34,6 +35,7 @@ class Work:
         precision: ``float32`` or ``bfloat16`` (autocast).
         device: ``cpu`` or ``cuda``.
         workers: processes that decode images, of the two that have them.
+        epochs: two at least, since the first is not timed.
     """
 
     images: Path
@@ -44,6 +46,7 @@ class Work:
     precision: str
     device: str
     workers: int
+    epochs: int
 
     @property
     def steps(self) -> int:
@@ -57,7 +60,7 @@ class Reading:
 
     Attributes:
         first_step_s: seconds from the start of the process to the end of the first step.
-        images_per_second: training alone, in the second epoch.
+        images_per_second: training alone, from the second epoch on, in the median epoch.
     """
 
     first_step_s: float | None = None
@@ -86,8 +89,9 @@ def _ours(work: Work) -> dict[str, Any]:
         "train.lr": LEARNING_RATE,
         "train.momentum": MOMENTUM,
         "train.batch_size": work.batch_size,
-        "train.max_iterations": EPOCHS * work.steps,
+        "train.max_iterations": work.epochs * work.steps,
         "train.validate_every": work.steps,
+        "train.patience": work.epochs,  # no decay and no early stop
         "train.precision": work.precision,
     }
 
@@ -122,9 +126,9 @@ class Bench:
                 self.reading.first_step_s = at
         elif event["event"] == "validated":
             self._train_seconds.append(event["train_seconds"])
-            if len(self._train_seconds) == EPOCHS:
-                seconds = self._train_seconds[1] - self._train_seconds[0]
-                self.reading.images_per_second = self.work.train_images / seconds
+            if len(self._train_seconds) == self.work.epochs:
+                epochs = [after - before for before, after in pairwise(self._train_seconds)]
+                self.reading.images_per_second = self.work.train_images / median(epochs)
 
 
 @dataclass(kw_only=True)
@@ -134,21 +138,24 @@ class _Peer:
     work: Work
     reading: Reading = field(default_factory=Reading)
     _began: float | None = None
+    _epochs: list[float] = field(default_factory=list)
 
     def step_done(self, at: float, step: int) -> None:
-        """Take in the end of a step, counted from 1 over all epochs.
+        """Take in the end of an epoch's first or last step, counted from 1 over all epochs.
 
-        The second epoch is timed from the end of its first step, so that what a program does
-        between two epochs is not counted as training.
+        An epoch is timed from the end of its first step, so that what a program does between two
+        epochs is not counted as training; the first epoch is not timed.
         """
         steps = self.work.steps
         if step == 1:
             self.reading.first_step_s = at
-        elif step == steps + 1:
+        elif step % steps == 1:
             self._began = at
-        elif step == EPOCHS * steps and self._began is not None:
+        elif step % steps == 0 and self._began is not None:
+            self._epochs.append(at - self._began)
+        if step == self.work.epochs * steps and self._epochs:
             images = (steps - 1) * self.work.batch_size
-            self.reading.images_per_second = images / (at - self._began)
+            self.reading.images_per_second = images / median(self._epochs)
 
 
 @dataclass(kw_only=True)
@@ -176,7 +183,7 @@ class Timm(_Peer):
             *("--no-aug", "--smoothing=0", f"--batch-size={work.batch_size}"),
             *("--opt=momentum", f"--lr={LEARNING_RATE}", f"--momentum={MOMENTUM}"),
             *("--weight-decay=0", "--sched=constant", "--warmup-epochs=0"),
-            f"--epochs={EPOCHS}",
+            f"--epochs={work.epochs}",
             # Only the first and the last step of an epoch are logged.
             *(f"--log-interval={10**6}", f"--workers={work.workers}", f"--device={work.device}"),
             *(f"--output={out}", *mixed),
@@ -199,7 +206,7 @@ class Lightning(_Peer):
             *(sys.executable, "-m", "tools.peers.lightning_run", str(work.images)),
             *(f"--model={work.model}", f"--image-size={work.image_size}"),
             *(f"--batch-size={work.batch_size}", f"--lr={LEARNING_RATE}"),
-            *(f"--momentum={MOMENTUM}", f"--epochs={EPOCHS}", f"--precision={work.precision}"),
+            *(f"--momentum={MOMENTUM}", f"--epochs={work.epochs}", f"--precision={work.precision}"),
             *(f"--workers={work.workers}", f"--device={work.device}", f"--out={out}"),
         ]
 
