@@ -43,7 +43,8 @@ def main() -> None:
         **os.environ,
         "OMP_NUM_THREADS": str(asked.threads),
         "PYTHONUNBUFFERED": "1",  # a line is timed when it arrives here
-        "PYTHONPATH": str(ROOT),
+        # What the user's own has may hold what is needed.
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "HF_HUB_OFFLINE": "1",
     }
     # Ours may lie in a checkout: unlike what was installed, that is compiled when it is first used,
