@@ -30,7 +30,11 @@ UNSAID: dict[str, Any] = {
     "data.train_share": 1.0,
     "train.micro_batch": None,
     "train.memory_format": "contiguous",
+    "train.compile": False,
 }
+
+# Of these, what is still left unsaid, so that the keys of all runs before it hold.
+_LATER = ("memory_format", "compile")
 
 
 def concerns_controls(key: str) -> bool:
@@ -173,16 +177,17 @@ def _model_settings(
 
 
 def _train_settings(config: TrainConfig) -> dict[str, Any]:
-    """Of a network's key; the latest is left out where it is as in all runs before it."""
+    """Of a network's key; the latest are left out where they are as in all runs before them."""
     settings = config.model_dump(mode="json")
-    if config.memory_format == UNSAID["train.memory_format"]:
-        del settings["memory_format"]
+    for name in _LATER:
+        if settings[name] == UNSAID[f"train.{name}"]:
+            del settings[name]
     return settings
 
 
 def train_config_of(cell: Cell) -> TrainConfig:
     """The training settings of a network's cell, those included that its key leaves out."""
-    unsaid = {"memory_format": UNSAID["train.memory_format"]}
+    unsaid = {name: UNSAID[f"train.{name}"] for name in _LATER}
     return TrainConfig.model_validate(unsaid | cell.settings["train"])
 
 

@@ -25,7 +25,7 @@ class RunCosts:
     Attributes:
         parameters: trainable or not, all of them.
         multiply_adds: of one image's forward pass.
-        train_seconds: in training steps; validations, start-up and recording left out.
+        train_seconds: in training steps; validations, start-up, recording and compiling left out.
         images_per_second: training images a second.
         iterations: steps done.
         best_iteration: the step whose weights were kept.
@@ -34,6 +34,7 @@ class RunCosts:
         micro_batch: most images that were on the device at once in a training step, where that
             was less than a batch; None where the whole batch was.
         capture_seconds: spent in recording training steps as CUDA graphs; 0 where none was.
+        compile_seconds: of first steps that compiled the network; 0 where none did.
     """
 
     parameters: int
@@ -45,6 +46,7 @@ class RunCosts:
     inference_images_per_second: float | None = None
     micro_batch: int | None = None
     capture_seconds: float = 0.0
+    compile_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

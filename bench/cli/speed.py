@@ -64,6 +64,10 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     show_default=True, help="auto takes channels_last on a GPU; a hand-written loop never does.",
 )  # fmt: skip
 @click.option(
+    "--compile", "compiled", is_flag=True,
+    help="Train with a network that torch compiles, as with train.compile=true.",
+)  # fmt: skip
+@click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
     help="Where to measure.",
 )  # fmt: skip
@@ -113,6 +117,7 @@ def speed(
     loss: str,
     precision: Precision,
     memory_format: MemoryFormat,
+    compiled: bool,
     device: str,
     threads: int | None,
     repeats: int,
@@ -166,6 +171,7 @@ def speed(
             loss=loss,
             precision=precision,
             memory_format=memory_format,
+            compiled=compiled,
             device=device,
             threads=threads,
             plugins=tuple(path.resolve() for path in plugins),

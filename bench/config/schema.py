@@ -147,6 +147,9 @@ class TrainConfig(Frozen):
             result is the same up to rounding, and to dropout, which draws its masks in the order
             of memory. On a CPU some networks train by half faster with their channels last
             (``results/speed``).
+        compile: whether torch compiles the network of a training step. On a GPU that pays in long
+            runs (``results/speed`` has break-evens); the result is the same up to rounding, and
+            to dropout, whose masks are others. Micro-batches are never compiled.
         micro_batch: most images on the device at once in a training step; null starts with the
             whole batch and divides it when memory runs out. The result is that of the whole
             batch up to rounding (:mod:`bench.train.micro_batches`).
@@ -167,6 +170,7 @@ class TrainConfig(Frozen):
     augment: AugmentConfig = AugmentConfig()
     precision: Precision = "auto"
     memory_format: MemoryFormat = "auto"
+    compile: bool = False
     micro_batch: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")

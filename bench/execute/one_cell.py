@@ -218,6 +218,7 @@ class CellRunner:
                 multiply_adds=costs.multiply_adds,
                 train_seconds=training.train_seconds,
                 capture_seconds=training.capture_seconds,
+                compile_seconds=training.compile_seconds,
                 images_per_second=_rate(training, config),
                 iterations=training.iterations,
                 best_iteration=training.best_iteration,

@@ -23,11 +23,11 @@ NOT_APPLICABLE = "–"
 # What a command may narrow without asking another question, and what changes no result.
 NARROWED = ("models", "losses", "seeds", "controls")
 WITHOUT_EFFECT = ("name", "description", "vary", "question")
-# Left to the device by experiments that were recorded before it could be set; what the device
-# made of it is a fact of their runs.
-UNASKED = {"train.memory_format": "auto"}
+# Of experiments that were recorded before it could be set; what the device made of the first is a
+# fact of their runs.
+UNASKED = {"train.memory_format": "auto", "train.compile": False}
 # How a network's numbers were reckoned.
-RECKONED = ("train.precision", "train.memory_format")
+RECKONED = ("train.precision", "train.memory_format", "train.compile")
 
 
 @dataclass(kw_only=True)

@@ -21,6 +21,7 @@ from bench.randomness import derive_seed, generator
 from bench.registry import LOSSES, find_model
 from bench.registry.plugins import load_entry_points, load_plugin
 from bench.train.autocast import pick_precision
+from bench.train.compiled import compile_step
 from bench.train.failure import MemoryExhaustedError, TrainingFailedError
 from bench.train.graph import WARM_UP_STEPS, GraphedStep
 from bench.train.heap import keep_freed_memory
@@ -50,6 +51,7 @@ class Case:
         in_channels: 1 (grayscale) or 3.
         loss: registered name.
         precision, memory_format: as in the settings of a training; ``auto`` depends on the device.
+        compiled: whether torch compiles the network of a training step (``train.compile``).
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: of a CPU; None leaves it to torch.
         plugins: files that register models or losses.
@@ -62,6 +64,7 @@ class Case:
     loss: str = "sin"
     precision: Precision = "auto"
     memory_format: MemoryFormat = "auto"
+    compiled: bool = False
     device: str = "auto"
     threads: int | None = None
     plugins: tuple[Path, ...] = ()
@@ -125,7 +128,7 @@ class Workbench:
             seed=SEED,
             augment=AugmentConfig(),
         )
-        self.step = Step(
+        step = Step(
             network=self.network,
             loss=self.loss,
             optimizer=make_optimizer(self.network, config),
@@ -133,6 +136,7 @@ class Workbench:
             precision=self.precision,
             seed=SEED,
         )
+        self.step = compile_step(step) if case.compiled else step
         set_training_mode(self.network)
 
     def graphed_step(self) -> GraphedStep:

@@ -3,7 +3,7 @@
 An object with
 
 - ``machine``: device, versions, threads, commit and date (UTC) of the measurement;
-- ``setting``: image_size, batch_size, in_channels, loss, precision, memory_format;
+- ``setting``: image_size, batch_size, in_channels, loss, precision, memory_format, compiled;
 - ``ceilings``: ``flops`` and ``bandwidth`` (a second) that limits rest on, and whether they were
   ``given`` instead of measured; null where there are no limits;
 - ``models``: an object for each network, in the order asked for: its ``model``, and the figures
@@ -39,6 +39,7 @@ def to_json(figures: Figures[Any]) -> str:
             "loss": case.loss,
             "precision": machine.precision,
             "memory_format": machine.memory_format,
+            "compiled": case.compiled,
         },
         "ceilings": ceilings,
         "models": [facts(row, figures) for row in figures.rows],
@@ -88,6 +89,7 @@ def _measured(row: Measured, figures: Figures[Any]) -> dict[str, Any]:
         "latency": row.latency.describe() | {"percentile_90": row.latency_90},
         "peak_memory": row.peak_memory,
         "capture_seconds": row.capture_seconds,
+        "compile_seconds": row.compile_seconds,
         "notes": list(row.notes),
         "joules_per_training_image": row.joules.describe() if row.joules else None,
         "validation_share": row.validation_share(figures.setting.batch_size),

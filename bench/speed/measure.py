@@ -49,6 +49,7 @@ class Measured:
             torch had given out on CUDA, of the process's resident memory on a CPU (which holds
             torch itself).
         capture_seconds: what recording the step as a graph took; None where it was not tried.
+        compile_seconds: of the first step, where it compiled the network; None where none did.
         notes: what the harness said of its way to train.
         joules: of a training image, as far as the driver counts them; None where it does not.
     """
@@ -62,6 +63,7 @@ class Measured:
     latency: Repeats
     peak_memory: int
     capture_seconds: float | None
+    compile_seconds: float | None
     notes: tuple[str, ...]
     joules: Repeats | None
 
@@ -157,6 +159,7 @@ def _measure(case: Case, *, repeats: int, block_seconds: float) -> Measured:
         latency=Repeats(tuple(timed(one) for _ in range(LATENCY_CALLS))),
         peak_memory=peak,
         capture_seconds=step.capture_seconds or None,
+        compile_seconds=step.compile_seconds or None,
         notes=tuple(notes),
         joules=Repeats(tuple(energies)) if energies else None,
     )

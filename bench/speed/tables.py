@@ -28,15 +28,15 @@ def measured_table(figures: Figures[Measured]) -> str:
             f"{1e3 * row.latency.median:.3g} ({1e3 * row.latency_90:.3g})",
             f"{row.peak_memory / 1e6:,.0f}",
             f"{training.flop / 1e9:.3g}",
-            "–" if row.capture_seconds is None else f"{row.capture_seconds:.1f}",
+            *(_seconds(each) for each in (row.capture_seconds, row.compile_seconds)),
             f"{row.joules.median:.3g}" if row.joules else "–",
             f"{row.validation_share(figures.setting.batch_size):.1%}",
         ]
 
     heads = (
         "training images/s", "of its limit", "inference images/s", "of its limit", "latency ms",
-        "peak memory MB", "GFLOP/training image", "capture s", "J/training image",
-        "validation/training",
+        "peak memory MB", "GFLOP/training image", "capture s", "compile s",
+        "J/training image", "validation/training",
     )  # fmt: skip
     notes = (
         _where(figures.machine),
@@ -136,7 +136,7 @@ def _table(
     setting = (
         f"{case.image_size} px, {many(case.in_channels, 'channel')}, batches of "
         f"{case.batch_size}, {figures.machine.precision}, {'' if unsaid else f'{layout}, '}"
-        f"loss {case.loss}"
+        f"{'compiled, ' if case.compiled else ''}loss {case.loss}"
     )
     failures = (f"{row.model} failed: {row.reason}" for row in figures.failed)
     grid = Grid(head=["model", *heads], body=body, left=1)
@@ -165,6 +165,10 @@ def _ceilings(machine: Machine) -> str:
 
 def _spread(rates: Repeats) -> str:
     return f"{_rate(rates.median)} ({_rate(min(rates.values))}–{_rate(max(rates.values))})"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"
 
 
 def _rate(value: float) -> str:

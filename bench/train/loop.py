@@ -21,6 +21,7 @@ from bench.data.placement import to_device
 from bench.registry import TargetKind
 from bench.train import checkpoint
 from bench.train.autocast import pick_precision
+from bench.train.compiled import compile_step
 from bench.train.evaluate import answer
 from bench.train.failure import TrainingFailedError
 from bench.train.heap import keep_freed_memory
@@ -69,8 +70,10 @@ class Training:
         best_iteration: step whose weights were kept.
         best_auc: validation AUC there.
         iterations: steps done in all.
-        train_seconds: seconds in training steps; validations, start-up and recording left out.
+        train_seconds: seconds in training steps; validations, start-up, recording and compiling
+            left out.
         capture_seconds: seconds spent in recording steps as CUDA graphs (:mod:`bench.train.pace`).
+        compile_seconds: seconds of first steps that compiled the network, in each process.
         micro_batch: most images at once in a step; None where it was the whole batch.
     """
 
@@ -80,6 +83,7 @@ class Training:
     iterations: int
     train_seconds: float
     capture_seconds: float
+    compile_seconds: float
     micro_batch: int | None
 
 
@@ -138,7 +142,7 @@ def train(
     targets = to_device(validation.targets, device)
     history: list[Validation] = []
     start = 0
-    captured = 0.0
+    captured = compiled = 0.0
     at_once = min(config.micro_batch or config.batch_size, config.batch_size)
     resumed = checkpoint.load(folder / checkpoint.LAST, device=device)
     if resumed is not None:
@@ -147,6 +151,7 @@ def train(
         history = [Validation(**entry) for entry in resumed["history"]]
         start = resumed["iteration"]
         captured = resumed.get("capture_seconds", 0.0)  # not in those of the first versions
+        compiled = resumed.get("compile_seconds", 0.0)  # likewise
         at_once = resumed["at_once"]
         on_step(start)
     del resumed  # a second copy of weights and momenta on the device
@@ -168,7 +173,8 @@ def train(
         while start < config.max_iterations and not (history and history[-1].decision == "stop"):
             stop = min(start + config.validate_every, config.max_iterations)
             set_training_mode(network)
-            began, captured_before = time.perf_counter(), take.capture_seconds
+            began = time.perf_counter()
+            captured_before, compiled_before = take.capture_seconds, take.compile_seconds
             train_loss = unless_out_of_memory(
                 partial(_steps, take, range(start, stop), on_step=on_step)
             )
@@ -190,8 +196,10 @@ def train(
                 on_step(start)
                 continue
             recording = take.capture_seconds - captured_before
+            compiling = take.compile_seconds - compiled_before
             captured += recording
-            seconds = time.perf_counter() - began - recording
+            compiled += compiling
+            seconds = time.perf_counter() - began - recording - compiling
             if history:
                 seconds += history[-1].train_seconds
             lr = optimizer.param_groups[0]["lr"]
@@ -243,6 +251,7 @@ def train(
                     "history": [vars(e) for e in history],
                     "at_once": at_once,
                     "capture_seconds": captured,
+                    "compile_seconds": compiled,
                 },
                 folder / checkpoint.LAST,
             )
@@ -260,6 +269,7 @@ def train(
         iterations=history[-1].iteration,
         train_seconds=history[-1].train_seconds,
         capture_seconds=captured,
+        compile_seconds=compiled,
         micro_batch=at_once if at_once < config.batch_size else None,
     )
 
@@ -286,6 +296,10 @@ def _way_to_step(
     """How the steps of a run are taken, with so many images at once."""
     if at_once < config.batch_size:
         step = MicroBatchedStep(**vars(step), micro_batch=at_once)
+        if config.compile:
+            on_note("micro-batches are not compiled (train.compile)")
+    elif config.compile:
+        step = compile_step(step)
     return FastestStep(
         step,
         end=config.max_iterations,

@@ -27,7 +27,7 @@ def unless_out_of_memory(function: Callable[[], Result]) -> Result | None:
     try:
         return function()
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
     # Not in the block above: until it ends, the error's frames hold the function's tensors.
     release()
@@ -59,5 +59,6 @@ def halve(at_once: int, *, side: int) -> int:
     return at_once // 2
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch says that memory ran out."""
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _TEXTS)

@@ -88,6 +88,17 @@ def test_the_memory_format_is_in_a_key_only_where_it_is_not_that_of_the_first_ve
     assert key(plain) == "500135daad9546da"
 
 
+def test_whether_a_network_is_compiled_is_in_a_key_only_where_it_is() -> None:
+    plain, compiled = (
+        cells("train.memory_format=contiguous", f"train.compile={choice}")[4]
+        for choice in ("false", "true")
+    )
+    assert "compile" not in plain.settings["train"]
+    assert not train_config_of(plain).compile
+    assert train_config_of(compiled).compile
+    assert key(plain) == "500135daad9546da" != key(compiled)
+
+
 def test_data_and_split_are_in_the_key() -> None:
     cell = cells()[4]
     assert len({cell.key(data=d, split=s) for d in "ab" for s in "cd"}) == 4

@@ -218,6 +218,23 @@ def test_precision_is_held_against_the_cpu(tiny: str) -> None:
     assert found["tiny bfloat16"]["largest_relative_difference"] > 0.0
 
 
+def test_a_compiled_network_is_held_against_the_cpu_and_its_dropout_against_itself(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.compile", lambda network, **_: network)
+    found = correctness.compiling(CPU, model=tiny)
+    assert found["failed"] == []
+    assert found["float32"]["largest_relative_difference"] == 0.0
+    same, again, *others = found["masks"]
+    assert same == again not in others
+
+    monkeypatch.setattr(correctness, "_run_again", lambda function: lambda: 0 * function())
+    float32, bfloat16, masks = correctness.compiling(CPU, model=tiny)["failed"]
+    assert float32 == "float32: losses are 1 off the CPU's"
+    assert bfloat16 == "bfloat16: losses are 1 off the CPU's"
+    assert masks == "a step's dropout is not that of its number"
+
+
 def test_a_refused_recording_changes_nothing() -> None:
     def refuse(_: Callable[[], Tensor]) -> Callable[[], Tensor]:
         raise RuntimeError("not permitted when stream is capturing")
@@ -297,6 +314,7 @@ def test_a_training_on_a_gpu_must_have_tried_a_graph(
         iterations=1,
         train_seconds=1.0,
         capture_seconds=capture_seconds,
+        compile_seconds=0.0,
         micro_batch=None,
     )
     assert trainings._not_recorded(done, notes) == reasons
@@ -375,7 +393,7 @@ def test_levers_are_put_back_and_compared() -> None:
 
 
 def test_compiling_is_what_the_first_step_took_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.compile", lambda network: network)
+    monkeypatch.setattr("torch.compile", lambda network, **_: network)
     found = levers.compiled(CPU, models=(*SMALL, "no_such_network"), seconds=TINY_BLOCK)
     (row,) = found["models"]
     assert row["compile_seconds"] == pytest.approx(

@@ -34,7 +34,7 @@ class Part:
 
     Attributes:
         run: answers with JSON values; what it holds for wrong it says under ``failed``.
-        seconds: what it takes at most on a GPU, guessed: it does not begin with less time left.
+        seconds: what it takes at most on a GPU, about: it does not begin with less time left.
         cuda_only: it makes no sense elsewhere, not even to rehearse it.
     """
 
@@ -45,20 +45,21 @@ class Part:
 
 PARTS: dict[str, Part] = {
     # The first ones decide whether the others mean anything; the last ones explain.
-    "placements": Part(run=correctness.placements, seconds=15),
-    "graphs": Part(run=correctness.graphs, seconds=25),
-    "refusal": Part(run=correctness.refusal, seconds=10, cuda_only=True),
-    "precision": Part(run=correctness.precision, seconds=20),
-    "phantom": Part(run=trainings.phantom, seconds=100),
+    "placements": Part(run=correctness.placements, seconds=5),
+    "graphs": Part(run=correctness.graphs, seconds=10),
+    "refusal": Part(run=correctness.refusal, seconds=5, cuda_only=True),
+    "precision": Part(run=correctness.precision, seconds=8),
+    "compiling": Part(run=correctness.compiling, seconds=45),
+    "phantom": Part(run=trainings.phantom, seconds=80),
     "against_eager": Part(
-        run=partial(rates.against, least=OVER_EAGER, rival="eager"), seconds=55, cuda_only=True
+        run=partial(rates.against, least=OVER_EAGER, rival="eager"), seconds=45, cuda_only=True
     ),
-    "against_bare": Part(run=partial(rates.against, least=OVER_BARE, rival="bare"), seconds=50),
+    "against_bare": Part(run=partial(rates.against, least=OVER_BARE, rival="bare"), seconds=45),
     "speed": Part(run=partial(rates.table, models=TABLE), seconds=80),
     "levers": Part(
-        run=partial(levers.levers, models=("cxnet_m1", "densenet121")), seconds=45
+        run=partial(levers.levers, models=("cxnet_m1", "densenet121")), seconds=40
     ),
-    "profile": Part(run=partial(profile_steps, models=("cxnet_m1", "densenet121")), seconds=25),
+    "profile": Part(run=partial(profile_steps, models=("cxnet_m1", "densenet121")), seconds=20),
     "compiled": Part(
         run=partial(levers.compiled, models=("cxnet_m1", "densenet121")), seconds=100
     ),

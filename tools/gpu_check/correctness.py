@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.schema import Precision
-from bench.data.batches import ImageSet, TrainingStream
+from bench.data.batches import Batch, ImageSet, TrainingStream
 from bench.data.placement import InHostMemory, Mapped, OnDevice
 from bench.train import lay_out
+from bench.train.compiled import compile_step
 from bench.train.graph import WARM_UP_STEPS, GraphedStep, Record, record_graph
 from bench.train.pace import FastestStep
+from bench.train.step import Step
 from tools.gpu_check.material import (
     AUGMENT,
     BATCH,
@@ -168,14 +171,71 @@ def precision(
     return found
 
 
+def compiling(device: torch.device, *, model: str = "cxnet_m1") -> dict[str, Any]:
+    """A compiled network has the losses of the plain one, replayed too, and draws dropout anew.
+
+    Args:
+        device: where; on a CPU the recorded function runs again instead.
+        model: registered name, of a network whose dropout is a layer.
+    """
+    data = Phantom(400)
+    reference = _losses_without_dropout(data, model, CPU, precision="float32")
+    found: dict[str, Any] = {"tolerance": LOSS, "held_steps": HELD_STEPS, "failed": []}
+    for name in PRECISIONS:
+        step = compile_step(_step_without_dropout(data, model, device, precision=name))
+        losses = losses_of(step, range(WARM_UP_STEPS))
+        record = record_graph if device.type == "cuda" else _run_again
+        losses += losses_of(GraphedStep(step, record=record), range(WARM_UP_STEPS, 10))
+        off = largest_relative(reference[: 2 * HELD_STEPS], losses[: 2 * HELD_STEPS])
+        found[name] = {
+            "cpu_float32": reference, "device": losses, "largest_relative_difference": off,
+        }  # fmt: skip
+        if not off <= LOSS[name]:
+            found["failed"].append(f"{name}: losses are {off:.3g} off the CPU's")
+    found["masks"] = masks = _drawn_by_a_compiled_step(data, model, device)
+    if len(set(masks[1:])) != len(masks) - 1 or masks[0] != masks[1]:
+        found["failed"].append("a step's dropout is not that of its number")
+    return found
+
+
+def _drawn_by_a_compiled_step(data: Phantom, model: str, device: torch.device) -> list[float]:
+    """Losses of the same weights and batch in the steps 3, 3, 4 and 5: dropout alone differs."""
+    places = np.arange(len(data.pixels), dtype=np.int64)
+    same = _FirstBatch(
+        data.part(OnDevice(data.pixels, device=device), places),
+        batch_size=BATCH, seed=SEED, augment=AUGMENT,
+    )  # fmt: skip
+    step = make_step(data, make_network(model, device), precision="float32")
+    for group in step.optimizer.param_groups:
+        group["lr"] = 0.0
+    way = compile_step(replace(step, stream=same))
+    losses_of(way, range(WARM_UP_STEPS))
+    record = record_graph if device.type == "cuda" else _run_again
+    return losses_of(GraphedStep(way, record=record), (3, 3, 4, 5))
+
+
+class _FirstBatch(TrainingStream):
+    """Gives every step the batch of the first."""
+
+    def raw(self, _: int) -> Batch:
+        """See :meth:`bench.data.batches.TrainingStream.raw`."""
+        return super().raw(0)
+
+
 def _losses_without_dropout(
     data: Phantom, model: str, device: torch.device, *, precision: Precision
 ) -> list[float]:
+    return losses_of(_step_without_dropout(data, model, device, precision=precision), range(10))
+
+
+def _step_without_dropout(
+    data: Phantom, model: str, device: torch.device, *, precision: Precision
+) -> Step:
     network = make_network(model, device)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    return losses_of(make_step(data, network, precision=precision), range(10))
+    return make_step(data, network, precision=precision)
 
 
 def refusal(device: torch.device, *, record: Record = record_graph) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import nn
 
 from bench.errors import first_line
 from bench.speed.case import Case, Workbench
@@ -70,7 +69,7 @@ def _on_and_off(case: Case, switched: Setting, *, seconds: float) -> dict[str, R
     def make(context: Setting) -> Callable[[int], None]:
         with context():
             bench = Workbench(case)
-            run = Consecutive(bench.graphed_step() if bench.device.type == "cuda" else bench.step)
+            run = Consecutive(_as_in_a_run(bench))
             run(1)  # recorded with the setting that it is for
 
         def some(steps: int) -> None:
@@ -107,7 +106,9 @@ def _tf32_products() -> Iterator[None]:
 def compiled(
     device: torch.device, *, models: Sequence[str], seconds: float = SECONDS
 ) -> dict[str, Any]:
-    """``torch.compile`` against the plain step: rates, seconds of compiling, break-even.
+    """Compiled networks (``train.compile``) against plain ones: rates, break-even.
+
+    Both are replayed where there can be graphs, as a run would.
 
     Args:
         device: where.
@@ -126,17 +127,25 @@ def compiled(
 
 def _compiled(case: Case, *, seconds: float) -> dict[str, Any]:
     with random_state_kept(torch.device(case.device)):
-        plain, other = Workbench(case), Workbench(case)
-        step = replace(other.step, network=cast(nn.Module, torch.compile(other.network)))
+        benches = {
+            name: Workbench(replace(case, compiled=name == "compiled"))
+            for name in ("plain", "compiled")
+        }
+        device = benches["plain"].device
         # The plain step goes first: what the libraries set up once is no part of compiling.
         first = {
-            name: seconds_of(partial(way, 0), device=plain.device)
-            for name, way in {"plain": plain.step, "compiled": step}.items()
+            name: seconds_of(partial(bench.step, 0), device=device)
+            for name, bench in benches.items()
         }
-        ways = {"plain": Consecutive(plain.step), "compiled": Consecutive(step)}
-        took = step_seconds(ways, device=plain.device, seconds=seconds)
+        ways = {name: Consecutive(_as_in_a_run(bench)) for name, bench in benches.items()}
+        took = step_seconds(ways, device=device, seconds=seconds)
     gain = took["plain"].median - took["compiled"].median
     compiling = first["compiled"] - took["plain"].median
+    print(
+        f"  {case.model:24} compiled: {took['plain'].median / took['compiled'].median:.3f} times "
+        f"the rate, after {compiling:.0f} s",
+        flush=True,
+    )
     return {
         "model": case.model,
         "first_step_seconds": first,
@@ -144,6 +153,10 @@ def _compiled(case: Case, *, seconds: float) -> dict[str, Any]:
         "step_seconds": {name: each.describe() for name, each in took.items()},
         "break_even_steps": break_even(compiling, gain=gain),
     }
+
+
+def _as_in_a_run(bench: Workbench) -> Callable[[int], object]:
+    return bench.graphed_step() if bench.device.type == "cuda" else bench.step
 
 
 def step_seconds(ways: Ways, *, device: torch.device, seconds: float) -> dict[str, Repeats]:

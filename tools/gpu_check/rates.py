@@ -17,7 +17,7 @@ from bench.speed.run import Failed, Figures, describe, describe_and_measure
 
 SETTING = Case(model="cxnet_m1", image_size=224, batch_size=32)
 SHORT = Case(model="cxnet_m1", image_size=32, batch_size=4)
-SECONDS = 0.5
+SECONDS = 0.3
 ROUNDS = 5
 
 

@@ -25,6 +25,7 @@ MEASURED = Measured(
     latency=Repeats((0.001,) * 8 + (0.002, 0.004)),
     peak_memory=123_456_789,
     capture_seconds=2.25,
+    compile_seconds=None,
     notes=("steps are replayed",),
     joules=Repeats((0.5, 0.25)),
 )

@@ -45,6 +45,7 @@ def shown(figures: Figures[Any]) -> dict[str, Any]:
         "loss": "ce",
         "precision": "float32",
         "memory_format": "contiguous",
+        "compiled": False,
     }
     assert whole["models"][1] == {"model": "large", "failed": "needs more | than there is"}
     return whole
@@ -80,6 +81,7 @@ def test_measured() -> None:
             },
             "peak_memory": 123_456_789,
             "capture_seconds": 2.25,
+            "compile_seconds": None,
             "notes": ["steps are replayed"],
             "joules_per_training_image": {
                 "median": 0.375,

@@ -66,6 +66,7 @@ def test_shares_follow_from_the_rates() -> None:
         latency=Repeats(tuple(float(n) for n in range(11))),
         peak_memory=1,
         capture_seconds=None,
+        compile_seconds=None,
         notes=(),
         joules=None,
     )

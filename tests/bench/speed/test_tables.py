@@ -48,10 +48,11 @@ def test_measured() -> None:
         "peak memory MB": "123",
         "GFLOP/training image": "1.2e-06",
         "capture s": "2.2",
+        "compile s": "–",
         "J/training image": "0.375",
         "validation/training": "22.9%",
     }
-    assert list(rows[1].values()) == ["large", "failed", *["–"] * 9]
+    assert list(rows[1].values()) == ["large", "failed", *["–"] * 10]
     assert notes[:2] == [SETTING, WHERE]
     assert notes[2].startswith("- limits for 0.2 TFLOP/s and 0.01 TB/s, measured here")
     assert "- inference: batches of 2, as a run answers" in notes

@@ -264,7 +264,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_plainly(monkeypatch: pytest.Mon
 
 
 def test_nothing_is_recorded_for_a_short_rest_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(plain=0.05, replayed=0.02)
+    clock = Clock(plain=0.003, replayed=0.001)
     assert paced(monkeypatch, clock, steps=300, start=600) == ("p" * 300, [])
 
 

@@ -1,0 +1,183 @@
+"""Compiled networks on a CPU: with torch's tracing alone, and slowly with its compiler."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.config.schema import AugmentConfig, TrainConfig
+from bench.data.batches import ImageSet, Normalisation, TrainingStream
+from bench.data.placement import place
+from bench.registry import LOSSES
+from bench.train import Training, TrainingFailedError, make_optimizer, train
+from bench.train.compiled import compile_step
+from bench.train.step import Step
+
+SEED = 5
+CPU = torch.device("cpu")
+Compile = Callable[..., Any]
+
+
+@pytest.fixture
+def with_backend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Has ``torch.compile`` hand what it traced to another backend than its slow own one."""
+    plain: Compile = torch.compile
+
+    def choose(backend: Any) -> None:
+        monkeypatch.setattr(
+            torch, "compile", lambda network, **options: plain(network, backend=backend, **options)
+        )
+
+    return choose
+
+
+def images(count: int = 48) -> ImageSet:
+    random = np.random.default_rng(count)
+    return ImageSet(
+        pixels=place(random.integers(0, 256, size=(count, 8, 8), dtype=np.uint8), device=CPU),
+        pixel_rows=np.arange(count, dtype=np.int64),
+        targets=np.arange(count, dtype=np.int64) % 2,
+        normalisation=Normalisation(mean=0.5, std=0.3),
+        in_channels=1,
+    )
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2),
+    )  # fmt: skip
+
+
+def loss() -> nn.Module:
+    made: nn.Module = LOSSES.get("sin").factory(kind="multiclass", class_weights=None)
+    return made
+
+
+def make_step(model: nn.Module) -> Step:
+    config = TrainConfig(lr=0.01, batch_size=8)
+    return Step(
+        network=model.train(),
+        loss=loss(),
+        optimizer=make_optimizer(model, config),
+        stream=TrainingStream(images(), batch_size=8, seed=SEED, augment=AugmentConfig()),
+        precision="float32",
+        seed=SEED,
+    )
+
+
+def trained(model: nn.Module, folder: Path, notes: list[str], **settings: Any) -> Training:
+    folder.mkdir()
+    return train(
+        model,
+        loss(),
+        training=images(),
+        validation=images(16),
+        kind="multiclass",
+        config=TrainConfig(
+            lr=0.01, batch_size=8, max_iterations=6, validate_every=3, patience=9, **settings
+        ),
+        seed=SEED,
+        folder=folder,
+        on_note=notes.append,
+    )
+
+
+def test_a_compiled_run_has_the_plain_ones_history(
+    tmp_path: Path, with_backend: Callable[[Any], None]
+) -> None:
+    with_backend("aot_eager")
+    notes: list[str] = []
+    plain = trained(network(), tmp_path / "plain", notes)
+    assert (plain.compile_seconds, notes) == (0.0, [])
+    compiled = trained(network(), tmp_path / "compiled", notes, compile=True)
+    assert compiled.compile_seconds > 0.0
+    assert notes == ["the network is compiled in the first step, which takes up to some minutes"]
+    for one, other in zip(plain.history, compiled.history, strict=True):
+        assert other.train_loss == pytest.approx(one.train_loss, rel=1e-5)
+        assert other.validation_loss == pytest.approx(one.validation_loss, rel=1e-5)
+    # What compiling took is no part of the training's seconds: six steps of a tiny network.
+    assert compiled.train_seconds < compiled.compile_seconds
+
+
+def test_every_network_of_a_class_is_compiled(with_backend: Callable[[Any], None]) -> None:
+    """By itself torch gives up after eight, which a run of ten seeds would reach."""
+    seen = 0
+
+    def count(graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+        nonlocal seen
+        seen += 1
+        return graph.forward
+
+    with_backend(count)
+    for number in range(1, 11):
+        compile_step(make_step(network()))(0)
+        assert seen == number
+
+
+def test_what_was_compiled_lets_go_of_its_network(
+    tmp_path: Path, with_backend: Callable[[Any], None]
+) -> None:
+    with_backend("aot_eager")
+    model = network()
+    left = weakref.ref(model)
+    trained(model, tmp_path / "one", [], compile=True)
+    del model
+    gc.collect()
+    assert left() is None
+
+
+def test_a_network_that_cannot_be_compiled_says_how_to_go_on(
+    tmp_path: Path, with_backend: Callable[[Any], None]
+) -> None:
+    def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+        raise RuntimeError("no compiler")
+
+    with_backend(refuse)
+    with pytest.raises(TrainingFailedError, match=r"no compiler: with train\.compile=false it is"):
+        trained(network(), tmp_path / "one", [], compile=True)
+
+
+def test_memory_that_runs_out_while_it_compiles_is_met_with_micro_batches(
+    tmp_path: Path, with_backend: Callable[[Any], None]
+) -> None:
+    def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with_backend(refuse)
+    notes: list[str] = []
+    done = trained(network(), tmp_path / "one", notes, compile=True)
+    assert done.micro_batch == 4
+    assert notes[1].startswith("out of memory: from iteration 0 on")
+    assert notes[2] == "micro-batches are not compiled (train.compile)"
+
+
+def test_micro_batches_that_were_asked_for_are_not_compiled(
+    tmp_path: Path, with_backend: Callable[[Any], None]
+) -> None:
+    def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+        raise AssertionError
+
+    with_backend(refuse)
+    notes: list[str] = []
+    done = trained(network(), tmp_path / "one", notes, compile=True, micro_batch=4)
+    assert (done.micro_batch, done.compile_seconds) == (4, 0.0)
+    assert notes == ["micro-batches are not compiled (train.compile)"]
+
+
+@pytest.mark.slow
+def test_torchs_own_compiler_takes_the_same_steps() -> None:
+    plain, compiled = make_step(network()), compile_step(make_step(network()))
+    expected: list[Tensor] = [plain(number) for number in range(4)]
+    assert [compiled(number).item() for number in range(4)] == pytest.approx(
+        [each.item() for each in expected], rel=1e-5
+    )
