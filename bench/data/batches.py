@@ -158,11 +158,14 @@ class TrainingStream:
     def places(self, step: int) -> NDArray[np.int64]:
         """Places in the training part of the images of a step, (batch_size,)."""
         count = len(self._images)
-        positions = np.arange(step * self._batch_size, (step + 1) * self._batch_size)
-        epochs, within = positions // count, positions % count
-        return np.concatenate(
-            [self._permutation(int(e))[within[epochs == e]] for e in np.unique(epochs)]
-        )
+        first, end = step * self._batch_size, (step + 1) * self._batch_size
+        parts = []
+        while first < end:
+            epoch, start = divmod(first, count)
+            part = self._permutation(epoch)[start : start + end - first]
+            parts.append(part)
+            first += len(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def raw(self, step: int) -> Batch:
         """The images of a step as they are stored, and what is to be changed about them.

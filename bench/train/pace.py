@@ -1,10 +1,10 @@
 """The fastest way to take the steps that are left of a run, found by timing them.
 
 A CUDA graph (:mod:`bench.train.graph`) costs some hundredths of a second to record and saves a
-part of every step. What it saves depends on the network, the batch and the machine, so it is measured in the run
-itself: some real steps call by call, then the recording, then some real steps replayed. The graph
-stays where it is faster. Both ways run the same kernels, so that the choice changes no result
-beyond what two runs on a GPU differ by anyway.
+part of every step. What it saves depends on the network, the batch and the machine, so it is
+measured in the run itself: some real steps call by call, then the recording, then some real steps
+replayed. The graph stays where it is faster. Both ways run the same kernels, so that the choice
+changes no result beyond what two runs on a GPU differ by anyway.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Way = Callable[[int], Tensor]
 # Steps that each way is timed over.
 TIMED_STEPS = 20
 # Recording is tried where at least so many seconds of training are left: it took 0.01 to 0.12 s for
-# five networks on an H200 (`results/speed`).
+# four networks on an H200 (`results/speed`).
 WORTH_SECONDS = 1.0
 
 

@@ -48,7 +48,7 @@ PARTS: dict[str, Part] = {
     "placements": Part(run=correctness.placements, seconds=5),
     "graphs": Part(run=correctness.graphs, seconds=10),
     "refusal": Part(run=correctness.refusal, seconds=5, cuda_only=True),
-    "precision": Part(run=correctness.precision, seconds=8),
+    "precision": Part(run=correctness.precision, seconds=30),
     "compiling": Part(run=correctness.compiling, seconds=45),
     "phantom": Part(run=trainings.phantom, seconds=80),
     "against_eager": Part(
