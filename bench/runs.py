@@ -34,7 +34,7 @@ class RunCosts:
         micro_batch: most images that were on the device at once in a training step, where that
             was less than a batch; None where the whole batch was.
         capture_seconds: spent in recording training steps as CUDA graphs; 0 where none was.
-        compile_seconds: of first steps that compiled the network; 0 where none did.
+        compile_seconds: spent in compiling the network; 0 where it was not.
     """
 
     parameters: int

@@ -149,7 +149,8 @@ class TrainConfig(Frozen):
             (``results/speed``).
         compile: whether torch compiles the network of a training step. On a GPU that pays in long
             runs (``results/speed`` has break-evens); the result is the same up to rounding, and
-            to dropout, whose masks are others. Micro-batches are never compiled.
+            to dropout, whose masks are others. Micro-batches are not compiled: where memory runs
+            out, a run goes on without.
         micro_batch: most images on the device at once in a training step; null starts with the
             whole batch and divides it when memory runs out. The result is that of the whole
             batch up to rounding (:mod:`bench.train.micro_batches`).
@@ -179,6 +180,12 @@ class TrainConfig(Frozen):
             raise ValueError("nesterov needs a momentum above 0")
         if self.nesterov and self.optimizer != "sgd":
             raise ValueError(f"nesterov is an option of sgd, not of {self.optimizer}")
+        return self
+
+    @model_validator(mode="after")
+    def _micro_batches_are_not_compiled(self) -> TrainConfig:
+        if self.compile and (self.micro_batch or self.batch_size) < self.batch_size:
+            raise ValueError("compile needs whole batches: leave micro_batch out")
         return self
 
 

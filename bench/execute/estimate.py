@@ -76,6 +76,11 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
             "timed in plain steps: where a run finds that replaying them from a CUDA graph pays, "
             "it is faster than this"
         )
+    if any(one.train.compile for one, _ in plain):
+        yield (
+            "timed without compiling: train.compile=true adds minutes to a run and saves a part of "
+            "every step"
+        )
     missing = {
         name
         for one, _ in plain

@@ -49,7 +49,7 @@ class Measured:
             torch had given out on CUDA, of the process's resident memory on a CPU (which holds
             torch itself).
         capture_seconds: what recording the step as a graph took; None where it was not tried.
-        compile_seconds: of the first step, where it compiled the network; None where none did.
+        compile_seconds: spent in compiling the network; None where it was not.
         notes: what the harness said of its way to train.
         joules: of a training image, as far as the driver counts them; None where it does not.
     """

@@ -2,7 +2,8 @@
 
 Between two convolutions a network adds, normalises, cuts off and pools, each in a kernel that
 reads all activations and writes them again. The compiler makes one kernel of several. On an H200
-that saves a third of a step or more, after a first step of many seconds (``results/speed``).
+that saves a quarter to nearly a half of a step, after a first step of many seconds
+(``results/speed``).
 
 A compiled network rounds otherwise, since what stays inside a kernel is not rounded to bfloat16,
 and its dropout draws other masks from the same seed. So it is a setting (``train.compile``) and
@@ -17,8 +18,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from bench.errors import first_line
-from bench.train.failure import TrainingFailedError
+from bench.errors import InputError, first_line
 from bench.train.memory import is_out_of_memory
 from bench.train.step import Step
 
@@ -31,19 +31,21 @@ class CompiledStep(Step):
         """Do the step; see :class:`bench.train.step.Step`.
 
         Raises:
-            TrainingFailedError: torch cannot compile the network here.
+            InputError: torch cannot compile the network, or not here. It says nothing about the
+                training so far, which can go on from its checkpoint.
         """
-        from torch._dynamo.exc import TorchDynamoException  # slow to import
+        from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
         try:
             return super().__call__(number)
-        except TorchDynamoException as error:
-            if is_out_of_memory(error):
+        # A compiler reads and writes files: its disk may be full.
+        except (TorchDynamoException, FailOnRecompileLimitHit, OSError) as error:
+            if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 raise
-            why = getattr(error, "inner_exception", error)  # of the compiler itself
-            raise TrainingFailedError(
-                f"the network cannot be compiled here: {first_line(why)}: with "
-                "train.compile=false it is trained as it is"
+            why = getattr(error, "inner_exception", None) or error.__cause__ or error
+            raise InputError(
+                f"the network cannot be compiled here: {first_line(why)} "
+                "(train.compile=false trains it without)"
             ) from error
 
 
@@ -52,9 +54,20 @@ def compile_step(step: Step) -> CompiledStep:
 
     Args:
         step: of a network that keeps its shapes: every batch is full.
+
+    Raises:
+        InputError: the environment has switched compiling off.
     """
-    # torch counts how often it compiles a class's code, and gives up silently after eight times:
-    # a run of many seeds would go on uncompiled.
+    from torch._dynamo import config  # slow to import
+
+    if config.disable:
+        raise InputError(
+            "the network cannot be compiled: TORCH_COMPILE_DISABLE or TORCHDYNAMO_DISABLE is set "
+            "(train.compile=false trains it without)"
+        )
+    # After eight versions of one function torch would go on uncompiled without a word. Versions are
+    # counted over all networks of a class, so that a run of many seeds would get there.
+    config.fail_on_recompile_limit_hit = True
     torch.compiler.reset()
-    network = cast(nn.Module, torch.compile(step.network, dynamic=False))
+    network = cast(nn.Module, torch.compile(step.network))
     return CompiledStep(**(vars(step) | {"network": network}))

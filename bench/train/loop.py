@@ -73,7 +73,7 @@ class Training:
         train_seconds: seconds in training steps; validations, start-up, recording and compiling
             left out.
         capture_seconds: seconds spent in recording steps as CUDA graphs (:mod:`bench.train.pace`).
-        compile_seconds: seconds of first steps that compiled the network, in each process.
+        compile_seconds: seconds spent in compiling the network, in every process that trained it.
         micro_batch: most images at once in a step; None where it was the whole batch.
     """
 
@@ -130,6 +130,7 @@ def train(
     Raises:
         TrainingFailedError: the loss is no longer finite, memory does not suffice for one image,
             or the network cannot be trained in micro-batches.
+        InputError: the network cannot be compiled here.
     """
     device = training.device
     keep_freed_memory(device)
@@ -178,6 +179,10 @@ def train(
             train_loss = unless_out_of_memory(
                 partial(_steps, take, range(start, stop), on_step=on_step)
             )
+            recording = take.capture_seconds - captured_before
+            compiling = take.compile_seconds - compiled_before
+            captured += recording
+            compiled += compiling
             if train_loss is None:
                 at_once = halve(at_once, side=training.pixels.side)
                 on_note(
@@ -195,10 +200,6 @@ def train(
                     _restore(network, optimizer, _stored(folder / checkpoint.LAST, device))
                 on_step(start)
                 continue
-            recording = take.capture_seconds - captured_before
-            compiling = take.compile_seconds - compiled_before
-            captured += recording
-            compiled += compiling
             seconds = time.perf_counter() - began - recording - compiling
             if history:
                 seconds += history[-1].train_seconds
@@ -297,7 +298,7 @@ def _way_to_step(
     if at_once < config.batch_size:
         step = MicroBatchedStep(**vars(step), micro_batch=at_once)
         if config.compile:
-            on_note("micro-batches are not compiled (train.compile)")
+            on_note("micro-batches are not compiled")
     elif config.compile:
         step = compile_step(step)
     return FastestStep(

@@ -50,7 +50,8 @@ class FastestStep:
         clock: seconds, for timing.
 
     Attributes:
-        compile_seconds: of the first step, where it compiled the network.
+        compile_seconds: by which the first step took longer than the second, where it compiled
+            the network; after a single step all of it.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class FastestStep:
         self._clock = clock
         self._graphed: GraphedStep | None = None
         self._spent = 0.0
-        self._compiles = isinstance(step, CompiledStep)
+        self._to_be_timed = 2 if isinstance(step, CompiledStep) else 0
         self.compile_seconds = 0.0
         self._number = 0
         self._ways = self._choose()
@@ -89,21 +90,29 @@ class FastestStep:
         """
         self._ways.close()
         self._drop()
-        if isinstance(self._step, CompiledStep):
-            torch.compiler.reset()  # what is compiled holds the network
 
     def __call__(self, number: int) -> Tensor:
         """Do the step; see :class:`bench.train.step.Step`."""
         self._number = number
         way = next(self._ways)
-        if not self._compiles:
+        if not self._to_be_timed:
             return way(number)
-        self._compiles = False
-        self._on_note("the network is compiled in the first step, which takes up to some minutes")
+        return self._timed_for_compiling(way, number)
+
+    def _timed_for_compiling(self, way: Way, number: int) -> Tensor:
+        """One of the first two steps: the first compiles, the second tells what a step takes."""
+        if self._to_be_timed == 2:
+            self._on_note("the network is compiled in the first step, which may take minutes")
         began = self._now()
-        loss = way(number)
-        self.compile_seconds = self._now() - began
-        return loss
+        try:
+            return way(number)
+        finally:
+            seconds = self._now() - began
+            if self._to_be_timed == 2:
+                self.compile_seconds = seconds
+            else:
+                self.compile_seconds = max(0.0, self.compile_seconds - seconds)
+            self._to_be_timed -= 1
 
     def _choose(self) -> Generator[Way, None, None]:
         """The way of each step, without end."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import multiprocessing
+import sys
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -34,11 +35,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES, help="of every class, at most")
     parser.add_argument("--side", type=int, default=SIDE, help="in pixels")
     asked = parser.parse_args()
-    enlarge_all(
-        first_of_each_class(read_manifest(asked.manifest), asked.images),
-        asked.folder,
-        side=asked.side,
-    )
+    try:
+        chosen = first_of_each_class(read_manifest(asked.manifest), asked.images)
+        enlarge_all(chosen, asked.folder, side=asked.side)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 def first_of_each_class(images: list[Image], count: int) -> list[Image]:
@@ -56,7 +57,12 @@ def enlarge_all(images: list[Image], folder: Path, *, side: int) -> None:
         images: their files' names, less the ending, must be different.
         folder: made if it is not there.
         side: of the new images in pixels.
+
+    Raises:
+        ValueError: two have the same name.
     """
+    if len({image.path.stem for image in images}) < len(images):
+        raise ValueError("two images have the same name: they would overwrite each other")
     (folder / "images").mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("spawn").Pool() as pool:
         written = pool.map(partial(enlarge, folder=folder, side=side), images, chunksize=8)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,11 @@ from torch import Tensor, nn
 from bench.config.schema import AugmentConfig, TrainConfig
 from bench.data.batches import ImageSet, Normalisation, TrainingStream
 from bench.data.placement import place
+from bench.errors import InputError
 from bench.registry import LOSSES
-from bench.train import Training, TrainingFailedError, make_optimizer, train
+from bench.speed.case import Case
+from bench.speed.measure import measure
+from bench.train import Training, checkpoint, make_optimizer, train
 from bench.train.compiled import compile_step
 from bench.train.step import Step
 
@@ -75,8 +80,15 @@ def make_step(model: nn.Module) -> Step:
     )
 
 
-def trained(model: nn.Module, folder: Path, notes: list[str], **settings: Any) -> Training:
-    folder.mkdir()
+def trained(
+    model: nn.Module,
+    folder: Path,
+    notes: list[str],
+    *,
+    on_validation: Callable[[object], None] = lambda _: None,
+    **settings: Any,
+) -> Training:
+    folder.mkdir(exist_ok=True)
     return train(
         model,
         loss(),
@@ -89,6 +101,7 @@ def trained(model: nn.Module, folder: Path, notes: list[str], **settings: Any) -
         seed=SEED,
         folder=folder,
         on_note=notes.append,
+        on_validation=on_validation,
     )
 
 
@@ -101,12 +114,12 @@ def test_a_compiled_run_has_the_plain_ones_history(
     assert (plain.compile_seconds, notes) == (0.0, [])
     compiled = trained(network(), tmp_path / "compiled", notes, compile=True)
     assert compiled.compile_seconds > 0.0
-    assert notes == ["the network is compiled in the first step, which takes up to some minutes"]
+    assert notes == ["the network is compiled in the first step, which may take minutes"]
     for one, other in zip(plain.history, compiled.history, strict=True):
         assert other.train_loss == pytest.approx(one.train_loss, rel=1e-5)
         assert other.validation_loss == pytest.approx(one.validation_loss, rel=1e-5)
     # What compiling took is no part of the training's seconds: six steps of a tiny network.
-    assert compiled.train_seconds < compiled.compile_seconds
+    assert 0 < compiled.train_seconds < compiled.compile_seconds
 
 
 def test_every_network_of_a_class_is_compiled(with_backend: Callable[[Any], None]) -> None:
@@ -124,7 +137,7 @@ def test_every_network_of_a_class_is_compiled(with_backend: Callable[[Any], None
         assert seen == number
 
 
-def test_what_was_compiled_lets_go_of_its_network(
+def test_a_compiled_networks_training_leaves_nothing_behind(
     tmp_path: Path, with_backend: Callable[[Any], None]
 ) -> None:
     with_backend("aot_eager")
@@ -143,8 +156,70 @@ def test_a_network_that_cannot_be_compiled_says_how_to_go_on(
         raise RuntimeError("no compiler")
 
     with_backend(refuse)
-    with pytest.raises(TrainingFailedError, match=r"no compiler: with train\.compile=false it is"):
+    expected = r"cannot be compiled here: RuntimeError: no compiler \(train\.compile=false"
+    with pytest.raises(InputError, match=expected):
         trained(network(), tmp_path / "one", [], compile=True)
+
+
+def test_a_full_disk_says_so_too(tmp_path: Path, with_backend: Callable[[Any], None]) -> None:
+    def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with_backend(refuse)
+    with pytest.raises(InputError, match=r"No space left on device \(train\.compile=false"):
+        trained(network(), tmp_path / "one", [], compile=True)
+
+
+class Counts(nn.Module):
+    """Another function at every call, as far as torch can tell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = network()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        logits: Tensor = self.layers(x)
+        return logits * (1 + 0 * self.calls)
+
+
+def test_a_network_that_is_never_done_compiling_is_not_trained_uncompiled_instead(
+    with_backend: Callable[[Any], None],
+) -> None:
+    with_backend("eager")
+    step = compile_step(make_step(Counts()))
+    for number in range(8):
+        step(number)
+    with pytest.raises(InputError, match=r"cannot be compiled here: .*limit.*\(train\.compile"):
+        step(8)
+
+
+def test_compiling_that_is_switched_off_is_no_compiled_run(
+    tmp_path: Path,
+) -> None:
+    with torch._dynamo.config.patch(disable=True), pytest.raises(InputError, match="_DISABLE is"):
+        trained(network(), tmp_path / "one", [], compile=True)
+
+
+def test_a_resumed_run_counts_the_compiling_of_both_processes(
+    tmp_path: Path, with_backend: Callable[[Any], None]
+) -> None:
+    with_backend("aot_eager")
+    whole = trained(network(), tmp_path / "whole", [], compile=True)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "resumed"
+    with pytest.raises(KeyboardInterrupt):
+        trained(network(), folder, [], on_validation=interrupt, compile=True)
+    stored = checkpoint.load(folder / checkpoint.LAST, device=CPU)
+    assert stored is not None
+    assert stored["compile_seconds"] > 0.0
+    resumed = trained(network(), folder, [], compile=True)
+    assert resumed.compile_seconds > stored["compile_seconds"]
+    assert [h.train_loss for h in resumed.history] == [h.train_loss for h in whole.history]
 
 
 def test_memory_that_runs_out_while_it_compiles_is_met_with_micro_batches(
@@ -158,20 +233,22 @@ def test_memory_that_runs_out_while_it_compiles_is_met_with_micro_batches(
     done = trained(network(), tmp_path / "one", notes, compile=True)
     assert done.micro_batch == 4
     assert notes[1].startswith("out of memory: from iteration 0 on")
-    assert notes[2] == "micro-batches are not compiled (train.compile)"
+    assert notes[2] == "micro-batches are not compiled"
+    assert done.compile_seconds > 0.0  # what was spent in vain
 
 
-def test_micro_batches_that_were_asked_for_are_not_compiled(
-    tmp_path: Path, with_backend: Callable[[Any], None]
-) -> None:
-    def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
-        raise AssertionError
+def test_compiling_micro_batches_is_refused() -> None:
+    with pytest.raises(ValueError, match="compile needs whole batches: leave micro_batch out"):
+        TrainConfig(batch_size=8, micro_batch=4, compile=True)
+    assert TrainConfig(batch_size=8, micro_batch=8, compile=True).compile
 
-    with_backend(refuse)
-    notes: list[str] = []
-    done = trained(network(), tmp_path / "one", notes, compile=True, micro_batch=4)
-    assert (done.micro_batch, done.compile_seconds) == (4, 0.0)
-    assert notes == ["micro-batches are not compiled (train.compile)"]
+
+def test_bench_speed_compiles_where_it_is_asked_to(with_backend: Callable[[Any], None]) -> None:
+    with_backend("aot_eager")
+    case = Case(model="cxnet_m1", image_size=8, batch_size=2, device="cpu")
+    for compiled in (False, True):
+        measured = measure(replace(case, compiled=compiled), repeats=1, block_seconds=0.01)
+        assert (measured.compile_seconds is not None) == compiled
 
 
 @pytest.mark.slow
