@@ -136,6 +136,8 @@ def speed(
     """
     if rival and limits:
         raise click.UsageError("--against and --limits exclude one another")
+    if compiled and limits:
+        raise click.UsageError("--limits trains nothing that --compile could compile")
     if (rate is None) != (bandwidth is None):
         raise click.UsageError("--rate and --bandwidth go together")
     if rival and rate:

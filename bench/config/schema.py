@@ -149,8 +149,8 @@ class TrainConfig(Frozen):
             (``results/speed``).
         compile: whether torch compiles the network of a training step. On a GPU that pays in long
             runs (``results/speed`` has break-evens); the result is the same up to rounding, and
-            to dropout, whose masks are others. Micro-batches are not compiled: where memory runs
-            out, a run goes on without.
+            to dropout, whose masks are others. The network is compiled whole or the run fails,
+            which it also does where memory does not suffice for whole batches.
         micro_batch: most images on the device at once in a training step; null starts with the
             whole batch and divides it when memory runs out. The result is that of the whole
             batch up to rounding (:mod:`bench.train.micro_batches`).

@@ -168,7 +168,7 @@ def _spread(rates: Repeats) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2g}"
+    return "–" if value is None else f"{value:.2f}" if value < 1 else f"{value:.1f}"
 
 
 def _rate(value: float) -> str:

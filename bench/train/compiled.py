@@ -12,6 +12,7 @@ part of a run's key, never switched on by timing. Answers come from the network 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import cast
 
@@ -31,15 +32,14 @@ class CompiledStep(Step):
         """Do the step; see :class:`bench.train.step.Step`.
 
         Raises:
-            InputError: torch cannot compile the network, or not here. It says nothing about the
-                training so far, which can go on from its checkpoint.
+            InputError: torch cannot compile the whole network, or not here. It says nothing about
+                the training so far, which can go on from its checkpoint.
         """
         from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
         try:
             return super().__call__(number)
-        # A compiler reads and writes files: its disk may be full.
-        except (TorchDynamoException, FailOnRecompileLimitHit, OSError) as error:
+        except (TorchDynamoException, FailOnRecompileLimitHit) as error:
             if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 raise
             why = getattr(error, "inner_exception", None) or error.__cause__ or error
@@ -52,6 +52,9 @@ class CompiledStep(Step):
 def compile_step(step: Step) -> CompiledStep:
     """The same step, to be compiled when it is first called.
 
+    The network is compiled whole or not at all: torch would leave out what it cannot compile, and
+    give up after eight versions, without a word, and the run would not be what its key says.
+
     Args:
         step: of a network that keeps its shapes: every batch is full.
 
@@ -60,14 +63,12 @@ def compile_step(step: Step) -> CompiledStep:
     """
     from torch._dynamo import config  # slow to import
 
-    if config.disable:
+    if config.disable or os.environ.get("TORCHDYNAMO_DISABLE") == "1":
         raise InputError(
             "the network cannot be compiled: TORCH_COMPILE_DISABLE or TORCHDYNAMO_DISABLE is set "
             "(train.compile=false trains it without)"
         )
-    # After eight versions of one function torch would go on uncompiled without a word. Versions are
-    # counted over all networks of a class, so that a run of many seeds would get there.
-    config.fail_on_recompile_limit_hit = True
+    # Versions are counted over all networks of a class, so that a run of many seeds would fail.
     torch.compiler.reset()
-    network = cast(nn.Module, torch.compile(step.network))
+    network = cast(nn.Module, torch.compile(step.network, fullgraph=True))
     return CompiledStep(**(vars(step) | {"network": network}))

@@ -18,6 +18,7 @@ from baselines.finetune import set_training_mode
 from bench.config.schema import TrainConfig
 from bench.data.batches import ImageSet, TrainingStream
 from bench.data.placement import to_device
+from bench.errors import InputError
 from bench.registry import TargetKind
 from bench.train import checkpoint
 from bench.train.autocast import pick_precision
@@ -130,7 +131,8 @@ def train(
     Raises:
         TrainingFailedError: the loss is no longer finite, memory does not suffice for one image,
             or the network cannot be trained in micro-batches.
-        InputError: the network cannot be compiled here.
+        InputError: the network cannot be compiled here, or memory does not suffice for whole
+            batches, which that needs.
     """
     device = training.device
     keep_freed_memory(device)
@@ -296,9 +298,14 @@ def _way_to_step(
 ) -> FastestStep:
     """How the steps of a run are taken, with so many images at once."""
     if at_once < config.batch_size:
-        step = MicroBatchedStep(**vars(step), micro_batch=at_once)
         if config.compile:
-            on_note("micro-batches are not compiled")
+            # Its dropout is another than a compiled network's: the key would name two results.
+            raise InputError(
+                f"memory does not suffice for batches of {config.batch_size} images, and "
+                "micro-batches cannot be compiled: train.compile=false trains with them, or try a "
+                "smaller train.batch_size"
+            )
+        step = MicroBatchedStep(**vars(step), micro_batch=at_once)
     elif config.compile:
         step = compile_step(step)
     return FastestStep(

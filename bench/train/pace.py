@@ -129,7 +129,7 @@ class FastestStep:
             makes_up = math.ceil(self.capture_seconds / (plain - replayed))
             self._on_note(
                 f"steps are replayed from a CUDA graph: {replayed * 1e3:.2f} ms each instead of "
-                f"{plain * 1e3:.2f} ms; the {self.capture_seconds:.1f} s of recording are made up "
+                f"{plain * 1e3:.2f} ms; the {self.capture_seconds:.2f} s of recording are made up "
                 f"after {makes_up:,} steps"
             )
             yield from self._replays()

@@ -69,6 +69,7 @@ def test_the_limits_of_every_model(bench: Command) -> None:
         (("cxnet_m1", "--loss", "cos"), "unknown loss 'cos'"),
         (("cxnet_m1", "--against", "lightning"), "lightning"),
         (("cxnet_m1", "--against", "bare", "--limits"), "exclude one another"),
+        (("cxnet_m1", "--compile", "--limits"), "nothing that --compile could compile"),
         (("cxnet_m1", "--against", "bare", *GIVEN), "are for limits"),
         (("cxnet_m1", "--rate", 1), "go together"),
         (("cxnet_m1", "--rate", 0, "--bandwidth", 1), "--rate"),

@@ -14,6 +14,7 @@ from tests.bench.speed.figures import (
     COMPARED_FIGURES,
     COUNTED_FIGURES,
     FAILED,
+    MEASURED,
     MEASURED_FIGURES,
     machine,
 )
@@ -108,6 +109,17 @@ def test_the_memory_format_is_said_where_it_was_asked_for_or_is_the_gpus(
     )
     _, notes = parts(measured_table(figures))
     assert notes[0] == f"- 32 px, 1 channel, batches of 4, float32{said}, loss ce"
+
+
+def test_compiling_is_said_and_its_seconds_have_a_place() -> None:
+    figures = replace(
+        MEASURED_FIGURES,
+        setting=replace(CASE, compiled=True),
+        rows=(replace(MEASURED, compile_seconds=123.4, capture_seconds=0.012),),
+    )
+    (row,), notes = parts(measured_table(figures))
+    assert (row["capture s"], row["compile s"]) == ("0.01", "123.4")
+    assert notes[0] == "- 32 px, 1 channel, batches of 4, float32, compiled, loss ce"
 
 
 def test_where_all_failed_there_is_still_a_table() -> None:

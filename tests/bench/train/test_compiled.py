@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import weakref
 from collections.abc import Callable
@@ -105,6 +104,11 @@ def trained(
     )
 
 
+def interrupt(_: object) -> None:
+    """Ends a training when its first validation is stored."""
+    raise KeyboardInterrupt
+
+
 def test_a_compiled_run_has_the_plain_ones_history(
     tmp_path: Path, with_backend: Callable[[Any], None]
 ) -> None:
@@ -161,44 +165,60 @@ def test_a_network_that_cannot_be_compiled_says_how_to_go_on(
         trained(network(), tmp_path / "one", [], compile=True)
 
 
-def test_a_full_disk_says_so_too(tmp_path: Path, with_backend: Callable[[Any], None]) -> None:
-    def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with_backend(refuse)
-    with pytest.raises(InputError, match=r"No space left on device \(train\.compile=false"):
-        trained(network(), tmp_path / "one", [], compile=True)
-
-
-class Counts(nn.Module):
+class Renames(nn.Module):
     """Another function at every call, as far as torch can tell."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers = network()
-        self.calls = 0
+        self.name = "x"
 
     def forward(self, x: Tensor) -> Tensor:
-        self.calls += 1
+        self.name += "x"
         logits: Tensor = self.layers(x)
-        return logits * (1 + 0 * self.calls)
+        return logits * (1 + 0 * len(self.name))
+
+
+class Breaks(nn.Module):
+    """A network of which torch would compile parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = network()
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch._dynamo.graph_break()
+        logits: Tensor = self.layers(x)
+        return logits
 
 
 def test_a_network_that_is_never_done_compiling_is_not_trained_uncompiled_instead(
     with_backend: Callable[[Any], None],
 ) -> None:
     with_backend("eager")
-    step = compile_step(make_step(Counts()))
+    step = compile_step(make_step(Renames()))
     for number in range(8):
         step(number)
     with pytest.raises(InputError, match=r"cannot be compiled here: .*limit.*\(train\.compile"):
         step(8)
 
 
+def test_a_network_that_is_not_compiled_whole_is_not_trained_in_part(
+    with_backend: Callable[[Any], None],
+) -> None:
+    with_backend("eager")
+    step = compile_step(make_step(Breaks()))
+    with pytest.raises(InputError, match=r"cannot be compiled here: .*\(train\.compile=false"):
+        step(0)
+
+
 def test_compiling_that_is_switched_off_is_no_compiled_run(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with torch._dynamo.config.patch(disable=True), pytest.raises(InputError, match="_DISABLE is"):
+        trained(network(), tmp_path / "one", [], compile=True)
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")
+    with pytest.raises(InputError, match="_DISABLE is"):
         trained(network(), tmp_path / "one", [], compile=True)
 
 
@@ -207,9 +227,6 @@ def test_a_resumed_run_counts_the_compiling_of_both_processes(
 ) -> None:
     with_backend("aot_eager")
     whole = trained(network(), tmp_path / "whole", [], compile=True)
-
-    def interrupt(_: object) -> None:
-        raise KeyboardInterrupt
 
     folder = tmp_path / "resumed"
     with pytest.raises(KeyboardInterrupt):
@@ -222,19 +239,21 @@ def test_a_resumed_run_counts_the_compiling_of_both_processes(
     assert [h.train_loss for h in resumed.history] == [h.train_loss for h in whole.history]
 
 
-def test_memory_that_runs_out_while_it_compiles_is_met_with_micro_batches(
+def test_memory_that_runs_out_ends_a_compiled_run_and_not_its_checkpoint(
     tmp_path: Path, with_backend: Callable[[Any], None]
 ) -> None:
+    """Micro-batches draw other dropout than a compiled network."""
+
     def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
+    with_backend("aot_eager")
+    with pytest.raises(KeyboardInterrupt):
+        trained(network(), tmp_path / "one", [], on_validation=interrupt, compile=True)
     with_backend(refuse)
-    notes: list[str] = []
-    done = trained(network(), tmp_path / "one", notes, compile=True)
-    assert done.micro_batch == 4
-    assert notes[1].startswith("out of memory: from iteration 0 on")
-    assert notes[2] == "micro-batches are not compiled"
-    assert done.compile_seconds > 0.0  # what was spent in vain
+    with pytest.raises(InputError, match=r"batches of 8 images.*train\.compile=false trains with"):
+        trained(network(), tmp_path / "one", [], compile=True)
+    assert checkpoint.resumable(tmp_path / "one")
 
 
 def test_compiling_micro_batches_is_refused() -> None:

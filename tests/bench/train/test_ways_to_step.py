@@ -243,7 +243,7 @@ def test_a_faster_graph_is_kept_and_its_break_even_told(monkeypatch: pytest.Monk
     before = WARM_UP_STEPS + TIMED_STEPS
     assert ways == "p" * before + "g" * (900 - before)
     assert notes == [
-        "steps are replayed from a CUDA graph: 20.00 ms each instead of 50.00 ms; the 1.5 s of "
+        "steps are replayed from a CUDA graph: 20.00 ms each instead of 50.00 ms; the 1.50 s of "
         "recording are made up after 50 steps"
     ]
 
