@@ -78,8 +78,8 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         )
     if any(one.train.compile for one, _ in plain):
         yield (
-            "timed without compiling: train.compile=true adds minutes to a run and saves a part of "
-            "every step"
+            "timed without compiling: train.compile=true takes up to minutes at first, and saves a "
+            "part of every step"
         )
     missing = {
         name

@@ -114,7 +114,8 @@ def train(
 
     Where memory runs out in a step, the training goes back to the last such state (or to its
     beginning) and goes on with half as many images at once, down to one: with the same result
-    up to rounding, only slower (:mod:`bench.train.micro_batches`).
+    up to rounding, only slower (:mod:`bench.train.micro_batches`). With ``config.compile`` it
+    ends there instead.
 
     Args:
         network: on the device of the image sets, its initial weights set.
@@ -131,8 +132,8 @@ def train(
     Raises:
         TrainingFailedError: the loss is no longer finite, memory does not suffice for one image,
             or the network cannot be trained in micro-batches.
-        InputError: the network cannot be compiled here, or memory does not suffice for whole
-            batches, which that needs.
+        InputError: the network is to be compiled, and cannot be here, or memory does not suffice
+            for whole batches.
     """
     device = training.device
     keep_freed_memory(device)
@@ -186,6 +187,13 @@ def train(
             captured += recording
             compiled += compiling
             if train_loss is None:
+                if config.compile:
+                    # Micro-batches draw other dropout: the run's key would name two results.
+                    raise InputError(
+                        f"memory does not suffice for batches of {config.batch_size} images, and "
+                        "micro-batches are not compiled: train.compile=false trains with them, or "
+                        "try a smaller train.batch_size"
+                    )
                 at_once = halve(at_once, side=training.pixels.side)
                 on_note(
                     f"out of memory: from iteration {start} on, each batch of {config.batch_size} "
@@ -298,13 +306,6 @@ def _way_to_step(
 ) -> FastestStep:
     """How the steps of a run are taken, with so many images at once."""
     if at_once < config.batch_size:
-        if config.compile:
-            # Its dropout is another than a compiled network's: the key would name two results.
-            raise InputError(
-                f"memory does not suffice for batches of {config.batch_size} images, and "
-                "micro-batches cannot be compiled: train.compile=false trains with them, or try a "
-                "smaller train.batch_size"
-            )
         step = MicroBatchedStep(**vars(step), micro_batch=at_once)
     elif config.compile:
         step = compile_step(step)

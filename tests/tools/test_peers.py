@@ -91,6 +91,8 @@ def test_enlarged_images_keep_their_rows_and_their_shades(tmp_path: Path) -> Non
     assert [image.path.stem for image in chosen] == [
         f"{label}-{number}" for label in ("NORMAL", "PNEUMONIA") for number in (0, 1)
     ]
+    with pytest.raises(ValueError, match="two images have the same name"):
+        enlarge_all([chosen[0], chosen[0]], folder, side=64)
     enlarge_all(chosen, folder, side=64)
     listed = read_manifest(folder / MANIFEST)
     assert [image[1:] for image in listed] == [image[1:] for image in chosen]

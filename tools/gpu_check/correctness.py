@@ -86,7 +86,7 @@ def graphs(
         models: registered names.
     """
     data = Phantom(400)
-    record = record_graph if device.type == "cuda" else _run_again
+    record = _recorder(device)
     found: dict[str, Any] = {"tolerance": SAME_LOSS, "failed": []}
     for model in models:
         for precision in PRECISIONS:
@@ -129,6 +129,10 @@ def _train_with_a_decay(
     after = step.network.parameters()
     moved = sum(float((a.detach() - b).abs().sum()) for a, b in zip(after, before, strict=True))
     return losses, moved
+
+
+def _recorder(device: torch.device) -> Record:
+    return record_graph if device.type == "cuda" else _run_again
 
 
 def _run_again(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -184,7 +188,7 @@ def compiling(device: torch.device, *, model: str = "cxnet_m1") -> dict[str, Any
     for name in PRECISIONS:
         step = compile_step(_step_without_dropout(data, model, device, precision=name))
         losses = losses_of(step, range(WARM_UP_STEPS))
-        record = record_graph if device.type == "cuda" else _run_again
+        record = _recorder(device)
         losses += losses_of(GraphedStep(step, record=record), range(WARM_UP_STEPS, 10))
         off = largest_relative(reference[: 2 * HELD_STEPS], losses[: 2 * HELD_STEPS])
         found[name] = {
@@ -192,8 +196,9 @@ def compiling(device: torch.device, *, model: str = "cxnet_m1") -> dict[str, Any
         }  # fmt: skip
         if not off <= LOSS[name]:
             found["failed"].append(f"{name}: losses are {off:.3g} off the CPU's")
-    found["masks"] = masks = _drawn_by_a_compiled_step(data, model, device)
-    if len(set(masks[1:])) != len(masks) - 1 or masks[0] != masks[1]:
+    found["masks"] = _drawn_by_a_compiled_step(data, model, device)
+    first, again, *others = found["masks"]
+    if first != again or len({first, *others}) != 1 + len(others):
         found["failed"].append("a step's dropout is not that of its number")
     return found
 
@@ -210,7 +215,7 @@ def _drawn_by_a_compiled_step(data: Phantom, model: str, device: torch.device) -
         group["lr"] = 0.0
     way = compile_step(replace(step, stream=same))
     losses_of(way, range(WARM_UP_STEPS))
-    record = record_graph if device.type == "cuda" else _run_again
+    record = _recorder(device)
     return losses_of(GraphedStep(way, record=record), (3, 3, 4, 5))
 
 

@@ -39,12 +39,12 @@ print(json.dumps(about))
 def main() -> None:
     """Compare, write both files, print the tables."""
     asked = _parse()
+    inherited = os.environ.get("PYTHONPATH")
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": str(asked.threads),
         "PYTHONUNBUFFERED": "1",  # a line is timed when it arrives here
-        # What the user's own has may hold what is needed.
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT),
         "HF_HUB_OFFLINE": "1",
     }
     # Ours may lie in a checkout: unlike what was installed, that is compiled when it is first used,

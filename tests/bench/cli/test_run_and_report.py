@@ -330,6 +330,9 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     assert all("images/s" in cell for cell in cells[4:])
     assert total.startswith("about ")
     assert sorted(Path().rglob("*")) == before
+    assert "timed without compiling" not in outcome.out
+    compiled = bench(*tiny_matrix(tiny_plugin, "--dry-run", "--set", "train.compile=true"))
+    assert "timed without compiling: train.compile=true takes up to minutes" in compiled.out
 
 
 def test_bad_images_are_skipped_only_when_asked_and_are_reported(

@@ -27,13 +27,12 @@ from bench.train.step import Step
 
 SEED = 5
 CPU = torch.device("cpu")
-Compile = Callable[..., Any]
 
 
 @pytest.fixture
 def with_backend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     """Has ``torch.compile`` hand what it traced to another backend than its slow own one."""
-    plain: Compile = torch.compile
+    plain: Callable[..., Any] = torch.compile
 
     def choose(backend: Any) -> None:
         monkeypatch.setattr(
@@ -253,8 +252,10 @@ def test_memory_that_runs_out_ends_a_compiled_run_and_not_its_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         trained(network(), tmp_path / "one", [], on_validation=interrupt, compile=True)
     with_backend(refuse)
+    notes: list[str] = []
     with pytest.raises(InputError, match=r"batches of 8 images.*train\.compile=false trains with"):
-        trained(network(), tmp_path / "one", [], compile=True)
+        trained(network(), tmp_path / "one", notes, compile=True)
+    assert not any("micro-batches" in note for note in notes)
     assert checkpoint.resumable(tmp_path / "one")
 
 
