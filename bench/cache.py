@@ -22,6 +22,11 @@ def cache_dir() -> Path:
     return Path(home).expanduser() / "cxnet-bench"
 
 
+def pixel_cache() -> Path:
+    """The folder of decoded pixels (:mod:`bench.data.pixels`); it may not be there yet."""
+    return cache_dir() / "pixels"
+
+
 def read_facts(name: str) -> dict[str, Any]:
     """What :func:`add_facts` has written under that name; nothing where it cannot be read."""
     try:

@@ -1,10 +1,14 @@
-"""Importing what is large, with few looks for garbage in it."""
+"""Importing what is large: with few looks for garbage in it, and images decoded meanwhile."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.config import Experiment
 
 # So many new objects before a look for garbage among them, and never one among older objects.
 _NEW_OBJECTS, _NEVER = 100_000, 1_000_000
@@ -27,3 +31,15 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.set_threshold(*thresholds)
+
+
+@contextmanager
+def loading_while_decoding(experiment: Experiment) -> Iterator[None]:
+    """As :func:`loading`, while the experiment's images are decoded (:mod:`bench.data.ahead`)."""
+    from bench.cache import pixel_cache
+    from bench.config import expand
+    from bench.data.ahead import decoding_ahead
+
+    data = [one.data for one in expand(experiment)]
+    with decoding_ahead(data, cache=pixel_cache()), loading():
+        yield

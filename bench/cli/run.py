@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.loading import loading
+from bench.cli.loading import loading, loading_while_decoding
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -76,7 +76,7 @@ def run_command(
         **_asked(tasks),
     )
 
-    with loading():
+    with loading() if dry_run else loading_while_decoding(experiment):
         from bench.environment import pick_device
         from bench.execute import run_experiment
         from bench.execute.estimate import describe_plan

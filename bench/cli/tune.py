@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from bench.cli.loading import loading
+from bench.cli.loading import loading_while_decoding
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -144,7 +144,7 @@ def tune(
         seeds=DEFAULT_SEEDS if seeds is None else seeds,
     )
 
-    with loading():
+    with loading_while_decoding(experiment):
         from bench.config.load import parse_setting
         from bench.environment import pick_device
         from bench.progress import show_progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cache import cache_dir
+from bench.cache import pixel_cache
 from bench.config import DataConfig, Experiment, expand, levels_of, missing_references
 from bench.data.placement import Placements
 from bench.data.prepare import PreparedData, open_study, prepare_data
@@ -116,7 +116,7 @@ def prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> Pr
         experiment.data,
         make_task(experiment.task, study.finding_names),
         study=study,
-        cache=cache_dir() / "pixels",
+        cache=pixel_cache(),
         progress=lambda done, total: progress.advance("decoding images", done, total),
     )
 

@@ -42,7 +42,7 @@ def split(
     load_plugins(plugins)
     wanted = load_data_config(config_or_nih(context, config, root), root, settings)
 
-    from bench.cache import cache_dir
+    from bench.cache import pixel_cache
     from bench.data.labelled import open_decoded, open_labels
     from bench.data.prepare import split_as_configured
     from bench.data.split_report import describe_split
@@ -54,7 +54,7 @@ def split(
         with show_progress(quiet=as_json) as progress:
             table = open_decoded(
                 wanted,
-                cache=cache_dir() / "pixels",
+                cache=pixel_cache(),
                 progress=lambda done, total: progress.advance("decoding images", done, total),
             )
     made = split_as_configured(table.rows, wanted)

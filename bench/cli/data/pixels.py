@@ -79,7 +79,7 @@ def sheet(
 
 def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStore]:
     """The labels and pixels of an experiment's data set, decoded as a run would."""
-    from bench.cache import cache_dir
+    from bench.cache import pixel_cache
     from bench.data.pixels import open_pixels
     from bench.data.prepare import open_study
     from bench.progress import show_progress
@@ -89,7 +89,7 @@ def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStor
         store = open_pixels(
             study,
             image_size=experiment.data.image_size,
-            cache=cache_dir() / "pixels",
+            cache=pixel_cache(),
             progress=lambda done, total: progress.advance("decoding images", done, total),
         )
     return study, store

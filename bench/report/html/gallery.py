@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.cache import cache_dir
+from bench.cache import pixel_cache
 from bench.data.thumbnails import thumbnails
 from bench.report.hardest import HardImage, hardest
 from bench.report.table import Row, Table
@@ -70,7 +70,7 @@ def gallery(table: Table, *, most: int) -> Gallery | None:
         (f"{positive}, called {negative}", positive, found.false_negatives),
     ]
     images = [one.image for _, _, side in sides for one in side]
-    small = thumbnails(run.data, images, cache=cache_dir() / "pixels")
+    small = thumbnails(run.data, images, cache=pixel_cache())
     return Gallery(
         about=(
             f"The surest mistakes of {row.name}, seed {run.cell.seed}, by its probability of "

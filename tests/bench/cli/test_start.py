@@ -6,11 +6,16 @@ import gc
 import subprocess
 import sys
 import weakref
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
+from bench.cache import pixel_cache
 from bench.cli.loading import loading
+from bench.config import DataConfig
+from tests.bench.cli.conftest import TINY, Command
 
 BEGIN = "import atexit, sys, threading, time; from bench.cli.main import start; "
 
@@ -120,3 +125,35 @@ def test_who_has_switched_the_look_for_garbage_off_keeps_it_so() -> None:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("command", "sizes"),
+    [
+        (("run", "--set", "vary.data.train_share=[0.5, 1.0]"), [32, 32]),
+        (("tune", "--budget", "trials=1"), [32]),
+        (("run", "--dry-run"), None),
+    ],
+)
+def test_the_images_of_a_run_are_decoded_while_its_libraries_load(
+    bench: Command,
+    tiny_plugin: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    sizes: list[int] | None,
+) -> None:
+    asked: list[list[int]] = []
+
+    @contextmanager
+    def watched(configs: Iterable[DataConfig], *, cache: Path) -> Iterator[None]:
+        assert cache == pixel_cache()
+        asked.append([config.image_size for config in configs])
+        yield
+
+    monkeypatch.setattr("bench.data.ahead.decoding_ahead", watched)
+    done = bench(
+        *command, "tiny", "--plugin", tiny_plugin, *TINY, "--loss", "ce", "--set", "controls=[]",
+        "--seeds", "0",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert asked == ([] if sizes is None else [sizes])
