@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from bench.data.image_files import FileReader
 from bench.data.pixels import PixelStore, open_pixels
 from bench.data.study import StudyTable, study_rows
 from bench.peak_memory import peak_memory_bytes
+from bench.processors import processors
 
 SIDE, SIZE, FILES = 1024, 224, 6
 IMAGES_A_THREAD = 48  # of which a thread takes 16 at a time, so that all have equal shares
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument(
         "--many", type=int, default=ALL_OF_CHESTXRAY14, help="small images, for their memory"
     )
-    parser.add_argument("--threads", type=int, default=_cores())
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     asked.out.parent.mkdir(parents=True, exist_ok=True)
@@ -153,13 +153,6 @@ def _peak_mb_here(files: Mapping[str, Path], cache: Path, threads: int) -> float
     prepare(files, cache, workers=threads)
     assert "torch" not in sys.modules, "torch takes more memory than what is measured"
     return peak_memory_bytes() / BYTES_PER_MB
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _describe(values: list[float]) -> dict[str, Any]:

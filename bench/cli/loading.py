@@ -35,11 +35,19 @@ def loading() -> Iterator[None]:
 
 @contextmanager
 def loading_while_decoding(experiment: Experiment) -> Iterator[None]:
-    """As :func:`loading`, while the experiment's images are decoded (:mod:`bench.data.ahead`)."""
-    from bench.cache import pixel_cache
-    from bench.config import expand
-    from bench.data.ahead import decoding_ahead
+    """As :func:`loading`, while the experiment's images are decoded (:mod:`bench.data.ahead`).
 
-    data = [one.data for one in expand(experiment)]
-    with decoding_ahead(data, cache=pixel_cache()), loading():
-        yield
+    Raises:
+        InputError: it names something unknown; nothing has been decoded then.
+    """
+    with loading():
+        from bench.cache import pixel_cache
+        from bench.config import expand
+        from bench.data.ahead import decoding_ahead
+        from bench.lookup import check_names
+
+        plain = expand(experiment)
+        for one in plain:
+            check_names(one)
+        with decoding_ahead([one.data for one in plain], cache=pixel_cache()):
+            yield

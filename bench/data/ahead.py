@@ -8,8 +8,8 @@ store, or the beginning of one, as an interrupted preparation leaves it:
 
 from __future__ import annotations
 
-import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,15 +19,23 @@ from threading import Thread
 
 from bench.config import DataConfig
 from bench.errors import InputError
+from bench.processors import processors
 from bench.registry import DATASETS
 
-# What a store of pixels depends on.
-_OF_PIXELS = {"source", "root", "image_size", "options"}
+# Modules are looked for where the asking process looks, and nowhere else: neither in the folder
+# that it was started in nor where the environment points, whose files it may have passed over.
+_CODE = (
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
+    "from bench.data.ahead import decode; decode()"
+)
 
 
 @contextmanager
 def decoding_ahead(configs: Iterable[DataConfig], *, cache: Path) -> Iterator[None]:
     """Decode pixels that are not decoded yet, for as long as the context lasts and no longer.
+
+    What was decoded stays, also where the command is refused later on: at the end up to two
+    seconds' work are lost (:mod:`bench.data.unfinished`).
 
     Nothing is decoded ahead where torch is loaded already, where there is one processor, and of
     data sources of plugins, which the other process does not know.
@@ -36,9 +44,12 @@ def decoding_ahead(configs: Iterable[DataConfig], *, cache: Path) -> Iterator[No
         configs: whose pixels, in this order.
         cache: folder of decoded pixels.
     """
-    asked = dict.fromkeys(config.model_dump_json(include=_OF_PIXELS) for config in configs)
-    worthwhile = asked and "torch" not in sys.modules and (os.cpu_count() or 1) > 1
-    process = _start([str(cache), *asked]) if worthwhile else None
+    asked = {
+        repr((config.source, config.root, config.image_size, config.options)): config
+        for config in configs
+    }
+    wins_time = "torch" not in sys.modules and processors() > 1
+    process = _start([*asked.values()], cache) if asked and wins_time else None
     try:
         yield
     finally:
@@ -48,38 +59,39 @@ def decoding_ahead(configs: Iterable[DataConfig], *, cache: Path) -> Iterator[No
             process.communicate()
 
 
-def _start(request: list[str]) -> subprocess.Popen[str] | None:
+def _start(configs: list[DataConfig], cache: Path) -> subprocess.Popen[bytes] | None:
     """Start the other process; None where that cannot be done, since nothing depends on it."""
+    # Pickled, since a path need not be text that JSON can hold.
+    request = pickle.dumps(sys.path) + pickle.dumps((configs, cache))
+    if not sys.executable:
+        return None  # Python is part of another program
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from bench.data.ahead import decode; decode()"],
-            # Where this process found its modules: not in the folder that it was started in.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            [sys.executable, "-I", "-c", _CODE],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            text=True,
         )
     except OSError:
         return None
     assert process.stdin is not None
     with suppress(BrokenPipeError):
-        print(json.dumps(request), file=process.stdin, flush=True)
+        process.stdin.write(request)
+        process.stdin.flush()
     return process
 
 
 def decode() -> None:
-    """What the other process does: decode what a line of standard input asks for.
+    """What the other process does: decode what standard input asks for.
 
     It ends when standard input does, so that it never outlives the one that asked.
     """
     # Not above: the one that asks starts this process before it has loaded these itself.
     from bench.data.pixels import open_pixels
 
-    cache, *asked = json.loads(sys.stdin.readline())
+    configs, cache = pickle.load(sys.stdin.buffer)
     Thread(target=_end_with_input, daemon=True).start()
-    for each in asked:
-        config = DataConfig.model_validate_json(each)
+    for config in configs:
         # The one that asked finds the same and tells it.
         with suppress(InputError):
             study = DATASETS.get(config.source).open(
@@ -88,11 +100,11 @@ def decode() -> None:
             open_pixels(
                 study,
                 image_size=config.image_size,
-                cache=Path(cache),
-                workers=max(1, (os.cpu_count() or 1) - 1),  # one processor loads torch
+                cache=cache,
+                workers=max(1, processors() - 1),  # one of them loads torch
             )
 
 
 def _end_with_input() -> None:
-    sys.stdin.read()
+    sys.stdin.buffer.read()
     os._exit(0)

@@ -8,7 +8,6 @@ linearly where it grows. The paper states neither; both are ours.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ from PIL import Image
 
 from bench.data.image_files import gray_array
 from bench.data.study import ImageError, PixelReader, Problem
+from bench.processors import processors
 
 # Images that a thread decodes at a time: handing over single small ones costs a tenth more. Large
 # ones go in fewer, since twice as many chunks as threads wait in memory.
@@ -65,9 +65,9 @@ def decode_all(
         reader: gives the original pixels.
         images: ids.
         image_size: side of the squares in pixels.
-        workers: threads; by default one per processor.
+        workers: threads; by default one for each of this process's processors.
     """
-    workers = workers or os.cpu_count() or 1
+    workers = workers or processors()
     size = max(1, min(CHUNK, CHUNK_BYTES // image_size**2))
     under_way: deque[Future[list[Decoded]]] = deque()
     pool = ThreadPoolExecutor(workers)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from bench.cells import Cell, make_cells
 from bench.config import Experiment, TrainConfig
-from bench.controls import find_control
 from bench.costs import model_costs
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
-from bench.registry import DATASETS, LOSSES, find_model, near_matches
+from bench.lookup import check_names
+from bench.registry import find_model, near_matches
 from bench.train import make_optimizer, pick_memory_format, pick_precision
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
             does not answer with the task's logits, or an optimiser that cannot be had.
     """
     task = make_task(experiment.task)
-    _check_names(experiment)
+    check_names(experiment)
     _check_optimizer(experiment.train, device)
     for model in experiment.models:
         # Counting runs the network once without arithmetic, and so finds what it cannot take.
@@ -82,18 +82,6 @@ def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
         raise InputError(str(error)) from None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_names(experiment: Experiment) -> None:
-    DATASETS.get(experiment.data.source).parse_options(dict(experiment.data.options))
-    for model in experiment.models:
-        find_model(model).check_image_size(experiment.data.image_size)
-    for loss in experiment.losses:
-        LOSSES.get(loss)
-    for control in experiment.controls:
-        find_control(control)
-    for model in experiment.model.options:
-        find_model(model)  # it need not be among the models of this run, which may be narrowed
 
 
 def _check_optimizer(config: TrainConfig, device: torch.device) -> None:

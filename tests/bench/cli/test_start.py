@@ -133,6 +133,9 @@ def test_who_has_switched_the_look_for_garbage_off_keeps_it_so() -> None:
         (("run", "--set", "vary.data.train_share=[0.5, 1.0]"), [32, 32]),
         (("tune", "--budget", "trials=1"), [32]),
         (("run", "--dry-run"), None),
+        (("run", "--loss", "unknown"), None),
+        (("run", "--task", "unknown"), None),
+        (("run", "--set", "controls=[unknown]"), None),
     ],
 )
 def test_the_images_of_a_run_are_decoded_while_its_libraries_load(
@@ -152,8 +155,10 @@ def test_the_images_of_a_run_are_decoded_while_its_libraries_load(
 
     monkeypatch.setattr("bench.data.ahead.decoding_ahead", watched)
     done = bench(
-        *command, "tiny", "--plugin", tiny_plugin, *TINY, "--loss", "ce", "--set", "controls=[]",
-        "--seeds", "0",
+        command[0], "tiny", "--plugin", tiny_plugin, *TINY, "--loss", "ce", "--seeds", "0", "--set",
+        "controls=[]", *command[1:],
     )  # fmt: skip
-    assert done.code == 0, done.err
+    assert (done.code, "unknown" in done.err) == (
+        (2, True) if "unknown" in str(command) else (0, False)
+    )
     assert asked == ([] if sizes is None else [sizes])

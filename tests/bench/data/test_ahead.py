@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock, Timeout
+from PIL import Image
 
 from bench.config import DataConfig
 from bench.data.ahead import decoding_ahead
@@ -45,18 +47,22 @@ def wait_for(happened: Callable[[], bool]) -> None:
 def torch_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """As far as anyone can see."""
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("bench.data.ahead.processors", lambda: 2)
 
 
 @pytest.mark.usefixtures("torch_not_loaded")
 def test_the_pixels_are_there_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A user's own file of our name, where the command was started, is not ours.
+    # A user's own files, where the command was started or PYTHONPATH points, are not ours.
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "bench.py").write_text("raise SystemExit('the wrong bench')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name in ("bench", "sitecustomize", "selectors"):
+        code = f"open({str(tmp_path / 'marks')!r}, 'a').write({name!r})\n"
+        (tmp_path / f"{name}.py").write_text(code)
     configs = [phantom(FEW), phantom(FEW, image_size=16)]
     cache = tmp_path / "cache"
     with decoding_ahead(configs, cache=cache):
         wait_for(lambda: len(list(cache.glob(f"*/{INDEX}"))) == 2)
+    assert not (tmp_path / "marks").exists()
     for config in configs:
         told: list[int] = []
         ahead = open_pixels(
@@ -88,7 +94,7 @@ def test_it_ends_with_the_context_and_what_is_certain_stays(tmp_path: Path) -> N
         pass
 
     def goes_on_from(done: int, total: int) -> None:
-        assert 1 < done < total == MANY
+        assert 0 < done < total == MANY
         raise EnoughSeenError
 
     with pytest.raises(EnoughSeenError):
@@ -99,8 +105,9 @@ ASKS = """
 import sys
 from pathlib import Path
 from bench.config import DataConfig
-from bench.data.ahead import decoding_ahead
-with decoding_ahead([DataConfig.model_validate_json(sys.argv[1])], cache=Path(sys.argv[2])):
+from bench.data import ahead
+ahead.processors = lambda: 2
+with ahead.decoding_ahead([DataConfig.model_validate_json(sys.argv[1])], cache=Path(sys.argv[2])):
     sys.stdin.read()
 """
 
@@ -117,6 +124,19 @@ def test_it_does_not_outlive_who_asked(tmp_path: Path) -> None:
     with FileLock(lock, timeout=60):
         pass
     assert not any(tmp_path.glob(f"*/{INDEX}"))
+
+
+@pytest.mark.usefixtures("torch_not_loaded")
+def test_a_path_need_not_be_text(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"r\xf6ntgen")  # ö, but not in UTF-8
+    folder.mkdir()
+    Image.new("L", (8, 8), 5).save(folder / "a.png")
+    (folder / "m.csv").write_text("path,label,patient\na.png,normal,1\n")
+    config = DataConfig(source="manifest", root=folder / "m.csv", image_size=8)
+    with decoding_ahead([config], cache=folder / "cache"):
+        wait_for(lambda: any((folder / "cache").glob(f"*/{INDEX}")))
+    store = open_pixels(study_of(config), image_size=8, cache=folder / "cache")
+    assert store.pixels.tolist() == [[[5] * 8] * 8]
 
 
 @pytest.mark.usefixtures("torch_not_loaded")
@@ -137,10 +157,11 @@ def test_what_is_wrong_is_left_to_who_asked(
 
 
 @pytest.mark.usefixtures("torch_not_loaded")
+@pytest.mark.parametrize("executable", ["/not/there", "", None])
 def test_where_no_process_can_be_started_none_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executable: str | None
 ) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(sys, "executable", executable)
     with decoding_ahead([phantom(FEW)], cache=tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -172,7 +193,7 @@ def test_a_process_is_started_where_it_wins_time(
     loaded: bool,
     processes: int,
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    monkeypatch.setattr("bench.data.ahead.processors", lambda: processors)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     if loaded:
         monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
