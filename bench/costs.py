@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
@@ -81,6 +81,32 @@ def model_costs(
         parameters=sum(p.numel() for p in model.parameters()),
         # torch counts a multiplication and an addition as two.
         multiply_adds=counter.get_total_flops() // 2,
+    )
+
+
+def check_answer(
+    entry: ModelEntry,
+    *,
+    in_channels: int,
+    outputs: int,
+    image_size: int,
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Whether a network takes such images and answers with so many logits; counts nothing.
+
+    Args:
+        entry, in_channels, outputs, image_size, options: as for :func:`model_costs`.
+
+    Raises:
+        InputError: as :func:`model_costs`.
+    """
+    watch_one_image(
+        entry,
+        lambda _model, _image: nullcontext(),
+        in_channels=in_channels,
+        outputs=outputs,
+        image_size=image_size,
+        options=options,
     )
 
 

@@ -174,6 +174,7 @@ class CellRunner:
             "image_size": self.prepared.image_size,
             "options": model["options"],
         }
+        costs = model_costs(entry, **shape)
         parts = self.prepared.parts
 
         def validated(history: Sequence[Validation]) -> None:
@@ -208,8 +209,6 @@ class CellRunner:
                 on_validation=validated,
                 on_note=lambda text: self.progress.event("note", text=f"    {label}: {text}"),
             )
-        # Not before: the first step would wait for it.
-        costs = model_costs(entry, **shape)
         return Trained(
             network=network,
             loss=loss,

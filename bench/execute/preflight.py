@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.cells import Cell, make_cells
 from bench.config import Experiment, TrainConfig
-from bench.costs import model_costs
+from bench.costs import check_answer
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.lookup import check_names
@@ -38,8 +38,7 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
     check_names(experiment)
     _check_optimizer(experiment.train, device)
     for model in experiment.models:
-        # Counting runs the network once without arithmetic, and so finds what it cannot take.
-        model_costs(
+        check_answer(
             find_model(model),
             in_channels=experiment.model.in_channels,
             outputs=len(task.classes),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from bench.config import Experiment
 from bench.config.problems import one_line
-from bench.costs import model_costs
+from bench.costs import check_answer
 from bench.data.tasks import Task
 from bench.errors import InputError
 from bench.registry import Dimension, ModelEntry, SearchSpace, find_model
@@ -108,7 +108,7 @@ def _check(space: Space, key: str, dimension: Dimension, entry: ModelEntry, task
         experiment = space.at({key: value})
         if _is_option(key):
             try:
-                model_costs(
+                check_answer(
                     entry,
                     in_channels=experiment.model.in_channels,
                     outputs=len(task.classes),
