@@ -18,9 +18,10 @@ from pathlib import Path
 from threading import Thread
 
 from bench.config import DataConfig
+from bench.data.opened import open_study, study_key
+from bench.data.pixels import open_pixels
 from bench.errors import InputError
 from bench.processors import processors
-from bench.registry import DATASETS
 
 # Modules are looked for where the asking process looks, and nowhere else: neither in the folder
 # that it was started in nor where the environment points, whose files it may have passed over.
@@ -44,10 +45,7 @@ def decoding_ahead(configs: Iterable[DataConfig], *, cache: Path) -> Iterator[No
         configs: whose pixels, in this order.
         cache: folder of decoded pixels.
     """
-    asked = {
-        repr((config.source, config.root, config.image_size, config.options)): config
-        for config in configs
-    }
+    asked = {study_key(config): config for config in configs}
     wins_time = "torch" not in sys.modules and processors() > 1
     process = _start([*asked.values()], cache) if asked and wins_time else None
     try:
@@ -61,10 +59,10 @@ def decoding_ahead(configs: Iterable[DataConfig], *, cache: Path) -> Iterator[No
 
 def _start(configs: list[DataConfig], cache: Path) -> subprocess.Popen[bytes] | None:
     """Start the other process; None where that cannot be done, since nothing depends on it."""
-    # Pickled, since a path need not be text that JSON can hold.
-    request = pickle.dumps(sys.path) + pickle.dumps((configs, cache))
     if not sys.executable:
         return None  # Python is part of another program
+    # Pickled, since a path need not be text that JSON can hold.
+    request = pickle.dumps(sys.path) + pickle.dumps((configs, cache))
     try:
         process = subprocess.Popen(
             [sys.executable, "-I", "-c", _CODE],
@@ -86,19 +84,13 @@ def decode() -> None:
 
     It ends when standard input does, so that it never outlives the one that asked.
     """
-    # Not above: the one that asks starts this process before it has loaded these itself.
-    from bench.data.pixels import open_pixels
-
     configs, cache = pickle.load(sys.stdin.buffer)
     Thread(target=_end_with_input, daemon=True).start()
     for config in configs:
         # The one that asked finds the same and tells it.
         with suppress(InputError):
-            study = DATASETS.get(config.source).open(
-                root=config.root, image_size=config.image_size, options=dict(config.options)
-            )
             open_pixels(
-                study,
+                open_study(config),
                 image_size=config.image_size,
                 cache=cache,
                 workers=max(1, processors() - 1),  # one of them loads torch

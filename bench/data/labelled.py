@@ -9,8 +9,8 @@ from pathlib import Path
 from bench.config import DataConfig
 from bench.data.check import refusal, usable
 from bench.data.label_table import LabelTable
+from bench.data.opened import open_study
 from bench.data.pixels import open_pixels
-from bench.data.prepare import open_study
 from bench.errors import InputError
 from bench.registry import DATASETS
 

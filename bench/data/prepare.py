@@ -17,7 +17,6 @@ from bench.data.batches import Normalisation, measure_normalisation
 from bench.data.check import refusal, usable
 from bench.data.description import describe_labels
 from bench.data.leakage import Leakage, measure_leakage
-from bench.data.names import printable
 from bench.data.pixels import FORMAT, PixelStore, open_pixels
 from bench.data.splits import Split, make_split
 from bench.data.study import Problem, StudyTable
@@ -25,7 +24,6 @@ from bench.data.tasks import Task, check_classes
 from bench.data.thumbnails import note_store
 from bench.errors import InputError
 from bench.randomness import generator
-from bench.registry import DATASETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,21 +86,6 @@ class PreparedData:
         }
 
 
-def open_study(config: DataConfig) -> StudyTable:
-    """Read the labels of the configured source.
-
-    Raises:
-        InputError: unknown source, missing files, wrong options, or not one usable image.
-    """
-    entry = DATASETS.get(config.source)
-    study = entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
-    if len(study.rows) == 0:
-        first = study.problems[0] if study.problems else None
-        why = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
-        raise InputError(f"data source {study.name!r} has no usable image{why}")
-    return study
-
-
 def prepare_data(
     config: DataConfig,
     task: Task,
@@ -116,7 +99,7 @@ def prepare_data(
     Args:
         config: the experiment's ``data``.
         task: the question.
-        study: the labels, from :func:`open_study`.
+        study: the labels, from :func:`bench.data.opened.open_study`.
         cache: folder of decoded pixels.
         progress: called with images decoded and images in all.
 

@@ -36,6 +36,7 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
     """
     task = make_task(experiment.task)
     check_names(experiment)
+    _check_models(experiment)
     _check_optimizer(experiment.train, device)
     for model in experiment.models:
         check_answer(
@@ -81,6 +82,13 @@ def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
         raise InputError(str(error)) from None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_models(experiment: Experiment) -> None:
+    for model in experiment.models:
+        find_model(model).check_image_size(experiment.data.image_size)
+    for model in experiment.model.options:
+        find_model(model)  # it need not be among the models of this run, which may be narrowed
 
 
 def _check_optimizer(config: TrainConfig, device: torch.device) -> None:

@@ -20,6 +20,11 @@ def imported_by(statement: str) -> set[str]:
     [
         ("import bench", {"torch", "timm", "pandas", "sklearn"}),
         ("import bench.cli.main", {"torch", "timm", "pandas", "sklearn", "rich", "tabulate"}),
+        (
+            "from bench.config import load_experiment; from bench.lookup import check_names; "
+            "import bench.data.ahead; check_names(load_experiment('demo'))",
+            {"torch", "timm"},
+        ),
         ("import cxnet", {"timm", "pandas", "bench", "baselines"}),
         ("import baselines.backbones", {"bench", "cxnet", "pandas", "sklearn"}),
         (

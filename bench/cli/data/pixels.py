@@ -80,8 +80,8 @@ def sheet(
 def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStore]:
     """The labels and pixels of an experiment's data set, decoded as a run would."""
     from bench.cache import pixel_cache
+    from bench.data.opened import open_study
     from bench.data.pixels import open_pixels
-    from bench.data.prepare import open_study
     from bench.progress import show_progress
 
     study = open_study(experiment.data)

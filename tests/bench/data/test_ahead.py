@@ -18,21 +18,15 @@ from PIL import Image
 
 from bench.config import DataConfig
 from bench.data.ahead import decoding_ahead
+from bench.data.opened import open_study
 from bench.data.pixels import INDEX, open_pixels
-from bench.data.study import StudyTable
 from bench.data.unfinished import JOURNAL
-from bench.registry import DATASETS
 
 FEW, MANY = 40, 30_000
 
 
 def phantom(images: int, *, image_size: int = 32) -> DataConfig:
     return DataConfig(source="phantom", image_size=image_size, options={"images": images})
-
-
-def study_of(config: DataConfig) -> StudyTable:
-    entry = DATASETS.get(config.source)
-    return entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -66,12 +60,14 @@ def test_the_pixels_are_there_afterwards(tmp_path: Path, monkeypatch: pytest.Mon
     for config in configs:
         told: list[int] = []
         ahead = open_pixels(
-            study_of(config),
+            open_study(config),
             image_size=config.image_size,
             cache=cache,
             progress=lambda done, _, told=told: told.append(done),
         )
-        here = open_pixels(study_of(config), image_size=config.image_size, cache=tmp_path / "other")
+        here = open_pixels(
+            open_study(config), image_size=config.image_size, cache=tmp_path / "other"
+        )
         assert told == []  # nothing was left to decode
         np.testing.assert_array_equal(ahead.pixels, here.pixels)
         assert (ahead.images, ahead.digests) == (here.images, here.digests)
@@ -98,7 +94,7 @@ def test_it_ends_with_the_context_and_what_is_certain_stays(tmp_path: Path) -> N
         raise EnoughSeenError
 
     with pytest.raises(EnoughSeenError):
-        open_pixels(study_of(config), image_size=32, cache=tmp_path, progress=goes_on_from)
+        open_pixels(open_study(config), image_size=32, cache=tmp_path, progress=goes_on_from)
 
 
 ASKS = """
@@ -135,7 +131,7 @@ def test_a_path_need_not_be_text(tmp_path: Path) -> None:
     config = DataConfig(source="manifest", root=folder / "m.csv", image_size=8)
     with decoding_ahead([config], cache=folder / "cache"):
         wait_for(lambda: any((folder / "cache").glob(f"*/{INDEX}")))
-    store = open_pixels(study_of(config), image_size=8, cache=folder / "cache")
+    store = open_pixels(open_study(config), image_size=8, cache=folder / "cache")
     assert store.pixels.tolist() == [[[5] * 8] * 8]
 
 

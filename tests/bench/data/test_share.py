@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from bench.config import DataConfig
-from bench.data.prepare import draw_share, open_study, split_as_configured
+from bench.data.opened import open_study
+from bench.data.prepare import draw_share, split_as_configured
 from bench.data.splits import Split
 
 CONFIG = DataConfig(source="phantom", split="patient", split_seed=3, options={"images": 600})
