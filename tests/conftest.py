@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A deadline would be a timed assertion, and tests run beside other work.
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
+# The same examples in every run: the suite is red or green for a reason. `pytest -m slow` explores:
+# it runs the property tests again with examples of its own. A deadline would be a timed assertion.
+settings.register_profile("same examples", derandomize=True, deadline=None)
+settings.register_profile("exploring", max_examples=300, deadline=None)
+settings.load_profile("same examples")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -162,8 +162,11 @@ def shortened(labels: Sequence[str], most: int) -> dict[str, str]:
     for text, count in Counter(cut.values()).items():
         if count > 1:
             alike = [label for label, other in cut.items() if other == text]
-            first, last = min(alike), max(alike)
-            common = next(n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+            # One label may begin another: something of it has to be left.
+            shortest = min(map(len, alike))
+            common = next(
+                (n for n in range(shortest) if len({a[n] for a in alike}) > 1), shortest - 1
+            )
             cut |= {label: short(f"…{label[common:]}", most) for label in alike}
     return cut if len({*cut.values()}) == len(cut) else {label: label for label in labels}
 

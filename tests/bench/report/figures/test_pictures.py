@@ -442,6 +442,10 @@ def test_no_two_labels_become_the_same(labels: set[str], most: int) -> None:
     assert len({*found.values()}) == len(labels)
 
 
+def test_labels_of_which_one_begins_the_other_stay_apart() -> None:
+    assert [*shortened(["aaaa", "aaaaa"], 3).values()] == ["…a", "…aa"]
+
+
 def test_labels_that_differ_in_the_middle_lose_their_beginning() -> None:
     labels = ["cxnet_m1 sin (lr=0.1, momentum=0.9)", "cxnet_m1 sin (lr=0.2, momentum=0.9)", "net"]
     assert [*shortened(labels, 14).values()] == ["…1, mom…m=0.9)", "…2, mom…m=0.9)", "net"]
