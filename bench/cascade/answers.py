@@ -24,8 +24,8 @@ from bench.cascade.gather import FLAT, STAGES
 from bench.cascade.separation import Separation
 from bench.errors import InputError
 from bench.metrics import choose_threshold, choose_threshold_for_f1, choose_thresholds
-from bench.predictions import Judged
-from bench.runs import Run
+from bench.runs.predictions import Predictions
+from bench.runs.run import Run
 from cxnet.hierarchy import StageProbabilities, StageThresholds, blame, route, soft_findings
 
 
@@ -79,11 +79,11 @@ def read_truth(finished: Mapping[str, Run]) -> Truth | None:
     """
     if FLAT in finished:
         run = finished[FLAT]
-        judged = run.judged()["test"]
+        judged = run.predictions()["test"]
         return _truth(judged, judged.targets > 0, run.outputs.classes)
     if not finished.keys() >= {"m1", "m3", "m4"}:
         return None
-    judged, several, one = (finished[task].judged()["test"] for task in ("m1", "m3", "m4"))
+    judged, several, one = (finished[task].predictions()["test"] for task in ("m1", "m3", "m4"))
     index = pd.Index(judged.images)
     places = [index.get_indexer(pd.Index(part.images)) for part in (several, one)]
     labels = np.zeros((len(judged.images), several.targets.shape[1]), np.bool_)
@@ -97,7 +97,7 @@ def read_truth(finished: Mapping[str, Run]) -> Truth | None:
     return _truth(judged, labels, finished["m3"].outputs.classes)
 
 
-def _truth(judged: Judged, labels: NDArray[np.bool_], findings: tuple[str, ...]) -> Truth:
+def _truth(judged: Predictions, labels: NDArray[np.bool_], findings: tuple[str, ...]) -> Truth:
     order = np.argsort(judged.images, kind="stable")
     return Truth(
         images=judged.images[order],
@@ -192,13 +192,13 @@ def answer_always_normal(truth: Truth) -> Answers:
     return Answers(findings=np.zeros_like(truth.labels))
 
 
-def _for_findings(tuned: Judged) -> NDArray[np.float64]:
+def _for_findings(tuned: Predictions) -> NDArray[np.float64]:
     return choose_thresholds(tuned.targets, tuned.probabilities, rule=choose_threshold_for_f1)
 
 
 def _said(run: Run, truth: Truth, separation: Separation) -> NDArray[np.float64]:
     """A run's probabilities for all test images, asked about or not, (n, outputs)."""
-    answers = run.answers("test")
+    answers = run.probabilities("test")
     separation.check(run, "test", answers.index)
     if not np.array_equal(answers.index.to_numpy(dtype=object), truth.images):
         raise InputError(
@@ -208,7 +208,7 @@ def _said(run: Run, truth: Truth, separation: Separation) -> NDArray[np.float64]
     return answers.to_numpy(dtype=np.float64)
 
 
-def _tuned_on(run: Run, separation: Separation) -> Judged:
-    judged = run.judged()["validation"]
+def _tuned_on(run: Run, separation: Separation) -> Predictions:
+    judged = run.predictions()["validation"]
     separation.check(run, "validation", judged.images)
     return judged

@@ -12,8 +12,8 @@ import pandas as pd
 from bench.cascade.answers import Answers, Truth
 from bench.cascade.tables import Collected, Row, Table
 from bench.cascade.text import leakage
-from bench.predictions import SEPARATOR
 from bench.report import Figure
+from bench.runs.predictions import SEPARATOR
 from cxnet.hierarchy import Blame, Leaf, leaf_of
 
 

@@ -10,11 +10,11 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any
 
-from bench.cells import Cell
 from bench.errors import InputError
 from bench.registry import near_matches
-from bench.runs import Run, Unfinished
-from bench.store import Store
+from bench.runs.cells import Cell
+from bench.runs.run import Run, Unfinished
+from bench.runs.store import Store
 
 STAGES = ("m1", "m2", "m3", "m4")
 FLAT = "findings14"
@@ -60,7 +60,7 @@ class Ground:
         """For each task one finished run, if there is one."""
         found: dict[str, Run] = {}
         for run in self.runs():
-            if run.verdict.state == "finished":
+            if run.outcome.state == "finished":
                 found.setdefault(run.data["task"], run)
         return found
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.data.splits import Split
 from bench.errors import InputError
-from bench.runs import Run
+from bench.runs.run import Run
 
 # Above the two columns of a split file.
 _HEADER_LINES = 5

@@ -22,7 +22,7 @@ from bench.cascade.separation import Separation, read_separation
 from bench.errors import InputError
 from bench.report import Figure
 from bench.report.settings import captions, weights
-from bench.runs import Run
+from bench.runs.run import Run
 
 System = Literal["cascade", "flat", "always normal"]
 
@@ -130,7 +130,7 @@ def collect(runs: Iterable[Run], *, splits: Path) -> Collected:
 
     Args:
         runs: those that ended.
-        splits: the folder of their split files (:attr:`bench.store.Store.splits`).
+        splits: the folder of their split files (:attr:`bench.runs.store.Store.splits`).
 
     Raises:
         InputError: not one of them can be judged; the stages of a cascade rest on different
@@ -231,11 +231,11 @@ def _problem(seed: int, runs: Mapping[str, Run], tasks: Sequence[str]) -> Proble
         if task not in runs:
             reasons.append(f"{task} has no run that ended")
             mendable = True
-        elif (verdict := runs[task].verdict).state == "failed":
-            reasons.append(f"{task} failed ({verdict.reason})")
+        elif (outcome := runs[task].outcome).state == "failed":
+            reasons.append(f"{task} failed ({outcome.reason})")
             mendable = True
-        elif verdict.state == "unavailable":
-            reasons.append(f"{task} is not available ({verdict.reason})")
+        elif outcome.state == "unavailable":
+            reasons.append(f"{task} is not available ({outcome.reason})")
     if not reasons:
         return None
     return Problem(seed=seed, reason=", ".join(reasons), mendable=mendable)

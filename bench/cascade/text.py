@@ -14,7 +14,7 @@ from bench.report.facts import still_open
 from bench.report.grid import Grid
 from bench.report.pipe import bullets, pipe_table
 from bench.report.words import RECONSTRUCTED, many
-from bench.runs import Unfinished
+from bench.runs.run import Unfinished
 
 DASH = "–"
 MISSING = "n/a"

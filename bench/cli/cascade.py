@@ -94,7 +94,7 @@ def cascade(
     with loading():
         from bench.cascade import as_json as to_json
         from bench.cascade import collect, markdown, narrow, runs_of, write_answers
-        from bench.store import Store
+        from bench.runs.store import Store
 
     store = Store(out)
     if finished:

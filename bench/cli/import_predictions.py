@@ -81,7 +81,7 @@ def import_command(
 
     with loading():
         from bench.imported import Request, import_predictions
-        from bench.store import Store
+        from bench.runs.store import Store
 
     request = Request(path=path, name=name, experiment=experiment, combine=combine, on=on)
     found = import_predictions(request, Store(out))

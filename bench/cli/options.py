@@ -156,7 +156,7 @@ def load_matrix(
     **changes: Any,
 ) -> Experiment:
     """What :func:`load_config` gives, with the models, losses and seeds asked for."""
-    from bench.cells import select_models
+    from bench.runs.cells import select_models
 
     if losses:
         changes["losses"] = list(dict.fromkeys(losses))

@@ -83,8 +83,8 @@ def report(
         from bench.errors import InputError
         from bench.progress import show_progress
         from bench.report import FORMATS, Filters, make_report, without_bare_tables
+        from bench.runs.store import Store
         from bench.scores import Scorer
-        from bench.store import Store
 
     filters = Filters(tasks=tasks, splits=splits, models=models, where=_settings(where))
     reference = _reference(wanted)

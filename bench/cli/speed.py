@@ -147,9 +147,9 @@ def speed(
         raise click.UsageError("--against bare compares with ce: leave --loss out")
     load_plugins(plugins)
 
-    from bench.cells import select_models
     from bench.config import load_experiment
     from bench.registry import LOSSES, MODELS
+    from bench.runs.cells import select_models
 
     LOSSES.get(loss)
     every = tuple(entry.name for entry in MODELS)

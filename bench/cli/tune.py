@@ -182,7 +182,7 @@ def _show(
     models: tuple[str, ...],
     losses: tuple[str, ...],
 ) -> None:
-    from bench.store import Store
+    from bench.runs.store import Store
     from bench.tune.show import described, stored_studies
 
     with stored_studies(Store(out), storage, models=models, losses=losses) as studies:
@@ -192,7 +192,7 @@ def _show(
 
 
 def _draw(out: Path, storage: str | None, folder: Path, *, names: Sequence[str]) -> None:
-    from bench.store import Store
+    from bench.runs.store import Store
     from bench.tune.pictures import draw
     from bench.tune.show import stored_studies
 

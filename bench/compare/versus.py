@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from bench.predictions import Judged
-from bench.runs import Run
+from bench.runs.predictions import Predictions
+from bench.runs.run import Run
 from bench.scores import RunScores, Scorer
 from bench.scores.measures import leading
 from bench.scores.score import overall_auc
@@ -126,7 +126,7 @@ def _over_seeds(runs: Sequence[Run], scorer: Scorer) -> Estimate:
 
 def _on_common_images(runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer) -> _Compared:
     """Both sides anew, on the images that all of their runs answer."""
-    judged = {run.folder: run.judged()["test"] for run in (*runs, *reference)}
+    judged = {run.folder: run.predictions()["test"] for run in (*runs, *reference)}
     common = set.intersection(*(set(one.images) for one in judged.values()))
     if not common:
         return _nothing("they have no image in common", scorer)
@@ -152,11 +152,11 @@ def _nothing(reason: str, scorer: Scorer) -> _Compared:
     return _Compared(difference=unknown, images=0)
 
 
-def _only(judged: Judged, images: set[str]) -> Judged:
+def _only(judged: Predictions, images: set[str]) -> Predictions:
     """The answers for some images, in the order of their ids."""
     order = np.argsort(judged.images)
     here = order[[image in images for image in judged.images[order]]]
-    return Judged(
+    return Predictions(
         images=judged.images[here],
         patients=judged.patients[here],
         targets=judged.targets[here],

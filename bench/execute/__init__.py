@@ -17,7 +17,7 @@ from bench.execute.in_process import Summary, run_cells
 from bench.execute.one_cell import CellRunner, Job
 from bench.execute.preflight import check_experiment, plan_cells
 from bench.progress import Progress
-from bench.store import Facts, Store
+from bench.runs.store import Facts, Store
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import torch
 
-from bench.cells import Cell, make_cells
 from bench.config import Experiment, expand, levels_of, missing_references
 from bench.costs import model_costs, weights_here
 from bench.data.tasks import Task
@@ -15,6 +14,7 @@ from bench.errors import first_line
 from bench.execute.one_cell import label_at
 from bench.execute.preflight import check_experiment
 from bench.registry import LOSSES, find_model
+from bench.runs.cells import Cell, make_cells
 from bench.train import lay_out, make_optimizer, pick_precision
 from bench.train.autocast import autocast
 from bench.train.heap import keep_freed_memory

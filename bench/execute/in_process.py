@@ -14,12 +14,12 @@ from bench.controls import ControlUnavailable
 from bench.errors import InputError, first_line
 from bench.execute.one_cell import Job
 from bench.progress import Progress
-from bench.runs import Verdict
-from bench.store import Store
+from bench.runs.records import Outcome
+from bench.runs.store import Store
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import BEST, LAST, resumable
 
-Outcome = Literal["finished", "already", "unavailable", "failed", "elsewhere"]
+Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere"]
 
 
 @dataclass(kw_only=True)
@@ -46,9 +46,9 @@ class Summary:
         """The numbers alone."""
         return {name: value for name, value in vars(self).items() if name != "runs"}
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, ending: Ending) -> None:
         """One more cell that ended so."""
-        setattr(self, outcome, getattr(self, outcome) + 1)
+        setattr(self, ending, getattr(self, ending) + 1)
 
 
 def run_cells(jobs: Sequence[Job]) -> Summary:
@@ -74,8 +74,8 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
             if not claimed:
                 summary.count("elsewhere")
                 continue
-            verdict = runner.store.verdict(folder)
-            if verdict is not None and verdict.state != "failed":
+            outcome = runner.store.outcome(folder)
+            if outcome is not None and outcome.state != "failed":
                 summary.count("already")
                 continue
             drop_damaged_checkpoint(folder, runner.progress)
@@ -89,7 +89,7 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
                 resumes=(folder / LAST).is_file(),
             )
             try:
-                outcome = _run(job)
+                ending = _run(job)
             except BrokenPipeError:
                 # Who read our output (`| head`) has gone; the cell is not at fault.
                 raise
@@ -103,21 +103,21 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
                 runner.progress.event(
                     "cell_failed", cell=job.label, reason=reason, folder=folder.name
                 )
-                outcome = "failed"
-            summary.count(outcome)
+                ending = "failed"
+            summary.count(ending)
     return summary
 
 
-def _run(job: Job) -> Outcome:
+def _run(job: Job) -> Ending:
     runner, folder = job.runner, job.folder
     began = time.perf_counter()
     try:
         test_auc, costs = runner.run(job.cell, folder)
     except ControlUnavailable as error:
-        runner.store.end(folder, Verdict(state="unavailable", reason=str(error)))
+        runner.store.end(folder, Outcome(state="unavailable", reason=str(error)))
         runner.progress.event("cell_unavailable", cell=job.label, reason=str(error))
         return "unavailable"
-    runner.store.end(folder, Verdict(state="finished", costs=costs))
+    runner.store.end(folder, Outcome(state="finished", costs=costs))
     (folder / LAST).unlink(missing_ok=True)
     seconds = round(time.perf_counter() - began, 1)
     runner.progress.event("cell_finished", cell=job.label, seconds=seconds, test_auc=test_auc)
@@ -133,7 +133,7 @@ def drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
 
 
 def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> None:
-    """End a run as failed, while its error is being handled: verdict and traceback.
+    """End a run as failed, while its error is being handled: outcome and traceback.
 
     Args:
         error: what was raised.
@@ -142,7 +142,7 @@ def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> N
         store: where it is kept.
     """
     (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-    store.end(folder, Verdict(state="failed", reason=reason))
+    store.end(folder, Outcome(state="failed", reason=reason))
     if isinstance(error, TrainingFailedError):
         # It would fail again from there. After any other failure (memory, disk) the next try
         # goes on from the last validation.

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from baselines.finetune import apply_policy
-from bench.cells import Cell, concerns_controls, concerns_network, train_config_of
 from bench.config import Experiment, TrainConfig
 from bench.controls import predict_control
 from bench.costs import model_costs
@@ -24,8 +23,10 @@ from bench.data.prepare import PreparedData
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
-from bench.runs import JUDGED_PARTS, RunCosts
-from bench.store import Facts, Store
+from bench.runs.cells import Cell, concerns_controls, concerns_network, train_config_of
+from bench.runs.records import RunCosts
+from bench.runs.run import EVALUATED_PARTS
+from bench.runs.store import Facts, Store
 from bench.train import Training, Validation, answer, overall_auc, train
 from bench.train.layout import lay_out
 from bench.train.random_state import random_state_kept
@@ -126,7 +127,7 @@ class CellRunner:
                 train=data.parts["train"],
                 pixels=data.pixels,
             )
-            judged = {part: everywhere[data.split.parts[part]] for part in JUDGED_PARTS}
+            judged = {part: everywhere[data.split.parts[part]] for part in EVALUATED_PARTS}
         else:
             judged, costs = self._run_network(cell, folder)
         self.store.write_predictions(
@@ -232,7 +233,7 @@ class CellRunner:
         with random_state_kept(self._device):
             trained = self.train(cell, folder)
             judged, seconds = {}, {}
-            for part in JUDGED_PARTS:
+            for part in EVALUATED_PARTS:
                 began = time.perf_counter()
                 judged[part] = self._answer(cell, trained, part)
                 seconds[part] = time.perf_counter() - began

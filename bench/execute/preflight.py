@@ -6,13 +6,13 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cells import Cell, make_cells
 from bench.config import Experiment, TrainConfig
 from bench.costs import check_answer
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.lookup import check_names
 from bench.registry import find_model, near_matches
+from bench.runs.cells import Cell, make_cells
 from bench.train import make_optimizer, pick_memory_format, pick_precision
 
 if TYPE_CHECKING:

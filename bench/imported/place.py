@@ -19,8 +19,8 @@ from bench.data.splits.split import file_name
 from bench.data.tasks import Task, check_classes
 from bench.errors import InputError
 from bench.registry import DATASETS
-from bench.runs import JUDGED_PARTS, Run
-from bench.store import Store
+from bench.runs.run import EVALUATED_PARTS, Run
+from bench.runs.store import Store
 
 On = Literal["test", "all"]
 Positions = NDArray[np.int64]
@@ -142,7 +142,7 @@ def place(ground: Ground, task: Task, images: Sequence[str]) -> Placed:
     row_of = {image: row for row, image in enumerate(images)}
     file_rows = np.array([row_of.get(image, -1) for image in rows["image"]], np.int64)
     predicted = {part: at[file_rows[at] >= 0] for part, at in split.parts_and_left_out.items()}
-    answered = {part: predicted[part] for part in JUDGED_PARTS}
+    answered = {part: predicted[part] for part in EVALUATED_PARTS}
     test = answered["test"]
     if not asked[test].any():
         raise InputError(
@@ -170,7 +170,7 @@ def place(ground: Ground, task: Task, images: Sequence[str]) -> Placed:
         parts=parts,
         answered=answered,
         file_rows={part: file_rows[at] for part, at in answered.items()},
-        of={part: len(parts.get(part, ())) for part in JUDGED_PARTS},
+        of={part: len(parts.get(part, ())) for part in EVALUATED_PARTS},
         ignored={reason: count for reason, count in ignored.items() if count},
     )
 

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.cells import Cell
 from bench.config import Experiment, one_data_config
 from bench.data.description import describe_labels
 from bench.data.label_table import LabelTable
@@ -24,8 +23,9 @@ from bench.errors import InputError
 from bench.imported.answers import Combine, answers
 from bench.imported.file import PredictionFile, read_file
 from bench.imported.place import EVERYTHING, On, Placed, grounds, place, source_options
-from bench.runs import Verdict
-from bench.store import Facts, Store
+from bench.runs.cells import Cell
+from bench.runs.records import Outcome
+from bench.runs.store import Facts, Store
 from bench.train import overall_auc
 
 # It begins the name of a folder, and stands in tables and on command lines.
@@ -222,7 +222,7 @@ def _keep(
     with store.claim(folder) as claimed:
         if not claimed:
             raise InputError(f"another process is importing {cell.model!r}: wait for it")
-        if store.verdict(folder) is not None:
+        if store.outcome(folder) is not None:
             return False
         if placed.ground.split.name != EVERYTHING:
             placed.ground.split.write(store.splits, placed.ground.rows)
@@ -236,7 +236,7 @@ def _keep(
             parts=placed.answered,
             probabilities={part: probabilities[at] for part, at in placed.file_rows.items()},
         )
-        store.end(folder, Verdict(state="finished"))
+        store.end(folder, Outcome(state="finished"))
         return True
 
 

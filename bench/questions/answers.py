@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.cells import Cell
 from bench.config import Question
+from bench.runs.cells import Cell
 from bench.stats import Interval
 
 

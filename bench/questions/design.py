@@ -9,10 +9,11 @@ from itertools import product
 from pathlib import PurePath
 from typing import Any
 
-from bench.cells import MODEL_OPTIONS, UNSAID, concerns_controls, concerns_network
 from bench.config import Question
 from bench.config.dotted import flatten
-from bench.runs import Recorded, Run
+from bench.runs.cells import MODEL_OPTIONS, UNSAID, concerns_controls, concerns_network
+from bench.runs.records import ExperimentRecord
+from bench.runs.run import Run
 
 Point = tuple[str, ...]
 """One level for each key of a design."""
@@ -78,7 +79,7 @@ class Design:
         return f"control {label}" if is_control else f"{label}, seed {seed}"
 
 
-def find_designs(runs: Iterable[Run], recorded: Iterable[Recorded]) -> list[Design]:
+def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> list[Design]:
     """The questions that were asked, each with its runs.
 
     Records of one experiment are united, so that runs made by several narrowed commands come
@@ -121,7 +122,7 @@ class _Record:
     facts: dict[str, str]
 
     @classmethod
-    def of(cls, recorded: Recorded, by_name: Mapping[str, Run]) -> _Record:
+    def of(cls, recorded: ExperimentRecord, by_name: Mapping[str, Run]) -> _Record:
         experiment = recorded.experiment
         runs = tuple(by_name[name] for name in sorted(recorded.runs) if name in by_name)
         return cls(
@@ -217,9 +218,9 @@ def _design(group: Sequence[_Record]) -> Design:
             unsaid = next(key for key in keys if _level(run, key) is None)
             design.problem = f"runs do not record {unsaid}, so that its levels cannot be told apart"
             return design
-        cell, verdict = run.cell, run.verdict
-        if verdict.state != "finished":
-            reasons[point, cell.seed] = f"{verdict.state}: {verdict.reason}"
+        cell, outcome = run.cell, run.outcome
+        if outcome.state != "finished":
+            reasons[point, cell.seed] = f"{outcome.state}: {outcome.reason}"
             continue
         finished.add((point, cell.seed))
         if cell.kind == "control":

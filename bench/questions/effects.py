@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.cells import concerns_controls
 from bench.config import Factor
 from bench.questions.answers import (
     Answer,
@@ -31,14 +30,16 @@ from bench.questions.design import (
     find_designs,
     level_text,
 )
-from bench.runs import Recorded, Run
+from bench.runs.cells import concerns_controls
+from bench.runs.records import ExperimentRecord
+from bench.runs.run import Run
 from bench.scores import Scorer
 from bench.scores.measures import leading
 from bench.stats import Estimate, Interval, difference, mean_of
 
 
 def answer_questions(
-    runs: Iterable[Run], recorded: Iterable[Recorded], *, scorer: Scorer | None = None
+    runs: Iterable[Run], recorded: Iterable[ExperimentRecord], *, scorer: Scorer | None = None
 ) -> list[Answer]:
     """An answer for each experiment with a question.
 

@@ -20,7 +20,8 @@ from bench.errors import InputError
 from bench.report.merge import merge, trained_here
 from bench.report.settings import captions, compare, train_share, training, weights
 from bench.report.table import Figure, Reference, Row, Table
-from bench.runs import Run, Tuning
+from bench.runs.records import TuningRecord
+from bench.runs.run import Run
 from bench.scores import RunScores, Scorer
 from bench.stats import Estimate, Interval
 from bench.stats.delong import of_placements
@@ -35,7 +36,7 @@ def collect(
     runs: Iterable[Run],
     *,
     scorer: Scorer | None = None,
-    tunings: Iterable[Tuning] = (),
+    tunings: Iterable[TuningRecord] = (),
     reference: Reference | None = None,
     shown: Callable[[Run], bool] = _every,
 ) -> list[Table]:
@@ -98,7 +99,7 @@ def _table(
     runs: list[Run],
     *,
     scorer: Scorer,
-    tunings: Sequence[Tuning],
+    tunings: Sequence[TuningRecord],
     reference: Reference,
     shown: Callable[[Run], bool],
 ) -> Table:
@@ -181,7 +182,7 @@ def _compared(
     ], chosen
 
 
-def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | None) -> Row:
+def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord | None) -> Row:
     runs = sorted(runs, key=lambda run: run.cell.seed)
     for earlier, later in pairwise(runs):
         if earlier.cell.seed == later.cell.seed:
@@ -190,8 +191,8 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | Non
                 f"({later.cell.label}): delete one of the two folders"
             )
     cell = runs[0].cell
-    finished = [run for run in runs if run.verdict.state == "finished"]
-    costs = [run.verdict.costs for run in finished if run.verdict.costs is not None]
+    finished = [run for run in runs if run.outcome.state == "finished"]
+    costs = [run.outcome.costs for run in finished if run.outcome.costs is not None]
     devices = tuple(dict.fromkeys(e["device"] for run in finished for e in _environments(run)))
     scores = [scorer.score(run) for run in finished]
     timed = costs if len(devices) == 1 else []
@@ -216,15 +217,15 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | Non
         inference_images_per_second=_mean(c.inference_images_per_second for c in timed),
         devices=devices,
         micro_batches=tuple(
-            (run.cell.seed, run.verdict.costs.micro_batch)
+            (run.cell.seed, run.outcome.costs.micro_batch)
             for run in finished
-            if run.verdict.costs and run.verdict.costs.micro_batch
+            if run.outcome.costs and run.outcome.costs.micro_batch
         ),
         failures=tuple(
-            (run.cell.seed, run.verdict.reason) for run in runs if run.verdict.state == "failed"
+            (run.cell.seed, run.outcome.reason) for run in runs if run.outcome.state == "failed"
         ),
         unavailable=next(
-            (run.verdict.reason for run in runs if run.verdict.state == "unavailable"), ""
+            (run.outcome.reason for run in runs if run.outcome.state == "unavailable"), ""
         ),
         tuning=tuning,
         answered=_answered(finished),
@@ -235,7 +236,7 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: Tuning | Non
 def _answered(runs: Sequence[Run]) -> tuple[int, int] | None:
     if not runs:
         return None
-    answers, whole = runs[0].judged_images["test"], runs[0].data["parts"]["test"]["images"]
+    answers, whole = runs[0].predicted_images["test"], runs[0].data["parts"]["test"]["images"]
     return None if answers == whole else (answers, whole)
 
 

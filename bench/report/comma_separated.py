@@ -132,7 +132,7 @@ def _support(row: Row, table: Table) -> Mapping[str, int]:
     if row.answered is None:
         counts: dict[str, int] = table.data["parts"]["test"]["classes"]
         return counts
-    targets = row.runs[0].judged()["test"].targets
+    targets = row.runs[0].predictions()["test"].targets
     names = table.outputs.classes
     of_each = targets if targets.ndim == 2 else np.eye(len(names))[targets]
     return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))

@@ -10,7 +10,7 @@ from bench.report.report import Report
 from bench.report.table import Table
 from bench.report.training import training_line
 from bench.report.words import many
-from bench.runs import Unfinished
+from bench.runs.run import Unfinished
 
 
 def title(table: Table) -> str:

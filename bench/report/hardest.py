@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics import choose_threshold
-from bench.runs import Run
+from bench.runs.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def hardest(run: Run, *, most: int) -> Hardest:
     """
     if not run.outputs.binary:
         return Hardest(reason="only of two classes one is called wrongly by itself")
-    judged = run.judged()
+    judged = run.predictions()
     if "validation" not in judged:
         return Hardest(reason="without predictions for the validation part there is no threshold")
     validation, test = judged["validation"], judged["test"]

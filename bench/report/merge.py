@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.report.settings import train_share
-from bench.runs import Run
+from bench.runs.run import Run
 
 
 def merge(runs: Sequence[Run]) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from bench.registry import near_matches
 from bench.report.collect import collect
 from bench.report.table import Reference, Table
 from bench.report.words import setting
-from bench.runs import FailedTuning, Run, Unfinished
+from bench.runs.records import FailedTuningRecord
+from bench.runs.run import Run, Unfinished
+from bench.runs.store import Store
 from bench.scores import Scorer
-from bench.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class Report:
     tables: tuple[Table, ...]
     answers: tuple[Answer, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
-    failed_tunings: tuple[FailedTuning, ...] = ()
+    failed_tunings: tuple[FailedTuningRecord, ...] = ()
     thumbnails: int = 12
 
 
@@ -101,7 +102,7 @@ def make_report(
     shown = [run for run in runs if run.cell.kind != "control" and wanted.show(run)]
     if stored and not shown and wanted != Filters():
         raise InputError(_nothing_left(stored, wanted))
-    finished = [run for run in runs if run.verdict.state == "finished"]
+    finished = [run for run in runs if run.outcome.state == "finished"]
     for done, run in enumerate(finished, start=1):
         scorer.score(run)
         on_scored(done, len(finished))

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.cells import MODEL_OPTIONS, UNSAID, Cell
 from bench.config.dotted import flatten
 from bench.report import words
+from bench.runs.cells import MODEL_OPTIONS, UNSAID, Cell
 
 # The weights column says these.
 IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})

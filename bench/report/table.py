@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from bench.compare import Versus
-from bench.predictions import Outputs
 from bench.report.settings import Comparison
-from bench.runs import Run, Tuning
+from bench.runs.predictions import Outputs
+from bench.runs.records import TuningRecord
+from bench.runs.run import Run
 from bench.scores import RunScores
 from bench.stats import Interval
 
@@ -97,7 +98,7 @@ class Row:
     micro_batches: tuple[tuple[int, int], ...] = ()
     failures: tuple[tuple[int, str], ...] = ()
     unavailable: str = ""
-    tuning: Tuning | None = None
+    tuning: TuningRecord | None = None
     answered: tuple[int, int] | None = None
     delong: Interval | None = None
     versus: Versus | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.cells import UNSAID
 from bench.report.settings import TRAIN_SHARE, Comparison
 from bench.report.words import many, number
+from bench.runs.cells import UNSAID
 
 TRAIN = "train."
 AUGMENT = "train.augment."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from bench.report.grid import Grid
 from bench.report.table import Row, Table
 from bench.report.words import number, setting
-from bench.runs import Tuning
+from bench.runs.records import TuningRecord
 
 
 def tunings(table: Table) -> Grid | None:
@@ -39,7 +39,7 @@ def tunings(table: Table) -> Grid | None:
     return Grid(title="Tuning", head=head, body=body, left=2, words=1)
 
 
-def budget(tuning: Tuning) -> str:
+def budget(tuning: TuningRecord) -> str:
     """``20 trials``, ``6,000 iterations``, ``1 minute``."""
     return _in_words(tuning.budget)
 
@@ -68,7 +68,7 @@ def sentences(table: Table) -> list[str]:
     ]
 
 
-Tuned = list[tuple[Row, Tuning]]
+Tuned = list[tuple[Row, TuningRecord]]
 
 
 def _tuned(table: Table) -> Tuned:
@@ -93,7 +93,7 @@ def _budgets(table: Table, rows: Tuned) -> str:
     return sentence
 
 
-def _spent_its_budget(row: Row, tuning: Tuning) -> bool:
+def _spent_its_budget(row: Row, tuning: TuningRecord) -> bool:
     """Whether just the budget was spent; a trial that is cut ends at its next validation."""
     return all(
         beyond >= 0 and (beyond == 0 or beyond < _overshoot(row, tuning, unit))
@@ -103,19 +103,19 @@ def _spent_its_budget(row: Row, tuning: Tuning) -> bool:
     )
 
 
-def _overshoot(row: Row, tuning: Tuning, unit: str) -> float:
+def _overshoot(row: Row, tuning: TuningRecord, unit: str) -> float:
     # No seed of a row may have finished; then nothing is put down to the last validation.
     every = next((run.cell.settings["train"]["validate_every"] for run in row.runs), 0)
     return tuning.spent.overshoot(unit, validate_every=every)
 
 
-def _spent(tuning: Tuning) -> str:
+def _spent(tuning: TuningRecord) -> str:
     """What was spent of the budget, in its words."""
     return _in_words({unit: tuning.spent.measured(unit) for unit in tuning.budget})
 
 
 def _searched(rows: Tuned) -> list[str]:
-    def text(tuning: Tuning) -> str:
+    def text(tuning: TuningRecord) -> str:
         return "; ".join(f"{key}: {values}" for key, values in sorted(tuning.searched.items()))
 
     by_space = _grouped(rows, text)
@@ -125,7 +125,7 @@ def _searched(rows: Tuned) -> list[str]:
 
 
 def _ways(rows: Tuned) -> list[str]:
-    def text(tuning: Tuning) -> str:
+    def text(tuning: TuningRecord) -> str:
         return (
             f"sampler {tuning.sampler}, pruner {tuning.pruner}, trials trained with seed "
             f"{tuning.seed}"
@@ -137,7 +137,7 @@ def _ways(rows: Tuned) -> list[str]:
     return [f"{', '.join(names)}: by {way}." for way, names in by_way.items()]
 
 
-def _grouped(rows: Tuned, text: Callable[[Tuning], str]) -> dict[str, list[str]]:
+def _grouped(rows: Tuned, text: Callable[[TuningRecord], str]) -> dict[str, list[str]]:
     """Names of the rows whose tunings have the same text."""
     names: defaultdict[str, list[str]] = defaultdict(list)
     for row, tuning in rows:

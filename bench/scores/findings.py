@@ -15,7 +15,7 @@ from bench.metrics import (
     class_metrics,
     label_metrics,
 )
-from bench.predictions import Judged, Outputs
+from bench.runs.predictions import Outputs, Predictions
 from bench.scores.measures import AT_THRESHOLD
 from bench.scores.sample import Bools, Floats, Sample
 from bench.scores.two_classes import NO_VALIDATION, calls_of
@@ -32,7 +32,9 @@ class FindingScores:
     confusion: NDArray[np.int64]
 
 
-def findings_figures(sample: Sample, validation: Judged | None, outputs: Outputs) -> FindingScores:
+def findings_figures(
+    sample: Sample, validation: Predictions | None, outputs: Outputs
+) -> FindingScores:
     """All figures of a task that names findings.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.metrics import AVERAGED
-from bench.predictions import Outputs
+from bench.runs.predictions import Outputs
 
 SPECIFICITIES = (0.95, 0.90)
 """Where operating points are read off the ROC curve."""

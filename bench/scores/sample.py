@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.predictions import Judged
+from bench.runs.predictions import Predictions
 from bench.stats import Drawn, Estimate, Resampling, resampled
 
 Bools = NDArray[np.bool_]
@@ -36,7 +36,7 @@ class Sample:
     digest: str
 
     @classmethod
-    def of(cls, judged: Judged, resampling: Resampling) -> Sample:
+    def of(cls, judged: Predictions, resampling: Resampling) -> Sample:
         """The sample of a run's answers."""
         drawn = resampling.draw(images=judged.images, patients=judged.patients)
         order = drawn.order

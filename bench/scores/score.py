@@ -15,8 +15,8 @@ from bench.metrics import (
     roc_curve,
     thinned,
 )
-from bench.predictions import Judged, Outputs
-from bench.runs import Run
+from bench.runs.predictions import Outputs, Predictions
+from bench.runs.run import Run
 from bench.scores.findings import findings_figures, macro
 from bench.scores.run_scores import Curves, Placements, Points, RunScores
 from bench.scores.sample import Bools, Floats, Sample
@@ -38,7 +38,7 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
     Raises:
         InputError: its predictions are gone or damaged.
     """
-    judged = run.judged()
+    judged = run.predictions()
     sample = Sample.of(judged["test"], resampling)
     validation = judged.get("validation")
     outputs = run.outputs
@@ -63,7 +63,7 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
     )
 
 
-def overall_auc(judged: Judged, outputs: Outputs, resampling: Resampling) -> Estimate:
+def overall_auc(judged: Predictions, outputs: Outputs, resampling: Resampling) -> Estimate:
     """The measure that models are compared by, of some answers: AUC, or macro AUC.
 
     Args:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.predictions import PREDICTIONS
-from bench.runs import Run
+from bench.runs.predictions import PREDICTIONS
+from bench.runs.run import Run
 from bench.scores.run_scores import Curves, Placements, RunScores
 from bench.scores.score import score_run
 from bench.stats import Estimate, Resampling

@@ -17,7 +17,7 @@ from bench.metrics import (
     sensitivity_at_specificity,
 )
 from bench.metrics.binary import metrics_of_calls
-from bench.predictions import Judged
+from bench.runs.predictions import Predictions
 from bench.scores.measures import AT_THRESHOLD, SPECIFICITIES, TWO_CLASSES
 from bench.scores.sample import Bools, Floats, Sample
 from bench.stats import Estimate, resampled
@@ -28,7 +28,7 @@ FITTED = "fitted on the validation part"
 
 
 def two_class_figures(
-    sample: Sample, validation: Judged | None
+    sample: Sample, validation: Predictions | None
 ) -> tuple[dict[str, Estimate], NDArray[np.int64]]:
     """All figures of :data:`bench.scores.measures.TWO_CLASSES`, and the confusion at the threshold.
 

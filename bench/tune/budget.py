@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bench.errors import InputError
-from bench.runs import Spent
+from bench.runs.records import Spent
 
 Unit = Literal["trials", "iterations", "minutes"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.runs import Spent
+from bench.runs.records import Spent
 from bench.tune.budget import Budget, add_up
 
 Ended = Literal["finished", "pruned", "budget", "failed", "repeated", "surplus"]

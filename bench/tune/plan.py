@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from bench.cells import RESULTS_VERSION, Cell
 from bench.data.prepare import PreparedData, fingerprint
 from bench.errors import InputError
+from bench.runs.cells import RESULTS_VERSION, Cell
 from bench.tune.budget import Budget
 from bench.tune.sampling import PrunerName, SamplerName
 from bench.tune.space import Space

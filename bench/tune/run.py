@@ -14,7 +14,7 @@ from bench.environment import describe_environment
 from bench.errors import InputError
 from bench.execute import about, check_experiment, prepare
 from bench.progress import Progress
-from bench.store import Store
+from bench.runs.store import Store
 from bench.tune.plan import Plan
 from bench.tune.space import make_space
 from bench.tune.storage import default_url, kind, lock_of, opened

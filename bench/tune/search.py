@@ -27,12 +27,12 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from bench.cells import Cell
 from bench.execute.one_cell import CellRunner
 from bench.progress import Progress
 from bench.registry.search import Scalar
-from bench.runs import Spent
-from bench.store import Store
+from bench.runs.cells import Cell
+from bench.runs.records import Spent
+from bench.runs.store import Store
 from bench.train.checkpoint import LAST
 from bench.tune.budget import Budget
 from bench.tune.ledger import (

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 from bench.errors import InputError
 from bench.progress import settings_text
-from bench.store import Store
+from bench.runs.store import Store
 from bench.tune.ledger import interruptions, running, spent, spent_so_far, winner
 from bench.tune.search import WORKER, trial_store, worker_here
 from bench.tune.storage import default_url, is_missing_file, opened, shown

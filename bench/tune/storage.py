@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.errors import InputError, first_line
-from bench.store import Store
+from bench.runs.store import Store
 
 HEARTBEAT_SECONDS = 60
 """A worker at a trial says this often that it lives."""

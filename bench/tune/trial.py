@@ -13,11 +13,11 @@ from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from bench.cells import Cell, train_config_of
 from bench.config import TrainConfig
 from bench.execute.in_process import drop_damaged_checkpoint, keep_failure, reason_of
 from bench.execute.one_cell import CellRunner
-from bench.runs import Verdict
+from bench.runs import records
+from bench.runs.cells import Cell, train_config_of
 from bench.train import Validation
 from bench.train.checkpoint import BEST, LAST, load
 from bench.tune.budget import Budget
@@ -134,7 +134,7 @@ def run_trial(
             iterations=int(watch.progress["iterations"]),
             train_seconds=watch.progress["train_seconds"],
         )
-        runner.store.end(folder, _verdict(result))
+        runner.store.end(folder, _outcome(result))
         trial.set_user_attr(OUTCOME, result.as_dict())
         state = STATES.get(ended, TrialState.FAIL)
         told = trial.study.tell(
@@ -164,7 +164,7 @@ def _catch_up(watch: Watch, folder: Path) -> None:
         watch([Validation(**entry) for entry in state["history"]])
 
 
-def _verdict(result: Outcome) -> Verdict:
+def _outcome(result: Outcome) -> records.Outcome:
     if result.ended == "finished":
-        return Verdict(state="finished")
-    return Verdict(state="failed", reason=result.reason or f"{result.ended} by the tuning")
+        return records.Outcome(state="finished")
+    return records.Outcome(state="failed", reason=result.reason or f"{result.ended} by the tuning")

@@ -14,7 +14,6 @@ from filelock import FileLock
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from bench.cells import Cell
 from bench.config import Experiment
 from bench.data.placement import Placements
 from bench.data.prepare import PreparedData
@@ -25,8 +24,9 @@ from bench.execute.one_cell import CellRunner, Job
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry.search import Scalar
-from bench.runs import FailedTuning, Tuning
-from bench.store import Facts, Store
+from bench.runs.cells import Cell
+from bench.runs.records import FailedTuningRecord, TuningRecord
+from bench.runs.store import Facts, Store
 from bench.tune.ledger import counted, spent, winner
 from bench.tune.plan import Plan, study_name
 from bench.tune.sampling import PRUNERS, SAMPLERS, SteadySampler, make_pruner
@@ -204,7 +204,7 @@ class Tuner:
 
     def _record_failure(self, search: Search, reason: str) -> None:
         base = search.space.base
-        failed = FailedTuning(
+        failed = FailedTuningRecord(
             study=search.study.study_name,
             experiment=base.name,
             task=base.task,
@@ -217,7 +217,7 @@ class Tuner:
         with FileLock(self.lock):  # other workers have found none either
             self.store.record_failed_tuning(failed)
 
-    def _record(self, search: Search, best: FrozenTrial, *, runs: Sequence[str]) -> Tuning:
+    def _record(self, search: Search, best: FrozenTrial, *, runs: Sequence[str]) -> TuningRecord:
         assert best.value is not None, "it was trained to its end"
         study, base = search.study.study_name, search.space.base
         before = [one for one in self.store.tunings() if one.study == study]
@@ -225,7 +225,7 @@ class Tuner:
         earlier = [one for one in before if one.winner == best.params]
         own = {*runs, *(run for one in earlier for run in one.runs)}
         others = {run for one in before for run in (*one.runs, *one.superseded)}
-        return Tuning(
+        return TuningRecord(
             study=study,
             experiment=base.name,
             model=base.models[0],

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from bench.cells import Cell
 from bench.config import Experiment
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.metrics import auc
 from bench.questions import Answer, answer_questions
-from bench.runs import Verdict
+from bench.runs.cells import Cell
+from bench.runs.records import Outcome
+from bench.runs.store import Facts, Store
 from bench.scores import Scorer
 from bench.stats import Resampling
-from bench.store import Facts, Store
 
 IMAGES = 40  # two of each patient; every second patient is abnormal
 NAMED = ("Mass", "Nodule", "Hernia")  # nobody has the last
-FAILED = Verdict(state="failed", reason="OutOfMemoryError: 2 GiB")
+FAILED = Outcome(state="failed", reason="OutOfMemoryError: 2 GiB")
 
 
 def experiment(**changes: Any) -> Experiment:
@@ -78,7 +78,7 @@ class Asked:
         settings: dict[str, Any] | None = None,
         train: dict[str, Any] | None = None,
         options: dict[str, Any] | None = None,
-        verdict: Verdict | None = None,
+        outcome: Outcome | None = None,
         fingerprint: str = "f",
         split: str = "patient",
         first_image: int = 0,
@@ -93,7 +93,7 @@ class Asked:
             values: probabilities of a task with several outputs instead.
             settings: the cell's ``data``.
             train, options: the cell's ``train`` and the model's options.
-            verdict: how it ended, where it did not finish.
+            outcome: how it ended, where it did not finish.
             fingerprint, split: of the data.
             first_image: moves the names of images and patients.
             task: m1 unless given.
@@ -113,7 +113,7 @@ class Asked:
             values = [[1 - p, p] for p in scores(wrong)]
         if values is not None:
             self._write(folder, task, np.array(values), first_image)
-        self.store.end(folder, verdict or Verdict(state="finished"))
+        self.store.end(folder, outcome or Outcome(state="finished"))
         self._added.append(folder)
 
     def record(self, wanted: Experiment, **changes: Any) -> None:
@@ -177,5 +177,5 @@ def cross(
     """Add a network for each model and loss; one that failed where there is no count."""
     for (model, loss), count in wrong.items():
         for seed in seeds:
-            verdict = FAILED if count is None else None
-            asked.add(model, loss, wrong=count, seed=seed, verdict=verdict)
+            outcome = FAILED if count is None else None
+            asked.add(model, loss, wrong=count, seed=seed, outcome=outcome)

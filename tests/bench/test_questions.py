@@ -223,7 +223,7 @@ def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) 
     asked.add("same_patient", wrong=20)
     asked.add("same_patient", wrong=3, split="image", first_image=10)
     asked.add("prior", wrong=20, split="image", first_image=10)
-    asked.add("metadata", verdict=FAILED)
+    asked.add("metadata", outcome=FAILED)
     asked.record(experiment(**by_split(), controls=["same_patient", "prior", "metadata"]))
     answer = asked.answer()
     (split,) = answer.factors

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.runs import Run
+from bench.runs.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)

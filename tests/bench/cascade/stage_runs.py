@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.cascade import CASCADE_TASKS, Collected, collect
-from bench.cells import Cell
 from bench.data.leakage import measure_leakage
 from bench.data.splits import Split
 from bench.data.tasks import make_task
-from bench.runs import Verdict
-from bench.store import Facts, Store
+from bench.runs.cells import Cell
+from bench.runs.records import Outcome
+from bench.runs.store import Facts, Store
 
 CONTROLS = ("prior", "same_patient")
 
@@ -42,7 +42,7 @@ class StageRuns:
         loss: str = "ce",
         seed: int = 0,
         settings: dict[str, Any] | None = None,
-        verdict: Verdict | None = None,
+        outcome: Outcome | None = None,
         about: dict[str, Any] | None = None,
     ) -> Path:
         """A run that ended.
@@ -53,7 +53,7 @@ class StageRuns:
                 of the second, (rows,). None writes no predictions.
             model, loss, seed: of the cell; some names are controls.
             settings: of the cell, beside its task.
-            verdict: "finished" unless given.
+            outcome: "finished" unless given.
             about: what differs in the description of the data.
         """
         task = make_task(task_name, self.findings)
@@ -106,7 +106,7 @@ class StageRuns:
                     part: probabilities[self.split.parts[part]] for part in ("validation", "test")
                 },
             )
-        self.store.end(folder, verdict or Verdict(state="finished"))
+        self.store.end(folder, outcome or Outcome(state="finished"))
         return folder
 
     def add_perfect(self, task_names: Sequence[str] = CASCADE_TASKS, **about: Any) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.cascade import as_json, markdown, write_answers
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from tests.bench.cascade.by_hand import FINDINGS, M1, TEST, add_by_hand
 from tests.bench.cascade.stage_runs import StageRuns
 
@@ -132,7 +132,7 @@ def test_seeds_are_averaged_and_one_without_all_stages_stays_with_its_reason(
     blind[TEST] = 0.1
     runs.add("m1", blind, seed=1)
     add_by_hand(runs, but=("m1", "findings14"), seed=1)
-    runs.add("findings14", seed=1, verdict=Verdict(state="failed", reason="out\nof memory"))
+    runs.add("findings14", seed=1, outcome=Outcome(state="failed", reason="out\nof memory"))
     add_by_hand(runs, but=("m2", "m4"), seed=2)
     collected = runs.collected()
     text = markdown(collected)
@@ -155,8 +155,8 @@ def test_a_control_is_a_cascade_too_and_one_that_cannot_be_had_is_no_fault(
     add_by_hand(runs)
     add_by_hand(runs, model="prior")
     for task in ("m1", "m2", "m3", "m4", "findings14"):
-        verdict = Verdict(state="unavailable", reason="no patient ids")
-        runs.add(task, model="same_patient", verdict=verdict)
+        outcome = Outcome(state="unavailable", reason="no patient ids")
+        runs.add(task, model="same_patient", outcome=outcome)
     collected = runs.collected()
     text = markdown(collected)
     lines = [line for line in text.splitlines() if "| control: " in line]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from tests.bench.cascade.by_hand import PROBABILITIES, add_by_hand, new_store
 from tests.bench.cascade.stage_runs import StageRuns
 from tests.bench.cli.conftest import TINY, Command
@@ -122,7 +122,7 @@ def test_a_missing_or_failed_stage_is_named_and_the_exit_code_says_so(
     bench: Command, by_hand: StageRuns
 ) -> None:
     add_by_hand(by_hand, but=("m2", "m4"))
-    by_hand.add("m4", verdict=Verdict(state="failed", reason="the training loss is nan"))
+    by_hand.add("m4", outcome=Outcome(state="failed", reason="the training loss is nan"))
     outcome = bench("cascade", "--finished")
     assert (outcome.code, outcome.err) == (1, "")
     assert [row[4] for row in table_cells(outcome.out)] == ["0 (1 missing)", "1", "–"]

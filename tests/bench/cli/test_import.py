@@ -11,9 +11,9 @@ from bench.cascade.gather import gather
 from bench.data.phantom.export import write_nih_layout
 from bench.report import collect
 from bench.report.table import Reference
+from bench.runs.store import Store
 from bench.scores import Scorer
 from bench.stats import Resampling
-from bench.store import Store
 from tests.bench.cli.conftest import TINY, Command
 from tests.bench.cli.images import write_manifest
 from tests.bench.cli.test_bad_input import assert_refused

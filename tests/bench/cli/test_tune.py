@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.randomness import generator
-from bench.store import Store
+from bench.runs.store import Store
 from bench.tune.ledger import counted, interruptions
 from bench.tune.storage import default_url, opened
 from tests.bench.cli.conftest import TINY, Command, finish, start
@@ -59,7 +59,7 @@ def check_whole(out: Path, *, budget: int) -> list[FrozenTrial]:
         assert not (folder / "last.pt").exists()
     (record,) = Store(out).tunings()
     assert record.spent.trials == budget
-    finished = {run.folder.name for run in Store(out).runs() if run.verdict.state == "finished"}
+    finished = {run.folder.name for run in Store(out).runs() if run.outcome.state == "finished"}
     assert set(record.runs) <= finished
     return trials
 

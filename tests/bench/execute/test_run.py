@@ -22,9 +22,9 @@ from bench.metrics import auc
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS, collect, make_report
-from bench.runs import Run
+from bench.runs.run import Run
+from bench.runs.store import Store
 from bench.scores import Scorer
-from bench.store import Store
 from tests.shared_data import shared
 
 CPU = torch.device("cpu")
@@ -124,7 +124,7 @@ def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_
     }
     wanted = experiment(model=tiny)
     assert load_experiment(trained.folder / "experiment.yaml") == wanted
-    costs = trained.verdict.costs
+    costs = trained.outcome.costs
     assert costs is not None
     assert costs.parameters == 4 * 25 + 4 + 2 * 4 + 2
     assert costs.iterations == 6
@@ -132,7 +132,7 @@ def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_
     history = pd.read_csv(trained.folder / "history.csv")
     assert history["iteration"].tolist() == [2, 4, 6]
 
-    predictions = trained.predictions()
+    predictions = trained.predictions_frame()
     parts = trained.data["parts"]
     for part in ("validation", "test"):
         chosen = predictions[predictions["part"] == part]
@@ -149,7 +149,8 @@ def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_
 def test_all_cells_are_judged_on_the_same_images(tiny: str, tmp_path: Path) -> None:
     run(experiment(model=tiny), tmp_path)
     images = [
-        run.predictions()[["part", "image", "patient", "target"]] for run in Store(tmp_path).runs()
+        run.predictions_frame()[["part", "image", "patient", "target"]]
+        for run in Store(tmp_path).runs()
     ]
     for other in images[1:]:
         pd.testing.assert_frame_equal(images[0], other)
@@ -171,7 +172,9 @@ def test_the_same_experiment_gives_the_same_predictions_elsewhere(
     one, two = by_label(tmp_path / "one"), by_label(tmp_path / "two")
     for label in one:
         assert one[label].folder.name == two[label].folder.name
-        pd.testing.assert_frame_equal(one[label].predictions(), two[label].predictions())
+        pd.testing.assert_frame_equal(
+            one[label].predictions_frame(), two[label].predictions_frame()
+        )
 
 
 def test_results_do_not_depend_on_what_ran_before(tiny: str, tmp_path: Path) -> None:
@@ -182,8 +185,8 @@ def test_results_do_not_depend_on_what_ran_before(tiny: str, tmp_path: Path) -> 
     torch.rand(7)
     run(alone, tmp_path / "alone")
     pd.testing.assert_frame_equal(
-        by_label(tmp_path / "both")["tiny sin seed 0"].predictions(),
-        by_label(tmp_path / "alone")["tiny sin seed 0"].predictions(),
+        by_label(tmp_path / "both")["tiny sin seed 0"].predictions_frame(),
+        by_label(tmp_path / "alone")["tiny sin seed 0"].predictions_frame(),
     )
 
 
@@ -202,9 +205,9 @@ def test_a_failed_cell_is_kept_the_others_go_on_and_it_is_tried_again(
     summary, recorder = run(hopeless, tmp_path)
     assert summary == Summary(finished=1, failed=2)
     failed = by_label(tmp_path)["tiny ce seed 0"]
-    assert failed.verdict.state == "failed"
-    assert failed.verdict.reason.startswith("the ")
-    assert "try a smaller one" in failed.verdict.reason
+    assert failed.outcome.state == "failed"
+    assert failed.outcome.reason.startswith("the ")
+    assert "try a smaller one" in failed.outcome.reason
     assert "Traceback" in (failed.folder / "error.txt").read_text()
     assert [name for name, _ in recorder.events].count("cell_failed") == 2
     summary, _ = run(hopeless, tmp_path)
@@ -235,8 +238,8 @@ def test_a_control_that_the_data_cannot_have_is_unavailable_not_failed(
     summary, _ = run(wanted, tmp_path / "runs")
     assert summary == Summary(finished=3, unavailable=2)
     runs = by_label(tmp_path / "runs")
-    assert runs["control same_patient"].verdict.state == "unavailable"
-    assert runs["control metadata"].verdict.reason
+    assert runs["control same_patient"].outcome.state == "unavailable"
+    assert runs["control metadata"].outcome.reason
     assert runs["tiny ce seed 0"].data["leakage"][1]["shared_patients"] is None
 
 
@@ -260,7 +263,8 @@ def test_class_weighting_makes_ce_weighted_ce(tiny: str, tmp_path: Path) -> None
     run(weighted, tmp_path)
     runs = by_label(tmp_path)
     pd.testing.assert_frame_equal(
-        runs["tiny ce seed 0"].predictions(), runs["tiny weighted_ce seed 0"].predictions()
+        runs["tiny ce seed 0"].predictions_frame(),
+        runs["tiny weighted_ce seed 0"].predictions_frame(),
     )
 
 
@@ -372,14 +376,16 @@ def test_an_edited_or_damaged_checkpoint_begins_anew_with_the_same_result(
     wanted = experiment("controls=[]", model=tiny)
     run(wanted, tmp_path)
     finished = by_label(tmp_path)["tiny sin seed 0"]
-    expected = finished.predictions()
+    expected = finished.predictions_frame()
     (finished.folder / "run.json").unlink()
     (finished.folder / "last.pt").write_bytes(b"PK\x03\x04 half of it")
     summary, recorder = run(wanted, tmp_path)
     assert summary == Summary(finished=1, already=1)
     notes = [fields["text"] for name, fields in recorder.events if name == "note"]
     assert any("its checkpoint is damaged; it begins anew" in note for note in notes)
-    pd.testing.assert_frame_equal(by_label(tmp_path)["tiny sin seed 0"].predictions(), expected)
+    pd.testing.assert_frame_equal(
+        by_label(tmp_path)["tiny sin seed 0"].predictions_frame(), expected
+    )
 
 
 def test_the_others_go_on_where_a_run_s_folder_is_deleted_under_it(
@@ -392,7 +398,7 @@ def test_the_others_go_on_where_a_run_s_folder_is_deleted_under_it(
     monkeypatch.setattr(Store, "write_history", delete_and_fail)
     summary, _ = run(experiment("controls=[prior]", model=tiny), tmp_path)
     assert summary == Summary(finished=1, failed=2)
-    assert by_label(tmp_path)["tiny ce seed 0"].verdict.reason == "OSError: no such folder"
+    assert by_label(tmp_path)["tiny ce seed 0"].outcome.reason == "OSError: no such folder"
 
 
 def test_a_passing_failure_goes_on_from_the_last_validation(
@@ -416,7 +422,9 @@ def test_a_passing_failure_goes_on_from_the_last_validation(
     seen = [fields["iteration"] for name, fields in recorder.events if name == "validated"]
     assert seen == [6, 6]
     for label, run_ in by_label(tmp_path / "cut").items():
-        pd.testing.assert_frame_equal(run_.predictions(), by_label(whole)[label].predictions())
+        pd.testing.assert_frame_equal(
+            run_.predictions_frame(), by_label(whole)[label].predictions_frame()
+        )
 
 
 def test_files_for_a_source_that_reads_none_are_refused(tiny: str, tmp_path: Path) -> None:
@@ -435,11 +443,11 @@ def test_every_task_trains_and_is_judged_on_all_images_of_its_parts(
     assert summary == Summary(finished=6)
     for name, run_ in by_label(tmp_path).items():
         parts = run_.data["parts"]
-        asked = {part: judged.images for part, judged in run_.judged().items()}
+        asked = {part: judged.images for part, judged in run_.predictions().items()}
         assert {part: len(images) for part, images in asked.items()} == {
             part: parts[part]["images"] for part in asked
         }, name
-        everywhere = run_.answers("test")
+        everywhere = run_.probabilities("test")
         assert set(asked["test"]) <= set(everywhere.index)
         # Test images of the split, whatever the task asks about.
         assert len(everywhere) == len(by_label(tmp_path)["control prior"].answers("test"))
@@ -454,7 +462,7 @@ def test_stages_share_one_split_and_no_test_image_is_trained_on(tiny: str, tmp_p
     runs = Store(tmp_path).runs()
     assert {run_.data["task"] for run_ in runs} == {"m1", "m2", "m4"}
     assert len({run_.data["split"]["hash"] for run_ in runs}) == 1
-    assert len({tuple(run_.answers("test").index) for run_ in runs}) == 1
+    assert len({tuple(run_.probabilities("test").index) for run_ in runs}) == 1
 
 
 def test_levels_are_runs_of_their_own_under_one_experiment(tiny: str, tmp_path: Path) -> None:
@@ -496,8 +504,8 @@ def test_a_batch_that_does_not_fit_is_divided_said_and_recorded(
         MODELS.remove("greedy")
     assert summary == Summary(finished=2)
     for run_ in Store(tmp_path).runs():
-        assert run_.verdict.costs is not None
-        assert run_.verdict.costs.micro_batch == 2
+        assert run_.outcome.costs is not None
+        assert run_.outcome.costs.micro_batch == 2
     notes = [fields["text"] for event, fields in recorder.events if event == "note"]
     divided = [note for note in notes if "out of memory" in note]
     assert divided[-1].endswith("each batch of 8 is computed in micro-batches of 2")

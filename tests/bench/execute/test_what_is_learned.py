@@ -23,8 +23,8 @@ from bench.data.study import NIH_FINDINGS
 from bench.execute import Summary, run_experiment
 from bench.progress import QuietProgress
 from bench.registry import LOSSES, MODELS, register_loss, register_model
-from bench.runs import Run
-from bench.store import Store
+from bench.runs.run import Run
+from bench.runs.store import Store
 from cxnet.losses import balanced_class_weights
 
 ASKED: dict[str, Callable[[Sequence[str]], bool]] = {
@@ -253,7 +253,7 @@ def test_the_prior_is_the_prevalence_among_the_images_that_are_learned_from(
     answers = np.array(list(trained.to_learn.values()))
     outputs = trained.prior.outputs
     classes = answers if outputs.kind == "multilabel" else np.eye(len(outputs.classes))[answers]
-    said = trained.prior.answers("test")
+    said = trained.prior.probabilities("test")
     assert len(said) == len(trained.to_judge["test"])
     if outputs.binary:
         # Of two classes the second's probability is kept; the other is reckoned from it.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.config import Experiment, load_experiment
 from bench.imported import Imported, Request, import_predictions
-from bench.store import Store
+from bench.runs.store import Store
 
 # Of images 0 to 23, in turns; two images a patient. The official test part is images 12 to 23.
 FINDINGS = ("", "Mass", "Nodule", "Mass|Nodule")

@@ -18,11 +18,11 @@ from bench.errors import InputError
 from bench.imported import Imported
 from bench.report import collect
 from bench.report.table import Reference
-from bench.runs import Run
+from bench.runs.run import Run
+from bench.runs.store import Store
 from bench.scores import Scorer
 from bench.scores.score import score_run
 from bench.stats import Resampling
-from bench.store import Store
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.imported.small import (
     FINDINGS,
@@ -60,7 +60,7 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
     assert found.placed.lacks_threshold
     (run,) = Store(tmp_path / "out").runs()
     assert run.folder == found.folder
-    assert (run.verdict.state, run.verdict.costs) == ("finished", None)
+    assert (run.outcome.state, run.outcome.costs) == ("finished", None)
     assert run.data["imported"] == {
         "file": "p.csv",
         "digest": run.cell.settings["predictions"]["digest"],
@@ -261,7 +261,7 @@ def test_a_sound_file_is_imported_whole(
         found = import_file(path, plan, here / "out", on=on)
         assert sum(found.placed.images.values()) + sum(found.placed.ignored.values()) == len(rows)
         run = assert_whole(found)
-        for one in run.judged().values():
+        for one in run.predictions().values():
             assert one.probabilities[:, 1].tolist() == [rows[image] for image in one.images]
 
 
@@ -269,7 +269,7 @@ def assert_whole(found: Imported) -> Run:
     """The run can be read and scored, and is about as many images as was said."""
     (run,) = Store(found.folder.parent).runs()
     counts = {part: count for part, count in found.placed.images.items() if count}
-    assert {part: len(one.images) for part, one in run.judged().items()} == counts
+    assert {part: len(one.images) for part, one in run.predictions().items()} == counts
     leading = next(iter(score_run(run, Resampling(resamples=20)).figures.values())).value
     assert np.allclose(leading, found.auc, rtol=0, atol=1e-12, equal_nan=True)
     return run
@@ -293,7 +293,7 @@ def test_the_official_test_list_by_the_label_file_alone(tmp_path: Path) -> None:
     assert found.auc > 0.52
     assert math.isclose(found.auc, roc_auc_score(abnormal, noisy_or), abs_tol=1e-9)
     (run,) = Store(tmp_path / "out").runs()
-    judged = run.judged()["test"]
+    judged = run.predictions()["test"]
     by_image = pd.Series(noisy_or, index=tested["image"].tolist())
     np.testing.assert_allclose(
         judged.probabilities[:, 1], by_image[judged.images.tolist()], atol=1e-12

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.report import FORMATS, Reference, Report, Table, collect
-from bench.runs import RunCosts, Unfinished, Verdict
-from bench.store import Facts, Store
+from bench.runs.cells import Cell
+from bench.runs.records import Outcome, RunCosts
+from bench.runs.run import Unfinished
+from bench.runs.store import Facts, Store
 
 ENVIRONMENT = {
     "versions": {"cxnet-bench": "0.1.0", "torch": "2.6"},
@@ -180,7 +181,7 @@ class Runs:
         loss: str = "ce",
         seed: int = 0,
         settings: dict[str, Any] | None = None,
-        verdict: Verdict | None = None,
+        outcome: Outcome | None = None,
         about: dict[str, Any] | None = None,
         environment: dict[str, Any] | None = None,
         micro_batch: int | None = None,
@@ -226,8 +227,8 @@ class Runs:
             micro_batch=micro_batch,
             inference_images_per_second=800.0,
         )
-        finished = Verdict(state="finished", costs=costs if network else None)
-        self.store.end(folder, verdict or finished)
+        finished = Outcome(state="finished", costs=costs if network else None)
+        self.store.end(folder, outcome or finished)
         return folder.name
 
     def tables(self, *, reference: Reference | None = None) -> list[Table]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.report import facts
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from tests.bench.report.runs import (
     CHANCE,
     CLASSES,
@@ -38,7 +38,7 @@ def test_each_data_set_split_and_size_has_its_own_table(runs: Runs) -> None:
 def test_tables_are_in_the_order_of_the_tasks(runs: Runs) -> None:
     cases: tuple[Case, ...] = (LABELS, CLASSES, M2)
     for case in cases:
-        runs.add_answers(case, "net", None, verdict=Verdict(state="failed", reason="boom"))
+        runs.add_answers(case, "net", None, outcome=Outcome(state="failed", reason="boom"))
     runs.add("net", PERFECT)
     runs.add("net", PERFECT, about=data(source="a", fingerprint="e" * 64))
     assert [(table.data["source"], table.data["task"]) for table in runs.tables()] == [
@@ -112,7 +112,7 @@ def test_the_head_states_counts_prevalence_leakage_and_what_was_skipped(runs: Ru
 
 
 def test_the_counts_of_findings_are_a_row_each(runs: Runs) -> None:
-    runs.add_answers(LABELS, "net", None, verdict=Verdict(state="failed", reason="boom"))
+    runs.add_answers(LABELS, "net", None, outcome=Outcome(state="failed", reason="boom"))
     lines = runs.markdown().splitlines()
     assert [" ".join(line.split()) for line in lines[2:9]] == [
         "| | train | validation | test |",
@@ -193,7 +193,7 @@ def test_shared_patients_are_a_lower_bound_where_some_are_unknown(
 
 def test_facts_stand_above_the_table_and_how_to_read_it_below(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": TRAINING})
-    runs.add("broken", verdict=Verdict(state="failed", reason="boom"), settings={"train": TRAINING})
+    runs.add("broken", outcome=Outcome(state="failed", reason="boom"), settings={"train": TRAINING})
     text = runs.markdown()
     places = [
         text.index(part)
@@ -250,7 +250,7 @@ def test_a_batch_that_was_split_is_said(runs: Runs) -> None:
 def test_what_is_positive_is_said_where_it_is_not_illness(runs: Runs) -> None:
     runs.add("net", PERFECT)
     assert "positive class" not in runs.markdown()
-    runs.add_answers(M2, "net", None, verdict=Verdict(state="failed", reason="boom"))
+    runs.add_answers(M2, "net", None, outcome=Outcome(state="failed", reason="boom"))
     assert "The positive class is 'several'." in runs.markdown()
 
 

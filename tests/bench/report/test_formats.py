@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bench.report import Reference
-from bench.runs import Unfinished, Verdict
+from bench.runs.records import Outcome
+from bench.runs.run import Unfinished
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
 
 def test_csv_has_every_row_with_full_precision(runs: Runs) -> None:
     runs.add("net", ONE_WRONG)
-    runs.add("broken", verdict=Verdict(state="failed", reason="a, b\nc"))
+    runs.add("broken", outcome=Outcome(state="failed", reason="a, b\nc"))
     runs.add("prior", CHANCE)
     unfinished = [Unfinished(name="net-sin-s0-0123", running=False)]
     text = runs.text("csv", unfinished=unfinished)
@@ -62,7 +63,7 @@ def test_what_is_not_printable_cannot_become_markup(runs: Runs) -> None:
 
 def test_a_reason_of_several_lines_stays_in_its_line(runs: Runs) -> None:
     runs.add("net", PERFECT)
-    runs.add("broken", verdict=Verdict(state="failed", reason="first\nsecond"))
+    runs.add("broken", outcome=Outcome(state="failed", reason="first\nsecond"))
     assert "- broken ce, seed 0, failed: first second\n" in runs.markdown()
     latex = runs.text("latex")
     assert "% broken ce, seed 0, failed: first second\n" in latex

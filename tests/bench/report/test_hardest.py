@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.report.hardest import hardest
-from bench.runs import Run
+from bench.runs.run import Run
 from tests.bench.report.runs import LABELS, ONE_WRONG, PERFECT, VALIDATION_LABELS, Runs
 
 # Validation chooses 0.5; images 4, 5 and 6 are normal, 7, 8 and 9 are not.

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bench.report import FORMATS, Report
-from bench.runs import Unfinished, Verdict
+from bench.runs.records import Outcome
+from bench.runs.run import Unfinished
 from tests.bench.asked import Asked, experiment
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 from tests.bench.report.test_per_finding import add_labels
@@ -75,8 +76,8 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
 
 def test_what_is_undefined_is_null_with_its_reason(runs: Runs) -> None:
     runs.add("prior", CHANCE)
-    runs.add("broken", verdict=Verdict(state="failed", reason="a\nb"))
-    runs.add("metadata", verdict=Verdict(state="unavailable", reason="no age"))
+    runs.add("broken", outcome=Outcome(state="failed", reason="a\nb"))
+    runs.add("metadata", outcome=Outcome(state="unavailable", reason="no age"))
     (table,) = read(runs.text("json"))["tables"]
     prior, broken, metadata = table["rows"]
     needed = prior["figures"]["needed_to_read_at_95"]

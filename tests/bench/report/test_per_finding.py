@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.report import FORMATS, Report
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from tests.bench.report.runs import (
     BOTH,
     CLASSES,
@@ -146,7 +146,7 @@ def test_figures_of_a_finding_are_averaged_over_seeds(runs: Runs) -> None:
 
 def test_a_row_that_failed_stays_among_the_findings(runs: Runs) -> None:
     add_labels(runs, "net")
-    runs.add_answers(LABELS, "broken", None, verdict=Verdict(state="failed", reason="boom"))
+    runs.add_answers(LABELS, "broken", None, outcome=Outcome(state="failed", reason="boom"))
     assert runs.grid("AUC")[2][0] == "broken"
     assert runs.grid("AUC")[2][3:] == ["n/a"] * 3
 
@@ -232,7 +232,7 @@ def test_latex_has_a_table_for_each_measure_of_the_findings(runs: Runs) -> None:
 
 @pytest.mark.parametrize("case", [LABELS, CLASSES], ids=lambda case: case.task.name)
 def test_a_table_of_failures_alone_can_be_printed(runs: Runs, case: Case) -> None:
-    runs.add_answers(case, "broken", None, verdict=Verdict(state="failed", reason="boom"))
+    runs.add_answers(case, "broken", None, outcome=Outcome(state="failed", reason="boom"))
     assert "- broken ce, seed 0, failed: boom" in runs.markdown()
     assert "% broken ce, seed 0, failed: boom" in runs.text("latex")
     assert runs.csv()["state"].tolist() == ["failed"]

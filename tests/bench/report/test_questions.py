@@ -17,9 +17,9 @@ from bench.report.conclusions import caveats, conclusions
 from bench.report.effects import draw_question
 from bench.report.levels import difference
 from bench.report.questions import markdown_questions
+from bench.runs.store import Store
 from bench.scores import Scorer
 from bench.stats import Interval, Resampling
-from bench.store import Store
 from tests.bench.asked import FAILED, Asked, auc_of, cross, experiment
 
 
@@ -203,7 +203,7 @@ def test_several_seeds_and_comparisons_have_caveats_of_their_own(asked: Asked) -
 
 def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
     cross(asked, {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6})
-    asked.add("two", "sin", verdict=FAILED)
+    asked.add("two", "sin", outcome=FAILED)
     asked.record(experiment())
     text = markdown_questions(asked.answers())
     lines = [" ".join(line.split()) for line in text.splitlines()]

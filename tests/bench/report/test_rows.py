@@ -9,15 +9,15 @@ import pytest
 
 from bench.errors import InputError
 from bench.report import collect
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
 
 def test_rows_are_sorted_by_auc_and_failed_ones_stay(runs: Runs) -> None:
     runs.add("bad", CHANCE)
-    runs.add("broken", verdict=Verdict(state="failed", reason="OutOfMemoryError: 2 GiB"))
+    runs.add("broken", outcome=Outcome(state="failed", reason="OutOfMemoryError: 2 GiB"))
     runs.add("good", PERFECT)
-    runs.add("metadata", verdict=Verdict(state="unavailable", reason="no age, sex or view"))
+    runs.add("metadata", outcome=Outcome(state="unavailable", reason="no age, sex or view"))
     runs.add("middling", ONE_WRONG)
     (table,) = runs.tables()
     assert [row.model for row in table.rows] == ["good", "middling", "bad", "broken", "metadata"]
@@ -79,7 +79,7 @@ def test_seeds_become_mean_and_sample_deviation(runs: Runs) -> None:
 
 def test_a_seed_that_failed_is_counted_beside_those_that_did_not(runs: Runs) -> None:
     runs.add("net", PERFECT, seed=0)
-    runs.add("net", seed=1, verdict=Verdict(state="failed", reason="boom"))
+    runs.add("net", seed=1, outcome=Outcome(state="failed", reason="boom"))
     row = runs.row("net")
     assert (row["seeds"], row["AUC"]) == ("1 (1 failed)", "1.000 (1.000–1.000)")
     assert "- net ce, seed 1, failed: boom" in runs.markdown()
@@ -129,8 +129,8 @@ def test_times_of_different_devices_are_not_averaged(runs: Runs) -> None:
     runs.add("same", PERFECT, seed=1)
     runs.add("two", PERFECT, seed=0)
     runs.add("two", PERFECT, seed=1, environment={"device": "a GPU"})
-    out_of_memory = Verdict(state="failed", reason="out of memory")
-    runs.add("moved", verdict=out_of_memory, environment={"device": "a GPU"})
+    out_of_memory = Outcome(state="failed", reason="out of memory")
+    runs.add("moved", outcome=out_of_memory, environment={"device": "a GPU"})
     runs.add("moved", PERFECT)  # It goes on where it was, on another device.
     assert [*runs.row("same").values()][-3:] == ["62", "100", "800"]
     assert [*runs.row("two").values()][-3:] == ["mixed", "mixed", "mixed"]

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from bench.report import Reference
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from tests.absent import absent
 from tests.bench.report.runs import CHANCE, LABELS, ONE_WRONG, PERFECT, TRAINING, Runs
 from tests.bench.report.test_formats import HOSTILE
@@ -46,7 +46,7 @@ def compile_tables(text: str, folder: Path) -> str:
 def test_signs_that_tex_reads_compile(runs: Runs, tmp_path: Path) -> None:
     runs.add("net_1", PERFECT, settings={"train": {"x": HOSTILE}})
     runs.add("net_1", ONE_WRONG, settings={"train": {"x": ["{", 1]}})
-    runs.add("broken", verdict=Verdict(state="failed", reason="a % of\nlines"))
+    runs.add("broken", outcome=Outcome(state="failed", reason="a % of\nlines"))
     compile_tables(runs.text("latex"), tmp_path)
 
 
@@ -60,7 +60,7 @@ def test_no_table_is_wider_than_its_page(runs: Runs, tmp_path: Path) -> None:
     runs.add("resnet18", CHANCE, loss="weighted_ce", settings={"train": {**TRAINING, "lr": 0.5}})
     runs.add("prior", CHANCE)
     add_labels(runs, "timm:mobilenetv3_small_100")
-    runs.add_answers(LABELS, "broken", None, verdict=Verdict(state="failed", reason="boom"))
+    runs.add_answers(LABELS, "broken", None, outcome=Outcome(state="failed", reason="boom"))
     text = runs.text("latex", reference=Reference(model="cxnet_m1", loss="sin"))
     assert text.startswith("% Wants \\usepackage{booktabs}, and lines of 17 cm ")
     said = compile_tables(text, tmp_path)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.report import FORMATS, make_report
-from bench.runs import FailedTuning, Spent, Tuning
+from bench.runs.records import FailedTuningRecord, Spent, TuningRecord
 from bench.scores import Scorer
 from bench.stats import Resampling
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
@@ -42,7 +42,7 @@ def tune(runs: Runs, model: str, *, runs_: Sequence[str], **changes: Any) -> Non
         "pruner": "median",
         "storage": "sqlite",
     }
-    runs.store.record_tuning(Tuning(**given | changes))
+    runs.store.record_tuning(TuningRecord(**given | changes))
 
 
 def add(runs: Runs, model: str, **train: Any) -> list[str]:
@@ -194,7 +194,7 @@ def test_a_tuning_without_a_winner_is_named_in_every_format(tmp_path: Path) -> N
     spent = Spent(trials=3, finished=0, pruned=0, failed=3, iterations=30, train_seconds=2.0)
     reason = "none of 3 trials was trained to its end"
     runs.store.record_failed_tuning(
-        FailedTuning(
+        FailedTuningRecord(
             study="big-ce-0123",
             experiment="demo",
             task="m1",

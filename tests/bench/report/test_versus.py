@@ -13,7 +13,7 @@ import pytest
 from bench.compare import Verdict as Said
 from bench.compare import Versus
 from bench.report import Reference, Table, legend, versus
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from bench.stats import Interval
 from tests.bench.report.runs import CHANCE, LABELS, M1, ONE_WRONG, PERFECT, Runs, data
 from tests.bench.report.test_per_finding import LABELS_ANSWERED
@@ -52,7 +52,7 @@ def cells(table: Table) -> list[str]:
 def test_the_reference_is_marked_and_others_are_held_against_it(runs: Runs) -> None:
     runs.add("net", ONE_WRONG)
     runs.add("other", PERFECT)
-    runs.add("broken", verdict=Verdict(state="failed", reason="boom"))
+    runs.add("broken", outcome=Outcome(state="failed", reason="boom"))
     shown = {
         model: [runs.row(model, reference=NET)[head] for head in ("difference", "p", "verdict")]
         for model in ("net", "other", "broken")

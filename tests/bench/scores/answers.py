@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
-from bench.predictions import Judged
-from bench.runs import Run, RunCosts, Verdict
-from bench.store import Facts, Store
+from bench.runs.cells import Cell
+from bench.runs.predictions import Predictions
+from bench.runs.records import Outcome, RunCosts
+from bench.runs.run import Run
+from bench.runs.store import Facts, Store
 
 ENVIRONMENT = {
     "versions": {"torch": "2.6"},
@@ -35,11 +36,11 @@ COSTS = RunCosts(
 
 def judged(
     targets: NDArray[Any], probabilities: NDArray[np.float64], *, patients: list[str] | None = None
-) -> Judged:
+) -> Predictions:
     """Answers with made-up ids; probabilities (n,) are those of the second of two classes."""
     p = probabilities
     images = np.array([f"{place}.png" for place in range(len(targets))], object)
-    return Judged(
+    return Predictions(
         images=images,
         patients=np.array(patients or ["" for _ in images], object),
         targets=targets,
@@ -125,9 +126,9 @@ class Answered:
             probabilities={part: both[places] for part, places in parts.items() if len(places)},
         )
         costs = COSTS if kind == "network" else None
-        verdict = Verdict(state="finished", costs=costs)
-        self.store.end(folder, verdict)
-        return Run(folder=folder, cell=cell, verdict=verdict, data=data, environment=ENVIRONMENT)
+        outcome = Outcome(state="finished", costs=costs)
+        self.store.end(folder, outcome)
+        return Run(folder=folder, cell=cell, outcome=outcome, data=data, environment=ENVIRONMENT)
 
     def _data(self) -> dict[str, Any]:
         of_each = (

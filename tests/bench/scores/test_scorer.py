@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bench.data.tasks import make_task
-from bench.predictions import PREDICTIONS
-from bench.runs import Run
+from bench.runs.predictions import PREDICTIONS
+from bench.runs.run import Run
 from bench.scores import RunScores, Scorer
 from bench.scores import scorer as module
 from bench.stats import Resampling

@@ -23,7 +23,7 @@ from bench.metrics import (
     scaled,
     sensitivity_at_specificity,
 )
-from bench.predictions import Judged, Outputs
+from bench.runs.predictions import Outputs, Predictions
 from bench.scores.findings import findings_figures
 from bench.scores.measures import TWO_CLASSES
 from bench.scores.sample import Sample
@@ -227,7 +227,7 @@ def test_classes_are_answered_with_the_most_probable_one() -> None:
 
 def test_the_order_of_the_images_makes_no_difference() -> None:
     answers = judged(TWO, np.linspace(0, 1, 12) ** 2, patients=PATIENTS)
-    backwards = Judged(**{name: values[::-1] for name, values in vars(answers).items()})
+    backwards = Predictions(**{name: values[::-1] for name, values in vars(answers).items()})
     one, other = (
         two_class_figures(Sample.of(each, RESAMPLING), VALIDATION)[0]
         for each in (answers, backwards)

@@ -18,8 +18,8 @@ from bench.execute import run_experiment
 from bench.progress import QuietProgress
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
+from bench.runs.store import Store
 from bench.scores import Scorer
-from bench.store import Store
 from bench.tracking import Tracked, Tracker
 from bench.tracking.tensorboard import TensorBoard
 

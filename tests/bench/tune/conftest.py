@@ -18,8 +18,8 @@ from bench.config import Experiment, load_experiment
 from bench.progress import QuietProgress
 from bench.registry import MODELS, Choices, register_model
 from bench.registry.search import SearchChanges
-from bench.runs import Tuning
-from bench.store import Store
+from bench.runs.records import TuningRecord
+from bench.runs.store import Store
 from bench.tune import Plan, Tuned, parse_budget, tune_experiment
 from bench.tune.storage import default_url, opened
 from tests.bench.tune.postgres import server as postgres_server
@@ -154,7 +154,7 @@ class Tune:
         (trials,) = (one for name, one in self.trials().items() if name.startswith(f"{model}-ce-"))
         return trials
 
-    def record(self) -> Tuning:
+    def record(self) -> TuningRecord:
         """The only tuning's."""
         (record,) = Store(self.out).tunings()
         return record

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import InputError
 from bench.randomness import generator
-from bench.store import Store
+from bench.runs.store import Store
 from bench.train import checkpoint
 from bench.tune import ledger, search, storage
 from tests.bench.tune.conftest import Tune, facts

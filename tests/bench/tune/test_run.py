@@ -12,8 +12,8 @@ import pytest
 from optuna.trial import TrialState
 
 from bench.errors import InputError
-from bench.runs import FailedTuning, Spent
-from bench.store import Store
+from bench.runs.records import FailedTuningRecord, Spent
+from bench.runs.store import Store
 from bench.tune import parse_budget
 from bench.tune.search import Search
 from bench.tune.show import stored_studies
@@ -300,7 +300,7 @@ def test_a_model_without_a_winner_is_named_and_the_others_go_on(
     assert "hopeless ce failed: none of 2 trials" in capsys.readouterr().err
     assert tune.record().model == "narrow"
     (failed,) = Store(tune.out).failed_tunings()
-    assert failed == FailedTuning(
+    assert failed == FailedTuningRecord(
         study=next(name for name in tune.trials() if name.startswith("hopeless-ce-")),
         experiment="demo",
         task="m1",
@@ -420,7 +420,7 @@ def test_the_labels_of_the_test_part_change_nothing(tmp_path: Path) -> None:
         found.append(
             (study, facts(trials), record.winner, record.validation_auc, run.cell.settings)
         )
-        predictions = run.predictions()
+        predictions = run.predictions_frame()
         found[-1] += (predictions["probability"].tolist(),)  # type: ignore[assignment]
     assert found[0] == found[1]
 

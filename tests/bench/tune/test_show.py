@@ -10,7 +10,7 @@ from matplotlib import colors, pyplot
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bench.store import Store
+from bench.runs.store import Store
 from bench.tune.pictures import draw
 from bench.tune.show import described, stored_studies
 from tests.bench.tune.conftest import Tune

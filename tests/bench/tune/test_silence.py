@@ -14,7 +14,7 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from bench.store import Store
+from bench.runs.store import Store
 from bench.train import Validation
 from bench.tune import ledger, search
 from bench.tune.storage import default_url

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from bench.errors import InputError
-from bench.store import Store
+from bench.runs.store import Store
 from bench.tune.show import stored_studies
 from bench.tune.storage import default_url, is_missing_file, kind, opened
 from tests.bench.tune.conftest import Tune, facts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.store import Store
+from bench.runs.store import Store
 from bench.tune.ledger import counted
 from tests.bench.cli.conftest import TINY, finish, start
 from tests.bench.tune.conftest import Tune

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.report import Table, collect
-from bench.runs import RunCosts, Verdict
+from bench.runs.records import Outcome, RunCosts
 from bench.scores import Scorer
 from bench.stats import Resampling
 from tests.bench.report.runs import (
@@ -47,9 +47,9 @@ TEST_LABELS = np.array(
 TEST_CLASSES = np.array([[0.8, 0.1, 0.1]] * 4 + [[0.2, 0.7, 0.1]] * 2)
 
 
-def finished(parameters: int, seconds: float, speed: float | None) -> Verdict:
+def finished(parameters: int, seconds: float, speed: float | None) -> Outcome:
     """A network's end, at these costs."""
-    return Verdict(
+    return Outcome(
         state="finished",
         costs=RunCosts(
             parameters=parameters,
@@ -80,11 +80,11 @@ def the_table(runs: Runs) -> Table:
 def make_two_classes(root: Path) -> Table:
     """Two networks, one of them the reference with two seeds, a control, and one that failed."""
     runs = Runs(root)
-    runs.add("cxnet_m1", ONE_WRONG, loss="sin", verdict=finished(1000, 30.0, 500.0))
-    runs.add("cxnet_m1", PERFECT, loss="sin", seed=1, verdict=finished(1000, 50.0, 700.0))
-    runs.add("resnet18", PERFECT, verdict=finished(5000, 20.0, 900.0))
+    runs.add("cxnet_m1", ONE_WRONG, loss="sin", outcome=finished(1000, 30.0, 500.0))
+    runs.add("cxnet_m1", PERFECT, loss="sin", seed=1, outcome=finished(1000, 50.0, 700.0))
+    runs.add("resnet18", PERFECT, outcome=finished(5000, 20.0, 900.0))
     runs.add("prior", CHANCE)
-    runs.add("vgg", loss="ce", verdict=Verdict(state="failed", reason="out of memory"))
+    runs.add("vgg", loss="ce", outcome=Outcome(state="failed", reason="out of memory"))
     with_history(runs)
     return the_table(runs)
 
@@ -114,9 +114,9 @@ def make_many(root: Path) -> Table:
         runs.add(
             f"network_{place}",
             [0.1, 0.2, 0.5, 0.3 + better, 0.4 + better, 0.05 + better],
-            verdict=finished(1000 + 10 * place, 5.0 + place, 10.0 + place),
+            outcome=finished(1000 + 10 * place, 5.0 + place, 10.0 + place),
         )
-    runs.add("cxnet_m1", ONE_WRONG, loss="sin", verdict=finished(900, 4.0, 9.0))
+    runs.add("cxnet_m1", ONE_WRONG, loss="sin", outcome=finished(900, 4.0, 9.0))
     runs.add("prior", CHANCE)
     with_history(runs)
     return the_table(runs)

@@ -83,9 +83,9 @@ def test_every_picture_says_what_it_shows(two_classes: Table, labels: Table, man
 
 
 def test_without_a_finished_run_there_is_no_picture(runs: Runs) -> None:
-    from bench.runs import Verdict
+    from bench.runs.records import Outcome
 
-    runs.add("resnet18", verdict=Verdict(state="failed", reason="out of memory"))
+    runs.add("resnet18", outcome=Outcome(state="failed", reason="out of memory"))
 
     (table,) = runs.tables()
 

@@ -13,7 +13,8 @@ from bench.cache import cache_dir
 from bench.data.thumbnails import note_store
 from bench.report.collect import collect
 from bench.report.report import Report
-from bench.runs import Spent, Tuning, Unfinished, Verdict
+from bench.runs.records import Outcome, Spent, TuningRecord
+from bench.runs.run import Unfinished
 from tests.bench.asked import Asked, cross, experiment
 from tests.bench.report.runs import (
     LABELS,
@@ -51,9 +52,9 @@ def full_report(root: Path) -> Report:
     tuned = runs.add("resnet18", PERFECT, loss="ce")
     runs.add("resnet18", [0.9, 0.8, 0.7, 0.3, 0.2, 0.1], loss="sin")
     runs.add(HOSTILE.replace("/", "-"), [0.2, 0.4, 0.1, 0.6, 0.3, 0.9])
-    runs.add("broken", loss="ce", verdict=Verdict(state="failed", reason=f"Error: {HOSTILE}"))
+    runs.add("broken", loss="ce", outcome=Outcome(state="failed", reason=f"Error: {HOSTILE}"))
     runs.add("prior", [0.5] * 6)
-    runs.add("metadata", verdict=Verdict(state="unavailable", reason="no ages are known"))
+    runs.add("metadata", outcome=Outcome(state="unavailable", reason="no ages are known"))
     runs.add("theirs", ONE_WRONG, imported=IMPORTED)
     test = np.array([[0.2, 0.1, 0.1], [0.9, 0.2, 0.1], [0.1, 0.8, 0.1]] * 2)
     answers = {"validation": VALIDATION_LABELS, "test": test}
@@ -70,8 +71,8 @@ def full_report(root: Path) -> Report:
     )
 
 
-def _tuning(run: str) -> Tuning:
-    return Tuning(
+def _tuning(run: str) -> TuningRecord:
+    return TuningRecord(
         study="demo-resnet18-ce",
         experiment="demo",
         model="resnet18",

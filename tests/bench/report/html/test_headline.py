@@ -12,7 +12,7 @@ from bench.compare import Verdict as Said
 from bench.compare import Versus
 from bench.report.html.headline import headline
 from bench.report.table import Row, Table
-from bench.runs import Verdict
+from bench.runs.records import Outcome
 from bench.stats import Interval
 from tests.bench.report.html.pages import IMPORTED
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs, data
@@ -175,7 +175,7 @@ def test_synthetic_images_are_said_to_be_so_at_once(tmp_path: Path) -> None:
 
 def test_failed_runs_are_counted(runs: Runs) -> None:
     runs.add("cxnet_m1", PERFECT, loss="sin")
-    runs.add("cxnet_m1", loss="sin", seed=1, verdict=Verdict(state="failed", reason="no memory"))
+    runs.add("cxnet_m1", loss="sin", seed=1, outcome=Outcome(state="failed", reason="no memory"))
     assert headline(only(runs))[-1] == "1 run failed and is in no figure."
 
 

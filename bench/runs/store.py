@@ -10,13 +10,13 @@ best.pt                   weights of the best validation AUC
 last.pt                   state to go on from; removed when the run is finished
 predictions.csv           answers for the validation and test images
 others.csv                answers for those of them that the task does not ask about
-run.json                  the verdict (finished, failed, unavailable) and the costs; written
+run.json                  the outcome (finished, failed, unavailable) and the costs; written
                           last, so a folder without it is an interrupted run
 error.txt                 the traceback of a failed run
 ========================= =============================================================
 
-Training writes predictions (:mod:`bench.predictions`); every number of every report is computed
-from them.
+Training writes predictions (:mod:`bench.runs.predictions`); every number of every report is
+computed from them.
 
 Beside the runs, ``splits/`` holds the splits and ``experiments/`` a file for each experiment:
 which runs are its own, since a run can belong to several. ``tuning/`` holds a file for each model
@@ -41,11 +41,19 @@ import yaml
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from bench.cells import Cell
 from bench.data.tasks import Task
 from bench.errors import InputError
-from bench.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
-from bench.runs import FailedTuning, Recorded, Run, RunCosts, Spent, Tuning, Unfinished, Verdict
+from bench.runs.cells import Cell
+from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
+from bench.runs.records import (
+    ExperimentRecord,
+    FailedTuningRecord,
+    Outcome,
+    RunCosts,
+    Spent,
+    TuningRecord,
+)
+from bench.runs.run import Run, Unfinished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +104,7 @@ class Store:
         """
         return self.root / _folder_name(cell, data)
 
-    def verdict(self, folder: Path) -> Verdict | None:
+    def outcome(self, folder: Path) -> Outcome | None:
         """How the run of a folder ended; None where it has not ended (or not begun).
 
         Raises:
@@ -106,7 +114,7 @@ class Store:
         if not path.is_file():
             return None
         with _damage_named(folder):
-            return _read_verdict(path)
+            return _read_outcome(path)
 
     def check(self, folder: Path) -> None:
         """Read what an earlier attempt at a run left, if any.
@@ -114,7 +122,7 @@ class Store:
         Raises:
             InputError: it is damaged.
         """
-        self.verdict(folder)
+        self.outcome(folder)
         with _damage_named(folder):
             _read_environments(folder)
 
@@ -195,9 +203,9 @@ class Store:
             if len(frame):
                 _write(folder / name, frame.to_csv(index=False))
 
-    def end(self, folder: Path, verdict: Verdict) -> None:
+    def end(self, folder: Path, outcome: Outcome) -> None:
         """Say how the run ended; from here on it is not interrupted any more."""
-        _write_json(folder / "run.json", {"verdict": asdict(verdict)})
+        _write_json(folder / "run.json", {"outcome": asdict(outcome)})
 
     def record_experiment(self, experiment: Mapping[str, Any], folders: Iterable[Path]) -> None:
         """Note which runs belong to an experiment.
@@ -212,7 +220,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         _write_json(folder / f"{experiment['name']}-{digest}.json", content)
 
-    def experiments(self) -> list[Recorded]:
+    def experiments(self) -> list[ExperimentRecord]:
         """The experiments that were run here, by name.
 
         Raises:
@@ -223,7 +231,9 @@ class Store:
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
                 found.append(
-                    Recorded(experiment=content["experiment"], runs=frozenset(content["runs"]))
+                    ExperimentRecord(
+                        experiment=content["experiment"], runs=frozenset(content["runs"])
+                    )
                 )
             except (ValueError, KeyError, TypeError) as error:
                 raise InputError(
@@ -237,14 +247,14 @@ class Store:
         """Where tunings keep their studies, trials and records."""
         return self.root / "tuning"
 
-    def record_tuning(self, tuning: Tuning) -> None:
+    def record_tuning(self, tuning: TuningRecord) -> None:
         """Keep what a tuning found and spent; a later record of the same study replaces it."""
         self.tuning.mkdir(parents=True, exist_ok=True)
         _write_json(self.tuning / f"{tuning.study}.json", asdict(tuning))
         # Only now: killed in between, the model would be in neither record.
         self._failed_tuning(tuning.study).unlink(missing_ok=True)
 
-    def tunings(self) -> list[Tuning]:
+    def tunings(self) -> list[TuningRecord]:
         """The tunings whose winners were run, or begun to be, by name of their study.
 
         Raises:
@@ -257,18 +267,18 @@ class Store:
                 content.setdefault("superseded", ())  # records of the first versions have none
                 for key in ("seeds", "runs", "superseded"):
                     content[key] = tuple(content[key])
-                found.append(Tuning(**content | {"spent": Spent(**content["spent"])}))
+                found.append(TuningRecord(**content | {"spent": Spent(**content["spent"])}))
             except (ValueError, KeyError, TypeError) as error:
                 raise _damaged_tuning(path, error) from None
         return found
 
-    def record_failed_tuning(self, failed: FailedTuning) -> None:
+    def record_failed_tuning(self, failed: FailedTuningRecord) -> None:
         """Keep that a tuning has no winner, until a record of the same study has one."""
         path = self._failed_tuning(failed.study)
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_json(path, asdict(failed))
 
-    def failed_tunings(self) -> list[FailedTuning]:
+    def failed_tunings(self) -> list[FailedTuningRecord]:
         """The tunings without a winner, by name of their study.
 
         Raises:
@@ -278,7 +288,7 @@ class Store:
         for path in sorted(self.root.glob("tuning/failed/*.json")):
             try:
                 content = json.loads(path.read_text(encoding="utf-8"))
-                found.append(FailedTuning(**content | {"spent": Spent(**content["spent"])}))
+                found.append(FailedTuningRecord(**content | {"spent": Spent(**content["spent"])}))
             except (ValueError, KeyError, TypeError) as error:
                 raise _damaged_tuning(path, error) from None
         return found
@@ -362,7 +372,7 @@ def _read_run(folder: Path) -> Run:
     return Run(
         folder=folder,
         cell=cell,
-        verdict=_read_verdict(folder / "run.json"),
+        outcome=_read_outcome(folder / "run.json"),
         data=data,
         environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
     )
@@ -381,10 +391,10 @@ def _read_environments(folder: Path) -> list[dict[str, Any]]:
     return [*last.pop("earlier", []), last]
 
 
-def _read_verdict(path: Path) -> Verdict:
-    record = json.loads(path.read_text(encoding="utf-8"))["verdict"]
+def _read_outcome(path: Path) -> Outcome:
+    record = json.loads(path.read_text(encoding="utf-8"))["outcome"]
     costs = record["costs"]
-    return Verdict(
+    return Outcome(
         state=record["state"], reason=record["reason"], costs=RunCosts(**costs) if costs else None
     )
 

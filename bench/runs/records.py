@@ -1,21 +1,11 @@
-"""A stored run as the reports see it: how it ended, what it cost, what it answered."""
+"""What is kept on disk of a run, an experiment and a tuning, beside the predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-
-from bench.cells import Cell
-from bench.errors import InputError
-from bench.predictions import OTHERS, PREDICTIONS, Judged, Outputs, from_frame, read_frame
-
 State = Literal["finished", "failed", "unavailable"]
-JUDGED_PARTS = ("validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +40,7 @@ class RunCosts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Outcome:
     """How a run ended.
 
     Attributes:
@@ -66,7 +56,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class ExperimentRecord:
     """An experiment that was run.
 
     Attributes:
@@ -119,7 +109,7 @@ class Spent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailedTuning:
+class FailedTuningRecord:
     """A search for the settings of one model with one loss that has no winner.
 
     Attributes:
@@ -127,7 +117,7 @@ class FailedTuning:
         experiment: name of the experiment that was to be tuned.
         task: its question.
         model, loss: registered names.
-        budget: as :class:`Tuning`'s.
+        budget: as :class:`TuningRecord`'s.
         reason: why there is none, with the way out where there is one.
         spent: what was used of the budget.
     """
@@ -143,7 +133,7 @@ class FailedTuning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuning:
+class TuningRecord:
     """How the settings of one model with one loss were searched for.
 
     Attributes:
@@ -184,109 +174,3 @@ class Tuning:
     pruner: str
     storage: str
     superseded: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unfinished:
-    """A run that began and did not end: a process is at it, or it was interrupted."""
-
-    name: str
-    running: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A run as the reports see it."""
-
-    folder: Path
-    cell: Cell
-    verdict: Verdict
-    data: dict[str, Any]
-    environment: dict[str, Any]
-
-    @property
-    def outputs(self) -> Outputs:
-        """What its predictions are about."""
-        # The first runs did not say so: all of them are of m1.
-        return Outputs(
-            kind=self.data.get("kind", "multiclass"),
-            classes=tuple(self.data.get("classes", ("normal", "abnormal"))),
-        )
-
-    @property
-    def judged_images(self) -> dict[str, int]:
-        """How many images of each part it answers; imported predictions may lack some, or a part.
-
-        Parts of which it answers none are left out.
-        """
-        counts = self.data.get("imported", {}).get("images") or {
-            part: self.data["parts"][part]["images"] for part in JUDGED_PARTS
-        }
-        return {part: images for part, images in counts.items() if images}
-
-    def predictions(self) -> pd.DataFrame:
-        """The stored predictions as they are in the file, probabilities as float64.
-
-        Raises:
-            InputError: the file is gone or damaged.
-        """
-        with self._damaged_predictions():
-            frame = read_frame(self.folder / PREDICTIONS, self.outputs, with_targets=True)
-            found = frame["part"].value_counts().to_dict()
-            if found != self.judged_images:
-                raise ValueError(f"images by part are {found}, not {self.judged_images}")
-            return frame
-
-    def judged(self) -> dict[str, Judged]:
-        """The answers for the images that the task asks about, by part (``JUDGED_PARTS``).
-
-        Imported predictions may have none for the validation part.
-
-        Raises:
-            InputError: the predictions are gone or damaged.
-        """
-        frame = self.predictions()
-        with self._damaged_predictions():
-            return {
-                part: from_frame(frame[frame["part"] == part], self.outputs)
-                for part in self.judged_images
-            }
-
-    def answers(self, part: str) -> pd.DataFrame:
-        """The probabilities for every image of a part, asked about or not.
-
-        Args:
-            part: one of ``JUDGED_PARTS``.
-
-        Returns:
-            One row an image, indexed by its id and sorted by it; a column for each output.
-
-        Raises:
-            InputError: the predictions are gone or damaged.
-        """
-        frames = [self.predictions()]
-        with self._damaged_predictions():
-            if (self.folder / OTHERS).is_file():
-                frames.append(read_frame(self.folder / OTHERS, self.outputs, with_targets=False))
-            # Targets would be parsed, and those of the other images are not there.
-            judged = [
-                from_frame(
-                    frame[frame["part"] == part].drop(columns="target", errors="ignore"),
-                    self.outputs,
-                )
-                for frame in frames
-            ]
-        return pd.concat(
-            pd.DataFrame(one.probabilities, index=one.images, columns=list(self.outputs.classes))
-            for one in judged
-        ).sort_index()
-
-    @contextmanager
-    def _damaged_predictions(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"predictions of run {self.folder.name} are damaged ({error}): delete its folder "
-                "and run it again"
-            ) from None

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.cells import Cell, make_cells, select_models, train_config_of
 from bench.config import load_experiment
 from bench.errors import InputError
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
+from bench.runs.cells import Cell, make_cells, select_models, train_config_of
 
 CONFIGURED = ("cxnet_m1", "resnet18", "mobilenetv3_small_100")
 

@@ -54,7 +54,7 @@ class Outputs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class Predictions:
     """A run's answers for some images of one part of the split.
 
     Attributes:
@@ -86,7 +86,7 @@ def to_frame(
         outputs: what they are about.
         part: its name.
         images, patients: ids, (n,).
-        targets: as :attr:`Judged.targets`; None for images that are not asked about.
+        targets: as :attr:`Predictions.targets`; None for images that are not asked about.
         probabilities: (n, outputs).
     """
     columns: dict[str, Any] = {"part": part, "image": images, "patient": patients}
@@ -113,7 +113,7 @@ def read_frame(path: Path, outputs: Outputs, *, with_targets: bool) -> pd.DataFr
     return frame.astype(dict.fromkeys(outputs.columns, np.float64))
 
 
-def from_frame(frame: pd.DataFrame, outputs: Outputs) -> Judged:
+def from_frame(frame: pd.DataFrame, outputs: Outputs) -> Predictions:
     """The rows of a table that :func:`read_frame` gave, as arrays.
 
     Raises:
@@ -121,7 +121,7 @@ def from_frame(frame: pd.DataFrame, outputs: Outputs) -> Judged:
     """
     shown = frame[outputs.columns].to_numpy(dtype=np.float64)
     texts = frame["target"].tolist() if "target" in frame else []
-    return Judged(
+    return Predictions(
         images=frame["image"].to_numpy(dtype=object),
         patients=frame["patient"].to_numpy(dtype=object),
         targets=_parsed(outputs, texts),

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.cells import Cell
 from bench.data.study import study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.runs import RunCosts, Unfinished, Verdict
-from bench.store import Facts, Store
+from bench.runs.cells import Cell
+from bench.runs.records import Outcome, RunCosts
+from bench.runs.run import Unfinished
+from bench.runs.store import Facts, Store
 
 CELL = Cell(kind="network", model="cxnet_m1", loss="sin", seed=1, settings={"train": {"lr": 0.1}})
 DATA: dict[str, Any] = {
@@ -41,10 +42,10 @@ def facts(environment: dict[str, Any]) -> Facts:
     return Facts(experiment={"name": "mine"}, data=DATA, environment=environment)
 
 
-def finish(store: Store, cell: Cell = CELL, verdict: Verdict | None = None) -> Path:
+def finish(store: Store, cell: Cell = CELL, outcome: Outcome | None = None) -> Path:
     folder = store.folder(cell, DATA)
     store.begin(folder, cell, facts({"date": "2026-01-01"}))
-    store.end(folder, verdict or Verdict(state="finished", costs=COSTS))
+    store.end(folder, outcome or Outcome(state="finished", costs=COSTS))
     return folder
 
 
@@ -52,7 +53,7 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     finish(store)
     (run,) = store.runs()
     assert run.cell == CELL
-    assert run.verdict == Verdict(state="finished", costs=COSTS)
+    assert run.outcome == Outcome(state="finished", costs=COSTS)
     assert run.data == DATA
     assert run.environment == {"date": "2026-01-01", "earlier": []}
 
@@ -60,7 +61,7 @@ def test_what_is_written_is_read_back(store: Store) -> None:
 def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) -> None:
     folder = store.folder(CELL, DATA)
     store.begin(folder, CELL, facts({}))
-    assert store.verdict(folder) is None
+    assert store.outcome(folder) is None
     assert store.runs() == []
     assert store.unfinished() == [Unfinished(name=folder.name, running=False)]
     with store.claim(folder):
@@ -76,12 +77,12 @@ def test_taking_up_an_interrupted_run_keeps_its_checkpoint(store: Store) -> None
 
 
 def test_a_failed_run_is_taken_up_again_where_its_checkpoint_is(store: Store) -> None:
-    folder = finish(store, verdict=Verdict(state="failed", reason="out of memory"))
+    folder = finish(store, outcome=Outcome(state="failed", reason="out of memory"))
     (folder / "last.pt").write_bytes(b"state")
     (folder / "error.txt").write_text("Traceback")
-    assert store.verdict(folder) == Verdict(state="failed", reason="out of memory")
+    assert store.outcome(folder) == Outcome(state="failed", reason="out of memory")
     store.begin(folder, CELL, facts({}))
-    assert store.verdict(folder) is None
+    assert store.outcome(folder) is None
     assert (folder / "last.pt").read_bytes() == b"state"
     assert not (folder / "error.txt").exists()
 
@@ -90,7 +91,7 @@ def test_the_environments_of_all_attempts_are_kept(store: Store) -> None:
     folder = store.folder(CELL, DATA)
     for device in ("first", "second", "third"):
         store.begin(folder, CELL, facts({"device": device}))
-    store.end(folder, Verdict(state="finished", costs=COSTS))
+    store.end(folder, Outcome(state="finished", costs=COSTS))
     assert store.runs()[0].environment == {
         "device": "third",
         "earlier": [{"device": "first"}, {"device": "second"}],
@@ -133,13 +134,13 @@ def test_predictions_keep_every_bit_and_ids_stay_text(store: Store) -> None:
         parts={"validation": np.array([2]), "test": np.array([0, 1])},
         probabilities={"validation": both[:1], "test": both[1:]},
     )
-    frame = store.runs()[0].predictions()
+    frame = store.runs()[0].predictions_frame()
     assert frame["part"].tolist() == ["validation", "test", "test"]
     assert frame["image"].tolist() == [rows["image"][2], rows["image"][0], rows["image"][1]]
     assert frame["patient"].tolist() == [rows["patient"][i] for i in (2, 0, 1)]
     assert frame["target"].tolist() == ["0", "0", "1"]
     assert frame["probability"].tolist() == values.tolist()
-    judged = store.runs()[0].judged()["test"]
+    judged = store.runs()[0].predictions()["test"]
     assert judged.images.tolist() == [rows["image"][0], rows["image"][1]]
     assert judged.targets.tolist() == [0, 1]
     np.testing.assert_array_equal(judged.probabilities, both[1:])
@@ -176,15 +177,15 @@ def test_predictions_of_several_outputs_and_of_images_not_asked_about(
         parts=parts,
         probabilities={part: probabilities[at] for part, at in parts.items()},
     )
-    store.end(folder, Verdict(state="finished", costs=COSTS))
+    store.end(folder, Outcome(state="finished", costs=COSTS))
     (run,) = store.runs()
     for part, at in parts.items():
-        judged = run.judged()[part]
+        judged = run.predictions()[part]
         here = at[asked[at]]
         assert judged.images.tolist() == rows["image"].iloc[here].tolist()
         np.testing.assert_array_equal(judged.targets, task.targets(rows)[here])
         np.testing.assert_array_equal(judged.probabilities, probabilities[here])
-        answers = run.answers(part)
+        answers = run.probabilities(part)
         assert answers.index.tolist() == rows["image"].iloc[at].tolist()
         np.testing.assert_array_equal(answers.to_numpy(), probabilities[at])
 
@@ -233,14 +234,14 @@ def test_a_damaged_run_is_one_line_that_names_it(store: Store, file: str, conten
 def test_damaged_predictions_are_one_line(store: Store) -> None:
     folder = finish(store)
     with pytest.raises(InputError, match="predictions of run cxnet_m1-sin-s1"):
-        store.runs()[0].predictions()
+        store.runs()[0].predictions_frame()
     good = "part,image,patient,target,probability\nvalidation,a,1,0,0.5\ntest,b,2,1,0.5\n"
     (folder / "predictions.csv").write_text(good)
     with pytest.raises(InputError, match=r"images by part are .*'test': 1.*, not .*'test': 2"):
-        store.runs()[0].predictions()
+        store.runs()[0].predictions_frame()
     (folder / "predictions.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="columns are not part, image, pat"):
-        store.runs()[0].predictions()
+        store.runs()[0].predictions_frame()
 
 
 def test_a_place_that_cannot_hold_results_is_found_and_nothing_is_written(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""A stored run as the reports see it: how it ended, what it cost, what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import InputError
+from bench.runs.cells import Cell
+from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, from_frame, read_frame
+from bench.runs.records import Outcome
+
+EVALUATED_PARTS = ("validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """A run that began and did not end: a process is at it, or it was interrupted."""
+
+    name: str
+    running: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as the reports see it."""
+
+    folder: Path
+    cell: Cell
+    outcome: Outcome
+    data: dict[str, Any]
+    environment: dict[str, Any]
+
+    @property
+    def outputs(self) -> Outputs:
+        """What its predictions are about."""
+        # The first runs did not say so: all of them are of m1.
+        return Outputs(
+            kind=self.data.get("kind", "multiclass"),
+            classes=tuple(self.data.get("classes", ("normal", "abnormal"))),
+        )
+
+    @property
+    def predicted_images(self) -> dict[str, int]:
+        """How many images of each part it answers; imported predictions may lack some, or a part.
+
+        Parts of which it answers none are left out.
+        """
+        counts = self.data.get("imported", {}).get("images") or {
+            part: self.data["parts"][part]["images"] for part in EVALUATED_PARTS
+        }
+        return {part: images for part, images in counts.items() if images}
+
+    def predictions_frame(self) -> pd.DataFrame:
+        """The stored predictions as they are in the file, probabilities as float64.
+
+        Raises:
+            InputError: the file is gone or damaged.
+        """
+        with self._damaged_predictions():
+            frame = read_frame(self.folder / PREDICTIONS, self.outputs, with_targets=True)
+            found = frame["part"].value_counts().to_dict()
+            if found != self.predicted_images:
+                raise ValueError(f"images by part are {found}, not {self.predicted_images}")
+            return frame
+
+    def predictions(self) -> dict[str, Predictions]:
+        """The answers for the images that the task asks about, by part (``EVALUATED_PARTS``).
+
+        Imported predictions may have none for the validation part.
+
+        Raises:
+            InputError: the predictions are gone or damaged.
+        """
+        frame = self.predictions_frame()
+        with self._damaged_predictions():
+            return {
+                part: from_frame(frame[frame["part"] == part], self.outputs)
+                for part in self.predicted_images
+            }
+
+    def probabilities(self, part: str) -> pd.DataFrame:
+        """The probabilities for every image of a part, asked about or not.
+
+        Args:
+            part: one of ``EVALUATED_PARTS``.
+
+        Returns:
+            One row an image, indexed by its id and sorted by it; a column for each output.
+
+        Raises:
+            InputError: the predictions are gone or damaged.
+        """
+        frames = [self.predictions_frame()]
+        with self._damaged_predictions():
+            if (self.folder / OTHERS).is_file():
+                frames.append(read_frame(self.folder / OTHERS, self.outputs, with_targets=False))
+            # Targets would be parsed, and those of the other images are not there.
+            judged = [
+                from_frame(
+                    frame[frame["part"] == part].drop(columns="target", errors="ignore"),
+                    self.outputs,
+                )
+                for frame in frames
+            ]
+        return pd.concat(
+            pd.DataFrame(one.probabilities, index=one.images, columns=list(self.outputs.classes))
+            for one in judged
+        ).sort_index()
+
+    @contextmanager
+    def _damaged_predictions(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"predictions of run {self.folder.name} are damaged ({error}): delete its folder "
+                "and run it again"
+            ) from None
