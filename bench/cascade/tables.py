@@ -20,8 +20,8 @@ from bench.cascade.gather import CASCADE_TASKS, FLAT, STAGES, Entrant, Ground, g
 from bench.cascade.scores import OVERALL, PER_FINDING, Scores, score
 from bench.cascade.separation import Separation, read_separation
 from bench.errors import InputError
+from bench.evaluate.settings import captions, weights
 from bench.report import Figure
-from bench.report.settings import captions, weights
 from bench.runs.run import Run
 
 System = Literal["cascade", "flat", "always normal"]

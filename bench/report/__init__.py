@@ -1,10 +1,10 @@
 """Tables from stored runs."""
 
-from bench.report.collect import collect
+from bench.evaluate.collect import collect
+from bench.evaluate.results import Figure, Reference, Row, Table
 from bench.report.filtered import without_bare_tables
 from bench.report.formats import FORMATS
 from bench.report.report import Filters, Report, make_report
-from bench.report.table import Figure, Reference, Row, Table
 
 __all__ = [
     "FORMATS",

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import bench
 from bench.errors import InputError
+from bench.evaluate.results import Table
 from bench.report.grid import Grid
-from bench.report.table import Table
 
 Comparable = Literal["yes", "no", "partly"]
 UNKNOWN = "–"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.evaluate.results import Figure, Row, Table
 from bench.report import versus
 from bench.report.grid import Grid
-from bench.report.table import Figure, Row, Table
 from bench.report.words import coverage
 from bench.scores.measures import ERRORS, PER_FINDING, TRADED, columns, leading
 

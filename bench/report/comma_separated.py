@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.evaluate.results import Figure, Row, Table
 from bench.metrics import AVERAGED
 from bench.report.report import Report
-from bench.report.table import Figure, Row, Table
 from bench.report.training import training_line
 from bench.report.tuned import budget
 from bench.report.versus import is_reference

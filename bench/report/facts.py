@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bench.evaluate.results import Table
 from bench.report.grid import Grid
 from bench.report.report import Report
-from bench.report.table import Table
 from bench.report.training import training_line
 from bench.report.words import many
 from bench.runs.run import Unfinished

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bench.evaluate.results import Table
 from bench.report.report import Filters, Report
-from bench.report.table import Table
 
 
 def without_bare_tables(report: Report, filters: Filters) -> Report:

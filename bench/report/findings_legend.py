@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
+from bench.evaluate.results import Row, Table
 from bench.report.levels import PERCENT
-from bench.report.table import Row, Table
 from bench.report.words import all_of, any_of
 
 

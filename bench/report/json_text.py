@@ -68,12 +68,12 @@ from typing import Any
 
 import numpy as np
 
+from bench.evaluate.results import Figure, Row, Table
 from bench.questions import Answer
 from bench.report import facts
 from bench.report.anchors import anchors_for
 from bench.report.conclusions import caveats, conclusions
 from bench.report.report import Report
-from bench.report.table import Figure, Row, Table
 from bench.report.versus import is_reference
 from bench.scores.measures import columns, leading
 from bench.stats import LEVEL

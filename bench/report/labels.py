@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.config.dotted import flatten
 from bench.data.names import printable
+from bench.evaluate.results import Row, Table
+from bench.evaluate.settings import AS_CONFIGURED, TUNED, setting_text, telling
 from bench.report.levels import key_name
-from bench.report.settings import AS_CONFIGURED, TUNED, telling
-from bench.report.table import Row, Table
-from bench.report.words import coverage, setting
+from bench.report.words import coverage
 
 
 def label(row: Row, table: Table) -> str:
@@ -62,7 +62,7 @@ def _apart(rows: Sequence[Row]) -> list[str]:
 def _said(row: Row, settings: Mapping[str, Any], rows: Sequence[Row], keys: Collection[str]) -> str:
     last = Counter(map(key_name, keys))
     parts = [
-        f"{key_name(key) if last[key_name(key)] == 1 else key}={setting(settings[key])}"
+        f"{key_name(key) if last[key_name(key)] == 1 else key}={setting_text(settings[key])}"
         for key in sorted(settings.keys() & keys)
     ]
     if any(one.tuning for one in rows):

@@ -7,11 +7,11 @@ from textwrap import wrap
 
 from tabulate import tabulate
 
+from bench.evaluate.results import Table
 from bench.report import facts
 from bench.report.grid import Grid
 from bench.report.report import Report
 from bench.report.sections import sections
-from bench.report.table import Table
 
 # NUL and SOH, which no cell holds otherwise, stand for bold on and off.
 ESCAPES = str.maketrans(

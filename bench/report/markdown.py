@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bench.evaluate.results import Table
 from bench.report import facts
 from bench.report.pipe import bullets, pipe_table
 from bench.report.questions import markdown_questions
 from bench.report.report import Report
 from bench.report.sections import sections
-from bench.report.table import Table
 
 
 def markdown(report: Report) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bench.evaluate.settings import compare
 from bench.questions import Answer, ContextScores, FactorAnswer, Score
 from bench.report.cells import DAGGER
 from bench.report.conclusions import caveats, conclusions
@@ -21,7 +22,6 @@ from bench.report.levels import (
     span,
 )
 from bench.report.pipe import bullets, pipe_table
-from bench.report.settings import compare
 from bench.report.training import training_line
 from bench.report.words import many
 

@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from bench.errors import InputError
+from bench.evaluate.collect import collect
+from bench.evaluate.results import Reference, Table
+from bench.evaluate.settings import setting_text
 from bench.questions import Answer, answer_questions
 from bench.registry import near_matches
-from bench.report.collect import collect
-from bench.report.table import Reference, Table
-from bench.report.words import setting
 from bench.runs.records import FailedTuningRecord
 from bench.runs.run import Run, Unfinished
 from bench.runs.store import Store
@@ -45,7 +45,7 @@ class Filters:
 
     def show(self, run: Run) -> bool:
         """Whether a network's or imported run is shown in its table."""
-        settings = {key: setting(value) for key, value in run.cell.all_settings.items()}
+        settings = {key: setting_text(value) for key, value in run.cell.all_settings.items()}
         fits = any(fnmatchcase(run.cell.model, pattern) for pattern in self.models)
         return (fits or not self.models) and self.where.items() <= settings.items()
 
@@ -142,6 +142,6 @@ def _nothing_left(stored: Sequence[Run], wanted: Filters) -> str:
         if key not in known:
             message += f"; {key} is no setting of any run ({near_matches(key, known)})"
             continue
-        values = listed(setting(settings[key]) for settings in flat if key in settings)
+        values = listed(setting_text(settings[key]) for settings in flat if key in settings)
         message += f"; values of {key} {values}"
     return message

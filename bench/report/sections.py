@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.evaluate.results import Table
 from bench.report import anchors, cells, findings_legend, legend, tuned
 from bench.report.grid import Grid
-from bench.report.table import Table
 from bench.scores.measures import AT_THRESHOLD, CALIBRATION, OPERATING, columns, leading
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.report.settings import TRAIN_SHARE, Comparison
+from bench.evaluate.settings import TRAIN_SHARE, Comparison
 from bench.report.words import many, number
 from bench.runs.cells import UNSAID
 

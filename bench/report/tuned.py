@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
+from bench.evaluate.results import Row, Table
+from bench.evaluate.settings import setting_text
 from bench.report.grid import Grid
-from bench.report.table import Row, Table
-from bench.report.words import number, setting
+from bench.report.words import number
 from bench.runs.records import TuningRecord
 
 
@@ -28,7 +29,9 @@ def tunings(table: Table) -> Grid | None:
             f"{tuning.spent.train_seconds:,.0f}",
             f"{tuning.validation_auc:.3f}",
             " ".join(map(str, tuning.seeds)),
-            ", ".join(f"{key}={setting(value)}" for key, value in sorted(tuning.winner.items())),
+            ", ".join(
+                f"{key}={setting_text(value)}" for key, value in sorted(tuning.winner.items())
+            ),
         ]
         for row, tuning in rows
     ]

@@ -6,10 +6,10 @@ import math
 from collections import defaultdict
 
 from bench.compare import SIGNIFICANCE, Versus
+from bench.evaluate.results import Row, Table
+from bench.evaluate.settings import training
 from bench.report.labels import label
 from bench.report.levels import difference, size, span
-from bench.report.settings import training
-from bench.report.table import Row, Table
 from bench.report.words import many
 from bench.scores.measures import columns, leading
 

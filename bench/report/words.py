@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
+
+from bench.evaluate.settings import setting_text
 
 RECONSTRUCTED = (
     "sin, sin_hump: the paper's equation (9), which defines the weight, could not be found; both "
@@ -18,25 +19,18 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def setting(value: Any) -> str:
-    """A setting's value as ``--set`` takes it: ``true``, ``0.02``, ``[1, 2]``, ``sgd``."""
-    # Text that is not printable is quoted, so that no line break or mark gets into a table.
-    plain = isinstance(value, str) and value.isprintable()
-    return str(value) if plain else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
 def number(value: Any) -> str:
-    """A setting's value for a sentence: ``6,000``, ``5`` for 5.0; others as :func:`setting`."""
+    """A setting's value for a sentence: ``6,000``, ``5`` for 5.0; others as ``--set``."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return f"{value:,}" if type(value) is int else setting(value)
+    return f"{value:,}" if type(value) is int else setting_text(value)
 
 
 def coverage(answered: tuple[int, int] | None) -> str:
     """What a row's name is followed by: `` (4 of 6 images)``, or "" where it answers all.
 
     Args:
-        answered: as :class:`bench.report.collect.Row` has it.
+        answered: as :class:`bench.evaluate.collect.Row` has it.
     """
     return "" if answered is None else f" ({answered[0]:,} of {many(answered[1], 'image')})"
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.data.names import printable
+from bench.evaluate.results import Table
 from bench.report.figures.curves import PRECISION_RECALL, ROC, Kind, chance, draw_runs, prevalence
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import Drawn, drawn, in_words, list_in_words, short, some
 from bench.report.figures.style import MUTED, SMALL, squares
-from bench.report.table import Table
 from bench.report.words import many
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.names import printable
+from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import Drawn, drawn, left_out, list_in_words, short, some
 from bench.report.figures.style import SERIES, SMALL, empty
-from bench.report.table import Table
 from bench.report.words import many
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.evaluate.results import Figure as Metric
+from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.placing import label_points
 from bench.report.figures.rows import Drawn, drawn, figure_of, list_in_words, measured
 from bench.report.figures.style import MUTED, SMALL, empty
-from bench.report.table import Figure as Metric
-from bench.report.table import Table
 from bench.report.words import all_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Cost:
     """What an axis shows.
 
     Attributes:
-        attribute: of :class:`bench.report.collect.Row`.
+        attribute: of :class:`bench.evaluate.collect.Row`.
         called: with its unit.
         better: the better end of the axis.
         mark: what stands at that end.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import (
     Drawn,
@@ -16,7 +17,6 @@ from bench.report.figures.rows import (
     list_in_words,
 )
 from bench.report.figures.style import INK, MUTED, RULE, SMALL, empty
-from bench.report.table import Table
 from bench.scores.measures import SPECIFICITIES
 
 if TYPE_CHECKING:

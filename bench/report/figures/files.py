@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.evaluate.results import Table
 from bench.report.figures.page import pictures
 from bench.report.figures.style import house_style
-from bench.report.table import Table
 from bench.report.words import any_of
 
 FORMATS = ("png", "pdf", "svg")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.data.names import printable
+from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import Drawn, drawn, left_out, list_in_words, short, some
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, empty
-from bench.report.table import Table
 from bench.report.words import many
 
 if TYPE_CHECKING:

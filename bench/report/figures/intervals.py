@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import (
     Drawn,
@@ -14,7 +15,6 @@ from bench.report.figures.rows import (
     measured,
 )
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, empty
-from bench.report.table import Table
 from bench.report.words import many
 from bench.scores.measures import leading
 

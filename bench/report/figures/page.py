@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bench.evaluate.results import Table
 from bench.report.figures.by_finding import precision_recall_by_finding, roc_by_finding
 from bench.report.figures.confusions import confusions
 from bench.report.figures.costs import costs
@@ -17,7 +18,6 @@ from bench.report.figures.picture import Picture
 from bench.report.figures.reliability import reliability
 from bench.report.figures.style import house_style
 from bench.report.figures.training import training
-from bench.report.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import (
     Drawn,
@@ -15,7 +16,6 @@ from bench.report.figures.rows import (
     some,
 )
 from bench.report.figures.style import MUTED, SERIES, SMALL, squares
-from bench.report.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

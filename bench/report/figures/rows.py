@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.evaluate.results import Figure, Row, Table
 from bench.report.figures.style import LINES, MARKERS, MUTED, SERIES
 from bench.report.labels import labels
-from bench.report.table import Figure, Row, Table
 from bench.scores.measures import columns, leading
 
 

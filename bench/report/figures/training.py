@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench.evaluate.results import Table
 from bench.report.figures.history import History, history
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import Drawn, drawn, left_out, list_in_words, measured, some
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, Room, empty
-from bench.report.table import Table
 from bench.report.words import many
 
 if TYPE_CHECKING:

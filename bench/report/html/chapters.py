@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from bench.evaluate.results import Table
 from bench.questions import Answer
 from bench.report import facts
 from bench.report.conclusions import caveats, conclusions
@@ -21,7 +22,6 @@ from bench.report.html.sheet import Sheet, sheet, strong
 from bench.report.levels import key_name
 from bench.report.questions import by_context, means, resting_on
 from bench.report.sections import Section, sections
-from bench.report.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bench.evaluate.results import Figure, Row, Table
 from bench.report import versus
 from bench.report.cells import DAGGER, show_figure
 from bench.report.grid import Grid
 from bench.report.html.sheet import Bar, Cell, Head, Scale, Sheet, number_key, sheet
 from bench.report.levels import difference, span
-from bench.report.table import Figure, Row, Table
 from bench.scores.measures import columns, leading
 
 # Colour alone does not reach everyone.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bench.cache import pixel_cache
 from bench.data.thumbnails import thumbnails
-from bench.report.hardest import HardImage, hardest
-from bench.report.table import Row, Table
+from bench.evaluate.misclassified import HardImage, hardest
+from bench.evaluate.results import Row, Table
 from bench.report.words import many
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.evaluate.results import Row, Table
 from bench.report.html.sheet import Cell, Head, Sheet
-from bench.report.table import Row, Table
 from bench.report.words import coverage, many
 
 CALLS = ("true negatives", "false positives", "false negatives", "true positives")

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from bench.report.table import Row
+from bench.evaluate.results import Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import pytest
 
 from bench.cascade.gather import gather
 from bench.data.phantom.export import write_nih_layout
+from bench.evaluate.results import Reference
 from bench.report import collect
-from bench.report.table import Reference
 from bench.runs.store import Store
 from bench.scores import Scorer
 from bench.stats import Resampling

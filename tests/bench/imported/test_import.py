@@ -15,9 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
+from bench.evaluate.results import Reference
 from bench.imported import Imported
 from bench.report import collect
-from bench.report.table import Reference
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.scores import Scorer

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
+from bench.evaluate.results import Table
 from bench.report import Filters, Reference, make_report, without_bare_tables
-from bench.report.table import Table
 from bench.scores import Scorer
 from bench.stats import Resampling
 from tests.bench.report.runs import CHANCE, M2, Runs

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.cache import cache_dir
 from bench.data.thumbnails import note_store
-from bench.report.collect import collect
+from bench.evaluate.collect import collect
 from bench.report.report import Report
 from bench.runs.records import Outcome, Spent, TuningRecord
 from bench.runs.run import Unfinished

@@ -10,8 +10,8 @@ import pytest
 
 from bench.compare import Verdict as Said
 from bench.compare import Versus
+from bench.evaluate.results import Row, Table
 from bench.report.html.headline import headline
-from bench.report.table import Row, Table
 from bench.runs.records import Outcome
 from bench.stats import Interval
 from tests.bench.report.html.pages import IMPORTED

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bench.report.settings import train_share
+from bench.evaluate.settings import train_share
 from bench.runs.run import Run
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.compare import Versus
-from bench.report.settings import Comparison
+from bench.evaluate.settings import Comparison
 from bench.runs.predictions import Outputs
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
@@ -48,8 +48,8 @@ class Row:
         kind: ``network``, ``control`` or ``imported``.
         model, loss: names; loss is "" where nothing was trained here.
         weights: ``from scratch``, ``pretrained`` or ``pretrained, head``
-            (:func:`bench.report.settings.weights`); "" for a control.
-        settings: what tells this row from others (:func:`bench.report.settings.captions`).
+            (:func:`bench.evaluate.settings.weights`); "" for a control.
+        settings: what tells this row from others (:func:`bench.evaluate.settings.captions`).
         train_share: the share of the training part that it learned from.
         seeds: those that finished.
         runs: that finished, in the order of the seeds.
@@ -142,7 +142,7 @@ class Table:
     """The comparison on one data set, task and split.
 
     Attributes:
-        data: ``PreparedData.describe()`` of its runs, merged (:func:`bench.report.merge.merge`).
+        data: ``PreparedData.describe()`` of its runs, merged (:func:`bench.evaluate.merge.merge`).
         outputs: what its runs' predictions are about.
         settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.

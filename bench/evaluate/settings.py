@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.config.dotted import flatten
-from bench.report import words
 from bench.runs.cells import MODEL_OPTIONS, UNSAID, Cell
 
 # The weights column says these.
@@ -145,7 +144,7 @@ def _in_cell(key: str, cell: Cell) -> str:
 
 
 def _caption(settings: dict[str, Any], keys: Iterable[str], mark: str) -> str:
-    said = [f"{key}={words.setting(settings[key])}" for key in sorted(keys)]
+    said = [f"{key}={setting_text(settings[key])}" for key in sorted(keys)]
     return ", ".join([mark, *said] if mark else said)
 
 
@@ -157,3 +156,10 @@ def _differing(flat: Sequence[dict[str, Any]]) -> frozenset[str]:
     return frozenset(
         key for key, texts in values.items() if len(texts) < len(flat) or len(set(texts)) > 1
     )
+
+
+def setting_text(value: Any) -> str:
+    """A setting's value as ``--set`` takes it: ``true``, ``0.02``, ``[1, 2]``, ``sgd``."""
+    # Text that is not printable is quoted, so that no line break or mark gets into a table.
+    plain = isinstance(value, str) and value.isprintable()
+    return str(value) if plain else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -17,9 +17,9 @@ from bench.compare import compare_with
 from bench.config.dotted import flatten
 from bench.data.tasks import TASKS
 from bench.errors import InputError
-from bench.report.merge import merge, trained_here
-from bench.report.settings import captions, compare, train_share, training, weights
-from bench.report.table import Figure, Reference, Row, Table
+from bench.evaluate.merge import merge, trained_here
+from bench.evaluate.results import Figure, Reference, Row, Table
+from bench.evaluate.settings import captions, compare, train_share, training, weights
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
 from bench.scores import RunScores, Scorer

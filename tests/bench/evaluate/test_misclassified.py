@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
-from bench.report.hardest import hardest
+from bench.evaluate.misclassified import hardest
 from bench.runs.run import Run
 from tests.bench.report.runs import LABELS, ONE_WRONG, PERFECT, VALIDATION_LABELS, Runs
 
