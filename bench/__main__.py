@@ -1,6 +1,6 @@
 """``python -m bench`` is ``bench``."""
 
-from bench.cli.main import start
+from bench.cli.main import run
 
 if __name__ == "__main__":
-    start()
+    run()

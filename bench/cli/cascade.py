@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from bench.cli.loading import loading
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -91,10 +90,9 @@ def cascade(
     if dry_run and (as_json or answers):
         raise click.UsageError("--dry-run judges nothing: leave out --json and --answers")
 
-    with loading():
-        from bench.cascade import as_json as to_json
-        from bench.cascade import collect, markdown, narrow, runs_of, write_answers
-        from bench.runs.store import Store
+    from bench.cascade import as_json as to_json
+    from bench.cascade import collect, markdown, narrow, runs_of, write_answers
+    from bench.runs.store import Store
 
     store = Store(out)
     if finished:
@@ -122,11 +120,10 @@ def cascade(
             **{"vary.task": list(CASCADE_TASKS), "question": None},
         )
 
-        with loading():
-            from bench.environment import pick_device
-            from bench.execute import run_experiment
-            from bench.execute.estimate import describe_plan
-            from bench.progress import show_progress
+        from bench.environment import pick_device
+        from bench.execute import run_experiment
+        from bench.execute.estimate import describe_plan
+        from bench.progress import show_progress
 
         if dry_run:
             for line in describe_plan(experiment, device=pick_device(device)):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from bench.cli.loading import loading
 from bench.cli.options import (
     config_options,
     config_or_nih,
@@ -79,9 +78,8 @@ def import_command(
     changes = {} if task is None else {"task": task}
     experiment = load_config(config_or_nih(context, config, root), root, settings, **changes)
 
-    with loading():
-        from bench.imported import Request, import_predictions
-        from bench.runs.store import Store
+    from bench.imported import Request, import_predictions
+    from bench.runs.store import Store
 
     request = Request(path=path, name=name, experiment=experiment, combine=combine, on=on)
     found = import_predictions(request, Store(out))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import sys
-import threading
 from typing import NoReturn
 
 import click
@@ -50,17 +47,8 @@ for command in (
     main.add_command(command)
 
 
-def start() -> NoReturn:
-    """Entry point of the process: :func:`run`, with a quick end."""
-    try:
-        run()
-    except SystemExit as end:
-        _leave(end.code)
-        raise
-
-
 def run() -> NoReturn:
-    """The command: exit code 0, 1 for failed cells or bad data, 2 for bad input."""
+    """Run the command; exit code 0, 1 for failed cells or bad data, 2 for bad input."""
     try:
         # Without its standalone mode click returns the code of `context.exit`.
         code = main(prog_name="bench", standalone_mode=False)
@@ -85,27 +73,6 @@ def run() -> NoReturn:
         click.echo(said, err=True)
         sys.exit(INTERRUPTED)
     sys.exit(code)
-
-
-def _leave(code: str | int | None) -> None:
-    """End the process now, unless somebody still has something to do.
-
-    Python would take apart every object of torch and timm first, which takes it more than a
-    second and returns memory that the system takes back anyway.
-    """
-    if isinstance(code, str) or any(
-        not thread.daemon
-        for thread in threading.enumerate()
-        if thread is not threading.main_thread()
-    ):
-        return
-    atexit._run_exitfuncs()
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    except (OSError, ValueError):
-        return  # who read our output has gone, which Python has its own way to say
-    os._exit(code or 0)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from bench.cli.loading import loading
-
 if TYPE_CHECKING:
     from bench.config import DataConfig, Experiment
     from bench.progress import Progress
@@ -120,10 +118,9 @@ def load_plugins(plugins: tuple[Path, ...]) -> None:
     """Load the installed plugins and those named on the command line."""
     from bench.registry.plugins import load_entry_points, load_plugin
 
-    with loading():  # of torch too, which most of them import
-        load_entry_points()
-        for path in plugins:
-            load_plugin(path)
+    load_entry_points()
+    for path in plugins:
+        load_plugin(path)
 
 
 def load_config(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from bench.cli.loading import loading
 from bench.cli.options import out_option
 
 if TYPE_CHECKING:
@@ -78,13 +77,12 @@ def report(
     """
     _refuse_what_does_not_apply(format_name, to)
 
-    with loading():
-        from bench.cache import cache_dir
-        from bench.errors import InputError
-        from bench.progress import show_progress
-        from bench.report import FORMATS, Filters, make_report, without_bare_tables
-        from bench.runs.store import Store
-        from bench.scores import Scorer
+    from bench.cache import cache_dir
+    from bench.errors import InputError
+    from bench.progress import show_progress
+    from bench.report import FORMATS, Filters, make_report, without_bare_tables
+    from bench.runs.store import Store
+    from bench.scores import Scorer
 
     filters = Filters(tasks=tasks, splits=splits, models=models, where=_settings(where))
     reference = _reference(wanted)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from bench.cli.loading import loading, loading_while_decoding
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -76,11 +75,10 @@ def run_command(
         **_asked(tasks),
     )
 
-    with loading() if dry_run else loading_while_decoding(experiment):
-        from bench.environment import pick_device
-        from bench.execute import run_experiment
-        from bench.execute.estimate import describe_plan
-        from bench.progress import show_progress
+    from bench.environment import pick_device
+    from bench.execute import run_experiment
+    from bench.execute.estimate import describe_plan
+    from bench.progress import show_progress
 
     torch_device = pick_device(device)
     if dry_run:

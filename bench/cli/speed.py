@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from bench.cli.loading import loading
 from bench.cli.options import load_plugins, plugin_option
 
 if TYPE_CHECKING:
@@ -156,13 +155,12 @@ def speed(
     configured = every if limits else load_experiment("demo").models
     chosen = select_models(models, configured=configured, take_all=not models)
 
-    with loading():
-        from bench.progress import show_progress
-        from bench.speed import tables
-        from bench.speed.case import Case
-        from bench.speed.facts import to_json
-        from bench.speed.run import compare_all, count_all, measure_all
-        from bench.speed.work import Ceilings
+    from bench.progress import show_progress
+    from bench.speed import tables
+    from bench.speed.case import Case
+    from bench.speed.facts import to_json
+    from bench.speed.run import compare_all, count_all, measure_all
+    from bench.speed.work import Ceilings
 
     cases = [
         Case(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from bench.cli.loading import loading_while_decoding
 from bench.cli.options import (
     config_options,
     load_matrix,
@@ -144,11 +143,10 @@ def tune(
         seeds=DEFAULT_SEEDS if seeds is None else seeds,
     )
 
-    with loading_while_decoding(experiment):
-        from bench.config.load import parse_setting
-        from bench.environment import pick_device
-        from bench.progress import show_progress
-        from bench.tune import Plan, parse_budget, tune_experiment
+    from bench.config.load import parse_setting
+    from bench.environment import pick_device
+    from bench.progress import show_progress
+    from bench.tune import Plan, parse_budget, tune_experiment
 
     plan = Plan(
         budget=parse_budget(budget),

@@ -1,4 +1,4 @@
-"""The labels of an experiment's data, for what needs no training: splits and summaries."""
+"""The data source that an experiment names, opened: its labels, with or without its images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,26 @@ from pathlib import Path
 from bench.config import DataConfig
 from bench.data.check import refusal, usable
 from bench.data.label_table import LabelTable
-from bench.data.opened import open_study
+from bench.data.names import printable
 from bench.data.pixels import open_pixels
+from bench.data.study import StudyTable
 from bench.errors import InputError
 from bench.registry import DATASETS
+
+
+def open_study(config: DataConfig) -> StudyTable:
+    """Read the labels of the configured source.
+
+    Raises:
+        InputError: unknown source, missing files, wrong options, or not one usable image.
+    """
+    entry = DATASETS.get(config.source)
+    study = entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
+    if len(study.rows) == 0:
+        first = study.problems[0] if study.problems else None
+        reason = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
+        raise InputError(f"data source {study.name!r} has no usable image{reason}")
+    return study
 
 
 def open_labels(config: DataConfig) -> LabelTable:

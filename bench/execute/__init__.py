@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.cache import pixel_cache
 from bench.config import DataConfig, Experiment, expand, levels_of, missing_references
-from bench.data.opened import open_study, study_key
+from bench.data.labelled import open_study
 from bench.data.placement import Placements
 from bench.data.prepare import PreparedData, prepare_data
 from bench.data.study import StudyTable
@@ -101,7 +101,7 @@ class _Studies:
         self._opened: dict[str, StudyTable] = {}
 
     def open(self, config: DataConfig) -> StudyTable:
-        key = study_key(config)
+        key = repr((config.source, config.root, config.image_size, config.options))
         if key not in self._opened:
             self._opened[key] = open_study(config)
         return self._opened[key]

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.config import Experiment, TrainConfig
+from bench.controls import find_control
 from bench.costs import check_answer
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
-from bench.lookup import check_names
-from bench.registry import find_model, near_matches
+from bench.registry import DATASETS, LOSSES, find_model, near_matches
 from bench.runs.cells import Cell, make_cells
 from bench.train import make_optimizer, pick_memory_format, pick_precision
 
@@ -35,7 +35,7 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
             does not answer with the task's logits, or an optimiser that cannot be had.
     """
     task = make_task(experiment.task)
-    check_names(experiment)
+    _check_names(experiment)
     _check_models(experiment)
     _check_optimizer(experiment.train, device)
     for model in experiment.models:
@@ -82,6 +82,15 @@ def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
         raise InputError(str(error)) from None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_names(experiment: Experiment) -> None:
+    """Look up the data source and its options, the losses and the controls."""
+    DATASETS.get(experiment.data.source).parse_options(dict(experiment.data.options))
+    for loss in experiment.losses:
+        LOSSES.get(loss)
+    for control in experiment.controls:
+        find_control(control)
 
 
 def _check_models(experiment: Experiment) -> None:

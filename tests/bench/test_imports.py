@@ -21,8 +21,8 @@ def imported_by(statement: str) -> set[str]:
         ("import bench", {"torch", "timm", "pandas", "sklearn"}),
         ("import bench.cli.main", {"torch", "timm", "pandas", "sklearn", "rich", "tabulate"}),
         (
-            "from bench.config import load_experiment; from bench.lookup import check_names; "
-            "import bench.data.ahead; check_names(load_experiment('demo'))",
+            "from bench.config import load_experiment; import bench.data.labelled; "
+            "load_experiment('demo')",
             {"torch", "timm"},
         ),
         ("import cxnet", {"timm", "pandas", "bench", "baselines"}),

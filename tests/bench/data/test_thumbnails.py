@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from bench.config import DataConfig
-from bench.data.opened import open_study
+from bench.data.labelled import open_study
 from bench.data.pixels import resize
 from bench.data.prepare import PreparedData, prepare_data
 from bench.data.tasks import make_task
