@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.cascade.answers import Answers, Truth
-from bench.metrics import FindingsMetrics, label_metrics
+from bench.evaluate.findings import FindingsMetrics, label_metrics
 from cxnet.hierarchy import Blame
 
 # In the order of the table's columns.

@@ -79,10 +79,10 @@ def report(
 
     from bench.cache import cache_dir
     from bench.errors import InputError
+    from bench.evaluate.scorer import Scorer
     from bench.progress import show_progress
     from bench.report import FORMATS, Filters, make_report, without_bare_tables
     from bench.runs.store import Store
-    from bench.scores import Scorer
 
     filters = Filters(tasks=tasks, splits=splits, models=models, where=_settings(where))
     reference = _reference(wanted)

@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.compare import compare_with
 from bench.config.dotted import flatten
 from bench.data.tasks import TASKS
 from bench.errors import InputError
+from bench.evaluate.comparison import compare_with
+from bench.evaluate.delong import of_placements
+from bench.evaluate.estimate import Estimate, Interval
 from bench.evaluate.merge import merge, trained_here
 from bench.evaluate.results import Figure, Reference, Row, Table
+from bench.evaluate.run_scores import RunScores
+from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import captions, compare, train_share, training, weights
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
-from bench.scores import RunScores, Scorer
-from bench.stats import Estimate, Interval
-from bench.stats.delong import of_placements
 
 
 def _every(_: Run) -> bool:

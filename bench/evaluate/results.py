@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.compare import Versus
+from bench.evaluate.comparison import Versus
+from bench.evaluate.estimate import Interval
+from bench.evaluate.run_scores import RunScores
 from bench.evaluate.settings import Comparison
 from bench.runs.predictions import Outputs
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
-from bench.scores import RunScores
-from bench.stats import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Row:
         seeds: those that finished.
         runs: that finished, in the order of the seeds.
         scores: of these runs, in their order.
-        metrics: of the whole task, by the names of :mod:`bench.scores.measures`, the one that
+        metrics: of the whole task, by the names of :mod:`bench.evaluate.measures`, the one that
             sorts the table first; empty where no seed finished.
         findings: those of each finding, in the order of the outputs; empty for a two-class task.
         macro_over: how many findings each macro average is over.

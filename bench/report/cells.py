@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.evaluate.measures import ERRORS, PER_FINDING, TRADED, columns, leading
 from bench.evaluate.results import Figure, Row, Table
 from bench.report import versus
 from bench.report.grid import Grid
 from bench.report.words import coverage
-from bench.scores.measures import ERRORS, PER_FINDING, TRADED, columns, leading
 
 DAGGER = "†"
 MIXED = "mixed"

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from bench.evaluate.findings import AVERAGED
+from bench.evaluate.measures import all_measures
 from bench.evaluate.results import Figure, Row, Table
-from bench.metrics import AVERAGED
 from bench.report.report import Report
 from bench.report.training import training_line
 from bench.report.tuned import budget
 from bench.report.versus import is_reference
-from bench.scores.measures import all_measures
 
-# Of each measure. An interval is for other patients and seeds (bench.stats.LEVEL).
+# Of each measure. An interval is for other patients and seeds (bench.evaluate.estimate.LEVEL).
 WHAT = ("mean", "sd", "low", "high")
 
 

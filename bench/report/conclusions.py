@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.questions import Answer, Comparison, ContextScores, FactorAnswer, Interaction
+from bench.evaluate.estimate import LEVEL
+from bench.evaluate.question_result import (
+    Answer,
+    Comparison,
+    ContextScores,
+    FactorAnswer,
+    Interaction,
+)
 from bench.report.levels import PERCENT, difference, key_name, level_name, score, size, span
 from bench.report.words import RECONSTRUCTED, many
-from bench.stats import LEVEL
 
 # Fewer runs than this tell little about how much runs differ.
 FEW_SEEDS = 5

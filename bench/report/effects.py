@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
-from bench.questions import Answer, ContextScores, FactorAnswer, Score
+from bench.evaluate.estimate import Interval
+from bench.evaluate.question_result import Answer, ContextScores, FactorAnswer, Score
 from bench.report.figures.style import MARKERS, SERIES
 from bench.report.levels import PERCENT, context_names, control_names, key_name, level_name
-from bench.stats import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ def draw_questions(
     numbered.
 
     Args:
-        answers: what :func:`bench.questions.answer_questions` gave.
+        answers: what :func:`bench.evaluate.effects.answer_questions` gave.
         folder: made where it is not there.
         formats: a file each; endings of ``ENDINGS`` without the dot.
 

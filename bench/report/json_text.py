@@ -40,7 +40,7 @@ A row::
     figures                 measure: figure
     findings                finding: measure: figure; empty for two classes
     macro_over              measure: how many findings its macro average is over
-    confusion               of each run; as bench.scores.RunScores has it
+    confusion               of each run; as bench.evaluate.run_scores.RunScores has it
     versus                  against the reference: difference (an interval), p, p_holm, verdict,
                             smallest (difference that would have been shown with 80 %), images,
                             delong_p; null for the reference and where nothing was compared
@@ -54,8 +54,8 @@ A figure is ``mean``, ``sd`` (over the seeds; null for one) and ``interval``. An
 there is none, else ""). Numbers that are not defined, or not finite, are null.
 
 A question has ``experiment``, ``asks``, ``yes_if``, ``problem`` (why there is no answer, else ""),
-``factors`` (as :class:`bench.questions.FactorAnswer`), ``conclusions`` and ``caveats`` (sentences)
-and ``gaps`` (runs that should be there).
+``factors`` (as :class:`bench.evaluate.question_result.FactorAnswer`), ``conclusions`` and
+``caveats`` (sentences) and ``gaps`` (runs that should be there).
 """
 
 from __future__ import annotations
@@ -68,15 +68,15 @@ from typing import Any
 
 import numpy as np
 
+from bench.evaluate.estimate import LEVEL
+from bench.evaluate.measures import columns, leading
+from bench.evaluate.question_result import Answer
 from bench.evaluate.results import Figure, Row, Table
-from bench.questions import Answer
 from bench.report import facts
 from bench.report.anchors import anchors_for
 from bench.report.conclusions import caveats, conclusions
 from bench.report.report import Report
 from bench.report.versus import is_reference
-from bench.scores.measures import columns, leading
-from bench.stats import LEVEL
 
 VERSION = 1
 COSTS = (

@@ -6,14 +6,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from bench.evaluate.binary import CALIBRATION_BINS
+from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Row, Table
 from bench.evaluate.settings import AS_CONFIGURED, TUNED
-from bench.metrics import CALIBRATION_BINS
 from bench.report import versus
 from bench.report.cells import DAGGER, MIXED
 from bench.report.levels import PERCENT
 from bench.report.words import RECONSTRUCTED, all_of, many
-from bench.scores.measures import columns, leading
 
 
 def comparison(table: Table) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bench.questions import NOT_APPLICABLE, ContextScores
-from bench.stats import LEVEL, Interval
+from bench.evaluate.design import NOT_APPLICABLE
+from bench.evaluate.estimate import LEVEL, Interval
+from bench.evaluate.question_result import ContextScores
 
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 """The confidence of all intervals."""

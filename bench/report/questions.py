@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bench.evaluate.question_result import Answer, ContextScores, FactorAnswer, Score
 from bench.evaluate.settings import compare
-from bench.questions import Answer, ContextScores, FactorAnswer, Score
 from bench.report.cells import DAGGER
 from bench.report.conclusions import caveats, conclusions
 from bench.report.grid import Grid
@@ -30,7 +30,7 @@ def markdown_questions(answers: Iterable[Answer]) -> str:
     """A section for each question, as GitHub-flavoured markdown; "" without any.
 
     Args:
-        answers: what :func:`bench.questions.answer_questions` gave.
+        answers: what :func:`bench.evaluate.effects.answer_questions` gave.
     """
     return "\n".join(_section(answer) for answer in answers)
 

@@ -9,14 +9,15 @@ from typing import Any
 
 from bench.errors import InputError
 from bench.evaluate.collect import collect
+from bench.evaluate.effects import answer_questions
+from bench.evaluate.question_result import Answer
 from bench.evaluate.results import Reference, Table
+from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import setting_text
-from bench.questions import Answer, answer_questions
 from bench.registry import near_matches
 from bench.runs.records import FailedTuningRecord
 from bench.runs.run import Run, Unfinished
 from bench.runs.store import Store
-from bench.scores import Scorer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.evaluate.measures import AT_THRESHOLD, CALIBRATION, OPERATING, columns, leading
 from bench.evaluate.results import Table
 from bench.report import anchors, cells, findings_legend, legend, tuned
 from bench.report.grid import Grid
-from bench.scores.measures import AT_THRESHOLD, CALIBRATION, OPERATING, columns, leading
 
 
 @dataclass(frozen=True, kw_only=True)

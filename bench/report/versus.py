@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from bench.compare import SIGNIFICANCE, Versus
+from bench.evaluate.comparison import SIGNIFICANCE, Versus
+from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Row, Table
 from bench.evaluate.settings import training
 from bench.report.labels import label
 from bench.report.levels import difference, size, span
 from bench.report.words import many
-from bench.scores.measures import columns, leading
 
 ONE_RUN = "(one run)"
 

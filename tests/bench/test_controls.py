@@ -14,7 +14,7 @@ from bench.data.splits import Split, make_split
 from bench.data.study import NIH_FINDINGS, study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.metrics import auc, binary_metrics, choose_threshold
+from bench.evaluate.binary import auc, binary_metrics, choose_threshold
 from tests.bench.data.nih_labels import nih_label_rows
 
 NO_PIXELS = np.zeros((0, 8, 8), np.uint8)

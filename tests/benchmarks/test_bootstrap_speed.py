@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.stats import Drawn, Resampling
-from bench.stats import resampled as many
-from bench.stats.delong import clustered_delong
+from bench.evaluate import resampled as many
+from bench.evaluate.bootstrap import Drawn, Resampling
+from bench.evaluate.delong import clustered_delong
 
 IMAGES, PATIENTS, MODELS = 25_596, 2_797, 20
 

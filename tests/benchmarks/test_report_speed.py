@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.evaluate.scorer import Scorer
 from bench.report import FORMATS, Reference, make_report
 from bench.report.report import Report
-from bench.scores import Scorer
-from tests.bench.scores.answers import Answered
+from tests.bench.evaluate.answers import Answered
 
 MODELS, SEEDS = 40, 5
 IMAGES, VALIDATION = 160, 60

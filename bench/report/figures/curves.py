@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bench.evaluate.measures import SPECIFICITIES
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import (
@@ -17,7 +18,6 @@ from bench.report.figures.rows import (
     list_in_words,
 )
 from bench.report.figures.style import INK, MUTED, RULE, SMALL, empty
-from bench.scores.measures import SPECIFICITIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +32,8 @@ class Kind:
     """What differs between the two kinds of curves.
 
     Attributes:
-        curve: name in :class:`bench.scores.Curves`.
-        measure: the area below it, by its name in :mod:`bench.scores.measures`.
+        curve: name in :class:`bench.evaluate.run_scores.Curves`.
+        measure: the area below it, by its name in :mod:`bench.evaluate.measures`.
         called: the area's head.
         x, y: what the axes are called.
         steps: how matplotlib joins the points.

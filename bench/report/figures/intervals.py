@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.evaluate.measures import leading
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture
 from bench.report.figures.rows import (
@@ -16,7 +17,6 @@ from bench.report.figures.rows import (
 )
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, empty
 from bench.report.words import many
-from bench.scores.measures import leading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

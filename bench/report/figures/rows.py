@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Figure, Row, Table
 from bench.report.figures.style import LINES, MARKERS, MUTED, SERIES
 from bench.report.labels import labels
-from bench.scores.measures import columns, leading
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
+from bench.evaluate.question_result import Answer
 from bench.evaluate.results import Table
-from bench.questions import Answer
 from bench.report import facts
 from bench.report.conclusions import caveats, conclusions
 from bench.report.figures import Picture, pictures, svg

@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Figure, Row, Table
 from bench.report import versus
 from bench.report.cells import DAGGER, show_figure
 from bench.report.grid import Grid
 from bench.report.html.sheet import Bar, Cell, Head, Scale, Sheet, number_key, sheet
 from bench.report.levels import difference, span
-from bench.scores.measures import columns, leading
 
 # Colour alone does not reach everyone.
 SIGNS = {"better": "▲ ", "worse": "▼ ", "cannot tell": "≈ ", "n/a": ""}

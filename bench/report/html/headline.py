@@ -10,12 +10,12 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from bench.evaluate.measures import columns
 from bench.evaluate.results import Row, Table
 from bench.report.labels import label
 from bench.report.levels import score, size, span
 from bench.report.versus import shown_where, trained_otherwise
 from bench.report.words import all_of, many
-from bench.scores.measures import columns
 
 # More names than this are counted, and the furthest from the reference is named.
 NAMED = 3

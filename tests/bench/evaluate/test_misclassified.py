@@ -49,7 +49,7 @@ def test_no_more_than_asked_for_and_all_are_counted(runs: Runs) -> None:
 
 
 def test_they_are_those_of_the_confusion(runs: Runs) -> None:
-    from bench.scores import Scorer
+    from bench.evaluate.scorer import Scorer
 
     runs.add("resnet18", ONE_WRONG)
     run = the_run(runs)

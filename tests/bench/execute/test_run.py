@@ -17,14 +17,14 @@ from safetensors.torch import load_file, save_file
 
 from bench.config import Experiment, load_experiment
 from bench.errors import InputError
+from bench.evaluate.binary import auc
+from bench.evaluate.scorer import Scorer
 from bench.execute import Summary, run_experiment
-from bench.metrics import auc
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS, collect, make_report
 from bench.runs.run import Run
 from bench.runs.store import Store
-from bench.scores import Scorer
 from tests.shared_data import shared
 
 CPU = torch.device("cpu")

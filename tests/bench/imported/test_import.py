@@ -15,14 +15,14 @@ from sklearn.metrics import roc_auc_score
 
 from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
+from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.results import Reference
+from bench.evaluate.score import score_run
+from bench.evaluate.scorer import Scorer
 from bench.imported import Imported
 from bench.report import collect
 from bench.runs.run import Run
 from bench.runs.store import Store
-from bench.scores import Scorer
-from bench.scores.score import score_run
-from bench.stats import Resampling
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.imported.small import (
     FINDINGS,

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
+from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.results import Table
+from bench.evaluate.scorer import Scorer
 from bench.report import Filters, Reference, make_report, without_bare_tables
-from bench.scores import Scorer
-from bench.stats import Resampling
+from tests.bench.evaluate.answers import Answered
 from tests.bench.report.runs import CHANCE, M2, Runs
-from tests.bench.scores.answers import Answered
 
 IMAGES, VALIDATION = 300, 100
 TRUTH = np.arange(IMAGES) % 2

@@ -12,7 +12,7 @@ import pytest
 from bench.report import FORMATS, Report
 from bench.runs.records import Outcome
 from bench.runs.run import Unfinished
-from tests.bench.asked import Asked, experiment
+from tests.bench.evaluate.asked import Asked, experiment
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 from tests.bench.report.test_per_finding import add_labels
 from tests.bench.report.test_tuned import tune

@@ -11,16 +11,18 @@ from PIL import Image
 
 from bench.config import load_experiment
 from bench.errors import InputError
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.effects import answer_questions
+from bench.evaluate.estimate import Interval
+from bench.evaluate.question_result import Answer, Comparison
+from bench.evaluate.scorer import Scorer
 from bench.execute import run_experiment
-from bench.questions import Answer, Comparison, answer_questions
 from bench.report.conclusions import caveats, conclusions
 from bench.report.effects import draw_question
 from bench.report.levels import difference
 from bench.report.questions import markdown_questions
 from bench.runs.store import Store
-from bench.scores import Scorer
-from bench.stats import Interval, Resampling
-from tests.bench.asked import FAILED, Asked, auc_of, cross, experiment
+from tests.bench.evaluate.asked import FAILED, Asked, auc_of, cross, experiment
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.scorer import Scorer
 from bench.report import FORMATS, make_report
 from bench.runs.records import FailedTuningRecord, Spent, TuningRecord
-from bench.scores import Scorer
-from bench.stats import Resampling
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
 SEARCHED = {"train.lr": "0.0001 to 0.1, log", "train.momentum": "0 to 0.99"}

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.compare import Verdict as Said
-from bench.compare import Versus
+from bench.evaluate.comparison import Verdict as Said
+from bench.evaluate.comparison import Versus
+from bench.evaluate.estimate import Interval
 from bench.report import Reference, Table, legend, versus
 from bench.runs.records import Outcome
-from bench.stats import Interval
 from tests.bench.report.runs import CHANCE, LABELS, M1, ONE_WRONG, PERFECT, Runs, data
 from tests.bench.report.test_per_finding import LABELS_ANSWERED
 from tests.bench.report.test_tuned import tune

@@ -14,12 +14,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from bench.config import Experiment, load_experiment
 from bench.errors import InputError
+from bench.evaluate.scorer import Scorer
 from bench.execute import run_experiment
 from bench.progress import QuietProgress
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.runs.store import Store
-from bench.scores import Scorer
 from bench.tracking import Tracked, Tracker
 from bench.tracking.tensorboard import TensorBoard
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from bench.metrics import auc
+from bench.evaluate.binary import auc
 from bench.registry import TargetKind
 from bench.train import score
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.scorer import Scorer
 from bench.report import Table, collect
 from bench.runs.records import Outcome, RunCosts
-from bench.scores import Scorer
-from bench.stats import Resampling
 from tests.bench.report.runs import (
     CHANCE,
     CLASSES,

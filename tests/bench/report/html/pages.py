@@ -15,7 +15,7 @@ from bench.evaluate.collect import collect
 from bench.report.report import Report
 from bench.runs.records import Outcome, Spent, TuningRecord
 from bench.runs.run import Unfinished
-from tests.bench.asked import Asked, cross, experiment
+from tests.bench.evaluate.asked import Asked, cross, experiment
 from tests.bench.report.runs import (
     LABELS,
     M1,

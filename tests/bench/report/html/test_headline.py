@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.compare import Verdict as Said
-from bench.compare import Versus
+from bench.evaluate.comparison import Verdict as Said
+from bench.evaluate.comparison import Versus
+from bench.evaluate.estimate import Interval
 from bench.evaluate.results import Row, Table
 from bench.report.html.headline import headline
 from bench.runs.records import Outcome
-from bench.stats import Interval
 from tests.bench.report.html.pages import IMPORTED
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs, data
 

@@ -1,0 +1,80 @@
+"""The names of all that is measured, and how reports call them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.evaluate.findings import AVERAGED
+from bench.runs.predictions import Outputs
+
+SPECIFICITIES = (0.95, 0.90)
+"""Where operating points are read off the ROC curve."""
+
+# Names and column heads of two-class tasks; the first sorts the rows.
+RANKED = {"auc": "AUC", "average_precision": "AP"}
+AT_THRESHOLD = {
+    "accuracy": "accuracy",
+    "recall": "sensitivity",
+    "specificity": "specificity",
+    "precision": "precision",
+    "f1": "F1",
+}
+OPERATING = {
+    "sensitivity_at_95": "sensitivity at 95 % specificity",
+    "sensitivity_at_90": "sensitivity at 90 % specificity",
+    "needed_to_read_at_95": "needed to read at 95 %",
+    "needed_to_read_at_90": "needed to read at 90 %",
+}
+CALIBRATION = {
+    "brier": "Brier",
+    "ece": "ECE",
+    "temperature": "temperature",
+    "brier_scaled": "Brier, scaled",
+    "ece_scaled": "ECE, scaled",
+}
+TWO_CLASSES = RANKED | AT_THRESHOLD | OPERATING | CALIBRATION
+LABELS = {
+    "macro_auc": "macro AUC",
+    "micro_auc": "micro AUC",
+    "macro_average_precision": "macro AP",
+    "macro_recall": "macro sensitivity",
+    "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "exact_match": "exact match",
+}
+# Where each image has one finding and is called one, micro F1 is the accuracy.
+CLASSES = {name: head for name, head in LABELS.items() if name != "micro_f1"} | {
+    "exact_match": "accuracy"
+}
+# Of each finding, a table each.
+PER_FINDING = {"auc": "AUC", "average_precision": "AP", "recall": "Sensitivity"}
+# Any of these can be made perfect at the cost of another, so none of them has a best row.
+TRADED = frozenset({"recall", "specificity", "precision", "macro_recall", "temperature"})
+# Where a smaller value is the better one.
+ERRORS = frozenset(
+    {"brier", "ece", "brier_scaled", "ece_scaled", "needed_to_read_at_95", "needed_to_read_at_90"}
+)
+
+
+def columns(outputs: Outputs) -> dict[str, str]:
+    """The measures of a whole task, by name, and their column heads; the first sorts the rows."""
+    if outputs.binary:
+        return TWO_CLASSES
+    return LABELS if outputs.kind == "multilabel" else CLASSES
+
+
+def leading(outputs: Outputs) -> str:
+    """The measure that sorts the rows and that models are compared by: AUC, or macro AUC."""
+    return next(iter(columns(outputs)))
+
+
+def all_measures(outputs: Sequence[Outputs]) -> list[str]:
+    """Names of all that is measured of any of these, which is more than the tables show.
+
+    Those of two classes come first: most are also those of a single finding.
+    """
+    names = list(TWO_CLASSES)
+    if all(one.binary for one in outputs):
+        return names
+    averages = [f"{kind}_{name}" for kind in ("macro", "micro") for name in AVERAGED]
+    return [*names, "threshold", *averages, "exact_match"]

@@ -1,0 +1,182 @@
+"""Hand-made runs of an experiment with a question, whose figures can be worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.config import Experiment
+from bench.data.study import study_rows
+from bench.data.tasks import Task, make_task
+from bench.evaluate.binary import auc
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.effects import answer_questions
+from bench.evaluate.question_result import Answer
+from bench.evaluate.scorer import Scorer
+from bench.runs.cells import Cell
+from bench.runs.records import Outcome
+from bench.runs.store import Facts, Store
+
+IMAGES = 40  # two of each patient; every second patient is abnormal
+NAMED = ("Mass", "Nodule", "Hernia")  # nobody has the last
+FAILED = Outcome(state="failed", reason="OutOfMemoryError: 2 GiB")
+
+
+def experiment(**changes: Any) -> Experiment:
+    """Two networks and two losses, no control, and whether sin is above ce."""
+    given: dict[str, Any] = {
+        "name": "asked",
+        "description": "a question",
+        "data": {"source": "nih", "root": "somewhere/nih"},
+        "models": ["one", "two"],
+        "losses": ["ce", "sin"],
+        "controls": [],
+        "question": {
+            "asks": "Is sin better?",
+            "yes_if": "sin is above ce.",
+            "factors": [{"key": "loss", "reference": "ce"}],
+        },
+    }
+    return Experiment.model_validate(given | changes)
+
+
+def scores(wrong: int) -> list[float]:
+    """Scores of the images, of which the first ``wrong`` normal ones are called abnormal."""
+    given = [0.2 + 0.6 * target for target in targets()]
+    normal = [place for place, target in enumerate(targets()) if not target]
+    for place in normal[:wrong]:
+        given[place] = 0.9
+    return given
+
+
+def targets() -> list[int]:
+    return [(image // 2) % 2 for image in range(IMAGES)]
+
+
+def auc_of(wrong: int) -> float:
+    """The AUC of :func:`scores`."""
+    return auc(targets(), scores(wrong))
+
+
+class Asked:
+    """A store to which hand-made runs and records are added."""
+
+    def __init__(self, root: Path) -> None:
+        self.store = Store(root)
+        self._added: list[Path] = []
+
+    def add(
+        self,
+        model: str,
+        loss: str = "",
+        *,
+        wrong: int | None = None,
+        values: Sequence[Sequence[float]] | None = None,
+        seed: int = 0,
+        settings: dict[str, Any] | None = None,
+        train: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
+        outcome: Outcome | None = None,
+        fingerprint: str = "f",
+        split: str = "patient",
+        first_image: int = 0,
+        task: Task | None = None,
+        notes: Sequence[str] = ("made by hand",),
+    ) -> None:
+        """Add a network, or a control where no loss is given.
+
+        Args:
+            model, loss, seed: of the cell.
+            wrong: normal images called abnormal; none of them has predictions without it.
+            values: probabilities of a task with several outputs instead.
+            settings: the cell's ``data``.
+            train, options: the cell's ``train`` and the model's options.
+            outcome: how it ended, where it did not finish.
+            fingerprint, split: of the data.
+            first_image: moves the names of images and patients.
+            task: m1 unless given.
+            notes: on the data.
+        """
+        task = task or make_task("m1")
+        about = self._about(task, fingerprint, split) | {"notes": list(notes)}
+        kept: dict[str, Any] = {"data": {"split": split} | (settings or {}), "task": task.name}
+        if loss:
+            kept["model"] = {"pretrained": False, "options": options or {}}
+            kept["train"] = {"precision": "float32"} | (train or {})
+        kind = "network" if loss else "control"
+        cell = Cell(kind=kind, model=model, loss=loss, seed=seed, settings=kept)
+        folder = self.store.folder(cell, about)
+        self.store.begin(folder, cell, Facts(experiment={}, data=about, environment={}))
+        if values is None and wrong is not None:
+            values = [[1 - p, p] for p in scores(wrong)]
+        if values is not None:
+            self._write(folder, task, np.array(values), first_image)
+        self.store.end(folder, outcome or Outcome(state="finished"))
+        self._added.append(folder)
+
+    def record(self, wanted: Experiment, **changes: Any) -> None:
+        """Note that the runs added since the last record belong to an experiment.
+
+        Args:
+            wanted: the experiment.
+            changes: keys of the record that an experiment would not take, as an old one may be.
+        """
+        self.store.record_experiment(wanted.model_dump(mode="json") | changes, self._added)
+        self._added = []
+
+    def answers(self) -> list[Answer]:
+        scorer = Scorer(Resampling(resamples=200))
+        return answer_questions(self.store.runs(), self.store.experiments(), scorer=scorer)
+
+    def answer(self) -> Answer:
+        (answer,) = self.answers()
+        return answer
+
+    def _write(self, folder: Path, task: Task, values: np.ndarray, first: int) -> None:
+        rows = study_rows(
+            {
+                "image": [f"{first + image:03d}.png" for image in range(IMAGES)],
+                "patient": [str((first + image) // 2) for image in range(IMAGES)],
+                "findings": [NAMED[:1] if target else () for target in targets()],
+            }
+        )
+        self.store.write_predictions(
+            folder,
+            rows=rows,
+            task=task,
+            targets=task.targets(rows),
+            asked=np.ones(IMAGES, np.bool_),
+            parts={"validation": np.arange(1), "test": np.arange(IMAGES)},
+            probabilities={"validation": values[:1], "test": values},
+        )
+
+    def _about(self, task: Task, fingerprint: str, split: str) -> dict[str, Any]:
+        return {
+            "source": "nih",
+            "root": "nih",
+            "image_size": 64,
+            "fingerprint": fingerprint,
+            "task": task.name,
+            "question": task.question,
+            "kind": task.kind,
+            "classes": list(task.classes),
+            "split": {"name": split, "seed": 0, "hash": split},
+            "parts": {
+                "train": {"images": 100},
+                "validation": {"images": 1},
+                "test": {"images": IMAGES, "patients": IMAGES // 2},
+            },
+        }
+
+
+def cross(
+    asked: Asked, wrong: dict[tuple[str, str], int | None], *, seeds: Iterable[int] = (0,)
+) -> None:
+    """Add a network for each model and loss; one that failed where there is no count."""
+    for (model, loss), count in wrong.items():
+        for seed in seeds:
+            outcome = FAILED if count is None else None
+            asked.add(model, loss, wrong=count, seed=seed, outcome=outcome)

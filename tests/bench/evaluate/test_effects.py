@@ -1,0 +1,469 @@
+"""From runs and records to answers: what is compared with what, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.config import Experiment
+from bench.data.tasks import make_task
+from bench.evaluate.binary import auc
+from bench.evaluate.design import level_text
+from bench.evaluate.estimate import Interval
+from tests.bench.evaluate.asked import (
+    FAILED,
+    NAMED,
+    Asked,
+    auc_of,
+    cross,
+    experiment,
+    scores,
+    targets,
+)
+
+WRONG = {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6, ("two", "sin"): 5}
+CROSSED: dict[str, Any] = {
+    "asks": "?",
+    "yes_if": "!",
+    "factors": [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}],
+}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    return Asked(tmp_path)
+
+
+def test_an_effect_is_the_mean_difference_over_the_contexts(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment())
+    answer = asked.answer()
+    (loss,) = answer.factors
+    assert list(loss.levels) == ["ce", "sin"]
+    assert loss.levels["ce"].comparison is None
+    assert loss.levels["ce"].auc.value == pytest.approx((auc_of(8) + auc_of(6)) / 2)
+    sin = loss.levels["sin"].comparison
+    assert sin is not None
+    assert (sin.contexts, sin.seeds, sin.same_images) == (2, (1, 1), True)
+    first, second = auc_of(2) - auc_of(8), auc_of(5) - auc_of(6)
+    assert sin.effect.value == pytest.approx((first + second) / 2)
+    assert sin.effect.low < sin.effect.value < sin.effect.high
+    effects = {
+        context.context["model"]: score.comparison.effect.value
+        for context in loss.contexts
+        if (score := context.scores["sin"]).comparison
+    }
+    assert effects == pytest.approx({"one": first, "two": second})
+    assert answer.gaps == ()
+
+
+def test_a_network_that_answers_the_same_differs_by_exactly_nothing(asked: Asked) -> None:
+    cross(asked, dict.fromkeys(WRONG, 5))
+    asked.record(experiment())
+    comparison = asked.answer().factors[0].levels["sin"].comparison
+    assert comparison is not None
+    assert comparison.effect == Interval(value=0.0, low=0.0, high=0.0)
+
+
+def test_the_interaction_is_the_effect_at_one_level_less_that_elsewhere(asked: Asked) -> None:
+    cross(asked, WRONG)
+    cross(asked, {("three", "ce"): 4, ("three", "sin"): 7})
+    asked.record(experiment(models=["one", "two", "three"], question=CROSSED))
+    loss, model = asked.answer().factors
+    (interaction,) = loss.interactions
+    assert (interaction.level, interaction.key, interaction.reference) == ("sin", "model", "one")
+    assert interaction.here.value == pytest.approx(auc_of(2) - auc_of(8))
+    others = ((auc_of(5) - auc_of(6)) + (auc_of(7) - auc_of(4))) / 2
+    assert interaction.effect.value == pytest.approx(auc_of(2) - auc_of(8) - others)
+    assert model.interactions == ()
+    assert list(model.levels) == ["one", "two", "three"]
+
+
+def test_failed_and_missing_runs_are_named_and_their_contexts_left_out(asked: Asked) -> None:
+    cross(asked, WRONG | {("two", "sin"): None}, seeds=(0, 1))
+    asked.record(experiment(seeds=[0, 1, 2], models=["one", "two"]))
+    answer = asked.answer()
+    assert sorted(answer.gaps) == [
+        "one ce, seed 2: has not ended",
+        "one sin, seed 2: has not ended",
+        "two ce, seed 2: has not ended",
+        "two sin, seed 0: failed: OutOfMemoryError: 2 GiB",
+        "two sin, seed 1: failed: OutOfMemoryError: 2 GiB",
+        "two sin, seed 2: has not ended",
+    ]
+    sin = answer.factors[0].levels["sin"]
+    assert sin.comparison is not None
+    assert (sin.comparison.contexts, sin.comparison.seeds) == (1, (2, 2))
+    assert sin.comparison.effect.value == pytest.approx(auc_of(2) - auc_of(8))
+    assert [list(context.scores) for context in answer.factors[0].contexts] == [
+        ["ce", "sin"],
+        ["ce"],
+    ]
+
+
+def test_only_seeds_that_both_levels_have_are_compared(asked: Asked) -> None:
+    for seed, wrong in ((0, 8), (1, 6)):
+        asked.add("one", "ce", wrong=wrong, seed=seed)
+    for seed, wrong in ((1, 3), (2, 0)):
+        asked.add("one", "sin", wrong=wrong, seed=seed)
+    asked.record(experiment(models=["one"], seeds=[0, 1, 2]))
+    sin = asked.answer().factors[0].levels["sin"]
+    assert sin.seeds == (2, 2)
+    assert sin.comparison is not None
+    assert sin.comparison.seeds == (1, 1)
+    assert sin.comparison.effect.value == pytest.approx(auc_of(3) - auc_of(6))
+
+
+def test_narrowed_commands_come_together(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 8, ("one", "sin"): 2})
+    asked.record(experiment(models=["one"]))
+    cross(asked, {("two", "ce"): 6})
+    # The same folder by another path.
+    asked.record(experiment(models=["two"], losses=["ce"], data={"source": "nih", "root": "nih"}))
+    cross(asked, {("two", "sin"): 5})
+    asked.record(experiment(models=["two"], losses=["sin"]))
+    answer = asked.answer()
+    assert answer.gaps == ()
+    assert answer.factors[0].levels["sin"].contexts == 2
+
+
+def test_other_training_settings_are_another_answer(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment())
+    for (model, loss), wrong in WRONG.items():
+        asked.add(model, loss, wrong=wrong + 1, train={"lr": 0.5})
+    asked.record(experiment(train={"lr": 0.5}))
+    assert [answer.factors[0].levels["ce"].contexts for answer in asked.answers()] == [2, 2]
+
+
+def test_other_data_or_precision_are_another_answer(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=8)
+    asked.record(experiment(models=["one"], losses=["ce"]))
+    asked.add("one", "sin", wrong=2, fingerprint="more images")
+    asked.record(experiment(models=["one"], losses=["sin"]))
+    asked.add("two", "sin", wrong=2, train={"precision": "bfloat16"})
+    asked.record(experiment(models=["two"], losses=["sin"]))
+    assert len(asked.answers()) == 3
+
+
+def layouts() -> dict[str, Any]:
+    """Of one network with two losses, whose weights lie in two ways."""
+    factor = {"key": "train.memory_format", "reference": "contiguous"}
+    return {
+        "models": ["one"],
+        "vary": {"train": {"memory_format": ["contiguous", "channels_last"]}},
+        "question": {"asks": "?", "yes_if": "!", "factors": [factor]},
+    }
+
+
+def test_a_level_that_runs_leave_unsaid_is_the_one_that_all_had_before(asked: Asked) -> None:
+    for loss, wrong in (("ce", 6), ("sin", 5)):
+        asked.add("one", loss, wrong=wrong)
+        asked.add("one", loss, wrong=wrong - 2, train={"memory_format": "channels_last"})
+    asked.add("prior", wrong=20)
+    asked.record(experiment(**layouts(), controls=["prior"]))
+    answer = asked.answer()
+    assert (answer.problem, answer.gaps) == ("", ())
+    (layout,) = answer.factors
+    assert {level: one.contexts for level, one in layout.levels.items()} == {
+        "contiguous": 2,
+        "channels_last": 2,
+    }
+    comparison = layout.levels["channels_last"].comparison
+    assert comparison is not None
+    expected = np.mean([auc_of(4) - auc_of(6), auc_of(3) - auc_of(5)])
+    assert comparison.effect.value == pytest.approx(expected)
+
+
+def without_layout(wanted: Experiment) -> dict[str, Any]:
+    """What a record from before this setting and a later one came says instead."""
+    train = wanted.model_dump(mode="json")["train"]
+    later = ("memory_format", "compile")
+    return {"train": {key: value for key, value in train.items() if key not in later}}
+
+
+def test_a_record_from_before_a_setting_and_one_that_leaves_it_open_ask_the_same(
+    asked: Asked,
+) -> None:
+    for seed in (0, 1):
+        wanted = experiment(seeds=[seed])
+        cross(asked, WRONG, seeds=(seed,))
+        asked.record(wanted, **(without_layout(wanted) if seed == 0 else {}))
+    answer = asked.answer()
+    assert answer.gaps == ()
+    assert answer.factors[0].levels["sin"].seeds == (2, 2)
+
+
+def test_runs_in_another_layout_are_another_answer(asked: Asked) -> None:
+    """What is left open is decided by the device, and dropout is drawn in the layout's order."""
+    cross(asked, WRONG)
+    asked.record(experiment(), **without_layout(experiment()))
+    for (model, loss), wrong in WRONG.items():
+        asked.add(model, loss, wrong=wrong, seed=1, train={"memory_format": "channels_last"})
+    asked.record(experiment(seeds=[1]))
+    assert len(asked.answers()) == 2
+
+
+def test_an_experiment_without_a_question_has_no_answer(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment(question=None))
+    assert asked.answers() == []
+
+
+def by_split() -> dict[str, object]:
+    return {
+        "models": ["one"],
+        "losses": ["ce"],
+        "vary": {"data": {"split": ["patient", "image"]}},
+        "question": {
+            "asks": "?",
+            "yes_if": "!",
+            "factors": [{"key": "data.split", "reference": "patient"}],
+        },
+    }
+
+
+def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=6)
+    asked.add("one", "ce", wrong=1, split="image", first_image=10)
+    asked.add("same_patient", wrong=20)
+    asked.add("same_patient", wrong=3, split="image", first_image=10)
+    asked.add("prior", wrong=20, split="image", first_image=10)
+    asked.add("metadata", outcome=FAILED)
+    asked.record(experiment(**by_split(), controls=["same_patient", "prior", "metadata"]))
+    answer = asked.answer()
+    (split,) = answer.factors
+    comparison = split.levels["image"].comparison
+    assert comparison is not None
+    assert not comparison.same_images
+    # Drawn independently: the doubts add up.
+    apart = [split.levels[level].auc for level in ("patient", "image")]
+    widths = np.hypot(*(one.high - one.low for one in apart))
+    assert comparison.effect.high - comparison.effect.low == pytest.approx(widths, rel=0.25)
+    controls = {one.context["model"]: one.scores for one in split.controls}
+    assert controls["same_patient"]["image"].auc.value == pytest.approx(auc_of(3))
+    beside = controls["same_patient"]["image"].comparison
+    assert beside is not None
+    assert beside.effect.value == pytest.approx(auc_of(3) - auc_of(20))
+    assert list(controls["prior"]) == ["image"]
+    assert answer.best_controls == {
+        "data.split=patient": ("same_patient", pytest.approx(auc_of(20))),
+        "data.split=image": ("same_patient", pytest.approx(auc_of(3))),
+    }
+    assert answer.gaps == (
+        "control prior, data.split=patient: has not ended",
+        "control metadata, data.split=patient: failed: OutOfMemoryError: 2 GiB",
+        "control metadata, data.split=image: has not ended",
+    )
+    assert len(answer.data) == 2
+
+
+def test_controls_are_expected_once_for_each_level_of_the_data(asked: Asked) -> None:
+    for kernel in (3, 5):
+        for lr in (0.1, 0.2):
+            for split in ("patient", "image"):
+                options, train = {"kernel": kernel}, {"lr": lr}
+                asked.add("one", "ce", wrong=3, split=split, options=options, train=train)
+    asked.add("prior", wrong=20)
+    key = "model.options.one.kernel"
+    levels = {"data.split": ["patient", "image"], key: [3, 5], "train.lr": [0.1, 0.2]}
+    changes = by_split() | {"vary": levels, "models": ["one"], "seeds": [0]}
+    asked.record(experiment(**changes, controls=["prior", "brightness"]))
+    assert asked.answer().gaps == (
+        "control prior, data.split=image: has not ended",
+        "control brightness, data.split=patient: has not ended",
+        "control brightness, data.split=image: has not ended",
+    )
+
+
+def test_without_a_control_nothing_is_said_of_what_was_learned(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=6)
+    asked.add("one", "ce", wrong=3, split="image", first_image=10)
+    asked.add("prior", wrong=3, split="image", first_image=10)
+    asked.record(experiment(**by_split(), controls=["prior"]))
+    answer = asked.answer()
+    assert answer.without_controls == ("data.split=patient",)
+    assert answer.not_above_controls == ("one ce, data.split=image",)
+    levels = answer.factors[0].levels
+    assert {level: one.not_above_controls for level, one in levels.items()} == {
+        "patient": 0,
+        "image": 1,
+    }
+    comparison = levels["image"].comparison
+    assert comparison is not None
+    # The network of the other split may have learned more than its control, which is not there.
+    assert (comparison.judged, comparison.learned) == (0, 0)
+
+
+def test_networks_that_are_not_above_the_best_control_are_named(asked: Asked) -> None:
+    cross(asked, {("one", "ce"): 8, ("one", "sin"): 5, ("two", "ce"): 6, ("two", "sin"): 2})
+    asked.add("prior", wrong=20)
+    asked.add("brightness", wrong=5)
+    asked.record(experiment())
+    answer = asked.answer()
+    # A tie is not above.
+    assert answer.not_above_controls == ("one ce", "one sin", "two ce")
+    one, two = answer.factors[0].contexts
+    for context, learned in ((one, 0), (two, 1)):
+        comparison = context.scores["sin"].comparison
+        assert comparison is not None
+        assert (comparison.judged, comparison.learned) == (1, learned)
+    mean = answer.factors[0].levels["sin"].comparison
+    assert mean is not None
+    assert (mean.contexts, mean.judged, mean.learned) == (2, 2, 1)
+    assert answer.without_controls == ()
+
+
+@pytest.mark.parametrize(
+    ("control", "learned"), [(None, None), (0, False), (1, False), (2, True), (20, True)]
+)
+def test_an_interaction_is_of_networks_that_learned_on_both_sides(
+    asked: Asked, control: int | None, learned: bool | None
+) -> None:
+    cross(asked, {("one", "ce"): 8, ("one", "sin"): 0, ("two", "ce"): 1, ("two", "sin"): 5})
+    if control is not None:
+        asked.add("prior", wrong=control)
+    asked.record(experiment(question=CROSSED))
+    (interaction,) = asked.answer().factors[0].interactions
+    assert interaction.learned is learned
+
+
+def test_a_network_that_has_not_the_other_option_is_not_elsewhere(asked: Asked) -> None:
+    for (kernel, loss), wrong in {(3, "ce"): 8, (3, "sin"): 6, (5, "ce"): 5, (5, "sin"): 1}.items():
+        asked.add("one", loss, wrong=wrong, options={"kernel": kernel})
+    cross(asked, {("two", "ce"): 9, ("two", "sin"): 2})
+    key = "model.options.one.kernel"
+    factors = [CROSSED["factors"][0], {"key": key, "reference": 5}]
+    asked.record(experiment(vary={key: [3, 5]}, question={**CROSSED, "factors": factors}))
+    (interaction,) = asked.answer().factors[0].interactions
+    expected = (auc_of(1) - auc_of(5)) - (auc_of(6) - auc_of(8))
+    assert interaction.effect.value == pytest.approx(expected)
+
+
+def test_two_tasks_on_the_same_images_are_two_data_sets(asked: Asked) -> None:
+    findings = make_task("findings14", NAMED)
+    asked.add("one", "ce", wrong=3)
+    asked.add("one", "ce", values=[[p] * 3 for p in scores(3)], task=findings)
+    factor = {"key": "task", "reference": "m1"}
+    asked.record(
+        experiment(
+            models=["one"],
+            losses=["ce"],
+            vary={"task": ["m1", "findings14"]},
+            question={"asks": "?", "yes_if": "!", "factors": [factor]},
+        )
+    )
+    assert sorted(data["task"] for data in asked.answer().data) == ["findings14", "m1"]
+
+
+def test_a_factor_that_is_there_twice_is_answered_twice(asked: Asked) -> None:
+    cross(asked, WRONG)
+    asked.record(experiment(), question={**CROSSED, "factors": [CROSSED["factors"][0]] * 2})
+    answer = asked.answer()
+    assert [factor.key for factor in answer.factors] == ["loss", "loss"]
+    assert [factor.interactions for factor in answer.factors] == [(), ()]
+
+
+def test_a_factor_that_is_not_varied_is_a_problem_that_is_told(asked: Asked) -> None:
+    cross(asked, WRONG)
+    factors = [{"key": "train.lr", "reference": 0.1}]
+    asked.record(experiment(), question={**CROSSED, "factors": factors})
+    assert asked.answer().problem == "it asks about train.lr, which it does not vary"
+
+
+def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> None:
+    for kernel, wrong in ((3, 6), (5, 4)):
+        asked.add("one", "ce", wrong=wrong, options={"kernel": kernel})
+    asked.add("two", "ce", wrong=1)
+    key = "model.options.one.kernel"
+    asked.record(
+        experiment(
+            losses=["ce"],
+            vary={key: [3, 5.0]},
+            question={"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]},
+        )
+    )
+    answer = asked.answer()
+    assert answer.gaps == ()
+    (kernel,) = answer.factors
+    assert {level: score.contexts for level, score in kernel.levels.items()} == {"3": 1, "5": 1}
+    assert [context.context["model"] for context in kernel.contexts] == ["one"]
+    comparison = kernel.levels["3"].comparison
+    assert comparison is not None
+    assert comparison.effect.value == pytest.approx(auc_of(6) - auc_of(4))
+
+
+def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
+    wrong = {(3, "a"): 8, (3, "b"): 6, (11, "a"): 5, (11, "b"): 4, (5, "a"): 3, (5, "b"): 1}
+    for (kernel, place), count in wrong.items():
+        asked.add("one", "ce", wrong=count, options={"kernel": kernel, "place": place})
+    keys = ["model.options.one.kernel", "model.options.one.place"]
+    asked.record(
+        experiment(
+            models=["one"],
+            losses=["ce"],
+            vary={keys[0]: [3, 11, 5], keys[1]: ["a", "b"]},
+            question={
+                "asks": "?",
+                "yes_if": "!",
+                "factors": [{"key": keys[0], "reference": 5}, {"key": keys[1], "reference": "a"}],
+            },
+        )
+    )
+    kernel, place = asked.answer().factors
+    # Numbers by size.
+    assert list(kernel.levels) == ["3", "5", "11"]
+    assert [list(context.scores) for context in kernel.contexts] == [["3", "5", "11"]] * 2
+    for level, number in (("3", 3), ("11", 11)):
+        comparison = kernel.levels[level].comparison
+        assert comparison is not None
+        differences = [auc_of(wrong[number, at]) - auc_of(wrong[5, at]) for at in "ab"]
+        assert comparison.effect.value == pytest.approx(np.mean(differences))
+    assert place.levels["b"].contexts == 3
+    assert [(one.level, one.key) for one in kernel.interactions] == [
+        ("3", keys[1]),
+        ("11", keys[1]),
+    ]
+
+
+def test_levels_that_runs_do_not_record_are_a_problem_that_is_told(asked: Asked) -> None:
+    asked.add("one", "ce", wrong=3)
+    key = "data.test_fraction"
+    factors = [{"key": key, "reference": 0.1}]
+    asked.record(experiment(), vary={key: [0.1, 0.2]}, question={**CROSSED, "factors": factors})
+    answer = asked.answer()
+    assert answer.factors == ()
+    assert answer.problem == (
+        "runs do not record data.test_fraction, so that its levels cannot be told apart"
+    )
+
+
+def test_without_a_finished_network_there_is_no_answer(asked: Asked) -> None:
+    cross(asked, dict.fromkeys(WRONG))
+    asked.record(experiment())
+    answer = asked.answer()
+    assert answer.problem == "no network of it has finished"
+    assert len(answer.gaps) == 4
+
+
+def test_several_findings_are_averaged_over_those_that_occur(asked: Asked) -> None:
+    rng = np.random.default_rng(0)
+    values = {loss: rng.random((len(targets()), len(NAMED))) for loss in ("ce", "sin")}
+    task = make_task("findings14", NAMED)
+    for loss, probabilities in values.items():
+        asked.add("one", loss, values=probabilities.tolist(), task=task)
+    asked.record(experiment(models=["one"], task="findings14"))
+    sin = asked.answer().factors[0].levels["sin"]
+    # Only Mass occurs among the test images.
+    assert sin.auc.value == pytest.approx(auc(targets(), values["sin"][:, 0]))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1"), (1.0, "1"), (0.05, "0.05"), (True, "true"), ("sin", "sin"), ([1, 2], "[1, 2]")],
+)
+def test_equal_levels_have_the_same_text(value: object, text: str) -> None:
+    assert level_text(value) == text

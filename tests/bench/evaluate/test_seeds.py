@@ -1,0 +1,155 @@
+"""What a draw makes of the runs with several seeds, and what the intervals from it cover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats as scipy_stats
+
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.estimate import Estimate, Interval, difference
+
+Floats = NDArray[np.float64]
+
+
+def constant(value: float, *, draws: int = 500) -> Estimate:
+    """What a run comes to, whichever patients are drawn."""
+    return Estimate(value=value, draws=np.full(draws, value), bounds=(0.0, 1.0))
+
+
+def over_seeds(resampling: Resampling, by_seed: Mapping[int, float]) -> Estimate:
+    runs = {s: constant(value, draws=resampling.resamples) for s, value in by_seed.items()}
+    return resampling.over_seeds(runs)
+
+
+def weights(resampling: Resampling, seeds: Sequence[int]) -> Floats:
+    """What each draw takes of each seed's value, (resamples, seeds), in the order given."""
+    return np.stack(
+        [
+            over_seeds(resampling, {other: float(other == seed) for other in seeds}).draws
+            for seed in seeds
+        ],
+        axis=1,
+    )
+
+
+@pytest.mark.parametrize("seeds", [(4, 0), (4, 0, 9), (4, 0, 9, 1, 2)])
+def test_draws_have_the_t_distribution_of_the_mean_of_normal_runs(seeds: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).normal(0.8, 0.02, len(seeds))
+    resampling = Resampling(resamples=20_000)
+    estimate = over_seeds(resampling, dict(zip(seeds, values, strict=True)))
+    assert estimate.value == pytest.approx(values.mean())
+    standard = (estimate.draws - values.mean()) / scipy_stats.sem(values)
+    expected = scipy_stats.t(df=len(seeds) - 1)
+    assert scipy_stats.kstest(standard, expected.cdf).pvalue > 0.01
+    # So that two seeds alone give the classical interval.
+    tails = [0.025, 0.25, 0.75, 0.975]
+    np.testing.assert_allclose(np.quantile(standard, tails), expected.ppf(tails), rtol=0.1)
+
+
+def test_what_the_seeds_have_in_common_is_taken_as_it_is() -> None:
+    np.testing.assert_allclose(weights(Resampling(resamples=500), (4, 0, 9)).sum(axis=1), 1.0)
+
+
+def test_networks_with_the_same_seeds_are_drawn_alike() -> None:
+    resampling = Resampling(resamples=500)
+    one = weights(resampling, (0, 1, 2))
+    # Nor does it matter in which order they were run, or when they are looked at.
+    np.testing.assert_array_equal(one, weights(Resampling(resamples=500), (2, 0, 1))[:, [1, 2, 0]])
+
+
+def test_a_difference_of_networks_is_that_of_their_runs_with_the_same_seed() -> None:
+    resampling = Resampling(resamples=500)
+    one, other = {0: 0.75, 1: 0.5, 2: 0.875}, {0: 0.5, 1: 0.625, 2: 0.75}
+    found = difference(over_seeds(resampling, one), over_seeds(resampling, other))
+    each = np.array([one[seed] - other[seed] for seed in one])
+    np.testing.assert_allclose(
+        found.draws, weights(resampling, (0, 1, 2)) @ each, rtol=0, atol=1e-12
+    )
+
+
+def test_a_network_that_is_better_by_the_same_with_every_seed_is_surely_better() -> None:
+    resampling = Resampling(resamples=500)
+    scores = {3: 0.5, 5: 0.625, 8: 0.875}
+    worse, better = (
+        over_seeds(resampling, {seed: value + by for seed, value in scores.items()})
+        for by in (0.0, 0.0625)
+    )
+    assert np.ptp(worse.draws) > 0.3
+    np.testing.assert_allclose(difference(better, worse).draws, 0.0625, rtol=0, atol=1e-12)
+
+
+def test_other_seeds_are_drawn_otherwise() -> None:
+    drawn = [weights(Resampling(resamples=500), seeds) for seeds in ((0, 1, 2), (3, 4, 5))]
+    drawn += [weights(Resampling(resamples=500, seed=1), (0, 1, 2))]
+    # Of the ranks, since the tails are heavy; 500 independent ones correlate by 0.045.
+    of_first = [scipy_stats.rankdata(each[:, 0]) for each in drawn]
+    correlations = np.corrcoef(of_first)[np.triu_indices(3, 1)]
+    assert np.abs(correlations).max() < 0.2
+
+
+def test_every_run_of_a_draw_is_judged_on_the_draws_own_patients() -> None:
+    draws = np.arange(500.0)
+    runs = {seed: Estimate(value=0.5, draws=draws, bounds=(0.0, 500.0)) for seed in range(4)}
+    found = Resampling(resamples=500).over_seeds(runs)
+    np.testing.assert_array_equal(found.draws, draws)
+
+
+def test_an_interval_of_two_seeds_stays_in_its_bounds() -> None:
+    interval = Interval.of(over_seeds(Resampling(resamples=500), {0: 0.9, 1: 0.95}))
+    assert 0.0 <= interval.low < 0.9
+    assert interval.high == 1.0
+
+
+def coverage(seeds: int, *, of_seeds: float, trials: int, resamples: int) -> tuple[float, float]:
+    """How often 95 % intervals of a mean over patients and seeds cover it, and by the plain rule.
+
+    The figure is a mean of what 100 patients add (standard error 1), of what the seeds add
+    (``of_seeds`` their standard deviation), and of both together (standard error 0.3), all
+    normal; the truth is 0. The plain rule draws seeds with replacement.
+    """
+    patients, hits, plain = 100, 0, 0
+    rng = np.random.default_rng(seeds)
+    for trial in range(trials):
+        outcome = rng.normal(0.0, np.sqrt(patients), (patients, 1))
+        outcome = outcome + rng.normal(0.0, of_seeds, seeds)
+        outcome += rng.normal(0.0, 0.3 * np.sqrt(patients), (patients, seeds))
+        evenly = np.full(patients, 1.0 / patients)
+        draws = rng.multinomial(patients, evenly, size=resamples) / patients @ outcome
+        by_seed = {
+            seed: Estimate(value=float(value), draws=of_draws, bounds=(-np.inf, np.inf))
+            for seed, (value, of_draws) in enumerate(
+                zip(outcome.mean(axis=0), draws.T, strict=True)
+            )
+        }
+        found = Interval.of(Resampling(resamples=resamples, seed=trial).over_seeds(by_seed))
+        hits += found.low <= 0.0 <= found.high
+        counts = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=resamples)
+        low, high = np.quantile((counts * draws).sum(axis=1) / seeds, [0.025, 0.975])
+        plain += low <= 0.0 <= high
+    return hits / trials, plain / trials
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_intervals_of_few_seeds_cover_the_truth_and_plain_ones_do_not(seeds: int) -> None:
+    found, plain = coverage(seeds, of_seeds=3.0, trials=300, resamples=400)
+    # Three standard errors of 300 trials at 95 %: 0.038.
+    assert found > 0.95 - 0.038
+    assert plain < 0.95 - 0.038
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_of_seeds_cover_in_many_trials(seeds: int) -> None:
+    shown = {}
+    for of_seeds in (0.3, 1.0, 3.0):
+        found, plain = coverage(seeds, of_seeds=of_seeds, trials=2000, resamples=999)
+        shown[of_seeds] = found, plain
+        # Three standard errors of 2000 trials at 95 %: 0.015. Wider than needed is allowed.
+        assert found > 0.95 - 0.015, of_seeds
+    print(f"{seeds} seeds: {shown}")
+    # The plain rule, where seeds matter.
+    assert plain < 0.95 - 0.015
