@@ -23,7 +23,7 @@ def cache_dir() -> Path:
 
 
 def pixel_cache() -> Path:
-    """The folder of decoded pixels (:mod:`bench.data.pixels`); it may not be there yet."""
+    """The folder of decoded pixels (:mod:`bench.data.pixel_store`); it may not be there yet."""
     return cache_dir() / "pixels"
 
 

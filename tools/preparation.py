@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.image_files import FileReader
-from bench.data.pixels import PixelStore, open_pixels
+from bench.data.pixel_store import PixelStore, open_pixels
 from bench.data.study import StudyTable, study_rows
 from bench.peak_memory import peak_memory_bytes
 from bench.processors import processors
@@ -104,7 +104,7 @@ def plain_loop(files: Mapping[str, Path]) -> NDArray[np.uint8]:
 
 
 def prepare(files: Mapping[str, Path], cache: Path, *, workers: int | None) -> PixelStore:
-    """What the harness does with them; see :func:`bench.data.pixels.open_pixels`."""
+    """What the harness does with them; see :func:`bench.data.pixel_store.open_pixels`."""
     rows = study_rows({"image": list(files), "findings": [()] * len(files)})
     study = StudyTable(name="test", rows=rows, finding_names=(), reader=FileReader(files))
     return open_pixels(study, image_size=SIZE, cache=cache, workers=workers)

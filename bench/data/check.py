@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.data.names import first_names, printable
-from bench.data.pixels import PixelStore
+from bench.data.pixel_store import PixelStore
 from bench.data.study import Problem, ProblemKind, StudyTable
 from bench.data.tasks import is_abnormal
 

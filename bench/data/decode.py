@@ -27,30 +27,20 @@ CHUNK = 16
 CHUNK_BYTES = 1 << 20
 
 
-class Record(NamedTuple):
-    """What is kept of an image beside its pixels.
+class Decoded(NamedTuple):
+    """An image as a pixel store keeps it.
 
     Attributes:
+        pixels: uint8, shape (image_size, image_size); zeros where it could not be read.
         digest: of the original pixels (:func:`digest`); "" where they could not be read.
         enlarged: whether a side of the original is shorter than the square's.
         problem: why the image could not be read; None where it could.
     """
 
+    pixels: NDArray[np.uint8]
     digest: str
     enlarged: bool
     problem: Problem | None
-
-
-class Decoded(NamedTuple):
-    """An image as a store keeps it.
-
-    Attributes:
-        pixels: uint8, shape (image_size, image_size); zeros where it could not be read.
-        record: the rest.
-    """
-
-    pixels: NDArray[np.uint8]
-    record: Record
 
 
 def decode_all(
@@ -121,6 +111,6 @@ def _decode(reader: PixelReader, image: str, image_size: int) -> Decoded:
     except ImageError as error:
         problem = Problem(kind=error.kind, image=image, detail=str(error))
         blank = np.zeros((image_size, image_size), dtype=np.uint8)
-        return Decoded(blank, Record("", False, problem))
+        return Decoded(blank, "", False, problem)
     enlarged = min(pixels.shape) < image_size
-    return Decoded(resize(pixels, image_size), Record(digest(pixels), enlarged, None))
+    return Decoded(resize(pixels, image_size), digest(pixels), enlarged, None)

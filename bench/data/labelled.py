@@ -10,7 +10,7 @@ from bench.config import DataConfig
 from bench.data.check import refusal, usable
 from bench.data.label_table import LabelTable
 from bench.data.names import printable
-from bench.data.pixels import open_pixels
+from bench.data.pixel_store import open_pixels
 from bench.data.study import StudyTable
 from bench.errors import InputError
 from bench.registry import DATASETS

@@ -17,7 +17,7 @@ from bench.data.batches import Normalisation, measure_normalisation
 from bench.data.check import refusal, usable
 from bench.data.description import describe_labels
 from bench.data.leakage import Leakage, measure_leakage
-from bench.data.pixels import FORMAT, PixelStore, open_pixels
+from bench.data.pixel_store import PIXEL_VERSION, PixelStore, open_pixels
 from bench.data.splits import Split, make_split
 from bench.data.study import Problem, StudyTable
 from bench.data.tasks import Task, check_classes
@@ -158,7 +158,7 @@ def fingerprint(rows: pd.DataFrame, image_size: int) -> str:
         image_size: side in pixels.
     """
     columns = ["image", "digest", "patient", "view", "sex", "age", "follow_up", "given_split"]
-    hasher = hashlib.sha256(f"image_size={image_size} format={FORMAT}\n".encode())
+    hasher = hashlib.sha256(f"image_size={image_size} format={PIXEL_VERSION}\n".encode())
     ordered = rows.sort_values("image")
     for values, findings in zip(
         ordered[columns].itertuples(index=False, name=None), ordered["findings"], strict=True

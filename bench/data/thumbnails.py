@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data.pixels import resize
+from bench.data.decode import resize
+from bench.data.pixel_store import INDEX, PIXELS
 
 # Beside the stores, whose names are hexadecimal.
 NOTES = "fingerprints"
@@ -67,8 +68,8 @@ def thumbnails(data: Mapping[str, Any], images: Collection[str], *, cache: Path)
         return Thumbnails(reason="imported predictions come without pixels")
     try:
         name = (cache / NOTES / fingerprint).read_text(encoding="utf-8")
-        index = json.loads((cache / name / "index.json").read_text(encoding="utf-8"))
-        pixels = np.load(cache / name / "pixels.npy", mmap_mode="r")
+        index = json.loads((cache / name / INDEX).read_text(encoding="utf-8"))
+        pixels = np.load(cache / name / PIXELS, mmap_mode="r")
         rows = {image: row for row, image in enumerate(index["images"])}
         if pixels.dtype != np.uint8 or pixels.shape != (len(rows), size, size):
             raise ValueError("not the pixels of this index")

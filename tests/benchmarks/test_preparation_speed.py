@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.data.pixels import PixelStore
+from bench.data.pixel_store import PixelStore
 from tools.preparation import IMAGES_A_THREAD, SIDE, named, plain_loop, prepare, write_radiographs
 
 ROUNDS = 5

@@ -12,7 +12,7 @@ from bench.cli.options import config_options, load_config, load_plugins
 
 if TYPE_CHECKING:
     from bench.config import Experiment
-    from bench.data.pixels import PixelStore
+    from bench.data.pixel_store import PixelStore
     from bench.data.study import StudyTable
 
 
@@ -81,7 +81,7 @@ def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStor
     """The labels and pixels of an experiment's data set, decoded as a run would."""
     from bench.cache import pixel_cache
     from bench.data.labelled import open_study
-    from bench.data.pixels import open_pixels
+    from bench.data.pixel_store import open_pixels
     from bench.progress import show_progress
 
     study = open_study(experiment.data)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from bench.data.check import check_data, refusal, usable
-from bench.data.pixels import PixelStore, open_pixels
+from bench.data.pixel_store import PixelStore, open_pixels
 from bench.data.study import Problem, ProblemKind, StudyTable
 from bench.registry import DATASETS
 from tests.shared_data import shared

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.data.check import check_data
 from bench.data.phantom.export import write_nih_layout
-from bench.data.pixels import open_pixels
+from bench.data.pixel_store import open_pixels
 from bench.registry import DATASETS
 
 IMAGES, SEED, SIZE = 120, 7, 40

@@ -1,0 +1,283 @@
+"""The pixel store: images decoded once to gray squares of one size, reused by every run.
+
+A store is a folder named by what went into it: image ids, the stamps of their files (sizes and
+times, see ``image_files.file_stamp``; not their content) and the image size. It holds
+
+- ``pixels.npy``: uint8, shape (images, size, size); row i is the study table's row i;
+- ``records.npy``: what else is known of each image, shape (images,), dtype :data:`RECORD`;
+- ``done.npy``: int64, shape (1,): how many rows of both are on the disk for certain;
+- ``index.json``: the image ids in the order of the rows, and the version of the decoder.
+
+A store that is being made has the suffix ``.partial``. It has its full size from the start and is
+renamed when its last image is there. The number of rows that are done is raised only when these
+rows have reached the disk. So whatever ends the process or the machine, the next preparation goes
+on at that row. A partial store that nobody goes on with, because its files have changed, can be
+removed like any store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import PIL
+from filelock import FileLock
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from bench.data.decode import decode_all
+from bench.data.image_files import quiet_pillow
+from bench.data.study import PixelReader, Problem, StudyTable
+from bench.errors import InputError
+
+# Enters every data fingerprint and every store's name: raise it when decoding or resizing changes
+# a pixel.
+PIXEL_VERSION = 1
+# Enters every store's name: raise it when the files of a store change.
+FORMAT = 2
+
+PIXELS, RECORDS, DONE, INDEX = "pixels.npy", "records.npy", "done.npy", "index.json"
+RECORD = np.dtype(
+    [
+        ("digest", "S64"),  # SHA-256, in hex, of the original pixels; "" where there are none
+        ("enlarged", "?"),
+        ("problem", "S12"),  # its kind; "" where the image could be read
+        ("detail", "S200"),  # UTF-8, cut
+    ]
+)
+
+# At most so much decoding is lost. Twice as often, waiting for the disk took 1.5 % of the time
+# (two cores, 224 px).
+SECONDS_BETWEEN_FLUSHES = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelStore:
+    """A study table's pixels at one size.
+
+    Attributes:
+        folder: where the store lies.
+        pixels: uint8, shape (images, size, size), read-only; row i is ``images[i]``; zeros where
+            the image could not be read.
+        images: image ids in the study table's order.
+        digests: SHA-256, in hex, of the original pixels (shape and gray values), equal for
+            pixel-identical images; "" where the image could not be read.
+        problems: the images that could not be read.
+        enlarged: how many images had fewer pixels than ``size`` along a side. They are less sharp
+            than their size suggests.
+    """
+
+    folder: Path
+    pixels: NDArray[np.uint8]
+    images: tuple[str, ...]
+    digests: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    enlarged: int
+
+
+def open_pixels(
+    study: StudyTable,
+    *,
+    image_size: int,
+    cache: Path,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> PixelStore:
+    """Open a study's pixels, decoding them first where that has not been done yet.
+
+    Safe to call from several processes at once: one decodes, the others wait for it. An
+    interrupted preparation goes on where it was; a damaged store is made again.
+
+    Args:
+        study: the images and their reader.
+        image_size: side of the square images in pixels.
+        cache: the folder of all stores; made if it is not there.
+        progress: called with (images done, images in all) while decoding; first with those
+            that an earlier attempt had done, if any.
+        workers: decoding threads; by default one per processor.
+
+    Raises:
+        InputError: the cache folder cannot be written or has too little room.
+    """
+    images = tuple(study.rows["image"])
+    folder = cache / _store_name(study.reader, images, image_size)
+    store = _open(folder, images, image_size)
+    if store is not None:
+        return store
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            store = _open(folder, images, image_size)  # another process may have made it meanwhile
+            if store is None:
+                # The lock is held: a folder that cannot be opened is damaged, not in the making.
+                shutil.rmtree(folder, ignore_errors=True)
+                partial = folder.with_suffix(".partial")
+                _decode_into(
+                    _open_partial(partial, images, image_size),
+                    study.reader,
+                    images,
+                    progress=progress,
+                    workers=workers,
+                )
+                partial.replace(folder)
+                store = _open(folder, images, image_size)
+    except BrokenPipeError:
+        raise  # the reader of our progress has gone; the disk is not at fault
+    except OSError as error:
+        raise InputError(
+            f"the pixels cannot be kept in {str(cache)!r}: {error.strerror or error}"
+        ) from None
+    if store is None:
+        raise InputError(f"the pixels in {str(folder)!r} changed while being opened: run again")
+    return store
+
+
+def _store_name(reader: PixelReader, images: Sequence[str], image_size: int) -> str:
+    hashed = hashlib.sha256(f"{FORMAT} {PIXEL_VERSION} {image_size}\n".encode())
+    for image in images:
+        # Through JSON, so that no id can be mistaken for an id and its neighbour.
+        hashed.update(json.dumps([image, reader.stamp(image)]).encode())
+    return hashed.hexdigest()
+
+
+class _Arrays(NamedTuple):
+    """A store's arrays, mapped into memory; see the top of this module."""
+
+    pixels: np.memmap[Any, np.dtype[np.uint8]]
+    records: np.memmap[Any, np.dtype[np.void]]
+    done: np.memmap[Any, np.dtype[np.int64]]
+
+
+def _layout(images: int, image_size: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+    """Dtype and shape of each array of a store, in the order of :class:`_Arrays`."""
+    return {
+        PIXELS: (np.dtype(np.uint8), (images, image_size, image_size)),
+        RECORDS: (RECORD, (images,)),
+        DONE: (np.dtype(np.int64), (1,)),
+    }
+
+
+def _map(
+    folder: Path, images: tuple[str, ...], image_size: int, *, decoder: str | None = None
+) -> _Arrays | None:
+    """The arrays in a folder, read-only; None where they are damaged or not these images'."""
+    layout = _layout(len(images), image_size)
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        # numpy refuses a file that is shorter than its header says.
+        arrays = _Arrays(*(np.load(folder / name, mmap_mode="r") for name in layout))
+        fits = tuple(index["images"]) == images and decoder in (None, index["decoder"])
+        fits = fits and 0 <= arrays.done[0] <= len(images)
+    except (OSError, ValueError, EOFError, LookupError, TypeError):
+        return None
+    found = [(array.dtype, array.shape) for array in arrays]
+    return arrays if fits and found == [*layout.values()] else None
+
+
+def _open(folder: Path, images: tuple[str, ...], image_size: int) -> PixelStore | None:
+    """The store in a folder; None where there is none that is whole and fits."""
+    arrays = _map(folder, images, image_size)
+    if arrays is None or arrays.done[0] != len(images):
+        return None
+    records = arrays.records
+    problems = []
+    for row in np.flatnonzero(records["problem"] != b""):
+        _, _, kind, detail = records[row]
+        detail = detail.decode(errors="ignore")
+        problems.append(Problem(kind=kind.decode(), image=images[row], detail=detail))
+    return PixelStore(
+        folder=folder,
+        pixels=arrays.pixels,
+        images=images,
+        digests=tuple(records["digest"].astype(str).tolist()),
+        problems=tuple(problems),
+        enlarged=int(records["enlarged"].sum()),
+    )
+
+
+def _open_partial(folder: Path, images: tuple[str, ...], image_size: int) -> _Arrays:
+    """The store in the making, to be written: what an earlier attempt left, or a new one."""
+    # Part of a partial store only: two decoders' pixels may differ, and are never mixed.
+    decoder = f"Pillow {PIL.__version__}"
+    layout = _layout(len(images), image_size)
+    if _map(folder, images, image_size, decoder=decoder) is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        _check_room(folder.parent, len(images) * (image_size**2 + RECORD.itemsize))
+        folder.mkdir()
+        try:
+            for name, (dtype, shape) in layout.items():
+                _write_zeros(folder / name, dtype, shape)
+            # Last, and so the mark of a folder whose arrays are there.
+            text = json.dumps({"decoder": decoder, "images": images})
+            (folder / INDEX).write_text(text, encoding="utf-8")
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)  # its room may be all there was
+            raise
+    return _Arrays(*(open_memmap(folder / name, mode="r+") for name in layout))
+
+
+def _check_room(cache: Path, need: int) -> None:
+    free = shutil.disk_usage(cache).free
+    if need > free:
+        raise InputError(
+            f"the pixels need {need / 1e9:.1f} GB and {str(cache)!r} has {free / 1e9:.1f} GB "
+            "left: make room, or choose a smaller data.image_size"
+        )
+
+
+def _write_zeros(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Write an array of zeros that has its room on the disk."""
+    open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with path.open("r+b") as file:
+        # Without room, writing to the mapped file would kill the process. macOS has no such call.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        os.fsync(file.fileno())
+
+
+def _decode_into(
+    arrays: _Arrays,
+    reader: PixelReader,
+    images: Sequence[str],
+    *,
+    progress: Callable[[int, int], None] | None,
+    workers: int | None,
+) -> None:
+    """Decode the images that are not done, in order."""
+    done = int(arrays.done[0])
+    if done and progress:
+        progress(done, len(images))
+    flushed = time.monotonic()
+    decoding = decode_all(reader, images[done:], arrays.pixels.shape[1], workers)
+    try:
+        # Closed here, not whenever the generator is collected: an interrupt ends the threads.
+        with quiet_pillow(), closing(decoding):
+            for row, image in enumerate(decoding, start=done):
+                arrays.pixels[row] = image.pixels
+                kind, detail = (p.kind, p.detail.encode()) if (p := image.problem) else ("", b"")
+                arrays.records[row] = (image.digest, image.enlarged, kind, detail)
+                done = row + 1
+                if time.monotonic() - flushed >= SECONDS_BETWEEN_FLUSHES:
+                    _flush(arrays, done)
+                    flushed = time.monotonic()
+                if progress:
+                    progress(done, len(images))
+    finally:
+        _flush(arrays, done)
+
+
+def _flush(arrays: _Arrays, done: int) -> None:
+    """Make rows certain, and only then say so."""
+    arrays.pixels.flush()
+    arrays.records.flush()
+    arrays.done[0] = done
+    arrays.done.flush()
