@@ -1,95 +1,135 @@
-"""How long work shows itself: bars on a terminal, plain lines elsewhere, JSON, or not at all.
+"""Progress of long work: bars on a terminal, plain lines elsewhere, JSON, or nothing.
 
-The rest of the harness only says what happened (``event``) and how far it is (``advance``).
+The rest of the harness only reports what happened (``event``) and how far it is (``advance``).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Protocol
+
+from bench.events import CELL_ENDS, CellFailed, Event, MatrixStarted, TuningFailed
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
     from rich.progress import TaskID
 
+SECONDS_BETWEEN_LINES = 10.0
+
 
 class Progress(Protocol):
-    """Where events and progress go."""
+    """Receiver of events and progress."""
 
-    def event(self, name: str, **fields: Any) -> None:
-        """Something happened; the fields are JSON values. See ``TEXTS`` for the names."""
+    def event(self, event: Event) -> None:
+        """Something happened."""
 
     def advance(self, label: str, done: int, total: int) -> None:
         """A piece of work named by its label is ``done`` out of ``total`` steps far."""
 
 
-TRIAL_ENDS = {"finished": "done", "pruned": "pruned", "budget": "cut, the budget is used up"}
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
-def settings_text(settings: dict[str, Any]) -> str:
-    """Searched settings in short: ``lr 0.0123, patience 2``; the first parts of keys left out."""
-    return ", ".join(
-        f"{key.rpartition('.')[2]} {f'{value:.3g}' if isinstance(value, float) else value}"
-        for key, value in settings.items()
-    )
+class Countdown:
+    """Steps done and planned of some pieces of work, and the time left at the rate so far.
+
+    Args:
+        planned: steps at most, by the piece's label.
+    """
+
+    def __init__(self, planned: Mapping[str, int]) -> None:
+        self._planned = dict(planned)
+        self._done: dict[str, int] = {}
+        # A resumed training begins far on: its earlier steps took no time of this process.
+        self._first: dict[str, int] = {}
+        self._began = 0.0
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._planned
+
+    def advance(self, label: str, done: int) -> None:
+        """So many steps of a piece are done."""
+        if label not in self._done:
+            if not self._done:
+                self._began = time.monotonic()
+            self._first[label] = done
+        self._done[label] = done
+
+    def end(self, label: str) -> None:
+        """A piece has ended: the steps that it did not take are no longer planned."""
+        if label in self._planned:
+            self._planned[label] = self._done.setdefault(label, 0)
+            self._first.setdefault(label, 0)
+
+    @property
+    def done(self) -> int:
+        """Steps done, those before an interruption too."""
+        return sum(self._done.values())
+
+    @property
+    def total(self) -> int:
+        """Steps planned, at most."""
+        return sum(self._planned.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate for the steps that are left; None before there is a rate."""
+        taken = self.done - sum(self._first.values())
+        if taken <= 0:
+            return None
+        return (time.monotonic() - self._began) / taken * (self.total - self.done)
+
+    def __str__(self) -> str:
+        left = self.seconds_left
+        about = "" if left is None else f", about {duration(left)} left"
+        return f"{self.done:,} of {self.total:,}{about}"
 
 
-TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "note": lambda f: str(f["text"]),
-    "cell_started": lambda f: (
-        f"[{f['index']}/{f['total']}] {f['cell']}"
-        + (" (goes on where it was interrupted)" if f["resumes"] else "")
-    ),
-    "validated": lambda f: (
-        f"    iteration {f['iteration']:>6,}  lr {f['lr']:.2g}  "
-        f"loss {f['train_loss']:.4f} / {f['validation_loss']:.4f}  "
-        f"validation AUC {f['validation_auc']:.4f}"
-        + (" *" if f["best"] else "")
-        + {"decay": "  -> learning rate decays", "stop": "  -> stops"}.get(f["decision"], "")
-    ),
-    "cell_finished": lambda f: f"    done in {f['seconds']:.0f} s: test AUC {f['test_auc']:.4f}",
-    "cell_unavailable": lambda f: f"    not available: {f['reason']}",
-    "cell_failed": lambda f: f"    FAILED: {f['reason']}",
-    "tuning_started": lambda f: f"tuning {f['cell']}: {f['budget']}",
-    "trial_started": lambda f: (
-        f"[{f['done']} done] {f['cell']}: {settings_text(f['settings'])}"
-        + (" (goes on where it was interrupted)" if f["resumes"] else "")
-    ),
-    "trial_ended": lambda f: (
-        f"    FAILED: {f['reason']}"
-        if f["ended"] == "failed"
-        else f"    {TRIAL_ENDS[f['ended']]}: validation AUC {f['validation_auc']:.4f}"
-    ),
-    "tuning_finished": lambda f: (
-        f"{f['cell']}: trial {f['trial']} is the best of {f['trials']} ({f['finished']} finished, "
-        f"{f['pruned']} pruned, {f['failed']} failed; {f['iterations']:,} iterations, "
-        f"{f['train_seconds']:.0f} s in training"
-        + (f"; {f['reason']}" if f["reason"] else "")
-        + f") with validation AUC {f['validation_auc']:.4f}: {settings_text(f['settings'])}"
-    ),
-    "tuning_failed": lambda f: f"{f['cell']}: TUNING FAILED: {f['reason']}",
-    "matrix_finished": lambda f: (
-        f"{f['finished']} finished, {f['already']} finished before, {f['unavailable']} not "
-        f"available, {f['failed']} failed"
-        + (f", {f['elsewhere']} running in another process" if f["elsewhere"] else "")
-        + ("; no winner for " + ", ".join(f["no_winner"]) if f.get("no_winner") else "")
-    ),
-}
+class _Counting:
+    """The countdown of the matrix's trainings, and one of every other piece of work."""
+
+    def __init__(self) -> None:
+        self.matrix = Countdown({})
+        self._others: dict[str, Countdown] = {}
+
+    def follow(self, event: Event) -> None:
+        if isinstance(event, MatrixStarted):
+            self.matrix = Countdown(event.steps)
+        elif isinstance(event, CELL_ENDS):
+            self.matrix.end(event.cell)
+            self._others.pop(event.cell, None)
+
+    def count(self, label: str, done: int, total: int) -> Countdown:
+        work = self.matrix
+        if label not in work:
+            work = self._others.setdefault(label, Countdown({label: total}))
+            if done >= total:
+                del self._others[label]
+        work.advance(label, done)
+        return work
 
 
 class QuietProgress:
-    """Says only what failed."""
+    """Failures alone, on standard error."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stderr
 
-    def event(self, name: str, **fields: Any) -> None:
-        if name in ("cell_failed", "tuning_failed"):
-            print(f"{fields['cell']} failed: {fields['reason']}", file=self._stream)
+    def event(self, event: Event) -> None:
+        if isinstance(event, CellFailed | TuningFailed):
+            print(f"{event.cell} failed: {event.reason}", file=self._stream)
 
     def advance(self, label: str, done: int, total: int) -> None:
         pass
@@ -98,71 +138,109 @@ class QuietProgress:
 class JsonProgress:
     """One JSON object a line, with the seconds since the start.
 
-    How far the work is, is told at the first and the last step of each piece, and at most every
-    10 s between them.
+    Progress has a line at the first and the last step of each piece, and at most every 10 s
+    between them.
     """
-
-    SECONDS_BETWEEN_LINES = 10.0
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
         self._began = time.monotonic()
         self._last: dict[str, float] = {}
+        self._counting = _Counting()
 
-    def event(self, name: str, **fields: Any) -> None:
-        line = {"event": name, "at_s": round(time.monotonic() - self._began, 3), **fields}
-        print(json.dumps(line), file=self._stream, flush=True)
+    def event(self, event: Event) -> None:
+        self._counting.follow(event)
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+        self._print(name, asdict(event))
 
     def advance(self, label: str, done: int, total: int) -> None:
         now = time.monotonic()
+        work = self._counting.count(label, done, total)
         last = self._last.get(label)
-        if last is None or done == total or now - last >= self.SECONDS_BETWEEN_LINES:
+        if last is None or done == total or now - last >= SECONDS_BETWEEN_LINES:
             self._last[label] = now
-            self.event("advanced", label=label, done=done, total=total)
+            left = work.seconds_left
+            fields = {"label": label, "done": done, "total": total}
+            self._print("advanced", {**fields, "seconds_left": left and round(left, 1)})
         if done == total:
             del self._last[label]
 
+    def _print(self, name: str, fields: Mapping[str, object]) -> None:
+        line = {"event": name, "at_s": round(time.monotonic() - self._began, 3), **fields}
+        print(json.dumps(line), file=self._stream, flush=True)
+
 
 class PlainProgress:
-    """Lines for a log file: every event, and how far the work is, at most every 10 s."""
+    """Lines for a log file: every event, and progress every 10 s, less often in long work."""
 
-    SECONDS_BETWEEN_LINES = 10.0
+    LONGER_EACH = 0.05
+    """Least time between two lines of progress, as a share of the time since the start."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._last = time.monotonic()
+        self._began = self._last = time.monotonic()
+        self._counting = _Counting()
 
-    def event(self, name: str, **fields: Any) -> None:
-        if name in TEXTS:
-            print(TEXTS[name](fields), file=self._stream, flush=True)
+    def event(self, event: Event) -> None:
+        self._counting.follow(event)
+        print(event, file=self._stream, flush=True)
 
     def advance(self, label: str, done: int, total: int) -> None:
+        work = self._counting.count(label, done, total)
         now = time.monotonic()
-        if now - self._last >= self.SECONDS_BETWEEN_LINES:
+        pause = max(SECONDS_BETWEEN_LINES, self.LONGER_EACH * (now - self._began))
+        if now - self._last >= pause:
             self._last = now
-            print(f"    {label}: {done:,} of {total:,}", file=self._stream, flush=True)
+            in_matrix = label in self._counting.matrix
+            own = f"{done:,} of {total:,} steps; in all " if in_matrix else ""
+            print(f"    {label}: {own}{work}", file=self._stream, flush=True)
 
 
 class BarProgress:
-    """Bars on a terminal, events as lines above them."""
+    """Bars on a terminal, the trainings of a matrix in one of their own; events above them."""
+
+    MATRIX = "all trainings"
+    SECONDS_BETWEEN_UPDATES = 0.1
 
     def __init__(self, bars: RichBars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
+        self._counting = _Counting()
+        self._last = 0.0
 
-    def event(self, name: str, **fields: Any) -> None:
-        if name in TEXTS:
-            self._bars.console.print(TEXTS[name](fields), markup=False, highlight=False)
-        if name in ("cell_finished", "cell_failed", "trial_ended"):
+    def event(self, event: Event) -> None:
+        self._counting.follow(event)
+        self._bars.console.print(str(event), markup=False, highlight=False)
+        if isinstance(event, CELL_ENDS):
             # A training that stops early never reaches the end of its bar.
-            self._remove(fields["cell"])
+            self._remove(event.cell)
+            self._show_matrix()
 
     def advance(self, label: str, done: int, total: int) -> None:
-        if label not in self._tasks:
-            self._tasks[label] = self._bars.add_task(label, total=total)
-        self._bars.update(self._tasks[label], completed=done, total=total)
+        work = self._counting.count(label, done, total)
+        now = time.monotonic()
         if done >= total:
             self._remove(label)
+        elif label not in self._tasks or now - self._last >= self.SECONDS_BETWEEN_UPDATES:
+            self._last = now
+            if label in self._counting.matrix:
+                self._show_matrix()
+                self._show(label, done, total, None)
+            else:
+                self._show(label, done, total, work.seconds_left)
+
+    def _show_matrix(self) -> None:
+        work = self._counting.matrix
+        if work.done >= work.total:
+            self._remove(self.MATRIX)
+        else:
+            self._show(self.MATRIX, work.done, work.total, work.seconds_left)
+
+    def _show(self, label: str, done: int, total: int, left: float | None) -> None:
+        if label not in self._tasks:
+            self._tasks[label] = self._bars.add_task(label, total=total, left="")
+        text = "" if left is None else f"about {duration(left)} left"
+        self._bars.update(self._tasks[label], completed=done, total=total, left=text)
 
     def _remove(self, label: str) -> None:
         if label in self._tasks:
@@ -173,12 +251,12 @@ class BarProgress:
 def show_progress(
     *, quiet: bool = False, json_log: bool = False, stream: IO[str] | None = None
 ) -> Iterator[Progress]:
-    """The fitting way for the terminal, file or pipe that standard output is.
+    """The fitting display for the terminal, file or pipe that standard output is.
 
     Args:
-        quiet: say only what failed.
+        quiet: show only what failed.
         json_log: one JSON object a line.
-        stream: where plain lines go instead, as standard output holds something else.
+        stream: plain lines go there, as standard output holds something else.
     """
     if quiet:
         yield QuietProgress()
@@ -187,21 +265,15 @@ def show_progress(
     elif json_log:
         yield JsonProgress()
     elif sys.stdout.isatty():
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        with Progress(
-            TextColumn("{task.description}"),
+        columns = (
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            transient=True,
-        ) as bars:
+            TextColumn("{task.fields[left]}"),
+        )
+        with Progress(*columns, transient=True) as bars:
             yield BarProgress(bars)
     else:
         yield PlainProgress()

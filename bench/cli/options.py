@@ -102,10 +102,9 @@ def watched(progress: Progress, tensorboard: Path | None) -> Progress:
     """The progress, with TensorBoard told of every run where that is wanted."""
     if tensorboard is None:
         return progress
-    from bench.tracking import Tracked
-    from bench.tracking.tensorboard import TensorBoard
+    from bench.tracking import TensorBoard
 
-    return Tracked(progress, TensorBoard(tensorboard))
+    return TensorBoard(progress, tensorboard)
 
 
 def make_folder_of(path: Path | None) -> None:

@@ -13,6 +13,7 @@ from bench.data.prepare import PreparedData, prepare_data
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
+from bench.events import Note
 from bench.execute.in_process import Summary, run_cells
 from bench.execute.one_cell import CellRunner, Job
 from bench.execute.preflight import check_experiment, plan_cells
@@ -61,7 +62,7 @@ def run_experiment(
         # the data cannot have before they are decoded.
         make_task(one.task, studies.open(one.data).finding_names)
     for line in missing_references(experiment):
-        progress.event("note", text=line)
+        progress.event(Note(line))
     # The same for every level; asking the environment starts processes.
     settings, environment = experiment.model_dump(mode="json"), describe_environment(device)
     placements = Placements(device)
@@ -72,7 +73,7 @@ def run_experiment(
         prepared = prepare(one, studies.open(one.data), progress)
         for line in about(prepared, out):
             if line not in told:
-                progress.event("note", text=line)
+                progress.event(Note(line))
                 told.add(line)
         runner = CellRunner(
             experiment=one,
@@ -90,7 +91,7 @@ def run_experiment(
     jobs.sort(key=lambda job: (job.cell.kind == "network", job.cell.seed))
     store.record_experiment(settings, [job.folder for job in jobs])
     summary = run_cells(jobs)
-    progress.event("matrix_finished", **summary.counts())
+    progress.event(summary.event())
     return summary
 
 

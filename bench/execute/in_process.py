@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,16 @@ from typing import Literal
 
 from bench.controls import ControlUnavailable
 from bench.errors import InputError, first_line
+from bench.events import (
+    CellFailed,
+    CellFinished,
+    CellSkipped,
+    CellStarted,
+    CellUnavailable,
+    MatrixFinished,
+    MatrixStarted,
+    Note,
+)
 from bench.execute.one_cell import Job
 from bench.progress import Progress
 from bench.runs.records import Outcome
@@ -46,6 +56,17 @@ class Summary:
         """The numbers alone."""
         return {name: value for name, value in vars(self).items() if name != "runs"}
 
+    def event(self, *, no_winner: Iterable[str] = ()) -> MatrixFinished:
+        """The numbers, as what is shown at the end of a matrix."""
+        return MatrixFinished(
+            finished=self.finished,
+            already=self.already,
+            unavailable=self.unavailable,
+            failed=self.failed,
+            elsewhere=self.elsewhere,
+            no_winner=tuple(no_winner),
+        )
+
     def count(self, ending: Ending) -> None:
         """One more cell that ended so."""
         setattr(self, ending, getattr(self, ending) + 1)
@@ -68,25 +89,28 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
     for job in jobs:
         job.runner.store.check(job.folder)
     summary = Summary(runs=frozenset(job.folder.name for job in jobs))
+    planned = _planned_steps(jobs)
+    if planned:
+        jobs[0].runner.progress.event(MatrixStarted(steps=planned))
     for index, job in enumerate(jobs, start=1):
         cell, runner, folder = job.cell, job.runner, job.folder
         with runner.store.claim(folder) as claimed:
-            if not claimed:
-                summary.count("elsewhere")
-                continue
-            outcome = runner.store.outcome(folder)
-            if outcome is not None and outcome.state != "failed":
-                summary.count("already")
+            outcome = runner.store.outcome(folder) if claimed else None
+            if not claimed or (outcome is not None and outcome.state != "failed"):
+                summary.count("already" if claimed else "elsewhere")
+                if job.label in planned:
+                    runner.progress.event(CellSkipped(cell=job.label, index=index, total=len(jobs)))
                 continue
             drop_damaged_checkpoint(folder, runner.progress)
             runner.store.begin(folder, cell, runner.facts)
             runner.progress.event(
-                "cell_started",
-                cell=job.label,
-                index=index,
-                total=len(jobs),
-                folder=folder.name,
-                resumes=(folder / LAST).is_file(),
+                CellStarted(
+                    cell=job.label,
+                    index=index,
+                    total=len(jobs),
+                    folder=folder.name,
+                    resumes=(folder / LAST).is_file(),
+                )
             )
             try:
                 ending = _run(job)
@@ -100,12 +124,21 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
                     if not folder.is_dir():
                         runner.store.begin(folder, cell, runner.facts)
                     keep_failure(error, reason, folder, runner.store)
-                runner.progress.event(
-                    "cell_failed", cell=job.label, reason=reason, folder=folder.name
-                )
+                runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
                 ending = "failed"
             summary.count(ending)
     return summary
+
+
+def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
+    """Training steps at most of the networks that are not finished yet, by label."""
+    planned = {}
+    for job in jobs:
+        if job.cell.kind == "network":
+            outcome = job.runner.store.outcome(job.folder)
+            if outcome is None or outcome.state == "failed":
+                planned[job.label] = job.runner.experiment.train.max_iterations
+    return planned
 
 
 def _run(job: Job) -> Ending:
@@ -115,19 +148,19 @@ def _run(job: Job) -> Ending:
         test_auc, costs = runner.run(job.cell, folder)
     except ControlUnavailable as error:
         runner.store.end(folder, Outcome(state="unavailable", reason=str(error)))
-        runner.progress.event("cell_unavailable", cell=job.label, reason=str(error))
+        runner.progress.event(CellUnavailable(cell=job.label, reason=str(error)))
         return "unavailable"
     runner.store.end(folder, Outcome(state="finished", costs=costs))
     (folder / LAST).unlink(missing_ok=True)
     seconds = round(time.perf_counter() - began, 1)
-    runner.progress.event("cell_finished", cell=job.label, seconds=seconds, test_auc=test_auc)
+    runner.progress.event(CellFinished(cell=job.label, seconds=seconds, test_auc=test_auc))
     return "finished"
 
 
 def drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
     """Begin anew where a training cannot be resumed; the result is the same, only later."""
     if (folder / LAST).exists() and not resumable(folder):
-        progress.event("note", text=f"{folder.name}: its checkpoint is damaged; it begins anew")
+        progress.event(Note(f"{folder.name}: its checkpoint is damaged; it begins anew"))
         for name in (LAST, BEST):
             (folder / name).unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ from bench.costs import model_costs
 from bench.data.batches import ImageSet
 from bench.data.placement import Placements
 from bench.data.prepare import PreparedData
+from bench.events import Note, Validated
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
@@ -208,7 +209,7 @@ class CellRunner:
                 folder=folder,
                 on_step=lambda step: self.progress.advance(label, step, config.max_iterations),
                 on_validation=validated,
-                on_note=lambda text: self.progress.event("note", text=f"    {label}: {text}"),
+                on_note=lambda text: self.progress.event(Note(f"    {label}: {text}")),
             )
         return Trained(
             network=network,
@@ -255,7 +256,7 @@ class CellRunner:
 
     def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
         self.store.write_history(folder, [vars(entry) for entry in history])
-        self.progress.event("validated", cell=self.label(cell), **vars(history[-1]))
+        self.progress.event(Validated(cell=self.label(cell), **vars(history[-1])))
 
     def _make_loss(self, name: str, config: TrainConfig) -> nn.Module:
         task = self.prepared.task

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from bench.config.schema import MemoryFormat, Precision
 from bench.environment import describe_environment, pick_device
 from bench.errors import InputError
+from bench.events import CellFailed, Note
 from bench.progress import Progress
 from bench.registry import find_model
 from bench.speed.against import Comparison, Rival, comparable, compare
@@ -177,19 +178,19 @@ def _each(
 ) -> tuple[Found | Failed, ...]:
     rows: list[Found | Failed] = []
     for number, case in enumerate(cases, start=1):
-        progress.event("note", text=f"[{number}/{len(cases)}] {case.model}")
+        progress.event(Note(f"[{number}/{len(cases)}] {case.model}"))
         try:
             rows.append(find(case))
         except (ChildFailedError, InputError) as error:
             rows.append(Failed(model=case.model, reason=str(error)))
-            progress.event("cell_failed", cell=case.model, reason=str(error))
+            progress.event(CellFailed(cell=case.model, reason=str(error)))
     return tuple(rows)
 
 
 def _machine(case: Case, *, repeats: int, ceilings: Ceilings | None, progress: Progress) -> Machine:
     if ceilings is not None:
         return replace(_look_at_machine(case, describe, case), ceilings=ceilings, given=True)
-    progress.event("note", text="measuring what the device can do at best")
+    progress.event(Note("measuring what the device can do at best"))
     return _look_at_machine(case, describe_and_measure, case, repeats)
 
 

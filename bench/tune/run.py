@@ -12,6 +12,7 @@ from bench.data.placement import Placements
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
+from bench.events import Note
 from bench.execute import about, check_experiment, prepare
 from bench.progress import Progress
 from bench.runs.store import Store
@@ -55,7 +56,7 @@ def tune_experiment(
         make_task(one.task, study.finding_names)
         prepared = prepare(one, study, progress)
         for line in about(prepared, out):
-            progress.event("note", text=line)
+            progress.event(Note(line))
         prepared.split.write(store.splits, prepared.rows)
         tuner = Tuner(
             plan=plan,
@@ -79,7 +80,7 @@ def tune_experiment(
         tuned.add(tuner.run_controls(one))
         for search in searches:
             tuner.tune(search, tuned)
-    progress.event("matrix_finished", **tuned.runs.counts(), no_winner=list(tuned.failed))
+    progress.event(tuned.runs.event(no_winner=tuned.failed))
     return tuned
 
 

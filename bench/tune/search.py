@@ -27,6 +27,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from bench.events import Note, TrialEnded, TrialStarted
 from bench.execute.one_cell import CellRunner
 from bench.progress import Progress
 from bench.registry.search import Scalar
@@ -133,7 +134,7 @@ class Search:
                 return futile(trials) if has_room(trials, self.budget) else None
             if busy and not waited:
                 text = f"{self.name}: waiting for trials of other workers ({len(busy)})"
-                self.progress.event("note", text=text)
+                self.progress.event(Note(text))
                 waited = True
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
@@ -285,13 +286,14 @@ class Search:
         runner = self.runner_of(trial.number)
         label = runner.label(taken.cell)
         self.progress.event(
-            "trial_started",
-            cell=label,
-            trial=trial.number,
-            done=spent(self.trials()).trials,
-            settings=trial.params,
-            folder=taken.folder.name,
-            resumes=taken.continues,
+            TrialStarted(
+                cell=label,
+                trial=trial.number,
+                done=spent(self.trials()).trials,
+                settings=trial.params,
+                folder=taken.folder.name,
+                resumes=taken.continues,
+            )
         )
         with heartbeat(self.storage, trial._trial_id):
             result = run_trial(
@@ -303,19 +305,20 @@ class Search:
                 known=taken.known,
             )
         if result is None:
-            self.progress.event("note", text=f"{label}: silent for so long that it was given up")
+            self.progress.event(Note(f"{label}: silent for so long that it was given up"))
             return
         trials = self.trials()
         self.progress.event(
-            "trial_ended",
-            cell=label,
-            trial=trial.number,
-            ended=result.ended,
-            reason=result.reason,
-            validation_auc=next(one.value for one in trials if one.number == trial.number),
-            done=spent(trials).trials,
-            used=round(self.budget.used(spent(trials)), 3),
-            budget=str(self.budget),
+            TrialEnded(
+                cell=label,
+                trial=trial.number,
+                ended=result.ended,
+                reason=result.reason,
+                validation_auc=next(one.value for one in trials if one.number == trial.number),
+                done=spent(trials).trials,
+                used=round(self.budget.used(spent(trials)), 3),
+                budget=str(self.budget),
+            )
         )
 
     def _give_back(self, trial: optuna.Trial, outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from bench.errors import InputError
-from bench.progress import settings_text
+from bench.events import settings_text
 from bench.runs.store import Store
 from bench.tune.ledger import interruptions, running, spent, spent_so_far, winner
 from bench.tune.search import WORKER, trial_store, worker_here

@@ -18,6 +18,7 @@ from bench.config import Experiment
 from bench.data.placement import Placements
 from bench.data.prepare import PreparedData
 from bench.errors import InputError
+from bench.events import TuningFailed, TuningFinished, TuningStarted
 from bench.execute import Summary, plan_cells
 from bench.execute.in_process import run_cells
 from bench.execute.one_cell import CellRunner, Job
@@ -95,7 +96,7 @@ class Tuner:
     def tune(self, search: Search, tuned: Tuned) -> None:
         """Search one space, and run its winner again."""
         name = search.name
-        self.progress.event("tuning_started", cell=name, budget=str(self.plan.budget))
+        self.progress.event(TuningStarted(cell=name, budget=str(self.plan.budget)))
         why = search.run()
         trials = search.trials()
         used = spent(trials)
@@ -104,16 +105,19 @@ class Tuner:
             reason = _without_winner(trials, why)
             tuned.failed[name] = reason
             self._record_failure(search, reason)
-            self.progress.event("tuning_failed", cell=name, reason=reason)
+            self.progress.event(TuningFailed(cell=name, reason=reason))
             return
+        best_auc = best.value
+        assert best_auc is not None  # a winner has finished
         self.progress.event(
-            "tuning_finished",
-            cell=name,
-            **vars(used),
-            reason=why or "",
-            trial=best.number,
-            validation_auc=best.value,
-            settings=best.params,
+            TuningFinished(
+                cell=name,
+                **vars(used),
+                reason=why or "",
+                trial=best.number,
+                validation_auc=best_auc,
+                settings=best.params,
+            )
         )
         tuned.add(self._run_winner(search, best))
 

@@ -1,0 +1,281 @@
+"""Events of a matrix or a tuning: typed records, each with its line for people.
+
+``bench.progress`` shows them, the JSON log has their fields, and ``bench.tracking`` passes them on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Scalar = bool | int | float | str | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; its ``str`` is its line."""
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """A line that concerns no cell in particular."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixStarted(Event):
+    """The trainings to come.
+
+    Attributes:
+        steps: training steps at most, by the cell's label.
+    """
+
+    steps: Mapping[str, int]
+
+    def __str__(self) -> str:
+        plural = "" if len(self.steps) == 1 else "s"
+        return f"{len(self.steps)} training{plural} to do, {sum(self.steps.values()):,} steps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellStarted(Event):
+    """A cell begins, or goes on from its checkpoint.
+
+    Attributes:
+        cell: the cell's label.
+        index, total: its number in the matrix, from 1, and the size of the matrix.
+        folder: name of its run's folder.
+        resumes: earlier steps were trained and shown before.
+    """
+
+    cell: str
+    index: int
+    total: int
+    folder: str
+    resumes: bool
+
+    def __str__(self) -> str:
+        return f"[{self.index}/{self.total}] {self.cell}{_resumed(self.resumes)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSkipped(Event):
+    """A cell that was to be trained, and that another process trains or has finished since."""
+
+    cell: str
+    index: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"[{self.index}/{self.total}] {self.cell}: left to another process"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated(Event):
+    """A validation; the fields are those of :class:`bench.train.Validation`."""
+
+    cell: str
+    iteration: int
+    lr: float
+    train_loss: float
+    validation_loss: float
+    validation_auc: float
+    decision: str
+    best: bool
+    train_seconds: float
+
+    def __str__(self) -> str:
+        decision = {"decay": "  -> learning rate decays", "stop": "  -> stops"}
+        return (
+            f"    iteration {self.iteration:>6,}  lr {self.lr:.2g}  "
+            f"loss {self.train_loss:.4f} / {self.validation_loss:.4f}  "
+            f"validation AUC {self.validation_auc:.4f}"
+            + (" *" if self.best else "")
+            + decision.get(self.decision, "")
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFinished(Event):
+    """A cell has its predictions."""
+
+    cell: str
+    seconds: float
+    test_auc: float
+
+    def __str__(self) -> str:
+        return f"    done in {self.seconds:.0f} s: test AUC {self.test_auc:.4f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellUnavailable(Event):
+    """A control that the data cannot have."""
+
+    cell: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"    not available: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFailed(Event):
+    """A cell that failed; the others go on."""
+
+    cell: str
+    reason: str
+    folder: str = ""
+
+    def __str__(self) -> str:
+        return f"    FAILED: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixFinished(Event):
+    """How many cells ended how.
+
+    Attributes:
+        finished, already: now, and before.
+        unavailable: controls that the data cannot have.
+        failed: kept with their reason.
+        elsewhere: another process is at them.
+        no_winner: models and losses whose tuning failed.
+    """
+
+    finished: int
+    already: int
+    unavailable: int
+    failed: int
+    elsewhere: int
+    no_winner: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.finished} finished, {self.already} finished before, {self.unavailable} not "
+            f"available, {self.failed} failed"
+            + (f", {self.elsewhere} running in another process" if self.elsewhere else "")
+            + (f"; no winner for {', '.join(self.no_winner)}" if self.no_winner else "")
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningStarted(Event):
+    """The search for a model and loss begins, or goes on."""
+
+    cell: str
+    budget: str
+
+    def __str__(self) -> str:
+        return f"tuning {self.cell}: {self.budget}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialStarted(Event):
+    """A trial begins, or goes on from its checkpoint.
+
+    Attributes:
+        cell: the trial's label.
+        trial: its number in the study.
+        done: trials that ended before.
+        settings: the searched settings, by dotted key.
+        folder: name of its run's folder.
+        resumes: earlier steps were trained and shown before.
+    """
+
+    cell: str
+    trial: int
+    done: int
+    settings: Mapping[str, Scalar]
+    folder: str
+    resumes: bool
+
+    def __str__(self) -> str:
+        settings = settings_text(self.settings)
+        return f"[{self.done} done] {self.cell}: {settings}{_resumed(self.resumes)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEnded(Event):
+    """A trial that ended.
+
+    Attributes:
+        cell: the trial's label.
+        trial: its number in the study.
+        ended: ``finished``, ``pruned``, ``budget`` or ``failed``.
+        reason: why it failed.
+        validation_auc: its best; None where there is none.
+        done: trials that ended so far.
+        used: share of the budget that is spent.
+        budget: the budget in words.
+    """
+
+    cell: str
+    trial: int
+    ended: str
+    reason: str
+    validation_auc: float | None
+    done: int
+    used: float
+    budget: str
+
+    def __str__(self) -> str:
+        if self.ended == "failed":
+            return f"    FAILED: {self.reason}"
+        ends = {"finished": "done", "pruned": "pruned", "budget": "cut, the budget is used up"}
+        return f"    {ends[self.ended]}: validation AUC {self.validation_auc:.4f}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningFinished(Event):
+    """The best trial of a model and loss, and what the search for it has cost."""
+
+    cell: str
+    trial: int
+    trials: int
+    finished: int
+    pruned: int
+    failed: int
+    iterations: int
+    train_seconds: float
+    reason: str
+    validation_auc: float
+    settings: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        reason = f"; {self.reason}" if self.reason else ""
+        return (
+            f"{self.cell}: trial {self.trial} is the best of {self.trials} ({self.finished} "
+            f"finished, {self.pruned} pruned, {self.failed} failed; {self.iterations:,} "
+            f"iterations, {self.train_seconds:.0f} s in training{reason}) with validation AUC "
+            f"{self.validation_auc:.4f}: {settings_text(self.settings)}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningFailed(Event):
+    """A model and loss without a winner."""
+
+    cell: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.cell}: TUNING FAILED: {self.reason}"
+
+
+CELL_ENDS = (CellFinished, CellUnavailable, CellFailed, CellSkipped, TrialEnded)
+
+
+def settings_text(settings: Mapping[str, Scalar]) -> str:
+    """Searched settings in short: ``lr 0.0123, patience 2``; the first parts of keys left out."""
+    return ", ".join(
+        f"{key.rpartition('.')[2]} {f'{value:.3g}' if isinstance(value, float) else value}"
+        for key, value in settings.items()
+    )
+
+
+def _resumed(resumes: bool) -> str:
+    return " (goes on where it was interrupted)" if resumes else ""
