@@ -98,7 +98,7 @@ def open_pixels(
     interrupted preparation goes on where it was; a damaged store is made again.
 
     Args:
-        study: the images and their reader.
+        study: the images and their reader, which must be there.
         image_size: side of the square images in pixels.
         cache: the folder of all stores; made if it is not there.
         progress: called with (images done, images in all) while decoding; first with those
@@ -108,8 +108,10 @@ def open_pixels(
     Raises:
         InputError: the cache folder cannot be written or has too little room.
     """
-    images = tuple(study.rows["image"])
-    folder = cache / _store_name(study.reader, images, image_size)
+    images, reader = tuple(study.rows["image"]), study.reader
+    if reader is None:
+        raise ValueError(f"the labels of {study.name!r} were opened without their images")
+    folder = cache / _store_name(reader, images, image_size)
     store = _open(folder, images, image_size)
     if store is not None:
         return store
@@ -123,7 +125,7 @@ def open_pixels(
                 partial = folder.with_suffix(".partial")
                 _decode_into(
                     _open_partial(partial, images, image_size),
-                    study.reader,
+                    reader,
                     images,
                     progress=progress,
                     workers=workers,

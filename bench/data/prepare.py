@@ -99,7 +99,7 @@ def prepare_data(
     Args:
         config: the experiment's ``data``.
         task: the question.
-        study: the labels, from :func:`bench.data.labelled.open_study`.
+        study: the labels, from :func:`bench.data.load.open_study`.
         cache: folder of decoded pixels.
         progress: called with images decoded and images in all.
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.data.label_table import LabelTable
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.splits import Positions, Split
+from bench.data.study import StudyTable
 from bench.data.tasks import is_abnormal
 from bench.data.text_table import text_table
 
@@ -117,7 +117,7 @@ class SplitReport:
 
 
 def describe_split(
-    table: LabelTable, split: Split, *, by_labels: bool, train_share: float = 1.0
+    table: StudyTable, split: Split, *, by_labels: bool, train_share: float = 1.0
 ) -> SplitReport:
     """Count what a split's parts hold and share.
 

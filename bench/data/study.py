@@ -100,14 +100,15 @@ class PixelReader(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTable:
-    """A data source's labels, and the way to its pixels.
+    """A data source's labels, and the reader of its pixels.
 
     Attributes:
         name: the source's name, for tables ("nih").
         rows: the table described at the top of this module, index 0..n-1, sorted by ``image``;
             only rows without a problem.
         finding_names: every finding that may occur, in the source's order.
-        reader: gives the pixels of ``rows.image``.
+        reader: gives the pixels of ``rows.image``; None where only the label files were read, which
+            may list images that are not there.
         notes: facts for the head of every report ("1,723 of the 112,120 images are here").
         problems: rows and files left out of ``rows``; a run refuses them unless told to skip.
     """
@@ -115,7 +116,7 @@ class StudyTable:
     name: str
     rows: pd.DataFrame
     finding_names: tuple[str, ...]
-    reader: PixelReader
+    reader: PixelReader | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 

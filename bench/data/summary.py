@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.data.label_table import LabelTable
 from bench.data.splits import Split
+from bench.data.study import StudyTable
 from bench.data.tasks import count_findings, finding_labels
 from bench.data.text_table import text_table
 
@@ -149,7 +149,7 @@ class Summary:
         ]
 
 
-def summarise(table: LabelTable, split: Split | None) -> Summary:
+def summarise(table: StudyTable, split: Split | None) -> Summary:
     """Count the labels of a data set, and of each part of a split.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.cache import pixel_cache
 from bench.config import DataConfig, Experiment, expand, levels_of, missing_references
-from bench.data.labelled import open_study
+from bench.data.load import open_study
 from bench.data.placement import Placements
 from bench.data.prepare import PreparedData, prepare_data
 from bench.data.study import StudyTable

@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config import DataConfig
-from bench.data.label_table import LabelTable
 from bench.data.prepare import split_as_configured
 from bench.data.splits import LEFT_OUT, Split
 from bench.data.splits.split import file_name
+from bench.data.study import StudyTable
 from bench.data.tasks import Task, check_classes
 from bench.errors import InputError
 from bench.registry import DATASETS
@@ -84,7 +84,7 @@ class Placed:
 
 
 def grounds(
-    labels: LabelTable, config: DataConfig, *, on: On, images: Sequence[str], store: Store
+    labels: StudyTable, config: DataConfig, *, on: On, images: Sequence[str], store: Store
 ) -> list[Ground]:
     """The splits in whose tables predictions belong.
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from bench.config import Experiment, one_data_config
 from bench.data.description import describe_labels
-from bench.data.label_table import LabelTable
-from bench.data.labelled import open_labels
 from bench.data.leakage import measure_leakage
+from bench.data.load import open_labels
 from bench.data.prepare import fingerprint
+from bench.data.study import StudyTable
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
@@ -153,7 +153,7 @@ def _cell(request: Request, file: PredictionFile) -> Cell:
 
 
 def _describe(
-    request: Request, file: PredictionFile, labels: LabelTable, placed: Placed
+    request: Request, file: PredictionFile, labels: StudyTable, placed: Placed
 ) -> dict[str, Any]:
     rows, split = placed.ground.rows, placed.ground.split
     config = request.experiment.data

@@ -13,11 +13,9 @@ from bench.errors import InputError
 from bench.registry.core import BUILT_IN, Registry, calling_module
 
 if TYPE_CHECKING:
-    from bench.data.label_table import LabelTable
     from bench.data.study import StudyTable
 
     DatasetFactory = Callable[..., StudyTable]
-    LabelReader = Callable[..., LabelTable]
 
 F = TypeVar("F", bound="DatasetFactory")
 
@@ -38,8 +36,8 @@ class DatasetEntry:
         options_model: the source's own options.
         needs_root: the source reads files, so ``--data`` (``data.root``) must be given.
         read_labels: where the label files tell of images that are not there, or looking for
-            them takes long: called with the keywords ``root`` and ``options``, returns a
-            :class:`~bench.data.label_table.LabelTable` without looking for images.
+            them takes long: called with the keywords ``root`` and ``options``, returns a study
+            table of every label, without a reader.
     """
 
     name: str
@@ -47,7 +45,7 @@ class DatasetEntry:
     factory: DatasetFactory
     options_model: type[SourceOptions] = SourceOptions
     needs_root: bool = True
-    read_labels: LabelReader | None = None
+    read_labels: DatasetFactory | None = None
     source: str = BUILT_IN
 
     def open(self, *, root: Path | None, image_size: int, options: dict[str, Any]) -> StudyTable:
@@ -62,25 +60,16 @@ class DatasetEntry:
 
     def open_labels(
         self, *, root: Path | None, image_size: int, options: dict[str, Any]
-    ) -> LabelTable:
+    ) -> StudyTable:
         """Read the source's labels, without looking for images where it can do without.
 
         Raises:
             InputError: as :meth:`open`.
         """
-        from bench.data.label_table import LabelTable
-
         if self.read_labels is not None:
             self._check_root(root)
             return self.read_labels(root=root, options=self.parse_options(options))
-        study = self.open(root=root, image_size=image_size, options=options)
-        return LabelTable(
-            name=study.name,
-            rows=study.rows,
-            finding_names=study.finding_names,
-            notes=study.notes,
-            problems=study.problems,
-        )
+        return self.open(root=root, image_size=image_size, options=options)
 
     def _check_root(self, root: Path | None) -> None:
         if self.needs_root and root is None:
@@ -120,7 +109,7 @@ def register_dataset(
     description: str,
     options_model: type[SourceOptions] = SourceOptions,
     needs_root: bool = True,
-    read_labels: LabelReader | None = None,
+    read_labels: DatasetFactory | None = None,
 ) -> Callable[[F], F]:
     """Decorator that registers a data source's factory; see :class:`DatasetEntry`.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from bench.config import Experiment, expand
-from bench.data.labelled import open_study
+from bench.data.load import open_study
 from bench.data.placement import Placements
 from bench.data.tasks import make_task
 from bench.environment import describe_environment

@@ -21,7 +21,7 @@ def imported_by(statement: str) -> set[str]:
         ("import bench", {"torch", "timm", "pandas", "sklearn"}),
         ("import bench.cli.main", {"torch", "timm", "pandas", "sklearn", "rich", "tabulate"}),
         (
-            "from bench.config import load_experiment; import bench.data.labelled; "
+            "from bench.config import load_experiment; import bench.data.load; "
             "load_experiment('demo')",
             {"torch", "timm"},
         ),

@@ -43,7 +43,7 @@ def split(
     wanted = load_data_config(config_or_nih(context, config, root), root, settings)
 
     from bench.cache import pixel_cache
-    from bench.data.labelled import open_decoded, open_labels
+    from bench.data.load import open_decoded, open_labels
     from bench.data.prepare import split_as_configured
     from bench.data.split_report import describe_split
     from bench.progress import show_progress
@@ -97,7 +97,7 @@ def summary(
     load_plugins(plugins)
     wanted = load_data_config(config_or_nih(context, config, root), root, settings)
 
-    from bench.data.labelled import open_labels
+    from bench.data.load import open_labels
     from bench.data.prepare import split_if_given
     from bench.data.summary import summarise
     from bench.data.summary_figures import draw_summary

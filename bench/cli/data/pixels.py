@@ -80,7 +80,7 @@ def sheet(
 def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStore]:
     """The labels and pixels of an experiment's data set, decoded as a run would."""
     from bench.cache import pixel_cache
-    from bench.data.labelled import open_study
+    from bench.data.load import open_study
     from bench.data.pixel_store import open_pixels
     from bench.progress import show_progress
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
-from bench.data.label_table import LabelTable
 from bench.data.names import first_names
 from bench.data.sources.labels import Label, not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import Problem, StudyTable, study_rows
@@ -73,7 +72,7 @@ class ManifestOptions(SourceOptions):
     findings: tuple[str, ...] | None = None
 
 
-def _every_label(*, root: Path, options: ManifestOptions) -> LabelTable:
+def _every_label(*, root: Path, options: ManifestOptions) -> StudyTable:
     listed = _list(root, options)
     return listed.table(listed.good, more_notes=["all images of the CSV file, here or not"])
 
@@ -121,12 +120,9 @@ def open_manifest(
     keep = [row for row in listed.good if listed.images[row] not in missing]
     rowless = _about_rowless(root, listed.images) if root.is_dir() else []
     table = listed.table(keep, more_notes=rowless)
-    return StudyTable(
-        name=table.name,
-        rows=table.rows,
-        finding_names=table.finding_names,
+    return replace(
+        table,
         reader=FileReader({image: files[image] for image in table.rows["image"]}),
-        notes=table.notes,
         problems=(*table.problems, *problems),
     )
 
@@ -154,7 +150,7 @@ class _Listed:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
-    def table(self, keep: Sequence[int], *, more_notes: Sequence[str] = ()) -> LabelTable:
+    def table(self, keep: Sequence[int], *, more_notes: Sequence[str] = ()) -> StudyTable:
         """The labels of some rows."""
         texts, notes = self.texts, [*self.notes]
         data: dict[str, Sequence[object]] = {
@@ -183,7 +179,7 @@ class _Listed:
                 notes.append(f"split column: {_images(without)} none of train, validation, test")
         seen = {name for label in self.labels for name in label.findings}
         named = self.options.findings
-        return LabelTable(
+        return StudyTable(
             name="manifest",
             rows=study_rows(data),
             finding_names=tuple(sorted(seen)) if named is None else named,

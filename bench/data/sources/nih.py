@@ -15,7 +15,6 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
-from bench.data.label_table import LabelTable
 from bench.data.names import printable
 from bench.data.sources.labels import not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import NIH_FINDINGS, Problem, StudyTable, study_rows
@@ -38,7 +37,7 @@ _COLUMNS = {
 }
 
 
-def _every_label(*, root: Path, options: SourceOptions) -> LabelTable:  # noqa: ARG001 -- it has none
+def _every_label(*, root: Path, options: SourceOptions) -> StudyTable:  # noqa: ARG001 -- it has none
     labels = read_labels(root)
     return replace(labels, notes=("all images of the label file, here or not", *labels.notes))
 
@@ -86,10 +85,9 @@ def open_nih(
         folders = " and ".join(str(file.parent.relative_to(root)) for file in files[image])
         problems.append(Problem(kind="duplicated", image=image, detail=f"lies in {folders}"))
     rows = rows[rows["image"].isin(here - several)].reset_index(drop=True)
-    return StudyTable(
-        name="nih",
+    return replace(
+        labels,
         rows=rows,
-        finding_names=NIH_FINDINGS,
         reader=FileReader({image: files[image][0] for image in rows["image"]}),
         notes=(
             f"{len(here):,} of the {len(listed):,} images of the label file are here",
@@ -99,7 +97,7 @@ def open_nih(
     )
 
 
-def read_labels(root: Path) -> LabelTable:
+def read_labels(root: Path) -> StudyTable:
     """Read the label file and the official lists, without looking for images.
 
     Args:
@@ -134,7 +132,7 @@ def read_labels(root: Path) -> LabelTable:
     )
     bad = {images[row] for row in (~good).nonzero()[0]}
     rows = rows[~rows["image"].isin(bad)].reset_index(drop=True)
-    return LabelTable(
+    return StudyTable(
         name="nih",
         rows=rows,
         finding_names=NIH_FINDINGS,

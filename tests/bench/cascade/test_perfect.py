@@ -7,7 +7,7 @@ import pytest
 
 from bench.cascade import CASCADE_TASKS, Table
 from bench.config import DataConfig
-from bench.data.labelled import open_study
+from bench.data.load import open_study
 from bench.data.splits import make_split
 from tests.bench.cascade.stage_runs import StageRuns
 

@@ -7,11 +7,11 @@ from functools import cache
 import pytest
 
 from bench.config import Experiment, expand, load_experiment
-from bench.data.label_table import LabelTable
-from bench.data.labelled import open_labels
 from bench.data.leakage import measure_leakage
+from bench.data.load import open_labels
 from bench.data.prepare import split_as_configured
 from bench.data.splits import Split
+from bench.data.study import StudyTable
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.shared_data import shared
 
@@ -37,7 +37,7 @@ def _experiment(name: str) -> Experiment:
 
 
 @cache
-def _labels() -> LabelTable:
+def _labels() -> StudyTable:
     """Of all 112,120 images, of which 1,723 are here."""
     return open_labels(_experiment("nih_image").data)
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from bench.config import DataConfig
-from bench.data.labelled import open_study
+from bench.data.load import open_study
 from bench.data.prepare import draw_share, split_as_configured
 from bench.data.splits import Split
 

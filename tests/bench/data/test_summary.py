@@ -11,11 +11,10 @@ import pytest
 from PIL import Image, ImageColor
 
 from bench.config import PartSizes, load_experiment
-from bench.data.label_table import LabelTable
-from bench.data.labelled import open_labels
+from bench.data.load import open_labels
 from bench.data.prepare import split_as_configured
 from bench.data.splits import make_split
-from bench.data.study import study_rows
+from bench.data.study import StudyTable, study_rows
 from bench.data.summary import LabelCounts, Summary, count_labels, summarise
 from bench.data.summary_figures import DARK, GRAY, LIGHT, draw_summary
 from tests.shared_data import shared
@@ -90,7 +89,7 @@ def _small() -> Summary:
             "findings": [(), (), ("B",), ("B",), ("C_D", "B"), ("C_D", "B"), (), ("C_D",)],
         }
     ).assign(digest="")
-    table = LabelTable(name="mine", rows=rows, finding_names=("A", "C_D", "B"), notes=("a fact",))
+    table = StudyTable(name="mine", rows=rows, finding_names=("A", "C_D", "B"), notes=("a fact",))
     split = make_split(
         rows,
         name="image",

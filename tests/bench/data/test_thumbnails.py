@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.config import DataConfig
 from bench.data.decode import resize
-from bench.data.labelled import open_study
+from bench.data.load import open_study
 from bench.data.prepare import PreparedData, prepare_data
 from bench.data.tasks import make_task
 from bench.data.thumbnails import NOTES, SIDE, note_store, thumbnails

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.config import load_experiment
-from bench.data.labelled import open_study
+from bench.data.load import open_study
 from bench.data.prepare import draw_share
 from bench.data.splits import Split
 from bench.data.study import NIH_FINDINGS

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bench.config import DataConfig
 from bench.data.check import refusal, usable
-from bench.data.label_table import LabelTable
 from bench.data.names import printable
 from bench.data.pixel_store import open_pixels
 from bench.data.study import StudyTable
@@ -31,7 +30,7 @@ def open_study(config: DataConfig) -> StudyTable:
     return study
 
 
-def open_labels(config: DataConfig) -> LabelTable:
+def open_labels(config: DataConfig) -> StudyTable:
     """What the label files say, without decoding a pixel.
 
     Returns:
@@ -49,7 +48,7 @@ def open_labels(config: DataConfig) -> LabelTable:
 
 def open_decoded(
     config: DataConfig, *, cache: Path, progress: Callable[[int, int], None] | None = None
-) -> LabelTable:
+) -> StudyTable:
     """The labels of the images that a run would use.
 
     Args:
@@ -66,17 +65,10 @@ def open_decoded(
     study = open_study(config)
     store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
     rows, problems = usable(study, store)
-    table = LabelTable(
-        name=study.name,
-        rows=rows,
-        finding_names=study.finding_names,
-        notes=study.notes,
-        problems=problems,
-    )
-    return _accepted(table, config)
+    return _accepted(replace(study, rows=rows, problems=problems), config)
 
 
-def _accepted(table: LabelTable, config: DataConfig) -> LabelTable:
+def _accepted(table: StudyTable, config: DataConfig) -> StudyTable:
     """The table, where a run would take it; what is skipped becomes a note."""
     if not table.problems:
         return table
