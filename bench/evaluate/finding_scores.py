@@ -20,6 +20,7 @@ from bench.evaluate.measures import AT_THRESHOLD
 from bench.evaluate.sample import Bools, Floats, Sample
 from bench.evaluate.two_class_scores import NO_VALIDATION, calls_of
 from bench.runs.predictions import Outputs, Predictions
+from cxnet.hierarchy import Blame, Routed, blame, leaf_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +56,20 @@ def findings_figures(
             if validation is None
             else choose_thresholds(validation.targets, validation.probabilities)
         )
-        metrics = label_metrics(sample.targets, p, thresholds=thresholds)
-        called = p >= thresholds
+        called = p >= thresholds if sample.called is None else sample.called
+        metrics = label_metrics(sample.targets, p, thresholds=thresholds, called=called)
         confusion = np.stack(
             [(a & b).sum(axis=0) for a in (~positive, positive) for b in (~called, called)], axis=1
         ).astype(np.int64)
-    rested = outputs.kind == "multilabel" and validation is None
+    uncalled = outputs.kind == "multilabel" and validation is None and sample.called is None
     estimates = [
         _of_finding(sample, positive[:, k], p[:, k], called[:, k], vars(metrics.findings[k]))
         for k in range(p.shape[1])
     ]
     figures = _averages(sample, estimates, metrics, positive, p, called)
-    if rested:
+    if sample.called is not None:
+        figures |= _routing(sample, estimates)
+    if uncalled:
         figures = {name: _without_calls(name, one) for name, one in figures.items()}
         estimates = [
             {name: _without_calls(name, one) for name, one in by_name.items()}
@@ -85,6 +88,33 @@ def findings_figures(
         macro_over={name: macro.findings for name, macro in metrics.macro.items()},
         confusion=confusion,
     )
+
+
+def _routing(sample: Sample, estimates: list[dict[str, Estimate]]) -> dict[str, Estimate]:
+    """Shares of a cascade's answers: normal images left alone, and the stages that erred first.
+
+    The number of findings named tells where the routing ended (:func:`cxnet.hierarchy.leaf_of`),
+    so that the answers alone tell which stage was the first to be wrong.
+    """
+    assert sample.called is not None
+    truth = sample.positive()
+    normal: Bools = truth.sum(axis=1) == 0
+    right: Bools = sample.called.sum(axis=1) == 0
+    blamed = blame(Routed(leaf=leaf_of(sample.called), findings=sample.called), truth)
+    every = np.ones(len(truth), bool)
+    stages = {"lost_m1": Blame.M1, "lost_m2": Blame.M2, "lost_leaf": Blame.LEAF}
+    return {
+        "macro_precision": macro(sample, [figures["precision"] for figures in estimates]),
+        "normal_right": sample.share(_mean(right[normal]), of=normal, hits=right),
+        **{
+            name: sample.share(_mean(blamed == stage), of=every, hits=blamed == stage)
+            for name, stage in stages.items()
+        },
+    }
+
+
+def _mean(hits: Bools) -> float:
+    return float(hits.mean()) if len(hits) else math.nan
 
 
 def _of_finding(

@@ -66,7 +66,11 @@ class FindingsMetrics:
 
 
 def label_metrics(
-    targets: ArrayLike, probabilities: ArrayLike, *, thresholds: ArrayLike
+    targets: ArrayLike,
+    probabilities: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    called: NDArray[np.bool_] | None = None,
 ) -> FindingsMetrics:
     """Compute all metrics of answers that may name any number of findings.
 
@@ -75,6 +79,7 @@ def label_metrics(
         probabilities: of each finding, in [0, 1], shape (n, findings).
         thresholds: (findings,), chosen on other images by :func:`choose_thresholds`; a finding
             is called where its probability is >= its threshold.
+        called: (n, findings), which findings are called, where no threshold decides.
 
     Raises:
         ValueError: shapes differ or are empty, a target is not 0 or 1, or a probability is NaN
@@ -84,7 +89,7 @@ def label_metrics(
     least = np.asarray(thresholds, dtype=np.float64)
     if least.shape != p.shape[1:]:
         raise ValueError(f"thresholds {least.shape} are not one for each of {p.shape[1]} findings")
-    return _judge(positive, p, called=p >= least, thresholds=least)
+    return _judge(positive, p, called=p >= least if called is None else called, thresholds=least)
 
 
 def class_metrics(targets: ArrayLike, probabilities: ArrayLike) -> FindingsMetrics:

@@ -29,6 +29,7 @@ class Sample:
         targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for labels.
         probabilities: (n, outputs).
         digest: of ids, patients and targets: equal for the same images with the same labels.
+        called: bool (n, outputs), the findings that a cascade names; None elsewhere.
     """
 
     resampling: Resampling
@@ -36,6 +37,7 @@ class Sample:
     targets: NDArray[Any]
     probabilities: Floats
     digest: str
+    called: Bools | None = None
 
     @classmethod
     def of(cls, judged: Predictions, resampling: Resampling) -> Sample:
@@ -51,6 +53,7 @@ class Sample:
             targets=judged.targets[order],
             probabilities=judged.probabilities[order],
             digest=hasher.hexdigest(),
+            called=None if judged.called is None else judged.called[order],
         )
 
     def positive(self) -> Bools:

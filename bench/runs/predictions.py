@@ -6,9 +6,11 @@
     part, image, patient, target, prob_Atelectasis, prob_…       several classes, or labels
 
 A two-class target is 0 or 1 and the probability that of the second class. Otherwise the target
-names what is right, several joined by ``|``. ``others.csv`` has the same columns but the target:
-the images of those parts that the task does not ask about, which a cascade sends to it all the
-same when an earlier stage errs.
+names what is right, several joined by ``|``. A cascade's file has one more column after it,
+``called``, with the findings that the cascade names; elsewhere a threshold says that.
+
+``others.csv`` has the same columns but the target: the images of those parts that the task does
+not ask about, which a cascade sends to it all the same when an earlier stage errs.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from bench.registry import TargetKind
 
 PREDICTIONS = "predictions.csv"
 OTHERS = "others.csv"
+CALLED = "called"
 IDS = ("part", "image", "patient")
 SEPARATOR = "|"
 
@@ -63,12 +66,15 @@ class Predictions:
         targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for multi-label;
             of images that the task does not ask about there are none, so the array is empty.
         probabilities: float64 (n, outputs); two columns for two classes.
+        called: bool (n, outputs), the findings that a cascade names; None elsewhere, where a
+            threshold chosen on the validation part decides.
     """
 
     images: NDArray[np.object_]
     patients: NDArray[np.object_]
     targets: NDArray[Any]
     probabilities: NDArray[np.float64]
+    called: NDArray[np.bool_] | None = None
 
 
 def to_frame(
@@ -79,6 +85,7 @@ def to_frame(
     patients: Sequence[str] | NDArray[np.object_],
     targets: NDArray[Any] | None,
     probabilities: NDArray[np.float64],
+    called: NDArray[np.bool_] | None = None,
 ) -> pd.DataFrame:
     """Predictions of one part as a table.
 
@@ -88,10 +95,13 @@ def to_frame(
         images, patients: ids, (n,).
         targets: as :attr:`Predictions.targets`; None for images that are not asked about.
         probabilities: (n, outputs).
+        called: as :attr:`Predictions.called`.
     """
     columns: dict[str, Any] = {"part": part, "image": images, "patient": patients}
     if targets is not None:
         columns["target"] = targets if outputs.binary else _named(outputs, targets)
+    if called is not None:
+        columns[CALLED] = _named(outputs, called)
     shown = probabilities[:, 1:] if outputs.binary else probabilities
     frame = pd.DataFrame(columns)
     return pd.concat([frame, pd.DataFrame(shown, columns=outputs.columns)], axis=1)
@@ -107,7 +117,8 @@ def read_frame(path: Path, outputs: Outputs, *, with_targets: bool) -> pd.DataFr
     # Text first: ids such as "007" and "NA" stay as they are, and Python's own conversion gives
     # back every bit of the probabilities.
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    wanted = [*IDS, *(["target"] if with_targets else []), *outputs.columns]
+    called = [CALLED] if CALLED in frame else []
+    wanted = [*IDS, *(["target"] if with_targets else []), *called, *outputs.columns]
     if list(frame.columns) != wanted:
         raise ValueError(f"columns are not {', '.join(wanted)}")
     return frame.astype(dict.fromkeys(outputs.columns, np.float64))
@@ -126,6 +137,7 @@ def from_frame(frame: pd.DataFrame, outputs: Outputs) -> Predictions:
         patients=frame["patient"].to_numpy(dtype=object),
         targets=_parsed(outputs, texts),
         probabilities=np.hstack([1.0 - shown, shown]) if outputs.binary else shown,
+        called=_parsed(outputs, frame[CALLED].tolist()) > 0 if CALLED in frame else None,
     )
 
 

@@ -219,7 +219,8 @@ def test_classes_are_answered_with_the_most_probable_one() -> None:
 
 def test_the_order_of_the_images_makes_no_difference() -> None:
     answers = judged(TWO, np.linspace(0, 1, 12) ** 2, patients=PATIENTS)
-    backwards = Predictions(**{name: values[::-1] for name, values in vars(answers).items()})
+    arrays = {name: values for name, values in vars(answers).items() if values is not None}
+    backwards = Predictions(**{name: values[::-1] for name, values in arrays.items()})
     one, other = (
         two_class_figures(Sample.of(each, RESAMPLING), VALIDATION)[0]
         for each in (answers, backwards)
