@@ -19,13 +19,16 @@ from bench.errors import InputError
 from bench.evaluate.comparison import compare_with
 from bench.evaluate.delong import of_placements
 from bench.evaluate.estimate import Estimate, Interval
+from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
-from bench.evaluate.results import Figure, Reference, Row, Table
+from bench.evaluate.results import BestControl, Figure, Reference, Row, RunView, Table
 from bench.evaluate.run_scores import RunScores
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import captions, compare, train_share, training, weights
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
+
+NOTHING = BestControl("", -math.inf)
 
 
 def _every(_: Run) -> bool:
@@ -125,12 +128,13 @@ def _table(
     ]
     best = _best_controls(rows)
     rows = [_mark(row, best) for row in rows]
-    rows, against = _compared(rows, reference, scorer)
+    rows = _compared(rows, reference, scorer)
     looked_at = [
         row
         for row, group in zip(rows, by_row.values(), strict=True)
-        if row.kind == "control" or row is against or any(map(shown, group))
+        if row.kind == "control" or row.is_reference or any(map(shown, group))
     ]
+    looked_at = _labelled(looked_at)
     looked_at.sort(
         key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings)
     )
@@ -146,21 +150,26 @@ def _table(
             environment for run in trained_here(runs) for environment in _environments(run)
         ),
         wanted=reference,
-        reference=against,
+        reference=next((row for row in looked_at if row.is_reference), None),
+        resamples=scorer.resampling.resamples if any(row.runs for row in rows) else 0,
     )
 
 
-def _compared(
-    rows: Sequence[Row], reference: Reference, scorer: Scorer
-) -> tuple[list[Row], Row | None]:
-    """The rows held against the reference, and the reference."""
+def _labelled(rows: Sequence[Row]) -> list[Row]:
+    finished = [row for row in rows if row.runs]
+    names = iter(labels(finished))
+    return [replace(row, label=next(names) if row.runs else row.name) for row in rows]
+
+
+def _compared(rows: Sequence[Row], reference: Reference, scorer: Scorer) -> list[Row]:
+    """The rows compared with the reference, which is marked."""
     fitting = [
         row
         for row in rows
         if row.runs and (row.model, row.loss) == (reference.model, reference.loss)
     ]
     if not fitting:
-        return list(rows), None
+        return list(rows)
     # Not by its figures: a reference must not be chosen by the test part. Of several it is one that
     # was tuned, then of the most seeds, then trained as most networks of the table were.
     trained = [training(row.runs[0].cell) for row in rows if row.kind == "network" and row.runs]
@@ -174,13 +183,39 @@ def _compared(
         ),
     )
     others = {
-        str(place): row.runs for place, row in enumerate(rows) if row.runs and row is not chosen
+        str(position): _runs(row)
+        for position, row in enumerate(rows)
+        if row.runs and row is not chosen
     }
-    found = compare_with(chosen.runs, others, scorer=scorer)
+    found = compare_with(_runs(chosen), others, scorer=scorer)
     return [
-        row if row is chosen else replace(row, versus=found.get(str(place)))
-        for place, row in enumerate(rows)
-    ], chosen
+        replace(row, is_reference=True)
+        if row is chosen
+        else replace(
+            row,
+            comparison=found.get(str(position)),
+            trained_otherwise=_trained_otherwise(row, chosen),
+        )
+        for position, row in enumerate(rows)
+    ]
+
+
+def _runs(row: Row) -> list[Run]:
+    return [view.run for view in row.runs]
+
+
+def _trained_otherwise(row: Row, reference: Row) -> bool:
+    """Whether a network's settings, its own options aside, are others than the reference's.
+
+    What was searched for is no difference between two rows that were both tuned.
+    """
+    if not (row.kind == reference.kind == "network" and row.runs):
+        return False
+    searched: set[str] = set()
+    if row.tuning is not None and reference.tuning is not None:
+        searched = {*row.tuning.searched, *reference.tuning.searched}
+    own, other = (training(each.runs[0].cell) for each in (row, reference))
+    return any(own.get(key) != other.get(key) for key in (own.keys() | other.keys()) - searched)
 
 
 def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord | None) -> Row:
@@ -205,9 +240,11 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord
         settings=settings,
         train_share=train_share(cell),
         seeds=tuple(run.cell.seed for run in finished),
-        runs=tuple(finished),
-        scores=tuple(scores),
-        metrics=_figures(finished, [one.figures for one in scores], scorer),
+        runs=tuple(
+            RunView(run=run, scores=run_scores)
+            for run, run_scores in zip(finished, scores, strict=True)
+        ),
+        figures=_figures(finished, scores, [each.figures for each in scores], scorer),
         findings=_findings(finished, scores, scorer),
         # The seeds were judged on the same images, so that they agree on this.
         macro_over=scores[0].macro_over if scores else {},
@@ -230,6 +267,7 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord
         ),
         tuning=tuning,
         answered=_answered(finished),
+        support=_support(finished),
         delong=_delong(scores),
     )
 
@@ -239,6 +277,18 @@ def _answered(runs: Sequence[Run]) -> tuple[int, int] | None:
         return None
     answers, whole = runs[0].predicted_images["test"], runs[0].data["parts"]["test"]["images"]
     return None if answers == whole else (answers, whole)
+
+
+def _support(runs: Sequence[Run]) -> dict[str, int]:
+    """How many of the images that the runs answer have each output."""
+    if not runs:
+        return {}
+    first = runs[0]
+    if _answered(runs) is None:
+        return dict(first.data["parts"]["test"]["classes"])
+    targets, names = first.predictions()["test"].targets, first.outputs.classes
+    of_each = targets if targets.ndim == 2 else np.eye(len(names))[targets]
+    return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))
 
 
 def _delong(scores: Sequence[RunScores]) -> Interval | None:
@@ -258,7 +308,10 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _figures(
-    runs: Sequence[Run], estimates: Sequence[Mapping[str, Estimate]], scorer: Scorer
+    runs: Sequence[Run],
+    scores: Sequence[RunScores],
+    estimates: Sequence[Mapping[str, Estimate]],
+    scorer: Scorer,
 ) -> dict[str, Figure]:
     """Over the seeds; of each run its estimates by name."""
     figures = {}
@@ -267,6 +320,7 @@ def _figures(
         figures[name] = Figure.over(
             [one.value for one in by_seed.values()],
             interval=Interval.of(scorer.resampling.over_seeds(by_seed)),
+            images=scores[0].count,
         )
     return figures
 
@@ -275,29 +329,29 @@ def _findings(
     runs: Sequence[Run], scores: Sequence[RunScores], scorer: Scorer
 ) -> dict[str, dict[str, Figure]]:
     return {
-        finding: _figures(runs, [one.findings[finding] for one in scores], scorer)
+        finding: _figures(runs, scores, [each.findings[finding] for each in scores], scorer)
         for finding in (scores[0].findings if scores else ())
     }
 
 
-def _best_controls(rows: Iterable[Row]) -> dict[float, tuple[str, float]]:
+def _best_controls(rows: Iterable[Row]) -> dict[float, BestControl]:
     """By share of the training part: a control learns from it too."""
-    best: dict[float, tuple[str, float]] = {}
+    best: dict[float, BestControl] = {}
     for row in rows:
-        if row.kind == "control" and row.auc > best.get(row.train_share, ("", -math.inf))[1]:
-            best[row.train_share] = (row.model, row.auc)
+        if row.kind == "control" and row.auc > best.get(row.train_share, NOTHING).value:
+            best[row.train_share] = BestControl(row.model, row.auc)
     return best
 
 
-def _mark(row: Row, best_controls: dict[float, tuple[str, float]]) -> Row:
+def _mark(row: Row, best_controls: dict[float, BestControl]) -> Row:
     if (
         row.kind == "control"
         or row.answered
         or row.train_share not in best_controls
-        or not row.metrics
+        or not row.figures
     ):
         return row
-    _, best = best_controls[row.train_share]
+    best = best_controls[row.train_share].value
     return replace(row, below_controls=not row.auc > best)
 
 

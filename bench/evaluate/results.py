@@ -1,18 +1,24 @@
-"""What a comparison table is made of, before it is text: tables, their rows, and figures."""
+"""Everything that a report shows, as typed values: the one thing that renderers read.
+
+Nothing that reads these types computes a number, and nothing that makes them formats one.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.evaluate.comparison import Versus
 from bench.evaluate.estimate import Interval
-from bench.evaluate.run_scores import RunScores
-from bench.evaluate.settings import Comparison
+from bench.evaluate.run_scores import Curves, RunScores
+from bench.evaluate.settings import SharedSettings
+from bench.runs.cells import Cell
 from bench.runs.predictions import Outputs
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
@@ -20,24 +26,127 @@ from bench.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A metric over the seeds of a row.
+    """A measured value over the seeds of a row, with its interval.
 
     Attributes:
-        mean: over the seeds; NaN where it is undefined for any of them.
+        value: the mean over the seeds; NaN where it is undefined for any of them.
         deviation: sample standard deviation over the seeds; None for a single seed.
-        interval: of the mean, for other patients and seeds; None where it was not asked for.
+        low, high: ends of the interval of the mean, for other patients and seeds
+            (:data:`bench.evaluate.estimate.LEVEL`); both NaN where there is none.
+        reason: why there is no interval, or no value; "" where there is one.
+        images: how many test images the value is measured on.
+        left_out: resamples in which it is undefined; the interval rests on the others.
     """
 
-    mean: float
-    deviation: float | None
-    interval: Interval | None = None
+    value: float
+    deviation: float | None = None
+    low: float = math.nan
+    high: float = math.nan
+    reason: str = ""
+    images: int = 0
+    left_out: int = 0
 
     @classmethod
-    def over(cls, values: Sequence[float], *, interval: Interval | None = None) -> Figure:
-        """Mean and sample standard deviation of one value a seed."""
+    def over(
+        cls, values: Sequence[float], *, interval: Interval | None = None, images: int = 0
+    ) -> Figure:
+        """Mean and sample standard deviation of one value a seed.
+
+        Args:
+            values: one a seed.
+            interval: of their mean; None where it was not asked for.
+            images: that each value is measured on.
+        """
         array = np.asarray(values, dtype=np.float64)
-        deviation = float(array.std(ddof=1)) if len(values) > 1 else None
-        return cls(mean=float(array.mean()), deviation=deviation, interval=interval)
+        bare = Interval(value=math.nan) if interval is None else interval
+        return cls(
+            value=float(array.mean()),
+            deviation=float(array.std(ddof=1)) if len(values) > 1 else None,
+            low=bare.low,
+            high=bare.high,
+            reason=bare.reason,
+            images=images,
+            left_out=bare.left_out,
+        )
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether its interval is known."""
+        return not math.isnan(self.low)
+
+    @property
+    def mean(self) -> float:
+        """Another name of ``value``."""
+        return self.value
+
+    @property
+    def interval(self) -> Interval:
+        """The interval by itself."""
+        return Interval(
+            value=self.value,
+            low=self.low,
+            high=self.high,
+            left_out=self.left_out,
+            reason=self.reason,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunView:
+    """One finished run of a row.
+
+    Attributes:
+        run: the stored run, for its history and its predictions.
+        scores: what its predictions for the test part amount to.
+    """
+
+    run: Run = field(repr=False)
+    scores: RunScores = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.run.folder.name
+
+    @property
+    def seed(self) -> int:
+        """Of its training."""
+        return self.run.cell.seed
+
+    @property
+    def folder(self) -> Path:
+        """Where it is stored."""
+        return self.run.folder
+
+    @property
+    def cell(self) -> Cell:
+        """Its model, loss and settings."""
+        return self.run.cell
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The record of its data."""
+        return self.run.data
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The record of its last attempt's versions and device."""
+        return self.run.environment
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Its figures on the test part, by measure."""
+        return {name: estimate.value for name, estimate in self.scores.figures.items()}
+
+    @property
+    def curves(self) -> dict[str, Curves]:
+        """ROC, precision-recall and reliability curve of each output, by its name."""
+        return self.scores.curves
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """The confusion matrix, as :attr:`bench.evaluate.run_scores.RunScores.confusion` has it."""
+        return self.scores.confusion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +159,15 @@ class Row:
         weights: ``from scratch``, ``pretrained`` or ``pretrained, head``
             (:func:`bench.evaluate.settings.weights`); "" for a control.
         settings: what tells this row from others (:func:`bench.evaluate.settings.captions`).
+        label: what it is called where there is no column of settings; no other row of its table
+            is called so.
         train_share: the share of the training part that it learned from.
         seeds: those that finished.
         runs: that finished, in the order of the seeds.
-        scores: of these runs, in their order.
-        metrics: of the whole task, by the names of :mod:`bench.evaluate.measures`, the one that
+        figures: of the whole task, by the names of :mod:`bench.evaluate.measures`, the one that
             sorts the table first; empty where no seed finished.
         findings: those of each finding, in the order of the outputs; empty for a two-class task.
+        support: how many of the test images that the row answers have each output.
         macro_over: how many findings each macro average is over.
         parameters, multiply_adds: of the network; None for a control.
         train_seconds, images_per_second, inference_images_per_second: means over the seeds; None
@@ -70,8 +181,11 @@ class Row:
             imported predictions; None elsewhere. Its figures are of these images.
         delong: the AUC with DeLong's interval, clustered by patient (Obuchowski), as a check; None
             unless the row is one run of a two-class task.
-        versus: held against the table's reference; None for the reference itself, where there
-            is none, and where no seed finished.
+        is_reference: whether all other rows of the table are compared with this one.
+        comparison: with the table's reference; None for the reference itself, where there is
+            none, and where no seed finished.
+        trained_otherwise: whether a network's settings, its own options and what was searched
+            for aside, are others than the reference's.
         below_controls: a network, or imported predictions, whose mean AUC (macro over the
             findings, where there are several) is not above that of the best control of the same
             share of the training part.
@@ -84,10 +198,11 @@ class Row:
     settings: str
     train_share: float
     seeds: tuple[int, ...]
-    runs: tuple[Run, ...] = ()
-    scores: tuple[RunScores, ...] = ()
-    metrics: dict[str, Figure] = field(default_factory=dict)
+    label: str = ""
+    runs: tuple[RunView, ...] = ()
+    figures: dict[str, Figure] = field(default_factory=dict)
     findings: dict[str, dict[str, Figure]] = field(default_factory=dict)
+    support: dict[str, int] = field(default_factory=dict)
     macro_over: dict[str, int] = field(default_factory=dict)
     parameters: int | None = None
     multiply_adds: int | None = None
@@ -101,7 +216,9 @@ class Row:
     tuning: TuningRecord | None = None
     answered: tuple[int, int] | None = None
     delong: Interval | None = None
-    versus: Versus | None = None
+    is_reference: bool = False
+    comparison: Versus | None = None
+    trained_otherwise: bool = False
     below_controls: bool = False
 
     @property
@@ -110,8 +227,8 @@ class Row:
 
         Minus infinity where there is none, so that such rows sort last.
         """
-        mean = next((figure.mean for figure in self.metrics.values()), math.nan)
-        return -math.inf if math.isnan(mean) else mean
+        value = next((figure.value for figure in self.figures.values()), math.nan)
+        return -math.inf if math.isnan(value) else value
 
     @property
     def timed_on_several_devices(self) -> bool:
@@ -119,15 +236,42 @@ class Row:
         return self.kind == "network" and len(self.devices) > 1
 
     @property
+    def single_run(self) -> bool:
+        """Whether it is one training run, which another seed may turn round."""
+        return self.kind == "network" and len(self.seeds) == 1
+
+    @property
+    def state(self) -> str:
+        """``finished``, ``failed`` or ``unavailable``."""
+        if self.unavailable:
+            return "unavailable"
+        return "finished" if self.seeds else "failed"
+
+    @property
     def name(self) -> str:
         """For sentences and pictures: ``cxnet_m1 sin``, ``control: prior``."""
         name = f"{self.model} {self.loss}".strip()
         return name if self.kind == "network" else f"{self.kind}: {name}"
 
+    @property
+    def metrics(self) -> dict[str, Figure]:
+        """Another name of ``figures``."""
+        return self.figures
+
+    @property
+    def scores(self) -> tuple[RunScores, ...]:
+        """The scores of its runs, in their order."""
+        return tuple(view.scores for view in self.runs)
+
+    @property
+    def versus(self) -> Versus | None:
+        """Another name of ``comparison``."""
+        return self.comparison
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """The row that all others of a table are held against.
+    """The row that all others of a table are compared with.
 
     Attributes:
         model, loss: registered names; loss is "" for a control or imported predictions.
@@ -135,6 +279,13 @@ class Reference:
 
     model: str = "cxnet_m1"
     loss: str = "sin"
+
+
+class BestControl(NamedTuple):
+    """The control with the highest leading measure."""
+
+    name: str
+    value: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,21 +300,23 @@ class Table:
         hidden: how many more rows there are, which were compared and are not shown.
         superseded: runs of settings that a tuning held for the best until a larger budget found
             others, by folder name; they are in no row.
-        best_controls: name and AUC of the best control of each share of the training part;
-            shares without any are left out.
+        best_controls: the best control of each share of the training part; shares without any
+            are left out.
         environments: those of its runs, earlier attempts included; those of imports only where
             there is nothing else.
         wanted: the reference that was asked for.
-        reference: the row that all others are held against; None where it is not there.
+        reference: the row that all others are compared with; None where it is not there.
+        resamples: how many an interval rests on.
     """
 
     data: dict[str, Any]
     outputs: Outputs
-    settings: Comparison
+    settings: SharedSettings
     rows: tuple[Row, ...]
-    best_controls: dict[float, tuple[str, float]]
+    best_controls: dict[float, BestControl]
     environments: tuple[dict[str, Any], ...]
     hidden: int = 0
     superseded: tuple[str, ...] = ()
     wanted: Reference = Reference()
     reference: Row | None = None
+    resamples: int = 0

@@ -24,7 +24,7 @@ AS_CONFIGURED = "as configured"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class SharedSettings:
     """The settings of a table's network rows, by their keys with dots (``train.lr``).
 
     Attributes:
@@ -37,13 +37,13 @@ class Comparison:
     differing: frozenset[str]
 
 
-def compare(cells: Iterable[Cell]) -> Comparison:
+def compare(cells: Iterable[Cell]) -> SharedSettings:
     """Compare the settings of all networks among some cells; controls are not trained."""
     networks = [cell.all_settings for cell in cells if cell.kind == "network"]
     differing = _differing(networks)
     first = networks[0] if networks else {}
     shared = {key: value for key, value in first.items() if key not in differing}
-    return Comparison(shared=shared, differing=differing)
+    return SharedSettings(shared=shared, differing=differing)
 
 
 def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ()) -> list[str]:

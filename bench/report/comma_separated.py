@@ -8,15 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from bench.evaluate.findings import AVERAGED
 from bench.evaluate.measures import all_measures
 from bench.evaluate.results import Figure, Row, Table
 from bench.report.report import Report
 from bench.report.training import training_line
 from bench.report.tuned import budget
-from bench.report.versus import is_reference
 
 # Of each measure. An interval is for other patients and seeds (bench.evaluate.estimate.LEVEL).
 WHAT = ("mean", "sd", "low", "high")
@@ -48,7 +45,7 @@ def comma_separated(report: Report) -> str:
             names = _names(table, row)
             whole_task = _whole_task(row) | _answered(row, table)
             writer.writerow(names | whole_task | _compared(row, table) | _tuning(row))
-            support = _support(row, table)
+            support = row.support
             for finding, figures in row.findings.items():
                 about = {"finding": finding, "support": support[finding]}
                 writer.writerow(names | about | _figures(figures))
@@ -127,21 +124,10 @@ def _answered(row: Row, table: Table) -> dict[str, int]:
     }
 
 
-def _support(row: Row, table: Table) -> Mapping[str, int]:
-    """How many of the images that the row's figures are of have each finding."""
-    if row.answered is None:
-        counts: dict[str, int] = table.data["parts"]["test"]["classes"]
-        return counts
-    targets = row.runs[0].predictions()["test"].targets
-    names = table.outputs.classes
-    of_each = targets if targets.ndim == 2 else np.eye(len(names))[targets]
-    return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))
-
-
 def _compared(row: Row, table: Table) -> dict[str, Any]:
     """The row against the reference; ``p`` is before the correction."""
     if table.reference is None or row.versus is None:
-        return {"verdict": "reference"} if is_reference(row, table) else {}
+        return {"verdict": "reference"} if row.is_reference else {}
     one = row.versus
     return {
         "reference": table.reference.name,

@@ -25,6 +25,7 @@ def without_bare_tables(report: Report, filters: Filters) -> Report:
 def _asked_for(table: Table, filters: Filters) -> bool:
     # All other rows are in the table because a run of theirs passed.
     return any(
-        row.kind != "control" and (row is not table.reference or any(map(filters.show, row.runs)))
+        row.kind != "control"
+        and (row is not table.reference or any(filters.show(view.run) for view in row.runs))
         for row in table.rows
     )

@@ -76,7 +76,6 @@ from bench.report import facts
 from bench.report.anchors import anchors_for
 from bench.report.conclusions import caveats, conclusions
 from bench.report.report import Report
-from bench.report.versus import is_reference
 
 VERSION = 1
 COSTS = (
@@ -123,12 +122,12 @@ def _table(table: Table) -> dict[str, Any]:
         "resamples": next(draws, None),
         "hidden": table.hidden,
         "superseded": table.superseded,
-        "rows": [_row(row, table) for row in table.rows],
+        "rows": [_row(row) for row in table.rows],
         "published": anchors_for(table),
     }
 
 
-def _row(row: Row, table: Table) -> dict[str, Any]:
+def _row(row: Row) -> dict[str, Any]:
     finished = "finished" if row.seeds else "failed"
     first = row.runs[0] if row.runs else None
     return {
@@ -145,7 +144,7 @@ def _row(row: Row, table: Table) -> dict[str, Any]:
         "seeds": row.seeds,
         "runs": [run.folder.name for run in row.runs],
         "run_settings": first.cell.settings if first else None,
-        "reference": is_reference(row, table),
+        "reference": row.is_reference,
         "below_controls": row.below_controls,
         "answered": _answered(row),
         "delong": row.delong,

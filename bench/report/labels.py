@@ -1,17 +1,11 @@
-"""What rows are called in sentences and pictures, where there is no column of settings."""
+"""What a row is called in sentences and pictures."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
-
-from bench.config.dotted import flatten
-from bench.data.names import printable
+from bench.evaluate.labels import labels
 from bench.evaluate.results import Row, Table
-from bench.evaluate.settings import AS_CONFIGURED, TUNED, setting_text, telling
-from bench.report.levels import key_name
-from bench.report.words import coverage
+
+__all__ = ["label", "labels"]
 
 
 def label(row: Row, table: Table) -> str:
@@ -21,52 +15,7 @@ def label(row: Row, table: Table) -> str:
         row: one of the table, with a finished run.
         table: the comparison.
     """
-    rows = [one for one in table.rows if one.runs]
+    rows = [other for other in table.rows if other.runs]
     # The table's rows can be copies of its reference.
-    place = [one.runs[0].folder for one in rows].index(row.runs[0].folder)
-    return labels(rows)[place]
-
-
-def labels(rows: Sequence[Row]) -> list[str]:
-    """Names, with what tells those of the same model and loss apart, and what they answer.
-
-    Args:
-        rows: all with a finished run.
-    """
-    alike: defaultdict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        alike[row.name].append(place)
-    names = [row.name for row in rows]
-    for places in alike.values():
-        if len(places) > 1:
-            for place, said in zip(places, _apart([rows[at] for at in places]), strict=True):
-                names[place] += f" ({said})"
-    return [printable(name) + coverage(row.answered) for name, row in zip(names, rows, strict=True)]
-
-
-def _apart(rows: Sequence[Row]) -> list[str]:
-    """``max_iterations=200``, ``tuned``, ``pretrained``: what tells rows of one name apart."""
-    cells = [row.runs[0].cell for row in rows]
-    few, every = telling(cells)
-    searched = {key for row in rows if row.tuning for key in row.tuning.searched}
-    # "tuned" says what was searched for, unless only its values tell rows apart.
-    full = [cell.all_settings for cell in cells]
-    for keys in (few - searched, few):
-        texts = [_said(*each, rows, keys) for each in zip(rows, full, strict=True)]
-        if len({*texts}) == len(texts):
-            return texts
-    said = [flatten(cell.settings) for cell in cells]
-    return [_said(*each, rows, every) for each in zip(rows, said, strict=True)]
-
-
-def _said(row: Row, settings: Mapping[str, Any], rows: Sequence[Row], keys: Collection[str]) -> str:
-    last = Counter(map(key_name, keys))
-    parts = [
-        f"{key_name(key) if last[key_name(key)] == 1 else key}={setting_text(settings[key])}"
-        for key in sorted(settings.keys() & keys)
-    ]
-    if any(one.tuning for one in rows):
-        parts.insert(0, TUNED if row.tuning else AS_CONFIGURED)
-    if len({one.weights for one in rows}) > 1:
-        parts.append(row.weights)
-    return ", ".join(parts)
+    position = [other.runs[0].folder for other in rows].index(row.runs[0].folder)
+    return labels(rows)[position]

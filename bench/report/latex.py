@@ -10,8 +10,8 @@ from tabulate import tabulate
 from bench.evaluate.results import Table
 from bench.report import facts
 from bench.report.grid import Grid
+from bench.report.grids import sections
 from bench.report.report import Report
-from bench.report.sections import sections
 
 # NUL and SOH, which no cell holds otherwise, stand for bold on and off.
 ESCAPES = str.maketrans(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bench.evaluate.results import Table
 from bench.report import facts
+from bench.report.grids import sections
 from bench.report.pipe import bullets, pipe_table
 from bench.report.questions import markdown_questions
 from bench.report.report import Report
-from bench.report.sections import sections
 
 
 def markdown(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.evaluate.settings import TRAIN_SHARE, Comparison
+from bench.evaluate.settings import TRAIN_SHARE, SharedSettings
 from bench.report.words import many, number
 from bench.runs.cells import UNSAID
 
@@ -26,7 +26,7 @@ PHRASES: dict[tuple[str, ...], Callable[..., str]] = {
 }
 
 
-def training_line(settings: Comparison) -> str:
+def training_line(settings: SharedSettings) -> str:
     """The shared training settings; "" where none is shared.
 
     Switches that are off, limits that are not set and what the first runs leave unsaid are left
@@ -64,7 +64,7 @@ def training_line(settings: Comparison) -> str:
     return f"training{where}: {', '.join(parts)}"
 
 
-def _augmentation(settings: Comparison) -> list[str]:
+def _augmentation(settings: SharedSettings) -> list[str]:
     shared = {
         key.removeprefix(AUGMENT): value
         for key, value in settings.shared.items()

@@ -8,7 +8,6 @@ from collections import defaultdict
 from bench.evaluate.comparison import SIGNIFICANCE, Versus
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Row, Table
-from bench.evaluate.settings import training
 from bench.report.labels import label
 from bench.report.levels import difference, size, span
 from bench.report.words import many
@@ -51,22 +50,12 @@ def verdict(row: Row, table: Table) -> str:
 
 def is_reference(row: Row, table: Table) -> bool:
     """Whether it is the row that all others are held against."""
-    return table.reference is not None and bool(row.runs) and row.runs == table.reference.runs
+    return table.reference is not None and row.is_reference
 
 
-def trained_otherwise(row: Row, table: Table) -> bool:
-    """Whether a network's settings, its own options aside, are others than the reference's.
-
-    What was searched for is no difference between two rows that were both tuned.
-    """
-    reference = table.reference
-    if reference is None or not (row.kind == reference.kind == "network" and row.runs):
-        return False
-    searched: set[str] = set()
-    if row.tuning is not None and reference.tuning is not None:
-        searched = {*row.tuning.searched, *reference.tuning.searched}
-    one, other = (training(each.runs[0].cell) for each in (row, reference))
-    return any(one.get(key) != other.get(key) for key in (one.keys() | other.keys()) - searched)
+def trained_otherwise(row: Row, _: Table) -> bool:
+    """Whether a network's settings, its own options aside, are others than the reference's."""
+    return row.trained_otherwise
 
 
 def show_p(p: float) -> str:

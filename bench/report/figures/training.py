@@ -29,7 +29,7 @@ def training(table: Table) -> Picture | None:
     networks = [one for one in drawn(table) if one.row.kind == "network"]
     shown = some(networks, most=MOST)
     histories = [
-        (one, [found for run in one.row.runs if (found := history(run)) is not None])
+        (one, [found for run in one.row.runs if (found := history(run.run)) is not None])
         for one in shown
     ]
     if not any(found for _, found in histories):

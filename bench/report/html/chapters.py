@@ -13,6 +13,7 @@ from bench.report import facts
 from bench.report.conclusions import caveats, conclusions
 from bench.report.figures import Picture, pictures, svg
 from bench.report.grid import Grid
+from bench.report.grids import Section, sections
 from bench.report.html.comparison import comparison
 from bench.report.html.gallery import Gallery, gallery
 from bench.report.html.headline import headline
@@ -21,7 +22,6 @@ from bench.report.html.reproduce import Recipe, recipe
 from bench.report.html.sheet import Sheet, sheet, strong
 from bench.report.levels import key_name
 from bench.report.questions import by_context, means, resting_on
-from bench.report.sections import Section, sections
 
 
 @dataclass(frozen=True, kw_only=True)

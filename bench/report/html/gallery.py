@@ -63,7 +63,7 @@ def gallery(table: Table, *, most: int) -> Gallery | None:
     if row is None or not most or not table.outputs.binary:
         return None
     run = row.runs[0]
-    found = hardest(run, most=most)
+    found = hardest(run.run, most=most)
     negative, positive = table.outputs.classes
     sides = [
         (f"{negative}, called {positive}", negative, found.false_positives),

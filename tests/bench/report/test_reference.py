@@ -89,7 +89,7 @@ def test_rows_that_were_trained_otherwise_are_named(runs: Runs) -> None:
     said = "net ce was trained with other settings than wide ce"
     assert not any(said in line for line in headline(table))
     better = [
-        replace(row, versus=replace(row.versus, verdict="better")) if row.versus else row
+        replace(row, comparison=replace(row.versus, verdict="better")) if row.versus else row
         for row in table.rows
     ]
     assert any(said in line for line in headline(replace(table, rows=tuple(better))))

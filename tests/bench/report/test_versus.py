@@ -40,7 +40,7 @@ def compared(
         "delong_p": None,
     }
     one = Versus(**given | changes)
-    rows = [replace(row, versus=one) if row.model == "other" else row for row in table.rows]
+    rows = [replace(row, comparison=one) if row.model == "other" else row for row in table.rows]
     return replace(table, rows=tuple(rows))
 
 
@@ -137,7 +137,7 @@ def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
         versus.sentences(table)
     )
     assert row.versus is not None
-    more = replace(row, versus=replace(row.versus, smallest=0.0456))
+    more = replace(row, comparison=replace(row.versus, smallest=0.0456))
     wider = replace(table, rows=(*table.rows, more))
     assert "for 2 comparisons): 0.020 to 0.046, depending on the row." in " ".join(
         versus.sentences(wider)
@@ -263,7 +263,7 @@ def test_rows_on_fewer_images_are_named_beside_the_others(runs: Runs) -> None:
     (row,) = [row for row in table.rows if row.versus is not None]
     assert row.versus is not None
     fewer = replace(row, model="theirs", loss="", kind="imported")
-    fewer = replace(fewer, versus=replace(row.versus, images=5))
+    fewer = replace(fewer, comparison=replace(row.versus, images=5))
     text = versus.sentences(replace(table, rows=(*table.rows, fewer)))
     assert (
         "imported: theirs and the reference are compared on the 5 images that both answer." in text

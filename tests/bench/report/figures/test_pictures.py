@@ -422,10 +422,10 @@ def test_short_labels_keep_their_ends(label: str, most: int) -> None:
 
 def test_undefined_figures_are_not_drawn(two_classes: Table) -> None:
     def without(row_metrics: dict) -> dict:  # type: ignore[type-arg]
-        return row_metrics | {"auc": replace(row_metrics["auc"], mean=math.nan)}
+        return row_metrics | {"auc": replace(row_metrics["auc"], value=math.nan)}
 
     rows = tuple(
-        replace(row, metrics=without(row.metrics)) if row.metrics else row
+        replace(row, figures=without(row.figures)) if row.metrics else row
         for row in two_classes.rows
     )
 

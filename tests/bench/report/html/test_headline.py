@@ -49,7 +49,7 @@ def told(table: Table, said: dict[str, Versus]) -> list[str]:
     """The headline, had the comparisons of these models come out so."""
 
     def row(one: Row) -> Row:
-        return replace(one, versus=said.get(one.model, one.versus))
+        return replace(one, comparison=said.get(one.model, one.comparison))
 
     return headline(replace(table, rows=tuple(row(one) for one in table.rows)))
 

@@ -1,0 +1,85 @@
+"""A table of typed cells, which every renderer walks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.evaluate.results import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        text: what it says.
+        detail: a second, quieter text: the interval of a figure, ``one run`` of a verdict.
+        value: what it is sorted by; None sorts last.
+        low, high: the ends of the interval; both NaN where there is none.
+        bold: whether it is the best of its column, and the only one as good.
+        mark: a sign behind its text, which the glossary explains.
+    """
+
+    text: str
+    detail: str = ""
+    value: float | str | None = None
+    low: float = math.nan
+    high: float = math.nan
+    bold: bool = False
+    mark: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        key: what it holds: a measure's name, ``difference``, ``parameters``.
+        head: its heading.
+        kind: ``name`` (one of the first columns, which name the row), ``number`` or ``text``.
+        cells: one a row of the table.
+    """
+
+    key: str
+    head: str
+    kind: Literal["name", "number", "text"]
+    cells: Sequence[Cell]
+
+    @property
+    def align(self) -> Literal["left", "right"]:
+        """Numbers stand on the right."""
+        return "right" if self.kind == "number" else "left"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A table of a report, with what must be known to read it.
+
+    Attributes:
+        id: ``comparison``, ``threshold``, ``operating``, ``calibration``, ``averages``,
+            ``tuning``, ``finding-auc`` …, ``published``, ``parts``.
+        title: its heading.
+        columns: from left to right.
+        rows: the table rows that its lines are of; empty where they are of something else.
+        notes: sentences on this table alone; words and marks are in the glossary.
+    """
+
+    id: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row] = ()
+    notes: Sequence[str] = ()
+
+    def column(self, key: str) -> Column:
+        """The column that holds something.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for column in self.columns:
+            if column.key == key:
+                return column
+        raise KeyError(key)
