@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from baselines.weights import ensure_weights, loading
 
-__all__ = ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create"]
+__all__ = ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create", "names_like"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +114,11 @@ def check_name(name: str) -> None:
     tags = timm.list_pretrained(f"{architecture}.*") if tag else []
     if tag and name not in tags:
         raise ValueError(f"timm knows no weights {name!r}: known: {', '.join(tags) or 'none'}")
+
+
+def names_like(pattern: str) -> list[str]:
+    """timm's names that fit a shell pattern; one with a dot picks among names with tags."""
+    return sorted(timm.list_models(pattern, include_tags="." in pattern))
 
 
 def check_image_size(name: str, image_size: int) -> None:

@@ -56,14 +56,11 @@ def _models(
     patterns: tuple[str, ...], config: str, root: Path | None, settings: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     from bench.costs import listed_costs, weights_here
-    from bench.registry import MODELS, find_model
-    from bench.registry.models import TIMM_PREFIX
+    from bench.registry.models import match_models
 
     experiment = load_config(config, root, settings)
     size, channels = experiment.data.image_size, experiment.model.in_channels
-    named = [find_model(p) for p in patterns if p.startswith(TIMM_PREFIX)]
-    shell = tuple(p for p in patterns if not p.startswith(TIMM_PREFIX))
-    entries = [*(MODELS.match(shell) if shell or not named else []), *named]
+    entries = match_models(patterns)
     costs = listed_costs(entries, in_channels=channels, outputs=2, image_size=size)
     here = weights_here(entries, weights_dir=experiment.model.weights_dir)
     facts = []

@@ -1,4 +1,4 @@
-"""One mechanism behind the three registries: a name, a one-line description, a factory."""
+"""The mechanism behind the three registries: a name, a one-line description, a factory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import difflib
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from bench.errors import InputError
 
@@ -19,7 +20,7 @@ SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def calling_module() -> str:
-    """Which module called the function that calls this: ``built in``, or a plugin's name.
+    """Module that called the function that calls this: ``built in``, or a plugin's name.
 
     The caller counts and not the factory's own module, which may be another: a plugin can
     register a ``functools.partial`` of a built-in factory.
@@ -33,17 +34,35 @@ def comes_from_plugin(source: str) -> bool:
     return source not in (BUILT_IN, TIMM)
 
 
-class Entry(Protocol):
-    """What every registered thing carries."""
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A registered thing.
+
+    Attributes:
+        name: snake_case.
+        description: one line.
+        target: what makes the thing: a callable, or its import string such as
+            ``cxnet:CXNetM1``, so that registering it imports nothing.
+        source: ``built in``, ``timm``, or the plugin's module.
+    """
+
+    name: str
+    description: str
+    target: Callable[..., Any] | str
+    source: str = BUILT_IN
 
     @property
-    def name(self) -> str: ...
-
-    @property
-    def description(self) -> str: ...
+    def factory(self) -> Callable[..., Any]:
+        """The target; an import string is imported now."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, name = self.target.partition(":")
+        factory: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return factory
 
 
 E = TypeVar("E", bound=Entry)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def near_matches(name: str, known: list[str]) -> str:
@@ -99,6 +118,20 @@ class Registry(Generic[E]):
             )
         self._loaded()[entry.name] = entry
 
+    def decorator(self, entry: Callable[..., E], **facts: Any) -> Callable[[F], F]:
+        """Decorator that registers what it decorates and returns it unchanged.
+
+        Args:
+            entry: the class of the entries.
+            facts: all of its fields but ``target``.
+        """
+
+        def register(factory: F) -> F:
+            self.add(entry(target=factory, **facts))
+            return factory
+
+        return register
+
     def get(self, name: str) -> E:
         """The entry of that name.
 
@@ -111,7 +144,7 @@ class Registry(Generic[E]):
             hint = near_matches(name, list(self._loaded()))
             raise InputError(f"unknown {self.kind} {name!r}: {hint}") from None
 
-    def match(self, patterns: tuple[str, ...] = ()) -> list[E]:
+    def match(self, patterns: Sequence[str] = ()) -> list[E]:
         """Entries whose name fits any of the shell patterns; all of them without a pattern."""
         if not patterns:
             return list(self._loaded().values())

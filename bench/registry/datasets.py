@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import InputError
-from bench.registry.core import BUILT_IN, Registry, calling_module
+from bench.registry.core import Entry, Registry, calling_module
 
 if TYPE_CHECKING:
     from bench.data.study import StudyTable
@@ -27,11 +27,11 @@ class SourceOptions(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetEntry:
+class DatasetEntry(Entry):
     """A registered data source.
 
     Attributes:
-        factory: called with the keywords ``root`` (Path or None), ``image_size`` (pixels) and
+        target: called with the keywords ``root`` (Path or None), ``image_size`` (pixels) and
             ``options`` (an instance of ``options_model``); returns a study table.
         options_model: the source's own options.
         needs_root: the source reads files, so ``--data`` (``data.root``) must be given.
@@ -40,13 +40,9 @@ class DatasetEntry:
             table of every label, without a reader.
     """
 
-    name: str
-    description: str
-    factory: DatasetFactory
     options_model: type[SourceOptions] = SourceOptions
     needs_root: bool = True
     read_labels: DatasetFactory | None = None
-    source: str = BUILT_IN
 
     def open(self, *, root: Path | None, image_size: int, options: dict[str, Any]) -> StudyTable:
         """Read the source's labels (no pixels) into a study table.
@@ -56,7 +52,9 @@ class DatasetEntry:
                 there, an unknown option, or whatever is wrong with the source's files.
         """
         self._check_root(root)
-        return self.factory(root=root, image_size=image_size, options=self.parse_options(options))
+        parsed = self.parse_options(options)
+        study: StudyTable = self.factory(root=root, image_size=image_size, options=parsed)
+        return study
 
     def open_labels(
         self, *, root: Path | None, image_size: int, options: dict[str, Any]
@@ -116,21 +114,12 @@ def register_dataset(
     Raises:
         InputError: the name is taken or not snake_case.
     """
-
-    source = calling_module()
-
-    def register(factory: F) -> F:
-        DATASETS.add(
-            DatasetEntry(
-                name=name,
-                description=description,
-                factory=factory,
-                options_model=options_model,
-                needs_root=needs_root,
-                read_labels=read_labels,
-                source=source,
-            )
-        )
-        return factory
-
-    return register
+    return DATASETS.decorator(
+        DatasetEntry,
+        name=name,
+        description=description,
+        options_model=options_model,
+        needs_root=needs_root,
+        read_labels=read_labels,
+        source=calling_module(),
+    )

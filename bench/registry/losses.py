@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bench.registry.core import BUILT_IN, Registry, calling_module
+from bench.registry.core import Entry, Registry, calling_module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,23 +19,19 @@ TargetKind = Literal["multiclass", "multilabel"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossEntry:
+class LossEntry(Entry):
     """A registered loss.
 
     Attributes:
-        factory: called with the keywords ``kind`` ("multiclass" or "multilabel") and
-            ``class_weights`` (a float tensor (classes,) for multi-class, (labels, 2) as
-            (negative, positive) for multi-label, or None); returns a module from
-            (logits (images, outputs), targets) to a scalar: the mean loss. Targets are int64
-            (images,) for multi-class and float (images, labels) for multi-label.
+        target: a callable, or its import string. It is called with the keywords ``kind``
+            ("multiclass" or "multilabel") and ``class_weights`` (a float tensor (classes,) for
+            multi-class, (labels, 2) as (negative, positive) for multi-label, or None); returns a
+            module from (logits (images, outputs), targets) to a scalar: the mean loss. Targets
+            are int64 (images,) for multi-class and float (images, labels) for multi-label.
         needs_class_weights: the loss is nothing without them (``weighted_ce``).
     """
 
-    name: str
-    description: str
-    factory: LossFactory
     needs_class_weights: bool = False
-    source: str = BUILT_IN
 
     def build(
         self,
@@ -64,10 +60,11 @@ class LossEntry:
             from cxnet.losses import balanced_class_weights
 
             weights = balanced_class_weights(torch.from_numpy(targets), kind=kind, outputs=outputs)
-        return self.factory(kind=kind, class_weights=weights)
+        loss: nn.Module = self.factory(kind=kind, class_weights=weights)
+        return loss
 
 
-LOSSES: Registry[LossEntry] = Registry("loss", builtins="bench.registry.builtin_losses")
+LOSSES: Registry[LossEntry] = Registry("loss", builtins="bench.registry.builtins")
 
 
 def register_loss(
@@ -78,19 +75,10 @@ def register_loss(
     Raises:
         InputError: the name is taken or not snake_case.
     """
-
-    source = calling_module()
-
-    def register(factory: LossFactory) -> LossFactory:
-        LOSSES.add(
-            LossEntry(
-                name=name,
-                description=description,
-                factory=factory,
-                needs_class_weights=needs_class_weights,
-                source=source,
-            )
-        )
-        return factory
-
-    return register
+    return LOSSES.decorator(
+        LossEntry,
+        name=name,
+        description=description,
+        needs_class_weights=needs_class_weights,
+        source=calling_module(),
+    )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.registry.core import BUILT_IN, Registry, calling_module, near_matches
+from bench.registry.core import (
+    TIMM,
+    Entry,
+    Registry,
+    calling_module,
+    comes_from_plugin,
+    near_matches,
+)
 from bench.registry.search import (
     POLICY,
     Dimension,
@@ -25,40 +34,39 @@ if TYPE_CHECKING:
     ModelFactory = Callable[..., nn.Module]
 
 TIMM_PREFIX = "timm:"
+TIMM_FACTORY = "baselines.backbones:create"
 STANDARD_ARGUMENTS = ("in_channels", "outputs", "image_size", "pretrained", "weights_dir")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelEntry:
+class ModelEntry(Entry):
     """A registered network.
 
     Attributes:
         name: snake_case (or ``timm:NAME``).
-        description: one line.
-        factory: called with the keywords ``in_channels``, ``outputs``, ``image_size`` and the
-            model's own options; returns a module that maps a float batch
-            (images, in_channels, image_size, image_size) to logits (images, outputs).
+        target: a callable, or its import string. It is called with the keywords ``in_channels``,
+            ``outputs``, ``image_size`` (where it takes that) and the model's own options; returns
+            a module that maps a float batch (images, in_channels, image_size, image_size) to
+            logits (images, outputs).
         min_image_size: smallest input side in pixels on which the network runs.
         image_size_multiple: the input side must be a multiple of it.
-        size_check: for a network whose sizes are found by trying: raises InputError for an
-            input side that the network cannot take.
         timm_name: the timm architecture whose pretrained weights this model can start from;
-            None for a network that is always trained from scratch. A factory with a
-            ``timm_name`` is also called with ``pretrained`` and ``weights_dir``.
-        source: ``built in``, ``timm``, or the plugin's module.
+            None for a network that is always trained from scratch. The target is then called
+            with this name, and with the keywords ``pretrained`` and ``weights_dir`` too.
         search: what ``bench tune`` searches for this model beside the default or instead of it
             (:mod:`bench.registry.search`); None as a dimension takes a key away.
     """
 
-    name: str
-    description: str
-    factory: ModelFactory
     min_image_size: int = 1
     image_size_multiple: int = 1
-    size_check: Callable[[int], None] | None = None
     timm_name: str | None = None
-    source: str = BUILT_IN
     search: SearchChanges = field(default_factory=dict)
+
+    @property
+    def factory(self) -> ModelFactory:
+        """The target, of a timm network with its name."""
+        factory = super().factory
+        return factory if self.timm_name is None else partial(factory, self.timm_name)
 
     @property
     def search_space(self) -> SearchSpace:
@@ -105,24 +113,45 @@ class ModelEntry:
         }
         if self.timm_name is not None:
             arguments |= {"pretrained": pretrained, "weights_dir": weights_dir}
-        self._check_options(arguments)
-        return self.factory(**arguments)
+        factory = self.factory
+        parameters = inspect.signature(factory).parameters
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+            if "image_size" not in parameters:
+                del arguments["image_size"]  # a network that takes any
+            self._check_options(arguments, parameters)
+        with self._refusals():
+            network: nn.Module = factory(**arguments)
+        return network
 
-    def _check_options(self, arguments: Mapping[str, Any]) -> None:
-        parameters = inspect.signature(self.factory).parameters
-        if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-            return
+    def _check_options(
+        self, arguments: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]
+    ) -> None:
         for name in arguments.keys() - parameters.keys():
             own = [p for p in parameters if p not in STANDARD_ARGUMENTS]
             hint = near_matches(name, own) if own else "it takes none"
             raise InputError(f"model {self.name!r} takes no option {name!r}: {hint}")
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Turns a built-in network's refusal of its arguments into the user's mistake."""
+        try:
+            yield
+        except (ValueError, RuntimeError) as error:
+            if comes_from_plugin(self.source):
+                raise
+            from baselines.weights import WeightsError
+
+            if not isinstance(error, ValueError | WeightsError):
+                raise
+            where = "" if self.timm_name else f"model.options.{self.name}: "
+            raise InputError(f"{where}{error}") from None
 
     def check_image_size(self, image_size: int) -> None:
         """Refuse an input that the network cannot take.
 
         Raises:
             InputError: the side is under ``min_image_size``, no multiple of
-                ``image_size_multiple``, or refused by ``size_check``.
+                ``image_size_multiple``, or found to be impossible by trying (``timm:NAME``).
         """
         if image_size < self.min_image_size:
             raise InputError(
@@ -136,11 +165,15 @@ class ModelEntry:
                 f"{self.image_size_multiple} px, not {image_size}: set data.image_size={larger} "
                 "or leave it out"
             )
-        if self.size_check is not None:
-            self.size_check(image_size)
+        if self.source == TIMM:
+            from baselines.backbones import check_image_size
+
+            assert self.timm_name is not None
+            with self._refusals():
+                check_image_size(self.timm_name, image_size)
 
 
-MODELS: Registry[ModelEntry] = Registry("model", builtins="bench.registry.builtin_models")
+MODELS: Registry[ModelEntry] = Registry("model", builtins="bench.registry.builtins")
 
 
 def register_model(
@@ -166,23 +199,14 @@ def register_model(
     Raises:
         InputError: the name is taken or not snake_case, or ``search`` cannot be searched.
     """
-    source = calling_module()
-    changes = check_search(name, search or {})
-
-    def register(factory: ModelFactory) -> ModelFactory:
-        MODELS.add(
-            ModelEntry(
-                name=name,
-                description=description,
-                factory=factory,
-                min_image_size=min_image_size,
-                source=source,
-                search=changes,
-            )
-        )
-        return factory
-
-    return register
+    return MODELS.decorator(
+        ModelEntry,
+        name=name,
+        description=description,
+        min_image_size=min_image_size,
+        source=calling_module(),
+        search=check_search(name, search or {}),
+    )
 
 
 def find_model(name: str) -> ModelEntry:
@@ -191,8 +215,50 @@ def find_model(name: str) -> ModelEntry:
     Raises:
         InputError: unknown name; the message lists near matches.
     """
-    if name.startswith(TIMM_PREFIX):
-        from bench.registry.builtin_models import timm_entry
+    if not name.startswith(TIMM_PREFIX):
+        return MODELS.get(name)
+    from baselines.backbones import check_name
 
-        return timm_entry(name)
-    return MODELS.get(name)
+    timm_name = name.removeprefix(TIMM_PREFIX)
+    try:
+        check_name(timm_name)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return _timm_entry(timm_name)
+
+
+def match_models(patterns: Sequence[str]) -> list[ModelEntry]:
+    """Models whose name fits any of the shell patterns; all registered ones without a pattern.
+
+    A pattern such as ``timm:resnet3*`` picks from all of timm's networks, which takes seconds.
+
+    Raises:
+        InputError: a name of timm's, not a pattern, is unknown.
+    """
+    found = MODELS.match([p for p in patterns if not p.startswith(TIMM_PREFIX)])
+    if patterns and all(p.startswith(TIMM_PREFIX) for p in patterns):
+        found = []
+    for pattern in patterns:
+        if pattern.startswith(TIMM_PREFIX):
+            if is_pattern(pattern):
+                from baselines.backbones import names_like
+
+                found += map(_timm_entry, names_like(pattern.removeprefix(TIMM_PREFIX)))
+            else:
+                found.append(find_model(pattern))
+    return found
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name on the command line is a shell pattern."""
+    return any(sign in name for sign in "*?[")
+
+
+def _timm_entry(timm_name: str) -> ModelEntry:
+    return ModelEntry(
+        name=f"{TIMM_PREFIX}{timm_name}",
+        description=f"timm's {timm_name}",
+        target=TIMM_FACTORY,
+        timm_name=timm_name,
+        source=TIMM,
+    )

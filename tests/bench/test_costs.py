@@ -66,7 +66,7 @@ CXNET_M1_AT_64 = Costs(parameters=3_374_594, multiply_adds=248_645_632)
 
 
 def entry_of(factory: Any) -> ModelEntry:
-    return ModelEntry(name="mine", description="a plugin's", factory=factory, source="mine")
+    return ModelEntry(name="mine", description="a plugin's", target=factory, source="mine")
 
 
 def test_a_constructor_that_looks_at_numbers_is_counted_too() -> None:

@@ -11,6 +11,7 @@ import cxnet
 from baselines.backbones import BUILT_IN
 from bench.errors import InputError
 from bench.registry import MODELS, find_model
+from bench.registry.models import match_models
 
 OURS = ["cxnet_m1", "cxnet_m1_v2"]
 NAMES = [entry.name for entry in MODELS if entry.source == "built in"]
@@ -67,6 +68,19 @@ def test_any_other_timm_network_by_its_name() -> None:
     assert (entry.name, entry.timm_name) == ("timm:resnet10t", "resnet10t")
     model = entry.build(in_channels=1, outputs=14, image_size=32)
     assert model(torch.rand(2, 1, 32, 32)).shape == (2, 14)
+
+
+def test_patterns_pick_from_the_registered_names_and_from_timms() -> None:
+    def names(*patterns: str) -> list[str]:
+        return [entry.name for entry in match_models(patterns)]
+
+    assert names() == NAMES
+    assert names("resnet*", "cxnet_m1") == ["cxnet_m1", "resnet18", "resnet50"]
+    some = names("timm:resnet3*")
+    assert "timm:resnet34" in some
+    assert all(name.startswith("timm:resnet3") for name in some)
+    assert names("timm:resnet10t", "resnet50") == ["resnet50", "timm:resnet10t"]
+    assert names("timm:no_such*") == names("no_such*") == []
 
 
 def test_an_unknown_timm_name_lists_near_ones() -> None:

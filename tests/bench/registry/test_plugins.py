@@ -76,13 +76,15 @@ def test_a_partial_of_a_built_in_factory_is_the_plugins_own(tmp_path: Path) -> N
     path.write_text(
         "from functools import partial\n"
         "from bench import register_model\n"
-        "from bench.registry.builtin_models import cxnet_m1\n"
-        "register_model('wet', description='less dropout')(partial(cxnet_m1, dropout=0.1))\n"
+        "from cxnet import CXNetM1\n"
+        "register_model('wet', description='less dropout')(partial(CXNetM1, dropout=0.1))\n"
     )
     load_plugin(path)
     try:
         assert find_model("wet").source.startswith("bench_plugin_")
         assert find_model("cxnet_m1").source == "built in"
+        network = find_model("wet").build(in_channels=1, outputs=2, image_size=8)
+        assert [m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)] == [0.1]
     finally:
         MODELS.remove("wet")
 

@@ -20,7 +20,7 @@ def entry_of(make: Callable[[int, int, int], nn.Module]) -> ModelEntry:
     def factory(*, in_channels: int, outputs: int, image_size: int) -> nn.Module:
         return make(in_channels, outputs, image_size)
 
-    return ModelEntry(name="mine", description="a plugin's", factory=factory, source="mine")
+    return ModelEntry(name="mine", description="a plugin's", target=factory, source="mine")
 
 
 def products(make: Callable[[int, int, int], nn.Module], *, side: int = 8) -> tuple[Product, ...]:
