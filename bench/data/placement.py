@@ -1,29 +1,29 @@
-"""Where the pixels lie during training, and the way of a batch from there to the device.
+"""Placement of the pixels during training, and the way of a batch from there to the device.
 
-Three placements, chosen once for a data set by what fits and shared by all cells of a process:
+One of three is chosen for a data set by what fits, and shared by all cells of a process:
 
 - :class:`OnDevice`: all pixels in the device's memory; a batch is a gather there;
 - :class:`InHostMemory`: all pixels read into the host's memory; a batch is gathered there into
   pinned memory and copied on a stream of its own while the device still computes;
-- :class:`Mapped`: the pixels stay in their file and the operating system keeps what it has room
-  for; a batch takes the same way as from the host's memory. On a CPU it is the only one: there
-  the file's pages *are* the host's memory, and a copy would only cost it twice.
+- :class:`MemoryMapped`: the pixels stay in their file and the operating system keeps what it has
+  room for; a batch takes the same way as from the host's memory. On a CPU it is the only one:
+  there the file's pages *are* the host's memory, and a copy would only cost it twice.
 
-All three give the same bytes for the same rows.
+All three give the same bytes for the same pixel rows.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-# What the pixels may take of memory that is free when they are placed. On a device the rest is
-# for networks, activations and the private memory of captured steps.
+# The share of free memory that the pixels may take. On a device the rest is for networks,
+# activations and the private memory of captured steps.
 DEVICE_SHARE = 0.5
 HOST_SHARE = 0.5
 
@@ -31,25 +31,26 @@ _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-class Placement(Protocol):
-    """All pixels of a data set, wherever they lie."""
+class Placement(ABC):
+    """All pixels of a data set, wherever they lie.
 
-    @property
-    def device(self) -> torch.device:
-        """Where batches are wanted."""
+    Attributes:
+        device: where batches are wanted.
+        side: of an image in pixels.
+    """
 
-    @property
-    def side(self) -> int:
-        """Of an image in pixels."""
+    device: torch.device
+    side: int
 
-    def gather(self, rows: NDArray[np.int64]) -> Tensor:
+    @abstractmethod
+    def gather(self, pixel_rows: NDArray[np.int64]) -> Tensor:
         """Images (n, side, side) uint8 at some rows, on the device."""
 
-    def expect(self, rows: NDArray[np.int64]) -> None:
-        """Say which rows are gathered next, so that their way can begin at once."""
+    def prefetch(self, pixel_rows: NDArray[np.int64]) -> None:  # noqa: B027 -- not all can
+        """Begin to move the rows that are gathered next to the device."""
 
 
-class OnDevice:
+class OnDevice(Placement):
     """All pixels in the device's memory.
 
     Args:
@@ -62,29 +63,17 @@ class OnDevice:
 
     def __init__(self, pixels: NDArray[np.uint8], *, device: torch.device) -> None:
         self._pixels = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
+        self.device, self.side = self._pixels.device, pixels.shape[1]
         for start in range(0, len(pixels), self.CHUNK):
             chunk = np.array(pixels[start : start + self.CHUNK])
             self._pixels[start : start + self.CHUNK].copy_(torch.from_numpy(chunk))
 
-    @property
-    def device(self) -> torch.device:
-        """Where the pixels lie."""
-        return self._pixels.device
-
-    @property
-    def side(self) -> int:
-        """Of an image in pixels."""
-        return self._pixels.shape[1]
-
-    def gather(self, rows: NDArray[np.int64]) -> Tensor:
-        """Images (n, side, side) uint8 at some rows."""
-        return self._pixels.index_select(0, to_device(rows, self.device))
-
-    def expect(self, rows: NDArray[np.int64]) -> None:
-        """Nothing: they are there."""
+    def gather(self, pixel_rows: NDArray[np.int64]) -> Tensor:
+        """See :meth:`Placement.gather`."""
+        return self._pixels.index_select(0, to_device(pixel_rows, self.device))
 
 
-class Mapped:
+class MemoryMapped(Placement):
     """Pixels in a file that is mapped into memory, or wherever numpy can read them.
 
     Args:
@@ -94,54 +83,45 @@ class Mapped:
 
     def __init__(self, pixels: NDArray[np.uint8], *, device: torch.device) -> None:
         self._pixels = pixels
-        self._device = device
-        self._side_stream: torch.cuda.Stream | None = None
+        self.device, self.side = device, pixels.shape[1]
+        self._copy_stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
-            self._side_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._under_way: tuple[NDArray[np.int64], Tensor, torch.cuda.Event] | None = None
+            self._copy_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._prefetched: tuple[NDArray[np.int64], Tensor, torch.cuda.Event] | None = None
 
-    @property
-    def device(self) -> torch.device:
-        """Where batches are wanted."""
-        return self._device
-
-    @property
-    def side(self) -> int:
-        """Of an image in pixels."""
-        return int(self._pixels.shape[1])
-
-    def gather(self, rows: NDArray[np.int64]) -> Tensor:
-        """Images (n, side, side) uint8 at some rows, on the device."""
-        if self._side_stream is None:
-            return torch.from_numpy(np.ascontiguousarray(self._pixels[rows]))
-        if self._under_way is None or not np.array_equal(self._under_way[0], rows):
-            self.expect(rows)
-        assert self._under_way is not None
-        _, images, copied = self._under_way
-        self._under_way = None
-        current = torch.cuda.current_stream(self._device)
+    def gather(self, pixel_rows: NDArray[np.int64]) -> Tensor:
+        """See :meth:`Placement.gather`."""
+        if self._copy_stream is None:
+            return torch.from_numpy(np.ascontiguousarray(self._pixels[pixel_rows]))
+        if self._prefetched is None or not np.array_equal(self._prefetched[0], pixel_rows):
+            self.prefetch(pixel_rows)
+        assert self._prefetched is not None
+        _, images, copied = self._prefetched
+        self._prefetched = None
+        current = torch.cuda.current_stream(self.device)
         current.wait_event(copied)
         # Made on the other stream: its memory must not be given away while this one reads it.
         images.record_stream(current)
         return images
 
-    def expect(self, rows: NDArray[np.int64]) -> None:
-        """Begin to copy some rows to the device."""
-        if self._side_stream is None:
+    def prefetch(self, pixel_rows: NDArray[np.int64]) -> None:
+        """See :meth:`Placement.prefetch`."""
+        if self._copy_stream is None:
             return
         # Pinned, as the copy would otherwise make the host wait; torch's allocator does not give
         # the memory to the next batch before the copy has ended.
-        staging = torch.empty((len(rows), self.side, self.side), dtype=torch.uint8, pin_memory=True)
+        shape = (len(pixel_rows), self.side, self.side)
+        staging = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         # Rows are known to be inside; with numpy's other modes the output is copied once more.
-        np.take(self._pixels, rows, axis=0, out=staging.numpy(), mode="clip")
-        with torch.cuda.stream(self._side_stream):
-            images = staging.to(self._device, non_blocking=True)
+        np.take(self._pixels, pixel_rows, axis=0, out=staging.numpy(), mode="clip")
+        with torch.cuda.stream(self._copy_stream):
+            images = staging.to(self.device, non_blocking=True)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            copied.record(self._side_stream)
-        self._under_way = rows, images, copied
+            copied.record(self._copy_stream)
+        self._prefetched = pixel_rows, images, copied
 
 
-class InHostMemory(Mapped):
+class InHostMemory(MemoryMapped):
     """All pixels read into the host's memory, so that no batch waits for a disk.
 
     Args:
@@ -153,7 +133,7 @@ class InHostMemory(Mapped):
         super().__init__(np.array(pixels), device=device)
 
 
-def place(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
+def place_pixels(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
     """Place pixels as near to the device as they fit.
 
     On the device where they take at most :data:`DEVICE_SHARE` of its free memory, otherwise in
@@ -165,15 +145,15 @@ def place(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
         device: where batches are wanted.
     """
     if device.type != "cuda":
-        return Mapped(pixels, device=device)
+        return MemoryMapped(pixels, device=device)
     if _fits_on_device(pixels, device):
         return OnDevice(pixels, device=device)
     if pixels.nbytes <= HOST_SHARE * _available_host_memory():
         return InHostMemory(pixels, device=device)
-    return Mapped(pixels, device=device)
+    return MemoryMapped(pixels, device=device)
 
 
-class Placements:
+class PlacementCache:
     """Places each data set once, for all cells of a process.
 
     Attributes:
@@ -182,20 +162,20 @@ class Placements:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        # With the pixels, so that no other array takes the place of one that is gone.
+        # With the pixels, so that no other array takes the id of one that is gone.
         self._placed: dict[str | int, tuple[NDArray[np.uint8], Placement]] = {}
 
-    def of(self, pixels: NDArray[np.uint8]) -> Placement:
-        """Where a data set's pixels lie; see :func:`place`.
+    def get(self, pixels: NDArray[np.uint8]) -> Placement:
+        """The placement of a data set's pixels; see :func:`place_pixels`.
 
-        One that would not fit on the device beside the others takes their place there.
+        One that would not fit on the device beside the others replaces them there.
         """
         # Every level of an experiment maps its file anew; it is the file that is placed.
         key = str(pixels.filename) if isinstance(pixels, np.memmap) else id(pixels)
         if key not in self._placed:
             if not _fits_on_device(pixels, self.device):
                 self._placed.clear()
-            self._placed[key] = pixels, place(pixels, device=self.device)
+            self._placed[key] = pixels, place_pixels(pixels, device=self.device)
         return self._placed[key][1]
 
 

@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config import DataConfig
-from bench.data.batches import Normalisation, measure_normalisation
 from bench.data.check import refusal, usable
 from bench.data.description import describe_labels
 from bench.data.leakage import Leakage, measure_leakage
+from bench.data.normalisation import Normalisation, measure_normalisation
 from bench.data.pixel_store import PIXEL_VERSION, PixelStore, open_pixels
 from bench.data.splits import Split, make_split
 from bench.data.study import Problem, StudyTable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.cache import pixel_cache
 from bench.config import DataConfig, Experiment, expand, levels_of, missing_references
 from bench.data.load import open_study
-from bench.data.placement import Placements
+from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData, prepare_data
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
@@ -65,7 +65,7 @@ def run_experiment(
         progress.event(Note(line))
     # The same for every level; asking the environment starts processes.
     settings, environment = experiment.model_dump(mode="json"), describe_environment(device)
-    placements = Placements(device)
+    placements = PlacementCache(device)
     jobs: list[Job] = []
     told: set[str] = set()
     for one in plain:

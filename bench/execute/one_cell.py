@@ -18,7 +18,7 @@ from bench.config import Experiment, TrainConfig
 from bench.controls import predict_control
 from bench.costs import model_costs
 from bench.data.batches import ImageSet
-from bench.data.placement import Placements
+from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
 from bench.events import Note, Validated
 from bench.progress import Progress
@@ -87,7 +87,7 @@ class CellRunner:
     experiment: Experiment
     prepared: PreparedData
     store: Store
-    placements: Placements
+    placements: PlacementCache
     progress: Progress
     levels: dict[str, Any]
     facts: Facts
@@ -270,7 +270,7 @@ class CellRunner:
 
     def _image_set(self, places: NDArray[np.int64], in_channels: int) -> ImageSet:
         return ImageSet(
-            pixels=self.placements.of(self.prepared.pixels),
+            pixels=self.placements.get(self.prepared.pixels),
             pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[places],
             targets=self.prepared.targets[places],
             normalisation=self.prepared.normalisation,

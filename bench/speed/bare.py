@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from bench.config.schema import Precision
-from bench.data.batches import Normalisation
+from bench.data.normalisation import Normalisation
 
 
 class BareLoop:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from baselines.finetune import set_training_mode
 from bench.config.schema import AugmentConfig, MemoryFormat, Precision, TrainConfig
-from bench.data.batches import ImageSet, Normalisation, TrainingStream
-from bench.data.placement import Placement, place
+from bench.data.batches import ImageSet, TrainingStream
+from bench.data.normalisation import Normalisation
+from bench.data.placement import Placement, place_pixels
 from bench.environment import pick_device
 from bench.errors import InputError
 from bench.randomness import derive_seed, generator
@@ -113,7 +114,7 @@ class Workbench:
         self.pixels = generator(SEED, "speed pixels").integers(0, 256, shape, dtype=np.uint8)
         self.targets = generator(SEED, "speed targets").integers(0, OUTPUTS, IMAGES)
         self._in_channels = case.in_channels
-        self._placed: Placement = place(self.pixels, device=self.device)
+        self._placed: Placement = place_pixels(self.pixels, device=self.device)
         torch.manual_seed(derive_seed(SEED, "initialisation"))
         built = find_model(case.model).build(
             in_channels=case.in_channels, outputs=OUTPUTS, image_size=case.image_size

@@ -8,7 +8,7 @@ import torch
 
 from bench.config import Experiment, expand
 from bench.data.load import open_study
-from bench.data.placement import Placements
+from bench.data.placement import PlacementCache
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
@@ -67,7 +67,7 @@ def tune_experiment(
             storage=storage,
             storage_kind=kind(url),
             lock=lock,
-            placements=Placements(device),
+            placements=PlacementCache(device),
             progress=progress,
         )
         # All of them before the first trial: pretrained weights that are missing are found here.

@@ -15,7 +15,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from bench.config import Experiment
-from bench.data.placement import Placements
+from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
 from bench.errors import InputError
 from bench.events import TuningFailed, TuningFinished, TuningStarted
@@ -84,7 +84,7 @@ class Tuner:
     storage: RDBStorage
     storage_kind: str
     lock: Path
-    placements: Placements
+    placements: PlacementCache
     progress: Progress
 
     def run_controls(self, experiment: Experiment) -> Summary:

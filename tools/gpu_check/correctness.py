@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.config.schema import Precision
 from bench.data.batches import Batch, ImageSet, TrainingStream
-from bench.data.placement import InHostMemory, Mapped, OnDevice
+from bench.data.placement import InHostMemory, MemoryMapped, OnDevice
 from bench.train import lay_out
 from bench.train.compiled import compile_step
 from bench.train.graph import WARM_UP_STEPS, GraphedStep, Record, record_graph
@@ -52,9 +52,9 @@ def placements(device: torch.device) -> dict[str, Any]:
     """The three placements give the same batches, augmented, and those of the CPU."""
     phantom = Phantom(200)
     places = np.arange(150, dtype=np.int64)
-    reference = _batches(phantom.part(Mapped(phantom.pixels, device=CPU), places))
+    reference = _batches(phantom.part(MemoryMapped(phantom.pixels, device=CPU), places))
     failed = []
-    for make in (OnDevice, InHostMemory, Mapped):
+    for make in (OnDevice, InHostMemory, MemoryMapped):
         found = _batches(phantom.part(make(phantom.pixels, device=device), places))
         if make is OnDevice:
             on_device = found

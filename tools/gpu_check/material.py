@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.config.schema import AugmentConfig, Precision, TrainConfig
-from bench.data.batches import ImageSet, TrainingStream, measure_normalisation
+from bench.data.batches import ImageSet, TrainingStream
+from bench.data.normalisation import measure_normalisation
 from bench.data.placement import OnDevice, Placement
 from bench.data.tasks import make_task
 from bench.registry import DATASETS, LOSSES, find_model
@@ -37,8 +38,9 @@ class Phantom:
 
     def __init__(self, images: int) -> None:
         study = DATASETS.get("phantom").open(root=None, image_size=SIDE, options={"images": images})
-        names = study.rows["image"]
-        self.pixels: NDArray[np.uint8] = np.stack([study.reader.read(name) for name in names])
+        names, reader = study.rows["image"], study.reader
+        assert reader is not None
+        self.pixels: NDArray[np.uint8] = np.stack([reader.read(name) for name in names])
         self.targets = make_task("m1").targets(study.rows)
         self.normalisation = measure_normalisation(self.pixels, np.arange(len(names)))
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bench.config.schema import Precision, TrainConfig
-from bench.data.placement import Mapped, OnDevice
+from bench.data.placement import MemoryMapped, OnDevice
 from bench.train import Training, answer, overall_auc, train
 from tools.gpu_check.material import (
     BATCH,
@@ -148,7 +148,7 @@ def _auc_on_cpu(network: nn.Module, data: Phantom, learned: int) -> float:
     answers = answer(
         copy.deepcopy(network).to(CPU),
         make_loss(CPU),
-        data.part(Mapped(data.pixels, device=CPU), places),
+        data.part(MemoryMapped(data.pixels, device=CPU), places),
         kind="multiclass",
         precision="float32",
     )

@@ -15,13 +15,21 @@ from numpy.typing import NDArray
 
 from bench.config import AugmentConfig
 from bench.data import placement
-from bench.data.batches import ImageSet, Normalisation, TrainingStream
-from bench.data.placement import InHostMemory, Mapped, OnDevice, Placement, Placements, place
+from bench.data.batches import ImageSet, TrainingStream
+from bench.data.normalisation import Normalisation
+from bench.data.placement import (
+    InHostMemory,
+    MemoryMapped,
+    OnDevice,
+    Placement,
+    PlacementCache,
+    place_pixels,
+)
 from tests.cuda import needs_cuda
 
 CPU = torch.device("cpu")
 Place = Callable[..., Placement]
-EVERY: list[Place] = [OnDevice, InHostMemory, Mapped]
+EVERY: list[Place] = [OnDevice, InHostMemory, MemoryMapped]
 AUGMENT = AugmentConfig(flip=True, shift=0.2, contrast=0.2, brightness=0.1)
 
 
@@ -71,7 +79,7 @@ def test_three_placements_give_the_same_batches_bit_for_bit(
 
 @needs_cuda
 def test_a_gpu_gets_the_batches_of_a_cpu(mapped: NDArray[np.uint8]) -> None:
-    here = batches(Mapped(mapped, device=CPU), augment=AugmentConfig(flip=True, shift=0.2))
+    here = batches(MemoryMapped(mapped, device=CPU), augment=AugmentConfig(flip=True, shift=0.2))
     for make in EVERY:
         there = batches(
             make(mapped, device=torch.device("cuda")),
@@ -87,7 +95,7 @@ def test_a_gpu_gets_the_batches_of_a_cpu(mapped: NDArray[np.uint8]) -> None:
 def test_any_rows_in_any_order_and_more_than_once(make: Place, rows: list[int]) -> None:
     wanted = np.array(rows, dtype=np.int64)
     placed = make(pixels(), device=CPU)
-    placed.expect(wanted[::-1].copy())
+    placed.prefetch(wanted[::-1].copy())
     assert placed.side == 16
     assert torch.equal(placed.gather(wanted), torch.from_numpy(pixels()[wanted]))
 
@@ -99,7 +107,7 @@ def test_more_rows_than_go_to_a_device_at_once(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_on_a_cpu_the_pixels_stay_in_their_file(mapped: NDArray[np.uint8]) -> None:
-    assert type(place(mapped, device=CPU)) is Mapped
+    assert type(place_pixels(mapped, device=CPU)) is MemoryMapped
 
 
 @pytest.mark.parametrize(
@@ -107,7 +115,7 @@ def test_on_a_cpu_the_pixels_stay_in_their_file(mapped: NDArray[np.uint8]) -> No
     [
         (2 * 60 * 256, 0, OnDevice),
         (2 * 60 * 256 - 1, 2 * 60 * 256, InHostMemory),
-        (2 * 60 * 256 - 1, 2 * 60 * 256 - 1, Mapped),
+        (2 * 60 * 256 - 1, 2 * 60 * 256 - 1, MemoryMapped),
     ],
 )
 def test_on_a_gpu_half_of_what_is_free_decides(
@@ -116,11 +124,11 @@ def test_on_a_gpu_half_of_what_is_free_decides(
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (device_free, 10**12))
     monkeypatch.setattr(placement, "_available_host_memory", lambda: host_free)
     chosen: list[type] = []
-    for kind in (OnDevice, InHostMemory, Mapped):
+    for kind in (OnDevice, InHostMemory, MemoryMapped):
         monkeypatch.setattr(
             placement, kind.__name__, lambda *_, kind=kind, **__: chosen.append(kind)
         )
-    place(pixels(), device=torch.device("cuda"))
+    place_pixels(pixels(), device=torch.device("cuda"))
     assert chosen == [expected]
 
 
@@ -146,15 +154,15 @@ def test_a_containers_limit_counts_too(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_a_data_set_is_placed_once_however_often_its_file_is_mapped(
     mapped: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    placements = Placements(CPU)
+    placements = PlacementCache(CPU)
     again = np.load(tmp_path / "pixels.npy", mmap_mode="r")
-    assert placements.of(again) is placements.of(mapped)
+    assert placements.get(again) is placements.get(mapped)
     np.save(tmp_path / "other.npy", pixels())
-    other = placements.of(np.load(tmp_path / "other.npy", mmap_mode="r"))
-    assert other is not placements.of(mapped)
+    other = placements.get(np.load(tmp_path / "other.npy", mmap_mode="r"))
+    assert other is not placements.get(mapped)
     first, second = pixels(), pixels()
-    assert placements.of(first) is placements.of(first)
-    assert placements.of(first) is not placements.of(second)
+    assert placements.get(first) is placements.get(first)
+    assert placements.get(first) is not placements.get(second)
 
 
 def test_a_data_set_that_does_not_fit_beside_another_takes_its_place(
@@ -162,10 +170,12 @@ def test_a_data_set_that_does_not_fit_beside_another_takes_its_place(
 ) -> None:
     fits = [True, True, False]
     monkeypatch.setattr(placement, "_fits_on_device", lambda *_: fits.pop(0))
-    monkeypatch.setattr(placement, "place", lambda array, **_: Mapped(array, device=CPU))
-    placements = Placements(torch.device("cuda"))
+    monkeypatch.setattr(
+        placement, "place_pixels", lambda array, **_: MemoryMapped(array, device=CPU)
+    )
+    placements = PlacementCache(torch.device("cuda"))
     sets = [pixels() for _ in range(3)]
-    placed = [placements.of(one) for one in sets]
+    placed = [placements.get(one) for one in sets]
     gone = [weakref.ref(placed.pop(0)), weakref.ref(placed.pop(0))]
     assert [ref() for ref in gone] == [None, None]
-    assert placements.of(sets[2]) is placed[0]
+    assert placements.get(sets[2]) is placed[0]

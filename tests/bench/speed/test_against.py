@@ -30,7 +30,7 @@ def test_the_bare_loop_computes_what_the_harness_computes(model: str, in_channel
     our_loss = bench.step(0)
     # Both draw dropout from the global generator.
     torch.manual_seed(derive_seed(SEED, "dropout", 0))
-    their_loss = bare.step(torch.from_numpy(bench.stream.places(0)))
+    their_loss = bare.step(torch.from_numpy(bench.stream.positions(0)))
     assert float(their_loss) == pytest.approx(float(our_loss), rel=1e-6)
     assert far(gradients(theirs), gradients(bench.network)) < 1e-4
     assert far(weights(theirs), weights(bench.network)) < 1e-6

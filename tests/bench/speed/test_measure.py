@@ -88,7 +88,7 @@ def test_a_workbench_trains_and_answers_as_a_run_does() -> None:
     assert bench.network.training
     x, targets = bench.stream.batch(0)
     assert x.shape == (4, 1, 8, 8)
-    assert targets.tolist() == bench.targets[bench.stream.places(0)].tolist()
+    assert targets.tolist() == bench.targets[bench.stream.positions(0)].tolist()
     before = [p.detach().clone() for p in bench.network.parameters()]
     loss = bench.step(0)
     assert loss.shape == ()

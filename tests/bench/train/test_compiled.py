@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.schema import AugmentConfig, TrainConfig
-from bench.data.batches import ImageSet, Normalisation, TrainingStream
-from bench.data.placement import place
+from bench.data.batches import ImageSet, TrainingStream
+from bench.data.normalisation import Normalisation
+from bench.data.placement import place_pixels
 from bench.errors import InputError
 from bench.registry import LOSSES
 from bench.speed.case import Case
@@ -45,7 +46,9 @@ def with_backend(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 def images(count: int = 48) -> ImageSet:
     random = np.random.default_rng(count)
     return ImageSet(
-        pixels=place(random.integers(0, 256, size=(count, 8, 8), dtype=np.uint8), device=CPU),
+        pixels=place_pixels(
+            random.integers(0, 256, size=(count, 8, 8), dtype=np.uint8), device=CPU
+        ),
         pixel_rows=np.arange(count, dtype=np.int64),
         targets=np.arange(count, dtype=np.int64) % 2,
         normalisation=Normalisation(mean=0.5, std=0.3),

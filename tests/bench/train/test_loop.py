@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from bench.config import AugmentConfig, TrainConfig
-from bench.data.batches import ImageSet, measure_normalisation
-from bench.data.placement import place
+from bench.data.batches import ImageSet
+from bench.data.normalisation import measure_normalisation
+from bench.data.placement import place_pixels
 from bench.data.tasks import make_task
 from bench.registry import DATASETS, LOSSES
 from bench.train import (
@@ -51,7 +52,7 @@ def sets() -> tuple[ImageSet, ImageSet]:
 
     def part(places: slice) -> ImageSet:
         return ImageSet(
-            pixels=place(pixels, device=torch.device("cpu")),
+            pixels=place_pixels(pixels, device=torch.device("cpu")),
             pixel_rows=rows[places],
             targets=targets[places],
             normalisation=normalisation,
@@ -554,7 +555,7 @@ def test_a_network_learns_to_tell_two_obvious_classes_apart(tmp_path: Path) -> N
         image[:, 8 * target : 8 * target + 8] += 60
     parts = [
         ImageSet(
-            pixels=place(pixels, device=torch.device("cpu")),
+            pixels=place_pixels(pixels, device=torch.device("cpu")),
             pixel_rows=rows,
             targets=targets[rows],
             normalisation=measure_normalisation(pixels, rows),

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from bench.config import AugmentConfig, TrainConfig
 from bench.config.schema import Precision
-from bench.data.batches import ImageSet, Normalisation, TrainingStream
-from bench.data.placement import place
+from bench.data.batches import ImageSet, TrainingStream
+from bench.data.normalisation import Normalisation
+from bench.data.placement import place_pixels
 from bench.randomness import derive_seed
 from bench.registry import LOSSES
 from bench.train import Validation, lay_out, make_optimizer, overall_auc, train
@@ -36,7 +37,7 @@ SEED = 5
 def images(count: int = 60, *, side: int = 16, device: torch.device = CPU) -> ImageSet:
     random = np.random.default_rng(count)
     return ImageSet(
-        pixels=place(
+        pixels=place_pixels(
             random.integers(0, 256, size=(count, side, side), dtype=np.uint8), device=device
         ),
         pixel_rows=np.arange(count, dtype=np.int64),
