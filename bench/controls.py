@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.splits import Positions
+from bench.data.splits import RowNumbers
 from bench.errors import InputError
 from bench.registry import TargetKind, near_matches
 
@@ -31,7 +31,7 @@ class _Study:
     """What a control may see. Labels are those of the training images only."""
 
     rows: pd.DataFrame
-    train: Positions
+    train: RowNumbers
     train_labels: NDArray[np.float64]  # (train, outputs) of 0 and 1
     kind: TargetKind
     pixels: NDArray[np.uint8]
@@ -70,7 +70,7 @@ def predict_control(
     targets: NDArray[Any],
     kind: TargetKind,
     outputs: int,
-    train: Positions,
+    train: RowNumbers,
     pixels: NDArray[np.uint8],
 ) -> NDArray[np.float64]:
     """Fit a control on the training part and apply it to all rows.

@@ -18,12 +18,11 @@ from bench.data.description import describe_labels
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.normalisation import Normalisation, measure_normalisation
 from bench.data.pixel_store import PIXEL_VERSION, PixelStore, open_pixels
-from bench.data.splits import Split, make_split
+from bench.data.splits import Split, draw_share, split_as_configured
 from bench.data.study import Problem, StudyTable
 from bench.data.tasks import Task, check_classes
 from bench.data.thumbnails import note_store
 from bench.errors import InputError
-from bench.randomness import generator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,54 +164,6 @@ def fingerprint(rows: pd.DataFrame, image_size: int) -> str:
     ):
         hasher.update(("\t".join(map(str, values)) + "\t" + "|".join(findings) + "\n").encode())
     return hasher.hexdigest()
-
-
-def split_as_configured(rows: pd.DataFrame, config: DataConfig) -> Split:
-    """The split that ``config`` asks for; see :func:`bench.data.splits.make_split`."""
-    return make_split(
-        rows,
-        name=config.split,
-        seed=config.split_seed,
-        validation_fraction=config.validation_fraction,
-        test_fraction=config.test_fraction,
-        sizes=config.sizes,
-    )
-
-
-def split_if_given(rows: pd.DataFrame, config: DataConfig) -> Split | None:
-    """The split that ``config`` asks for; None where it takes given parts and none are given."""
-    given = config.split in ("official", "fixed")
-    if given and (rows["given_split"] == "").all():
-        return None
-    return split_as_configured(rows, config)
-
-
-def draw_share(rows: pd.DataFrame, split: Split, *, share: float) -> NDArray[np.int64]:
-    """A share of the training part: whole patients, in an order that the split's seed gives.
-
-    A smaller share is part of every larger one, so that a learning curve adds images and
-    exchanges none.
-
-    Args:
-        rows: the study table.
-        split: of ``rows``.
-        share: above 0; 1 is the whole part.
-
-    Returns:
-        Sorted row positions; as many patients as bring the number of images nearest to the
-        share, one at least.
-    """
-    if share == 1.0:
-        return split.train
-    ordered = split.train[np.argsort(rows["image"].to_numpy(dtype=object)[split.train])]
-    # An image without a patient id is a patient of its own.
-    ids = rows["patient"].where(rows["patient"] != "", "image " + rows["image"])
-    groups, names = pd.factorize(ids.to_numpy(dtype=object)[ordered])
-    bits = generator(split.seed, "share of training").bit_generator.random_raw(len(names))
-    order = np.argsort(bits, kind="stable")
-    images = np.bincount(groups)[order].cumsum()
-    count = 1 + int(np.abs(images - share * len(ordered)).argmin())
-    return np.sort(ordered[np.isin(groups, order[:count])])
 
 
 def _about_share(split: Split, train: NDArray[np.int64]) -> tuple[str, ...]:

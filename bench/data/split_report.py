@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.data.leakage import Leakage, measure_leakage
-from bench.data.splits import Positions, Split
+from bench.data.splits import RowNumbers, Split
 from bench.data.study import StudyTable
 from bench.data.tasks import is_abnormal
 from bench.data.text_table import text_table
@@ -138,7 +138,7 @@ def describe_split(
     )
 
 
-def _count(rows: pd.DataFrame, places: Positions) -> PartCounts:
+def _count(rows: pd.DataFrame, places: RowNumbers) -> PartCounts:
     patients = set(rows["patient"].to_numpy(dtype=object)[places])
     return PartCounts(
         images=len(places),

@@ -12,8 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config import DataConfig
-from bench.data.prepare import split_as_configured
-from bench.data.splits import LEFT_OUT, Split
+from bench.data.splits import LEFT_OUT, Split, split_as_configured
 from bench.data.splits.split import file_name
 from bench.data.study import StudyTable
 from bench.data.tasks import Task, check_classes

@@ -44,8 +44,8 @@ def split(
 
     from bench.cache import pixel_cache
     from bench.data.load import open_decoded, open_labels
-    from bench.data.prepare import split_as_configured
     from bench.data.split_report import describe_split
+    from bench.data.splits import split_as_configured
     from bench.progress import show_progress
 
     if labels_only:
@@ -98,7 +98,7 @@ def summary(
     wanted = load_data_config(config_or_nih(context, config, root), root, settings)
 
     from bench.data.load import open_labels
-    from bench.data.prepare import split_if_given
+    from bench.data.splits import split_if_given
     from bench.data.summary import summarise
     from bench.data.summary_figures import draw_summary
 

@@ -1,4 +1,4 @@
-"""Splitting a study table by a named way, and what no split may be."""
+"""Splitting a study table by a named strategy; the part of the training images to learn from."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.config import PartSizes
+from bench.config import DataConfig, PartSizes
 from bench.data.leakage import measure_leakage
 from bench.data.splits.split import Split
-from bench.data.splits.ways import LEFT_OUT, SPLITS, Request, knows_patients
+from bench.data.splits.strategies import LEFT_OUT, SPLITS, SplitRequest, knows_patients
 from bench.errors import InputError
+from bench.randomness import generator
 from bench.registry import near_matches
 
 
@@ -53,7 +54,7 @@ def make_split(
     if rows.empty:
         raise InputError(f"split {name!r}: there are no images to split; look into data.root")
     order = np.argsort(rows["image"].to_numpy(dtype=object), kind="stable")
-    request = Request(
+    request = SplitRequest(
         rows=rows.iloc[order],
         name=name,
         seed=seed,
@@ -61,21 +62,69 @@ def make_split(
         test_fraction=test_fraction,
         sizes=sizes,
     )
-    answer = SPLITS[name](request)
+    assignment = SPLITS[name](request)
     part_of_row = np.empty(len(rows), np.int64)
-    part_of_row[order] = answer.part_of_row
+    part_of_row[order] = assignment.part_of_row
     split = Split.of(
         part_of_row,
         rows=rows,
         name=name,
         seed=seed,
-        claims_disjoint=answer.keeps_patients_apart and knows_patients(rows),
-        how=answer.how + _about_left_out(answer.part_of_row),
+        claims_disjoint=assignment.keeps_patients_apart and knows_patients(rows),
+        how=assignment.how + _about_left_out(assignment.part_of_row),
     )
     _refuse_empty_parts(split)
-    if answer.keeps_patients_apart:
+    if assignment.keeps_patients_apart:
         _refuse_shared_patients(split, rows)
     return split
+
+
+def split_as_configured(rows: pd.DataFrame, config: DataConfig) -> Split:
+    """The split that ``config`` asks for; see :func:`make_split`."""
+    return make_split(
+        rows,
+        name=config.split,
+        seed=config.split_seed,
+        validation_fraction=config.validation_fraction,
+        test_fraction=config.test_fraction,
+        sizes=config.sizes,
+    )
+
+
+def split_if_given(rows: pd.DataFrame, config: DataConfig) -> Split | None:
+    """The split that ``config`` asks for; None where it takes given parts and none are given."""
+    given = config.split in ("official", "fixed")
+    if given and (rows["given_split"] == "").all():
+        return None
+    return split_as_configured(rows, config)
+
+
+def draw_share(rows: pd.DataFrame, split: Split, *, share: float) -> NDArray[np.int64]:
+    """A share of the training part: whole patients, in an order that the split's seed gives.
+
+    A smaller share is part of every larger one, so that a learning curve adds images and
+    exchanges none.
+
+    Args:
+        rows: the study table.
+        split: of ``rows``.
+        share: above 0; 1 is the whole part.
+
+    Returns:
+        Sorted row numbers; as many patients as bring the number of images nearest to the
+        share, one at least.
+    """
+    if share == 1.0:
+        return split.train
+    ordered = split.train[np.argsort(rows["image"].to_numpy(dtype=object)[split.train])]
+    # An image without a patient id is a patient of its own.
+    ids = rows["patient"].where(rows["patient"] != "", "image " + rows["image"])
+    groups, names = pd.factorize(ids.to_numpy(dtype=object)[ordered])
+    bits = generator(split.seed, "share of training").bit_generator.random_raw(len(names))
+    order = np.argsort(bits, kind="stable")
+    images = np.bincount(groups)[order].cumsum()
+    count = 1 + int(np.abs(images - share * len(ordered)).argmin())
+    return np.sort(ordered[np.isin(groups, order[:count])])
 
 
 def _about_left_out(part_of_row: NDArray[np.int64]) -> str:
@@ -84,9 +133,9 @@ def _about_left_out(part_of_row: NDArray[np.int64]) -> str:
 
 
 def _refuse_empty_parts(split: Split) -> None:
-    sizes = ", ".join(f"{part} {len(at):,}" for part, at in split.parts.items())
-    for part, positions in split.parts.items():
-        if not len(positions):
+    sizes = ", ".join(f"{part} {len(numbers):,}" for part, numbers in split.parts.items())
+    for part, numbers in split.parts.items():
+        if not len(numbers):
             raise InputError(
                 f"split {split.name!r} leaves the {part} part empty ({sizes} images): add images "
                 "of it, or choose another data.split or larger fractions"

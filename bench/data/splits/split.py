@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 
-Positions = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
+"""Row numbers of a study table."""
 
 PARTS = ("train", "validation", "test")
 LEFT_OUT = "left_out"  # of every part, because exact sizes were wanted
@@ -27,16 +28,16 @@ _COLUMNS = ("image", "part")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Row positions of the three parts and of what is in none: sorted, disjoint, together all rows.
+    """The study rows of the three parts and of none: sorted, disjoint, together all rows.
 
     Attributes:
         name: one of :data:`bench.data.splits.SPLITS`.
         seed: what random choices were drawn from, >= 0.
-        train: int64 positions in the study table it was made of.
+        train: row numbers of the study table that it was made of, int64.
         validation: likewise.
         test: likewise.
         left_out: likewise, of the images that exact sizes leave over; most often empty.
-        claims_disjoint: it promises that no patient is in two parts.
+        claims_disjoint: whether it promises that no patient is in two parts.
         how: one line saying how it was made.
         hash: SHA-256 (hex) of the sorted lines "image,part", where the part of an image that
             was left out is "left_out": the same on every machine and for every order of the
@@ -45,10 +46,10 @@ class Split:
 
     name: str
     seed: int
-    train: Positions
-    validation: Positions
-    test: Positions
-    left_out: Positions
+    train: RowNumbers
+    validation: RowNumbers
+    test: RowNumbers
+    left_out: RowNumbers
     claims_disjoint: bool
     how: str
     hash: str
@@ -89,12 +90,12 @@ class Split:
         )
 
     @property
-    def parts(self) -> dict[str, Positions]:
-        """The positions by the name of the part, in the order of :data:`PARTS`."""
+    def parts(self) -> dict[str, RowNumbers]:
+        """The row numbers by the name of the part, in the order of :data:`PARTS`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
-    def parts_and_left_out(self) -> dict[str, Positions]:
+    def parts_and_left_out(self) -> dict[str, RowNumbers]:
         """:attr:`parts`, and "left_out" where any image was left out: together every image."""
         return self.parts | ({LEFT_OUT: self.left_out} if len(self.left_out) else {})
 
@@ -103,7 +104,7 @@ class Split:
 
         Args:
             folder: made where it is not there.
-            rows: the study table that the positions point into.
+            rows: the study table that it was made of.
 
         Returns:
             The file's path, ``NAME-seedSEED-HASH.csv``.
@@ -111,17 +112,17 @@ class Split:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / file_name(name=self.name, seed=self.seed, digest=self.hash)
         part_of_row = np.empty(len(rows), dtype=object)
-        for part, positions in self.parts_and_left_out.items():
-            part_of_row[positions] = part
+        for part, numbers in self.parts_and_left_out.items():
+            part_of_row[numbers] = part
         # Runs of one matrix may write the same split at once, each through its own file.
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        with partial.open("w", encoding="utf-8", newline="") as file:
             for key in _HEADER:
                 file.write(f"# {key}: {getattr(self, key)}\n")
             lines = csv.writer(file, lineterminator="\n")
             lines.writerow(_COLUMNS)
             lines.writerows(sorted(zip(rows["image"], part_of_row, strict=True)))
-        unfinished.replace(path)
+        partial.replace(path)
         return path
 
     @staticmethod

@@ -9,8 +9,7 @@ import pytest
 from bench.config import Experiment, expand, load_experiment
 from bench.data.leakage import measure_leakage
 from bench.data.load import open_labels
-from bench.data.prepare import split_as_configured
-from bench.data.splits import Split
+from bench.data.splits import Split, split_as_configured
 from bench.data.study import StudyTable
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.shared_data import shared

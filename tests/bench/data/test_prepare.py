@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.data.prepare import draw_share
-from bench.data.splits import Split, make_split
+from bench.data.splits import Split, draw_share, make_split
 from tests.bench.data.nih_labels import nih_label_rows
 
 

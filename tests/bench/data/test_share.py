@@ -14,8 +14,7 @@ import pytest
 
 from bench.config import DataConfig
 from bench.data.load import open_study
-from bench.data.prepare import draw_share, split_as_configured
-from bench.data.splits import Split
+from bench.data.splits import Split, draw_share, split_as_configured
 
 CONFIG = DataConfig(source="phantom", split="patient", split_seed=3, options={"images": 600})
 SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0)

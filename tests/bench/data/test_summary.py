@@ -12,8 +12,7 @@ from PIL import Image, ImageColor
 
 from bench.config import PartSizes, load_experiment
 from bench.data.load import open_labels
-from bench.data.prepare import split_as_configured
-from bench.data.splits import make_split
+from bench.data.splits import make_split, split_as_configured
 from bench.data.study import StudyTable, study_rows
 from bench.data.summary import LabelCounts, Summary, count_labels, summarise
 from bench.data.summary_figures import DARK, GRAY, LIGHT, draw_summary

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from bench.config import load_experiment
 from bench.data.load import open_study
-from bench.data.prepare import draw_share
-from bench.data.splits import Split
+from bench.data.splits import Split, draw_share
 from bench.data.study import NIH_FINDINGS
 from bench.execute import Summary, run_experiment
 from bench.progress import QuietProgress

@@ -1,4 +1,4 @@
-"""The named ways to split: drawn at random, or as the source gives it."""
+"""The split strategies by name: drawn at random, or as the data source gives it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from bench.randomness import generator
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = range(len(PARTS) + 1)
 
-_WORDS = {
+# The part of an image by its ``given_split``.
+_GIVEN_PARTS = {
     "train": TRAIN,
     "train_validation": TRAIN,
     "validation": VALIDATION,
@@ -31,8 +32,11 @@ _WITHOUT_SIZES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a way of splitting is given; ``rows`` is sorted by image."""
+class SplitRequest:
+    """A study table, sorted by image, and how it is to be split.
+
+    The other attributes are the arguments of :func:`bench.data.splits.make_split`.
+    """
 
     rows: pd.DataFrame
     name: str
@@ -43,28 +47,34 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a way of splitting gives; ``part_of_row`` holds ``TRAIN`` … ``LEFT_OUT``."""
+class Assignment:
+    """The part of every row, as a strategy assigns it.
+
+    Attributes:
+        part_of_row: ``TRAIN`` … ``LEFT_OUT``, (rows,).
+        keeps_patients_apart: the strategy promises it: a known patient in two parts is an error.
+        how: one line saying how the parts were made.
+    """
 
     part_of_row: NDArray[np.int64]
-    keeps_patients_apart: bool  # by its nature: a known patient in two parts is an error
+    keeps_patients_apart: bool
     how: str
 
 
-def _official(request: Request) -> Answer:
-    """The lists that are published with the data set."""
+def _official(request: SplitRequest) -> Assignment:
+    """Take the lists that are published with the data set."""
     part_of_row, how = _given(request)
-    return Answer(part_of_row=part_of_row, keeps_patients_apart=True, how=how)
+    return Assignment(part_of_row=part_of_row, keeps_patients_apart=True, how=how)
 
 
-def _fixed(request: Request) -> Answer:
-    """The parts that somebody gave; nothing is promised about them."""
+def _fixed(request: SplitRequest) -> Assignment:
+    """Take the parts that somebody gave; nothing is promised about them."""
     part_of_row, how = _given(request)
-    return Answer(part_of_row=part_of_row, keeps_patients_apart=False, how=how)
+    return Assignment(part_of_row=part_of_row, keeps_patients_apart=False, how=how)
 
 
-def _by_patient(request: Request) -> Answer:
-    """Random, each patient and each set of identical images in one part."""
+def _by_patient(request: SplitRequest) -> Assignment:
+    """Draw at random, each patient and each set of identical images in one part."""
     rows = request.rows
     unknown = int((rows["patient"] == "").sum())
     if unknown:
@@ -81,15 +91,15 @@ def _by_patient(request: Request) -> Answer:
         part_of_row = _divide(rows, wanted, request)
     else:
         part_of_row = _divide_exactly(rows, (sizes.train, sizes.validation, sizes.test), request)
-    return Answer(
+    return Assignment(
         part_of_row=part_of_row,
         keeps_patients_apart=True,
         how="random by patient, prevalence of abnormal images kept, identical images together",
     )
 
 
-def _by_image(request: Request) -> Answer:
-    """Plain random by image, with exact sizes: patients are shared between the parts."""
+def _by_image(request: SplitRequest) -> Assignment:
+    """Draw images at random, with exact sizes: patients are shared between the parts."""
     count = len(request.rows)
     bits = generator(request.seed, "split by image").bit_generator.random_raw(count)
     order = np.argsort(bits, kind="stable")
@@ -97,7 +107,7 @@ def _by_image(request: Request) -> Answer:
     if sizes is None:
         test = _wanted(request.test_fraction, count)
         validation = _wanted(request.validation_fraction, count)
-        train = count  # that is, all the others
+        train = count  # all the others
     else:
         test, validation, train = sizes.test, sizes.validation, sizes.train
         _refuse_too_few(count, (train, validation, test), request)
@@ -105,10 +115,10 @@ def _by_image(request: Request) -> Answer:
     part_of_row[order[test + validation :][:train]] = TRAIN
     part_of_row[order[:test]] = TEST
     part_of_row[order[test : test + validation]] = VALIDATION
-    return Answer(part_of_row=part_of_row, keeps_patients_apart=False, how="random by image")
+    return Assignment(part_of_row=part_of_row, keeps_patients_apart=False, how="random by image")
 
 
-SPLITS: dict[str, Callable[[Request], Answer]] = {
+SPLITS: dict[str, Callable[[SplitRequest], Assignment]] = {
     "official": _official,
     "patient": _by_patient,
     "image": _by_image,
@@ -116,8 +126,8 @@ SPLITS: dict[str, Callable[[Request], Answer]] = {
 }
 
 
-def _given(request: Request) -> tuple[NDArray[np.int64], str]:
-    """The parts that the source gives, validation carved out of training where it gives none."""
+def _given(request: SplitRequest) -> tuple[NDArray[np.int64], str]:
+    """The parts that the source gives; validation is drawn from training where it gives none."""
     rows = request.rows
     given = rows["given_split"].to_numpy(dtype=object)
     missing = given == ""
@@ -128,27 +138,27 @@ def _given(request: Request) -> tuple[NDArray[np.int64], str]:
             f"{rows['image'].iloc[int(missing.argmax())]!r}: mark them in the data set's split "
             "lists or column, or set data.split=patient"
         )
-    words = set(given)
-    if unknown := words - set(_WORDS):
+    names = set(given)
+    if unknown := names - set(_GIVEN_PARTS):
         raise InputError(
             f"split {request.name!r}: the source gives a part {min(unknown)!r}, which is none of "
-            f"{', '.join(_WORDS)}: rename it in the data, or set data.split=patient"
+            f"{', '.join(_GIVEN_PARTS)}: rename it in the data, or set data.split=patient"
         )
-    part_of_row = np.array([_WORDS[word] for word in given], np.int64)
-    if {"validation", "train_validation"} <= words:
+    part_of_row = np.array([_GIVEN_PARTS[name] for name in given], np.int64)
+    if {"validation", "train_validation"} <= names:
         raise InputError(
             f"split {request.name!r}: the source gives both 'validation' and 'train_validation' "
             "images, which leaves open what the latter are: mark them train or validation"
         )
     if request.sizes is not None:
         return _given_exactly(part_of_row, request.sizes, request)
-    if "validation" not in words:
-        return _carve_validation(part_of_row, request)
+    if "validation" not in names:
+        return _draw_validation(part_of_row, request)
     return part_of_row, "as given by the source"
 
 
-def _carve_validation(
-    part_of_row: NDArray[np.int64], request: Request
+def _draw_validation(
+    part_of_row: NDArray[np.int64], request: SplitRequest
 ) -> tuple[NDArray[np.int64], str]:
     pool = np.flatnonzero(part_of_row == TRAIN)
     training = request.rows.iloc[pool]
@@ -162,12 +172,12 @@ def _carve_validation(
 
 
 def _given_exactly(
-    part_of_row: NDArray[np.int64], sizes: PartSizes, request: Request
+    part_of_row: NDArray[np.int64], sizes: PartSizes, request: SplitRequest
 ) -> tuple[NDArray[np.int64], str]:
-    """Given parts brought to exact sizes, which the training part alone can give way to."""
-    carve = not (part_of_row == VALIDATION).any()
+    """Given parts brought to exact sizes; images are left out of the training part alone."""
+    draws_validation = not (part_of_row == VALIDATION).any()
     wanted_of_given = (
-        {TEST: sizes.test} if carve else {VALIDATION: sizes.validation, TEST: sizes.test}
+        {TEST: sizes.test} if draws_validation else {VALIDATION: sizes.validation, TEST: sizes.test}
     )
     for part, wanted in wanted_of_given.items():
         given = int((part_of_row == part).sum())
@@ -178,13 +188,13 @@ def _given_exactly(
             )
     pool = np.flatnonzero(part_of_row == TRAIN)
     training = request.rows.iloc[pool]
-    if not carve and len(pool) == sizes.train:
+    if not draws_validation and len(pool) == sizes.train:
         return part_of_row, "as given by the source"
     if len(pool):
-        wanted_of_pool = (sizes.train, sizes.validation) if carve else (sizes.train,)
+        wanted_of_pool = (sizes.train, sizes.validation) if draws_validation else (sizes.train,)
         part_of_row[pool] = _divide_exactly(training, wanted_of_pool, request)
-    drawn = "validation and train" if carve else "train"
-    rest = "test" if carve else "validation and test"
+    drawn = "validation and train" if draws_validation else "train"
+    rest = "test" if draws_validation else "validation and test"
     return part_of_row, (
         f"{rest} as given by the source; {drawn} drawn from the given training images "
         + _by_unit(training)
@@ -197,6 +207,7 @@ def _by_unit(training: pd.DataFrame) -> str:
 
 
 def knows_patients(rows: pd.DataFrame) -> bool:
+    """Whether every image has a patient id."""
     return bool((rows["patient"] != "").all())
 
 
@@ -204,8 +215,10 @@ def _wanted(fraction: float, images: int) -> int:
     return max(1, round(fraction * images))
 
 
-def _divide(rows: pd.DataFrame, wanted: tuple[int, ...], request: Request) -> NDArray[np.int64]:
-    # Parts come numbered 0 (the rest), 1, 2 as in PARTS: train, validation, test.
+def _divide(
+    rows: pd.DataFrame, wanted: tuple[int, ...], request: SplitRequest
+) -> NDArray[np.int64]:
+    # Part 0 is the rest: the numbers are those of PARTS.
     return divide(
         _groups_for(1 + len(wanted), rows, request),
         positive=is_abnormal(rows),
@@ -215,7 +228,7 @@ def _divide(rows: pd.DataFrame, wanted: tuple[int, ...], request: Request) -> ND
 
 
 def _divide_exactly(
-    rows: pd.DataFrame, wanted: tuple[int, ...], request: Request
+    rows: pd.DataFrame, wanted: tuple[int, ...], request: SplitRequest
 ) -> NDArray[np.int64]:
     """Divide into train, validation and test, or as many of these as sizes are wanted."""
     _refuse_too_few(len(rows), wanted, request)
@@ -235,7 +248,7 @@ def _divide_exactly(
     return np.where(part_of_row == len(wanted), LEFT_OUT, part_of_row)
 
 
-def _groups_for(parts: int, rows: pd.DataFrame, request: Request) -> NDArray[np.int64]:
+def _groups_for(parts: int, rows: pd.DataFrame, request: SplitRequest) -> NDArray[np.int64]:
     groups = inseparable_groups(rows)
     count = len(np.unique(groups))
     if count < parts:
@@ -253,7 +266,7 @@ def _by_part(sizes: tuple[int, ...]) -> str:
     return ", ".join(f"{part} {size:,}" for part, size in zip(PARTS, sizes, strict=False))
 
 
-def _refuse_too_few(images: int, wanted: tuple[int, ...], request: Request) -> None:
+def _refuse_too_few(images: int, wanted: tuple[int, ...], request: SplitRequest) -> None:
     if sum(wanted) > images:
         raise InputError(
             f"split {request.name!r}: data.sizes wants {sum(wanted):,} images "
