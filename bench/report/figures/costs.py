@@ -1,4 +1,4 @@
-"""What a better figure costs: parameters, training time, speed of the answers."""
+"""The measure that sorts the table against costs: parameters, training time, inference speed."""
 
 from __future__ import annotations
 
@@ -10,108 +10,93 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.evaluate.results import Figure as Metric
+from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Table
-from bench.report.figures.picture import Picture
-from bench.report.figures.placing import label_points
-from bench.report.figures.rows import Drawn, drawn, figure_of, list_in_words, measured
-from bench.report.figures.style import MUTED, SMALL, empty
+from bench.report.figures.picture import Picture, make_picture
+from bench.report.figures.rows import PlottedRow, plotted_rows
+from bench.report.figures.style import INK, MUTED, SMALL, empty_figure
 from bench.report.words import all_of
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LONGEST = 33
+LABEL = 33
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What an axis shows.
+    """An axis.
 
     Attributes:
-        attribute: of :class:`bench.evaluate.collect.Row`.
-        called: with its unit.
+        attribute: of a row.
+        title: label of the axis, with the unit.
         better: the better end of the axis.
-        mark: what stands at that end.
+        hint: text at that end.
     """
 
     attribute: str
-    called: str
+    title: str
     better: Literal["left", "right"]
-    mark: str
+    hint: str
 
 
 COSTS = (
-    Cost(attribute="parameters", called="parameters", better="left", mark="← smaller"),
-    Cost(attribute="train_seconds", called="seconds of training", better="left", mark="← shorter"),
+    Cost(attribute="parameters", title="parameters", better="left", hint="← smaller"),
+    Cost(attribute="train_seconds", title="training time (s)", better="left", hint="← shorter"),
     Cost(
         attribute="inference_images_per_second",
-        called="images answered a second",
+        title="inference (images/s)",
         better="right",
-        mark="faster →",
+        hint="faster →",
     ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
-    """A row's place in a panel."""
-
-    one: Drawn
-    x: float
-    metric: Metric
-
-
-@dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A cost, the rows of which it is known, and those of them on the front by rising cost."""
+    """A cost against the measure, for the rows whose cost is known.
+
+    Attributes:
+        cost: the axis.
+        rows: those with a positive cost.
+        xs, ys: cost and measure of each row.
+        front: positions of the rows on the Pareto front, the cheapest first.
+    """
 
     cost: Cost
-    points: tuple[Point, ...]
-    front: tuple[Point, ...]
+    rows: tuple[PlottedRow, ...]
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+    front: tuple[int, ...]
 
 
 def costs(table: Table) -> Picture | None:
-    """AUC against each cost that is known of two rows at least; None where none is."""
-    rows = [one for one in drawn(table) if not math.isnan(figure_of(one, table).mean)]
-    panels = [panel for cost in COSTS if len((panel := _panel(cost, rows, table)).points) > 1]
+    """The measure against each cost that is known of at least two rows; None without any."""
+    rows = [row for row in plotted_rows(table) if not math.isnan(row.score.value)]
+    panels = [panel for cost in COSTS if len((panel := _panel(cost, rows)).rows) > 1]
     if not panels:
         return None
-    head = measured(table)
-    untimed = [one.label for one in rows if one.row.timed_on_several_devices]
-    mixed = (
-        f" Without times, since trained on several devices: {list_in_words(untimed, most=8)}."
-        if untimed
-        else ""
-    )
-    return Picture(
-        name="costs",
-        title=f"{head} against what it costs",
-        caption=(
-            f"Test {head} with its 95 % interval against "
-            f"{all_of([panel.cost.called for panel in panels])} (logarithmic). The line joins the "
-            "rows that no other row beats in both (Pareto front) "
-            f"as far as the test figures go, which may be by chance.{mixed}"
-        ),
-        alt=f"Test {head} against costs. On the Pareto front "
-        + ". ".join(
-            f"by {panel.cost.called}: {list_in_words([point.one.label for point in panel.front])}"
-            for panel in panels
-        )
-        + ". "
-        + ". ".join(
-            f"{panel.cost.called[0].upper()}{panel.cost.called[1:]}: "
-            + list_in_words([f"{point.one.label} {point.x:,.0f}" for point in panel.points])
-            for panel in panels
-        )
-        + ".",
-        draw=lambda: _draw(panels, table),
+    measure = columns(table.outputs)[leading(table.outputs)]
+    alt: dict[str, list[str]] = {}
+    for panel in panels:
+        for position, (row, x) in enumerate(zip(panel.rows, panel.xs, strict=True)):
+            best = " (Pareto front)" if position in panel.front else ""
+            alt.setdefault(row.label, []).append(f"{panel.cost.title} {x:,.0f}{best}")
+    return make_picture(
+        "costs",
+        title=f"{measure} against costs",
+        alt={label: ", ".join(texts) for label, texts in alt.items()},
+        plot=lambda: _plot(panels, f"test {measure}"),
+        measure=measure,
+        axes=all_of([panel.cost.title for panel in panels]),
+        untimed=[row.label for row in rows if row.row.timed_on_several_devices],
     )
 
 
-def pareto(costs: ArrayLike, values: ArrayLike) -> NDArray[np.bool_]:
-    """Which points no other dominates: none is as cheap and as good, and cheaper or better.
+def pareto_front(costs: ArrayLike, values: ArrayLike) -> NDArray[np.bool_]:
+    """Points that no other point dominates: none is as cheap and as good, and cheaper or better.
 
     Args:
         costs: (n,); less is better.
@@ -126,117 +111,123 @@ def pareto(costs: ArrayLike, values: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(~(no_worse & better).any(axis=1))
 
 
-def _panel(cost: Cost, rows: Sequence[Drawn], table: Table) -> Panel:
-    points = [
-        Point(one=one, x=float(x), metric=figure_of(one, table))
-        for one in rows
-        # A cost of nothing has no place on a logarithmic axis.
-        if (x := getattr(one.row, cost.attribute)) is not None and x > 0
-    ]
-    sign = 1.0 if cost.better == "left" else -1.0
-    on = pareto([sign * point.x for point in points], [point.metric.mean for point in points])
-    front = [point for point, is_on in zip(points, on, strict=True) if is_on]
+def _panel(cost: Cost, rows: Sequence[PlottedRow]) -> Panel:
+    # The axis is logarithmic, so that it has no zero.
+    known = [row for row in rows if (getattr(row.row, cost.attribute) or 0) > 0]
+    xs = tuple(float(getattr(row.row, cost.attribute)) for row in known)
+    ys = tuple(row.score.value for row in known)
+    expense = np.array(xs) * (1.0 if cost.better == "left" else -1.0)
+    front = np.flatnonzero(pareto_front(expense, ys))
     return Panel(
         cost=cost,
-        points=tuple(points),
-        front=tuple(sorted(front, key=lambda point: sign * point.x)),
+        rows=tuple(known),
+        xs=xs,
+        ys=ys,
+        front=tuple(sorted(front.tolist(), key=lambda position: float(expense[position]))),
     )
 
 
-def _draw(panels: Sequence[Panel], table: Table) -> Figure:
-    rows = {point.one.label: point.one for panel in panels for point in panel.points}
-    numbers = {label: str(place) for place, label in enumerate(rows, start=1)}
-    numbered = not all(one.told for one in rows.values())
-    figure, grid = empty(
-        height=(3.9 if numbered else 2.9) + 0.17 * -(-(len(rows) + 1) // 2),
-        columns=len(panels),
-        sharey=True,
-    )
-    keys = {}
-    for axes, panel in zip(grid[0], panels, strict=True):
-        # A staircase: at a cost of x, its height can be had.
-        (front,) = axes.plot(
-            [point.x for point in panel.front],
-            [point.metric.mean for point in panel.front],
-            color=MUTED,
-            linewidth=1.2,
-            drawstyle="steps-post",
-            zorder=1,
-            label="Pareto front",
-        )
-        for point in panel.points:
-            _interval(axes, point)
-            (keys[point.one.label],) = axes.plot(
-                [point.x],
-                [point.metric.mean],
-                color=point.one.colour,
-                marker=point.one.marker,
-                markersize=4.5 if numbered else 6.5,
-                linestyle="none",
-                zorder=3,
-                label=point.one.label,
-            )
-        _scale(axes, panel)
-    grid[0, 0].set_ylabel(f"test {measured(table)}")
+def _plot(panels: Sequence[Panel], y_label: str) -> Figure:
+    rows = list({row.label: row for panel in panels for row in panel.rows}.values())
+    # Rows without a look of their own are told apart by numbers.
+    numbers = {row.label: str(n) for n, row in enumerate(rows, start=1)}
+    numbered = not all(row.highlighted for row in rows)
+    height = (3.9 if numbered else 2.9) + 0.17 * -(-(len(rows) + 1) // 2)
+    figure, (grid,) = empty_figure(height=height, columns=len(panels), sharey=True)
+    handles: dict[str, Artist] = {}
+    for axes, panel in zip(grid, panels, strict=True):
+        _plot_panel(axes, panel, markersize=4.5 if numbered else 6.5)
+        handles |= {str(line.get_label()): line for line in axes.get_lines()}
+    grid[0].set_ylabel(y_label)
+    names = {row.label: row.short(LABEL) for row in rows}
+    if numbered:
+        names = {label: f"{numbers[label]}  {name}" for label, name in names.items()}
     figure.legend(
-        [*(keys[label] for label in rows), front],
-        [
-            *(
-                f"{numbers[x]}  {one.short(LONGEST)}" if numbered else one.short(LONGEST)
-                for x, one in rows.items()
-            ),
-            "Pareto front",
-        ],
+        [handles[label] for label in [*names, "Pareto front"]],
+        [*names.values(), "Pareto front"],
         loc="outside lower center",
         ncols=2,
         fontsize=8.0,
         handlelength=1.4,
     )
     if numbered:
-        # The axes get their size when the figure is laid out, and then keep it.
+        # Labels are placed in pixels: the layout must be final.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        for axes, panel in zip(grid[0], panels, strict=True):
-            label_points(
-                axes,
-                [(point.x, point.metric.mean) for point in panel.points],
-                [numbers[point.one.label] for point in panel.points],
-            )
+        for axes, panel in zip(grid, panels, strict=True):
+            points = list(zip(panel.xs, panel.ys, strict=True))
+            label_points(axes, points, [numbers[row.label] for row in panel.rows])
     return figure
 
 
-def _interval(axes: Axes, point: Point) -> None:
-    interval = point.metric.interval
-    if interval is not None and not interval.reason:
+def _plot_panel(axes: Axes, panel: Panel, *, markersize: float) -> None:
+    axes.plot(
+        [panel.xs[position] for position in panel.front],
+        [panel.ys[position] for position in panel.front],
+        color=MUTED, linewidth=1.2, drawstyle="steps-post", zorder=1, label="Pareto front",
+    )  # fmt: skip
+    for row, x, y in zip(panel.rows, panel.xs, panel.ys, strict=True):
+        if row.score.has_interval:
+            axes.vlines(
+                x, row.score.low, row.score.high, color=row.colour, linewidth=1.0, alpha=0.45
+            )
         axes.plot(
-            [point.x, point.x], [interval.low, interval.high], color=point.one.colour,
-            linewidth=1.0, alpha=0.45, zorder=2,
+            [x], [y], color=row.colour, marker=row.marker, markersize=markersize,
+            linestyle="none", zorder=3, label=row.label,
         )  # fmt: skip
+    _scale(axes, panel.xs)
+    axes.set_xlabel(panel.cost.title)
+    axes.grid(visible=True)
+    axes.set_title(panel.cost.hint, fontsize=SMALL, loc=panel.cost.better)
 
 
-def _scale(axes: Axes, panel: Panel) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+def _scale(axes: Axes, xs: Sequence[float]) -> None:
+    """A logarithmic axis of at least a decade and a half: less would magnify noise."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
     axes.set_xscale("log")
-    values = [point.x for point in panel.points]
-    low, high = min(values), max(values)
-    # At least a decade and a half: else the noise of a second looks like a difference.
+    low, high = min(xs), max(xs)
     decades = math.log10(high / low)
     room = max(0.12 * decades, (1.5 - decades) / 2.0)
     axes.set_xlim(low / 10**room, high * 10**room)
     few = decades + 2 * room <= 3.0
     axes.xaxis.set_major_locator(LogLocator(base=10.0, subs=(1.0, 3.0) if few else (1.0,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: amount(x)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(panel.cost.called)
-    axes.grid(visible=True)
-    axes.set_title(panel.cost.mark, fontsize=SMALL, loc=panel.cost.better)
 
 
-def amount(value: float) -> str:
-    """A round number for an axis: ``30``, ``3k``, ``10M``."""
-    for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{sign}"
-    return f"{value:g}"
+def label_points(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[str]) -> None:
+    """Write short labels beside points, each at the nearest free position.
+
+    Args:
+        axes: with final limits and size.
+        points: in data coordinates.
+        labels: a few letters each.
+    """
+    from matplotlib.transforms import Bbox
+
+    pixels = axes.figure.dpi / 72.0
+    centres = axes.transData.transform(points) / pixels
+    taken = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in centres]
+    left, bottom, right, top = np.array(axes.bbox.extents) / pixels
+    turns = np.linspace(0.0, 2.0 * math.pi, 12, endpoint=False) + math.pi / 6.0
+    offsets = [
+        (radius * math.cos(turn), radius * math.sin(turn))
+        for radius in range(8, 60, 5)
+        for turn in turns
+    ]
+    for label, point, (x, y) in zip(labels, points, centres, strict=True):
+        width, height = 0.7 * SMALL * len(label) + 1.0, SMALL + 2.0
+        for dx, dy in offsets:
+            box = Bbox.from_bounds(x + dx - width / 2, y + dy - height / 2, width, height)
+            inside = left < box.x0 and box.x1 < right and bottom < box.y0 and box.y1 < top
+            if inside and not box.count_overlaps(taken):
+                break
+        taken.append(box)
+        axes.annotate(
+            label, point, xytext=(dx, dy), textcoords="offset points", ha="center", va="center",
+            fontsize=SMALL, color=INK, zorder=5,
+            arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0}
+            if math.hypot(dx, dy) > 9.0
+            else None,
+        )  # fmt: skip

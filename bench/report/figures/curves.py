@@ -1,242 +1,268 @@
-"""ROC and precision-recall curves of all rows of a two-class task."""
+"""ROC and precision-recall curves: of a two-class task, and of each finding."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bench.data.names import printable
 from bench.evaluate.measures import SPECIFICITIES
 from bench.evaluate.results import Table
-from bench.report.figures.picture import Picture
-from bench.report.figures.rows import (
-    Drawn,
-    about_gray,
-    drawn,
-    in_words,
-    list_in_words,
-)
-from bench.report.figures.style import INK, MUTED, RULE, SMALL, empty
+from bench.report.figures.picture import Picture, make_picture
+from bench.report.figures.rows import PlottedRow, plotted_rows, select, with_interval
+from bench.report.figures.style import INK, MUTED, RULE, SMALL, empty_figure, square_panels
+from bench.report.words import many
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
-LONGEST = 30
+LABEL, FINDING = 30, 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class CurveKind:
     """What differs between the two kinds of curves.
 
     Attributes:
-        curve: name in :class:`bench.evaluate.run_scores.Curves`.
-        measure: the area below it, by its name in :mod:`bench.evaluate.measures`.
-        called: the area's head.
-        x, y: what the axes are called.
-        steps: how matplotlib joins the points.
+        name: in :class:`bench.evaluate.run_scores.Curves`; stem of the pictures' names.
+        title: of the picture.
+        measure, head: the area below the curve: its key, and its name in tables.
+        x, y: labels of the axes.
+        drawstyle: how matplotlib joins the points.
     """
 
-    curve: Literal["roc", "precision_recall"]
+    name: Literal["roc", "precision_recall"]
+    title: str
     measure: str
-    called: str
+    head: str
     x: str
     y: str
-    steps: Literal["default", "steps-pre"]
+    drawstyle: Literal["default", "steps-pre"]
 
 
-ROC = Kind(
-    curve="roc",
+ROC = CurveKind(
+    name="roc",
+    title="ROC curves",
     measure="auc",
-    called="AUC",
+    head="AUC",
     x="1 − specificity",
     y="sensitivity",
-    steps="default",
+    drawstyle="default",
 )
-PRECISION_RECALL = Kind(
-    curve="precision_recall",
+PRECISION_RECALL = CurveKind(
+    name="precision_recall",
+    title="Precision-recall curves",
     measure="average_precision",
-    called="AP",
+    head="AP",
     x="recall (sensitivity)",
     y="precision",
-    steps="steps-pre",
+    drawstyle="steps-pre",
 )
 
 
 def roc(table: Table) -> Picture | None:
-    """The ROC curve of every run; None for other than two classes, or where no run has one."""
-    rows = _with_curves(table)
-    if not rows:
-        return None
-    return Picture(
-        name="roc",
-        title="ROC curves",
-        caption=(
-            "Sensitivity against 1 − specificity on the test part, a line for each seed; the "
-            "diagonal is chance. Marks: sensitivity where at least 95 % and 90 % of the images "
-            f"labelled {table.outputs.classes[0]} are called so.{_about(table, rows)}"
-        ),
-        alt="ROC curves. AUC and sensitivity at 95 % specificity: "
-        + list_in_words([f"{one.label} {_operating(one)}" for one in rows])
-        + ".",
-        draw=lambda: _draw(ROC, table, rows, _operating_points),
-    )
+    """The ROC curve of every run of a two-class task; None where there is none."""
+    return _overall(ROC, table)
 
 
 def precision_recall(table: Table) -> Picture | None:
-    """The precision-recall curve of every run; None as for :func:`roc`."""
-    rows = _with_curves(table)
+    """The precision-recall curve of every run of a two-class task; None where there is none."""
+    return _overall(PRECISION_RECALL, table)
+
+
+def roc_by_finding(table: Table) -> Picture | None:
+    """ROC curves, a panel for each finding; None for two classes, or where there is none."""
+    return _by_finding(ROC, table)
+
+
+def precision_recall_by_finding(table: Table) -> Picture | None:
+    """Precision-recall curves, a panel for each finding; None as for :func:`roc_by_finding`."""
+    return _by_finding(PRECISION_RECALL, table)
+
+
+def _overall(kind: CurveKind, table: Table) -> Picture | None:
+    if not table.outputs.binary:
+        return None
+    negative, positive = table.outputs.classes
+    every = plotted_rows(table)
+    rows = [
+        row
+        for row in every
+        if (not row.control or row.best_control)
+        and any(positive in run.curves for run in row.row.runs)
+    ]
     if not rows:
         return None
-    share = prevalence(table, table.outputs.classes[1])
-    return Picture(
-        name="precision_recall",
-        title="Precision-recall curves",
-        caption=(
-            "Precision against recall on the test part, a line for each seed. The dotted line is "
-            f"the share of images that are {table.outputs.classes[1]}, {100 * share:.1f} %: what "
-            f"guessing reaches, and what AP (the area below) must be held against."
-            f"{_about(table, rows)}"
-        ),
-        alt=f"Precision-recall curves; {100 * share:.1f} % of the images are positive. AP: "
-        + list_in_words(
-            [f"{one.label} {in_words(one.row.metrics[PRECISION_RECALL.measure])}" for one in rows]
-        )
-        + ".",
-        draw=lambda: _draw(
-            PRECISION_RECALL,
-            table,
-            rows,
-            lambda axes, _: axes.axhline(share, color=MUTED, linewidth=1.0, linestyle=":"),
-        ),
+    networks = [row for row in rows if not row.control]
+    highlighted = [row.label for row in networks if row.highlighted]
+    about = (
+        {"negative": negative}
+        if kind is ROC
+        else {"positive": positive, "prevalence": _prevalence(table, positive)}
+    )
+    return make_picture(
+        kind.name,
+        title=kind.title,
+        alt={row.label: _numbers(kind, row) for row in rows},
+        plot=lambda: _plot_overall(kind, table, rows),
+        highlighted=highlighted if len(highlighted) < len(networks) else [],
+        controls_omitted=sum(row.control for row in every) > sum(row.control for row in rows),
+        **about,
     )
 
 
-def prevalence(table: Table, name: str) -> float:
-    """The share of the test images that have one of the outputs."""
-    part = table.data["parts"]["test"]
-    return float(part["classes"][name] / part["images"])
+def _numbers(kind: CurveKind, row: PlottedRow) -> str:
+    text = f"{kind.head} {with_interval(row.row.figures[kind.measure])}"
+    if kind is PRECISION_RECALL:
+        return text
+    sensitivity = with_interval(row.row.figures["sensitivity_at_95"])
+    return f"{text}, sensitivity at 95 % specificity {sensitivity}"
 
 
-def draw_runs(axes: Axes, one: Drawn, *, kind: Kind, output: str) -> None:
-    """A row's curves, a thin line for each seed; of a gray row the first, lest gray hide all.
-
-    Args:
-        axes: to draw in.
-        one: the row.
-        kind: of the curves.
-        output: of the task.
-    """
-    curves = [scores.curves[output] for scores in one.row.scores if output in scores.curves]
-    for place, curve in enumerate(curves if one.told or one.control else curves[:1]):
-        points = getattr(curve, kind.curve)
-        axes.plot(
-            points[:, 0],
-            points[:, 1],
-            color=one.colour,
-            linestyle=one.line,
-            linewidth=1.5 if len(curves) == 1 and one.told else 1.0,
-            alpha=0.9 if one.told or one.control else 0.4,
-            drawstyle=kind.steps,
-            label=one.label if place == 0 else "_",
-            zorder=3 if one.told else 2,
-        )
+def _prevalence(table: Table, name: str) -> float:
+    test = table.data["parts"]["test"]
+    return float(test["classes"][name] / test["images"])
 
 
-def chance(axes: Axes) -> None:
-    """The ROC curve of guessing."""
-    axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0, zorder=1)
+def _plot_overall(kind: CurveKind, table: Table, rows: Sequence[PlottedRow]) -> Figure:
+    from matplotlib.lines import Line2D
 
-
-def _square(axes: Axes, kind: Kind) -> None:
-    """Both axes from 0 to 1, equally long."""
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
+    positive = table.outputs.classes[1]
+    figure, ((axes,),) = empty_figure(height=4.3)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=kind.x, ylabel=kind.y)
     axes.set_aspect("equal", anchor="W")
     axes.grid(visible=True)
-    axes.set_xlabel(kind.x)
-    axes.set_ylabel(kind.y)
-    if kind is ROC:
-        chance(axes)
-
-
-def _with_curves(table: Table) -> list[Drawn]:
-    """Those that are drawn: of the controls the best alone."""
-    if not table.outputs.binary:
-        return []
-    name = table.outputs.classes[1]
-    rows = [one for one in drawn(table) if not one.control or one.best_control]
-    return [one for one in rows if any(name in scores.curves for scores in one.row.scores)]
-
-
-def _about(table: Table, rows: Sequence[Drawn]) -> str:
-    others = sum(one.control for one in drawn(table)) - sum(one.control for one in rows)
-    controls = " Of the controls only the best is drawn, dashed and gray." if others else ""
-    return about_gray(rows) + controls
-
-
-def _operating(one: Drawn) -> str:
-    figures = one.row.metrics
-    return f"{in_words(figures['auc'])}, {in_words(figures['sensitivity_at_95'])}"
-
-
-def _draw(
-    kind: Kind,
-    table: Table,
-    rows: Sequence[Drawn],
-    add: Callable[[Axes, Sequence[Drawn]], object],
-) -> Figure:
-    figure, grid = empty(height=4.3)
-    axes = grid[0, 0]
-    _square(axes, kind)
-    add(axes, rows)
+    _plot_guessing(axes, kind, table, positive)
     # The first row lies on top.
-    for one in reversed(rows):
-        draw_runs(axes, one, kind=kind, output=table.outputs.classes[1])
-    named = [one for one in rows if one.told or one.control]
+    for row in reversed(rows):
+        _plot_row(axes, row, kind=kind, output=positive)
+    named = [row for row in rows if row.highlighted or row.control]
+    if kind is ROC:
+        _plot_operating_points(axes, named)
     figure.legend(
-        [_key(one, marked=kind is ROC) for one in named],
         [
-            f"{one.short(LONGEST)}\n{kind.called} {one.row.metrics[kind.measure].mean:.3f}"
-            for one in named
+            Line2D(
+                [], [], color=row.colour, linestyle=row.line, linewidth=1.5, markersize=6,
+                marker=row.marker if kind is ROC else "",
+            )
+            for row in named
+        ],
+        [
+            f"{row.short(LABEL)}\n{kind.head} {row.row.figures[kind.measure].value:.3f}"
+            for row in named
         ],
         loc="outside right upper",
         handlelength=3.4,
         labelspacing=0.7,
-    )
+    )  # fmt: skip
     return figure
 
 
-def _key(one: Drawn, *, marked: bool) -> Line2D:
-    from matplotlib.lines import Line2D
+def _plot_guessing(axes: Axes, kind: CurveKind, table: Table, name: str) -> None:
+    """The curve of a predictor that guesses."""
+    if kind is ROC:
+        axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0, zorder=1)
+    else:
+        axes.axhline(_prevalence(table, name), color=MUTED, linewidth=1.0, linestyle=":")
 
-    return Line2D(
-        [],
-        [],
-        color=one.colour,
-        linestyle=one.line,
-        linewidth=1.5,
-        marker=one.marker if marked else "",
-        markersize=6,
+
+def _plot_row(axes: Axes, row: PlottedRow, *, kind: CurveKind, output: str) -> None:
+    """A thin line for each seed; only the first seed of a gray row, which would hide others."""
+    curves = [run.curves[output] for run in row.row.runs if output in run.curves]
+    prominent = row.highlighted or row.control
+    for position, curve in enumerate(curves if prominent else curves[:1]):
+        axes.plot(
+            *getattr(curve, kind.name).T,
+            color=row.colour,
+            linestyle=row.line,
+            linewidth=1.5 if len(curves) == 1 and row.highlighted else 1.0,
+            alpha=0.9 if prominent else 0.4,
+            drawstyle=kind.drawstyle,
+            label="_" if position else row.label,
+            zorder=3 if row.highlighted else 2,
+        )
+
+
+def _plot_operating_points(axes: Axes, rows: Sequence[PlottedRow]) -> None:
+    # The two lines are close, so that their labels stand on different sides.
+    for specificity, side in zip(SPECIFICITIES, ("right", "left"), strict=True):
+        x, percent = 1.0 - specificity, f"{100 * specificity:.0f}"
+        axes.axvline(x, color=RULE, linewidth=1.0)
+        axes.annotate(
+            f"{percent} %", (x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
+            textcoords="offset points", ha=side, va="bottom", fontsize=SMALL, color=INK,
+        )  # fmt: skip
+        for row in rows:
+            value = row.row.figures[f"sensitivity_at_{percent}"].value
+            if not math.isnan(value):
+                axes.plot([x], [value], color=row.colour, marker=row.marker, zorder=4, label="_")
+
+
+def _by_finding(kind: CurveKind, table: Table) -> Picture | None:
+    if table.outputs.binary:
+        return None
+    rows = plotted_rows(table)
+    rows = (
+        select([row for row in rows if not row.control], 2)
+        + [row for row in rows if row.best_control][:1]
+    )
+    findings = [
+        name
+        for name in table.outputs.classes
+        if any(name in run.curves for row in rows for run in row.row.runs)
+    ]
+    if not findings:
+        return None
+    omitted = len(table.outputs.classes) - len(findings)
+    return make_picture(
+        f"{kind.name}_by_finding",
+        title=f"{kind.title} of each finding",
+        alt={
+            row.label: ", ".join(f"{printable(name)} {_area(kind, row, name)}" for name in findings)
+            for row in rows
+        },
+        plot=lambda: _plot_by_finding(kind, table, rows, findings),
+        labels=[row.label for row in rows],
+        measure=kind.head,
+        omitted=many(omitted, "finding") if omitted else "",
     )
 
 
-def _operating_points(axes: Axes, rows: Sequence[Drawn]) -> None:
-    # Right and left of their lines, which are close to each other.
-    for specificity, side in zip(SPECIFICITIES, ("right", "left"), strict=True):
-        x = 1.0 - specificity
-        axes.axvline(x, color=RULE, linewidth=1.0)
-        axes.annotate(
-            f"{100 * specificity:.0f} %", (x, 1.0), xycoords=("data", "axes fraction"),
-            xytext=(0, 2), textcoords="offset points", ha=side, va="bottom", fontsize=SMALL,
-            color=INK,
-        )  # fmt: skip
-        for one in rows:
-            value = one.row.metrics[f"sensitivity_at_{100 * specificity:.0f}"].mean
-            if (one.told or one.control) and not math.isnan(value):
-                axes.plot(
-                    [x], [value], color=one.colour, marker=one.marker, markersize=6, zorder=4,
-                    label="_",
-                )  # fmt: skip
+def _area(kind: CurveKind, row: PlottedRow, name: str) -> str:
+    value = row.row.findings[name][kind.measure].value
+    return "n/a" if math.isnan(value) else f"{value:.3f}"
+
+
+def _plot_by_finding(
+    kind: CurveKind, table: Table, rows: Sequence[PlottedRow], findings: Sequence[str]
+) -> Figure:
+    figure, panels = square_panels(len(findings), x=kind.x, y=kind.y, top=0.62)
+    counts = table.data["parts"]["test"]["classes"]
+    handles: dict[str, Artist] = {}
+    for axes, name in zip(panels, findings, strict=True):
+        axes.set_title(f"{printable(name)[:FINDING]} ({counts[name]:,})", fontsize=8.5)
+        _plot_guessing(axes, kind, table, name)
+        for row in reversed(rows):
+            _plot_row(axes, row, kind=kind, output=name)
+        handles |= {str(line.get_label()): line for line in axes.get_lines()}
+        # Good curves leave room at the bottom right of an ROC plot, and at the top of the other.
+        listed = list(reversed(rows)) if kind is ROC else list(rows)
+        y, step, side = (0.05, 9, "bottom") if kind is ROC else (0.97, -9, "top")
+        for line, row in enumerate(listed):
+            axes.annotate(
+                _area(kind, row, name), (0.97, y), xycoords="axes fraction",
+                xytext=(0, step * line), textcoords="offset points", ha="right", va=side,
+                fontsize=SMALL, color=row.colour,
+            )  # fmt: skip
+    figure.legend(
+        [handles[row.label] for row in rows],
+        [row.short(34) for row in rows],
+        loc="upper center",
+        ncols=3,
+        handlelength=3.0,
+    )
+    return figure

@@ -1,47 +1,47 @@
-"""Pictures as files."""
+"""Figures as files."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import InputError
 from bench.evaluate.results import Table
-from bench.report.figures.page import pictures
+from bench.report.figures.pictures import pictures
 from bench.report.figures.style import house_style
 from bench.report.words import any_of
 
-FORMATS = ("png", "pdf", "svg")
-DPI = 200
-# Dates would make each file another one.
-_METADATA: dict[str, dict[str, None]] = {
+# With metadata that makes two files of the same figure equal.
+FORMATS: dict[str, dict[str, None]] = {
     "png": {},
     "pdf": {"CreationDate": None},
     "svg": {"Date": None},
 }
+DPI = 200
 
 
 def write_figures(tables: Sequence[Table], folder: Path, *, formats: Sequence[str]) -> list[Path]:
-    """Write every picture of some tables, on white ground.
+    """Write every figure of some tables on white ground.
 
-    They are named by their picture, such as ``roc.png``; where there are several tables, the
-    table's source, task, split and image size come first: ``nih_m1_patient_64_roc.png``.
+    A file has the name of its picture, such as ``roc.png``. With several tables, source, task,
+    split and image size come first: ``nih_m1_patient_64_roc.png``.
 
     Args:
         tables: the comparisons.
-        folder: made where it is not there.
+        folder: made where it does not exist.
         formats: some of ``FORMATS``.
 
     Returns:
-        The paths, in the order in which they were written.
+        The paths, in the order of writing.
 
     Raises:
-        InputError: there is no such format, or a file cannot be written.
+        InputError: a format is unknown, or a file cannot be written.
     """
     for name in formats:
         if name not in FORMATS:
-            raise InputError(f"figure format {name!r}: take {any_of(FORMATS)}")
+            raise InputError(f"figure format {name!r}: take {any_of(list(FORMATS))}")
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def write_figures(tables: Sequence[Table], folder: Path, *, formats: Sequence[st
                 for name in formats:
                     path = folder / f"{prefix}{picture.name}.{name}"
                     with house_style():
-                        figure.savefig(path, dpi=DPI, facecolor="white", metadata=_METADATA[name])
+                        figure.savefig(path, dpi=DPI, facecolor="white", metadata=FORMATS[name])
                     written.append(path)
     except OSError as error:
         raise InputError(
@@ -62,7 +62,7 @@ def write_figures(tables: Sequence[Table], folder: Path, *, formats: Sequence[st
 
 
 def _prefixes(tables: Sequence[Table]) -> list[str]:
-    """One a table, all different; "" for the only one."""
+    """A different prefix for each table; "" for a single table."""
     if len(tables) == 1:
         return [""]
     stems = []
@@ -71,9 +71,10 @@ def _prefixes(tables: Sequence[Table]) -> list[str]:
         parts = (data["source"], data["task"], data["split"]["name"], data["image_size"])
         # Imported predictions have no image size, and a plugin's source may have any name.
         stems.append("_".join(re.sub(r"[^\w.-]+", "-", str(part)) for part in parts if part))
-    numbers = [stems[: place + 1].count(stem) for place, stem in enumerate(stems)]
-    return [
-        # A tilde is in no stem, so that no number makes two names alike.
-        f"{stem}~{number}_" if stems.count(stem) > 1 else f"{stem}_"
-        for stem, number in zip(stems, numbers, strict=True)
-    ]
+    total, seen = Counter(stems), Counter[str]()
+    prefixes = []
+    for stem in stems:
+        seen[stem] += 1
+        # A tilde is in no stem, so that a number makes no two prefixes equal.
+        prefixes.append(f"{stem}~{seen[stem]}_" if total[stem] > 1 else f"{stem}_")
+    return prefixes

@@ -2,101 +2,76 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.evaluate.measures import leading
+from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Table
-from bench.report.figures.picture import Picture
-from bench.report.figures.rows import (
-    Drawn,
-    drawn,
-    figure_of,
-    in_words,
-    list_in_words,
-    measured,
-)
-from bench.report.figures.style import INK, MUTED, SERIES, SMALL, empty
+from bench.report.figures.picture import Picture, make_picture
+from bench.report.figures.rows import PlottedRow, plotted_rows, with_interval
+from bench.report.figures.style import DASHED, INK, MUTED, SERIES, SMALL, empty_figure
 from bench.report.words import many
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LONGEST = 44
+LABEL = 44
 
 
 def intervals(table: Table) -> Picture | None:
     """Each row as a dot with its 95 % interval; None where no row has the measure."""
-    rows = [one for one in drawn(table) if figure_of(one, table).mean == figure_of(one, table).mean]
+    rows = [row for row in plotted_rows(table) if not math.isnan(row.score.value)]
     if not rows:
         return None
-    head = measured(table)
-    without = sum(not row.runs for row in table.rows)
-    missing = f" {many(without, 'row')} without a finished run left out." if without else ""
-    reference = next((one for one in rows if one.reference), None)
-    line = f" The line is the reference, {reference.label}." if reference else ""
-    return Picture(
-        name="intervals",
-        title=f"{head} with 95 % intervals",
-        caption=(
-            f"Test {head} of each row, the mean over its seeds (small marks), with the interval "
-            f"for other patients and seeds.{line} Dashed: the best control, which sees no lungs. "
-            "Intervals of two rows may overlap and the rows still differ: the test of the "
-            f"difference is in the table.{missing}"
-        ),
-        alt=f"Test {head} and 95 % interval of each row: "
-        + list_in_words([f"{one.label} {in_words(figure_of(one, table))}" for one in rows])
-        + ".",
-        draw=lambda: _draw(table, rows),
+    measure = columns(table.outputs)[leading(table.outputs)]
+    unfinished = sum(not row.runs for row in table.rows)
+    return make_picture(
+        "intervals",
+        title=f"{measure} with 95 % intervals",
+        alt={row.label: with_interval(row.score) for row in rows},
+        plot=lambda: _plot(table, rows, measure),
+        measure=measure,
+        reference=next((row.label for row in rows if row.reference), ""),
+        best_control=bool(table.best_controls),
+        unfinished=many(unfinished, "row") if unfinished else "",
     )
 
 
-def _draw(table: Table, rows: list[Drawn]) -> Figure:
-    # Controls stand apart, below.
-    ordered = [one for one in rows if not one.control] + [one for one in rows if one.control]
-    figure, grid = empty(height=0.75 + 0.27 * len(ordered))
-    axes = grid[0, 0]
-    ys = []
-    for place, one in enumerate(ordered):
-        apart = one.control and not ordered[0].control
-        ys.append(place + (0.5 if apart else 0.0))
-        _row(axes, one, table, ys[-1])
-    _lines(axes, rows, table)
-    axes.set_yticks(ys, [one.short(LONGEST) for one in ordered])
-    for tick, one in zip(axes.get_yticklabels(), ordered, strict=True):
-        tick.set_fontweight("bold" if one.reference else "normal")
-    axes.set_ylim(ys[-1] + 0.6, -0.6)
+def _plot(table: Table, rows: Sequence[PlottedRow], measure: str) -> Figure:
+    # Controls stand apart at the bottom.
+    ordered = sorted(rows, key=lambda row: row.control)
+    networks = sum(not row.control for row in rows)
+    heights = [y + 0.5 * (y >= networks > 0) for y in range(len(ordered))]
+    figure, ((axes,),) = empty_figure(height=0.75 + 0.27 * len(ordered))
+    for y, row in zip(heights, ordered, strict=True):
+        _plot_row(axes, row, leading(table.outputs), y)
+        if row.reference:
+            axes.axvline(row.score.value, color=SERIES[0], linewidth=0.9, zorder=0.5)
+    for best in table.best_controls.values():
+        axes.axvline(best.value, color=MUTED, linewidth=1.0, linestyle=DASHED, zorder=0.5)
+    axes.set_yticks(heights, [row.short(LABEL) for row in ordered])
+    for tick, row in zip(axes.get_yticklabels(), ordered, strict=True):
+        tick.set_fontweight(row.weight)
+    axes.set_ylim(heights[-1] + 0.6, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.set_xlabel(f"test {measured(table)}, 95 % interval")
+    axes.set_xlabel(f"test {measure}, 95 % interval")
     return figure
 
 
-def _row(axes: Axes, one: Drawn, table: Table, y: float) -> None:
-    figure = figure_of(one, table)
-    colour = MUTED if one.control else SERIES[0]
-    interval = figure.interval
-    if interval is not None and not interval.reason:
-        axes.plot([interval.low, interval.high], [y, y], color=colour, linewidth=2.0, alpha=0.55)
-    axes.plot(
-        [figure.mean], [y], color=colour, marker="D" if one.reference else "o", markersize=5.5
-    )
-    values = [scores.figures[leading(table.outputs)].value for scores in one.row.scores]
-    if len(values) > 1:
-        axes.plot(
-            values, [y + 0.28] * len(values), color=colour, marker="|", markersize=4,
-            markeredgewidth=0.9, linestyle="none",
-        )  # fmt: skip
+def _plot_row(axes: Axes, row: PlottedRow, measure: str, y: float) -> None:
+    colour, score = MUTED if row.control else SERIES[0], row.score
+    if score.has_interval:
+        axes.plot([score.low, score.high], [y, y], color=colour, linewidth=2.0, alpha=0.55)
+    marker = "D" if row.reference else "o"
+    axes.plot([score.value], [y], color=colour, marker=marker, markersize=5.5)
+    seeds = [run.values[measure] for run in row.row.runs]
+    if len(seeds) > 1:
+        axes.scatter(seeds, [y + 0.28] * len(seeds), color=colour, marker="|", s=16, linewidth=0.9)
     axes.annotate(
-        in_words(figure), (1.01, y), xycoords=("axes fraction", "data"), va="center",
-        fontsize=SMALL, color=MUTED if one.control else INK, annotation_clip=False,
+        with_interval(score), (1.01, y), xycoords=("axes fraction", "data"), va="center",
+        fontsize=SMALL, color=MUTED if row.control else INK, annotation_clip=False,
     )  # fmt: skip
-
-
-def _lines(axes: Axes, rows: list[Drawn], table: Table) -> None:
-    for one in rows:
-        if one.reference:
-            axes.axvline(figure_of(one, table).mean, color=SERIES[0], linewidth=0.9, zorder=0.5)
-    for _, best in table.best_controls.values():
-        axes.axvline(best, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)), zorder=0.5)

@@ -1,10 +1,15 @@
-"""A picture before it is drawn."""
+"""A figure with its words: title, caption and a text for readers who cannot see it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.report.figures.style import house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,18 +17,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture of a table, and what is said of it.
+    """A figure that can be drawn.
 
     Attributes:
-        name: stem of its file, and its place on a page.
+        name: stem of its file, and part of its id on a page.
         title: a few words.
-        caption: one or two sentences: what to look for, and what is not shown.
-        alt: what it shows, in words and with the main numbers, for who cannot see it.
-        draw: makes the figure anew at each call.
+        caption: a few sentences: what is shown, and what is left out.
+        alt: the main numbers as text.
     """
 
     name: str
     title: str
     caption: str
     alt: str
-    draw: Callable[[], Figure]
+    plot: Callable[[], Figure]
+
+    def draw(self) -> Figure:
+        """A new figure at each call."""
+        with house_style():
+            return self.plot()
+
+
+def make_picture(
+    name: str,
+    *,
+    title: str,
+    alt: Mapping[str, str],
+    plot: Callable[[], Figure],
+    limit: int = 14,
+    **facts: Any,
+) -> Picture:
+    """A picture whose caption is the macro of its name in ``captions.jinja``.
+
+    Args:
+        name: of the picture and of the macro.
+        title: of the picture.
+        alt: texts by row label; those beyond ``limit`` are counted only.
+        plot: draws the figure.
+        limit: most rows in the text alternative.
+        facts: arguments of the macro.
+    """
+    values = [f"{label} {text}".rstrip() for label, text in alt.items()]
+    more = [f"{len(values) - limit} more"] if len(values) > limit else []
+    return Picture(
+        name=name,
+        title=title,
+        caption=" ".join(getattr(_captions(), name)(**facts).split()),
+        alt=f"{title}. {'; '.join([*values[:limit], *more])}.",
+        plot=plot,
+    )
+
+
+@cache
+def _captions() -> Any:
+    """The macros by name."""
+    loader = PackageLoader("bench.report.figures", ".")
+    # Captions are plain text; the page escapes them.
+    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)
+    return environment.get_template("captions.jinja").module

@@ -1,180 +1,141 @@
-"""Which rows of a table are drawn, what they are called and how they look in every picture."""
+"""Rows of a table in figures: which are shown, their labels and how they look."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import leading
 from bench.evaluate.results import Figure, Row, Table
-from bench.report.figures.style import LINES, MARKERS, MUTED, SERIES
-from bench.report.labels import labels
+from bench.report.figures.style import DASHED, LINES, MARKERS, MUTED, SERIES
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """A row in pictures.
+class PlottedRow:
+    """A row of a table, as every figure draws it.
 
     Attributes:
-        row: with at least one finished run.
-        label: tells it from every other row of its table.
-        labels: of all of these.
-        colour, marker, line: its own where it is ``told``, else gray.
-        told: whether it can be told from the others; of many rows only the reference and the
-            first can.
-        reference: whether the others are held against it.
-        best_control: whether it is a control that none of the same share of the training part
-            is above.
+        row: has at least one finished run.
+        score: the measure that sorts the table.
+        labels: of all plotted rows of the table.
+        highlighted: whether it has a colour, a marker and a line of its own. Controls have none;
+            in a table of more rows than colours only the reference and the best row have.
+        colour, marker, line: gray where the row is not highlighted.
+        best_control: whether it is the best control of its share of the training part.
     """
 
     row: Row
-    label: str
+    score: Figure
     labels: tuple[str, ...]
+    highlighted: bool
     colour: str
     marker: str
     line: Any
-    told: bool
-    reference: bool
     best_control: bool
 
     @property
+    def label(self) -> str:
+        """Name that differs from those of all other rows."""
+        return self.row.label
+
+    @property
+    def reference(self) -> bool:
+        """Whether all other rows are compared with this one."""
+        return self.row.is_reference
+
+    @property
     def control(self) -> bool:
-        """Whether it sees no lungs."""
+        """Whether the row is a control."""
         return self.row.kind == "control"
 
-    def short(self, most: int) -> str:
-        """The label where there is room for so many characters."""
-        return shortened(self.labels, most)[self.label]
+    @property
+    def weight(self) -> str:
+        """Font weight of the label: the reference is bold."""
+        return "bold" if self.reference else "normal"
+
+    def short(self, length: int) -> str:
+        """The label in at most so many characters, where it stays unique."""
+        return shorten(self.labels, length)[self.label]
 
 
-def drawn(table: Table) -> list[Drawn]:
-    """The rows that have a finished run, in the table's order."""
+def plotted_rows(table: Table) -> list[PlottedRow]:
+    """The rows with a finished run, in the order of the table."""
     rows = [row for row in table.rows if row.runs]
-    among = tuple(labels(rows))
-    places = [place for place, row in enumerate(rows) if row.kind != "control"]
-    # The reference looks the same in every table.
-    places.sort(key=lambda place: not _is_reference(rows[place], table))
-    if len(places) > len(SERIES):
-        # What answers some of the images is not held against what answers all.
-        first = min(places, key=lambda place: (rows[place].answered is not None, place))
-        places = list(dict.fromkeys([*places[:1], first])) if table.reference else [first]
-    looks = {place: look for look, place in enumerate(places)}
-    return [
-        Drawn(
-            row=row,
-            label=among[place],
-            labels=among,
-            colour=SERIES[looks[place]] if place in looks else MUTED,
-            marker=MARKERS[looks[place]] if place in looks else "o",
-            line=LINES[looks[place]] if place in looks else _line_of(row),
-            told=place in looks,
-            reference=_is_reference(row, table),
-            best_control=row.kind == "control"
-            and table.best_controls.get(row.train_share, ("", 0.0))[0] == row.model,
-        )
-        for place, row in enumerate(rows)
-    ]
-
-
-def some(rows: Sequence[Drawn], *, most: int) -> list[Drawn]:
-    """Those that a picture has room for, in their order.
-
-    The reference goes before the other networks, these before the best control, and that before
-    other controls; among equals the first of the table.
-    """
-
-    def rank(place: int) -> tuple[bool, bool, bool]:
-        one = rows[place]
-        return not one.reference, one.control, not one.best_control
-
-    return [rows[place] for place in sorted(sorted(range(len(rows)), key=rank)[:most])]
-
-
-def left_out(rows: Sequence[Drawn], shown: Sequence[Drawn]) -> str:
-    """A sentence on the rows that a picture has no room for; "" where it shows all."""
-    names = [one.label for one in rows if not any(one is other for other in shown)]
-    if not names:
-        return ""
-    return (
-        f" {len(shown)} of {len(rows)} rows have room here: the reference, then the first of the "
-        f"table. Left out: {list_in_words(names, most=8)}."
-    )
-
-
-def about_gray(rows: Sequence[Drawn]) -> str:
-    """A sentence on what the colours are for, where not every row has one; else ""."""
-    networks = [one for one in rows if not one.control]
-    told = [one.label for one in networks if one.told]
-    if len(told) == len(networks):
-        return ""
-    reference = any(one.reference for one in rows)
-    which = f"{'the reference and ' if reference else ''}the row of the highest test value"
-    return (
-        f" In colour: {' and '.join(told)} ({which}); the others are thin and gray, "
-        "with their first seed alone."
-    )
-
-
-def measured(table: Table) -> str:
-    """The head of the measure that sorts the table: ``AUC`` or ``macro AUC``."""
-    return columns(table.outputs)[leading(table.outputs)]
-
-
-def figure_of(one: Drawn, table: Table) -> Figure:
-    """The measure that sorts the table."""
-    return one.row.metrics[leading(table.outputs)]
-
-
-def in_words(figure: Figure | None) -> str:
-    """``0.812 (0.801 to 0.823)``, ``0.812`` without an interval, ``n/a`` where undefined."""
-    if figure is None or math.isnan(figure.mean):
-        return "n/a"
-    interval = figure.interval
-    if interval is None or interval.reason:
-        return f"{figure.mean:.3f}"
-    return f"{figure.mean:.3f} ({interval.low:.3f} to {interval.high:.3f})"
-
-
-def list_in_words(said: Sequence[str], *, most: int = 14) -> str:
-    """``resnet18 ce 0.8; cxnet_m1 ce 0.7; 3 more``."""
-    more = [f"{len(said) - most} more"] if len(said) > most else []
-    return "; ".join([*said[:most], *more])
-
-
-def short(label: str, most: int) -> str:
-    """A label that fits beside axes; its middle is left out where it is longer."""
-    if len(label) <= most:
-        return label
-    kept = most - 1
-    return f"{label[: kept - kept // 2]}…{label[len(label) - kept // 2 :]}"
-
-
-def shortened(labels: Sequence[str], most: int) -> dict[str, str]:
-    """Labels of at most so many characters, by the whole ones; no two become the same.
-
-    Of those that lack the same middle, what they have in common at the beginning is left out
-    instead; where even this tells them no more apart, all stay whole.
-    """
-    cut = {label: short(label, most) for label in labels}
-    for text, count in Counter(cut.values()).items():
-        if count > 1:
-            alike = [label for label, other in cut.items() if other == text]
-            # One label may begin another: something of it has to be left.
-            shortest = min(map(len, alike))
-            common = next(
-                (n for n in range(shortest) if len({a[n] for a in alike}) > 1), shortest - 1
+    labels = tuple(row.label for row in rows)
+    looks = {position: look for look, position in enumerate(_highlighted(rows))}
+    plotted = []
+    for position, row in enumerate(rows):
+        look = looks.get(position)
+        best = table.best_controls.get(row.train_share)
+        plotted.append(
+            PlottedRow(
+                row=row,
+                score=row.figures[leading(table.outputs)],
+                labels=labels,
+                highlighted=look is not None,
+                colour=MUTED if look is None else SERIES[look],
+                marker="o" if look is None else MARKERS[look],
+                line=LINES[look] if look is not None else DASHED if row.kind == "control" else "-",
+                best_control=row.kind == "control" and best is not None and row.model == best.name,
             )
-            cut |= {label: short(f"…{label[common:]}", most) for label in alike}
-    return cut if len({*cut.values()}) == len(cut) else {label: label for label in labels}
+        )
+    return plotted
 
 
-def _is_reference(row: Row, table: Table) -> bool:
-    # The table's rows are copies that also say how they compare.
-    return table.reference is not None and row.runs[0].folder == table.reference.runs[0].folder
+def _highlighted(rows: Sequence[Row]) -> list[int]:
+    """Positions of the highlighted rows; the reference comes first and looks always the same."""
+    positions = [position for position, row in enumerate(rows) if row.kind != "control"]
+    positions.sort(key=lambda position: not rows[position].is_reference)
+    if len(positions) <= len(SERIES):
+        return positions
+    # A row that covers only some of the test images does not compete for the best.
+    best = min(positions, key=lambda position: (rows[position].answered is not None, position))
+    first = [positions[0]] if rows[positions[0]].is_reference else []
+    return list(dict.fromkeys([*first, best]))
 
 
-def _line_of(row: Row) -> Any:
-    return (0, (4, 2)) if row.kind == "control" else "-"
+def select(rows: Sequence[PlottedRow], limit: int) -> list[PlottedRow]:
+    """At most so many rows, in their order.
+
+    The reference is kept first, then networks and imported predictions, then the best control,
+    then other controls; among equals the first of the table.
+    """
+    first = sorted(rows, key=lambda row: (not row.reference, row.control, not row.best_control))
+    kept = {row.label for row in first[:limit]}
+    return [row for row in rows if row.label in kept]
+
+
+def shorten(labels: Sequence[str], length: int) -> dict[str, str]:
+    """Short forms of labels, by label; no two are equal.
+
+    The middle of a long label becomes an ellipsis. Labels that become equal lose their common
+    beginning instead. If some are equal even then, all labels stay whole.
+    """
+    short = {label: _cut_middle(label, length) for label in labels}
+    for text, count in Counter(short.values()).items():
+        if count > 1:
+            alike = [label for label in short if short[label] == text]
+            prefix = os.path.commonprefix(alike)  # noqa: RUF071 (labels are no paths)
+            # One label may begin another: something of it has to be left.
+            common = min(len(prefix), min(map(len, alike)) - 1)
+            short |= {label: _cut_middle(f"…{label[common:]}", length) for label in alike}
+    return short if len({*short.values()}) == len(short) else {label: label for label in labels}
+
+
+def _cut_middle(label: str, length: int) -> str:
+    if len(label) <= length:
+        return label
+    tail = (length - 1) // 2
+    return f"{label[: length - 1 - tail]}…{label[len(label) - tail :]}"
+
+
+def with_interval(figure: Figure | None) -> str:
+    """``0.812 (0.801 to 0.823)``, ``0.812`` without an interval, ``n/a`` where undefined."""
+    if figure is None or math.isnan(figure.value):
+        return "n/a"
+    interval = f" ({figure.low:.3f} to {figure.high:.3f})" if figure.has_interval else ""
+    return f"{figure.value:.3f}{interval}"

@@ -9,7 +9,7 @@ import pytest
 
 from bench.data.tasks import make_task
 from bench.report import FORMATS, Reference
-from bench.report.figures.rows import drawn
+from bench.report.figures.rows import plotted_rows
 from bench.report.html.headline import headline
 from tests.bench.report.runs import (
     BOTH,
@@ -173,5 +173,5 @@ def test_what_answers_a_part_alone_is_never_the_highest(runs: Runs) -> None:
 def test_pictures_say_how_much_a_row_answers(runs: Runs) -> None:
     add_two_classes(runs)
     (table,) = runs.tables()
-    labels = [one.label for one in drawn(table)]
+    labels = [row.label for row in plotted_rows(table)]
     assert labels == ["imported: theirs (4 of 6 images)", "cxnet_m1 sin", "control: prior"]

@@ -122,21 +122,21 @@ def make_many(root: Path) -> Table:
     return the_table(runs)
 
 
-@pytest.fixture
-def two_classes(tmp_path: Path) -> Table:
-    return make_two_classes(tmp_path / "two_classes")
+@pytest.fixture(scope="package")
+def two_classes(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    return make_two_classes(tmp_path_factory.mktemp("two_classes"))
 
 
-@pytest.fixture
-def labels(tmp_path: Path) -> Table:
-    return make_labels(tmp_path / "labels")
+@pytest.fixture(scope="package")
+def labels(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    return make_labels(tmp_path_factory.mktemp("labels"))
 
 
-@pytest.fixture
-def classes(tmp_path: Path) -> Table:
-    return make_classes(tmp_path / "classes")
+@pytest.fixture(scope="package")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    return make_classes(tmp_path_factory.mktemp("classes"))
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Table:
-    return make_many(tmp_path / "many")
+@pytest.fixture(scope="package")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    return make_many(tmp_path_factory.mktemp("many"))
