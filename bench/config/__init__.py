@@ -1,5 +1,6 @@
 """The experiment: what is compared, on what, and how it is trained."""
 
+from bench.config.keys import Key, keys_of, suggest
 from bench.config.load import load_experiment, shipped_folder, shipped_names
 from bench.config.schema import (
     AugmentConfig,
@@ -18,15 +19,18 @@ __all__ = [
     "DataConfig",
     "Experiment",
     "Factor",
+    "Key",
     "ModelConfig",
     "PartSizes",
     "Question",
     "TrainConfig",
     "expand",
+    "keys_of",
     "levels_of",
     "load_experiment",
     "missing_references",
     "one_data_config",
     "shipped_folder",
     "shipped_names",
+    "suggest",
 ]

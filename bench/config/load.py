@@ -1,4 +1,4 @@
-"""From a name or a file, and ``--set`` changes, to an :class:`Experiment`."""
+"""Reading an :class:`Experiment` from a name or a file, and ``--set`` changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def shipped_folder() -> Path:
-    """Where the shipped experiments lie: inside an installed wheel, or the checkout's ``configs/``.
+    """Folder of the shipped experiments: in an installed wheel, or the checkout's ``configs/``.
 
     A wheel carries them in ``bench/shipped_configs``; a checkout (an editable install, too) has
     them at its top.
@@ -67,25 +67,21 @@ def load_experiment(
         InputError: no such name or file, broken YAML, an unknown key, a wrong value, or a value
             for a key that the experiment varies.
     """
-    settings = tuple(settings)
     path = _find(str(name_or_file))
     tree = _read(path)
-    for setting in settings:
-        key, value = parse_setting(setting)
-        _put(tree, key, value)
-    for key, value in (changes or {}).items():
+    values = [*map(parse_setting, settings), *(changes or {}).items()]
+    for key, value in values:
         _put(tree, key, value)
     try:
         experiment = Experiment.model_validate(tree)
     except ValidationError as error:
         raise InputError(f"config {path.name}: {one_line(error, Experiment)}") from None
-    for key in (*(parse_setting(setting)[0] for setting in settings), *(changes or {})):
-        for varied in experiment.vary:
-            if varied == key or varied.startswith(f"{key}."):
-                raise InputError(
-                    f"config {path.name} varies {varied}, so that no single value of it holds: "
-                    f"choose among its levels with --set 'vary.{varied}=[…]'"
-                )
+    for varied in experiment.vary:
+        if any(varied == key or varied.startswith(f"{key}.") for key, _ in values):
+            raise InputError(
+                f"config {path.name} varies {varied}, so that no single value of it holds: "
+                f"choose among its levels with --set 'vary.{varied}=[…]'"
+            )
     return experiment
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ValidationError
 
+from bench.config.keys import suggest
+from bench.config.schema import Experiment
 from bench.registry.core import near_matches
 
 # Pydantic speaks of Python's types where the user has written YAML.
@@ -25,8 +27,13 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
+        meant = suggest(key) if model is Experiment else None
         fields = list(_fields_at(model, first["loc"][:-1]))
-        return f"unknown key {key!r}: {near_matches(str(first['loc'][-1]), fields)}{more}"
+        hint = f"did you mean {meant}?" if meant else near_matches(str(first["loc"][-1]), fields)
+        return f"unknown key {key!r}: {hint}{more}"
+    if first["loc"][:2] == ("model", "options") and first["type"] == "dict_type":
+        option = first["loc"][2]
+        return f"{key}: name the model first, as in model.options.MODEL.{option}{more}"
     reason = IN_YAML.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] == "missing":
         return f"key {key!r} is required{more}"

@@ -24,53 +24,54 @@ class Frozen(BaseModel):
     """Immutable; unknown keys, infinities and NaN are errors."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
 
 class PartSizes(Frozen):
-    """Exact numbers of images of the three parts; what they leave over is in no part.
-
-    Attributes:
-        train, validation, test: images of the part.
-    """
+    """Exact numbers of images of the three parts; what they leave over is in no part."""
 
     train: int = Field(ge=1)
+    """Images of the part."""
     validation: int = Field(ge=1)
+    """Images of the part."""
     test: int = Field(ge=1)
+    """Images of the part."""
 
 
 class DataConfig(Frozen):
-    """Where the images come from and how they are divided.
-
-    Attributes:
-        source: a registered data source (``bench list datasets``).
-        root: the source's folder or file; ``--data`` sets it.
-        image_size: side of the square input in pixels.
-        split: ``official``, ``patient``, ``image`` or ``fixed``.
-        split_seed: seed of the random splits, and of a validation part carved out of training.
-        validation_fraction: share of all images (of the training images, where the source
-            gives the test part) that become the validation part.
-        test_fraction: share of all images that become the test part of a random split.
-        sizes: exact numbers of images, instead of the fractions.
-        train_share: share of the training part that is learned from: whole patients, drawn so
-            that a smaller share is part of every larger one.
-        on_bad: what to do where images cannot be used: ``refuse`` to start, or ``skip`` them
-            and record it.
-        options: the source's own options.
-    """
+    """Where the images come from and how they are divided."""
 
     source: Name
+    """A registered data source (``bench list datasets``)."""
     root: Path | None = None
+    """The source's folder or file; ``--data`` sets it."""
     image_size: int = Field(default=224, ge=8, le=2048)
+    """Side of the square input in pixels."""
     split: Literal["official", "patient", "image", "fixed"] = "patient"
+    """``official``, ``patient``, ``image`` or ``fixed``."""
     split_seed: Seed = 0
+    """Seed of the random splits, and of a validation part carved out of training."""
     validation_fraction: Fraction = 0.10
+    """Share of all images (of the training images, where the source gives the test part) that
+    become the validation part.
+    """
     test_fraction: Fraction = 0.15
+    """Share of all images that become the test part of a random split."""
     sizes: PartSizes | None = None
+    """Exact numbers of images, instead of the fractions."""
     train_share: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Share of the training part that is learned from: whole patients, drawn so that a smaller
+    share is part of every larger one.
+    """
     on_bad: Literal["refuse", "skip"] = "refuse"
+    """Images that cannot be used: ``refuse`` to start, or ``skip`` them and record it."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """The source's own options."""
 
     @model_validator(mode="after")
     def _leave_something_to_train_on(self) -> DataConfig:
@@ -80,23 +81,21 @@ class DataConfig(Frozen):
 
 
 class ModelConfig(Frozen):
-    """How the networks begin.
-
-    Attributes:
-        pretrained: start those networks that have pretrained weights in timm from them.
-        policy: which parameters of a pretrained network are trained: ``full`` (all),
-            ``head`` (the classifier), ``last_stage`` (the classifier and the last stage).
-            Networks without pretrained weights are always trained whole.
-        in_channels: 1 (grayscale) or 3 (the same image three times).
-        weights_dir: a folder of weights written by ``bench weights fetch``.
-        options: a model's own keyword arguments, by model name.
-    """
+    """How the networks begin."""
 
     pretrained: bool = True
+    """Start those networks that have pretrained weights in timm from them."""
     policy: Literal["full", "head", "last_stage"] = "full"
+    """Which parameters of a pretrained network are trained: ``full`` (all), ``head`` (the
+    classifier), ``last_stage`` (the classifier and the last stage). Networks without pretrained
+    weights are always trained whole.
+    """
     in_channels: Literal[1, 3] = 1
+    """1 (grayscale) or 3 (the same image three times)."""
     weights_dir: Path | None = None
+    """A folder of weights written by ``bench weights fetch``."""
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """A model's own keyword arguments, by model name."""
 
     @model_validator(mode="after")
     def _policies_are_for_pretrained_networks(self) -> ModelConfig:
@@ -108,71 +107,68 @@ class ModelConfig(Frozen):
 
 
 class AugmentConfig(Frozen):
-    """Random changes of the training images, drawn anew for each image and step.
-
-    Attributes:
-        flip: mirror left and right with probability 1/2. It also mirrors the heart.
-        shift: largest shift along each axis, as a share of the side; what comes in is black.
-        contrast: largest relative change of the contrast about the image's mean.
-        brightness: largest change of the brightness, as a share of full scale.
-    """
+    """Random changes of the training images, drawn anew for each image and step."""
 
     flip: bool = False
+    """Mirror left and right with probability 1/2. It also mirrors the heart."""
     shift: float = Field(default=0.0, ge=0.0, le=0.5)
+    """Largest shift along each axis, as a share of the side; what comes in is black."""
     contrast: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Largest relative change of the contrast about the image's mean."""
     brightness: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Largest change of the brightness, as a share of full scale."""
 
 
 class TrainConfig(Frozen):
-    """The one training loop's settings, the same for every network and loss.
-
-    Attributes:
-        optimizer: ``sgd`` (torch's own), or any name of timm's optimiser factory.
-        lr: first learning rate (paper: 0.01).
-        momentum: of SGD; the paper does not state it.
-        weight_decay: L2 penalty; the paper does not state it.
-        nesterov: Nesterov momentum.
-        batch_size: images a step (paper: 32).
-        max_iterations: steps at most.
-        validate_every: steps between two validations (paper: 3,000).
-        decay_factor: the learning rate is divided by this at a plateau (paper: 2, 5 or 10).
-        patience: a plateau is this many validations without a lower validation loss.
-        max_decays: the plateau after this many decays ends the training.
-        class_weighting: weight every loss by the inverse frequency of the classes.
-        augment: see :class:`AugmentConfig`.
-        precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on CUDA devices
-            that have it, float32 elsewhere.
-        memory_format: how a network's weights and activations lie in memory, ``contiguous`` or
-            ``channels_last``; ``auto``: channels last on CUDA devices, contiguous elsewhere. The
-            result is the same up to rounding, and to dropout, which draws its masks in the order
-            of memory. On a CPU some networks train by half faster with their channels last
-            (``results/speed``).
-        compile: whether torch compiles the network of a training step. On a GPU that pays in long
-            runs (``results/speed`` has break-evens); the result is the same up to rounding, and
-            to dropout, whose masks are others. The network is compiled whole or the run fails,
-            which it also does where memory does not suffice for whole batches.
-        micro_batch: most images on the device at once in a training step; null starts with the
-            whole batch and divides it when memory runs out. The result is that of the whole
-            batch up to rounding (:mod:`bench.train.micro_batches`).
-    """
+    """The one training loop's settings, the same for every network and loss."""
 
     optimizer: Name = "sgd"
+    """``sgd`` (torch's own), or any name of timm's optimiser factory."""
     lr: float = Field(default=0.01, gt=0.0)
+    """First learning rate (paper: 0.01)."""
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
+    """Momentum of SGD; the paper does not state it."""
     weight_decay: float = Field(default=0.0, ge=0.0)
+    """L2 penalty; the paper does not state it."""
     nesterov: bool = False
+    """Nesterov momentum."""
     batch_size: int = Field(default=32, ge=2)
+    """Images a step (paper: 32)."""
     max_iterations: int = Field(default=30_000, ge=1)
+    """Steps at most."""
     validate_every: int = Field(default=3_000, ge=1)
+    """Steps between two validations (paper: 3,000)."""
     decay_factor: float = Field(default=5.0, gt=1.0)
+    """The learning rate is divided by this at a plateau (paper: 2, 5 or 10)."""
     patience: int = Field(default=2, ge=1)
+    """A plateau is this many validations without a lower validation loss."""
     max_decays: int = Field(default=3, ge=0)
+    """The plateau after this many decays ends the training."""
     class_weighting: bool = False
+    """Weight every loss by the inverse frequency of the classes."""
     augment: AugmentConfig = AugmentConfig()
+    """Random changes of the training images."""
     precision: Precision = "auto"
+    """``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on CUDA devices that have it,
+    float32 elsewhere.
+    """
     memory_format: MemoryFormat = "auto"
+    """Layout of weights and activations in memory, ``contiguous`` or ``channels_last``; ``auto``:
+    channels last on CUDA devices, contiguous elsewhere. The result is the same up to rounding, and
+    to dropout, which draws its masks in the order of memory. On a CPU some networks train by half
+    faster with their channels last (``results/speed``).
+    """
     compile: bool = False
+    """Have torch compile the network of a training step. On a GPU that pays in long runs
+    (``results/speed`` has break-evens); the result is the same up to rounding, and to dropout,
+    whose masks are others. The network is compiled whole or the run fails, which it also does
+    where memory does not suffice for whole batches.
+    """
     micro_batch: int | None = Field(default=None, ge=1)
+    """Most images on the device at once in a training step; null starts with the whole batch
+    and divides it when memory runs out. The result is that of the whole batch up to rounding
+    (:mod:`bench.train.micro_batches`).
+    """
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> TrainConfig:
@@ -190,31 +186,25 @@ class TrainConfig(Frozen):
 
 
 class Factor(Frozen):
-    """One thing that a question varies while all else stays the same.
-
-    Attributes:
-        key: ``model``, ``loss``, or a dotted key of ``vary`` (``data.image_size``).
-        reference: the level that the others are compared with.
-    """
+    """One thing that a question varies while all else stays the same."""
 
     key: Name
+    """``model``, ``loss``, or a dotted key of ``vary`` (``data.image_size``)."""
     reference: Any
+    """The level that the others are compared with."""
 
 
 class Question(Frozen):
-    """What an experiment is to find out; its answer is a section of the report.
-
-    Attributes:
-        asks: the question, one sentence.
-        yes_if: what result would count as yes.
-        factors: what is varied, in the order of the report.
-        note: what the answer does not say; may be empty.
-    """
+    """What an experiment is to find out; its answer is a section of the report."""
 
     asks: Name
+    """The question, one sentence."""
     yes_if: Name
+    """Result that would count as yes."""
     factors: tuple[Factor, ...] = Field(min_length=1)
+    """Keys that are varied, in the order of the report."""
     note: str = ""
+    """Limits of the answer; may be empty."""
 
 
 # Keys whose levels the experiment lists already, or that are no settings of a run.
@@ -239,31 +229,31 @@ class Experiment(Frozen):
     """One matrix: every model with every loss and every seed, and the controls, on one split.
 
     With ``vary`` it is a matrix for each combination of the levels.
-
-    Attributes:
-        name: the experiment's name, snake_case.
-        description: one line for ``bench list configs``.
-        task: the question asked of each image (``m1``: normal or abnormal).
-        vary: levels of further settings, by their dotted keys; in YAML as nested mappings
-            (``vary: {data: {image_size: [128, 224]}}``).
-        question: what it is to find out.
-        models, losses, controls: registered names.
-        seeds: one run each; they set initialisation, order, dropout and augmentation, never
-            the split.
     """
 
     name: Name
+    """The experiment's name, snake_case."""
     description: Name
+    """One line for ``bench list configs``."""
     data: DataConfig
     task: Name = "m1"
+    """The question asked of each image (``m1``: normal or abnormal)."""
     models: tuple[Name, ...] = Field(min_length=1)
+    """Names of networks (``bench list models``)."""
     losses: tuple[Name, ...] = Field(min_length=1)
+    """Names of losses (``bench list losses``)."""
     seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
+    """One run each; they set initialisation, order, dropout and augmentation, never the split."""
     controls: tuple[Name, ...] = ("prior", "same_patient", "metadata", "brightness")
+    """Predictors that see no lungs, and that every network must beat."""
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     vary: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Levels of further settings, by their dotted keys; in YAML as nested mappings (``vary:
+    {data: {image_size: [128, 224]}}``).
+    """
     question: Question | None = None
+    """Question that the report answers."""
 
     @field_validator("vary", mode="before")
     @classmethod

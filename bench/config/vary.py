@@ -1,4 +1,4 @@
-"""From an experiment that varies settings to the plain experiments it consists of."""
+"""The plain experiments that an experiment with varied settings consists of."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def one_data_config(experiment: Experiment) -> DataConfig:
     Raises:
         InputError: it varies them, and what was asked is about one data set.
     """
-    found = [one.data for one in expand(experiment)]
-    if any(one != found[0] for one in found):
+    found = [plain.data for plain in expand(experiment)]
+    if any(data != found[0] for data in found):
         varied = [
             key
             for key, levels in experiment.vary.items()
@@ -97,7 +97,7 @@ def missing_references(experiment: Experiment) -> list[str]:
 
 
 def levels_of(experiment: Experiment, plain: Experiment) -> dict[str, Any]:
-    """What tells a plain experiment from its siblings: ``{"data.image_size": 64}``.
+    """Levels that tell a plain experiment from its siblings: ``{"data.image_size": 64}``.
 
     Args:
         experiment: with ``vary``; what it does not vary is left out.

@@ -21,9 +21,12 @@ F = TypeVar("F", bound="DatasetFactory")
 
 
 class SourceOptions(BaseModel):
-    """Base of a source's own options (``data.options``): frozen, unknown keys refused."""
+    """Base of a source's own options (``data.options``): frozen, unknown keys refused.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    The docstring below a field is its meaning in ``bench config show``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, kw_only=True)

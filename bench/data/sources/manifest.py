@@ -43,33 +43,33 @@ _BINARY = {"0": "normal", "0.0": "normal", "1": ABNORMAL, "1.0": ABNORMAL}
 
 
 class ManifestOptions(SourceOptions):
-    """``data.options`` of the source ``manifest``.
-
-    Attributes:
-        csv: the CSV file's name in the root folder; unused where the root is the file itself.
-        path_column: the column of image paths.
-        label_column: the column of labels.
-        patient_column: and the four after it: the optional columns. Where one is left out, a
-            column named ``patient``, ``view``, ``sex``, ``age`` or ``split`` is used if there
-            is one.
-        normal_labels: labels of a normal image, in any case. Of the texts that otherwise count
-            as no label (nan, na, n/a, none, null, ?, unknown) those named here are normal.
-        label_separator: what stands between two findings of one image.
-        findings: the finding names, in the order of reports; left out, those that occur, which
-            a note counts.
-    """
+    """``data.options`` of the source ``manifest``."""
 
     csv: str = "manifest.csv"
+    """The CSV file's name in the root folder; unused where the root is the file itself."""
     path_column: str = "path"
+    """The column of image paths."""
     label_column: str = "label"
+    """The column of labels."""
     patient_column: str | None = None
+    """The column of patients; left out, a column ``patient`` is used if there is one."""
     view_column: str | None = None
+    """The column of views; left out, a column ``view`` is used if there is one."""
     sex_column: str | None = None
+    """The column of sexes; left out, a column ``sex`` is used if there is one."""
     age_column: str | None = None
+    """The column of ages in years; left out, a column ``age`` is used if there is one."""
     split_column: str | None = None
+    """The column of the parts; left out, a column ``split`` is used if there is one."""
     normal_labels: tuple[str, ...] = ("normal", "no finding", "no_finding", "healthy", "negative")
+    """Labels of a normal image, in any case. Of the texts that otherwise count as no label (nan,
+    na, n/a, none, null, ?, unknown) those named here are normal.
+    """
     label_separator: str = "|"
+    """Text between two findings of one image."""
     findings: tuple[str, ...] | None = None
+    """The finding names, in the order of reports; left out, those that occur, which a note counts.
+    """
 
 
 def _every_label(*, root: Path, options: ManifestOptions) -> StudyTable:

@@ -47,17 +47,15 @@ _KNOWN = {
 
 
 class MedMnistOptions(SourceOptions):
-    """``data.options`` of the source ``medmnist``.
-
-    Attributes:
-        file: the ``.npz`` file in the root folder; left out, the only one there.
-        normal_class: the class that is a normal image; left out, the right one for the files
-            ``pneumoniamnist``, ``breastmnist`` and ``octmnist``, and 0 for others. Files with
-            several labels per image have none: no label is normal.
-    """
+    """``data.options`` of the source ``medmnist``."""
 
     file: str | None = None
+    """The ``.npz`` file in the root folder; left out, the only one there."""
     normal_class: int | None = None
+    """The class that is a normal image; left out, the right one for the files ``pneumoniamnist``,
+    ``breastmnist`` and ``octmnist``, and 0 for others. Files with several labels per image have
+    none: no label is normal.
+    """
 
 
 @register_dataset(

@@ -13,15 +13,12 @@ from bench.registry import SourceOptions, register_dataset
 
 
 class PhantomOptions(SourceOptions):
-    """``data.options`` of the phantom.
-
-    Attributes:
-        images: how many images; a smaller cohort is the beginning of a larger one.
-        seed: which cohort.
-    """
+    """``data.options`` of the phantom."""
 
     images: int = Field(default=2000, ge=1, le=1_000_000)
+    """Number of images; a smaller cohort is the beginning of a larger one."""
     seed: int = Field(default=0, ge=0)
+    """Seed of the cohort."""
 
 
 @register_dataset(

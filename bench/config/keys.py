@@ -1,0 +1,113 @@
+"""The keys of an experiment: default, value and meaning of each, and what a wrong one may mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from bench.config.schema import Experiment
+from bench.registry.datasets import DATASETS
+
+# What other tools call our settings.
+SYNONYMS = {
+    "batch": "train.batch_size",
+    "dataset": "data.source",
+    "epochs": "train.max_iterations",
+    "iterations": "train.max_iterations",
+    "learning_rate": "train.lr",
+    "max_epochs": "train.max_iterations",
+    "max_steps": "train.max_iterations",
+    "model": "models",
+    "loss": "losses",
+    "resolution": "data.image_size",
+    "seed": "seeds",
+    "size": "data.image_size",
+    "steps": "train.max_iterations",
+    "wd": "train.weight_decay",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A key of an experiment.
+
+    Attributes:
+        name: dotted, such as ``train.lr``.
+        required: it has no default.
+        default: as a value of YAML.
+        value: in an experiment; the default where none was asked about.
+        meaning: from the schema, without its markup.
+    """
+
+    name: str
+    required: bool
+    default: Any
+    value: Any
+    meaning: str
+
+
+def keys_of(experiment: Experiment | None = None) -> list[Key]:
+    """All keys in the order of the schema; in an experiment those of its data source too.
+
+    Raises:
+        InputError: the experiment's data source is unknown, or does not take its options.
+    """
+    if experiment is None:
+        return _keys(Experiment, None)
+    keys = []
+    for key in _keys(Experiment, experiment.model_dump(mode="json")):
+        keys.append(key)
+        if key.name == "data.options":
+            options = DATASETS.get(experiment.data.source).parse_options(experiment.data.options)
+            keys += _keys(type(options), options.model_dump(mode="json"), "data.options.")
+    return keys
+
+
+def suggest(key: str) -> str | None:
+    """The key that someone who wrote another may have meant, such as ``train.lr`` for ``lr``."""
+    last = key.rpartition(".")[2].replace("-", "_").lower()
+    meant = next((name for name in _names() if name.rpartition(".")[2] == last), SYNONYMS.get(last))
+    return None if meant == key else meant
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(key.name for key in keys_of())
+
+
+def _keys(model: type[BaseModel], values: Mapping[str, Any] | None, prefix: str = "") -> list[Key]:
+    keys = []
+    for name, field in model.model_fields.items():
+        required, inner = field.is_required(), _model_in(field.annotation)
+        default = None if required else field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            default = default.model_dump(mode="json")
+        default = list(default) if isinstance(default, tuple) else default
+        value: Any = default if values is None else values[name]
+        if inner is None or (value is None and not required):
+            keys.append(
+                Key(
+                    name=f"{prefix}{name}",
+                    required=required,
+                    default=default,
+                    value=value,
+                    meaning=" ".join((field.description or "").replace("``", "").split()),
+                )
+            )
+        if inner is not None and (values is None or value is not None):
+            keys += _keys(inner, None if values is None else value, f"{prefix}{name}.")
+    return keys
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, also where it may be None; a tuple of models is a value."""
+    kinds = get_args(annotation) if get_origin(annotation) is UnionType else (annotation,)
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
