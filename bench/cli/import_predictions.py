@@ -84,7 +84,7 @@ def import_command(
     request = Request(path=path, name=name, experiment=experiment, combine=combine, on=on)
     found = import_predictions(request, Store(out))
     if found[0].unread:
-        from bench.data.names import first_names
+        from bench.text import first_names
 
         unread = list(found[0].unread)
         click.echo(f"columns that are not read: {first_names(unread, len(unread))}")

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from bench.data.names import first_names, printable
 from bench.data.pixel_store import PixelStore
 from bench.data.study import Problem, ProblemKind, StudyTable
 from bench.data.tasks import is_abnormal
+from bench.text import first_names, printable
 
 LISTED = 10  # names printed of each kind of problem; the JSON form has them all
 LISTED_IN_REFUSAL = 3  # fewer there: a refusal is one line

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from bench.config import DataConfig
 from bench.data.check import refusal, usable
-from bench.data.names import printable
 from bench.data.pixel_store import open_pixels
 from bench.data.study import StudyTable
 from bench.errors import InputError
 from bench.registry import DATASETS
+from bench.text import printable
 
 
 def open_study(config: DataConfig) -> StudyTable:

@@ -1,4 +1,4 @@
-"""What a split is like: its parts, and what they share that they should not."""
+"""Description of a split: its parts, and what they share that they should not."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from bench.data.leakage import Leakage, measure_leakage
-from bench.data.splits import RowNumbers, Split
+from bench.data.splits import Split
 from bench.data.study import StudyTable
+from bench.data.summary import count_patients, number_or_unknown
 from bench.data.tasks import is_abnormal
-from bench.data.text_table import text_table
+from bench.text import text_table
 
 BY_LABELS = (
     "made by labels alone: a run divides the images that it can read, and keeps identical ones "
@@ -22,7 +23,7 @@ BY_LABELS = (
 
 @dataclass(frozen=True, kw_only=True)
 class PartCounts:
-    """How large a part is.
+    """Size of a part.
 
     Attributes:
         images: how many.
@@ -38,6 +39,10 @@ class PartCounts:
     def prevalence(self) -> float:
         """Share of abnormal images."""
         return self.abnormal / self.images
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts for JSON."""
+        return {**vars(self), "prevalence": self.prevalence}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +72,7 @@ class SplitReport:
             "how": self.split.how,
             "hash": self.split.hash,
             "claims_disjoint": self.split.claims_disjoint,
-            "parts": {
-                name: {**vars(part), "prevalence": part.prevalence}
-                for name, part in self.parts.items()
-            },
+            "parts": {name: part.as_dict() for name, part in self.parts.items()},
             "leakage": [
                 {**pair.as_dict(), "share_of_later_images": pair.share_of_later_images}
                 for pair in self.leakage
@@ -80,38 +82,31 @@ class SplitReport:
 
     def lines(self) -> list[str]:
         """The report as lines of text."""
-        split = self.split
+        parts = {
+            name.replace("_", " "): {
+                "images": f"{part.images:,}",
+                "patients": number_or_unknown(part.patients),
+                "abnormal": f"{part.abnormal:,}",
+                "prevalence": f"{100 * part.prevalence:.1f} %",
+            }
+            for name, part in self.parts.items()
+        }
+        pairs = {
+            f"{pair.earlier}, {pair.later}": {
+                "patients in both": number_or_unknown(pair.shared_patients),
+                "their images in the later": _images_and_share(pair),
+                "identical images": number_or_unknown(pair.identical_images),
+            }
+            for pair in self.leakage
+        }
         return [
-            f"{self.source}: split {split.name}, seed {split.seed}",
-            f"hash {split.hash}",
-            split.how,
+            f"{self.source}: split {self.split.name}, seed {self.split.seed}",
+            f"hash {self.split.hash}",
+            self.split.how,
             "",
-            *text_table(
-                ("part", "images", "patients", "abnormal", "prevalence"),
-                [
-                    (
-                        name.replace("_", " "),
-                        f"{part.images:,}",
-                        _number(part.patients),
-                        f"{part.abnormal:,}",
-                        f"{100 * part.prevalence:.1f} %",
-                    )
-                    for name, part in self.parts.items()
-                ],
-            ),
+            *text_table(pd.DataFrame(parts).T.rename_axis("part")),
             "",
-            *text_table(
-                ("parts", "patients in both", "their images in the later", "identical images"),
-                [
-                    (
-                        f"{pair.earlier}, {pair.later}",
-                        _number(pair.shared_patients),
-                        _images_and_share(pair),
-                        _number(pair.identical_images),
-                    )
-                    for pair in self.leakage
-                ],
-            ),
+            *text_table(pd.DataFrame(pairs).T.rename_axis("parts")),
             *(("", *self.notes) if self.notes else ()),
         ]
 
@@ -127,34 +122,26 @@ def describe_split(
         by_labels: the table comes from the label files alone.
         train_share: share of the training part that runs learn from.
     """
+    parts = {name: table.rows.iloc[rows] for name, rows in split.parts_and_left_out.items()}
+    notes = [*table.notes]
+    if by_labels:
+        notes.append(BY_LABELS)
+    if train_share != 1.0:
+        notes.append(f"data.train_share={train_share:g}: here the training part is counted whole")
     return SplitReport(
         source=table.name,
         split=split,
         parts={
-            name: _count(table.rows, places) for name, places in split.parts_and_left_out.items()
+            name: PartCounts(
+                images=len(rows),
+                patients=count_patients(rows),
+                abnormal=int(is_abnormal(rows).sum()),
+            )
+            for name, rows in parts.items()
         },
         leakage=measure_leakage(table.rows, split.parts),
-        notes=(*table.notes, *((BY_LABELS,) if by_labels else ()), *_about_share(train_share)),
+        notes=tuple(notes),
     )
-
-
-def _count(rows: pd.DataFrame, places: RowNumbers) -> PartCounts:
-    patients = set(rows["patient"].to_numpy(dtype=object)[places])
-    return PartCounts(
-        images=len(places),
-        patients=None if "" in patients else len(patients),
-        abnormal=int(is_abnormal(rows)[places].sum()),
-    )
-
-
-def _about_share(train_share: float) -> tuple[str, ...]:
-    if train_share == 1.0:
-        return ()
-    return (f"data.train_share={train_share:g}: here the training part is counted whole",)
-
-
-def _number(count: int | None) -> str:
-    return "unknown" if count is None else f"{count:,}"
 
 
 def _images_and_share(pair: Leakage) -> str:

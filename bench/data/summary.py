@@ -1,4 +1,4 @@
-"""What a data set holds: its findings, alone and together, and normal images beside abnormal ones.
+"""Counts of the labels of a data set: findings alone and together, normal and abnormal images.
 
 For ChestX-ray14 these are Fig. 6 and Fig. 7 of the paper.
 """
@@ -9,38 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bench.data.splits import Split
 from bench.data.study import StudyTable
-from bench.data.tasks import count_findings, finding_labels
-from bench.data.text_table import text_table
+from bench.data.tasks import count_findings
+from bench.text import text_table
 
 
-@dataclass(frozen=True, kw_only=True)
-class FindingCount:
-    """How many images have a finding.
-
-    Attributes:
-        name: of the finding.
-        images: with it.
-        alone: of these, without any other.
-    """
-
-    name: str
-    images: int
-    alone: int
-
-    @property
-    def with_others(self) -> int:
-        """Of the images, those that have other findings, too."""
-        return self.images - self.alone
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LabelCounts:
-    """What some images hold.
+    """Counts of the labels of some images.
 
     Attributes:
         images: how many.
@@ -48,7 +27,8 @@ class LabelCounts:
         normal: images without a finding.
         one: images with exactly one.
         several: images with more.
-        findings: one entry for each that may occur, the most frequent first.
+        findings: a row for each finding that may occur, the most frequent first: ``images`` with
+            it, those that have it ``alone`` and those that have it ``with_others``, int64.
     """
 
     images: int
@@ -56,23 +36,26 @@ class LabelCounts:
     normal: int
     one: int
     several: int
-    findings: tuple[FindingCount, ...]
+    findings: pd.DataFrame
 
     def as_dict(self) -> dict[str, Any]:
         """The counts for JSON."""
-        return vars(self) | {
-            "findings": {
-                finding.name: {
-                    "images": finding.images,
-                    "alone": finding.alone,
-                    "with_others": finding.with_others,
-                }
-                for finding in self.findings
-            }
+        return vars(self) | {"findings": self.findings.to_dict(orient="index")}
+
+    def as_text(self) -> pd.Series[str]:
+        """The counts without the findings as texts, with shares of all images."""
+        shares = {
+            "normal": self.normal,
+            "one finding": self.one,
+            "several findings": self.several,
         }
+        return pd.Series(
+            {name: f"{n:,} ({100 * n / self.images:.1f} %)" for name, n in shares.items()}
+            | {"images": f"{self.images:,}", "patients": number_or_unknown(self.patients)}
+        )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Summary:
     """A data set and the parts of one split of it, counted.
 
@@ -105,47 +88,21 @@ class Summary:
     def lines(self) -> list[str]:
         """The summary as lines of text."""
         whole = self.whole
-        columns = {"all": whole} | {n.replace("_", " "): part for n, part in self.parts.items()}
-        by_part = [
-            {finding.name: finding.images for finding in part.findings}
-            for part in self.parts.values()
-        ]
-        of = "" if whole.patients is None else f" of {whole.patients:,} patients"
+        counts = {"all": whole} | {
+            name.replace("_", " "): part for name, part in self.parts.items()
+        }
+        of_patients = "" if whole.patients is None else f" of {whole.patients:,} patients"
+        images = {name: count.findings["images"] for name, count in counts.items()}
+        findings = whole.findings[["alone", "with_others"]].assign(**images)
+        findings = findings.map("{:,}".format).rename(columns={"with_others": "with others"})
         return [
-            f"{self.source}: {whole.images:,} images{of}",
+            f"{self.source}: {whole.images:,} images{of_patients}",
             *self.notes,
             _about_parts(self.split),
             "",
-            *text_table(
-                ("", *columns),
-                [
-                    ("normal", *(_with_share(c.normal, c) for c in columns.values())),
-                    ("one finding", *(_with_share(c.one, c) for c in columns.values())),
-                    ("several findings", *(_with_share(c.several, c) for c in columns.values())),
-                    ("images", *(f"{c.images:,}" for c in columns.values())),
-                    (
-                        "patients",
-                        *(
-                            "unknown" if c.patients is None else f"{c.patients:,}"
-                            for c in columns.values()
-                        ),
-                    ),
-                ],
-            ),
+            *text_table(pd.DataFrame({name: count.as_text() for name, count in counts.items()})),
             "",
-            *text_table(
-                ("finding", "alone", "with others", *columns),
-                [
-                    (
-                        finding.name,
-                        f"{finding.alone:,}",
-                        f"{finding.with_others:,}",
-                        f"{finding.images:,}",
-                        *(f"{counts[finding.name]:,}" for counts in by_part),
-                    )
-                    for finding in whole.findings
-                ],
-            ),
+            *text_table(findings.rename_axis("finding")),
         ]
 
 
@@ -160,8 +117,8 @@ def summarise(table: StudyTable, split: Split | None) -> Summary:
         source=table.name,
         whole=count_labels(table.rows, table.finding_names),
         parts={
-            name: count_labels(table.rows.iloc[places], table.finding_names)
-            for name, places in (split.parts_and_left_out if split else {}).items()
+            name: count_labels(table.rows.iloc[rows], table.finding_names)
+            for name, rows in (split.parts_and_left_out.items() if split else ())
         },
         split=split,
         notes=table.notes,
@@ -176,23 +133,30 @@ def count_labels(rows: pd.DataFrame, findings: Sequence[str]) -> LabelCounts:
         findings: names; every finding of the rows is among them.
     """
     number = count_findings(rows)
-    has = finding_labels(rows, findings) > 0
-    images = has.sum(axis=0)
-    alone = has[number == 1].sum(axis=0)
-    # Findings of equal counts stay in the source's order.
-    ordered = np.argsort(-images, kind="stable")
-    patients = set(rows["patient"])
+    images, alone = (
+        found.explode().value_counts().reindex(list(findings), fill_value=0)
+        for found in (rows["findings"], rows["findings"][number == 1])
+    )
+    counts = pd.DataFrame({"images": images, "alone": alone, "with_others": images - alone})
     return LabelCounts(
         images=len(rows),
-        patients=None if "" in patients else len(patients),
+        patients=count_patients(rows),
         normal=int((number == 0).sum()),
         one=int((number == 1).sum()),
         several=int((number > 1).sum()),
-        findings=tuple(
-            FindingCount(name=findings[place], images=int(images[place]), alone=int(alone[place]))
-            for place in ordered
-        ),
+        # Findings of equal counts stay in the source's order.
+        findings=counts.astype("int64").sort_values("images", ascending=False, kind="stable"),
     )
+
+
+def count_patients(rows: pd.DataFrame) -> int | None:
+    """Number of patients; None where that of any image is unknown."""
+    return None if (rows["patient"] == "").any() else int(rows["patient"].nunique())
+
+
+def number_or_unknown(number: int | None) -> str:
+    """A number as text."""
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _about_parts(split: Split | None) -> str:
@@ -202,7 +166,3 @@ def _about_parts(split: Split | None) -> str:
             "none (--set data.split=patient makes some)"
         )
     return f"parts: split {split.name}, seed {split.seed}, hash {split.hash[:12]}; {split.how}"
-
-
-def _with_share(count: int, part: LabelCounts) -> str:
-    return f"{count:,} ({100 * count / part.images:.1f} %)"

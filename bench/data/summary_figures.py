@@ -1,4 +1,4 @@
-"""The summary of a data set as two pictures: Fig. 6 and Fig. 7 of the paper."""
+"""Figures of the labels of a data set: Fig. 6 and Fig. 7 of the paper."""
 
 from __future__ import annotations
 
@@ -42,20 +42,15 @@ def draw_summary(counts: LabelCounts, folder: Path) -> tuple[Path, Path]:
 def _findings(counts: LabelCounts) -> Figure:
     found = counts.findings
     figure, axes = _empty(bars=len(found))
-    names = [finding.name.replace("_", " ") for finding in found]
-    alone = [finding.alone for finding in found]
-    axes.barh(names, alone, color=DARK, label="alone")
-    totals = axes.barh(
-        names,
-        [finding.with_others for finding in found],
-        left=alone,
-        color=LIGHT,
-        label="with others",
+    names = [name.replace("_", " ") for name in found.index]
+    axes.barh(names, found["alone"], color=DARK, label="alone")
+    bars = axes.barh(
+        names, found["with_others"], left=found["alone"], color=LIGHT, label="with others"
     )
-    counted = [f"{finding.images:,}  ({finding.alone:,} alone)" for finding in found]
-    axes.bar_label(totals, counted, padding=4, fontsize=9)
+    labels = [f"{row.images:,}  ({row.alone:,} alone)" for row in found.itertuples()]
+    axes.bar_label(bars, labels, padding=4, fontsize=9)
     axes.set_title("Images with each finding", loc="left", fontsize=11)
-    if found:
+    if len(found):
         figure.legend(loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     return figure
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bench.config.dotted import flatten
-from bench.data.names import printable
 from bench.evaluate.results import Row
 from bench.evaluate.settings import AS_CONFIGURED, TUNED, setting_text, telling
+from bench.text import printable
 
 
 def labels(rows: Sequence[Row]) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.names import first_names, printable
 from bench.data.tasks import Task
 from bench.errors import InputError
 from bench.imported.file import NAMED, PREFIX, PROBABILITY, PredictionFile, is_single
+from bench.text import first_names, printable
 
 Combine = Literal["noisy_or", "max"]
 Floats = NDArray[np.float64]

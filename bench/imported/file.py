@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.names import first_names, printable
 from bench.errors import InputError
+from bench.text import first_names, printable
 
 IMAGE_COLUMNS = ("image", "Image Index", "path")
 PROBABILITY = "probability"

@@ -69,7 +69,7 @@ def sheet(
     experiment = load_config(config, root, settings)
 
     from bench.data.check import usable
-    from bench.data.sheet import draw_sheet
+    from bench.data.contact_sheet import draw_sheet
 
     study, store = _open(experiment, quiet=False)
     rows, _ = usable(study, store)

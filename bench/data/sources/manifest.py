@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
-from bench.data.names import first_names
 from bench.data.sources.labels import Label, not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.registry.datasets import SourceOptions, register_dataset
+from bench.text import first_names
 
 ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
-from bench.data.names import printable
 from bench.data.sources.labels import not_csv, parse_ages, parse_label, sort_out
 from bench.data.study import NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.registry.datasets import SourceOptions, register_dataset
+from bench.text import printable
 
 LISTS = {"train_val_list.txt": "train_validation", "test_list.txt": "test"}
 

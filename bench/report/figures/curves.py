@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bench.data.names import printable
 from bench.evaluate.measures import SPECIFICITIES
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
 from bench.report.figures.rows import PlottedRow, plotted_rows, select, with_interval
 from bench.report.figures.style import INK, MUTED, RULE, SMALL, empty_figure, square_panels
 from bench.report.words import many
+from bench.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

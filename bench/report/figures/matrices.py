@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.names import printable
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
 from bench.report.figures.rows import PlottedRow, plotted_rows, select, shorten
 from bench.report.figures.style import INK, MUTED, SERIES, SMALL, empty_figure
+from bench.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,7 +14,7 @@ from bench.config import PartSizes, load_experiment
 from bench.data.load import open_labels
 from bench.data.splits import make_split, split_as_configured
 from bench.data.study import StudyTable, study_rows
-from bench.data.summary import LabelCounts, Summary, count_labels, summarise
+from bench.data.summary import Summary, count_labels, summarise
 from bench.data.summary_figures import DARK, GRAY, LIGHT, draw_summary
 from tests.shared_data import shared
 
@@ -48,10 +48,8 @@ def _nih() -> Summary:
 
 def test_the_real_label_file_has_the_counts_of_figure_6() -> None:
     found = _nih().whole.findings
-    assert {finding.name: finding.images for finding in found} == FINDINGS
-    assert [finding.name for finding in found] == list(FINDINGS)
-    for finding in found:
-        assert finding.alone + finding.with_others == finding.images
+    assert list(found["images"].items()) == list(FINDINGS.items())
+    assert (found["alone"] + found["with_others"]).equals(found["images"])
 
 
 def test_the_real_label_file_has_the_counts_of_figure_7_and_one_image_more() -> None:
@@ -61,7 +59,7 @@ def test_the_real_label_file_has_the_counts_of_figure_7_and_one_image_more() -> 
     assert whole.several == SEVERAL + 1
     assert whole.normal + whole.one + whole.several == whole.images == 112_120
     assert whole.patients == 30_805
-    assert sum(finding.alone for finding in whole.findings) == ONE
+    assert whole.findings["alone"].sum() == ONE
 
 
 def test_the_parts_of_the_real_labels_add_up_to_the_whole() -> None:
@@ -72,12 +70,8 @@ def test_the_parts_of_the_real_labels_add_up_to_the_whole() -> None:
         assert sum(getattr(part, key) for part in summary.parts.values()) == getattr(
             summary.whole, key
         )
-    for name, images in FINDINGS.items():
-        by_part = [
-            next(finding.images for finding in part.findings if finding.name == name)
-            for part in summary.parts.values()
-        ]
-        assert sum(by_part) == images
+    images = sum(part.findings["images"] for part in summary.parts.values())
+    assert images.to_dict() == FINDINGS
 
 
 def _small() -> Summary:
@@ -102,7 +96,7 @@ def _small() -> Summary:
 
 def test_findings_are_counted_alone_and_with_others_the_most_frequent_first() -> None:
     whole = _small().whole
-    assert [(f.name, f.images, f.alone, f.with_others) for f in whole.findings] == [
+    assert list(whole.findings.itertuples(name=None)) == [
         ("B", 4, 2, 2),
         ("C_D", 3, 1, 2),
         ("A", 0, 0, 0),
@@ -115,7 +109,7 @@ def test_an_unknown_patient_makes_their_number_unknown() -> None:
     rows = study_rows({"image": ["a", "b"], "patient": ["p", ""], "findings": [(), ()]})
     counts = count_labels(rows, ())
     assert counts.patients is None
-    assert counts.findings == ()
+    assert counts.findings.empty
 
 
 def test_the_lines_are_aligned_and_name_every_part() -> None:
@@ -161,7 +155,7 @@ def test_the_bars_of_the_pictures_are_as_long_as_the_counts(tmp_path: Path) -> N
         "findings.png",
         "normal_one_several.png",
     ]
-    with_others = sum(finding.with_others for finding in whole.findings)
+    with_others = whole.findings["with_others"].sum()
     drawn = _area(findings, LIGHT) / _area(findings, DARK)
     assert drawn == pytest.approx(with_others / ONE, rel=0.03)
     bars = [_area(figure_7, colour) for colour in (GRAY, DARK, LIGHT)]
@@ -172,7 +166,8 @@ def test_the_bars_of_the_pictures_are_as_long_as_the_counts(tmp_path: Path) -> N
 
 
 def test_a_set_of_normal_images_alone_can_be_drawn(tmp_path: Path) -> None:
-    counts = LabelCounts(images=5, patients=None, normal=5, one=0, several=0, findings=())
+    rows = study_rows({"image": list("abcde"), "findings": [()] * 5})
+    counts = count_labels(rows, ())
     findings, figure_7 = draw_summary(counts, tmp_path)
     assert _area(findings, DARK) == 0
     assert _area(figure_7, GRAY) > 10_000

@@ -58,7 +58,7 @@ def draw_sheet(
 
 
 def choose(rows: pd.DataFrame, *, images: int, seed: int) -> NDArray[np.int64]:
-    """Row positions for a sheet: normal ones, then abnormal ones, by their findings.
+    """Row numbers for a sheet: normal images, then abnormal ones sorted by their findings.
 
     Args:
         rows: the study table.
@@ -70,8 +70,7 @@ def choose(rows: pd.DataFrame, *, images: int, seed: int) -> NDArray[np.int64]:
     normal, others = order[~abnormal[order]], order[abnormal[order]]
     half = images // 2
     wanted = min(len(normal), max(half, images - len(others)))
-    shown = others[: images - wanted]
-    by_findings = sorted(shown, key=lambda place: rows["findings"].iloc[place])
+    by_findings = sorted(others[: images - wanted], key=lambda row: rows["findings"].iloc[row])
     return np.array([*normal[:wanted], *by_findings], dtype=np.int64)
 
 

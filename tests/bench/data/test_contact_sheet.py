@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.data.sheet import choose, draw_sheet
+from bench.data.contact_sheet import choose, draw_sheet
 from bench.data.study import study_rows
 from bench.errors import InputError
 
