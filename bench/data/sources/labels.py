@@ -1,11 +1,13 @@
-"""What the sources with a label file share: label texts, ages, and rows sorted out."""
+"""Reading label files: label texts, ages, and the rows that can be used."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +26,11 @@ _UNITS_PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """A label text, understood or not.
+    """The findings that a label text names, or the problem with it.
 
     Attributes:
         findings: finding names, sorted, each once; () is normal.
-        problem: what is wrong with the text; None where nothing is.
+        problem: the kind of problem; None where there is none.
         detail: one clause on the problem for the user.
     """
 
@@ -38,7 +40,7 @@ class Label:
 
 
 def not_csv(file: Path, error: Exception) -> InputError:
-    """The error to raise where a CSV file could not be read, on one line."""
+    """The error, on one line, for a CSV file that could not be read."""
     reason = str(error).strip().partition("\n")[0]
     return InputError(f"{file.name} is no CSV file that can be read: {reason}")
 
@@ -55,7 +57,7 @@ def parse_label(
 
     Args:
         text: the cell, for example ``"Mass|Nodule"``.
-        separator: what stands between two findings.
+        separator: between two findings.
         normal: texts that mean a normal image, in lower case.
         known: the finding names that may occur; None admits any.
         unlabelled: texts that stand for a label that nobody knows, in lower case.
@@ -81,9 +83,9 @@ def parse_label(
 def sort_out(
     images: Sequence[str], labels: Sequence[Label]
 ) -> tuple[NDArray[np.bool_], tuple[Problem, ...]]:
-    """Tell the rows that can be used from those that cannot.
+    """Separate the rows that can be used from those that cannot.
 
-    An image in several rows is left out altogether: which of them is right nobody can tell.
+    An image in several rows is left out altogether: nobody can tell which of them is right.
 
     Args:
         images: each row's image id.
@@ -94,12 +96,9 @@ def sort_out(
     """
     repeated = pd.Series(images, dtype=object).duplicated(keep=False).to_numpy(dtype=np.bool_)
     wrong = np.array([label.problem is not None for label in labels], dtype=np.bool_)
-    counts: dict[str, int] = {}
-    for row in np.flatnonzero(repeated).tolist():
-        counts[images[row]] = counts.get(images[row], 0) + 1
     problems = [
         Problem(kind="duplicated", image=image, detail=f"listed in {count} rows")
-        for image, count in counts.items()
+        for image, count in Counter(compress(images, repeated)).items()
     ]
     for row in np.flatnonzero(wrong & ~repeated).tolist():
         label = labels[row]

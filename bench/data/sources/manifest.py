@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
 from bench.data.sources.labels import Label, not_csv, parse_ages, parse_label, sort_out
-from bench.data.study import Problem, StudyTable, study_rows
+from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.registry.datasets import SourceOptions, register_dataset
@@ -37,7 +36,7 @@ SPLITS = {
     "test": "test",
 }
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
-# What programs and people write for a label that nobody knows, in lower case.
+# Texts that programs and people write for an unknown label, in lower case.
 _UNLABELLED = frozenset({"nan", "na", "n/a", "none", "null", "?", "unknown"})
 _BINARY = {"0": "normal", "0.0": "normal", "1": ABNORMAL, "1.0": ABNORMAL}
 
@@ -74,7 +73,7 @@ class ManifestOptions(SourceOptions):
 
 def _every_label(*, root: Path, options: ManifestOptions) -> StudyTable:
     listed = _list(root, options)
-    return listed.table(listed.good, more_notes=["all images of the CSV file, here or not"])
+    return listed.table(listed.rows, more_notes=["all images of the CSV file, here or not"])
 
 
 @register_dataset(
@@ -110,16 +109,16 @@ def open_manifest(
             labels that are zeros and ones beside words.
     """
     listed = _list(root, options)
-    file = listed.file
-    files = {listed.images[row]: file.parent / listed.images[row] for row in listed.good}
-    missing = {image for image, path in files.items() if not path.is_file()}
-    problems = tuple(
-        Problem(kind="missing", image=image, detail="listed, but the file is not there")
-        for image in sorted(missing)
+    files = {image: listed.file.parent / image for image in listed.rows["image"]}
+    missing = sorted(image for image, path in files.items() if not path.is_file())
+    table = listed.table(
+        listed.rows[~listed.rows["image"].isin(missing)],
+        more_notes=_about_rowless(root, listed.images) if root.is_dir() else [],
     )
-    keep = [row for row in listed.good if listed.images[row] not in missing]
-    rowless = _about_rowless(root, listed.images) if root.is_dir() else []
-    table = listed.table(keep, more_notes=rowless)
+    problems = (
+        Problem(kind="missing", image=image, detail="listed, but the file is not there")
+        for image in missing
+    )
     return replace(
         table,
         reader=FileReader({image: files[image] for image in table.rows["image"]}),
@@ -129,84 +128,71 @@ def open_manifest(
 
 @dataclass(frozen=True, kw_only=True)
 class _Listed:
-    """What a CSV file says of its images.
+    """The content of a CSV file.
 
     Attributes:
         file: the CSV file.
-        options: how it is read.
-        images, labels: one a row.
-        texts: of the other columns, by our names.
-        good: the rows with a label that can be used.
-        problems: the others.
+        images: the image ids of all rows.
+        rows: the rows that can be used, with some columns of a study table.
+        finding_names: of all rows, or as the options name them.
+        problems: the other rows.
         notes: on the columns.
     """
 
     file: Path
-    options: ManifestOptions
     images: list[str]
-    labels: list[Label]
-    texts: dict[str, list[str]]
-    good: list[int]
+    rows: pd.DataFrame
+    finding_names: tuple[str, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
-    def table(self, keep: Sequence[int], *, more_notes: Sequence[str] = ()) -> StudyTable:
-        """The labels of some rows."""
-        texts, notes = self.texts, [*self.notes]
-        data: dict[str, Sequence[object]] = {
-            "image": [self.images[row] for row in keep],
-            "findings": [self.labels[row].findings for row in keep],
-        }
-        for name in ("patient", "view"):
-            if name in texts:
-                data[name] = [texts[name][row] for row in keep]
-        if "sex" in texts:
-            sexes = [_SEXES.get(text.lower(), "") for text in texts["sex"]]
-            data["sex"] = [sexes[row] for row in keep]
-            strange = sum(
-                bool(text) and not sex for text, sex in zip(texts["sex"], sexes, strict=True)
-            )
-            if strange:
-                notes.append(f"{strange:,} entries of the sex column were taken as unknown")
-        if "age" in texts:
-            ages, age_notes = parse_ages(texts["age"])
-            data["age"] = ages[keep].tolist()
-            notes += age_notes
-        if "split" in texts:
-            splits = [SPLITS.get(texts["split"][row].lower(), "") for row in keep]
-            data["given_split"] = splits
-            if without := splits.count(""):
-                notes.append(f"split column: {_images(without)} none of train, validation, test")
-        seen = {name for label in self.labels for name in label.findings}
-        named = self.options.findings
+    def table(self, rows: pd.DataFrame, *, more_notes: Sequence[str]) -> StudyTable:
+        """The study table of some of the rows."""
+        notes = [*self.notes]
+        if "given_split" in rows and (unknown := int((rows["given_split"] == "").sum())):
+            notes.append(f"split column: {_images(unknown)} none of train, validation, test")
         return StudyTable(
             name="manifest",
-            rows=study_rows(data),
-            finding_names=tuple(sorted(seen)) if named is None else named,
-            notes=(*notes, *more_notes, _about_labels([self.labels[row] for row in keep])),
+            rows=study_rows({name: rows[name].tolist() for name in COLUMNS if name in rows}),
+            finding_names=self.finding_names,
+            notes=(*notes, *more_notes, _about_labels(rows["findings"])),
             problems=self.problems,
         )
 
 
 def _list(root: Path, options: ManifestOptions) -> _Listed:
-    """The rows of the CSV file, sorted out."""
     file = root / options.csv if root.is_dir() else root
     table = _read(file)
     columns, notes = _choose_columns(options, table.columns, file.name)
-    texts = {ours: table[theirs].str.strip().tolist() for ours, theirs in columns.items()}
-    if "" in texts["path"]:
-        row = texts["path"].index("") + 1
+    texts = pd.DataFrame({ours: table[theirs].str.strip() for ours, theirs in columns.items()})
+    if (empty := texts["path"] == "").any():
+        row = int(empty.argmax()) + 1
         raise InputError(f"{file.name}, data row {row}: column {columns['path']!r} is empty")
-    images = _image_ids(texts["path"], file.parent)
-    labels = _labels(texts["label"], options, file.name)
+    images = _image_ids(texts["path"].tolist(), file.parent)
+    labels = _labels(texts["label"].tolist(), options, file.name)
     good, problems = sort_out(images, labels)
+    data: dict[str, Sequence[object]] = {
+        "image": images,
+        "findings": [label.findings for label in labels],
+    }
+    data |= {name: texts[name].tolist() for name in ("patient", "view") if name in texts}
+    if "sex" in texts:
+        sexes = texts["sex"].str.lower().map(_SEXES).fillna("")
+        data["sex"] = sexes.tolist()
+        if strange := int(((texts["sex"] != "") & (sexes == "")).sum()):
+            notes.append(f"{strange:,} entries of the sex column were taken as unknown")
+    if "age" in texts:
+        ages, age_notes = parse_ages(texts["age"].tolist())
+        data["age"] = ages.tolist()
+        notes += age_notes
+    if "split" in texts:
+        data["given_split"] = texts["split"].str.lower().map(SPLITS).fillna("").tolist()
+    names = {name for label in labels for name in label.findings}
     return _Listed(
         file=file,
-        options=options,
         images=images,
-        labels=labels,
-        texts=texts,
-        good=np.flatnonzero(good).tolist(),
+        rows=pd.DataFrame(data, dtype=object)[good],
+        finding_names=tuple(sorted(names)) if options.findings is None else options.findings,
         problems=problems,
         notes=tuple(notes),
     )
@@ -276,8 +262,8 @@ def _image_ids(paths: Sequence[str], folder: Path) -> list[str]:
     """Paths in the folder as relative ones, others as they are, all of them normalised."""
     # Both names of a folder behind a link. Text throughout: pathlib takes seconds for 100,000.
     prefixes = tuple(
-        os.path.join(str(place), "")  # noqa: PTH118
-        for place in (folder.absolute(), folder.resolve())
+        os.path.join(str(path), "")  # noqa: PTH118
+        for path in (folder.absolute(), folder.resolve())
     )
     return [_image_id(path.replace("\\", "/"), prefixes) for path in paths]
 
@@ -322,10 +308,10 @@ def _labels(texts: list[str], options: ManifestOptions, file: str) -> list[Label
     return [by_text[text] for text in texts]
 
 
-def _about_labels(labels: Sequence[Label]) -> str:
-    """What was taken for normal and what for a finding: a misspelt "normal" is a finding."""
-    normal = sum(not label.findings for label in labels)
-    counts = Counter(name for label in labels for name in label.findings)
+def _about_labels(findings: pd.Series) -> str:
+    """A note on the labels taken for normal and for findings: a misspelt "normal" is a finding."""
+    normal = int((findings.map(len) == 0).sum())
+    counts = Counter(name for names in findings for name in names)
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
     named = first_names([f"{name} ({counts[name]:,})" for name in ordered], FINDINGS_NAMED)
     return f"labels read: normal {normal:,}; " + (f"findings: {named}" if named else "no findings")

@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
 from bench.data.sources.labels import not_csv, parse_ages, parse_label, sort_out
-from bench.data.study import NIH_FINDINGS, Problem, StudyTable, study_rows
+from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.registry.datasets import SourceOptions, register_dataset
@@ -109,32 +109,23 @@ def read_labels(root: Path) -> StudyTable:
     """
     file, notes = _label_file(root)
     table = _read_columns(file)
-    images = table["image"]
     by_text = {
         text: parse_label(text, separator="|", normal=("no finding",), known=NIH_FINDINGS)
         for text in set(table["label"])
     }
     labels = [by_text[text] for text in table["label"]]
-    good, problems = sort_out(images, labels)
-    ages, age_notes = parse_ages(table["age"])
-    splits, split_notes = _official_splits(root, images)
-    rows = study_rows(
-        {
-            "image": images,
-            "patient": table["patient"],
-            "findings": [label.findings for label in labels],
-            "view": table["view"],
-            "sex": table["sex"],
-            "age": ages.tolist(),
-            "follow_up": pd.to_numeric(pd.Series(table["follow_up"]), errors="coerce").tolist(),
-            "given_split": splits,
-        }
-    )
-    bad = {images[row] for row in (~good).nonzero()[0]}
-    rows = rows[~rows["image"].isin(bad)].reset_index(drop=True)
+    good, problems = sort_out(table["image"].tolist(), labels)
+    ages, age_notes = parse_ages(table["age"].tolist())
+    splits, split_notes = _official_splits(root, table["image"])
+    table = table.assign(
+        findings=pd.Series([label.findings for label in labels], dtype=object),
+        age=ages,
+        follow_up=pd.to_numeric(table["follow_up"], errors="coerce"),
+        given_split=splits,
+    )[good]
     return StudyTable(
         name="nih",
-        rows=rows,
+        rows=study_rows({name: table[name].tolist() for name in COLUMNS}),
         finding_names=NIH_FINDINGS,
         notes=(*notes, *age_notes, *split_notes),
         problems=problems,
@@ -145,7 +136,7 @@ def find_images(root: Path) -> dict[str, list[Path]]:
     """Image files by name, in the root folder, ``images*/`` and ``images*/images/``.
 
     Returns:
-        For each file name every place where it lies.
+        Every path of each file name.
     """
     files: dict[str, list[Path]] = {}
     folders = [root]
@@ -175,7 +166,7 @@ def _label_file(root: Path) -> tuple[Path, list[str]]:
     return chosen, [f"labels are from {chosen.name}, not {others}"] if others else []
 
 
-def _read_columns(file: Path) -> dict[str, list[str]]:
+def _read_columns(file: Path) -> pd.DataFrame:
     """The wanted columns of the label file as stripped texts, "" where a column is absent."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -205,15 +196,16 @@ def _read_columns(file: Path) -> dict[str, list[str]]:
         raise InputError(f"{file.name} has no rows") from None
     except (OSError, ValueError, csv.Error) as error:
         raise not_csv(file, error) from None
-    columns = {ours: table[position].str.strip().tolist() for ours, position in wanted.items()}
-    return {ours: columns.get(ours, [""] * len(table)) for ours in set(_COLUMNS.values())}
+    columns = pd.DataFrame({ours: table[n].str.strip() for ours, n in wanted.items()})
+    return columns.reindex(columns=list(dict.fromkeys(_COLUMNS.values())), fill_value="")
 
 
-def _official_splits(root: Path, images: list[str]) -> tuple[list[str], list[str]]:
+def _official_splits(root: Path, images: pd.Series[str]) -> tuple[pd.Series[str], list[str]]:
     """Each image's official split ("" for none), and notes on what the lists lack."""
     absent = [name for name in LISTS if not (root / name).is_file()]
     if absent:
-        return [""] * len(images), [f"no official split: {' and '.join(absent)} not found"]
+        note = f"no official split: {' and '.join(absent)} not found"
+        return pd.Series("", index=images.index), [note]
     splits: dict[str, str] = {}
     for name, split in LISTS.items():
         try:
@@ -230,9 +222,10 @@ def _official_splits(root: Path, images: list[str]) -> tuple[list[str], list[str
                 "use the official lists as they were downloaded"
             )
         splits |= dict.fromkeys(listed, split)
+    found = images.map(splits).fillna("")
     notes = []
-    if without := sum(image not in splits for image in images):
+    if without := int((found == "").sum()):
         notes.append(f"{without:,} images of the label file are in neither official list")
     if rowless := len(splits.keys() - set(images)):
         notes.append(f"{rowless:,} entries of the official lists have no row in the label file")
-    return [splits.get(image, "") for image in images], notes
+    return found, notes
