@@ -11,12 +11,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bench
+from bench.config.schema import Frozen
 from bench.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "pillow")
+
+
+class EnvironmentRecord(Frozen):
+    """The environment of a run.
+
+    Attributes:
+        versions: of this package, Python and the libraries that results depend on, by name.
+        device: name of the processor or GPU.
+        cpu_count: processors of the machine; None where the system does not say.
+        threads: threads that torch computes with.
+        platform: the operating system.
+        commit: of the checkout this package ran from, with ``+changes`` where it was edited; None
+            where it is not known.
+        date: when the run began, ISO 8601 in UTC.
+    """
+
+    versions: dict[str, str]
+    device: str
+    cpu_count: int | None
+    threads: int
+    platform: str
+    commit: str | None
+    date: str
 
 
 def pick_device(wish: str) -> torch.device:
@@ -37,8 +61,8 @@ def pick_device(wish: str) -> torch.device:
     return torch.device(wish)
 
 
-def describe_environment(device: torch.device) -> dict[str, object]:
-    """Versions, hardware, commit and the present time, as JSON values."""
+def describe_environment(device: torch.device) -> EnvironmentRecord:
+    """Versions, hardware, commit and the present time."""
     import torch
 
     versions = {"cxnet-bench": bench.__version__, "python": platform.python_version()}
@@ -47,15 +71,15 @@ def describe_environment(device: torch.device) -> dict[str, object]:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return {
-        "versions": versions,
-        "device": _device_name(device),
-        "cpu_count": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "platform": platform.platform(terse=True),
-        "commit": git_commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    return EnvironmentRecord(
+        versions=versions,
+        device=_device_name(device),
+        cpu_count=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        platform=platform.platform(terse=True),
+        commit=git_commit(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def git_commit() -> str | None:

@@ -51,7 +51,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {
-        "environment": describe_environment(CPU),
+        "environment": describe_environment(CPU).model_dump(),
         "command": shlex.join(["python", "-m", "tools.arithmetic", *sys.argv[1:]]),
         "models": [],
     }

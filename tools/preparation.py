@@ -171,7 +171,7 @@ def _environment() -> dict[str, object]:
     from bench.environment import describe_environment
 
     return {
-        **describe_environment(torch.device("cpu")),
+        **describe_environment(torch.device("cpu")).model_dump(),
         "command": " ".join(["python -m tools.preparation", *sys.argv[1:]]),
     }
 

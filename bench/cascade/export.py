@@ -53,10 +53,10 @@ def _answers(answers: Answers, row: Row, seed: int, table: Table) -> pd.DataFram
     assert answers.scores is not None
     assert answers.blame is not None
     columns: dict[str, Any] = {
-        "source": data["source"],
-        "split": data["split"]["name"],
-        "split_hash": data["split"]["hash"],
-        "image_size": data["image_size"],
+        "source": data.source,
+        "split": data.split.name,
+        "split_hash": data.split.hash,
+        "image_size": data.image_size,
         "model": row.model if row.kind == "network" else f"control: {row.model}",
         "loss": row.loss,
         "settings": row.settings,
@@ -85,20 +85,20 @@ def _table(table: Table) -> dict[str, Any]:
     found = leakage(data)
     support = table.truth.labels.sum(axis=0).tolist()
     return {
-        "source": data["source"],
-        "root": data["root"],
-        "image_size": data["image_size"],
-        "fingerprint": data["fingerprint"],
-        "split": data["split"],
+        "source": data.source,
+        "root": data.root,
+        "image_size": data.image_size,
+        "fingerprint": data.fingerprint,
+        "split": data.split.model_dump(),
         "separation": {
             "train": len(apart.train),
             "validation": len(apart.validation),
             "test": len(apart.test),
             # Anything else would have been refused.
             "judged_images_in_training": 0,
-            "shared_patients": found["shared_patients"],
-            "images_of_shared_patients": found["images_of_shared_patients"],
-            "unknown_patients": found.get("unknown_patients", 0),
+            "shared_patients": found.shared_patients,
+            "images_of_shared_patients": found.images_of_shared_patients,
+            "unknown_patients": found.unknown_patients,
         },
         "test_images_by_finding": dict(zip(table.truth.findings, support, strict=True)),
         "rows": [_row(row, table.truth) for row in table.rows()],

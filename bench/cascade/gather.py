@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import chain
-from typing import Any
 
+from bench.data.description import DataRecord
 from bench.errors import InputError
 from bench.registry import near_matches
 from bench.runs.cells import Cell
@@ -49,7 +49,7 @@ class Ground:
         entrants: in the order of their first runs.
     """
 
-    data: dict[str, Any]
+    data: DataRecord
     entrants: tuple[Entrant, ...]
 
     def runs(self) -> Iterator[Run]:
@@ -61,7 +61,7 @@ class Ground:
         found: dict[str, Run] = {}
         for run in self.runs():
             if run.outcome.state == "finished":
-                found.setdefault(run.data["task"], run)
+                found.setdefault(run.data.task, run)
         return found
 
 
@@ -128,7 +128,7 @@ def gather(runs: Iterable[Run]) -> list[Ground]:
     """
     entrants: defaultdict[_Ground, dict[str, Entrant]] = defaultdict(dict)
     for run in runs:
-        task = run.data["task"]
+        task = run.data.task
         if task not in CASCADE_TASKS or run.cell.kind == "imported":
             continue
         key = _entrant_key(run.cell)
@@ -143,15 +143,15 @@ def gather(runs: Iterable[Run]) -> list[Ground]:
     ]
 
 
-def _widest(entrants: Iterable[Entrant]) -> dict[str, Any]:
+def _widest(entrants: Iterable[Entrant]) -> DataRecord:
     """The description of the data by a task that asks about every image, if there is one."""
     described = [run.data for entrant in entrants for run in entrant.runs()]
-    return next((data for data in described if data["task"] in (FLAT, "m1")), described[0])
+    return next((data for data in described if data.task in (FLAT, "m1")), described[0])
 
 
-def _ground_key(data: dict[str, Any]) -> _Ground:
+def _ground_key(data: DataRecord) -> _Ground:
     # Two splits can have the same parts, and yet claim different things of them.
-    return data["fingerprint"], data["split"]["hash"], data["split"]["name"]
+    return data.fingerprint, data.split.hash, data.split.name
 
 
 def _without_task(cell: Cell) -> Cell:

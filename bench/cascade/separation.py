@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from bench.data.description import DataRecord
 from bench.data.splits import Split
 from bench.errors import InputError
 from bench.runs.run import Run
@@ -57,7 +57,7 @@ class Separation:
             )
 
 
-def read_separation(splits: Path, data: dict[str, Any]) -> Separation:
+def read_separation(splits: Path, data: DataRecord) -> Separation:
     """Read the split file that a run's data names.
 
     Args:
@@ -67,8 +67,8 @@ def read_separation(splits: Path, data: dict[str, Any]) -> Separation:
     Raises:
         InputError: the file is gone, damaged or another split, or has an image in two parts.
     """
-    about = data["split"]
-    path = splits / f"{about['name']}-seed{about['seed']}-{about['hash'][:12]}.csv"
+    about = data.split
+    path = splits / f"{about.name}-seed{about.seed}-{about.hash[:12]}.csv"
     try:
         rows = pd.read_csv(path, skiprows=_HEADER_LINES, dtype=str, keep_default_na=False)
         images = rows["image"].to_numpy(dtype=object)
@@ -80,7 +80,7 @@ def read_separation(splits: Path, data: dict[str, Any]) -> Separation:
         ) from None
     split = Split.read(path, rows)
     train, validation, test = (frozenset(images[split.parts[p]]) for p in split.parts)
-    if split.hash != about["hash"] or train & (validation | test) or validation & test:
+    if split.hash != about.hash or train & (validation | test) or validation & test:
         raise InputError(
             f"split file {str(path)!r} is not the split of the runs: delete it, and run "
             "`bench run` once more, which writes it"

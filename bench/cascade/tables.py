@@ -19,6 +19,7 @@ from bench.cascade.answers import (
 from bench.cascade.gather import CASCADE_TASKS, FLAT, STAGES, Entrant, Ground, gather
 from bench.cascade.scores import OVERALL, PER_FINDING, Scores, score
 from bench.cascade.separation import Separation, read_separation
+from bench.data.description import DataRecord
 from bench.errors import InputError
 from bench.evaluate.settings import captions, weights
 from bench.report import Figure
@@ -93,7 +94,7 @@ class Table:
         always_normal: the answer that needs no network.
     """
 
-    data: dict[str, Any]
+    data: DataRecord
     separation: Separation
     truth: Truth
     pairs: tuple[Pair, ...]
@@ -147,13 +148,13 @@ def collect(runs: Iterable[Run], *, splits: Path) -> Collected:
     if not tables:
         why = "; ".join(without) or f"there is no run of {', '.join(CASCADE_TASKS)}"
         raise InputError(f"no cascade to judge: {why}; bench cascade MODEL trains what is missing")
-    tables.sort(key=lambda t: (t.data["source"], t.data["split"]["name"], t.data["image_size"]))
+    tables.sort(key=lambda t: (t.data.source, t.data.split.name, t.data.image_size or 0))
     return Collected(tables=tuple(tables), without_table=tuple(without))
 
 
 def _too_few(ground: Ground, finished: Mapping[str, Run]) -> str:
     data = ground.data
-    where = f"{data['source']}, split {data['split']['name']}, {data['image_size']} px"
+    where = f"{data.source}, split {data.split.name}, {data.image_size} px"
     return f"{where}: finished are only runs of {', '.join(sorted(finished)) or 'no task'}"
 
 
@@ -208,7 +209,7 @@ def _row(
             else answer_flat(runs[FLAT], truth, separation=separation)
         )
         training_images = training_images or {
-            task: runs[task].data["parts"]["train"]["images"] for task in tasks
+            task: runs[task].data.parts["train"].images for task in tasks
         }
     cell = entrant.cell
     return Row(

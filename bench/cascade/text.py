@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from bench.cascade.gather import CASCADE_TASKS, STAGES
 from bench.cascade.scores import OVERALL, PER_FINDING
 from bench.cascade.tables import Collected, Pair, Row, Table
+from bench.data.description import DataRecord
+from bench.data.leakage import Leakage
 from bench.report.cells import show_figure
 from bench.report.facts import still_open
 from bench.report.grid import Grid
@@ -37,9 +38,9 @@ def markdown(collected: Collected, *, unfinished: Sequence[Unfinished] = ()) -> 
 
 def _table(table: Table) -> Iterator[str]:
     data = table.data
-    source = f"{data['source']} ({data['root']})" if data["root"] else data["source"]
+    source = f"{data.source} ({data.root})" if data.root else data.source
     yield (
-        f"## {source}, split {data['split']['name']}, {data['image_size']} px: "
+        f"## {source}, split {data.split.name}, {data.image_size} px: "
         f"the cascade {', '.join(STAGES)} and the flat network"
     )
     yield bullets(_resting_on(table))
@@ -122,13 +123,12 @@ def _of_finding(row: Row, name: str, k: int) -> str:
 def _resting_on(table: Table) -> list[str]:
     data, apart = table.data, table.separation
     return [
-        *data["notes"],
+        *data.notes,
         f"checked by the split's file: none of the {many(len(apart.test), 'test image')} and none "
         f"of the {many(len(apart.validation), 'validation image')} is in the training part, from "
         f"which every stage learns; {_shared_patients(data)}; {_copies(data)}",
         *_learned_from(table),
-        f"data {data['fingerprint'][:16]}, split {data['split']['hash'][:16]} "
-        f"(seed {data['split']['seed']})",
+        f"data {data.fingerprint[:16]}, split {data.split.hash[:16]} (seed {data.split.seed})",
     ]
 
 
@@ -143,29 +143,26 @@ def _learned_from(table: Table) -> list[str]:
     return [f"training images: {', '.join(texts)}"] if texts else []
 
 
-def _shared_patients(data: dict[str, Any]) -> str:
+def _shared_patients(data: DataRecord) -> str:
     found = leakage(data)
-    shared, unknown = found["shared_patients"], found.get("unknown_patients", 0)
+    shared, unknown = found.shared_patients, found.unknown_patients
     if shared is None:
         return "patients shared by training and test: unknown"
     lower = "at least " if unknown else ""
-    of = f" ({many(found['images_of_shared_patients'], 'test image')})" if shared else ""
+    of = f" ({many(found.images_of_shared_patients or 0, 'test image')})" if shared else ""
     return f"patients shared by training and test: {lower}{shared:,}{of}"
 
 
-def _copies(data: dict[str, Any]) -> str:
-    copies = leakage(data)["identical_images"]
+def _copies(data: DataRecord) -> str:
+    copies = leakage(data).identical_images
     if copies is None:
         return "identical copies: unknown"
     return f"test images with an identical copy in training: {copies:,}"
 
 
-def leakage(data: dict[str, Any]) -> dict[str, Any]:
+def leakage(data: DataRecord) -> Leakage:
     """What training and test share, as a run's ``data.json`` records it."""
-    pair: dict[str, Any] = next(
-        pair for pair in data["leakage"] if (pair["earlier"], pair["later"]) == ("train", "test")
-    )
-    return pair
+    return next(pair for pair in data.leakage if (pair.earlier, pair.later) == ("train", "test"))
 
 
 def _legend(table: Table) -> list[str]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.config.schema import Frozen
 
-@dataclass(frozen=True, kw_only=True)
-class Leakage:
+
+class Leakage(Frozen):
     """What two parts of a split share. None is "unknown", which is not 0.
 
     Attributes:
@@ -43,10 +43,6 @@ class Leakage:
         """``images_of_shared_patients`` as a share of the later part; None likewise."""
         shared = self.images_of_shared_patients
         return None if shared is None else shared / self.later_images
-
-    def as_dict(self) -> dict[str, str | int | None]:
-        """The attributes, for JSON."""
-        return asdict(self)
 
 
 def measure_leakage(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.config import DataConfig
 from bench.data.check import refusal, usable
-from bench.data.description import describe_labels
+from bench.data.description import DataRecord, describe_data
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.normalisation import Normalisation, measure_normalisation
 from bench.data.pixel_store import PIXEL_VERSION, PixelStore, open_pixels
@@ -64,25 +64,24 @@ class PreparedData:
     skipped: tuple[Problem, ...]
     fingerprint: str
 
-    def describe(self) -> dict[str, Any]:
-        """What a report says of the data, as JSON values."""
-        return describe_labels(
+    def describe(self) -> DataRecord:
+        """The record of the data that is stored with every run."""
+        return describe_data(
             source=self.source,
             root=self.root,
+            image_size=self.image_size,
             rows=self.rows,
             task=self.task,
             targets=self.targets,
             split=self.split,
             parts=self.parts,
             leakage=self.leakage,
+            identical_images=_identical(self.rows["digest"]),
+            normalisation=self.normalisation,
             notes=self.notes,
             skipped=self.skipped,
-        ) | {
-            "image_size": self.image_size,
-            "fingerprint": self.fingerprint,
-            "identical_images": _identical(self.rows["digest"]),
-            "normalisation": vars(self.normalisation),
-        }
+            fingerprint=self.fingerprint,
+        )
 
 
 def prepare_data(

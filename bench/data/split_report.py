@@ -74,7 +74,7 @@ class SplitReport:
             "claims_disjoint": self.split.claims_disjoint,
             "parts": {name: part.as_dict() for name, part in self.parts.items()},
             "leakage": [
-                {**pair.as_dict(), "share_of_later_images": pair.share_of_later_images}
+                {**pair.model_dump(), "share_of_later_images": pair.share_of_later_images}
                 for pair in self.leakage
             ],
             "notes": list(self.notes),

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.decode import resize
+from bench.data.description import DataRecord
 from bench.data.pixel_store import INDEX, PIXELS
 
 # Beside the stores, whose names are hexadecimal.
@@ -55,19 +55,19 @@ def note_store(fingerprint: str, store: Path, *, cache: Path) -> None:
         (cache / NOTES / fingerprint).write_text(store.name, encoding="utf-8")
 
 
-def thumbnails(data: Mapping[str, Any], images: Collection[str], *, cache: Path) -> Thumbnails:
+def thumbnails(data: DataRecord, images: Collection[str], *, cache: Path) -> Thumbnails:
     """Small versions of some images, as the networks saw them.
 
     Args:
-        data: of a run (``PreparedData.describe()``).
+        data: of a run.
         images: ids.
         cache: the folder of all pixel stores.
     """
-    fingerprint, size = data.get("fingerprint"), data.get("image_size")
-    if not fingerprint or not size:
+    size = data.image_size
+    if size is None:
         return Thumbnails(reason="imported predictions come without pixels")
     try:
-        name = (cache / NOTES / fingerprint).read_text(encoding="utf-8")
+        name = (cache / NOTES / data.fingerprint).read_text(encoding="utf-8")
         index = json.loads((cache / name / INDEX).read_text(encoding="utf-8"))
         pixels = np.load(cache / name / PIXELS, mmap_mode="r")
         rows = {image: row for row, image in enumerate(index["images"])}

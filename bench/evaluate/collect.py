@@ -67,10 +67,10 @@ def collect(
         lambda: defaultdict(list)
     )
     for run in runs:
-        data, split = run.data, run.data["split"]
+        data, split = run.data, run.data.split
         # Two splits can have the same parts, and yet claim different things of them.
-        key = (data["source"], data["task"], split["hash"], split["name"])
-        groups[key]["" if run.cell.kind == "imported" else data["fingerprint"]].append(run)
+        key = (data.source, data.task, split.hash, split.name)
+        groups[key]["" if run.cell.kind == "imported" else data.fingerprint].append(run)
     if not groups:
         raise InputError("no run has ended here yet: run `bench run --all` first, or give --out")
     for by_pixels in groups.values():
@@ -92,10 +92,10 @@ def collect(
 def _place(table: Table) -> tuple[Any, ...]:
     data = table.data
     return (
-        data["source"],
-        TASKS.index(data["task"]),
-        data["split"]["name"],
-        data["image_size"] or 0,  # imported predictions alone know none
+        data.source,
+        TASKS.index(data.task),
+        data.split.name,
+        data.image_size or 0,  # imported predictions alone know none
     )
 
 
@@ -147,7 +147,7 @@ def _table(
         superseded=tuple(superseded),
         best_controls=best,
         environments=tuple(
-            environment for run in trained_here(runs) for environment in _environments(run)
+            environment for run in trained_here(runs) for environment in run.attempts
         ),
         wanted=reference,
         reference=next((row for row in looked_at if row.is_reference), None),
@@ -229,7 +229,7 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord
     cell = runs[0].cell
     finished = [run for run in runs if run.outcome.state == "finished"]
     costs = [run.outcome.costs for run in finished if run.outcome.costs is not None]
-    devices = tuple(dict.fromkeys(e["device"] for run in finished for e in _environments(run)))
+    devices = tuple(dict.fromkeys(e.device for run in finished for e in run.attempts))
     scores = [scorer.score(run) for run in finished]
     timed = costs if len(devices) == 1 else []
     return Row(
@@ -275,7 +275,7 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord
 def _answered(runs: Sequence[Run]) -> tuple[int, int] | None:
     if not runs:
         return None
-    answers, whole = runs[0].predicted_images["test"], runs[0].data["parts"]["test"]["images"]
+    answers, whole = runs[0].predicted_images["test"], runs[0].data.parts["test"].images
     return None if answers == whole else (answers, whole)
 
 
@@ -285,7 +285,7 @@ def _support(runs: Sequence[Run]) -> dict[str, int]:
         return {}
     first = runs[0]
     if _answered(runs) is None:
-        return dict(first.data["parts"]["test"]["classes"])
+        return dict(first.data.parts["test"].classes)
     targets, names = first.predictions()["test"].targets, first.outputs.classes
     of_each = targets if targets.ndim == 2 else np.eye(len(names))[targets]
     return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))
@@ -353,8 +353,3 @@ def _mark(row: Row, best_controls: dict[float, BestControl]) -> Row:
         return row
     best = best_controls[row.train_share].value
     return replace(row, below_controls=not row.auc > best)
-
-
-def _environments(run: Run) -> list[dict[str, Any]]:
-    """Of each attempt, oldest first: a run can be interrupted and go on elsewhere."""
-    return [*run.environment.get("earlier", []), run.environment]

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import PurePath
 from typing import Any
 
-from bench.config import Question
+from bench.config import Experiment, Question
 from bench.config.dotted import flatten
 from bench.runs.cells import MODEL_OPTIONS, UNSAID, concerns_controls, concerns_network
 from bench.runs.records import ExperimentRecord
@@ -24,9 +24,6 @@ NOT_APPLICABLE = "–"
 # What a command may narrow without asking another question, and what changes no result.
 NARROWED = ("models", "losses", "seeds", "controls")
 WITHOUT_EFFECT = ("name", "description", "vary", "question")
-# Of experiments that were recorded before it could be set; what the device made of the first is a
-# fact of their runs.
-UNASKED = {"train.memory_format": "auto", "train.compile": False}
 # How a network's numbers were reckoned.
 RECKONED = ("train.precision", "train.memory_format", "train.compile")
 
@@ -93,7 +90,7 @@ def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> l
     by_name = {run.folder.name: run for run in runs}
     groups: list[list[_Record]] = []
     for one in recorded:
-        if one.experiment.get("question") is None:
+        if one.experiment.question is None:
             continue
         record = _Record.of(one, by_name)
         fitting = (group for group in groups if all(record.fits(other) for other in group))
@@ -116,7 +113,7 @@ class _Record:
         facts: what two records must not contradict each other in.
     """
 
-    experiment: dict[str, Any]
+    experiment: Experiment
     runs: tuple[Run, ...]
     asked: str
     facts: dict[str, str]
@@ -140,41 +137,40 @@ class _Record:
     def expected(self) -> Iterator[tuple[Point, int]]:
         """Points and seeds of the runs that the command was to make, the controls first."""
         one = self.experiment
-        for control, *levels in product(one["controls"], *one["vary"].values()):
+        for control, *levels in product(one.controls, *one.vary.values()):
             others = (
                 level_text(level) if concerns_controls(key) else NOT_APPLICABLE
-                for key, level in zip(one["vary"], levels, strict=True)
+                for key, level in zip(one.vary, levels, strict=True)
             )
             yield (control, "", *others), 0
         for model, loss, *levels, seed in product(
-            one["models"], one["losses"], *one["vary"].values(), one["seeds"]
+            one.models, one.losses, *one.vary.values(), one.seeds
         ):
             others = (
                 level_text(level) if concerns_network(key, model) else NOT_APPLICABLE
-                for key, level in zip(one["vary"], levels, strict=True)
+                for key, level in zip(one.vary, levels, strict=True)
             )
             yield (model, loss, *others), seed
 
 
-def _keys(experiment: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("model", "loss", *experiment["vary"])
+def _keys(experiment: Experiment) -> tuple[str, ...]:
+    return ("model", "loss", *experiment.vary)
 
 
-def _asked(experiment: Mapping[str, Any]) -> dict[str, Any]:
+def _asked(experiment: Experiment) -> dict[str, Any]:
     """All that narrowed commands have in common."""
     left_out = (*NARROWED, *WITHOUT_EFFECT)
-    settings = {key: value for key, value in experiment.items() if key not in left_out}
-    flat = UNASKED | flatten(settings)
-    for key in experiment["vary"]:
+    flat = flatten(experiment.model_dump(mode="json", exclude={*left_out}))
+    for key in experiment.vary:
         flat.pop(key, None)
     # The same folder can be reached by several paths, and the weights be in several.
-    flat["data.root"] = PurePath(experiment["data"]["root"] or "").name
+    flat["data.root"] = PurePath(experiment.data.root or "").name
     flat.pop("model.weights_dir", None)
     return {
         "settings": flat,
-        "name": experiment["name"],
+        "name": experiment.name,
         "keys": _keys(experiment),
-        "question": experiment["question"],
+        "question": experiment.question.model_dump() if experiment.question else None,
     }
 
 
@@ -186,7 +182,7 @@ def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]
             continue
         here = dict(zip(keys, point, strict=True))
         data = {key: level for key, level in here.items() if key.startswith("data.")}
-        yield f"data at {data}", run.data["fingerprint"]
+        yield f"data at {data}", run.data.fingerprint
         yield f"run at {point}, seed {run.cell.seed}", run.folder.name
         if run.cell.kind == "network":
             settings = run.cell.all_settings
@@ -195,21 +191,19 @@ def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]
 
 def _design(group: Sequence[_Record]) -> Design:
     experiments = [record.experiment for record in group]
+    question = experiments[0].question
+    assert question is not None, "only such records are grouped"
     keys = _keys(experiments[0])
     given: dict[str, list[Any]] = {
-        "model": [model for one in experiments for model in one["models"]],
-        "loss": [loss for one in experiments for loss in one["losses"]],
-    } | {key: [level for one in experiments for level in one["vary"][key]] for key in keys[2:]}
+        "model": [model for one in experiments for model in one.models],
+        "loss": [loss for one in experiments for loss in one.losses],
+    } | {key: [level for one in experiments for level in one.vary[key]] for key in keys[2:]}
     design = Design(
-        name=experiments[0]["name"],
-        question=Question.model_validate(experiments[0]["question"]),
+        name=experiments[0].name,
+        question=question,
         keys=keys,
         levels={key: _in_order(map(level_text, given[key])) for key in keys},
     )
-    for factor in design.question.factors:
-        if factor.key not in keys:
-            design.problem = f"it asks about {factor.key}, which it does not vary"
-            return design
     finished: set[tuple[Point, int]] = set()
     reasons: dict[tuple[Point, int], str] = {}
     for run in {run.folder.name: run for record in group for run in record.runs}.values():
@@ -256,7 +250,7 @@ def _level(run: Run, key: str) -> str | None:
     if key in ("model", "loss"):
         return cell.model if key == "model" else cell.loss
     if key == "data.split_seed":
-        return level_text(run.data["split"]["seed"])
+        return level_text(run.data.split.seed)
     if cell.kind == "control" and not concerns_controls(key):
         return NOT_APPLICABLE
     path = key.split(".")

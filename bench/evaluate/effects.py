@@ -13,9 +13,9 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bench.config import Factor
+from bench.data.description import DataRecord
 from bench.evaluate.design import (
     NOT_APPLICABLE,
     Design,
@@ -77,9 +77,9 @@ class _Judge:
 def _answer(design: Design, judge: _Judge) -> Answer:
     table = _Table(design, judge)
     runs = [run for by_seed in design.networks.values() for run in by_seed.values()]
-    asked: dict[tuple[str, str], dict[str, Any]] = {}
+    asked: dict[tuple[str, str], DataRecord] = {}
     for run in runs:
-        asked.setdefault((judge.images(run), run.data["task"]), run.data)
+        asked.setdefault((judge.images(run), run.data.task), run.data)
     problem = design.problem or ("" if runs else "no network of it has finished")
     return Answer(
         experiment=design.name,
@@ -107,7 +107,7 @@ def _notes(table: _Table) -> tuple[str, ...]:
     """What is noted of the data: of all of them first, then of some levels, with their names."""
     by_level: dict[str, dict[str, None]] = {}
     for point, by_seed in table.design.networks.items():
-        notes = [note for run in by_seed.values() for note in run.data["notes"]]
+        notes = [note for run in by_seed.values() for note in run.data.notes]
         by_level.setdefault(table.label_of_data(point), {}).update(dict.fromkeys(notes))
     every = {note: None for notes in by_level.values() for note in notes}
     shared = [note for note in every if all(note in notes for notes in by_level.values())]
@@ -158,7 +158,7 @@ class _Table:
         return self._judge.images(_any(self.runs[point]))
 
     def train_images(self, point: Point) -> int:
-        return int(_any(self.runs[point]).data["parts"]["train"]["images"])
+        return int(_any(self.runs[point]).data.parts["train"].images)
 
     def data_label(self, data: Point) -> str:
         """``data.image_size=512``; "" where no key of the data is varied."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
+from bench.data.description import DataRecord, PartRecord
+from bench.data.leakage import Leakage
 from bench.evaluate.settings import train_share
 from bench.runs.run import Run
 
 
-def merge(runs: Sequence[Run]) -> dict[str, Any]:
+def merge(runs: Sequence[Run]) -> DataRecord:
     """What the runs of one table say of their data, together.
 
     Args:
@@ -26,17 +26,17 @@ def merge(runs: Sequence[Run]) -> dict[str, Any]:
     described = [run.data for run in runs]
     skipped: dict[str, dict[str, None]] = {}
     for data in described:
-        for kind, images in data["skipped"].items():
-            skipped.setdefault(kind, {}).update(dict.fromkeys(images))
-    roots = dict.fromkeys(data["root"] for data in described if data["root"])
-    return (
-        described[0]
-        | {
-            "root": ", ".join(roots),
-            "notes": list(dict.fromkeys(note for data in described for note in data["notes"])),
-            "skipped": {kind: list(images) for kind, images in skipped.items()},
+        for kind, images in data.skipped.items():
+            skipped[kind] = skipped.get(kind, {}) | dict.fromkeys(images)
+    parts, leakage = _by_share({train_share(run.cell): run.data for run in reversed(runs)})
+    return described[0].model_copy(
+        update={
+            "root": ", ".join(dict.fromkeys(data.root for data in described if data.root)),
+            "notes": tuple(dict.fromkeys(note for data in described for note in data.notes)),
+            "skipped": {kind: tuple(images) for kind, images in skipped.items()},
+            "parts": parts,
+            "leakage": leakage,
         }
-        | _by_share({train_share(run.cell): run.data for run in reversed(runs)})
     )
 
 
@@ -45,25 +45,25 @@ def trained_here(runs: Sequence[Run]) -> Sequence[Run]:
     return [run for run in runs if run.cell.kind != "imported"] or runs
 
 
-def _by_share(by_share: dict[float, dict[str, Any]]) -> dict[str, Any]:
+def _by_share(
+    by_share: dict[float, DataRecord],
+) -> tuple[dict[str, PartRecord], tuple[Leakage, ...]]:
     """Parts and leakage, from a description for each share."""
-    if len(by_share) == 1:
-        return {}
     shares = sorted(by_share)
+    first = by_share[shares[0]]
+    if len(shares) == 1:
+        return first.parts, first.leakage
 
     def name(part: str, share: float) -> str:
         return f"{part} ({100 * share:g} %)" if part == "train" else part
 
     parts = {
-        name(part, share): by_share[share]["parts"][part]
-        for part in by_share[shares[0]]["parts"]
-        for share in shares
+        name(part, share): by_share[share].parts[part] for part in first.parts for share in shares
     }
     pairs = [
-        pair | {"earlier": name(pair["earlier"], share)}
+        pair.model_copy(update={"earlier": name(pair.earlier, share)})
         for share in shares
-        for pair in by_share[share]["leakage"]
+        for pair in by_share[share].leakage
     ]
     # The pair of validation and test is the same for every share.
-    distinct = {json.dumps(pair, sort_keys=True): pair for pair in pairs}
-    return {"parts": parts, "leakage": list(distinct.values())}
+    return parts, tuple(dict.fromkeys(pairs))

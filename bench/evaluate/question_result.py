@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from bench.config import Question
+from bench.data.description import DataRecord
 from bench.evaluate.estimate import Interval
 from bench.runs.cells import Cell
 
@@ -120,7 +120,7 @@ class Answer:
         factors: in the order of the question; empty where there is a problem.
         keys: ``model``, ``loss`` and what the experiment varies.
         cells: of the networks behind the answer.
-        data: ``PreparedData.describe()`` of a run on each distinct set of test images.
+        data: the data of a run on each distinct set of test images.
         notes: facts on the data; those on some levels of them alone say on which.
         seeds: of the networks behind the answer.
         resamples: how many an interval rests on.
@@ -137,7 +137,7 @@ class Answer:
     factors: tuple[FactorAnswer, ...]
     keys: tuple[str, ...]
     cells: tuple[Cell, ...]
-    data: tuple[dict[str, Any], ...]
+    data: tuple[DataRecord, ...]
     notes: tuple[str, ...]
     seeds: tuple[int, ...]
     resamples: int

@@ -9,18 +9,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.description import DataRecord
+from bench.environment import EnvironmentRecord
 from bench.evaluate.comparison import Versus
 from bench.evaluate.estimate import Interval
 from bench.evaluate.run_scores import Curves, RunScores
 from bench.evaluate.settings import SharedSettings
 from bench.runs.cells import Cell
 from bench.runs.predictions import Outputs
-from bench.runs.records import TuningRecord
+from bench.runs.records import ImportRecord, TuningRecord
 from bench.runs.run import Run
 
 
@@ -124,14 +126,19 @@ class RunView:
         return self.run.cell
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> DataRecord:
         """The record of its data."""
         return self.run.data
 
     @property
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> EnvironmentRecord:
         """The record of its last attempt's versions and device."""
         return self.run.environment
+
+    @property
+    def imported(self) -> ImportRecord | None:
+        """The record of the file that imported predictions come from."""
+        return self.run.imported
 
     @property
     def values(self) -> dict[str, float]:
@@ -293,7 +300,7 @@ class Table:
     """The comparison on one data set, task and split.
 
     Attributes:
-        data: ``PreparedData.describe()`` of its runs, merged (:func:`bench.evaluate.merge.merge`).
+        data: the data of its runs, merged (:func:`bench.evaluate.merge.merge`).
         outputs: what its runs' predictions are about.
         settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.
@@ -309,12 +316,12 @@ class Table:
         resamples: how many an interval rests on.
     """
 
-    data: dict[str, Any]
+    data: DataRecord
     outputs: Outputs
     settings: SharedSettings
     rows: tuple[Row, ...]
     best_controls: dict[float, BestControl]
-    environments: tuple[dict[str, Any], ...]
+    environments: tuple[EnvironmentRecord, ...]
     hidden: int = 0
     superseded: tuple[str, ...] = ()
     wanted: Reference = Reference()

@@ -63,8 +63,8 @@ def run_experiment(
         make_task(one.task, studies.open(one.data).finding_names)
     for line in missing_references(experiment):
         progress.event(Note(line))
-    # The same for every level; asking the environment starts processes.
-    settings, environment = experiment.model_dump(mode="json"), describe_environment(device)
+    # The same for every level; asking for it starts processes.
+    environment = describe_environment(device)
     placements = PlacementCache(device)
     jobs: list[Job] = []
     told: set[str] = set()
@@ -82,14 +82,14 @@ def run_experiment(
             placements=placements,
             progress=progress,
             levels=levels_of(experiment, one),
-            facts=Facts(experiment=settings, data=prepared.describe(), environment=environment),
+            facts=Facts(experiment=experiment, data=prepared.describe(), environment=environment),
         )
         prepared.split.write(store.splits, prepared.rows)
         jobs += [Job(cell=cell, runner=runner) for cell in cells]
     # A control is the same run at every level of a setting that is none of its own.
     jobs = list({job.folder: job for job in reversed(jobs)}.values())[::-1]
     jobs.sort(key=lambda job: (job.cell.kind == "network", job.cell.seed))
-    store.record_experiment(settings, [job.folder for job in jobs])
+    store.record_experiment(experiment, [job.folder for job in jobs])
     summary = run_cells(jobs)
     progress.event(summary.event())
     return summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +240,7 @@ class CellRunner:
                 seconds[part] = time.perf_counter() - began
         # The test part comes last, when the device has warmed up.
         rate = len(judged["test"]) / seconds["test"]
-        return judged, replace(trained.costs, inference_images_per_second=rate)
+        return judged, trained.costs.model_copy(update={"inference_images_per_second": rate})
 
     def _answer(self, cell: Cell, trained: Trained, part: str) -> NDArray[np.float64]:
         """For every image of the part: a cascade may send any of them to this network."""

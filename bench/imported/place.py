@@ -196,9 +196,9 @@ def _splits_of_runs(source: str, config: DataConfig, store: Store) -> list[Path]
         return []
     options = source_options(config)
     hashes = dict.fromkeys(
-        run.data["split"]["hash"]
+        run.data.split.hash
         for run in store.runs()
-        if run.data["source"] == source and _is_of(run, config, options)
+        if run.data.source == source and _is_of(run, config, options)
     )
     return [
         store.splits / file_name(name=config.split, seed=config.split_seed, digest=digest)
@@ -208,9 +208,9 @@ def _splits_of_runs(source: str, config: DataConfig, store: Store) -> list[Path]
 
 def _is_of(run: Run, config: DataConfig, options: dict[str, Any]) -> bool:
     """Whether a run was on the configured split, of a source with these options."""
-    split = run.data["split"]
+    split = run.data.split
     return (
         run.cell.kind != "imported"
-        and (split["name"], split["seed"]) == (config.split, config.split_seed)
+        and (split.name, split.seed) == (config.split, config.split_seed)
         and run.cell.settings.get("data", {}).get("options") == options
     )

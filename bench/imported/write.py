@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from bench.config import Experiment, one_data_config
-from bench.data.description import describe_labels
+from bench.data.description import DataRecord, describe_data
 from bench.data.leakage import measure_leakage
 from bench.data.load import open_labels
 from bench.data.prepare import fingerprint
@@ -24,7 +23,7 @@ from bench.imported.answers import Combine, answers
 from bench.imported.file import PredictionFile, read_file
 from bench.imported.place import EVERYTHING, On, Placed, grounds, place, source_options
 from bench.runs.cells import Cell
-from bench.runs.records import Outcome
+from bench.runs.records import ImportRecord, Outcome
 from bench.runs.store import Facts, Store
 from bench.train import overall_auc
 
@@ -110,14 +109,18 @@ def import_predictions(request: Request, store: Store) -> list[Imported]:
         place(ground, task, images)
         for ground in grounds(labels, config, on=request.on, images=images, store=store)
     ]
-    described = [_describe(request, file, labels, placed) for placed in places]
+    described = [_describe(request, labels, placed) for placed in places]
     for data in described:
         _refuse_other(cell, data, store)
-    settings = request.experiment.model_dump(mode="json")
     environment = describe_environment(torch.device("cpu"))
     found = []
     for placed, data in zip(places, described, strict=True):
-        facts = Facts(experiment=settings, data=data, environment=environment)
+        facts = Facts(
+            experiment=request.experiment,
+            data=data,
+            environment=environment,
+            imported=_file_record(request, file, placed),
+        )
         found.append(
             Imported(
                 folder=store.folder(cell, data),
@@ -152,12 +155,10 @@ def _cell(request: Request, file: PredictionFile) -> Cell:
     )
 
 
-def _describe(
-    request: Request, file: PredictionFile, labels: StudyTable, placed: Placed
-) -> dict[str, Any]:
+def _describe(request: Request, labels: StudyTable, placed: Placed) -> DataRecord:
     rows, split = placed.ground.rows, placed.ground.split
     config = request.experiment.data
-    return describe_labels(
+    return describe_data(
         source=labels.name,
         root=config.root.resolve().name if config.root else "",
         rows=rows,
@@ -168,21 +169,23 @@ def _describe(
         leakage=measure_leakage(rows, placed.parts),
         notes=(*labels.notes, f"split: {split.how}"),
         skipped=labels.problems,
-    ) | {
-        "fingerprint": fingerprint(rows, image_size=0),
-        "imported": {
-            "file": file.name,
-            "digest": file.digest,
-            "combine": request.combine,
-            "on": request.on,
-            "images": placed.images,
-            "of": placed.of,
-            "ignored": sum(placed.ignored.values()),
-        },
-    }
+        fingerprint=fingerprint(rows, image_size=0),
+    )
 
 
-def _refuse_other(cell: Cell, data: dict[str, Any], store: Store) -> None:
+def _file_record(request: Request, file: PredictionFile, placed: Placed) -> ImportRecord:
+    return ImportRecord(
+        file=file.name,
+        digest=file.digest,
+        combine=request.combine,
+        on=request.on,
+        images=placed.images,
+        of=placed.of,
+        ignored=sum(placed.ignored.values()),
+    )
+
+
+def _refuse_other(cell: Cell, data: DataRecord, store: Store) -> None:
     """Two rows of one name in one table would tell nobody which is which."""
     if not store.root.is_dir():
         return
@@ -190,27 +193,27 @@ def _refuse_other(cell: Cell, data: dict[str, Any], store: Store) -> None:
     for run in store.runs():
         if (
             (run.cell.kind, run.cell.model) == (cell.kind, cell.model)
-            and run.data["task"] == data["task"]
-            and run.data["source"] == data["source"]
-            and run.data["split"] == data["split"]
+            and run.data.task == data.task
+            and run.data.source == data.source
+            and run.data.split == data.split
             and run.folder != folder
         ):
+            file = run.imported.file if run.imported else "another file"
             raise InputError(
-                f"{cell.model!r} is taken in this table by predictions of "
-                f"{run.data['imported']['file']}: give these another name with --as, or delete "
-                f"{run.folder} first"
+                f"{cell.model!r} is taken in this table by predictions of {file}: give "
+                f"these another name with --as, or delete {run.folder} first"
             )
 
 
-def _twins(cell: Cell, data: dict[str, Any], store: Store) -> tuple[str, ...]:
+def _twins(cell: Cell, data: DataRecord, store: Store) -> tuple[str, ...]:
     return tuple(
         run.cell.model
         for run in store.runs()
         if run.cell.kind == cell.kind
         and run.cell.model != cell.model
         and run.cell.settings["predictions"] == cell.settings["predictions"]
-        and (run.data["task"], run.data["source"]) == (data["task"], data["source"])
-        and run.data["split"] == data["split"]
+        and (run.data.task, run.data.source) == (data.task, data.source)
+        and run.data.split == data.split
     )
 
 

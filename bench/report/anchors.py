@@ -63,7 +63,7 @@ def anchors_for(table: Table) -> list[Anchor]:
     """
     data = table.data
     every = read_anchors(anchors_file())
-    return [one for one in every if (one.source, one.task) == (data["source"], data["task"])]
+    return [one for one in every if (one.source, one.task) == (data.source, data.task)]
 
 
 def read_anchors(path: Path) -> list[Anchor]:
@@ -121,7 +121,7 @@ def sentences(table: Table) -> list[str]:
     return [
         "None of these was run by this harness: no interval or p of this page knows of them, and "
         "nothing about their data, splits or choices was checked. This table's split is "
-        f"{table.data['split']['name']}."
+        f"{table.data.split.name}."
     ]
 
 

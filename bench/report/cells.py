@@ -77,7 +77,7 @@ def per_finding(table: Table, *, bold: Callable[[str], str]) -> list[Grid]:
     """
     if table.outputs.binary:
         return []
-    support = table.data["parts"]["test"]["classes"]
+    support = table.data.parts["test"].classes
     heads = _name_heads(table)
     head = [*heads, *(f"{name} ({support[name]:,})" for name in table.outputs.classes)]
     grids = []

@@ -71,11 +71,11 @@ def _names(table: Table, row: Row) -> dict[str, Any]:
     reasons = [f"seed {seed}: {reason}" for seed, reason in row.failures]
     state = "finished" if row.seeds else "failed"
     return {
-        "source": table.data["source"],
-        "task": table.data["task"],
-        "split": table.data["split"]["name"],
-        "split_seed": table.data["split"]["seed"],
-        "image_size": table.data["image_size"],
+        "source": table.data.source,
+        "task": table.data.task,
+        "split": table.data.split.name,
+        "split_seed": table.data.split.seed,
+        "image_size": table.data.image_size,
         "kind": row.kind,
         "model": row.model,
         "loss": row.loss,
@@ -85,8 +85,8 @@ def _names(table: Table, row: Row) -> dict[str, Any]:
         "reason": row.unavailable or "; ".join(reasons),
         "seeds": " ".join(map(str, row.seeds)),
         "training": training_line(table.settings) if row.kind == "network" else "",
-        "data": table.data["fingerprint"],
-        "split_hash": table.data["split"]["hash"],
+        "data": table.data.fingerprint,
+        "split_hash": table.data.split.hash,
     }
 
 
@@ -115,7 +115,7 @@ def _below_controls(row: Row) -> bool | None:
 
 def _answered(row: Row, table: Table) -> dict[str, int]:
     """How many test images the figures are of, and how many there are."""
-    images = table.data["parts"]["test"]["images"]
+    images = table.data.parts["test"].images
     if not row.runs:
         return {"test_images": images}
     return {

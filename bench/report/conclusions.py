@@ -186,7 +186,7 @@ def caveats(answer: Answer) -> list[str]:
 
 
 def _synthetic(answer: Answer) -> Iterator[str]:
-    if any(data["source"] == "phantom" for data in answer.data):
+    if any(data.source == "phantom" for data in answer.data):
         yield "The images are synthetic: this says nothing about real X-rays."
 
 

@@ -87,14 +87,12 @@ def draw_question(answer: Answer, path: Path) -> None:
 def _about(answer: Answer) -> str:
     """The data and the seeds in one line, since a picture travels without its page."""
     data = answer.data[0]
-    synthetic = "synthetic images, " if data["source"] == "phantom" else ""
-    splits = " and ".join(dict.fromkeys(one["split"]["name"] for one in answer.data))
-    images = " and ".join(
-        dict.fromkeys(f"{one['parts']['test']['images']:,}" for one in answer.data)
-    )
+    synthetic = "synthetic images, " if data.source == "phantom" else ""
+    splits = " and ".join(dict.fromkeys(one.split.name for one in answer.data))
+    images = " and ".join(dict.fromkeys(f"{one.parts['test'].images:,}" for one in answer.data))
     return (
-        f"{answer.experiment}: {synthetic}{data['source']}"
-        f"{' (' + data['root'] + ')' if data['root'] else ''}, split {splits}, {images} test "
+        f"{answer.experiment}: {synthetic}{data.source}"
+        f"{' (' + data.root + ')' if data.root else ''}, split {splits}, {images} test "
         f"images, seed{'' if len(answer.seeds) == 1 else 's'} {', '.join(map(str, answer.seeds))}"
     )
 

@@ -3,68 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from bench.data.description import PartRecord
+from bench.data.leakage import Leakage
 from bench.evaluate.results import Table
 from bench.report.grid import Grid
 from bench.report.report import Report
 from bench.report.training import training_line
 from bench.report.words import many
+from bench.runs.records import ImportRecord
 from bench.runs.run import Unfinished
 
 
 def title(table: Table) -> str:
     """``nih (ChestX-ray14), split official, 64 px, task m1 (normal or abnormal?)``."""
     data = table.data
-    source = f"{data['source']} ({data['root']})" if data["root"] else data["source"]
+    source = f"{data.source} ({data.root})" if data.root else data.source
     # Imported predictions alone know no pixels.
-    size = f"{data['image_size']} px, " if data["image_size"] else ""
-    return (
-        f"{source}, split {data['split']['name']}, {size}task {data['task']} ({data['question']})"
-    )
+    size = f"{data.image_size} px, " if data.image_size else ""
+    return f"{source}, split {data.split.name}, {size}task {data.task} ({data.question})"
 
 
 def counts(table: Table) -> Grid:
     """Images, patients and images a class of each part."""
-    parts: dict[str, Any] = table.data["parts"]
+    parts = table.data.parts
     return _counts_of_two(parts) if table.outputs.binary else _counts_of_findings(parts)
 
 
-def _counts_of_two(parts: dict[str, Any]) -> Grid:
+def _counts_of_two(parts: dict[str, PartRecord]) -> Grid:
     """A row for each part; the prevalence is that of the second class."""
-    classes = list(next(iter(parts.values()))["classes"])
+    classes = list(next(iter(parts.values())).classes)
     body = []
     for name, part in parts.items():
-        by_class = [part["classes"][c] for c in classes]
-        share = 100 * by_class[-1] / part["images"]
-        images = f"{part['images']:,}"
+        by_class = [part.classes[c] for c in classes]
+        share = 100 * by_class[-1] / part.images
+        images = f"{part.images:,}"
         body.append([name, images, _patients(part), *(f"{n:,}" for n in by_class), f"{share:.1f}"])
     return Grid(
         head=["part", "images", "patients", *classes, f"{classes[-1]} %"], body=body, left=1
     )
 
 
-def _counts_of_findings(parts: dict[str, Any]) -> Grid:
+def _counts_of_findings(parts: dict[str, PartRecord]) -> Grid:
     """A column for each part: fourteen findings would be too wide. Each count with its share."""
     body = [
-        ["images", *(f"{part['images']:,}" for part in parts.values())],
+        ["images", *(f"{part.images:,}" for part in parts.values())],
         ["patients", *(_patients(part) for part in parts.values())],
     ]
-    for name in next(iter(parts.values()))["classes"]:
-        images = [(part["classes"][name], part["images"]) for part in parts.values()]
+    for name in next(iter(parts.values())).classes:
+        images = [(part.classes[name], part.images) for part in parts.values()]
         body.append([name, *(f"{n:,} ({100 * n / total:.1f} %)" for n, total in images)])
     return Grid(head=["", *parts], body=body, left=1)
 
 
-def _patients(part: dict[str, Any]) -> str:
-    return "unknown" if part["patients"] is None else f"{part['patients']:,}"
+def _patients(part: PartRecord) -> str:
+    return "unknown" if part.patients is None else f"{part.patients:,}"
 
 
 def resting_on(table: Table) -> list[str]:
     """What the table rests on: the data, what leaks, versions and device, the training."""
     training = training_line(table.settings)
     return [
-        *table.data["notes"],
+        *table.data.notes,
         *_skipped(table),
         *_leakage(table),
         *_provenance(table),
@@ -76,30 +76,30 @@ def resting_on(table: Table) -> list[str]:
 def _imported(table: Table) -> list[str]:
     """Where predictions that others made come from, and how much of the data they answer."""
     return [
-        f"{row.name}: {_import(run.data['imported'])}"
+        f"{row.name}: {_import(run.imported)}"
         for row in table.rows
-        if row.kind == "imported"
         for run in row.runs
+        if run.imported is not None
     ]
 
 
-def _import(record: dict[str, Any]) -> str:
-    answered = {part: record["images"].get(part, 0) for part in ("test", "validation")}
+def _import(record: ImportRecord) -> str:
+    answered = {part: record.images.get(part, 0) for part in ("test", "validation")}
     parts = [
         f"{answered[part]:,} of {total:,} {part} images"
-        for part, total in sorted(record["of"].items())
+        for part, total in sorted(record.of.items())
         if total
     ]
     how = {
         "noisy_or": ", its findings combined by noisy-or (1 - product of (1 - p))",
         "max": ", of its findings the most probable",
         None: "",
-    }[record["combine"]]
+    }[record.combine]
     sentence = (
-        f"predictions of others ({record['file']}, sha256 {record['digest'][:16]}{how}) answer "
+        f"predictions of others ({record.file}, sha256 {record.digest[:16]}{how}) answer "
         f"{' and '.join(parts)}"
     )
-    if answered["test"] < record["of"].get("test", 0):
+    if answered["test"] < record.of.get("test", 0):
         sentence += "; its figures are of these, and rows are compared on the images that both have"
     if not answered["validation"]:
         sentence += "; without validation images there is no threshold and no temperature for it"
@@ -111,34 +111,32 @@ def _import(record: dict[str, Any]) -> str:
 def _leakage(table: Table) -> list[str]:
     """One sentence for each pair of parts, and one for identical images in the whole set."""
     lines = []
-    for pair in table.data["leakage"]:
-        where = f"{pair['earlier']} and {pair['later']}"
-        identical = pair["identical_images"]
+    for pair in table.data.leakage:
+        where = f"{pair.earlier} and {pair.later}"
+        identical = pair.identical_images
         copies = (
             "identical images unknown"
             if identical is None
             else (
-                f"{many(identical, pair['later'] + ' image')} with an identical copy in "
-                f"{pair['earlier']}"
+                f"{many(identical, pair.later + ' image')} with an identical copy in {pair.earlier}"
             )
         )
         lines.append(f"{where}: {_shared_patients(pair)}; {copies}")
-    whole = table.data["identical_images"]
+    whole = table.data.identical_images
     if whole is not None:
         lines.append(f"in the whole set: {many(whole, 'image')} with an identical copy")
     return lines
 
 
-def _shared_patients(pair: dict[str, Any]) -> str:
-    if pair["shared_patients"] is None:
+def _shared_patients(pair: Leakage) -> str:
+    images, total = pair.images_of_shared_patients, pair.later_images
+    if pair.shared_patients is None or images is None:
         return "shared patients unknown"
-    images, total = pair["images_of_shared_patients"], pair["later_images"]
     shared = (
-        f"{many(pair['shared_patients'], 'patient')} shared "
-        f"({images:,} of {total:,} {pair['later']} images)"
+        f"{many(pair.shared_patients, 'patient')} shared "
+        f"({images:,} of {total:,} {pair.later} images)"
     )
-    # Runs of the first versions did not count them: they knew all patients or none.
-    unknown = pair.get("unknown_patients", 0)
+    unknown = pair.unknown_patients
     if unknown == 0:
         return shared
     verb = "has" if unknown == 1 else "have"
@@ -148,26 +146,26 @@ def _shared_patients(pair: dict[str, Any]) -> str:
 def _provenance(table: Table) -> list[str]:
     """Fingerprints, dates, versions, commit and device; one line for each distinct environment."""
     data = table.data
-    dates = sorted(environment["date"][:10] for environment in table.environments)
+    dates = sorted(environment.date[:10] for environment in table.environments)
     first, last = dates[0], dates[-1]
     lines = [
-        f"data {data['fingerprint'][:16]}, split {data['split']['hash'][:16]} "
-        f"(seed {data['split']['seed']}), "
+        f"data {data.fingerprint[:16]}, split {data.split.hash[:16]} "
+        f"(seed {data.split.seed}), "
         + (f"run on {first}" if first == last else f"run from {first} to {last}")
     ]
     for environment in table.environments:
-        versions = ", ".join(f"{k} {v}" for k, v in environment["versions"].items())
-        commit = f"commit {environment['commit']}; " if environment["commit"] else ""
+        versions = ", ".join(f"{k} {v}" for k, v in environment.versions.items())
+        commit = f"commit {environment.commit}; " if environment.commit else ""
         lines.append(
-            f"{commit}{versions}; {environment['device']}, "
-            f"{many(environment['threads'], 'thread')}, {environment['platform']}"
+            f"{commit}{versions}; {environment.device}, "
+            f"{many(environment.threads, 'thread')}, {environment.platform}"
         )
     return list(dict.fromkeys(lines))
 
 
 def _skipped(table: Table) -> list[str]:
     """What was left out of the data because ``data.on_bad`` is ``skip``."""
-    by_kind = table.data["skipped"]
+    by_kind = table.data.skipped
     if not by_kind:
         return []
     listed = ", ".join(f"{len(images):,} {kind}" for kind, images in by_kind.items())

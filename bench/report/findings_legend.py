@@ -87,7 +87,8 @@ def _macro_over(row: Row) -> str:
 
 def _about_findings_without_example(table: Table) -> list[str]:
     # Where all predictions were imported, there need not be more than a test part.
-    counts = table.data["parts"].get("validation", {}).get("classes", {})
+    validation = table.data.parts.get("validation")
+    counts = validation.classes if validation else {}
     unseen = [name for name in table.outputs.classes if counts.get(name) == 0]
     if not unseen:
         return []

@@ -67,6 +67,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from bench.evaluate.estimate import LEVEL
 from bench.evaluate.measures import columns, leading
@@ -159,7 +160,7 @@ def _row(row: Row) -> dict[str, Any]:
         "costs": {name: getattr(row, name) for name in COSTS}
         | {"micro_batches": [{"seed": seed, "images": size} for seed, size in row.micro_batches]},
         "tuning": row.tuning,
-        "imported": first.data.get("imported") if first else None,
+        "imported": first.imported if first else None,
     }
 
 
@@ -190,6 +191,8 @@ def _question(answer: Answer) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """JSON values: dataclasses as objects, arrays as lists, what is not finite as null."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -64,9 +64,9 @@ def threshold(table: Table) -> list[str]:
 
 def operating(table: Table) -> list[str]:
     """Of the operating points of a two-class task."""
-    test = table.data["parts"]["test"]
+    test = table.data.parts["test"]
     positive = table.outputs.classes[1]
-    share = 100 * test["classes"][positive] / test["images"]
+    share = 100 * test.classes[positive] / test.images
     return [
         "Sensitivity at a specificity is read off the ROC curve of the test part itself: it "
         "describes the ranking and promises nothing of a threshold chosen beforehand. Needed to "

@@ -59,12 +59,12 @@ def resting_on(answer: Answer) -> list[str]:
     """The data, the training, what an interval is, the best control."""
     sets = []
     for data in answer.data:
-        test = data["parts"]["test"]
-        of = f" of {many(test['patients'], 'patient')}" if test["patients"] is not None else ""
-        source = f"{data['source']} ({data['root']})" if data["root"] else data["source"]
+        test = data.parts["test"]
+        of = f" of {many(test.patients, 'patient')}" if test.patients is not None else ""
+        source = f"{data.source} ({data.root})" if data.root else data.source
         sets.append(
-            f"{source}, split {data['split']['name']}, task {data['task']} ({data['question']}): "
-            f"{many(test['images'], 'test image')}{of}"
+            f"{source}, split {data.split.name}, task {data.task} ({data.question}): "
+            f"{many(test.images, 'test image')}{of}"
         )
     # What differs is in the tables of the factors.
     training = training_line(replace(compare(answer.cells), differing=frozenset()))

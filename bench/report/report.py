@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
 
+from bench.data.description import DataRecord
 from bench.errors import InputError
 from bench.evaluate.collect import collect
 from bench.evaluate.effects import answer_questions
@@ -38,10 +38,10 @@ class Filters:
     models: Sequence[str] = ()
     where: dict[str, str] = field(default_factory=dict)
 
-    def about(self, data: dict[str, Any]) -> bool:
+    def about(self, data: DataRecord) -> bool:
         """Whether the report is about the task and split that a run's data name."""
-        return (not self.tasks or data["task"] in self.tasks) and (
-            not self.splits or data["split"]["name"] in self.splits
+        return (not self.tasks or data.task in self.tasks) and (
+            not self.splits or data.split.name in self.splits
         )
 
     def show(self, run: Run) -> bool:
@@ -133,8 +133,8 @@ def _nothing_left(stored: Sequence[Run], wanted: Filters) -> str:
     networks = [run for run in stored if run.cell.kind != "control"]
     message = (
         "no run passes the filters: there are tasks "
-        f"{listed(run.data['task'] for run in stored)}; splits "
-        f"{listed(run.data['split']['name'] for run in stored)}; models "
+        f"{listed(run.data.task for run in stored)}; splits "
+        f"{listed(run.data.split.name for run in stored)}; models "
         f"{listed(run.cell.model for run in networks)}"
     )
     flat = [run.cell.all_settings for run in networks]

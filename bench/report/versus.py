@@ -168,8 +168,8 @@ def _check(compared: Compared, table: Table) -> list[str]:
 
 def clustered(table: Table) -> str:
     """By whose method DeLong's variance knows that images of a patient resemble each other."""
-    test = table.data["parts"]["test"]
-    if test["patients"] in (None, test["images"]):
+    test = table.data.parts["test"]
+    if test.patients in (None, test.images):
         return ""
     return ", clustered by patient (Obuchowski 1997)"
 

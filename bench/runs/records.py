@@ -1,26 +1,88 @@
-"""What is kept on disk of a run, an experiment and a tuning, beside the predictions."""
+"""Records: typed models of everything on disk beside the predictions, and how they are read.
+
+A run's data (:class:`bench.data.description.DataRecord`), its environment
+(:class:`bench.environment.EnvironmentRecord`) and its settings (:mod:`bench.runs.cells`) are
+defined where they come from.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
+from pydantic import JsonValue, ValidationError
+
+from bench.config import Experiment
+from bench.config.schema import Frozen
+from bench.environment import EnvironmentRecord
+from bench.errors import InputError
+from bench.runs.cells import RESULTS_VERSION, Cell
+
+FORMAT_VERSION = 1
+"""Raised when a record changes so that earlier versions of this package cannot read it."""
+
+R = TypeVar("R", bound=Frozen)
 State = Literal["finished", "failed", "unavailable"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunCosts:
+class CellRecord(Frozen):
+    """The settings of a run, all that its key is made of.
+
+    Attributes:
+        cell: the settings.
+        results_version: of the harness that the run is a result of.
+    """
+
+    cell: Cell
+    results_version: int = RESULTS_VERSION
+
+
+class AttemptsRecord(Frozen):
+    """The environments of a run: an interrupted or failed run can go on elsewhere.
+
+    Attributes:
+        attempts: one for each time the run was started, oldest first.
+    """
+
+    attempts: tuple[EnvironmentRecord, ...]
+
+
+class ImportRecord(Frozen):
+    """The file that imported predictions come from.
+
+    Attributes:
+        file: its name.
+        digest: its SHA-256.
+        combine: how columns of findings made one probability; None where they did not.
+        on: ``test`` for the images of the split, ``all`` for every image of the file.
+        images: predicted images by part.
+        of: by part, images that the task asks about.
+        ignored: rows of the file that are of no part or not asked about.
+    """
+
+    file: str
+    digest: str
+    combine: Literal["noisy_or", "max"] | None
+    on: Literal["test", "all"]
+    images: dict[str, int]
+    of: dict[str, int]
+    ignored: int
+
+
+class RunCosts(Frozen):
     """What a network cost.
 
     Attributes:
-        parameters: trainable or not, all of them.
+        parameters: number of parameters, trainable or not.
         multiply_adds: of one image's forward pass.
         train_seconds: in training steps; validations, start-up, recording and compiling left out.
         images_per_second: training images a second.
-        iterations: steps done.
+        iterations: training steps done.
         best_iteration: the step whose weights were kept.
-        inference_images_per_second: while the test part was answered, in large batches; None in
-            runs of the first versions, and of a control.
+        inference_images_per_second: of the test part, in large batches; None before it is
+            predicted.
         micro_batch: most images that were on the device at once in a training step, where that
             was less than a batch; None where the whole batch was.
         capture_seconds: spent in recording training steps as CUDA graphs; 0 where none was.
@@ -39,8 +101,7 @@ class RunCosts:
     compile_seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(Frozen):
     """How a run ended.
 
     Attributes:
@@ -55,8 +116,7 @@ class Outcome:
     costs: RunCosts | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExperimentRecord:
+class ExperimentRecord(Frozen):
     """An experiment that was run.
 
     Attributes:
@@ -64,12 +124,11 @@ class ExperimentRecord:
         runs: folder names of its runs, finished or not.
     """
 
-    experiment: dict[str, Any]
-    runs: frozenset[str]
+    experiment: Experiment
+    runs: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spent:
+class Spent(Frozen):
     """What a tuning has cost so far; a trial that was interrupted and went on counts once.
 
     Attributes:
@@ -108,8 +167,7 @@ class Spent:
         return 0.0 if unit == "trials" else validate_every * of_an_iteration
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailedTuningRecord:
+class FailedTuningRecord(Frozen):
     """A search for the settings of one model with one loss that has no winner.
 
     Attributes:
@@ -132,8 +190,7 @@ class FailedTuningRecord:
     spent: Spent
 
 
-@dataclass(frozen=True, kw_only=True)
-class TuningRecord:
+class TuningRecord(Frozen):
     """How the settings of one model with one loss were searched for.
 
     Attributes:
@@ -164,7 +221,7 @@ class TuningRecord:
     budget: dict[str, float]
     spent: Spent
     searched: dict[str, str]
-    winner: dict[str, Any]
+    winner: dict[str, JsonValue]
     trial: int
     validation_auc: float
     seed: int
@@ -174,3 +231,49 @@ class TuningRecord:
     pruner: str
     storage: str
     superseded: tuple[str, ...] = ()
+
+
+def refuse_later(content: Mapping[str, Any], name: str) -> None:
+    """Refuse what a later version of this package wrote; nothing of it is damaged.
+
+    Args:
+        content: of the file.
+        name: what the file is of, for the message.
+
+    Raises:
+        InputError: it is of a later format, or a result of a later harness.
+    """
+    if (
+        content.get("format", 0) > FORMAT_VERSION
+        or content.get("results_version", 0) > RESULTS_VERSION
+    ):
+        raise InputError(
+            f"{name} was written by a later version of cxnet-bench: use that version or a newer "
+            "one, or give another folder with --out"
+        )
+
+
+def read_record(path: Path, model: type[R], *, name: str) -> R:
+    """Read a file of its own, which says its format.
+
+    Args:
+        path: a JSON file.
+        model: what is in it.
+        name: as for :func:`refuse_later`.
+
+    Raises:
+        InputError: it is of a later format.
+        ValueError, TypeError: it is damaged.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    refuse_later(content, name)
+    del content["format"]
+    return model.model_validate(content)
+
+
+def damage(error: Exception) -> str:
+    """What is wrong with a damaged record, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

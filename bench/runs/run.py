@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from bench.data.description import DataRecord
+from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.runs.cells import Cell
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, from_frame, read_frame
-from bench.runs.records import Outcome
+from bench.runs.records import ImportRecord, Outcome
 
 EVALUATED_PARTS = ("validation", "test")
 
@@ -28,32 +29,45 @@ class Unfinished:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run as the reports see it."""
+    """A run that ended.
+
+    Attributes:
+        folder: its folder.
+        cell: its settings.
+        data: the data it was run on.
+        attempts: environment of each time it was started, oldest first.
+        outcome: how it ended.
+        imported: the file that imported predictions come from; None of a run that was made here.
+    """
 
     folder: Path
     cell: Cell
+    data: DataRecord
+    attempts: tuple[EnvironmentRecord, ...]
     outcome: Outcome
-    data: dict[str, Any]
-    environment: dict[str, Any]
+    imported: ImportRecord | None = None
+
+    @property
+    def environment(self) -> EnvironmentRecord:
+        """Where it ended."""
+        return self.attempts[-1]
 
     @property
     def outputs(self) -> Outputs:
         """What its predictions are about."""
-        # The first runs did not say so: all of them are of m1.
-        return Outputs(
-            kind=self.data.get("kind", "multiclass"),
-            classes=tuple(self.data.get("classes", ("normal", "abnormal"))),
-        )
+        return Outputs(kind=self.data.kind, classes=self.data.classes)
 
     @property
     def predicted_images(self) -> dict[str, int]:
-        """How many images of each part it answers; imported predictions may lack some, or a part.
+        """Number of images by part that it predicts; imported predictions may lack some, or a part.
 
-        Parts of which it answers none are left out.
+        Parts of which it predicts none are left out.
         """
-        counts = self.data.get("imported", {}).get("images") or {
-            part: self.data["parts"][part]["images"] for part in EVALUATED_PARTS
-        }
+        counts = (
+            self.imported.images
+            if self.imported
+            else {part: self.data.parts[part].images for part in EVALUATED_PARTS}
+        )
         return {part: images for part, images in counts.items() if images}
 
     def predictions_frame(self) -> pd.DataFrame:

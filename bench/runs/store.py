@@ -1,10 +1,11 @@
 """One folder a run. What is in it is whole, or the run is not finished.
 
 ========================= =============================================================
-config.yaml               the run's resolved settings: all that its key is made of
+config.yaml               the format's version and the run's resolved settings
 experiment.yaml           the experiment it was part of, for ``--config``
 data.json                 counts, split, leakage, notes, fingerprints
-environment.json          versions, device, commit, date
+environment.json          versions, device, commit, date of each attempt
+import.json               the file of imported predictions
 history.csv               one line a validation
 best.pt                   weights of the best validation AUC
 last.pt                   state to go on from; removed when the run is finished
@@ -31,7 +32,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,34 +42,46 @@ import yaml
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from bench.config import Experiment
+from bench.config.schema import Frozen
+from bench.data.description import DataRecord
 from bench.data.tasks import Task
+from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.runs.cells import Cell
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
 from bench.runs.records import (
+    FORMAT_VERSION,
+    AttemptsRecord,
+    CellRecord,
     ExperimentRecord,
     FailedTuningRecord,
+    ImportRecord,
     Outcome,
-    RunCosts,
-    Spent,
+    R,
     TuningRecord,
+    damage,
+    read_record,
+    refuse_later,
 )
 from bench.runs.run import Run, Unfinished
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What all runs of a matrix have in common, as JSON values.
+    """What is stored with a run beside its settings; all runs of a matrix have it in common.
 
     Attributes:
-        experiment: the settings as they were given, for ``--config``.
-        data: ``PreparedData.describe()``.
+        experiment: its settings as they were given, for ``--config``.
+        data: the data.
         environment: versions, device, commit, date.
+        imported: the file of imported predictions.
     """
 
-    experiment: dict[str, Any]
-    data: dict[str, Any]
-    environment: dict[str, Any]
+    experiment: Experiment
+    data: DataRecord
+    environment: EnvironmentRecord
+    imported: ImportRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -95,12 +108,12 @@ class Store:
         """Where the splits are written, one small file each."""
         return self.root / "splits"
 
-    def folder(self, cell: Cell, data: dict[str, Any]) -> Path:
+    def folder(self, cell: Cell, data: DataRecord) -> Path:
         """Where a cell's run is kept.
 
         Args:
             cell: the cell.
-            data: ``PreparedData.describe()``.
+            data: the data it is run on.
         """
         return self.root / _folder_name(cell, data)
 
@@ -114,7 +127,8 @@ class Store:
         if not path.is_file():
             return None
         with _damage_named(folder):
-            return _read_outcome(path)
+            _read_cell(folder)
+            return Outcome.model_validate_json(path.read_bytes())
 
     def check(self, folder: Path) -> None:
         """Read what an earlier attempt at a run left, if any.
@@ -122,9 +136,11 @@ class Store:
         Raises:
             InputError: it is damaged.
         """
-        self.outcome(folder)
         with _damage_named(folder):
-            _read_environments(folder)
+            if (folder / "config.yaml").is_file():
+                _read_cell(folder)
+            self.outcome(folder)
+            _read_attempts(folder)
 
     @contextmanager
     def claim(self, folder: Path) -> Iterator[bool]:
@@ -147,14 +163,19 @@ class Store:
         The environments of the earlier attempts are kept beside the present one.
         """
         with _damage_named(folder):
-            earlier = _read_environments(folder)
+            earlier = _read_attempts(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("run.json", "error.txt"):
             (folder / name).unlink(missing_ok=True)
-        _write(folder / "config.yaml", yaml.safe_dump(asdict(cell), sort_keys=False))
-        _write(folder / "experiment.yaml", yaml.safe_dump(facts.experiment, sort_keys=False))
-        _write_json(folder / "data.json", facts.data)
-        _write_json(folder / "environment.json", {**facts.environment, "earlier": earlier})
+        record = {"format": FORMAT_VERSION, **CellRecord(cell=cell).model_dump(mode="json")}
+        experiment = facts.experiment.model_dump(mode="json")
+        _write(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False))
+        _write(folder / "experiment.yaml", yaml.safe_dump(experiment, sort_keys=False))
+        _write_model(folder / "data.json", facts.data)
+        attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
+        _write_model(folder / "environment.json", attempts)
+        if facts.imported is not None:
+            _write_model(folder / "import.json", facts.imported)
 
     def write_history(self, folder: Path, history: list[dict[str, Any]]) -> None:
         """Replace the run's history, one line a validation."""
@@ -205,20 +226,21 @@ class Store:
 
     def end(self, folder: Path, outcome: Outcome) -> None:
         """Say how the run ended; from here on it is not interrupted any more."""
-        _write_json(folder / "run.json", {"outcome": asdict(outcome)})
+        _write_model(folder / "run.json", outcome)
 
-    def record_experiment(self, experiment: Mapping[str, Any], folders: Iterable[Path]) -> None:
+    def record_experiment(self, experiment: Experiment, folders: Iterable[Path]) -> None:
         """Note which runs belong to an experiment.
 
         Args:
-            experiment: its settings as they were given, JSON values.
+            experiment: its settings as they were given.
             folders: of its runs, whether or not they have begun.
         """
-        content = {"experiment": experiment, "runs": [folder.name for folder in folders]}
-        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-        folder = self.root / "experiments"
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_json(folder / f"{experiment['name']}-{digest}.json", content)
+        record = ExperimentRecord(
+            experiment=experiment, runs=tuple(folder.name for folder in folders)
+        )
+        text = json.dumps(record.model_dump(mode="json"), sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        _write_record(self.root / "experiments" / f"{experiment.name}-{digest}.json", record)
 
     def experiments(self) -> list[ExperimentRecord]:
         """The experiments that were run here, by name.
@@ -226,21 +248,12 @@ class Store:
         Raises:
             InputError: a record is damaged.
         """
-        found = []
-        for path in sorted(self.root.glob("experiments/*.json")):
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-                found.append(
-                    ExperimentRecord(
-                        experiment=content["experiment"], runs=frozenset(content["runs"])
-                    )
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise InputError(
-                    f"record {path.name} of an experiment is damaged ({error}): delete it and run "
-                    "the experiment again, which takes up its finished runs"
-                ) from None
-        return found
+        return _read_all(
+            sorted(self.root.glob("experiments/*.json")),
+            ExperimentRecord,
+            of="an experiment",
+            hint="run the experiment again, which takes up its finished runs",
+        )
 
     @property
     def tuning(self) -> Path:
@@ -249,8 +262,7 @@ class Store:
 
     def record_tuning(self, tuning: TuningRecord) -> None:
         """Keep what a tuning found and spent; a later record of the same study replaces it."""
-        self.tuning.mkdir(parents=True, exist_ok=True)
-        _write_json(self.tuning / f"{tuning.study}.json", asdict(tuning))
+        _write_record(self.tuning / f"{tuning.study}.json", tuning)
         # Only now: killed in between, the model would be in neither record.
         self._failed_tuning(tuning.study).unlink(missing_ok=True)
 
@@ -260,23 +272,11 @@ class Store:
         Raises:
             InputError: a record is damaged.
         """
-        found = []
-        for path in sorted(self.root.glob("tuning/*.json")):
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-                content.setdefault("superseded", ())  # records of the first versions have none
-                for key in ("seeds", "runs", "superseded"):
-                    content[key] = tuple(content[key])
-                found.append(TuningRecord(**content | {"spent": Spent(**content["spent"])}))
-            except (ValueError, KeyError, TypeError) as error:
-                raise _damaged_tuning(path, error) from None
-        return found
+        return _read_tunings(self.tuning, TuningRecord)
 
     def record_failed_tuning(self, failed: FailedTuningRecord) -> None:
         """Keep that a tuning has no winner, until a record of the same study has one."""
-        path = self._failed_tuning(failed.study)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_json(path, asdict(failed))
+        _write_record(self._failed_tuning(failed.study), failed)
 
     def failed_tunings(self) -> list[FailedTuningRecord]:
         """The tunings without a winner, by name of their study.
@@ -284,14 +284,7 @@ class Store:
         Raises:
             InputError: a record is damaged.
         """
-        found = []
-        for path in sorted(self.root.glob("tuning/failed/*.json")):
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-                found.append(FailedTuningRecord(**content | {"spent": Spent(**content["spent"])}))
-            except (ValueError, KeyError, TypeError) as error:
-                raise _damaged_tuning(path, error) from None
-        return found
+        return _read_tunings(self.tuning / "failed", FailedTuningRecord)
 
     def _failed_tuning(self, study: str) -> Path:
         return self.tuning / "failed" / f"{study}.json"
@@ -339,11 +332,24 @@ class Store:
             return False
 
 
-def _damaged_tuning(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"record {path.name} of a tuning is damaged ({error}): delete it and tune again, which "
-        "takes up the finished trials"
+def _read_tunings(folder: Path, model: type[R]) -> list[R]:
+    return _read_all(
+        sorted(folder.glob("*.json")),
+        model,
+        of="a tuning",
+        hint="tune again, which takes up the finished trials",
     )
+
+
+def _read_all(paths: Iterable[Path], model: type[R], *, of: str, hint: str) -> list[R]:
+    found = []
+    for path in paths:
+        name = f"record {path.name} of {of}"
+        try:
+            found.append(read_record(path, model, name=name))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{name} is damaged ({damage(error)}): delete it and {hint}") from None
+    return found
 
 
 @contextmanager
@@ -353,54 +359,61 @@ def _damage_named(folder: Path) -> Iterator[None]:
         yield
     except PermissionError:
         raise  # the files may be whole; the command line says which one may not be read
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise InputError(
-            f"run {folder.name} is damaged ({type(error).__name__}: {reason}): "
-            "delete its folder and run it again"
+            f"run {folder.name} is damaged ({damage(error)}): delete its folder and run it again"
         ) from None
 
 
 def _read_run(folder: Path) -> Run:
-    cell = Cell(**yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
-    data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    cell = _read_cell(folder)
+    data = DataRecord.model_validate_json((folder / "data.json").read_bytes())
     # The name holds a hash of the settings and the data: it tells an edited or copied folder,
     # and one whose results another version of the harness would not give.
     expected = _folder_name(cell, data)
     if folder.name != expected:
         raise ValueError(f"by its settings and data it would be {expected}")
+    imported = folder / "import.json"
     return Run(
         folder=folder,
         cell=cell,
-        outcome=_read_outcome(folder / "run.json"),
         data=data,
-        environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+        attempts=_read_attempts(folder),
+        outcome=Outcome.model_validate_json((folder / "run.json").read_bytes()),
+        imported=ImportRecord.model_validate_json(imported.read_bytes())
+        if cell.kind == "imported"
+        else None,
     )
 
 
-def _folder_name(cell: Cell, data: dict[str, Any]) -> str:
-    return cell.folder_name(cell.key(data=data["fingerprint"], split=data["split"]["hash"]))
+def _read_cell(folder: Path) -> Cell:
+    content = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    refuse_later(content, f"run {folder.name}")
+    del content["format"]
+    return CellRecord.model_validate(content).cell
 
 
-def _read_environments(folder: Path) -> list[dict[str, Any]]:
+def _folder_name(cell: Cell, data: DataRecord) -> str:
+    return cell.folder_name(cell.key(data=data.fingerprint, split=data.split.hash))
+
+
+def _read_attempts(folder: Path) -> tuple[EnvironmentRecord, ...]:
     """The environments of a run's attempts so far, oldest first."""
     path = folder / "environment.json"
     if not path.is_file():
-        return []
-    last = json.loads(path.read_text(encoding="utf-8"))
-    return [*last.pop("earlier", []), last]
+        return ()
+    return AttemptsRecord.model_validate_json(path.read_bytes()).attempts
 
 
-def _read_outcome(path: Path) -> Outcome:
-    record = json.loads(path.read_text(encoding="utf-8"))["outcome"]
-    costs = record["costs"]
-    return Outcome(
-        state=record["state"], reason=record["reason"], costs=RunCosts(**costs) if costs else None
-    )
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def _write_record(path: Path, record: Frozen) -> None:
+    """Write a file of its own, which says its format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"format": FORMAT_VERSION, **record.model_dump(mode="json")}
     _write(path, json.dumps(content, indent=2) + "\n")
+
+
+def _write_model(path: Path, record: Frozen) -> None:
+    _write(path, record.model_dump_json(indent=2) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

@@ -211,7 +211,7 @@ def describe(case: Case) -> Machine:
     """
     device, precision = case.begin()
     return Machine(
-        environment=describe_environment(device),
+        environment=describe_environment(device).model_dump(),
         precision=precision,
         memory_format=pick_memory_format(case.memory_format, device),
         ceilings=None,

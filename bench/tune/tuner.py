@@ -15,8 +15,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from bench.config import Experiment
+from bench.data.description import DataRecord
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
+from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.events import TuningFailed, TuningFinished, TuningStarted
 from bench.execute import Summary, plan_cells
@@ -78,8 +80,8 @@ class Tuner:
 
     plan: Plan
     prepared: PreparedData
-    described: dict[str, Any]
-    environment: dict[str, Any]
+    described: DataRecord
+    environment: EnvironmentRecord
     store: Store
     storage: RDBStorage
     storage_kind: str
@@ -262,7 +264,7 @@ class Tuner:
             progress=self.progress,
             levels=levels,
             facts=Facts(
-                experiment=experiment.model_dump(mode="json"),
+                experiment=experiment,
                 data=self.described,
                 environment=self.environment,
             ),

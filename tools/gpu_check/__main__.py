@@ -89,7 +89,10 @@ def main(words: Sequence[str] | None = None) -> int:
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + 60 * arguments.minutes
-    summary: dict[str, Any] = {"environment": describe_environment(device), "parts": {}}
+    summary: dict[str, Any] = {
+        "environment": describe_environment(device).model_dump(),
+        "parts": {},
+    }
     for name in arguments.part or PARTS:
         summary["parts"][name] = run_part(name, device, folder=folder, end=end)
         # After each one, so that a later one that hangs loses nothing.

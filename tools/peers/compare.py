@@ -30,7 +30,7 @@ DESCRIBE = """
 import json, sys
 import lightning, torch, timm.models, bench.execute
 from bench.environment import describe_environment
-about = describe_environment(torch.device(sys.argv[1]))
+about = describe_environment(torch.device(sys.argv[1])).model_dump()
 about["versions"]["lightning"] = lightning.__version__
 print(json.dumps(about))
 """

@@ -124,8 +124,8 @@ def _numbers(kind: CurveKind, row: PlottedRow) -> str:
 
 
 def _prevalence(table: Table, name: str) -> float:
-    test = table.data["parts"]["test"]
-    return float(test["classes"][name] / test["images"])
+    test = table.data.parts["test"]
+    return test.classes[name] / test.images
 
 
 def _plot_overall(kind: CurveKind, table: Table, rows: Sequence[PlottedRow]) -> Figure:
@@ -241,7 +241,7 @@ def _plot_by_finding(
     kind: CurveKind, table: Table, rows: Sequence[PlottedRow], findings: Sequence[str]
 ) -> Figure:
     figure, panels = square_panels(len(findings), x=kind.x, y=kind.y, top=0.62)
-    counts = table.data["parts"]["test"]["classes"]
+    counts = table.data.parts["test"].classes
     handles: dict[str, Artist] = {}
     for axes, name in zip(panels, findings, strict=True):
         axes.set_title(f"{printable(name)[:FINDING]} ({counts[name]:,})", fontsize=8.5)

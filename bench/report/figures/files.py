@@ -68,7 +68,7 @@ def _prefixes(tables: Sequence[Table]) -> list[str]:
     stems = []
     for table in tables:
         data = table.data
-        parts = (data["source"], data["task"], data["split"]["name"], data["image_size"])
+        parts = (data.source, data.task, data.split.name, data.image_size)
         # Imported predictions have no image size, and a plugin's source may have any name.
         stems.append("_".join(re.sub(r"[^\w.-]+", "-", str(part)) for part in parts if part))
     total, seen = Counter(stems), Counter[str]()

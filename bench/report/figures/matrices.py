@@ -136,7 +136,7 @@ def _plot_findings(table: Table, rows: Sequence[PlottedRow]) -> Figure:
             above = min(max((auc - CHANCE) / (1.0 - CHANCE), 0.0), 1.0)
             text = "" if math.isnan(auc) else f"{auc:.2f}"
             _plot_cell(axes, x, y, text, opacity=PALEST + (FULLEST - PALEST) * above)
-    counts = table.data["parts"]["test"]["classes"]
+    counts = table.data.parts["test"].classes
     classes = table.outputs.classes
     axes.set_xticks(
         range(len(classes)),

@@ -134,7 +134,7 @@ def chapter(table: Table, place: int, *, thumbnails: int) -> Chapter:
     return Chapter(
         id=id,
         title=facts.title(table),
-        short=f"{data['source']} {data['task']}, {data['split']['name']}, {data['image_size']} px",
+        short=f"{data.source} {data.task}, {data.split.name}, {data.image_size} px",
         headline=headline(table),
         comparison=who,
         pictures=[_drawing(picture, id) for picture in pictures(table)],

@@ -39,10 +39,10 @@ def headline(table: Table) -> list[str]:
 
 def where(table: Table) -> str:
     """``nih (official split, 25,596 test images of 2,797 patients)``."""
-    data, test = table.data, table.data["parts"]["test"]
-    patients = "" if test["patients"] is None else f" of {many(test['patients'], 'patient')}"
-    images = f"{many(test['images'], 'test image')}{patients}"
-    return f"{data['source']} ({data['split']['name']} split, {images})"
+    data, test = table.data, table.data.parts["test"]
+    patients = "" if test.patients is None else f" of {many(test.patients, 'patient')}"
+    images = f"{many(test.images, 'test image')}{patients}"
+    return f"{data.source} ({data.split.name} split, {images})"
 
 
 def _judged(table: Table) -> list[Row]:
@@ -51,7 +51,7 @@ def _judged(table: Table) -> list[Row]:
 
 
 def _synthetic(table: Table) -> Iterator[str]:
-    if table.data["source"] == "phantom":
+    if table.data.source == "phantom":
         yield "The images are synthetic: this says nothing about real X-rays."
 
 

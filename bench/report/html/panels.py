@@ -16,23 +16,23 @@ CALLS = ("true negatives", "false positives", "false negatives", "true positives
 
 def key_facts(table: Table) -> list[tuple[str, str, str]]:
     """Name, value and mark of what a reader asks first of the data; the mark warns of a leak."""
-    data, test = table.data, table.data["parts"]["test"]
+    data, test = table.data, table.data.parts["test"]
     facts = [
-        ("test images", f"{test['images']:,}", ""),
-        ("test patients", _number(test["patients"]), ""),
+        ("test images", f"{test.images:,}", ""),
+        ("test patients", _number(test.patients), ""),
     ]
     if table.outputs.binary:
-        share = 100 * test["classes"][table.outputs.classes[1]] / test["images"]
+        share = 100 * test.classes[table.outputs.classes[1]] / test.images
         facts.append((f"{table.outputs.classes[1]} among them", f"{share:.1f} %", ""))
-    for pair in data["leakage"]:
-        if pair["later"] == "test" and pair["earlier"].startswith("train"):
+    for pair in data.leakage:
+        if pair.later == "test" and pair.earlier.startswith("train"):
             facts += [
-                (f"patients of {pair['earlier']} in test", *_leak(pair["shared_patients"])),
-                (f"images of {pair['earlier']} in test", *_leak(pair["identical_images"])),
+                (f"patients of {pair.earlier} in test", *_leak(pair.shared_patients)),
+                (f"images of {pair.earlier} in test", *_leak(pair.identical_images)),
             ]
     facts += [
-        ("data fingerprint", data["fingerprint"][:16], "code"),
-        ("split fingerprint", data["split"]["hash"][:16], "code"),
+        ("data fingerprint", data.fingerprint[:16], "code"),
+        ("split fingerprint", data.split.hash[:16], "code"),
     ]
     return facts
 

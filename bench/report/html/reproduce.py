@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from bench.environment import EnvironmentRecord
 from bench.evaluate.results import Row
 
 
@@ -48,10 +48,10 @@ def recipe(row: Row) -> Recipe:
         settings=yaml.safe_dump(first.cell.settings, sort_keys=False, allow_unicode=True),
         facts=(
             ("runs", _distinct(run.folder.name for run in row.runs)),
-            ("commit", _distinct(one["commit"] or "unknown" for one in environments)),
+            ("commit", _distinct(one.commit or "unknown" for one in environments)),
             ("versions", _distinct(_versions(one) for one in environments)),
-            ("device", _distinct(f"{one['device']}, {one['platform']}" for one in environments)),
-            ("date", _distinct(one["date"][:10] for one in environments)),
+            ("device", _distinct(f"{one.device}, {one.platform}" for one in environments)),
+            ("date", _distinct(one.date[:10] for one in environments)),
         ),
     )
 
@@ -63,13 +63,12 @@ def _command(row: Row, folder: Path) -> tuple[str, str]:
     # An absolute path says more of a machine than of a run.
     shown = Path(folder.parent.name, folder.name) if folder.is_absolute() else folder
     config = ["--config", str(shown / experiment.name)]
-    if row.kind == "imported":
-        told = row.runs[0].data["imported"]
-        options = ["--combine", told["combine"]] if told["combine"] else []
-        options += ["--on", told["on"]]
+    if (told := row.runs[0].imported) is not None:
+        options = ["--combine", told.combine] if told.combine else []
+        options += ["--on", told.on]
         return (
-            shlex.join(["bench", "import", told["file"], "--as", row.model, *options, *config]),
-            f"With the file whose SHA-256 is {told['digest']}.",
+            shlex.join(["bench", "import", told.file, "--as", row.model, *options, *config]),
+            f"With the file whose SHA-256 is {told.digest}.",
         )
     if row.kind == "control":
         return shlex.join(
@@ -85,8 +84,8 @@ def _command(row: Row, folder: Path) -> tuple[str, str]:
     )
 
 
-def _versions(environment: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+def _versions(environment: EnvironmentRecord) -> str:
+    return ", ".join(f"{name} {version}" for name, version in environment.versions.items())
 
 
 def _distinct(texts: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from bench.data.tasks import make_task
 from bench.runs.cells import Cell
 from bench.runs.records import Outcome
 from bench.runs.store import Facts, Store
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
 
 CONTROLS = ("prior", "same_patient")
 
@@ -71,27 +72,24 @@ class StageRuns:
                 **(settings or {}),
             },
         )
-        data = {
-            "source": "hand-made",
-            "root": "",
-            "image_size": 64,
-            "fingerprint": "f" * 64,
-            "task": task_name,
-            "question": task.question,
-            "kind": task.kind,
-            "classes": list(task.classes),
-            "split": {
+        data = data_record(
+            task,
+            source="hand-made",
+            root="",
+            split={
                 "name": self.split.name,
                 "seed": self.split.seed,
                 "hash": self.split.hash,
                 "claims_disjoint": self.split.claims_disjoint,
             },
-            "parts": {name: {"images": len(places)} for name, places in parts.items()},
-            "leakage": [pair.as_dict() for pair in measure_leakage(self.rows, self.split.parts)],
-            "notes": ["made by hand"],
-        } | (about or {})
+            parts={name: part(len(places)) for name, places in parts.items()},
+            leakage=measure_leakage(self.rows, self.split.parts),
+            notes=["made by hand"],
+            **(about or {}),
+        )
         folder = self.store.folder(cell, data)
-        self.store.begin(folder, cell, Facts(experiment={}, data=data, environment={}))
+        facts = Facts(experiment=EXPERIMENT, data=data, environment=ENVIRONMENT)
+        self.store.begin(folder, cell, facts)
         if probabilities is not None:
             if probabilities.ndim == 1:
                 probabilities = np.column_stack([1.0 - probabilities, probabilities])

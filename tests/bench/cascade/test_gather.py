@@ -59,7 +59,7 @@ def test_each_split_has_its_own_table(runs: StageRuns) -> None:
     add_by_hand(runs)
     add_by_hand(other)
     collected = runs.collected()
-    assert {t.data["split"]["seed"] for t in collected.tables} == {3, 4}
+    assert {t.data.split.seed for t in collected.tables} == {3, 4}
     assert [len(list(t.rows())) for t in collected.tables] == [3, 3]
     assert collected.without_table == ()
 
@@ -90,7 +90,7 @@ def edit(folder: Path, name: str, old: str, new: str) -> None:
 
 
 def folder_of(runs: StageRuns, task: str) -> Path:
-    (folder,) = (run.folder for run in runs.store.runs() if run.data["task"] == task)
+    (folder,) = (run.folder for run in runs.store.runs() if run.data.task == task)
     return folder
 
 

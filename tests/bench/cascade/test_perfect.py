@@ -53,5 +53,5 @@ def test_no_stage_is_blamed(table: Table) -> None:
 
 
 def test_no_patient_is_shared(table: Table) -> None:
-    (pair,) = [p for p in table.data["leakage"] if (p["earlier"], p["later"]) == ("train", "test")]
-    assert pair["shared_patients"] == 0
+    (pair,) = [p for p in table.data.leakage if (p.earlier, p.later) == ("train", "test")]
+    assert pair.shared_patients == 0

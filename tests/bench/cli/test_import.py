@@ -66,7 +66,7 @@ def test_own_predictions_come_back_as_the_same_figures(
     assert again.versus is not None
     assert again.versus.difference.value == 0.0
     assert again.versus.verdict == "cannot tell"
-    assert table.data["image_size"] == 32
+    assert table.data.image_size == 32
     assert len(table.environments) == 2
 
     repeated = bench("import", "mine.csv", "--as", "again", *nih)

@@ -254,7 +254,7 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     assert "FAILED: RuntimeError: there is a storm\n" in outcome.out
     assert "FAILED: the training loss is nan" in outcome.out
     (failed,) = RUNS.glob("moody-ce-*")
-    outcome = json.loads((failed / "run.json").read_text())["outcome"]
+    outcome = json.loads((failed / "run.json").read_text())
     assert outcome["state"] == "failed"
     assert outcome["reason"] == "RuntimeError: there is a storm"
     assert "and more of it" in (failed / "error.txt").read_text()
@@ -274,7 +274,7 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     assert again.code == 1  # the loss is still no number
     assert again.out.splitlines()[-2].startswith("1 finished, 5 finished before")
     assert not (failed / "error.txt").exists()
-    assert json.loads((failed / "run.json").read_text())["outcome"]["state"] == "finished"
+    assert json.loads((failed / "run.json").read_text())["state"] == "finished"
 
 
 def test_an_edited_plugin_is_trained_anew(bench: Command, tiny_plugin: Path) -> None:

@@ -24,7 +24,7 @@ PARTS = {
 
 def test_each_pair_of_parts_is_counted_by_hand() -> None:
     rows = _rows(list("aab" + "bc" + "aad"), list("123" + "43" + "422"))
-    found = [tuple(pair.as_dict().values()) for pair in measure_leakage(rows, PARTS)]
+    found = [tuple(pair.model_dump().values()) for pair in measure_leakage(rows, PARTS)]
     #    earlier, later, images of the later, patients, images of theirs, unknown, identical
     assert found == [
         ("train", "validation", 2, 1, 1, 0, 1),

@@ -17,6 +17,7 @@ from bench.data.load import open_study
 from bench.data.prepare import PreparedData, prepare_data
 from bench.data.tasks import make_task
 from bench.data.thumbnails import NOTES, SIDE, note_store, thumbnails
+from tests.bench.records import data_record
 
 
 def prepare(cache: Path, *, seed: int = 0, image_size: int = 32) -> PreparedData:
@@ -114,9 +115,8 @@ def test_an_empty_cache_gives_none_and_the_reason(tmp_path: Path) -> None:
     assert "not in this machine's cache" in thumbnails(data, ["a.png"], cache=tmp_path).reason
 
 
-@pytest.mark.parametrize("data", [{"image_size": None}, {"fingerprint": "", "image_size": None}])
-def test_imported_predictions_have_none(tmp_path: Path, data: dict[str, Any]) -> None:
-    found = thumbnails(data, ["a.png"], cache=tmp_path)
+def test_imported_predictions_have_none(tmp_path: Path) -> None:
+    found = thumbnails(data_record(image_size=None), ["a.png"], cache=tmp_path)
 
     assert found.reason == "imported predictions come without pixels"
 

@@ -8,22 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.runs.cells import Cell
 from bench.runs.predictions import Predictions
-from bench.runs.records import Outcome, RunCosts
+from bench.runs.records import ImportRecord, Outcome, RunCosts
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
 
-ENVIRONMENT = {
-    "versions": {"torch": "2.6"},
-    "device": "CPU",
-    "threads": 1,
-    "platform": "Linux",
-    "commit": "abc",
-    "date": "2026-01-02T03:04:05+00:00",
-}
 COSTS = RunCosts(
     parameters=10,
     multiply_adds=10,
@@ -103,7 +97,18 @@ class Answered:
         answered = np.ones(len(self.rows), bool) if only is None else only
         parts = {part: places[answered[places]] for part, places in self.parts.items()}
         counts = {part: len(places) for part, places in parts.items()}
-        data = self._data() | ({} if only is None else {"imported": {"images": counts}})
+        data = self._data()
+        imported = None
+        if only is not None:
+            imported = ImportRecord(
+                file="theirs.csv",
+                digest="d" * 64,
+                combine=None,
+                on="test",
+                images=counts,
+                of={part: len(places) for part, places in self.parts.items()},
+                ignored=0,
+            )
         named = {"model": {"pretrained": False, "in_channels": 1}} if kind == "network" else {}
         cell = Cell(
             kind=kind,
@@ -113,7 +118,8 @@ class Answered:
             settings={"task": self.task.name, **named},
         )
         folder = self.store.folder(cell, data)
-        self.store.begin(folder, cell, Facts(experiment={}, data=data, environment=ENVIRONMENT))
+        facts = Facts(experiment=EXPERIMENT, data=data, environment=ENVIRONMENT, imported=imported)
+        self.store.begin(folder, cell, facts)
         p = probabilities
         both = np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
         self.store.write_predictions(
@@ -128,38 +134,30 @@ class Answered:
         costs = COSTS if kind == "network" else None
         outcome = Outcome(state="finished", costs=costs)
         self.store.end(folder, outcome)
-        return Run(folder=folder, cell=cell, outcome=outcome, data=data, environment=ENVIRONMENT)
+        return Run(
+            folder=folder,
+            cell=cell,
+            data=data,
+            attempts=(ENVIRONMENT,),
+            outcome=outcome,
+            imported=imported,
+        )
 
-    def _data(self) -> dict[str, Any]:
+    def _data(self) -> DataRecord:
         of_each = (
             np.eye(len(self.task.classes), dtype=int)[self.targets]
             if self.targets.ndim == 1
             else self.targets.astype(int)
         )
+        patients = self.rows["patient"].to_numpy()
         parts = {
-            part: {
-                "images": len(places),
-                "patients": len(set(self.rows["patient"].to_numpy()[places])),
-                "classes": dict(
-                    zip(self.task.classes, of_each[places].sum(axis=0).tolist(), strict=True)
-                ),
-            }
-            for part, places in self.parts.items()
+            name: part(
+                len(places),
+                len(set(patients[places])),
+                **dict(zip(self.task.classes, of_each[places].sum(axis=0).tolist(), strict=True)),
+            )
+            for name, places in self.parts.items()
         }
-        return {
-            "source": "manifest",
-            "root": "here",
-            "image_size": 64,
-            "fingerprint": "f" * 64,
-            "task": self.task.name,
-            "question": self.task.question,
-            "kind": self.task.kind,
-            "classes": list(self.task.classes),
-            "split": {"name": "patient", "seed": 0, "hash": "a" * 64, "claims_disjoint": True},
-            "parts": {"train": parts["validation"], **parts},
-            "leakage": [],
-            "identical_images": 0,
-            "normalisation": {"mean": 0.5, "std": 0.2},
-            "notes": [],
-            "skipped": {},
-        }
+        return data_record(
+            self.task, source="manifest", parts={"train": parts["validation"], **parts}
+        )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.config import Experiment
+from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.evaluate.binary import auc
@@ -19,6 +20,7 @@ from bench.evaluate.scorer import Scorer
 from bench.runs.cells import Cell
 from bench.runs.records import Outcome
 from bench.runs.store import Facts, Store
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
 
 IMAGES = 40  # two of each patient; every second patient is abnormal
 NAMED = ("Mass", "Nodule", "Hernia")  # nobody has the last
@@ -101,7 +103,7 @@ class Asked:
             notes: on the data.
         """
         task = task or make_task("m1")
-        about = self._about(task, fingerprint, split) | {"notes": list(notes)}
+        about = self._about(task, fingerprint, split, notes)
         kept: dict[str, Any] = {"data": {"split": split} | (settings or {}), "task": task.name}
         if loss:
             kept["model"] = {"pretrained": False, "options": options or {}}
@@ -109,7 +111,8 @@ class Asked:
         kind = "network" if loss else "control"
         cell = Cell(kind=kind, model=model, loss=loss, seed=seed, settings=kept)
         folder = self.store.folder(cell, about)
-        self.store.begin(folder, cell, Facts(experiment={}, data=about, environment={}))
+        facts = Facts(experiment=EXPERIMENT, data=about, environment=ENVIRONMENT)
+        self.store.begin(folder, cell, facts)
         if values is None and wrong is not None:
             values = [[1 - p, p] for p in scores(wrong)]
         if values is not None:
@@ -117,14 +120,9 @@ class Asked:
         self.store.end(folder, outcome or Outcome(state="finished"))
         self._added.append(folder)
 
-    def record(self, wanted: Experiment, **changes: Any) -> None:
-        """Note that the runs added since the last record belong to an experiment.
-
-        Args:
-            wanted: the experiment.
-            changes: keys of the record that an experiment would not take, as an old one may be.
-        """
-        self.store.record_experiment(wanted.model_dump(mode="json") | changes, self._added)
+    def record(self, wanted: Experiment) -> None:
+        """Note that the runs added since the last record belong to an experiment."""
+        self.store.record_experiment(wanted, self._added)
         self._added = []
 
     def answers(self) -> list[Answer]:
@@ -153,23 +151,19 @@ class Asked:
             probabilities={"validation": values[:1], "test": values},
         )
 
-    def _about(self, task: Task, fingerprint: str, split: str) -> dict[str, Any]:
-        return {
-            "source": "nih",
-            "root": "nih",
-            "image_size": 64,
-            "fingerprint": fingerprint,
-            "task": task.name,
-            "question": task.question,
-            "kind": task.kind,
-            "classes": list(task.classes),
-            "split": {"name": split, "seed": 0, "hash": split},
-            "parts": {
-                "train": {"images": 100},
-                "validation": {"images": 1},
-                "test": {"images": IMAGES, "patients": IMAGES // 2},
+    def _about(self, task: Task, fingerprint: str, split: str, notes: Sequence[str]) -> DataRecord:
+        return data_record(
+            task,
+            root="nih",
+            fingerprint=fingerprint,
+            split={"name": split, "seed": 0, "hash": split, "claims_disjoint": False},
+            parts={
+                "train": part(100),
+                "validation": part(1),
+                "test": part(IMAGES, IMAGES // 2),
             },
-        }
+            notes=notes,
+        )
 
 
 def cross(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.config import Experiment
 from bench.data.tasks import make_task
 from bench.evaluate.binary import auc
 from bench.evaluate.design import level_text
@@ -178,29 +177,10 @@ def test_a_level_that_runs_leave_unsaid_is_the_one_that_all_had_before(asked: As
     assert comparison.effect.value == pytest.approx(expected)
 
 
-def without_layout(wanted: Experiment) -> dict[str, Any]:
-    """What a record from before this setting and a later one came says instead."""
-    train = wanted.model_dump(mode="json")["train"]
-    later = ("memory_format", "compile")
-    return {"train": {key: value for key, value in train.items() if key not in later}}
-
-
-def test_a_record_from_before_a_setting_and_one_that_leaves_it_open_ask_the_same(
-    asked: Asked,
-) -> None:
-    for seed in (0, 1):
-        wanted = experiment(seeds=[seed])
-        cross(asked, WRONG, seeds=(seed,))
-        asked.record(wanted, **(without_layout(wanted) if seed == 0 else {}))
-    answer = asked.answer()
-    assert answer.gaps == ()
-    assert answer.factors[0].levels["sin"].seeds == (2, 2)
-
-
 def test_runs_in_another_layout_are_another_answer(asked: Asked) -> None:
     """What is left open is decided by the device, and dropout is drawn in the layout's order."""
     cross(asked, WRONG)
-    asked.record(experiment(), **without_layout(experiment()))
+    asked.record(experiment())
     for (model, loss), wrong in WRONG.items():
         asked.add(model, loss, wrong=wrong, seed=1, train={"memory_format": "channels_last"})
     asked.record(experiment(seeds=[1]))
@@ -356,22 +336,7 @@ def test_two_tasks_on_the_same_images_are_two_data_sets(asked: Asked) -> None:
             question={"asks": "?", "yes_if": "!", "factors": [factor]},
         )
     )
-    assert sorted(data["task"] for data in asked.answer().data) == ["findings14", "m1"]
-
-
-def test_a_factor_that_is_there_twice_is_answered_twice(asked: Asked) -> None:
-    cross(asked, WRONG)
-    asked.record(experiment(), question={**CROSSED, "factors": [CROSSED["factors"][0]] * 2})
-    answer = asked.answer()
-    assert [factor.key for factor in answer.factors] == ["loss", "loss"]
-    assert [factor.interactions for factor in answer.factors] == [(), ()]
-
-
-def test_a_factor_that_is_not_varied_is_a_problem_that_is_told(asked: Asked) -> None:
-    cross(asked, WRONG)
-    factors = [{"key": "train.lr", "reference": 0.1}]
-    asked.record(experiment(), question={**CROSSED, "factors": factors})
-    assert asked.answer().problem == "it asks about train.lr, which it does not vary"
+    assert sorted(data.task for data in asked.answer().data) == ["findings14", "m1"]
 
 
 def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> None:
@@ -431,13 +396,13 @@ def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
 
 def test_levels_that_runs_do_not_record_are_a_problem_that_is_told(asked: Asked) -> None:
     asked.add("one", "ce", wrong=3)
-    key = "data.test_fraction"
-    factors = [{"key": key, "reference": 0.1}]
-    asked.record(experiment(), vary={key: [0.1, 0.2]}, question={**CROSSED, "factors": factors})
+    key = "model.weights_dir"
+    question = {**CROSSED, "factors": [{"key": key, "reference": "a"}]}
+    asked.record(experiment(vary={key: ["a", "b"]}, question=question))
     answer = asked.answer()
     assert answer.factors == ()
     assert answer.problem == (
-        "runs do not record data.test_fraction, so that its levels cannot be told apart"
+        "runs do not record model.weights_dir, so that its levels cannot be told apart"
     )
 
 

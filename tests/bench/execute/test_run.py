@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from bench.config import Experiment, load_experiment
 from bench.errors import InputError
 from bench.evaluate.binary import auc
 from bench.evaluate.scorer import Scorer
+from bench.events import CellFailed, CellFinished, CellStarted, Event, Note, Validated
 from bench.execute import Summary, run_experiment
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
@@ -61,14 +62,20 @@ def greedy(*, in_channels, outputs, image_size):
 """
 
 
+E = TypeVar("E", bound=Event)
+
+
 class Recorder:
     """A progress that keeps what it is told."""
 
     def __init__(self) -> None:
-        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.events: list[Event] = []
 
-    def event(self, name: str, **fields: Any) -> None:
-        self.events.append((name, fields))
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
 
     def advance(self, label: str, done: int, total: int) -> None:
         assert 0 <= done <= total, label
@@ -98,9 +105,8 @@ def by_label(out: Path) -> dict[str, Run]:
 def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_path: Path) -> None:
     summary, recorder = run(experiment(model=tiny), tmp_path)
     assert summary == Summary(finished=6)
-    names = [name for name, _ in recorder.events]
-    assert names.count("cell_finished") == 6
-    assert names.count("validated") == 2 * 3
+    assert len(recorder.of(CellFinished)) == 6
+    assert len(recorder.of(Validated)) == 2 * 3
     runs = by_label(tmp_path)
     assert set(runs) == {
         "control prior",
@@ -133,15 +139,16 @@ def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_
     assert history["iteration"].tolist() == [2, 4, 6]
 
     predictions = trained.predictions_frame()
-    parts = trained.data["parts"]
+    parts = trained.data.parts
     for part in ("validation", "test"):
         chosen = predictions[predictions["part"] == part]
-        assert len(chosen) == parts[part]["images"]
-        assert (chosen["target"] == "1").sum() == parts[part]["classes"]["abnormal"]
-        assert chosen["patient"].nunique() == parts[part]["patients"]
+        assert len(chosen) == parts[part].images
+        assert (chosen["target"] == "1").sum() == parts[part].classes["abnormal"]
+        assert chosen["patient"].nunique() == parts[part].patients
     test = predictions[predictions["part"] == "test"]
-    said = dict(recorder.events[-2][1])
-    assert said["test_auc"] == auc(test["target"].astype(int), test["probability"])
+    assert recorder.of(CellFinished)[-1].test_auc == auc(
+        test["target"].astype(int), test["probability"]
+    )
     (table,) = collect(runs.values())
     assert len(table.rows) == 6
 
@@ -209,7 +216,7 @@ def test_a_failed_cell_is_kept_the_others_go_on_and_it_is_tried_again(
     assert failed.outcome.reason.startswith("the ")
     assert "try a smaller one" in failed.outcome.reason
     assert "Traceback" in (failed.folder / "error.txt").read_text()
-    assert [name for name, _ in recorder.events].count("cell_failed") == 2
+    assert len(recorder.of(CellFailed)) == 2
     summary, _ = run(hopeless, tmp_path)
     assert summary == Summary(already=1, failed=2)
 
@@ -240,7 +247,7 @@ def test_a_control_that_the_data_cannot_have_is_unavailable_not_failed(
     runs = by_label(tmp_path / "runs")
     assert runs["control same_patient"].outcome.state == "unavailable"
     assert runs["control metadata"].outcome.reason
-    assert runs["tiny ce seed 0"].data["leakage"][1]["shared_patients"] is None
+    assert runs["tiny ce seed 0"].data.leakage[1].shared_patients is None
 
 
 def test_a_run_that_another_process_holds_is_left_to_it(tiny: str, tmp_path: Path) -> None:
@@ -285,14 +292,14 @@ def test_the_pipeline_on_real_nih_images(tiny: str, tmp_path: Path) -> None:
     summary, _ = run(wanted, tmp_path)
     assert summary == Summary(finished=5)
     data = by_label(tmp_path)["tiny sin seed 0"].data
-    parts = data["parts"]
-    assert parts["test"]["classes"] == {"normal": 92, "abnormal": 323}
+    parts = data.parts
+    assert parts["test"].classes == {"normal": 92, "abnormal": 323}
     given = ("train", "validation")
-    assert sum(parts[p]["classes"]["normal"] for p in given) == 776
-    assert sum(parts[p]["classes"]["abnormal"] for p in given) == 532
-    assert sum(parts[p]["patients"] for p in (*given, "test")) == 802
-    assert all(pair["shared_patients"] == 0 for pair in data["leakage"])
-    assert "1,723 of the 112,120 images of the label file are here" in data["notes"]
+    assert sum(parts[p].classes["normal"] for p in given) == 776
+    assert sum(parts[p].classes["abnormal"] for p in given) == 532
+    assert sum(parts[p].patients for p in (*given, "test")) == 802
+    assert all(pair.shared_patients == 0 for pair in data.leakage)
+    assert "1,723 of the 112,120 images of the label file are here" in data.notes
 
 
 @pytest.mark.slow
@@ -312,7 +319,7 @@ def test_cxnet_m1_clearly_learns_pneumonia_on_real_radiographs(tmp_path: Path) -
     )
     run(wanted, tmp_path)
     runs = by_label(tmp_path)
-    assert runs["cxnet_m1 sin seed 0"].data["leakage"][1]["shared_patients"] == 0
+    assert runs["cxnet_m1 sin seed 0"].data.leakage[1].shared_patients == 0
     rows = {row.model: row for row in collect(runs.values())[0].rows}
     assert rows["cxnet_m1"].auc > 0.9
     assert rows["cxnet_m1"].auc > rows["brightness"].auc + 0.1
@@ -381,7 +388,7 @@ def test_an_edited_or_damaged_checkpoint_begins_anew_with_the_same_result(
     (finished.folder / "last.pt").write_bytes(b"PK\x03\x04 half of it")
     summary, recorder = run(wanted, tmp_path)
     assert summary == Summary(finished=1, already=1)
-    notes = [fields["text"] for name, fields in recorder.events if name == "note"]
+    notes = [note.text for note in recorder.of(Note)]
     assert any("its checkpoint is damaged; it begins anew" in note for note in notes)
     pd.testing.assert_frame_equal(
         by_label(tmp_path)["tiny sin seed 0"].predictions_frame(), expected
@@ -419,7 +426,7 @@ def test_a_passing_failure_goes_on_from_the_last_validation(
         assert run(wanted, tmp_path / "cut")[0] == Summary(failed=2)
     summary, recorder = run(wanted, tmp_path / "cut")
     assert summary == Summary(finished=2)
-    seen = [fields["iteration"] for name, fields in recorder.events if name == "validated"]
+    seen = [event.iteration for event in recorder.of(Validated)]
     assert seen == [6, 6]
     for label, run_ in by_label(tmp_path / "cut").items():
         pd.testing.assert_frame_equal(
@@ -442,26 +449,25 @@ def test_every_task_trains_and_is_judged_on_all_images_of_its_parts(
     summary, recorder = run(wanted, tmp_path)
     assert summary == Summary(finished=6)
     for name, run_ in by_label(tmp_path).items():
-        parts = run_.data["parts"]
+        parts = run_.data.parts
         asked = {part: judged.images for part, judged in run_.predictions().items()}
         assert {part: len(images) for part, images in asked.items()} == {
-            part: parts[part]["images"] for part in asked
+            part: parts[part].images for part in asked
         }, name
         everywhere = run_.probabilities("test")
         assert set(asked["test"]) <= set(everywhere.index)
         # Test images of the split, whatever the task asks about.
-        assert len(everywhere) == len(by_label(tmp_path)["control prior"].answers("test"))
+        assert len(everywhere) == len(by_label(tmp_path)["control prior"].probabilities("test"))
         assert (run_.folder / "others.csv").is_file() == (task != "findings14")
-    finished = [fields for event, fields in recorder.events if event == "cell_finished"]
-    assert all(0 <= fields["test_auc"] <= 1 for fields in finished)
+    assert all(0 <= event.test_auc <= 1 for event in recorder.of(CellFinished))
 
 
 def test_stages_share_one_split_and_no_test_image_is_trained_on(tiny: str, tmp_path: Path) -> None:
     wanted = experiment("vary.task=[m1, m2, m4]", "data.options.images=600", model=tiny)
     assert run(wanted, tmp_path)[0] == Summary(finished=18)
     runs = Store(tmp_path).runs()
-    assert {run_.data["task"] for run_ in runs} == {"m1", "m2", "m4"}
-    assert len({run_.data["split"]["hash"] for run_ in runs}) == 1
+    assert {run_.data.task for run_ in runs} == {"m1", "m2", "m4"}
+    assert len({run_.data.split.hash for run_ in runs}) == 1
     assert len({tuple(run_.probabilities("test").index) for run_ in runs}) == 1
 
 
@@ -469,22 +475,22 @@ def test_levels_are_runs_of_their_own_under_one_experiment(tiny: str, tmp_path: 
     wanted = experiment("vary.data.image_size=[28, 32]", "seeds=[0, 1]", model=tiny)
     summary, recorder = run(wanted, tmp_path)
     assert summary == Summary(finished=2 * (4 + 2 * 2))
-    started = [fields["cell"] for event, fields in recorder.events if event == "cell_started"]
+    started = [event.cell for event in recorder.of(CellStarted)]
     assert started[:4] == [f"control {c}, data.image_size=28" for c in wanted.controls]
     # All levels of a seed come before the next seed.
     assert [label.split("seed ")[1] for label in started[8:]] == [
         f"{seed}, data.image_size={size}" for seed in (0, 1) for size in (28, 28, 32, 32)
     ]
     (recorded,) = Store(tmp_path).experiments()
-    assert recorded.runs == {run_.folder.name for run_ in Store(tmp_path).runs()}
-    assert Experiment.model_validate(recorded.experiment) == wanted
+    assert set(recorded.runs) == {run_.folder.name for run_ in Store(tmp_path).runs()}
+    assert recorded.experiment == wanted
 
 
 def test_a_control_is_run_once_for_all_levels_of_the_training(tiny: str, tmp_path: Path) -> None:
     wanted = experiment("vary.train.decay_factor=[2, 5]", model=tiny)
     summary, recorder = run(wanted, tmp_path)
     assert summary == Summary(finished=4 + 2 * 2)
-    started = [fields["cell"] for event, fields in recorder.events if event == "cell_started"]
+    started = [event.cell for event in recorder.of(CellStarted)]
     assert started[3:6] == [
         "control brightness",
         "tiny ce seed 0, train.decay_factor=2.0",
@@ -506,7 +512,7 @@ def test_a_batch_that_does_not_fit_is_divided_said_and_recorded(
     for run_ in Store(tmp_path).runs():
         assert run_.outcome.costs is not None
         assert run_.outcome.costs.micro_batch == 2
-    notes = [fields["text"] for event, fields in recorder.events if event == "note"]
+    notes = [note.text for note in recorder.of(Note)]
     divided = [note for note in notes if "out of memory" in note]
     assert divided[-1].endswith("each batch of 8 is computed in micro-batches of 2")
     text = FORMATS["markdown"](make_report(Store(tmp_path), scorer=Scorer()))
@@ -518,12 +524,11 @@ def test_a_share_of_the_training_part_is_said_and_is_another_run(tiny: str, tmp_
     run(wanted, tmp_path)
     runs = Store(tmp_path).runs()
     sizes = {
-        run_.cell.settings["data"]["train_share"]: run_.data["parts"]["train"]["images"]
-        for run_ in runs
+        run_.cell.settings["data"]["train_share"]: run_.data.parts["train"].images for run_ in runs
     }
     assert sizes[0.5] == pytest.approx(sizes[1.0] / 2, rel=0.1)
     assert len(runs) == 2 * 3
-    notes = {note for run_ in runs for note in run_.data["notes"]}
+    notes = {note for run_ in runs for note in run_.data.notes}
     assert (
         f"learned from {sizes[0.5]:,} of the {sizes[1.0]:,} training images, whole patients"
     ) in notes
@@ -559,7 +564,7 @@ def test_another_draw_of_a_share_is_another_run(tiny: str, tmp_path: Path) -> No
 
     assert run_share(0.5, 0) == Summary(finished=2)
     assert run_share(0.5, 1) == Summary(finished=2)
-    assert len({run_.data["split"]["hash"] for run_ in Store(tmp_path / "runs").runs()}) == 1
+    assert len({run_.data.split.hash for run_ in Store(tmp_path / "runs").runs()}) == 1
     # The whole part is the same for every seed, and so is the run.
     assert run_share(1.0, 0) == Summary(finished=2)
     assert run_share(1.0, 1) == Summary(already=2)
@@ -569,9 +574,9 @@ def test_leakage_is_that_of_the_images_which_the_task_asks_about(tiny: str, tmp_
     wanted = experiment("task=m2", "data.split=image", "controls=[prior]", model=tiny)
     run(wanted, tmp_path)
     data = Store(tmp_path).runs()[0].data
-    pair = next(p for p in data["leakage"] if (p["earlier"], p["later"]) == ("train", "test"))
-    assert pair["later_images"] == data["parts"]["test"]["images"]
-    assert 0 < pair["images_of_shared_patients"] <= pair["later_images"]
+    pair = next(p for p in data.leakage if (p.earlier, p.later) == ("train", "test"))
+    assert pair.later_images == data.parts["test"].images
+    assert 0 < pair.images_of_shared_patients <= pair.later_images
 
 
 def test_a_level_that_does_not_concern_a_network_is_one_run(tiny: str, tmp_path: Path) -> None:
@@ -580,7 +585,7 @@ def test_a_level_that_does_not_concern_a_network_is_one_run(tiny: str, tmp_path:
     )
     summary, recorder = run(wanted, tmp_path)
     assert summary == Summary(finished=2)
-    started = [fields["cell"] for event, fields in recorder.events if event == "cell_started"]
+    started = [event.cell for event in recorder.of(CellStarted)]
     assert started == ["tiny ce seed 0", "tiny sin seed 0"]
 
 

@@ -137,10 +137,11 @@ class Trained:
         """The answer that was given for each image of some batches, by the image's id."""
         names = {pixels.tobytes(): image for image, pixels in self.pixels.items()}
         assert len(names) == len(self.pixels), "two images are alike"
-        scale = self.network.data["normalisation"]
+        scale = self.network.data.normalisation
+        assert scale is not None
         told: dict[str, Any] = {}
         for batch in batches:
-            grey = (batch.images[:, 0].double() * scale["std"] + scale["mean"]) * 255
+            grey = (batch.images[:, 0].double() * scale.std + scale.mean) * 255
             for pixels, target in zip(grey.round().byte().numpy(), batch.targets, strict=True):
                 answer = told.setdefault(names[pixels.tobytes()], target.tolist())
                 assert answer == target.tolist()
@@ -242,8 +243,9 @@ def test_its_loss_is_weighted_by_the_images_that_it_learns_from(trained: Trained
 
 def test_images_are_normalised_by_those_that_are_learned_from(trained: Trained) -> None:
     grey = np.stack([trained.pixels[image] for image in trained.to_learn]) / 255.0
-    said = trained.network.data["normalisation"]
-    assert (said["mean"], said["std"]) == pytest.approx((grey.mean(), grey.std()), rel=1e-9)
+    scale = trained.network.data.normalisation
+    assert scale is not None
+    assert (scale.mean, scale.std) == pytest.approx((grey.mean(), grey.std()), rel=1e-9)
 
 
 def test_the_prior_is_the_prevalence_among_the_images_that_are_learned_from(

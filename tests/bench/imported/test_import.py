@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from bench.data.description import PartRecord
 from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
@@ -21,6 +22,7 @@ from bench.evaluate.score import score_run
 from bench.evaluate.scorer import Scorer
 from bench.imported import Imported
 from bench.report import collect
+from bench.runs.records import ImportRecord
 from bench.runs.run import Run
 from bench.runs.store import Store
 from tests.bench.data.nih_labels import nih_label_rows
@@ -61,20 +63,20 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
     (run,) = Store(tmp_path / "out").runs()
     assert run.folder == found.folder
     assert (run.outcome.state, run.outcome.costs) == ("finished", None)
-    assert run.data["imported"] == {
-        "file": "p.csv",
-        "digest": run.cell.settings["predictions"]["digest"],
-        "combine": None,
-        "on": "test",
-        "images": {"validation": 0, "test": 12},
-        "of": {"validation": 4, "test": 12},
-        "ignored": 0,
-    }
+    assert run.imported == ImportRecord(
+        file="p.csv",
+        digest=run.cell.settings["predictions"]["digest"],
+        combine=None,
+        on="test",
+        images={"validation": 0, "test": 12},
+        of={"validation": 4, "test": 12},
+        ignored=0,
+    )
     figures = score_run(run, Resampling(resamples=50)).figures
     assert math.isclose(figures["auc"].value, auc, abs_tol=1e-12)
     assert math.isnan(figures["accuracy"].value)
     (table,) = collect([run], scorer=Scorer(Resampling(resamples=50)))
-    assert table.data["image_size"] is None
+    assert table.data.image_size is None
     assert [row.name for row in table.rows] == ["imported: theirs"]
 
 
@@ -87,7 +89,8 @@ def test_validation_images_choose_the_threshold_and_training_images_do_nothing(
     assert found.placed.images == {"validation": 4, "test": 12}
     assert found.placed.ignored == {"of the training part": 8}
     (run,) = Store(tmp_path / "out").runs()
-    assert run.data["imported"]["ignored"] == 8
+    assert run.imported is not None
+    assert run.imported.ignored == 8
     figures = score_run(run, Resampling(resamples=50)).figures
     assert figures["accuracy"].value == 1.0
 
@@ -145,12 +148,13 @@ def test_every_image_of_a_file_is_a_table_of_its_own(labels: Path, tmp_path: Pat
     assert math.isclose(found.auc, roc_auc_score(truth, np.arange(len(mixed))), abs_tol=1e-12)
     import_file(path, plan, out)
     tables = collect(Store(out).runs(), scorer=Scorer(Resampling(resamples=50)))
-    assert [table.data["split"]["name"] for table in tables] == ["all", "official"]
-    assert tables[0].data["parts"] == {
-        "test": {"images": 8, "patients": 4, "classes": {"normal": 2, "abnormal": 6}}
+    assert [table.data.split.name for table in tables] == ["all", "official"]
+    assert tables[0].data.parts == {
+        "test": PartRecord(images=8, patients=4, classes={"normal": 2, "abnormal": 6})
     }
-    assert tables[0].data["leakage"] == []
-    assert [row.runs[0].data["imported"]["of"] for table in tables for row in table.rows] == [
+    assert tables[0].data.leakage == ()
+    records = [row.runs[0].imported for table in tables for row in table.rows]
+    assert [record.of for record in records if record is not None] == [
         {"validation": 0, "test": 8},
         {"validation": 4, "test": 12},
     ]

@@ -13,23 +13,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.report import FORMATS, Reference, Report, Table, collect
 from bench.runs.cells import Cell
-from bench.runs.records import Outcome, RunCosts
+from bench.runs.records import ImportRecord, Outcome, RunCosts
 from bench.runs.run import Unfinished
 from bench.runs.store import Facts, Store
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
 
-ENVIRONMENT = {
-    "versions": {"cxnet-bench": "0.1.0", "torch": "2.6"},
-    "device": "CPU, 2 cores (a processor)",
-    "cpu_count": 2,
-    "threads": 2,
-    "platform": "Linux",
-    "commit": "abc123",
-    "date": "2026-01-02T03:04:05+00:00",
-}
 PARTS = {"validation": np.arange(4), "test": np.arange(4, 10)}
 
 
@@ -113,36 +106,30 @@ TRAINING: dict[str, Any] = {
 }
 
 
-def data(case: Case = M1, **changes: Any) -> dict[str, Any]:
+def data(case: Case = M1, **changes: Any) -> DataRecord:
     classes = case.classes
-    part = {"images": 6, "patients": 3, "classes": classes["test"]}
     pair = {
+        "earlier": "train",
+        "later": "test",
         "later_images": 6,
         "shared_patients": 1,
         "images_of_shared_patients": 2,
+        "unknown_patients": 0,
         "identical_images": 0,
     }
-    return {
-        "source": "nih",
-        "root": "here",
-        "image_size": 64,
-        "fingerprint": "f" * 64,
-        "task": case.task.name,
-        "question": case.task.question,
-        "kind": case.task.kind,
-        "classes": list(case.task.classes),
+    made: dict[str, Any] = {
         "split": {"name": "image", "seed": 0, "hash": "a" * 64, "claims_disjoint": False},
         "parts": {
-            "train": {**part, "images": 12, "patients": None},
-            "validation": {"images": 4, "patients": 2, "classes": classes["validation"]},
-            "test": part,
+            "train": part(12, **classes["test"]),
+            "validation": part(4, 2, **classes["validation"]),
+            "test": part(6, 3, **classes["test"]),
         },
-        "leakage": [{"earlier": "train", "later": "test", **pair}],
+        "leakage": [pair],
         "identical_images": 4,
-        "normalisation": {"mean": 0.5, "std": 0.2},
         "notes": ["6 of the 10 images are here"],
         "skipped": {"truncated": ["a.png", "b.png"]},
-    } | changes
+    }
+    return data_record(case.task, **made | changes)
 
 
 def is_control(model: str) -> bool:
@@ -182,7 +169,7 @@ class Runs:
         seed: int = 0,
         settings: dict[str, Any] | None = None,
         outcome: Outcome | None = None,
-        about: dict[str, Any] | None = None,
+        about: DataRecord | None = None,
         environment: dict[str, Any] | None = None,
         micro_batch: int | None = None,
         imported: dict[str, Any] | None = None,
@@ -203,10 +190,15 @@ class Runs:
             seed=seed,
             settings={"task": case.task.name} | named | (settings or {}),
         )
-        about = (about or data(case)) | ({"imported": imported} if imported else {})
+        about = about or data(case)
         folder = self.store.folder(cell, about)
-        environment = ENVIRONMENT | (environment or {})
-        self.store.begin(folder, cell, Facts(experiment={}, data=about, environment=environment))
+        facts = Facts(
+            experiment=EXPERIMENT,
+            data=about,
+            environment=ENVIRONMENT.model_copy(update=environment or {}),
+            imported=ImportRecord.model_validate(imported) if imported else None,
+        )
+        self.store.begin(folder, cell, facts)
         if answers is not None:
             self.store.write_predictions(
                 folder,

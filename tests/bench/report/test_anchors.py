@@ -41,8 +41,7 @@ def test_a_table_shows_those_of_its_task_and_source(runs: Runs) -> None:
     add_labels(runs, "net")
     add_classes(runs, "net")
     shown = {
-        (table.data["source"], table.data["task"]): len(anchors_for(table))
-        for table in runs.tables()
+        (table.data.source, table.data.task): len(anchors_for(table)) for table in runs.tables()
     }
     assert shown == {
         ("nih", "m1"): 2,

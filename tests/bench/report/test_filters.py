@@ -112,6 +112,6 @@ def test_tables_without_any_row_that_was_asked_for_are_left_out(
         runs.add_answers(M2, model, answers)
     scorer = Scorer(Resampling(resamples=20))
     made = make_report(runs.store, scorer=scorer, filters=filters, reference=NET)
-    assert [one.data["task"] for one in made.tables] == ["m1", "m2"]
+    assert [one.data.task for one in made.tables] == ["m1", "m2"]
     kept = without_bare_tables(made, filters)
-    assert [one.data["task"] for one in kept.tables] == tasks
+    assert [one.data.task for one in kept.tables] == tasks

@@ -162,7 +162,9 @@ def test_delongs_test_is_named_where_it_was_made(runs: Runs) -> None:
         "Checked by DeLong's test, clustered by patient (Obuchowski 1997): its p and those of the "
         "resamples, both before the correction, differ by 0.003 at most (1 comparison)."
     ) in versus.sentences(table)
-    table.data["parts"]["test"] |= {"patients": 6}
+    one_each = table.data.parts["test"].model_copy(update={"patients": 6})
+    parts = table.data.parts | {"test": one_each}
+    table = replace(table, data=table.data.model_copy(update={"parts": parts}))
     assert "Checked by DeLong's test: its p and" in " ".join(versus.sentences(table))
 
 
@@ -229,8 +231,8 @@ def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
 
 
 def test_imported_predictions_alone_need_no_pixels_and_no_validation_part(runs: Runs) -> None:
-    about = data(LABELS, image_size=None, identical_images=None, leakage=[])
-    about["parts"] = {"test": about["parts"]["test"]}
+    test = {"test": data(LABELS).parts["test"]}
+    about = data(LABELS, image_size=None, identical_images=None, leakage=[], parts=test)
     imported = {
         "file": "preds.csv",
         "digest": "ab" * 32,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
+from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
@@ -16,13 +18,10 @@ from bench.runs.cells import Cell
 from bench.runs.records import Outcome, RunCosts
 from bench.runs.run import Unfinished
 from bench.runs.store import Facts, Store
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
 
 CELL = Cell(kind="network", model="cxnet_m1", loss="sin", seed=1, settings={"train": {"lr": 0.1}})
-DATA: dict[str, Any] = {
-    "fingerprint": "f" * 64,
-    "split": {"hash": "a" * 64},
-    "parts": {"train": {"images": 9}, "validation": {"images": 1}, "test": {"images": 2}},
-}
+DATA = data_record()
 COSTS = RunCosts(
     parameters=10,
     multiply_adds=20,
@@ -38,13 +37,14 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "runs")
 
 
-def facts(environment: dict[str, Any]) -> Facts:
-    return Facts(experiment={"name": "mine"}, data=DATA, environment=environment)
+def facts(data: DataRecord = DATA, **environment: str) -> Facts:
+    there = ENVIRONMENT.model_copy(update=environment)
+    return Facts(experiment=EXPERIMENT, data=data, environment=there)
 
 
 def finish(store: Store, cell: Cell = CELL, outcome: Outcome | None = None) -> Path:
     folder = store.folder(cell, DATA)
-    store.begin(folder, cell, facts({"date": "2026-01-01"}))
+    store.begin(folder, cell, facts())
     store.end(folder, outcome or Outcome(state="finished", costs=COSTS))
     return folder
 
@@ -55,12 +55,12 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     assert run.cell == CELL
     assert run.outcome == Outcome(state="finished", costs=COSTS)
     assert run.data == DATA
-    assert run.environment == {"date": "2026-01-01", "earlier": []}
+    assert (run.attempts, run.environment) == ((ENVIRONMENT,), ENVIRONMENT)
 
 
 def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) -> None:
     folder = store.folder(CELL, DATA)
-    store.begin(folder, CELL, facts({}))
+    store.begin(folder, CELL, facts())
     assert store.outcome(folder) is None
     assert store.runs() == []
     assert store.unfinished() == [Unfinished(name=folder.name, running=False)]
@@ -70,9 +70,9 @@ def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) ->
 
 def test_taking_up_an_interrupted_run_keeps_its_checkpoint(store: Store) -> None:
     folder = store.folder(CELL, DATA)
-    store.begin(folder, CELL, facts({}))
+    store.begin(folder, CELL, facts())
     (folder / "last.pt").write_bytes(b"state")
-    store.begin(folder, CELL, facts({}))
+    store.begin(folder, CELL, facts())
     assert (folder / "last.pt").read_bytes() == b"state"
 
 
@@ -81,7 +81,7 @@ def test_a_failed_run_is_taken_up_again_where_its_checkpoint_is(store: Store) ->
     (folder / "last.pt").write_bytes(b"state")
     (folder / "error.txt").write_text("Traceback")
     assert store.outcome(folder) == Outcome(state="failed", reason="out of memory")
-    store.begin(folder, CELL, facts({}))
+    store.begin(folder, CELL, facts())
     assert store.outcome(folder) is None
     assert (folder / "last.pt").read_bytes() == b"state"
     assert not (folder / "error.txt").exists()
@@ -90,12 +90,11 @@ def test_a_failed_run_is_taken_up_again_where_its_checkpoint_is(store: Store) ->
 def test_the_environments_of_all_attempts_are_kept(store: Store) -> None:
     folder = store.folder(CELL, DATA)
     for device in ("first", "second", "third"):
-        store.begin(folder, CELL, facts({"device": device}))
+        store.begin(folder, CELL, facts(device=device))
     store.end(folder, Outcome(state="finished", costs=COSTS))
-    assert store.runs()[0].environment == {
-        "device": "third",
-        "earlier": [{"device": "first"}, {"device": "second"}],
-    }
+    (run,) = store.runs()
+    assert [attempt.device for attempt in run.attempts] == ["first", "second", "third"]
+    assert run.environment.device == "third"
 
 
 def test_a_copied_or_edited_folder_is_found_out(store: Store) -> None:
@@ -160,14 +159,11 @@ def test_predictions_of_several_outputs_and_of_images_not_asked_about(
     asked = task.select(rows)
     probabilities = np.random.default_rng(0).random((6, 3))
     parts = {"validation": np.array([0, 1, 2]), "test": np.array([3, 4, 5])}
-    about = {
-        **DATA,
-        "kind": task.kind,
-        "classes": list(task.classes),
-        "parts": {part: {"images": int(asked[at].sum())} for part, at in parts.items()},
-    }
+    about = data_record(
+        task, parts={name: part(int(asked[at].sum())) for name, at in parts.items()}
+    )
     folder = store.folder(CELL, about)
-    store.begin(folder, CELL, Facts(experiment={}, data=about, environment={}))
+    store.begin(folder, CELL, facts(about))
     store.write_predictions(
         folder,
         rows=rows,
@@ -179,13 +175,13 @@ def test_predictions_of_several_outputs_and_of_images_not_asked_about(
     )
     store.end(folder, Outcome(state="finished", costs=COSTS))
     (run,) = store.runs()
-    for part, at in parts.items():
-        judged = run.predictions()[part]
+    for name, at in parts.items():
+        judged = run.predictions()[name]
         here = at[asked[at]]
         assert judged.images.tolist() == rows["image"].iloc[here].tolist()
         np.testing.assert_array_equal(judged.targets, task.targets(rows)[here])
         np.testing.assert_array_equal(judged.probabilities, probabilities[here])
-        answers = run.probabilities(part)
+        answers = run.probabilities(name)
         assert answers.index.tolist() == rows["image"].iloc[at].tolist()
         np.testing.assert_array_equal(answers.to_numpy(), probabilities[at])
 
@@ -194,10 +190,10 @@ def test_an_experiment_knows_its_runs(store: Store) -> None:
     folder = finish(store)
     assert store.experiments() == []
     for _ in range(2):
-        store.record_experiment({"name": "mine", "seeds": [0]}, [folder, folder.with_name("b")])
+        store.record_experiment(EXPERIMENT, [folder, folder.with_name("b")])
     (recorded,) = store.experiments()
-    assert recorded.experiment == {"name": "mine", "seeds": [0]}
-    assert recorded.runs == {folder.name, "b"}
+    assert recorded.experiment == EXPERIMENT
+    assert recorded.runs == (folder.name, "b")
     (record,) = (store.root / "experiments").iterdir()
     record.write_text("{")
     with pytest.raises(InputError, match=f"record {record.name} of an experiment is damaged"):
@@ -229,6 +225,33 @@ def test_a_damaged_run_is_one_line_that_names_it(store: Store, file: str, conten
     (folder / file).write_text(content)
     with pytest.raises(InputError, match=f"run {folder.name} is damaged"):
         store.runs()
+
+
+@pytest.mark.parametrize("key", ["format", "results_version"])
+def test_a_run_of_a_later_version_is_refused_and_not_said_to_be_damaged(
+    store: Store, key: str
+) -> None:
+    folder = finish(store)
+    config = folder / "config.yaml"
+    content = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(content | {key: content[key] + 1, "new": "setting"}))
+    for read in (store.runs, lambda: store.outcome(folder), lambda: store.check(folder)):
+        with pytest.raises(InputError) as refused:
+            read()
+        message = str(refused.value)
+        assert message.startswith(f"run {folder.name} was written by a later version")
+        assert "use that version or a newer one" in message
+        assert "delete" not in message
+        assert "\n" not in message
+
+
+def test_a_record_of_a_later_version_is_refused_and_not_said_to_be_damaged(store: Store) -> None:
+    store.record_experiment(EXPERIMENT, [])
+    (record,) = (store.root / "experiments").iterdir()
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {"format": content["format"] + 1, "new": 1}))
+    with pytest.raises(InputError, match="was written by a later version of cxnet-bench: use"):
+        store.experiments()
 
 
 def test_damaged_predictions_are_one_line(store: Store) -> None:

@@ -36,6 +36,7 @@ IMPORTED = {
     "on": "test",
     "images": {"validation": 4, "test": 6},
     "of": {"validation": 4, "test": 6},
+    "ignored": 0,
 }
 VOID = frozenset({"meta", "link", "img", "br", "wbr", "path", "circle", "use", "rect"})
 
@@ -102,7 +103,7 @@ def keep_pixels() -> None:
     (folder / "index.json").write_text(json.dumps({"images": images}))
     ramp = np.arange(SIZE * SIZE, dtype=np.uint32) * 255 // (SIZE * SIZE)
     np.save(folder / "pixels.npy", np.stack([ramp.reshape(SIZE, SIZE)] * 10).astype(np.uint8))
-    note_store(data(M1)["fingerprint"], folder, cache=folder.parent)
+    note_store(data(M1).fingerprint, folder, cache=folder.parent)
 
 
 @dataclass
