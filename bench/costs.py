@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -179,7 +179,12 @@ def _check_shape(name: str, logits: object, *, outputs: int) -> None:
 
 
 def listed_costs(
-    entries: Iterable[ModelEntry], *, in_channels: int, outputs: int, image_size: int
+    entries: Sequence[ModelEntry],
+    *,
+    in_channels: int,
+    outputs: int,
+    image_size: int,
+    on_counted: Callable[[int], None] = lambda _done: None,
 ) -> dict[str, Costs | str]:
     """The costs of several networks, without torch where all are in the cache.
 
@@ -188,6 +193,7 @@ def listed_costs(
         in_channels: 1 (grayscale) or 3.
         outputs: number of logits.
         image_size: side of the square input in pixels.
+        on_counted: called with the number of networks that are done.
 
     Returns:
         Costs by the entry's name; the reason for a network that cannot take such images.
@@ -195,7 +201,7 @@ def listed_costs(
     known = read_facts(COSTS)
     counted: dict[str, Any] = {}
     costs: dict[str, Costs | str] = {}
-    for entry in entries:
+    for done, entry in enumerate(entries, start=1):
         key = _key(entry.name, in_channels, outputs, image_size)
         try:
             entry.check_image_size(image_size)
@@ -210,6 +216,7 @@ def listed_costs(
             costs[entry.name] = str(error)
         else:
             costs[entry.name] = found
+        on_counted(done)
     if counted:
         add_facts(COSTS, counted)
     return costs

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from bench.cli.options import (
-    config_options,
-    load_matrix,
-    load_plugins,
+    MatrixChoice,
+    given,
     make_folder_of,
     matrix_options,
     out_option,
@@ -20,6 +17,7 @@ from bench.cli.options import (
     tensorboard_option,
     watched,
 )
+from bench.cli.output import print_json
 
 # What says how to train, which --finished does not.
 OF_TRAINING = {
@@ -35,8 +33,6 @@ OF_TRAINING = {
 
 
 @click.command("cascade")
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
-@config_options
 @matrix_options
 @out_option
 @click.option(
@@ -56,15 +52,7 @@ OF_TRAINING = {
 def cascade(
     context: click.Context,
     *,
-    models: tuple[str, ...],
-    config: str,
-    root: Path | None,
-    settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    take_all: bool,
-    losses: tuple[str, ...],
-    seeds: str | None,
-    device: str,
+    matrix: MatrixChoice,
     out: Path,
     finished: bool,
     dry_run: bool,
@@ -78,15 +66,8 @@ def cascade(
     Trains whatever of the five tasks is not finished yet, for each model and loss, then prints
     the tables. Ends with exit code 1 where a run is missing or failed.
     """
-    if finished:
-        given = [
-            option
-            for name, option in OF_TRAINING.items()
-            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        ]
-        if given:
-            raise click.UsageError(f"--finished trains nothing: leave out {', '.join(given)}")
-
+    if finished and (extra := [text for name, text in OF_TRAINING.items() if given(name)]):
+        raise click.UsageError(f"--finished trains nothing: leave out {', '.join(extra)}")
     if dry_run and (as_json or answers):
         raise click.UsageError("--dry-run judges nothing: leave out --json and --answers")
 
@@ -98,35 +79,23 @@ def cascade(
     if finished:
         runs = narrow(
             store.runs(),
-            models=models,
-            losses=losses,
-            seeds=[] if seeds is None else parse_seeds(seeds),
+            models=matrix.models,
+            losses=matrix.losses,
+            seeds=[] if matrix.seeds is None else parse_seeds(matrix.seeds),
         )
         unfinished = store.unfinished()
     else:
-        load_plugins(plugins)
-
         from bench.cascade import CASCADE_TASKS
-
-        experiment = load_matrix(
-            config,
-            root,
-            settings,
-            models=models,
-            take_all=take_all,
-            losses=losses,
-            seeds=seeds,
-            # Its question is of one task; an average over the five would mean nothing.
-            **{"vary.task": list(CASCADE_TASKS), "question": None},
-        )
-
-        from bench.environment import pick_device
         from bench.execute import run_experiment
         from bench.execute.estimate import describe_plan
         from bench.progress import show_progress
 
+        # Its question is of one task; an average over the five would mean nothing.
+        changes = {"vary.task": list(CASCADE_TASKS), "question": None}
+        experiment = matrix.experiment(**changes)
+        device = matrix.torch_device()
         if dry_run:
-            for line in describe_plan(experiment, device=pick_device(device)):
+            for line in describe_plan(experiment, device=device):
                 click.echo(line)
             return
 
@@ -136,7 +105,7 @@ def cascade(
             summary = run_experiment(
                 experiment,
                 out=out,
-                device=pick_device(device),
+                device=device,
                 progress=watched(progress, tensorboard),
             )
         if not quiet and not as_json:
@@ -149,7 +118,7 @@ def cascade(
         write_answers(collected, answers)
         click.echo(f"wrote {answers}", err=True)
     if as_json:
-        click.echo(json.dumps(to_json(collected), indent=2))
+        print_json(to_json(collected))
     else:
         click.echo(markdown(collected, unfinished=unfinished), nl=False)
     if any(table.incomplete for table in collected.tables):

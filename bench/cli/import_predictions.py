@@ -7,16 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from bench.cli.options import (
-    config_options,
-    config_or_nih,
-    load_config,
-    load_plugins,
-    out_option,
-    report_command,
-)
+from bench.cli.options import LabelsChoice, given, labels_options, out_option, report_command
 
 if TYPE_CHECKING:
     from bench.imported import Combine, Imported, On
@@ -30,7 +22,7 @@ if TYPE_CHECKING:
     "--as", "name", required=True, metavar="NAME",
     help="What the predictions are called in the tables.",
 )  # fmt: skip
-@config_options
+@labels_options
 @click.option(
     "--task", metavar="NAME",
     help="The question they answer: m1 (normal?), m2 (one or several?), m3, m4, findings14 "
@@ -46,16 +38,11 @@ if TYPE_CHECKING:
     help="Judge the split's test images, or every image of the file in a table of its own.",
 )  # fmt: skip
 @out_option
-@click.pass_context
 def import_command(
-    context: click.Context,
     *,
     path: Path,
     name: str,
-    config: str,
-    root: Path | None,
-    settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
+    config: LabelsChoice,
     task: str | None,
     combine: Combine | None,
     on: On,
@@ -71,12 +58,10 @@ def import_command(
     of the test part may be missing from the file, and the tables say how many; those of the
     validation part choose the threshold. With --data alone, the config is nih_official.
     """
-    if root is None and context.get_parameter_source("config") is ParameterSource.DEFAULT:
+    if config.root is None and not given("config"):
         # The demo's synthetic images have names such as ChestX-ray14's.
         raise click.UsageError("say whose labels judge: --data PATH, with --config or without")
-    load_plugins(plugins)
-    changes = {} if task is None else {"task": task}
-    experiment = load_config(config_or_nih(context, config, root), root, settings, **changes)
+    experiment = config.experiment(**({} if task is None else {"task": task}))
 
     from bench.imported import Request, import_predictions
     from bench.runs.store import Store

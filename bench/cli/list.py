@@ -2,66 +2,69 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
-from bench.cli.options import config_options, load_config, load_plugins
+from bench.cli import complete
+from bench.cli.options import ConfigChoice, config_options, load_plugins
+from bench.cli.output import json_option, print_json, print_table
 
 KINDS = ("models", "losses", "tasks", "datasets", "configs")
+Facts = dict[str, Any]
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
-@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=complete.listed)
 @config_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_command(
-    kind: str | None,
-    patterns: tuple[str, ...],
-    *,
-    config: str,
-    root: Path | None,
-    settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    as_json: bool,
+    kind: str | None, patterns: tuple[str, ...], *, config: ConfigChoice, as_json: bool
 ) -> None:
     """List what is registered, by shell patterns such as 'resnet*'; without KIND, all of it.
 
-    Parameters and multiply-adds of models are those at the config's image size; a model that
-    cannot take it says why.
+    'timm:resnet3*' picks among all of timm's networks. Parameters and multiply-adds of models are
+    those at the config's image size; a model that cannot take it says why.
     """
-    load_plugins(plugins)
+    load_plugins(config.plugins)
     listed = {
-        one: _models(patterns, config, root, settings)
-        if one == "models"
-        else _others(one, patterns)
-        for one in ([kind] if kind else KINDS)
+        name: _models(patterns, config) if name == "models" else _described(name, patterns)
+        for name in ([kind] if kind else KINDS)
     }
     if as_json:
-        click.echo(json.dumps(listed[kind] if kind else listed, indent=2))
+        print_json(listed[kind] if kind else listed)
         return
-    for one, facts in listed.items():
+    for name, facts in listed.items():
         if kind is None:
-            click.echo(f"\n{one}\n")
-        if facts:
-            _print_table(facts)
+            click.echo(f"\n{name}\n")
+        if not facts:
+            click.echo(f"no {name} fit {' '.join(patterns)}", err=True)
+        elif name == "models":
+            _print_models(facts)
         else:
-            click.echo(f"no {one} fit {' '.join(patterns)}", err=True)
+            print_table([{head: f[head] for head in ("name", "description")} for f in facts])
 
 
-def _models(
-    patterns: tuple[str, ...], config: str, root: Path | None, settings: tuple[str, ...]
-) -> list[dict[str, Any]]:
+def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[Facts]:
+    import sys
+
     from bench.costs import listed_costs, weights_here
+    from bench.progress import show_progress
     from bench.registry.models import match_models
 
-    experiment = load_config(config, root, settings)
+    experiment = config.experiment()
     size, channels = experiment.data.image_size, experiment.model.in_channels
     entries = match_models(patterns)
-    costs = listed_costs(entries, in_channels=channels, outputs=2, image_size=size)
+    with show_progress(stream=sys.stderr) as progress:
+        costs = listed_costs(
+            entries,
+            in_channels=channels,
+            outputs=2,
+            image_size=size,
+            on_counted=lambda done: progress.advance("models counted", done, len(entries)),
+        )
     here = weights_here(entries, weights_dir=experiment.model.weights_dir)
     facts = []
     for entry in entries:
@@ -84,73 +87,40 @@ def _models(
     return facts
 
 
-def _others(kind: str, patterns: tuple[str, ...]) -> list[dict[str, Any]]:
+def _described(kind: str, patterns: tuple[str, ...]) -> list[Facts]:
+    """Names, descriptions and sources of what is no model."""
+    from bench.config import load_experiment, shipped_names
+    from bench.data.tasks import TASKS, make_task
     from bench.registry import DATASETS, LOSSES
 
+    rows: list[tuple[str, str, str]]
     if kind == "configs":
-        return _configs(patterns)
-    if kind == "tasks":
-        return _tasks(patterns)
-    entries = LOSSES.match(patterns) if kind == "losses" else DATASETS.match(patterns)
+        rows = [(name, load_experiment(name).description, "built in") for name in shipped_names()]
+    elif kind == "tasks":
+        rows = [(name, make_task(name).question, "built in") for name in TASKS]
+    else:
+        entries = LOSSES if kind == "losses" else DATASETS
+        rows = [(entry.name, entry.description, entry.source) for entry in entries]
     return [
-        {"name": entry.name, "description": entry.description, "source": entry.source}
-        for entry in entries
+        {"name": name, "description": description, "source": source}
+        for name, description, source in rows
+        if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
     ]
 
 
-def _configs(patterns: tuple[str, ...]) -> list[dict[str, Any]]:
-    from fnmatch import fnmatchcase
-
-    from bench.config import load_experiment, shipped_names
-
-    names = [n for n in shipped_names() if not patterns or any(fnmatchcase(n, p) for p in patterns)]
-    return [
-        {"name": name, "description": load_experiment(name).description, "source": "built in"}
-        for name in names
-    ]
-
-
-def _tasks(patterns: tuple[str, ...]) -> list[dict[str, Any]]:
-    from fnmatch import fnmatchcase
-
-    from bench.data.tasks import TASKS, make_task
-
-    names = [n for n in TASKS if not patterns or any(fnmatchcase(n, p) for p in patterns)]
-    return [
-        {"name": name, "description": make_task(name).question, "source": "built in"}
-        for name in names
-    ]
-
-
-def _print_table(facts: list[dict[str, Any]]) -> None:
-    from tabulate import tabulate
-
-    if "parameters" not in facts[0]:
-        rows = [[f["name"], f["description"]] for f in facts]
-        click.echo(tabulate(rows, headers=["name", "description"], tablefmt="simple"))
-        return
-    size = facts[0]["image_size"]
-    yes_or_no = {True: "yes", False: "no", None: "–"}
+def _print_models(facts: list[Facts]) -> None:
+    multiply_adds = f"multiply-adds at {facts[0]['image_size']} px"
     rows = [
-        [
-            f["name"],
-            "–" if f["refused"] else f"{f['parameters']:,}",
-            "–" if f["refused"] else _big(f["multiply_adds"]),
-            yes_or_no[f["weights_here"]],
-            f["refused"] or f["description"],
-        ]
+        {
+            "name": f["name"],
+            "parameters": "–" if f["refused"] else f"{f['parameters']:,}",
+            multiply_adds: "–" if f["refused"] else _big(f["multiply_adds"]),
+            "weights here": {True: "yes", False: "no", None: "–"}[f["weights_here"]],
+            "description": f["refused"] or f["description"],
+        }
         for f in facts
     ]
-    heads = ["name", "parameters", f"multiply-adds at {size} px", "weights here", "description"]
-    click.echo(
-        tabulate(
-            rows,
-            headers=heads,
-            tablefmt="simple",
-            disable_numparse=True,
-            colalign=("left", "right", "right", "left", "left"),
-        )
-    )
+    print_table(rows, numbers=("parameters", multiply_adds))
 
 
 def _big(number: int) -> str:

@@ -9,6 +9,7 @@ import click
 
 import bench
 from bench.cli.cascade import cascade
+from bench.cli.config import config
 from bench.cli.data import data
 from bench.cli.import_predictions import import_command
 from bench.cli.list import list_command
@@ -37,12 +38,13 @@ def main() -> None:
     bench import p.csv --as x  put anyone's predictions beside them
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench list models          what can be compared
+    bench config show demo     every key, its default and its meaning
     bench speed cxnet_m1       how fast it trains and answers here, and how fast it could
     """
 
 
 for command in (
-    run_command, tune, import_command, cascade, report, list_command, data, weights, speed,
+    run_command, tune, import_command, cascade, report, list_command, config, data, weights, speed,
 ):  # fmt: skip
     main.add_command(command)
 
@@ -57,7 +59,7 @@ def run() -> NoReturn:
         sys.exit(BAD_INPUT)
     except click.UsageError as error:
         # Of several lines only where it lists the choices of an argument.
-        message = " ".join(error.format_message().split())
+        message = _key_meant(error) or " ".join(error.format_message().split())
         _refuse(f"{message} (see {error.ctx.command_path} --help)" if error.ctx else message)
     except click.ClickException as error:
         _refuse(error.format_message())
@@ -73,6 +75,17 @@ def run() -> NoReturn:
         click.echo(said, err=True)
         sys.exit(INTERRUPTED)
     sys.exit(code)
+
+
+def _key_meant(error: click.UsageError) -> str | None:
+    """How to set the key of the config that an unknown option such as ``--lr`` may mean."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return None
+    from bench.config import suggest
+
+    takes_settings = any(parameter.name == "settings" for parameter in error.ctx.command.params)
+    key = suggest(error.option_name.lstrip("-")) if takes_settings else None
+    return key and f"No such option '{error.option_name}': write --set {key}=VALUE"
 
 
 def _refuse(message: str) -> NoReturn:

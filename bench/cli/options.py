@@ -1,16 +1,23 @@
-"""Options that several commands share."""
+"""Options that several commands share, each group passed to the command as one object."""
 
 from __future__ import annotations
 
+import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from bench.cli import complete
+
 if TYPE_CHECKING:
+    import torch
+
     from bench.config import DataConfig, Experiment
     from bench.progress import Progress
 
@@ -18,70 +25,189 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_OUT = Path("results/runs")
 
 
-def config_options(function: F) -> F:
+def given(parameter: str) -> bool:
+    """Whether the user gave an option of the present command."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is not ParameterSource.DEFAULT
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigChoice:
     """``--config``, ``--data``, ``--set`` and ``--plugin``."""
-    for option in reversed(
-        (
-            click.option(
-                "--config", default="demo", show_default=True, metavar="NAME|FILE",
-                help="A shipped experiment (bench list configs) or a YAML file.",
-            ),
-            click.option(
-                "--data", "root", type=click.Path(path_type=Path), metavar="PATH",
-                help="Where the images and labels are (data.root).",
-            ),
-            click.option(
-                "--set", "settings", multiple=True, metavar="KEY=VALUE",
-                help="Change a key of the config, such as train.lr=0.02. Repeats.",
-            ),
-            plugin_option,
+
+    config: str
+    root: Path | None
+    settings: tuple[str, ...]
+    plugins: tuple[Path, ...]
+
+    def experiment(self, **changes: Any) -> Experiment:
+        """The experiment, with further changes by dotted key; plugins are loaded first."""
+        from bench.config import load_experiment
+
+        load_plugins(self.plugins)
+        if self.root is not None:
+            changes["data.root"] = self.root
+        return load_experiment(self.config, settings=self.settings, changes=changes)
+
+    def data(self) -> DataConfig:
+        """The experiment's data; of one level where it varies them."""
+        from bench.config import one_data_config
+
+        return one_data_config(self.experiment())
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelsChoice(ConfigChoice):
+    """As :class:`ConfigChoice`; ``--data`` alone means ``nih_official``."""
+
+    def experiment(self, **changes: Any) -> Experiment:
+        """The experiment, with further changes by dotted key; plugins are loaded first."""
+        if self.root is None or given("config"):
+            return super().experiment(**changes)
+        return ConfigChoice(**{**vars(self), "config": "nih_official"}).experiment(**changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixChoice(ConfigChoice):
+    """A config, and what of it is trained: MODEL, ``--all``, ``--loss``, ``--seeds``, where."""
+
+    models: tuple[str, ...]
+    take_all: bool
+    losses: tuple[str, ...]
+    seeds: str | None
+    device: str
+
+    def experiment(self, *more_models: str, **changes: Any) -> Experiment:
+        """The experiment with the models, losses and seeds that were chosen.
+
+        Args:
+            more_models: chosen beside MODEL.
+            changes: further ones, by dotted key.
+        """
+        from bench.runs.cells import select_models
+
+        if self.losses:
+            changes["losses"] = list(dict.fromkeys(self.losses))
+        if self.seeds is not None:
+            changes["seeds"] = parse_seeds(self.seeds)
+        whole = super().experiment(**changes)
+        models = select_models(
+            (*self.models, *more_models), configured=whole.models, take_all=self.take_all
         )
-    ):  # fmt: skip
-        function = option(function)
-    return function
+        return whole.model_copy(update={"models": models})
+
+    def torch_device(self) -> torch.device:
+        """The device to train on."""
+        from bench.environment import pick_device
+
+        return pick_device(self.device)
 
 
-def plugin_option(function: F) -> F:
-    """``--plugin``."""
-    return click.option(
-        "--plugin", "plugins", multiple=True, metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="A Python file that registers models, losses or data sources. Repeats.",
-    )(function)  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """``--quiet``, ``--json-log`` and ``--tensorboard``."""
+
+    quiet: bool
+    json_log: bool
+    tensorboard: Path | None
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.json_log:
+            raise click.UsageError("--quiet and --json-log exclude one another")
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Display of the progress, with TensorBoard where that is wanted."""
+        from bench.progress import show_progress
+
+        with show_progress(quiet=self.quiet, json_log=self.json_log) as progress:
+            yield watched(progress, self.tensorboard)
+
+    def end(self, out: Path) -> None:
+        """Say where the table is to be had."""
+        if not self.quiet and not self.json_log:
+            click.echo(f"the table: {report_command(out)}")
 
 
-def out_option(function: F) -> F:
-    """``--out``."""
-    return click.option(
-        "--out", default=DEFAULT_OUT, show_default=True, metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Folder of the runs.",
-    )(function)  # fmt: skip
+def _grouped(group: type, name: str, *options: Callable[[F], F]) -> Callable[[F], F]:
+    """Decorator that adds options to a command, which gets them as one keyword.
+
+    Args:
+        group: dataclass whose fields are the options' names.
+        name: of the keyword.
+        options: click's decorators, in the order of the help.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            chosen = group(**{field.name: keywords.pop(field.name) for field in fields(group)})
+            return function(*arguments, **{name: chosen}, **keywords)
+
+        for option in reversed(options):
+            call = option(call)
+        return call  # type: ignore[return-value]
+
+    return decorate
 
 
-def matrix_options(function: F) -> F:
-    """``--all``, ``--loss``, ``--seeds`` and ``--device``."""
-    for option in reversed(
-        (
-            click.option("--all", "take_all", is_flag=True, help="Every model of the config."),
-            click.option(
-                "--loss", "losses", multiple=True, metavar="NAME", help="A loss. Repeats."
-            ),
-            click.option("--seeds", metavar="0,1,…", help="Seeds, one run each."),
-            click.option(
-                "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
-                show_default=True, help="Where networks are trained.",
-            ),
-        )
-    ):  # fmt: skip
-        function = option(function)
-    return function
+plugin_option = click.option(
+    "--plugin", "plugins", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
+    help="A Python file that registers models, losses or data sources. Repeats.",
+)  # fmt: skip
+data_option = click.option(
+    "--data", "root", type=click.Path(path_type=Path), metavar="PATH",
+    help="Where the images and labels are (data.root).",
+)  # fmt: skip
+set_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Change a key of the config (bench config show), such as train.lr=0.02. Repeats.",
+    shell_complete=complete.settings,
+)  # fmt: skip
+_CONFIG = (
+    click.option(
+        "--config", default="demo", show_default=True, metavar="NAME|FILE",
+        help="A shipped experiment (bench list configs) or a YAML file.",
+        shell_complete=complete.configs,
+    ),
+    data_option,
+    set_option,
+    plugin_option,
+)  # fmt: skip
+loss_option = click.option(
+    "--loss", "losses", multiple=True, metavar="NAME", help="A loss. Repeats.",
+    shell_complete=complete.losses,
+)  # fmt: skip
+models_argument = click.argument(
+    "models", nargs=-1, metavar="[MODEL]...", shell_complete=complete.models
+)
+tensorboard_option = click.option(
+    "--tensorboard", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    help="Also write the curves into DIR, for tensorboard --logdir DIR.",
+)  # fmt: skip
+out_option = click.option(
+    "--out", default=DEFAULT_OUT, show_default=True, metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
+)  # fmt: skip
 
-
-def config_or_nih(context: click.Context, config: str, root: Path | None) -> str:
-    """The config; nih_official where files are named and no config is."""
-    unnamed = context.get_parameter_source("config") is ParameterSource.DEFAULT
-    return "nih_official" if root and unnamed else config
+config_options = _grouped(ConfigChoice, "config", *_CONFIG)
+labels_options = _grouped(LabelsChoice, "config", *_CONFIG)
+matrix_options = _grouped(
+    MatrixChoice, "matrix", models_argument, *_CONFIG,
+    click.option("--all", "take_all", is_flag=True, help="Every model of the config."),
+    loss_option,
+    click.option("--seeds", metavar="0,1,…", help="Seeds, one run each."),
+    click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+        show_default=True, help="Where networks are trained.",
+    ),
+)  # fmt: skip
+watching_options = _grouped(
+    Watching, "watching",
+    click.option("--quiet", is_flag=True, help="Show only what failed."),
+    tensorboard_option,
+    click.option("--json-log", is_flag=True, help="One JSON object a line instead of progress."),
+)  # fmt: skip
 
 
 def report_command(out: Path) -> str:
@@ -90,16 +216,8 @@ def report_command(out: Path) -> str:
     return f"bench report markdown{where}"
 
 
-def tensorboard_option(function: F) -> F:
-    """``--tensorboard``."""
-    return click.option(
-        "--tensorboard", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-        help="Also write the curves into DIR, for tensorboard --logdir DIR.",
-    )(function)  # fmt: skip
-
-
 def watched(progress: Progress, tensorboard: Path | None) -> Progress:
-    """The progress, with TensorBoard told of every run where that is wanted."""
+    """The progress, passed on by TensorBoard where that is wanted."""
     if tensorboard is None:
         return progress
     from bench.tracking import TensorBoard
@@ -120,47 +238,6 @@ def load_plugins(plugins: tuple[Path, ...]) -> None:
     load_entry_points()
     for path in plugins:
         load_plugin(path)
-
-
-def load_config(
-    config: str, root: Path | None, settings: tuple[str, ...], **changes: Any
-) -> Experiment:
-    """The experiment that the shared options and further changes (by dotted key) describe."""
-    from bench.config import load_experiment
-
-    if root is not None:
-        changes["data.root"] = root
-    return load_experiment(config, settings=settings, changes=changes)
-
-
-def load_data_config(config: str, root: Path | None, settings: tuple[str, ...]) -> DataConfig:
-    """What :func:`load_config` says of the data, of one level where it varies them."""
-    from bench.config import one_data_config
-
-    return one_data_config(load_config(config, root, settings))
-
-
-def load_matrix(
-    config: str,
-    root: Path | None,
-    settings: tuple[str, ...],
-    *,
-    models: tuple[str, ...],
-    take_all: bool,
-    losses: tuple[str, ...],
-    seeds: str | None,
-    **changes: Any,
-) -> Experiment:
-    """What :func:`load_config` gives, with the models, losses and seeds asked for."""
-    from bench.runs.cells import select_models
-
-    if losses:
-        changes["losses"] = list(dict.fromkeys(losses))
-    if seeds is not None:
-        changes["seeds"] = parse_seeds(seeds)
-    configured = load_config(config, root, settings, **changes).models
-    chosen = select_models(models, configured=configured, take_all=take_all)
-    return load_config(config, root, settings, **changes, models=list(chosen))
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from bench.cli.options import out_option
+from bench.cli import complete
+from bench.cli.options import given, out_option
 
 if TYPE_CHECKING:
     from bench.report import Reference, Report
@@ -42,7 +42,7 @@ DEFAULT_FIGURES = DEFAULT_TO / FIGURES
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task. Repeats.")
 @click.option("--split", "splits", multiple=True, metavar="NAME", help="Only this split. Repeats.")
 @click.option(
-    "--model", "models", multiple=True, metavar="NAME|PATTERN",
+    "--model", "models", multiple=True, metavar="NAME|PATTERN", shell_complete=complete.models,
     help="Only these models, the reference and the controls; p stays corrected for all. Repeats.",
 )  # fmt: skip
 @click.option(
@@ -95,7 +95,7 @@ def report(
             thumbnails=thumbnails,
             on_scored=lambda done, total: progress.advance("runs scored", done, total),
         )
-    if _given("wanted") and not any(table.reference for table in made.tables):
+    if given("wanted") and not any(table.reference for table in made.tables):
         raise InputError(_no_such_reference(wanted, made))
     whole, made = made, without_bare_tables(made, filters)
     if bare := len(whole.tables) - len(made.tables):
@@ -116,12 +116,12 @@ def report(
 
 def _refuse_what_does_not_apply(format_name: str, to: Path | None) -> None:
     drawn = (ALL, FIGURES)
-    if _given("formats") and format_name not in drawn:
+    if given("formats") and format_name not in drawn:
         raise click.UsageError(
             f"--format is of figures, and {format_name} writes none: leave it out, or write "
             f"bench report {FIGURES} or {ALL}"
         )
-    if _given("thumbnails") and format_name not in ("html", ALL):
+    if given("thumbnails") and format_name not in ("html", ALL):
         raise click.UsageError(
             f"--thumbnails is of html, and {format_name} shows no images: leave it out"
         )
@@ -135,12 +135,9 @@ def _refuse_what_does_not_apply(format_name: str, to: Path | None) -> None:
         raise click.UsageError(f"--to {to} is a folder: name a file")
 
 
-def _given(parameter: str) -> bool:
-    source = click.get_current_context().get_parameter_source(parameter)
-    return source is not ParameterSource.DEFAULT
-
-
 def _settings(where: tuple[str, ...]) -> dict[str, str]:
+    from bench.config import suggest
+
     settings = {}
     for text in where:
         key, equals, value = text.partition("=")
@@ -148,6 +145,8 @@ def _settings(where: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(
                 f"{text!r}: write it as KEY=VALUE, such as train.lr=0.02", param_hint="--where"
             )
+        if meant := suggest(key):
+            raise click.BadParameter(f"no key {key!r}: did you mean {meant}?", param_hint="--where")
         settings[key] = value
     return settings
 

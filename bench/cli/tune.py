@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from bench.cli.options import (
-    config_options,
-    load_matrix,
-    load_plugins,
-    matrix_options,
-    out_option,
-    report_command,
-    tensorboard_option,
-    watched,
-)
+from bench.cli.options import MatrixChoice, Watching, matrix_options, out_option, watching_options
 
 if TYPE_CHECKING:
     from bench.tune.sampling import PrunerName, SamplerName
@@ -44,8 +36,6 @@ OF_TUNING = {
 
 
 @click.command("tune")
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
-@config_options
 @matrix_options
 @out_option
 @click.option(
@@ -79,22 +69,12 @@ OF_TUNING = {
     "--figures", "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Draw each study's history, parameter importance and parallel coordinates into DIR.",
 )  # fmt: skip
-@tensorboard_option
-@click.option("--quiet", is_flag=True, help="Say only what failed.")
-@click.option("--json-log", is_flag=True, help="One JSON object a line instead of progress.")
+@watching_options
 @click.pass_context
 def tune(
     context: click.Context,
     *,
-    models: tuple[str, ...],
-    config: str,
-    root: Path | None,
-    settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    take_all: bool,
-    losses: tuple[str, ...],
-    seeds: str | None,
-    device: str,
+    matrix: MatrixChoice,
     out: Path,
     budget: str,
     tuning_seed: int,
@@ -103,9 +83,7 @@ def tune(
     pruner: PrunerName,
     show: bool,
     folder: Path | None,
-    quiet: bool,
-    json_log: bool,
-    tensorboard: Path | None,
+    watching: Watching,
 ) -> None:
     """Search settings for each model and loss within the same budget, and run what won.
 
@@ -128,24 +106,13 @@ def tune(
         ]
         if given:
             raise click.UsageError(f"--show trains nothing: leave out {', '.join(given)}")
-        _show(out, storage, folder, models=models, losses=losses)
+        _show(out, storage, folder, models=matrix.models, losses=matrix.losses)
         return
-    if quiet and json_log:
-        raise click.UsageError("--quiet and --json-log exclude one another")
-    load_plugins(plugins)
-    experiment = load_matrix(
-        config,
-        root,
-        settings,
-        models=models,
-        take_all=take_all,
-        losses=losses,
-        seeds=DEFAULT_SEEDS if seeds is None else seeds,
-    )
+    if matrix.seeds is None:
+        matrix = replace(matrix, seeds=DEFAULT_SEEDS)
+    experiment = matrix.experiment()
 
     from bench.config.load import parse_setting
-    from bench.environment import pick_device
-    from bench.progress import show_progress
     from bench.tune import Plan, parse_budget, tune_experiment
 
     plan = Plan(
@@ -153,21 +120,16 @@ def tune(
         seed=tuning_seed,
         sampler=sampler,
         pruner=pruner,
-        fixed=tuple(parse_setting(setting)[0] for setting in settings),
+        fixed=tuple(parse_setting(setting)[0] for setting in matrix.settings),
         storage=storage,
     )
-    with show_progress(quiet=quiet, json_log=json_log) as progress:
+    with watching.progress() as progress:
         tuned = tune_experiment(
-            experiment,
-            plan,
-            out=out,
-            device=pick_device(device),
-            progress=watched(progress, tensorboard),
+            experiment, plan, out=out, device=matrix.torch_device(), progress=progress
         )
     if folder is not None:
         _draw(out, storage, folder, names=tuned.studies)
-    if not quiet and not json_log:
-        click.echo(f"the table: {report_command(out)}")
+    watching.end(out)
     if tuned.failed or tuned.runs.failed:
         context.exit(1)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench.cli import complete
 from bench.errors import InputError
 
 
@@ -15,7 +16,9 @@ def weights() -> None:
 
 
 @weights.command()
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.argument(
+    "models", nargs=-1, required=True, metavar="MODEL...", shell_complete=complete.models
+)
 @click.option(
     "--to", "folder", required=True, metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),

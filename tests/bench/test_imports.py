@@ -21,6 +21,11 @@ def imported_by(statement: str) -> set[str]:
         ("import bench", {"torch", "timm", "pandas", "sklearn"}),
         ("import bench.cli.main", {"torch", "timm", "pandas", "sklearn", "rich", "tabulate"}),
         (
+            "import bench.cli.main as m; from click.shell_completion import ShellComplete; "
+            "ShellComplete(m.main, {}, 'bench', '').get_completions(['run', '--set'], 'train.')",
+            {"torch", "timm", "pandas"},
+        ),
+        (
             "from bench.config import load_experiment; import bench.data.load; "
             "load_experiment('demo')",
             {"torch", "timm"},

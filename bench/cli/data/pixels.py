@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import config_options, load_config, load_plugins
+from bench.cli.options import ConfigChoice, config_options
+from bench.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
     from bench.config import Experiment
@@ -18,30 +18,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @config_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
-def check(
-    context: click.Context,
-    *,
-    config: str,
-    root: Path | None,
-    settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    as_json: bool,
-) -> None:
+def check(context: click.Context, *, config: ConfigChoice, as_json: bool) -> None:
     """Say what is wrong with a data set; exit code 1 where anything would be dropped.
 
     Decodes every image, as a run would, and keeps the pixels for it.
     """
-    load_plugins(plugins)
-    experiment = load_config(config, root, settings)
+    experiment = config.experiment()
 
     from bench.data.check import check_data
 
     study, store = _open(experiment, quiet=as_json)
     found = check_data(study, store)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        print_json(found.as_dict())
     else:
         for line in found.lines():
             click.echo(line)
@@ -54,19 +45,9 @@ def check(
 @config_options
 @click.option("--images", default=32, show_default=True, type=click.IntRange(1, 400))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-def sheet(
-    path: Path,
-    *,
-    config: str,
-    root: Path | None,
-    settings: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    images: int,
-    seed: int,
-) -> None:
+def sheet(path: Path, *, config: ConfigChoice, images: int, seed: int) -> None:
     """Draw some images of a data set, as the networks see them, with their labels."""
-    load_plugins(plugins)
-    experiment = load_config(config, root, settings)
+    experiment = config.experiment()
 
     from bench.data.check import usable
     from bench.data.contact_sheet import draw_sheet

@@ -21,7 +21,7 @@ import sys
 from bench.cli.main import run
 for words in ([], ["run"], ["cascade"], ["report"], ["list"], ["data"], ["data", "check"],
               ["data", "phantom"], ["data", "split"], ["data", "summary"], ["weights"],
-              ["weights", "fetch"], ["speed"]):
+              ["weights", "fetch"], ["speed"], ["tune"], ["import"], ["config", "show"]):
     sys.argv = ["bench", *words, "--help"]
     try:
         run()
@@ -31,7 +31,7 @@ print("loaded:", *sorted({"torch", "timm", "pandas", "sklearn", "matplotlib"} & 
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("Usage: bench") == 13
+    assert done.stdout.count("Usage: bench") == 16
     assert done.stdout.endswith("loaded:\n")
 
 
@@ -51,7 +51,7 @@ def test_help_names_the_commands(bench: Command) -> None:
 
 def listed(bench: Command, *arguments: object) -> list[dict[str, object]]:
     outcome = bench("list", *arguments, "--json")
-    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.code == 0, outcome.err
     facts: list[dict[str, object]] = json.loads(outcome.out)
     return facts
 
@@ -90,6 +90,8 @@ def test_a_model_too_large_for_the_config_is_listed_with_its_smallest_size(
 def test_a_model_of_timm_and_one_of_a_plugin(bench: Command, tiny_plugin: Path) -> None:
     (model,) = listed(bench, "models", "timm:resnet10t")
     assert (model["name"], model["source"]) == ("timm:resnet10t", "timm")
+    names = [model["name"] for model in listed(bench, "models", "timm:resnet10t*")]
+    assert names == ["timm:resnet10t"]
     (tiny,) = listed(bench, "models", "tin*", "--plugin", tiny_plugin)
     assert tiny["parameters"] == 4 * 25 + 4 + 4 * 2 + 2
 
