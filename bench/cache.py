@@ -1,4 +1,4 @@
-"""Small facts that are slow to find out, kept between commands in the user's cache folder."""
+"""The user's cache folder, and small facts kept there because they are slow to find out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def cache_dir() -> Path:
-    """The folder of everything that can be made again.
+    """The cache folder: everything in it can be made again.
 
     ``$CXNET_BENCH_CACHE``, else ``$XDG_CACHE_HOME/cxnet-bench``, else ``~/.cache/cxnet-bench``.
     It may not be there yet.
@@ -28,7 +28,7 @@ def pixel_cache() -> Path:
 
 
 def read_facts(name: str) -> dict[str, Any]:
-    """What :func:`add_facts` has written under that name; nothing where it cannot be read."""
+    """The facts that :func:`add_facts` wrote under a name; none if they cannot be read."""
     try:
         facts = json.loads(_file(name).read_text(encoding="utf-8"))
     except (OSError, ValueError):

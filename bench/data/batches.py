@@ -169,7 +169,7 @@ class TrainingStream:
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self._order:
             # A step spans two epochs at most unless the set is smaller than a batch, and the
-            # next one is looked at too; older permutations can always be drawn again.
+            # next step is looked at too; older permutations can always be drawn again.
             self._order = {e: p for e, p in self._order.items() if e >= epoch - 1}
             self._order[epoch] = generator(self._seed, "order", epoch).permutation(
                 len(self._images)

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, and what of it can be used."""
+"""Checking a data set: its problems, its identical images, the rows that can be used."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from bench.data.study import Problem, ProblemKind, StudyTable
 from bench.data.tasks import is_abnormal
 from bench.text import first_names, printable
 
-LISTED = 10  # names printed of each kind of problem; the JSON form has them all
-LISTED_IN_REFUSAL = 3  # fewer there: a refusal is one line
+# Images that are named for each kind of problem; the JSON form has them all.
+LISTED = 10
+LISTED_IN_REFUSAL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,10 @@ class DataReport:
         notes: facts about the data set.
         usable: how many images a run can use.
         enlarged: how many of them are smaller than the wanted size and were interpolated.
-        problems: the images that it cannot use, by kind of problem.
-        identical: groups of images whose original pixels are equal. They are not dropped; the
-            splits and every report deal with them.
-        contradicting: those of them that hold normal and abnormal images.
+        problems: the images that a run cannot use, by kind of problem.
+        identical: groups of images with equal original pixels. They are not dropped; the splits
+            and every report deal with them.
+        contradicting: the groups that hold normal and abnormal images.
     """
 
     source: str
@@ -43,7 +44,7 @@ class DataReport:
 
     @property
     def dropped(self) -> int:
-        """How many images a run would leave out."""
+        """Number of images that a run would leave out."""
         return len({problem.image for found in self.problems.values() for problem in found})
 
     def lines(self) -> list[str]:
@@ -78,7 +79,7 @@ class DataReport:
 
 
 def check_data(study: StudyTable, store: PixelStore) -> DataReport:
-    """Collect everything that is wrong with a data set.
+    """Collect the problems and the identical images of a data set.
 
     Args:
         study: a data source's labels.
@@ -102,7 +103,7 @@ def check_data(study: StudyTable, store: PixelStore) -> DataReport:
 
 
 def usable(study: StudyTable, store: PixelStore) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
-    """The images that a run can use, and why it cannot use the others.
+    """The rows that a run can use, and the problems of the others.
 
     Args:
         study: a data source's labels.
@@ -122,7 +123,7 @@ def usable(study: StudyTable, store: PixelStore) -> tuple[pd.DataFrame, tuple[Pr
 
 
 def refusal(problems: Sequence[Problem]) -> str:
-    """One line that says which images cannot be used, and the ways out."""
+    """The error message for images that cannot be used: one line with names and hints."""
     kinds = [
         f"{len(found):,} {kind}: "
         + first_names([problem.image for problem in found], LISTED_IN_REFUSAL)

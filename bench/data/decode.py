@@ -1,4 +1,4 @@
-"""Original pixels → gray squares of one size, in threads, in order.
+"""Decoding images to gray squares of one size, in threads, in order.
 
 Images are squashed to a square, and each side is area-averaged where it shrinks (Pillow's box
 filter: the mean of the original pixels whose centres lie in the new one) and interpolated

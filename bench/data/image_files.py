@@ -1,6 +1,6 @@
-"""Image files → original grayscale pixels.
+"""Reading image files (PNG, JPEG, TIFF) as original grayscale pixels.
 
-PNG, JPEG and TIFF through Pillow. What becomes of each kind of pixel (the choices are ours):
+Each kind of pixel becomes gray as follows (the choices are ours):
 
 ============================ ==============================================================
 stored as                    becomes
@@ -37,9 +37,9 @@ from bench.errors import InputError
 FORMATS = ("PNG", "JPEG", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
-# What may be gone at the next try: too many open files, too little memory, a disk or network that
-# did not answer. It says nothing about the image.
-_PASSING = {
+# Errors that may be gone at the next try: too many open files, too little memory, a disk or network
+# that did not answer. The image is not at fault.
+_TRANSIENT = {
     errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE,
     errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH,
     errno.ENETDOWN, errno.ENETUNREACH,
@@ -59,10 +59,10 @@ def read_grayscale(path: Path) -> NDArray[np.uint8]:
         Gray values, uint8, shape (height, width); see the table at the top of this module.
 
     Raises:
-        ImageError: "missing" (no such file), "truncated" (it ends too early; of a TIFF that
-            cannot always be told) or "unreadable" (no image, more pixels than Pillow's limit
-            against decompression bombs, or pixels without a known full scale).
-        InputError: the file could not be read this time, whatever is in it.
+        ImageError: "missing" (no such file), "truncated" (it ends too early; not always known
+            of a TIFF) or "unreadable" (no image, more pixels than Pillow's limit against
+            decompression bombs, or pixels without a known full scale).
+        InputError: the file could not be read this time; the image is not at fault.
     """
     # Without it Pillow loads the file's own format alone, and all of its fifty where that is not
     # the first of ours.
@@ -83,7 +83,7 @@ def read_grayscale(path: Path) -> NDArray[np.uint8]:
     except (PermissionError, IsADirectoryError) as error:
         raise ImageError("unreadable", (error.strerror or str(error)).lower()) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
-        if isinstance(error, OSError) and error.errno in _PASSING:
+        if isinstance(error, OSError) and error.errno in _TRANSIENT:
             raise InputError(
                 f"{str(path)!r} could not be read: {(error.strerror or str(error)).lower()}: run "
                 "again, which goes on from here; if it stays so, take the file away"
@@ -113,10 +113,10 @@ def luma(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def gray_array(image: Image.Image) -> NDArray[np.uint8]:
-    """``np.asarray`` of an 8-bit gray image, at a tenth of its time.
+    """An 8-bit gray image as an array, in a tenth of the time of ``np.asarray``.
 
     ``np.asarray`` has Pillow pack pixels into pieces and join them, and holds the interpreter's
-    lock all the while: more than a tenth of reading a radiograph, which threads cannot share.
+    lock meanwhile: more than a tenth of reading a radiograph, which threads cannot share.
 
     Args:
         image: of mode "L".
@@ -175,7 +175,7 @@ def quiet_pillow() -> Iterator[None]:
 
 
 class FileReader:
-    """The pixel reader of the sources whose images are files.
+    """Pixel reader of sources whose images are files.
 
     Args:
         files: each image id's file.

@@ -1,4 +1,4 @@
-"""Leakage: what two parts of a split share that they should not."""
+"""Leakage: patients and identical images that two parts of a split share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bench.config.schema import Frozen
 
 
 class Leakage(Frozen):
-    """What two parts of a split share. None is "unknown", which is not 0.
+    """Patients and images shared by two parts of a split. None is "unknown", which is not 0.
 
     Attributes:
-        earlier: name of the part that is learned from ("train").
-        later: name of the part that is judged on ("test").
+        earlier: name of the part to learn from ("train").
+        later: name of the part to test on ("test").
         later_images: number of images of the later part.
         shared_patients: patients known to have images in both parts, which is a lower bound
             where ``unknown_patients`` is not 0; None where no image of one of the parts has a
@@ -48,11 +48,11 @@ class Leakage(Frozen):
 def measure_leakage(
     rows: pd.DataFrame, parts: Mapping[str, NDArray[np.int64]]
 ) -> tuple[Leakage, ...]:
-    """Count what every pair of parts shares.
+    """Count the patients and images that each pair of parts shares.
 
     Args:
         rows: the study table with the column ``digest``.
-        parts: name of each part and its row positions, in the order train, validation, test
+        parts: row numbers of each part, in the order train, validation, test
             (:attr:`bench.data.splits.Split.parts`).
 
     Returns:
@@ -87,6 +87,6 @@ def _known(values: NDArray[np.object_]) -> list[str]:
 
 
 def _repeated(earlier: Iterable[str], later: Iterable[str]) -> list[str]:
-    """The items of the later that the earlier has too."""
+    """The later items that are among the earlier ones."""
     present = set(earlier)
     return [value for value in later if value in present]

@@ -1,4 +1,4 @@
-"""The data source that an experiment names, opened: its labels, with or without its images."""
+"""Opening the data source that an experiment names: its labels, with or without its images."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def open_study(config: DataConfig) -> StudyTable:
 
 
 def open_labels(config: DataConfig) -> StudyTable:
-    """What the label files say, without decoding a pixel.
+    """Read the label files, without looking at an image where the source can do so.
 
     Returns:
-        The table, its rows with the column ``digest``, which is "" (unknown) everywhere.
+        The table with the column ``digest``, which is "" (unknown) everywhere.
 
     Raises:
         InputError: unknown source, missing files, wrong options, no row that can be used, or
@@ -49,15 +49,15 @@ def open_labels(config: DataConfig) -> StudyTable:
 def open_decoded(
     config: DataConfig, *, cache: Path, progress: Callable[[int, int], None] | None = None
 ) -> StudyTable:
-    """The labels of the images that a run would use.
+    """Read the labels and decode the images, as a run would.
 
     Args:
         config: the experiment's ``data``.
-        cache: folder of decoded pixels; those that are not there yet are put there.
+        cache: folder of decoded pixels.
         progress: called with images decoded and images in all.
 
     Returns:
-        The table, its rows with the columns ``digest`` and ``pixel_row``.
+        The table of the images that can be used, with the columns ``digest`` and ``pixel_row``.
 
     Raises:
         InputError: as :func:`open_labels`, of labels and pixels together.
@@ -69,7 +69,7 @@ def open_decoded(
 
 
 def _accepted(table: StudyTable, config: DataConfig) -> StudyTable:
-    """The table, where a run would take it; what is skipped becomes a note."""
+    """The table if a run would take it, with a note on skipped images."""
     if not table.problems:
         return table
     if config.on_bad == "refuse":

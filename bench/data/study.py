@@ -1,4 +1,4 @@
-"""The study table: what every data source becomes, and all that the rest of the harness sees.
+"""The study table: the form into which every data source is brought.
 
 One row is one image. Columns, in order:
 
@@ -12,8 +12,8 @@ view       str      "PA", "AP", …; "" where unknown
 sex        str      "F", "M"; "" where unknown
 age        float64  years; NaN where unknown
 follow_up  float64  how many earlier studies of the patient there are; NaN where unknown
-given_split str     "train", "validation", "test", "train_validation" as the source says it;
-                    "" where it says nothing
+given_split str     "train", "validation", "test" or "train_validation", as given by the source;
+                    "" where it gives none
 ========== ======== ==================================================================
 """
 
@@ -62,7 +62,7 @@ class Problem:
     """One image that cannot be used as it is.
 
     Attributes:
-        kind: what is wrong.
+        kind: the kind of problem.
         image: the image id or file name.
         detail: one clause for the user ("label 'Pneumonai' is no finding of this source").
     """
@@ -73,7 +73,7 @@ class Problem:
 
 
 class ImageError(Exception):
-    """One image's pixels cannot be had.
+    """The pixels of one image cannot be read.
 
     Attributes:
         kind: "missing", "truncated" or "unreadable".
@@ -85,7 +85,7 @@ class ImageError(Exception):
 
 
 class PixelReader(Protocol):
-    """Gives one image's original pixels. Called from several threads at once."""
+    """Reads the original pixels of single images; called from several threads at once."""
 
     def read(self, image: str) -> NDArray[np.uint8]:
         """Original pixels as grayscale uint8, shape (height, width), before any resizing.
@@ -95,7 +95,7 @@ class PixelReader(Protocol):
         """
 
     def stamp(self, image: str) -> str:
-        """A cheap text that changes when the stored image changes (size and time of a file)."""
+        """A text that is cheap and changes with the stored image (size and time of a file)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,8 @@ class StudyTable:
         reader: gives the pixels of ``rows.image``; None where only the label files were read, which
             may list images that are not there.
         notes: facts for the head of every report ("1,723 of the 112,120 images are here").
-        problems: rows and files left out of ``rows``; a run refuses them unless told to skip.
+        problems: rows and files left out of ``rows``; a run refuses them unless
+            ``data.on_bad`` is ``skip``.
     """
 
     name: str
@@ -122,7 +123,7 @@ class StudyTable:
 
 
 def study_rows(columns: dict[str, Sequence[object]]) -> pd.DataFrame:
-    """Build the table of :class:`StudyTable` from columns; those not given are "unknown".
+    """Build the rows of a :class:`StudyTable` from columns; columns not given are "unknown".
 
     Args:
         columns: at least ``image`` and ``findings``; all of one length.

@@ -1,11 +1,11 @@
-"""Tasks: the questions that a network answers about the images of a study table.
+"""Tasks: the questions about an image that a network is trained to answer.
 
 The paper's hierarchy (Fig. 2) has four: m1 tells normal from abnormal, m2 one finding from
 several, m3 names the findings of an image with several, m4 the finding of an image with one.
 ``findings14`` is their flat rival, which names the findings of every image.
 
-A task is a view of the table: which rows it asks about, and what the right answers are. All
-tasks share one split, so a test image of one is never a training image of another.
+A task is a view of the table: the rows that it concerns, and their targets. All tasks share one
+split, so a test image of one is never a training image of another.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.registry import TargetKind, near_matches
 
 
 def count_findings(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """How many findings each image has.
+    """Number of findings of each image.
 
     Args:
         rows: a study table of n images.
@@ -36,7 +36,7 @@ def count_findings(rows: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def is_abnormal(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """True for images with at least one finding.
+    """Mask of the images with at least one finding.
 
     Args:
         rows: a study table of n images.
@@ -48,7 +48,7 @@ def is_abnormal(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def finding_labels(rows: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.float32]:
-    """Which findings each image has.
+    """The findings of each image as zeros and ones.
 
     Args:
         rows: a study table of n images.
@@ -57,10 +57,10 @@ def finding_labels(rows: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.fl
     Returns:
         0 or 1, shape (n, findings).
     """
-    places = {finding: place for place, finding in enumerate(findings)}
+    columns = {finding: column for column, finding in enumerate(findings)}
     labels = np.zeros((len(rows), len(findings)), np.float32)
     for row, found in enumerate(rows["findings"]):
-        labels[row, [places[finding] for finding in found]] = 1.0
+        labels[row, [columns[finding] for finding in found]] = 1.0
     return labels
 
 
@@ -74,10 +74,10 @@ class Task:
         kind: "multiclass" (exactly one class is right) or "multilabel" (any number may be).
         classes: names of the outputs, in the order of the targets; in a two-class task the
             second is the positive one.
-        select: from a study table of n rows to a boolean mask (n,) of those it asks about.
-        targets: from a study table of n rows to the answers: int64 (n,) class indices for
-            multi-class, float32 (n, classes) of 0 and 1 for multi-label. What stands at rows
-            that are not selected means nothing.
+        select: from a study table of n rows to the task mask: True (n,) for its images.
+        targets: from a study table of n rows to int64 (n,) class indices for multi-class,
+            float32 (n, classes) of 0 and 1 for multi-label. Values outside the task mask mean
+            nothing.
     """
 
     name: str
@@ -157,11 +157,11 @@ _MAKERS: dict[str, Callable[[tuple[str, ...]], Task]] = {
 TASKS = tuple(_MAKERS)
 """Names of the tasks."""
 NAMING_TASKS = ("m3", "m4", "findings14")
-"""Those whose outputs are the findings of the data source."""
+"""Tasks whose classes are the findings of the data source."""
 
 
 def make_task(name: str, findings: Sequence[str] = NIH_FINDINGS) -> Task:
-    """The task of that name, over the findings of a data source.
+    """Make a task for the findings of a data source.
 
     Args:
         name: one of :data:`TASKS`.
@@ -169,8 +169,8 @@ def make_task(name: str, findings: Sequence[str] = NIH_FINDINGS) -> Task:
             in ChestX-ray14.
 
     Raises:
-        InputError: unknown name (the message lists near matches), or a source with one finding,
-            of which there is nothing to name.
+        InputError: unknown name (the message lists near matches), or a task that names findings
+            for a source with one.
     """
     if name not in _MAKERS:
         raise InputError(f"unknown task {name!r}: {near_matches(name, list(TASKS))}")
@@ -185,37 +185,37 @@ def make_task(name: str, findings: Sequence[str] = NIH_FINDINGS) -> Task:
 def check_classes(
     task: Task, targets: NDArray[Any], parts: Mapping[str, NDArray[np.int64]]
 ) -> None:
-    """Refuse a task that cannot be learned or judged on these parts.
+    """Refuse a task that cannot be learned or tested on these parts.
 
-    Every part needs an image that the task asks about; a multi-class task needs two classes in
-    every part; a multi-label task a finding that some images of each part have and others lack.
+    Every part needs an image of the task; a multi-class task needs two classes in every part; a
+    multi-label task a finding that some images of each part have and others lack.
 
     Args:
         task: the question.
-        targets: the answers of all rows, as the task gives them.
-        parts: name of each part ("train", …) and its positions in ``targets``.
+        targets: of all rows.
+        parts: the row numbers of each part ("train", …) that the task concerns.
 
     Raises:
         InputError: naming the first such part.
     """
-    for part, positions in parts.items():
-        way_out = "choose another data.split or seed, or another task"
-        if not len(positions):
+    hint = "choose another data.split or seed, or another task"
+    for part, rows in parts.items():
+        if not len(rows):
             raise InputError(
                 f"task {task.name} ({task.question}) asks about no image of the {part} set: "
-                f"add images, {way_out}"
+                f"add images, {hint}"
             )
-        answers = targets[positions]
+        wanted = targets[rows]
         if task.kind == "multilabel":
-            if not ((answers > 0).any(axis=0) & (answers == 0).any(axis=0)).any():
+            if not ((wanted > 0).any(axis=0) & (wanted == 0).any(axis=0)).any():
                 raise InputError(
-                    f"{part} set of task {task.name} has {len(positions)} images, all with the "
-                    f"same findings: add others, or {way_out}"
+                    f"{part} set of task {task.name} has {len(rows)} images, all with the "
+                    f"same findings: add others, or {hint}"
                 )
             continue
-        present = np.unique(answers)
+        present = np.unique(wanted)
         if len(present) == 1:
             raise InputError(
-                f"{part} set has {len(positions)} images, all {task.classes[present[0]]}: "
-                f"add images of another class, or {way_out}"
+                f"{part} set has {len(rows)} images, all {task.classes[present[0]]}: "
+                f"add images of another class, or {hint}"
             )

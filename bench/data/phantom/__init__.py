@@ -4,8 +4,8 @@
 only resemble what their names say, by our own taste. A result on them says whether software
 works and nothing about patients, and no ranking of networks on them carries over to real images.
 
-Who is imaged and what is found is decided in ``cohort``, the shape of a chest in ``anatomy``,
-what each finding looks like in ``findings``, and the pixels in ``render``.
+``cohort`` decides who is imaged and what is found, ``anatomy`` the shape of a chest,
+``findings`` the appearance of each finding, and ``render`` the pixels.
 """
 
 from bench.data.phantom.cohort import Visit, draw_cohort

@@ -27,19 +27,19 @@ class Anatomy:
     Attributes:
         zoom: magnification of the whole chest.
         width: width of the chest over its height.
-        shift: where its middle lies, (u, v).
+        shift: position of its middle, (u, v).
         tilt: how much u moves per v (a slight rotation in the image's plane).
         turn: rotation about the long axis; moves the heart sideways.
         wall: half width of the lungs at their widest.
         apex: v of the top of the lungs.
         medial: u of the lungs' inner border.
-        domes: v of the top of the right and left diaphragm.
+        domes: v of the top of the right and of the left diaphragm.
         dome_depth: how far the diaphragm falls towards its edges.
         heart: centre (u, v) of the heart.
         heart_radii: its half axes (u, v).
         knob: radius of the aortic knob.
         rib_spacing: v from rib to rib.
-        rib_phase: where the first rib lies, in rib spacings.
+        rib_phase: position of the first rib, in rib spacings.
         rib_bow: how far ribs fall towards the side.
         rib_strength: brightness of the ribs.
         clavicle: v of the inner ends of the clavicles.
@@ -47,7 +47,7 @@ class Anatomy:
         breast: brightness of breast shadows; 0 for none.
         air_depth: how much darker air is than tissue.
         markings: brightness of vessels.
-        tree: which vessel texture.
+        tree: number of the vessel texture.
         scapula: how far the shoulder blades overlie the lungs (AP), 0 to 1.
         bubble: brightness of the gas in the stomach (negative: darker than tissue).
     """

@@ -1,4 +1,4 @@
-"""One chest on a grid of pixels: where its parts are, and what has been painted so far.
+"""One chest on a grid of pixels: the regions of its parts, and the tissue painted so far.
 
 Edges are ramps at least one pixel wide, placed by continuous coordinates, so that a small
 image looks like a large one averaged over area.
@@ -18,7 +18,7 @@ Field = NDArray[np.float32]  # (size, size), or (size, 1) and (1, size) to be br
 
 
 class Chest:
-    """What painters of anatomy and findings work on.
+    """The canvas on which anatomy and findings are painted.
 
     Attributes:
         anatomy: the chest's numbers.

@@ -1,13 +1,13 @@
-"""Who is in the synthetic cohort: patients, their visits, and what is found at each visit.
+"""The synthetic cohort: patients, their visits, and the findings of each visit.
 
 Nothing here is fitted to people. The shape follows what is published about ChestX-ray14:
 skewed numbers of images per patient and of findings, sicker patients imaged more often, older
 and more often lying down (AP). The strengths of these links are ours.
 
-Label noise, on purpose: what a report says is not always what the image shows. One finding in
-an abnormal image goes unreported with probability ``MISSED``, and a normal image is reported
-with a finding that is not there with probability ``INVENTED``. A reader who saw everything that
-is shown would have an AUC of about 0.97 for "abnormal" against the reports.
+Labels are noisy on purpose. With probability ``MISSED`` one finding of an abnormal image is not
+reported; with probability ``INVENTED`` a normal image is reported with a finding that it does not
+show. A reader who sees everything that is shown would have an AUC of about 0.97 for "abnormal"
+against the reports.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Visit:
         sex: "F" or "M".
         age: years.
         shown: findings that the image shows, sorted.
-        reported: findings that the label says, sorted (see the module's label noise).
+        reported: findings in the label, sorted (see the module's label noise).
         split: the given split, by patient.
     """
 
@@ -122,7 +122,7 @@ def _draw_findings(rng: np.random.Generator, before: tuple[int, ...]) -> tuple[i
 
 
 def _report(rng: np.random.Generator, shown: tuple[int, ...]) -> tuple[int, ...]:
-    """What the label says of an image: mostly what it shows."""
+    """Findings in the label of an image: mostly those that it shows."""
     luck = rng.random()
     if shown:
         return shown[1:] if luck < MISSED else shown

@@ -76,7 +76,7 @@ def write_nih_layout(
 def _write_labels(path: Path, visits: Sequence[Visit], image_size: int) -> None:
     spacing = CHEST_MM / image_size
     with path.open("w", newline="", encoding="utf-8") as file:
-        # NIH's last two headings stand unquoted although each holds a comma and heads two columns.
+        # NIH's last two headings are unquoted although each holds a comma and heads two columns.
         file.write(",".join(HEADER) + "\n")
         rows = csv.writer(file, lineterminator="\n")
         for visit in visits:

@@ -1,7 +1,7 @@
-"""What each of the fourteen findings looks like here.
+"""The appearance of each of the fourteen findings.
 
 The appearances are ours: simplified after common textbook descriptions, for testing software.
-They have no clinical meaning and no radiologist has seen them.
+They have no clinical meaning, and no radiologist has seen them.
 
 A finding may reshape the chest before anything is painted (``RESHAPE``) and paint on it
 (``PAINT``). Both are given the same ``severity`` from 0 (hardly visible) to 1 and generators in
@@ -26,7 +26,7 @@ def _side(rng: np.random.Generator) -> Side:
     return -1 if rng.random() < 0.5 else 1
 
 
-def _place(
+def _point(
     anatomy: Anatomy, rng: np.random.Generator, side: Side, *, low: float, high: float
 ) -> tuple[float, float]:
     """A point in one lung; ``low`` and ``high`` are heights, 0 at the apex, 1 at the dome."""
@@ -82,7 +82,7 @@ def _atelectasis(chest: Chest, rng: np.random.Generator, severity: float) -> Non
     """Plate-like bands above a raised diaphragm."""
     side = _side(rng)
     for _ in range(1 + int(rng.integers(1, 3))):
-        u, v = _place(chest.anatomy, rng, side, low=0.60, high=0.98)
+        u, v = _point(chest.anatomy, rng, side, low=0.60, high=0.98)
         slope = rng.normal(0.0, 0.30)
         half_length, half_width = rng.uniform(0.16, 0.30), 0.018 + 0.030 * severity
         along = chest.u - u
@@ -118,7 +118,7 @@ def _patch(
     patchiness: float,
 ) -> None:
     """Air spaces filled in part of one lung, more or less sharply and evenly."""
-    centre = _place(chest.anatomy, rng, side, low=heights[0], high=heights[1])
+    centre = _point(chest.anatomy, rng, side, low=heights[0], high=heights[1])
     radii = (radius * rng.uniform(0.8, 1.2), radius * rng.uniform(0.8, 1.3))
     weights = rng.normal(0.0, 0.35, len(chest.textures.clouds)).astype(np.float32)
     inside = 1.0 - chest.ring(centre, radii, slant=rng.normal(0.0, 0.25))
@@ -179,7 +179,7 @@ def _deposit(chest: Chest, shape: Field, density: float) -> None:
 
 def _mass(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     """One large, lobed opacity."""
-    centre = _place(chest.anatomy, rng, _side(rng), low=0.05, high=0.9)
+    centre = _point(chest.anatomy, rng, _side(rng), low=0.05, high=0.9)
     radius = rng.uniform(0.10, 0.14) + 0.06 * severity
     whole: Field = chest.disc(centre, (radius, radius), 0.03)
     for _ in range(2):
@@ -194,7 +194,7 @@ def _mass(chest: Chest, rng: np.random.Generator, severity: float) -> None:
 def _nodule(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     """One to three small round opacities."""
     for _ in range(1 + int(rng.integers(0, 3))):
-        centre = _place(chest.anatomy, rng, _side(rng), low=0.05, high=0.95)
+        centre = _point(chest.anatomy, rng, _side(rng), low=0.05, high=0.95)
         radius = rng.uniform(0.035, 0.055) + 0.02 * severity
         _deposit(chest, chest.disc(centre, (radius, radius), 0.02), 0.16 + 0.26 * severity)
 

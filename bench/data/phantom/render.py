@@ -1,4 +1,4 @@
-"""From a visit to pixels: the chest, what is found in it, and how it was exposed."""
+"""Rendering the image of a visit: the chest, its findings, and the exposure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
     """The image of one visit.
 
     Args:
-        visit: who, and what is shown.
+        visit: the patient and the findings that are shown.
         seed: the cohort's seed.
         size: pixels per side.
 
@@ -50,7 +50,7 @@ def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
 
 
 def _lesion(seed: int, patient: int, finding: str) -> np.random.Generator:
-    """Keyed by patient, not by visit: what persists is found again in the same place."""
+    """The generator of a finding, keyed by patient: a finding that persists keeps its place."""
     return generator(seed, Purpose.LESION, patient, NIH_FINDINGS.index(finding))
 
 
@@ -127,7 +127,7 @@ def _sinc(x: float) -> float:
 
 
 def _attenuation(chest: Chest) -> Field:
-    """What the beam loses on its way: tissue, less where there is air, more at vessels."""
+    """Attenuation of the beam: by tissue, less where there is air, more at vessels."""
     shadow = chest.air * -chest.anatomy.air_depth
     shadow += chest.tissue
     vessels = chest.textures.vessels[chest.anatomy.tree] * chest.air

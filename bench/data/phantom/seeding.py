@@ -12,12 +12,12 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a generator is for; the value enters its seed and must not change."""
+    """Purpose of a generator; its value enters the seed and must not change."""
 
-    PATIENT = 1  # who the patient is and what was found, visit by visit
+    PATIENT = 1  # the patient, and the findings of each visit
     BUILD = 2  # the patient's anatomy
-    VISIT = 3  # how one image differs from the patient's others: posture, exposure, noise
-    LESION = 4  # where one finding of one patient lies and what it looks like
+    VISIT = 3  # differences between images of a patient: posture, exposure, noise
+    LESION = 4  # place and appearance of a finding of a patient
     TEXTURE = 5  # the textures that all images share
 
 
@@ -26,7 +26,7 @@ def generator(seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:
 
     Args:
         seed: the cohort's seed, not negative.
-        purpose: what the numbers are for.
-        ids: whom they are for (patient number, follow-up number, finding number), not negative.
+        purpose: of the numbers.
+        ids: numbers of the patient, the follow-up and the finding, as the purpose needs them.
     """
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, purpose, *ids))))

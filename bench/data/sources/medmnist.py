@@ -23,7 +23,7 @@ from bench.data.study import NIH_FINDINGS, ImageError, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import SourceOptions, register_dataset
 
-# What numpy and zipfile raise on a file that is damaged or of another kind.
+# Errors of numpy and zipfile for a file that is damaged or of another kind.
 _BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # MedMNIST's names → ours
@@ -31,7 +31,7 @@ SPLITS = {"train": "train", "val": "validation", "test": "test"}  # MedMNIST's n
 
 @dataclass(frozen=True)
 class _Known:
-    """What MedMNIST's ``info.py`` says of a file with classes."""
+    """The normal class and the class names of a file, from MedMNIST's ``info.py``."""
 
     normal: int
     names: tuple[str, ...]
@@ -118,7 +118,7 @@ def open_medmnist(
 
 
 class _ArrayReader:
-    """Reads images out of the file's arrays; each is loaded whole when first asked for."""
+    """Pixel reader of the file's arrays; each is loaded whole with its first image."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -248,7 +248,7 @@ def _classes(
 def _several_labels(
     file: Path, labels: NDArray[np.int64], normal: int | None
 ) -> tuple[tuple[str, ...], NDArray[np.bool_], tuple[str, ...]]:
-    """The same for a file with several labels per image."""
+    """Finding names, which image has which, and notes, for a file with several labels per image."""
     if normal is not None:
         raise InputError(
             f"{file.name} has several labels per image and no normal class: leave "

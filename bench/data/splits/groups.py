@@ -1,4 +1,4 @@
-"""Images that must stay together, and dividing them into parts of wanted sizes."""
+"""Groups of images that must stay together, and their division into parts of wanted sizes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TRIES = 64
 def inseparable_groups(rows: pd.DataFrame) -> NDArray[np.int64]:
     """Number the groups of images that must be in one part.
 
-    Images are together that have a patient or a digest in common, and so, step by step, are
-    all that hang together through others. An unknown ("") patient or digest joins nothing.
+    Two images are in one group if they have a patient or a digest in common, or are connected
+    through other images that do. An unknown ("") patient or digest connects nothing.
 
     Args:
         rows: columns ``patient`` and ``digest``, n rows.
@@ -91,7 +91,7 @@ def divide_exactly(
 
     The groups are put in a random order, and each part in turn takes from it what still has
     room. Until a part is nearly full that is simply the next group, so again a group's size
-    hardly changes its chances; the last few places go to groups that are small enough. Of
+    hardly changes its chances; the last room goes to groups that are small enough. Of
     ``TRIES`` orders one that fills every part is kept, and among those the one that keeps the
     prevalence best, as in :func:`divide`.
 
@@ -132,7 +132,7 @@ def _imbalance(
     positives: NDArray[np.int64],
     wanted_sizes: NDArray[np.int64],
 ) -> float:
-    """How far the worst part is from its wanted numbers of positive and of negative images.
+    """Largest difference of a part from its wanted numbers of positive and negative images.
 
     Args:
         part: of each group; parts beyond ``wanted_sizes`` are not looked at.
