@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import bench
 from bench.config.schema import Frozen
@@ -29,8 +32,8 @@ class EnvironmentRecord(Frozen):
         cpu_count: processors of the machine; None where the system does not say.
         threads: threads that torch computes with.
         platform: the operating system.
-        commit: of the checkout this package ran from, with ``+changes`` where it was edited; None
-            where it is not known.
+        commit: of this package's source, with ``+changes`` where it was edited; None where it is
+            not known.
         date: when the run began, ISO 8601 in UTC.
     """
 
@@ -43,22 +46,22 @@ class EnvironmentRecord(Frozen):
     date: str
 
 
-def pick_device(wish: str) -> torch.device:
+def pick_device(requested: str) -> torch.device:
     """The device to train on: ``auto`` takes CUDA where there is one.
 
     Raises:
-        InputError: ``cuda`` is wished for and not there.
+        InputError: ``cuda`` is requested and not there.
     """
     import torch
 
-    if wish == "auto":
+    if requested == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if wish == "cuda" and not torch.cuda.is_available():
+    if requested == "cuda" and not torch.cuda.is_available():
         raise InputError(
             "device cuda is not available here (no GPU, or a torch without CUDA): "
             "use --device cpu or --device auto"
         )
-    return torch.device(wish)
+    return torch.device(requested)
 
 
 def describe_environment(device: torch.device) -> EnvironmentRecord:
@@ -83,19 +86,49 @@ def describe_environment(device: torch.device) -> EnvironmentRecord:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout this package runs from, with ``+changes`` where it was edited.
+    """Commit of the source of this package, with ``+changes`` where it was edited.
 
-    None for an installed package, of which the version alone is known, and without git.
+    It is known in a checkout, after ``pip install`` from a repository's address, and after
+    ``pip install FOLDER`` while the folder's code is still what was installed. None elsewhere.
     """
-    checkout = Path(bench.__file__).parent.parent
-    if not (checkout / ".git").exists():
+    root = Path(bench.__file__).parent.parent
+    if (root / ".git").exists():
+        return _head(root)
+    try:
+        installed = distribution("cxnet-bench")
+        if Path(str(installed.locate_file("bench/__init__.py"))).parent.parent != root:
+            return None  # another copy than the one that runs
+        # PEP 610: where pip installed it from.
+        origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, OSError, ValueError):
         return None
+    if "vcs_info" in origin:
+        return str(origin["vcs_info"]["commit_id"])[:12]
+    source = Path(url2pathname(urlsplit(origin.get("url", "")).path))
+    return _head(source) if "dir_info" in origin and _same_code(source, root) else None
+
+
+def _head(checkout: Path) -> str | None:
     try:
         commit = _git(checkout, "rev-parse", "--short=12", "HEAD")
         changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+changes" if changed else "")
+
+
+def _same_code(one: Path, other: Path) -> bool:
+    """Whether the packages below two folders have the same Python files."""
+    for package in ("bench", "cxnet", "baselines"):
+        files, others = (
+            {path.relative_to(folder): path for path in (folder / package).rglob("*.py")}
+            for folder in (one, other)
+        )
+        if files.keys() != others.keys():
+            return False
+        if any(files[name].read_bytes() != others[name].read_bytes() for name in files):
+            return False
+    return True
 
 
 def _git(checkout: Path, *arguments: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import shutil
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,6 +44,8 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of one commit, in which the package seems to lie."""
+    tmp_path = tmp_path / "checkout"
+    tmp_path.mkdir()
     for variable in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(variable, raising=False)
     file = tmp_path / "bench" / "__init__.py"
@@ -63,6 +67,41 @@ def test_the_commit_says_whether_files_were_changed(checkout: Path) -> None:
     assert git_commit() == head[:12]
     (checkout / "bench" / "__init__.py").write_text("changed = True\n")
     assert git_commit() == head[:12] + "+changes"
+
+
+@pytest.fixture
+def installed(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package in a folder of installed ones, of which pip recorded the origin."""
+    site = tmp_path / "site-packages"
+    shutil.copytree(checkout / "bench", site / "bench")
+    about = site / "cxnet_bench-0.1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cxnet-bench\nVersion: 0.1.0\n")
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setattr(bench, "__file__", str(site / "bench" / "__init__.py"))
+    return about / "direct_url.json"
+
+
+def test_an_installed_package_knows_the_commit_of_its_repository(installed: Path) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    origin = {"url": "https://example.org/x.git", "vcs_info": {"vcs": "git", "commit_id": commit}}
+    installed.write_text(json.dumps(origin))
+    assert git_commit() == commit[:12]
+
+
+def test_an_installed_package_knows_the_commit_of_its_folder_while_the_code_is_the_same(
+    installed: Path, checkout: Path
+) -> None:
+    installed.write_text(json.dumps({"url": checkout.as_uri(), "dir_info": {}}))
+    commit = git_commit()
+    assert commit is not None
+    assert len(commit) == 12
+    (checkout / "bench" / "__init__.py").write_text("changed = True\n")
+    assert git_commit() is None  # that folder's code is not what runs here
+    installed.write_text(json.dumps({"url": (checkout / "x.whl").as_uri(), "archive_info": {}}))
+    assert git_commit() is None
+    installed.unlink()
+    assert git_commit() is None
 
 
 def test_no_commit_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
