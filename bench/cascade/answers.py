@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from bench.cascade.gather import FLAT, STAGES
 from bench.cascade.separation import Separation
 from bench.errors import InputError
-from bench.evaluate.binary import choose_threshold, choose_threshold_for_f1
-from bench.evaluate.findings import choose_thresholds
+from bench.evaluate.thresholds import choose_threshold, choose_threshold_for_f1, choose_thresholds
 from bench.runs.predictions import Predictions
 from bench.runs.run import Run
 from cxnet.hierarchy import StageProbabilities, StageThresholds, blame, route, soft_findings

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support, roc_auc_score
 
 from bench.cascade.answers import Answers, Truth
-from bench.evaluate.findings import FindingsMetrics, label_metrics
 from cxnet.hierarchy import Blame
 
 # In the order of the table's columns.
@@ -49,32 +49,30 @@ class Scores:
 
 def score(answers: Answers, truth: Truth) -> Scores:
     """Compare answers with the truth."""
-    called = _judge(truth, answers.findings.astype(np.float64))
-    ranked = None if answers.scores is None else _judge(truth, answers.scores).findings
-    findings = {
-        "precision": np.array([one.precision for one in called.findings]),
-        "recall": np.array([one.recall for one in called.findings]),
-        "f1": np.array([one.f1 for one in called.findings]),
-        "auc": np.array([one.auc for one in ranked or ()] or [math.nan] * len(truth.findings)),
-    }
-    normal = np.flatnonzero(truth.labels.sum(axis=1) == 0)
+    labels, called = truth.labels > 0, answers.findings > 0
+    normal = np.flatnonzero(~labels.any(axis=1))
+    present = labels.any(axis=0)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, called, average=None, zero_division=math.nan
+    )
+    auc = np.full(len(truth.findings), math.nan)
+    if answers.scores is not None:
+        for k in np.flatnonzero(present & ~labels.all(axis=0)):
+            auc[k] = roc_auc_score(labels[:, k], answers.scores[:, k])
+    by_name = {"precision": precision, "recall": recall, "f1": f1, "auc": auc}
+    findings = {name: np.where(present, values, math.nan) for name, values in by_name.items()}
     return Scores(
         overall={
-            "exact_match": called.exact_match,
-            "normal_right": _mean(answers.findings[normal].sum(axis=1) == 0),
+            "exact_match": float(accuracy_score(labels, called)),
+            "normal_right": _mean(np.asarray(~called[normal].any(axis=1))),
             **{name: _mean(values[~np.isnan(values)]) for name, values in findings.items()},
-            "micro_f1": called.micro["f1"],
+            "micro_f1": float(f1_score(labels, called, average="micro", zero_division=math.nan)),
             "lost_m1": _lost(answers, Blame.M1),
             "lost_m2": _lost(answers, Blame.M2),
             "lost_leaf": _lost(answers, Blame.LEAF),
         },
         findings=findings,
     )
-
-
-def _judge(truth: Truth, values: NDArray[np.float64]) -> FindingsMetrics:
-    # Answers are 0 and 1, which any threshold between tells apart; AUC needs none.
-    return label_metrics(truth.labels, values, thresholds=np.full(values.shape[1], 0.5))
 
 
 def _lost(answers: Answers, stage: Blame) -> float:

@@ -17,7 +17,7 @@ from bench.config.dotted import flatten
 from bench.data.tasks import TASKS
 from bench.errors import InputError
 from bench.evaluate.comparison import compare_with
-from bench.evaluate.delong import of_placements
+from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Interval
 from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
@@ -292,11 +292,10 @@ def _support(runs: Sequence[Run]) -> dict[str, int]:
 
 
 def _delong(scores: Sequence[RunScores]) -> Interval | None:
-    placed = [one.placements for one in scores]
-    if len(placed) != 1 or placed[0] is None:
+    components = [one.components for one in scores]
+    if len(components) != 1 or components[0] is None:
         return None
-    one = placed[0]
-    return of_placements(one.values[:, None], one.positive, one.groups).interval(0)
+    return from_components([components[0]]).interval(0)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -1,4 +1,4 @@
-"""Every row of a table against one of them: by how much, and how sure that is."""
+"""Comparison of the rows of a table with one of them: by how much each differs, and how surely."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.evaluate.delong import of_placements
+from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Interval, difference
 from bench.evaluate.measures import leading
 from bench.evaluate.run_scores import RunScores
@@ -24,21 +24,21 @@ SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Versus:
-    """A row against the reference, on the measure that sorts the table.
+class Comparison:
+    """A row against the reference, by the figure that sorts the table.
 
     Attributes:
-        difference: the row's less the reference's, on the same images and resamples.
-        p: two-sided, that the true difference is zero; NaN where there is no interval.
-        p_holm: corrected over all comparisons of the table (Holm).
-        verdict: ``better`` or ``worse`` where the corrected p is below 0.05, else ``cannot
-            tell``; ``n/a`` where nothing can be said (``difference.reason``).
-        smallest: the smallest true difference that this test set would have shown with a
-            probability of 80 %, as the largest of the table's differences: p is then multiplied
-            by the number of comparisons. NaN where there is no interval.
-        images: how many both were judged on.
+        difference: the row's figure less the reference's, on the same images and resamples.
+        p: two-sided, of the true difference being zero; NaN where there is no interval.
+        p_holm: corrected for all comparisons of the table (Holm).
+        verdict: ``better`` or ``worse`` where the corrected p is below ``SIGNIFICANCE``, else
+            ``cannot tell``; ``n/a`` where there is no p (``difference.reason``).
+        smallest: the smallest true difference that this test set would have shown with a power
+            of 80 %, as the largest of the table's differences: p is then multiplied by the
+            number of comparisons. NaN where there is no interval.
+        images: how many both were evaluated on.
         delong_p: by DeLong's test, clustered by patient (Obuchowski), as a check; None unless each
-            side is one run, the task has two classes and both answer the same images.
+            side is one run, the task has two classes and both predict the same images.
     """
 
     difference: Interval
@@ -52,7 +52,7 @@ class Versus:
 
 def compare_with(
     reference: Sequence[Run], others: Mapping[str, Sequence[Run]], *, scorer: Scorer
-) -> dict[str, Versus]:
+) -> dict[str, Comparison]:
     """Compare rows with the reference and correct for their number.
 
     Args:
@@ -63,113 +63,99 @@ def compare_with(
     Raises:
         InputError: stored predictions are gone or damaged.
     """
-    found = {key: _compare(runs, reference, scorer=scorer) for key, runs in others.items()}
-    plain = [_p(one.difference) for one in found.values()]
-    tests = sum(not math.isnan(p) for p in plain)
-    return {
-        key: _versus(one, p=p, p_holm=corrected, tests=tests)
-        for (key, one), p, corrected in zip(found.items(), plain, holm(plain), strict=True)
-    }
+    differences = [_difference(runs, reference, scorer=scorer) for runs in others.values()]
+    p = [p_value(estimate) for estimate, _, _ in differences]
+    tests = sum(not math.isnan(value) for value in p)
+    compared = {}
+    for key, (estimate, images, delong_p), plain, corrected in zip(
+        others, differences, p, holm(p), strict=True
+    ):
+        interval = Interval.of(estimate)
+        compared[key] = Comparison(
+            difference=interval,
+            p=plain,
+            p_holm=corrected,
+            verdict=_verdict(interval, corrected),
+            smallest=math.nan
+            if math.isnan(plain)
+            else smallest_difference(estimate, level=SIGNIFICANCE / tests),
+            images=images,
+            delong_p=delong_p,
+        )
+    return compared
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Compared:
-    difference: Estimate
-    images: int
-    delong_p: float | None = None
-
-
-def _compare(runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer) -> _Compared:
-    every = [scorer.score(run) for run in (*runs, *reference)]
-    if len({one.images for one in every}) > 1:
-        # Imported predictions need not cover the whole test part.
-        return _on_common_images(runs, reference, scorer)
-    one, other = (_over_seeds(side, scorer) for side in (runs, reference))
-    return _Compared(
-        difference=difference(one, other),
-        images=every[0].count,
-        delong_p=_delong(*every) if len(every) == 2 else None,
-    )
-
-
-def _p(difference_: Estimate) -> float:
-    return math.nan if Interval.of(difference_).reason else p_value(difference_)
-
-
-def _versus(compared: _Compared, *, p: float, p_holm: float, tests: int) -> Versus:
-    interval = Interval.of(compared.difference)
-    unknown = math.isnan(p)
-    return Versus(
-        difference=interval,
-        p=p,
-        p_holm=p_holm,
-        verdict=_verdict(interval, p_holm),
-        smallest=math.nan
-        if unknown
-        else smallest_difference(compared.difference, level=SIGNIFICANCE / tests),
-        images=compared.images,
-        delong_p=compared.delong_p,
-    )
-
-
-def _verdict(difference_: Interval, p: float) -> Verdict:
+def _verdict(interval: Interval, p: float) -> Verdict:
     if math.isnan(p):
         return "n/a"
-    if p >= SIGNIFICANCE or difference_.value == 0.0:
+    if p >= SIGNIFICANCE or interval.value == 0.0:
         return "cannot tell"
-    return "better" if difference_.value > 0 else "worse"
+    return "better" if interval.value > 0 else "worse"
 
 
-def _over_seeds(runs: Sequence[Run], scorer: Scorer) -> Estimate:
-    name = leading(runs[0].outputs)
-    by_seed = {run.cell.seed: scorer.score(run).figures[name] for run in runs}
-    return scorer.resampling.over_seeds(by_seed)
+def _difference(
+    runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer
+) -> tuple[Estimate, int, float | None]:
+    """The difference of two rows, the number of images it is on, and DeLong's p."""
+    scores = [scorer.score(run) for run in (*runs, *reference)]
+    if len({run_scores.images for run_scores in scores}) > 1:
+        # Imported predictions need not cover the whole test part.
+        return *_on_common_images(runs, reference, scorer), None
+    row, base = (
+        scorer.resampling.over_seeds(
+            {run.cell.seed: scorer.score(run).figures[leading(run.outputs)] for run in side}
+        )
+        for side in (runs, reference)
+    )
+    delong_p = _delong_p(*scores) if len(scores) == 2 else None
+    return difference(row, base), scores[0].count, delong_p
 
 
-def _on_common_images(runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer) -> _Compared:
-    """Both sides anew, on the images that all of their runs answer."""
-    judged = {run.folder: run.predictions()["test"] for run in (*runs, *reference)}
-    common = set.intersection(*(set(one.images) for one in judged.values()))
+def _on_common_images(
+    runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer
+) -> tuple[Estimate, int]:
+    """Both sides evaluated anew on the images that all of their runs predict."""
+    predictions = {run.folder: run.predictions()["test"] for run in (*runs, *reference)}
+    common = set.intersection(*(set(each.images) for each in predictions.values()))
     if not common:
-        return _nothing("they have no image in common", scorer)
-    alike = {folder: _only(one, common) for folder, one in judged.items()}
-    first = alike[runs[0].folder]
-    if any(not np.array_equal(one.targets, first.targets) for one in alike.values()):
-        return _nothing("they were judged by other labels: make the older one anew", scorer)
-    one, other = (
+        return _incomparable("they have no image in common", scorer), 0
+    here = {folder: _only(each, common) for folder, each in predictions.items()}
+    targets = here[runs[0].folder].targets
+    if any(not np.array_equal(each.targets, targets) for each in here.values()):
+        reason = "they were judged by other labels: make the older one anew"
+        return _incomparable(reason, scorer), 0
+    row, base = (
         scorer.resampling.over_seeds(
             {
-                run.cell.seed: overall_auc(alike[run.folder], run.outputs, scorer.resampling)
+                run.cell.seed: overall_auc(here[run.folder], run.outputs, scorer.resampling)
                 for run in side
             }
         )
         for side in (runs, reference)
     )
-    return _Compared(difference=difference(one, other), images=len(common))
+    return difference(row, base), len(common)
 
 
-def _nothing(reason: str, scorer: Scorer) -> _Compared:
+def _incomparable(reason: str, scorer: Scorer) -> Estimate:
     draws = np.full(scorer.resampling.resamples, math.nan)
-    unknown = Estimate(value=math.nan, draws=draws, bounds=(-1.0, 1.0), reason=reason)
-    return _Compared(difference=unknown, images=0)
+    return Estimate(value=math.nan, draws=draws, bounds=(-1.0, 1.0), reason=reason)
 
 
-def _only(judged: Predictions, images: set[str]) -> Predictions:
-    """The answers for some images, in the order of their ids."""
-    order = np.argsort(judged.images)
-    here = order[[image in images for image in judged.images[order]]]
+def _only(predictions: Predictions, images: set[str]) -> Predictions:
+    """The predictions for some images, in the order of their ids."""
+    order = np.argsort(predictions.images)
+    kept = order[[image in images for image in predictions.images[order]]]
     return Predictions(
-        images=judged.images[here],
-        patients=judged.patients[here],
-        targets=judged.targets[here],
-        probabilities=judged.probabilities[here],
+        images=predictions.images[kept],
+        patients=predictions.patients[kept],
+        targets=predictions.targets[kept],
+        probabilities=predictions.probabilities[kept],
     )
 
 
-def _delong(run: RunScores, reference: RunScores) -> float | None:
+def _delong_p(run: RunScores, reference: RunScores) -> float | None:
     """DeLong's p of two runs on the same images; None where there is more than one AUC."""
-    if run.placements is None or reference.placements is None:
+    if run.components is None or reference.components is None:
         return None
-    values = np.stack([run.placements.values, reference.placements.values], axis=1)
-    p = of_placements(values, run.placements.positive, run.placements.groups).p_value(0, 1)
+    p = from_components([run.components, reference.components]).p_value(0, 1)
     return None if math.isnan(p) else p

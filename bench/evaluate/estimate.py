@@ -1,4 +1,4 @@
-"""An estimate with its draws, what can be reckoned from several, and the interval of one."""
+"""A figure with its bootstrap distribution, differences and means of such, and the interval."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ DECIMALS = 13
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A number computed from predictions, and what it would have been in other samples.
+    """A figure computed from predictions, and its value in each bootstrap resample.
 
     Attributes:
         value: on the images as they are; NaN where undefined.
-        draws: the same in each resample, (resamples,); NaN where undefined there.
-        bounds: least and largest value that there can be.
-        reason: why nothing can be said of its uncertainty; "" where something can. There may be
-            draws all the same, for a mean that others carry.
-        freedom: degrees of freedom of what its spread is judged from; infinite for many patients
+        draws: the value in each resample, (resamples,); NaN where undefined there.
+        bounds: least and largest possible value.
+        reason: why there is no interval; "" where there is one. The draws may be defined all the
+            same, for a mean over several estimates.
+        df: degrees of freedom of the variance that the draws show; infinite for many patients
             and one run.
     """
 
@@ -33,16 +33,16 @@ class Estimate:
     draws: NDArray[np.float64]
     bounds: tuple[float, float]
     reason: str = ""
-    freedom: float = math.inf
+    df: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """An estimate and where the truth lies with a confidence of ``LEVEL``.
+    """An estimate and its confidence interval at ``LEVEL``.
 
     Attributes:
         value: the estimate; NaN where undefined.
-        low, high: both NaN where there is no interval.
+        low, high: the interval's ends; both NaN where there is no interval.
         left_out: resamples in which the estimate is undefined; the interval rests on the others.
         reason: why there is no interval; "" where there is one.
     """
@@ -55,49 +55,47 @@ class Interval:
 
     @classmethod
     def of(cls, estimate: Estimate) -> Interval:
-        """The percentile interval: what the middle 95 % of the draws span.
-
-        Draws that are undefined, since one class was not drawn, are left out and counted.
-        """
+        """The percentile interval: the middle 95 % of the draws that are defined."""
         defined = estimate.draws[~np.isnan(estimate.draws)]
         reason = estimate.reason or ("" if len(defined) else "no resample has both classes")
         if reason:
             return cls(value=estimate.value, reason=reason)
-        left_out = len(estimate.draws) - len(defined)
         tail = (1.0 - LEVEL) / 2.0
-        # Draws of seeds can leave the bounds: their spread is judged from few.
+        # The t distribution of few seeds reaches beyond the bounds.
         low, high = np.clip(np.quantile(defined, [tail, 1.0 - tail]), *estimate.bounds)
+        left_out = len(estimate.draws) - len(defined)
         return cls(value=estimate.value, low=float(low), high=float(high), left_out=left_out)
 
 
-def difference(one: Estimate, other: Estimate) -> Estimate:
-    """The first less the second, draw by draw.
+def difference(estimate: Estimate, reference: Estimate) -> Estimate:
+    """The first estimate less the second, resample by resample.
 
-    Estimates of one :class:`~bench.evaluate.bootstrap.Resampling` on the same images are so
-    compared on the same patients; on different images their draws are independent.
+    Two estimates from one :class:`~bench.evaluate.bootstrap.Resampling` on the same images are
+    compared on the same patients and so paired; on different images they are independent.
     """
     return Estimate(
-        value=round(one.value - other.value, DECIMALS),
-        draws=np.round(one.draws - other.draws, DECIMALS),
-        bounds=(one.bounds[0] - other.bounds[1], one.bounds[1] - other.bounds[0]),
-        reason=one.reason or other.reason,
-        freedom=min(one.freedom, other.freedom),
+        value=round(estimate.value - reference.value, DECIMALS),
+        draws=np.round(estimate.draws - reference.draws, DECIMALS),
+        bounds=(
+            estimate.bounds[0] - reference.bounds[1],
+            estimate.bounds[1] - reference.bounds[0],
+        ),
+        reason=estimate.reason or reference.reason,
+        df=min(estimate.df, reference.df),
     )
 
 
 def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean of some estimates, draw by draw; undefined where one of them is.
+    """The mean of several estimates, resample by resample; undefined where one of them is.
 
     Args:
         estimates: at least one, with equally many draws.
     """
+    low, high = np.mean([estimate.bounds for estimate in estimates], axis=0)
     return Estimate(
         value=float(np.mean([estimate.value for estimate in estimates])),
         draws=np.mean([estimate.draws for estimate in estimates], axis=0),
-        bounds=(
-            float(np.mean([estimate.bounds[0] for estimate in estimates])),
-            float(np.mean([estimate.bounds[1] for estimate in estimates])),
-        ),
+        bounds=(float(low), float(high)),
         reason=next((estimate.reason for estimate in estimates if estimate.reason), ""),
-        freedom=min(estimate.freedom for estimate in estimates),
+        df=min(estimate.df for estimate in estimates),
     )

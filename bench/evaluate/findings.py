@@ -1,198 +1,153 @@
-"""Metrics of predictions that name findings: several labels an image, or one class of several.
+"""The figures of a task that names findings: several labels an image, or one class of several.
 
-Each finding is judged against all images without it, then averaged in two ways. *Macro* is the
+Each finding is evaluated against all images without it, then averaged in two ways. *Macro* is the
 mean over the findings, each counting the same however rare. *Micro* pools all pairs of an image
 and a finding, so that frequent findings count most.
 
-A finding that no image has cannot be found or missed: all its figures are NaN, macro averages are
-over the others and say how many those are. Its pairs are in the micro averages, since calling it
-is wrong there too.
+A finding that no image has cannot be found or missed: all its figures are undefined, and macro
+averages are over the others. Its pairs are in the micro averages, since calling it is wrong there
+too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bench.evaluate.binary import (
-    BinaryMetrics,
-    checked_probabilities,
-    choose_threshold,
-    metrics_of_calls,
-)
+from bench.evaluate.estimate import Estimate
+from bench.evaluate.measures import AT_THRESHOLD, AVERAGED
+from bench.evaluate.resamples import Bools, Floats, Resamples
+from bench.evaluate.sample import Sample
+from bench.evaluate.thresholds import choose_thresholds
+from bench.evaluate.two_classes import NO_VALIDATION
+from bench.registry import TargetKind
+from bench.runs.predictions import Outputs, Predictions
+from cxnet.hierarchy import Blame, Routed, blame, leaf_of
 
-AVERAGED = ("auc", "average_precision", "recall", "f1")
-"""The metrics of a finding that are averaged."""
-# Facts of the question, which stand where the answer cannot be judged.
-_NOT_JUDGED = frozenset({"images", "positives", "threshold"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Macro:
-    """A mean over findings.
-
-    Attributes:
-        mean: NaN where it is over none.
-        findings: how many it is over: those for which the metric is defined.
-    """
-
-    mean: float
-    findings: int
+ABSENT = "no test image has it"
+CHOSEN = "chosen, not estimated"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FindingsMetrics:
-    """How well answers that name findings fit the targets.
+def finding_figures(
+    sample: Sample, validation: Predictions | None, outputs: Outputs
+) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]], NDArray[np.int64]]:
+    """All figures of the task and of each finding, and the confusions.
 
-    Attributes:
-        images: number of images.
-        findings: each finding against all images without it, in the order of the outputs; where
-            no image has it, NaN but for the threshold and the counts.
-        macro: means over the findings, by the names of :data:`AVERAGED`.
-        micro: of all image-finding pairs pooled, by the same names.
-        exact_match: share of images whose whole answer is right: every label, or the class.
-    """
-
-    images: int
-    findings: tuple[BinaryMetrics, ...]
-    macro: dict[str, Macro]
-    micro: dict[str, float]
-    exact_match: float
-
-
-def label_metrics(
-    targets: ArrayLike,
-    probabilities: ArrayLike,
-    *,
-    thresholds: ArrayLike,
-    called: NDArray[np.bool_] | None = None,
-) -> FindingsMetrics:
-    """Compute all metrics of answers that may name any number of findings.
+    Of several classes the most probable one is called, a tie going to the first; AUC and average
+    precision set each class against all others ("one versus rest"). A label is called where its
+    probability is at least its threshold, and in a cascade's predictions where the cascade names
+    it (``sample.called``).
 
     Args:
-        targets: 0 or 1, shape (n, findings), n >= 1.
-        probabilities: of each finding, in [0, 1], shape (n, findings).
-        thresholds: (findings,), chosen on other images by :func:`choose_thresholds`; a finding
-            is called where its probability is >= its threshold.
-        called: (n, findings), which findings are called, where no threshold decides.
-
-    Raises:
-        ValueError: shapes differ or are empty, a target is not 0 or 1, or a probability is NaN
-            or outside [0, 1].
-    """
-    positive, p = _checked_labels(targets, probabilities)
-    least = np.asarray(thresholds, dtype=np.float64)
-    if least.shape != p.shape[1:]:
-        raise ValueError(f"thresholds {least.shape} are not one for each of {p.shape[1]} findings")
-    return _judge(positive, p, called=p >= least if called is None else called, thresholds=least)
-
-
-def class_metrics(targets: ArrayLike, probabilities: ArrayLike) -> FindingsMetrics:
-    """Compute all metrics of answers that name one finding: the most probable one.
-
-    No threshold is chosen. A tie goes to the first finding. AUC and average precision set each
-    finding against all others ("one versus rest").
-
-    Args:
-        targets: index of the right finding, whole numbers, shape (n,), n >= 1.
-        probabilities: of each finding, in [0, 1], shape (n, findings).
-
-    Raises:
-        ValueError: shapes differ or are empty, a target is no index of a finding, or a
-            probability is NaN or outside [0, 1].
-    """
-    right: NDArray[Any] = np.asarray(targets)
-    p = np.asarray(probabilities, dtype=np.float64)
-    if right.ndim != 1 or p.ndim != 2 or len(right) != len(p) or not p.size:
-        raise ValueError(f"targets {right.shape} and scores {p.shape} are not (n,) and (n, k)")
-    every = np.arange(p.shape[1])
-    if not np.isin(right, every).all():
-        raise ValueError(f"targets other than 0 to {p.shape[1] - 1}")
-    positive, p = _checked_labels(right[:, None] == every, p)
-    called = p.argmax(axis=1)[:, None] == every
-    return _judge(positive, p, called=called, thresholds=np.full(p.shape[1], math.nan))
-
-
-def choose_thresholds(
-    targets: ArrayLike,
-    probabilities: ArrayLike,
-    *,
-    rule: Callable[[ArrayLike, ArrayLike], float] = choose_threshold,
-) -> NDArray[np.float64]:
-    """A threshold for each finding.
-
-    A finding that no image has here gets one by accuracy alone: midway from its highest
-    probability to 1, which calls none of these images. That is ours; with no example there is
-    nothing to weigh a missed finding against.
-
-    Args:
-        targets: 0 or 1, shape (n, findings), n >= 1: the validation part.
-        probabilities: of each finding, in [0, 1], shape (n, findings).
-        rule: :func:`bench.evaluate.binary.choose_threshold`, or
-            :func:`bench.evaluate.binary.choose_threshold_for_f1`.
+        sample: the test part.
+        validation: predictions for the validation part, on which the thresholds of labels are
+            chosen; without it, the figures that rest on them are undefined.
+        outputs: what the predictions are about.
 
     Returns:
-        Shape (findings,).
-
-    Raises:
-        ValueError: as :func:`label_metrics`.
+        ``figures``, ``findings`` and ``confusion`` of
+        :class:`~bench.evaluate.run_scores.RunScores`.
     """
-    positive, p = _checked_labels(targets, probabilities)
-    return np.array([rule(t, q) for t, q in zip(positive.T, p.T, strict=True)])
+    resamples, p, positive = sample.resamples, sample.probabilities, sample.positive()
+    thresholds = np.full(p.shape[1], math.nan)
+    called = sample.called
+    if outputs.kind == "multiclass":
+        called = p.argmax(axis=1)[:, None] == np.arange(p.shape[1])
+    elif validation is not None:
+        thresholds = choose_thresholds(validation.targets, validation.probabilities)
+        called = p >= thresholds if called is None else called
+    findings = {
+        name: _finding(resamples, positive[:, k], p[:, k], None if called is None else called[:, k])
+        for k, name in enumerate(outputs.classes)
+    }
+    figures = {
+        f"macro_{name}": resamples.macro([by_name[name] for by_name in findings.values()])
+        for name in AVERAGED
+    }
+    if called is None:
+        no_calls = resamples.undefined(NO_VALIDATION)
+        figures |= dict.fromkeys(("macro_recall", "macro_f1"), no_calls)
+    figures |= _pooled(resamples, positive, p, called)
+    if sample.called is not None:
+        precision = [by_name["precision"] for by_name in findings.values()]
+        figures["macro_precision"] = resamples.macro(precision)
+        figures |= _routing(resamples, positive, sample.called)
+    for by_name, threshold in zip(findings.values(), thresholds, strict=True):
+        by_name["threshold"] = replace(resamples.undefined(CHOSEN), value=float(threshold))
+    return figures, findings, _confusion(positive, called, kind=outputs.kind)
 
 
-def _judge(
-    positive: NDArray[np.bool_],
-    p: NDArray[np.float64],
-    *,
-    called: NDArray[np.bool_],
-    thresholds: NDArray[np.float64],
-) -> FindingsMetrics:
-    """All of them (n, findings), but the thresholds (findings,)."""
-    columns = zip(positive.T, p.T, called.T, thresholds, strict=True)
-    findings = tuple(
-        _only_if_present(metrics_of_calls(t, q, called=c, threshold=float(threshold)))
-        for t, q, c, threshold in columns
+def _finding(
+    resamples: Resamples, positive: Bools, p: Floats, called: Bools | None
+) -> dict[str, Estimate]:
+    """The figures of one finding; those of calls are undefined where nothing is ``called``."""
+    if called is None:
+        at_threshold = dict.fromkeys(AT_THRESHOLD, resamples.undefined(NO_VALIDATION))
+    elif positive.any():
+        at_threshold = resamples.classification(positive, called)
+    else:
+        at_threshold = dict.fromkeys(AT_THRESHOLD, resamples.undefined(ABSENT))
+    if not positive.any():
+        absent = resamples.undefined(ABSENT)
+        ranked = dict.fromkeys(("auc", "average_precision"), absent)
+        return {**ranked, **at_threshold, "brier": absent, "ece": absent}
+    return {
+        "auc": resamples.auc(positive, p),
+        "average_precision": resamples.average_precision(positive, p),
+        **at_threshold,
+        "brier": resamples.brier(positive, p),
+        "ece": resamples.calibration_error(positive, p),
+    }
+
+
+def _pooled(
+    resamples: Resamples, positive: Bools, p: Floats, called: Bools | None
+) -> dict[str, Estimate]:
+    """Micro averages, and the share of images whose whole answer is right."""
+    pairs = resamples.pooled(p.shape[1])
+    ranked = {
+        "micro_auc": pairs.auc(positive.ravel(), p.ravel()),
+        "micro_average_precision": pairs.average_precision(positive.ravel(), p.ravel()),
+    }
+    if called is None:
+        undefined = resamples.undefined(NO_VALIDATION)
+        return ranked | dict.fromkeys(("micro_recall", "micro_f1", "exact_match"), undefined)
+    hits, predicted, present = (
+        matrix.sum(axis=1) for matrix in (called & positive, called, positive)
     )
-    pooled = metrics_of_calls(
-        positive.ravel(), p.ravel(), called=called.ravel(), threshold=math.nan
-    )
-    return FindingsMetrics(
-        images=len(p),
-        findings=findings,
-        macro={name: _macro([getattr(f, name) for f in findings]) for name in AVERAGED},
-        micro={name: getattr(pooled, name) for name in AVERAGED},
-        exact_match=float((called == positive).all(axis=1).mean()),
-    )
+    exact = (called == positive).all(axis=1)
+    return ranked | {
+        "micro_recall": resamples.ratio(hits, present),
+        "micro_f1": resamples.ratio(2 * hits, predicted + present),
+        "exact_match": resamples.ratio(exact, np.ones(len(p))),
+    }
 
 
-def _only_if_present(metrics: BinaryMetrics) -> BinaryMetrics:
-    if metrics.positives:
-        return metrics
-    judged = {field.name for field in fields(metrics)} - _NOT_JUDGED
-    unknown: dict[str, Any] = dict.fromkeys(judged, math.nan)
-    return replace(metrics, **unknown)
+def _routing(resamples: Resamples, positive: Bools, called: Bools) -> dict[str, Estimate]:
+    """Shares of a cascade's answers: normal images left alone, and the stages that erred first.
+
+    The number of findings named tells where the routing ended (:func:`cxnet.hierarchy.leaf_of`),
+    so that the answers alone tell which stage was the first to be wrong.
+    """
+    normal = ~positive.any(axis=1)
+    first_wrong = blame(Routed(leaf=leaf_of(called), findings=called), positive)
+    stages = {"lost_m1": Blame.M1, "lost_m2": Blame.M2, "lost_leaf": Blame.LEAF}
+    every = np.ones(len(positive), bool)
+    return {
+        "normal_right": resamples.ratio(normal & ~called.any(axis=1), normal),
+        **{name: resamples.ratio(first_wrong == stage, every) for name, stage in stages.items()},
+    }
 
 
-def _macro(values: list[float]) -> Macro:
-    defined = [value for value in values if not math.isnan(value)]
-    return Macro(
-        mean=float(np.mean(defined)) if defined else math.nan,
-        findings=len(defined),
-    )
-
-
-def _checked_labels(
-    targets: ArrayLike, probabilities: ArrayLike
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    t: NDArray[Any] = np.asarray(targets)
-    p = np.asarray(probabilities, dtype=np.float64)
-    if t.ndim != 2 or t.shape != p.shape or not p.size:
-        raise ValueError(f"targets {t.shape} and scores {p.shape} are not one (n, k), n >= 1")
-    positive, flat = checked_probabilities(t.ravel(), p.ravel())
-    return positive.reshape(t.shape), flat.reshape(p.shape)
+def _confusion(positive: Bools, called: Bools | None, *, kind: TargetKind) -> NDArray[np.int64]:
+    """:attr:`bench.evaluate.run_scores.RunScores.confusion`; all zero where nothing is called."""
+    if called is None:
+        return np.zeros((positive.shape[1], 4), np.int64)
+    if kind == "multiclass":
+        return positive.T.astype(np.int64) @ called.astype(np.int64)
+    return np.stack(
+        [(t & c).sum(axis=0) for t in (~positive, positive) for c in (~called, called)], axis=1
+    ).astype(np.int64)

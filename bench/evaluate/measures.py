@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.evaluate.findings import AVERAGED
 from bench.runs.predictions import Outputs
 
 SPECIFICITIES = (0.95, 0.90)
 """Where operating points are read off the ROC curve."""
+
+AVERAGED = ("auc", "average_precision", "recall", "f1")
+"""The figures of a finding that are averaged over the findings."""
 
 # Names and column heads of two-class tasks; the first sorts the rows.
 RANKED = {"auc": "AUC", "average_precision": "AP"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.evaluate.binary import choose_threshold
+from bench.evaluate.thresholds import choose_threshold
 from bench.runs.run import Run
 
 

@@ -1,8 +1,11 @@
-"""Figures of one model in many resamples at once; the AUC has :mod:`bench.evaluate.ranking`.
+"""Metrics of one model in many bootstrap resamples at once.
 
-Each equals what the plain metric gives on the images repeated as often as they were drawn. All
-take the images in one order, and for it the patient of each image and how often each patient is
-in each resample, as :class:`bench.evaluate.bootstrap.Drawn` has them.
+Each value is that of scikit-learn's metric with every image weighted by how often its patient is
+in the resample, at a fraction of the time: the images are sorted once for all resamples.
+
+All functions take ``groups``, the patient of each image, (n,), and ``counts``, how often each
+patient is in each resample, (patients, resamples); see
+:class:`bench.evaluate.resamples.Resamples`. Values are (resamples,), NaN where undefined.
 """
 
 from __future__ import annotations
@@ -13,22 +16,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.evaluate.binary import CALIBRATION_BINS
-from bench.evaluate.operating import fewest_spared
-from bench.evaluate.ranking import CHUNK, Ranking
-
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Counts = NDArray[np.integer]
 
+CALIBRATION_BINS = 15  # as in Guo et al., "On Calibration of Modern Neural Networks", ICML 2017
+# Resamples computed at once: for 25,596 images some 6 MiB, which stay in the processor's cache.
+CHUNK = 32
 
-def sums(values: NDArray[Any], *, groups: NDArray[np.int64], counts: Counts) -> NDArray[np.float64]:
+
+def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
     """Sums over the images of each resample; those of whole numbers are exact.
 
     A mean, an accuracy or a Brier score is a quotient of two of them.
 
     Args:
         values: of each image, (n, k) or (n,).
-        groups: the patient of each image, (n,).
-        counts: how often each patient is in each resample, (patients, resamples).
+        groups, counts: see the module.
 
     Returns:
         (resamples, k); k is 1 for values (n,).
@@ -43,19 +48,42 @@ def sums(values: NDArray[Any], *, groups: NDArray[np.int64], counts: Counts) -> 
     return found
 
 
-def average_precision(
-    positive: NDArray[np.bool_],
-    scores: NDArray[np.float64],
-    *,
-    groups: NDArray[np.int64],
-    counts: Counts,
-) -> NDArray[np.float64]:
-    """The average precision of each resample, as :func:`bench.evaluate.binary.average_precision`.
+def auc(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Floats:
+    """Area under the ROC curve: how often a positive is scored above a negative, ties half.
+
+    Sums of whole numbers are exact, so that no AUC leaves [0, 1].
 
     Args:
         positive: which images are positive, (n,).
         scores: (n,); higher is more positive.
-        groups, counts: as :func:`sums`.
+        groups, counts: see the module.
+
+    Returns:
+        (resamples,); NaN where a resample has one class only.
+    """
+    negatives, positives = _sorted_by_class(positive, scores)
+    # How many negatives are scored below each positive, and how many not above it.
+    below = np.searchsorted(scores[negatives], scores[positives], side="left")
+    not_above = np.searchsorted(scores[negatives], scores[positives], side="right")
+    found = np.empty(counts.shape[1])
+    for part, chunk in _chunks(counts):
+        # Row i: how many images the i lowest negatives stand for.
+        lower = _cumulative(chunk[groups[negatives]])
+        weights = chunk[groups[positives]]
+        twice = np.einsum("ij,ij->j", weights, lower[below] + lower[not_above])
+        pairs = weights.sum(axis=0) * lower[-1]
+        with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
+            found[part] = twice / (2 * pairs)
+    return found
+
+
+def average_precision(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Floats:
+    """Average precision: the sum over thresholds of precision times gain in recall.
+
+    Args:
+        positive: which images are positive, (n,).
+        scores: (n,); higher is more positive.
+        groups, counts: see the module.
 
     Returns:
         (resamples,); NaN where a resample has no positive.
@@ -65,8 +93,8 @@ def average_precision(
     positives = order[positive[order]]
     if not len(positives):
         return found
-    # Recall rises only where a positive is: of each distinct score that one has, its first
-    # positive, and the place of the last image that is scored as high.
+    # Recall rises only at a positive: for each distinct score that one has, its first positive,
+    # and the last image with that score.
     falling = -scores[positives]
     first = np.flatnonzero(np.append(True, falling[1:] != falling[:-1]))
     last = np.searchsorted(-scores[order], falling[first], side="right") - 1
@@ -74,7 +102,7 @@ def average_precision(
         gains = np.add.reduceat(chunk[groups[positives]], first, axis=0)
         hits = np.cumsum(gains, axis=0)
         called = np.cumsum(chunk[groups[order]], axis=0)[last]
-        # Where nobody has been called yet, nothing has been gained either.
+        # Where no image is called positive yet, nothing is gained either.
         summed = np.einsum("ij,ij->j", gains, hits / np.maximum(called, 1.0))
         with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
             found[part] = summed / hits[-1]
@@ -82,27 +110,23 @@ def average_precision(
 
 
 def calibration_error(
-    positive: NDArray[np.bool_],
-    p: NDArray[np.float64],
-    *,
-    groups: NDArray[np.int64],
-    counts: Counts,
-    bins: int = CALIBRATION_BINS,
-) -> NDArray[np.float64]:
-    """The expected calibration error of each resample, as in :mod:`bench.evaluate.binary`.
+    positive: Bools, p: Floats, *, groups: Ints, counts: Counts, bins: int = CALIBRATION_BINS
+) -> Floats:
+    """Expected calibration error: mean distance of a bin's mean probability and positive share.
 
-    The bins are formed anew in each resample, so that each holds equally many of its images. A
-    calibration error is biased upwards by what is left to chance, and resampling adds more of
-    it: the draws lie higher than the value itself.
+    The bins hold equally many images of the resample ("equal mass") as far as ties allow: equal
+    probabilities are in one bin, so that the order of the images does not matter and a constant
+    prediction is one bin. The error is biased upwards by chance, and resampling adds to it: the
+    resamples lie above the value itself.
 
     Args:
         positive: which images are positive, (n,).
         p: probabilities of the positive class, (n,).
-        groups, counts: as :func:`sums`.
+        groups, counts: see the module.
         bins: number of bins.
 
     Returns:
-        (resamples,); NaN where a resample is empty.
+        (resamples,), in [0, 1]; NaN where a resample is empty.
     """
     found = np.empty(counts.shape[1])
     order = np.argsort(p, kind="stable")
@@ -119,9 +143,9 @@ def calibration_error(
         share = middle * bins / np.maximum(total, 1.0)
         bin_of = np.repeat(np.minimum(share.astype(np.int64), bins - 1), images, axis=0)
         resamples = chunk.shape[1]
-        apart = (bin_of + bins * np.arange(resamples)).ravel()
+        cells = (bin_of + bins * np.arange(resamples)).ravel()
         excess = np.bincount(
-            apart, weights=(weights * residuals).ravel(), minlength=bins * resamples
+            cells, weights=(weights * residuals).ravel(), minlength=bins * resamples
         )
         with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
             found[part] = np.abs(excess).reshape(resamples, bins).sum(axis=1) / total
@@ -129,53 +153,90 @@ def calibration_error(
 
 
 def operating_point(
-    positive: NDArray[np.bool_],
-    scores: NDArray[np.float64],
-    *,
-    specificity: float,
-    groups: NDArray[np.int64],
-    counts: Counts,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The operating point of each resample, as in :mod:`bench.evaluate.operating`.
+    positive: Bools, scores: Floats, *, specificity: float, groups: Ints, counts: Counts
+) -> tuple[Floats, Floats]:
+    """Sensitivity and number needed to read at the lowest threshold of a specificity.
 
-    The threshold is chosen anew in each resample, since it is not known better than it is there.
+    The threshold is read off the ROC curve of these very images, without interpolation, and anew
+    in each resample: it describes what the scores could do here and promises nothing for a
+    threshold that is kept for other images. The number needed to read is the images called
+    positive for each true positive, (TP + FP) / TP = 1 / precision (Bachmann et al., "Identifying
+    diagnostic studies in MEDLINE: reducing the number needed to read", J. Am. Med. Inform. Assoc.
+    9, 2002). It depends on the prevalence among the images.
 
     Args:
         positive: which images are positive, (n,).
         scores: (n,); higher is more positive.
         specificity: at least this share of the negatives is called negative; in (0, 1].
-        groups, counts: as :func:`sums`.
+        groups, counts: see the module.
 
     Returns:
-        Sensitivity and needed to read, each (resamples,); NaN where undefined.
+        Sensitivity and number needed to read, each (resamples,); NaN where a class is missing,
+        and the latter where there is no true positive.
+
+    Raises:
+        ValueError: no such specificity.
     """
-    ranking = Ranking.of(positive, scores)
-    sensitivity, needed = (np.full(counts.shape[1], np.nan) for _ in range(2))
-    if ranking.one_class:
-        return sensitivity, needed
-    negatives = scores[ranking.negatives]
-    # For a threshold just above each negative: how many of either class lie below.
-    spared = np.searchsorted(negatives, negatives, side="right")
-    missed = np.searchsorted(scores[ranking.positives], negatives, side="right")
+    negatives, positives = _sorted_by_class(positive, scores)
+    sensitivity, needed_to_read = (np.full(counts.shape[1], np.nan) for _ in range(2))
+    if not len(negatives) or not len(positives):
+        return sensitivity, needed_to_read
+    thresholds = scores[negatives]
+    # For a threshold just above each negative: how many of either class are not above it.
+    spared = np.searchsorted(thresholds, thresholds, side="right")
+    missed = np.searchsorted(scores[positives], thresholds, side="right")
     for part, chunk in _chunks(counts):
         columns = np.arange(chunk.shape[1])
-        false_alarms = np.cumsum(chunk[groups[ranking.negatives]], axis=0)
-        hits = np.zeros((len(ranking.positives) + 1, chunk.shape[1]))
-        np.cumsum(chunk[groups[ranking.positives]], axis=0, out=hits[1:])
-        fewest = fewest_spared(false_alarms[-1], specificity=specificity)
-        # A resample without negatives has no threshold; its place here is any.
-        place = np.minimum((false_alarms < fewest).sum(axis=0), len(negatives) - 1)
-        true_positives = hits[-1] - hits[missed[place], columns]
-        false_positives = false_alarms[-1] - false_alarms[spared[place] - 1, columns]
+        lower_negatives = _cumulative(chunk[groups[negatives]])
+        lower_positives = _cumulative(chunk[groups[positives]])
+        all_negatives, all_positives = lower_negatives[-1], lower_positives[-1]
+        fewest = fewest_spared(all_negatives, specificity=specificity)
+        # A resample without negatives has no threshold; any row does for it.
+        row = np.minimum((lower_negatives[1:] < fewest).sum(axis=0), len(negatives) - 1)
+        true_positives = all_positives - lower_positives[missed[row], columns]
+        false_positives = all_negatives - lower_negatives[spared[row], columns]
         with np.errstate(invalid="ignore", divide="ignore"):
-            both = np.where(false_alarms[-1] > 0, true_positives, np.nan)
-            sensitivity[part] = both / hits[-1]
-            needed[part] = (both + false_positives) / np.where(both > 0, both, np.nan)
-    return sensitivity, needed
+            hits = np.where(all_negatives > 0, true_positives, np.nan)
+            sensitivity[part] = hits / all_positives
+            needed_to_read[part] = (hits + false_positives) / np.where(hits > 0, hits, np.nan)
+    return sensitivity, needed_to_read
 
 
-def _chunks(counts: Counts) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Some resamples after the other, so that what is summed stays near the processor."""
+def fewest_spared(negatives: NDArray[Any], *, specificity: float) -> Floats:
+    """The fewest negatives that must be called negative for a specificity.
+
+    Args:
+        negatives: how many there are, whole numbers of any shape.
+        specificity: in (0, 1].
+
+    Raises:
+        ValueError: no such specificity.
+    """
+    if not 0.0 < specificity <= 1.0:
+        raise ValueError(f"a specificity of {specificity} is not in (0, 1]")
+    whole = np.asarray(negatives, np.float64)
+    # Quotients decide: the product of 0.95 and 60, say, may be rounded to just above 57, but a
+    # quotient that is 0.95 is rounded to what 0.95 itself is.
+    fewest = np.floor(specificity * whole)
+    with np.errstate(invalid="ignore"):  # without negatives none is enough
+        return np.asarray(fewest + (fewest / whole < specificity))
+
+
+def _sorted_by_class(positive: Bools, scores: Floats) -> tuple[Ints, Ints]:
+    """Positions of the negative and of the positive images, each by rising score."""
+    order = np.argsort(scores, kind="stable")
+    return order[~positive[order]], order[positive[order]]
+
+
+def _cumulative(weights: Floats) -> Floats:
+    """Sums over the first i rows, i = 0 … n: (n + 1, k) from (n, k)."""
+    found = np.zeros((len(weights) + 1, weights.shape[1]))
+    np.cumsum(weights, axis=0, out=found[1:])
+    return found
+
+
+def _chunks(counts: Counts) -> Iterator[tuple[slice, Floats]]:
+    """Some resamples after the other, so that what is summed stays in the processor's cache."""
     for start in range(0, counts.shape[1], CHUNK):
         part = slice(start, start + CHUNK)
         yield part, counts[:, part].astype(np.float64)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from bench.data.description import DataRecord
 from bench.environment import EnvironmentRecord
-from bench.evaluate.comparison import Versus
+from bench.evaluate.comparison import Comparison
+from bench.evaluate.curves import Curves
 from bench.evaluate.estimate import Interval
-from bench.evaluate.run_scores import Curves, RunScores
+from bench.evaluate.run_scores import RunScores
 from bench.evaluate.settings import SharedSettings
 from bench.runs.cells import Cell
 from bench.runs.predictions import Outputs
@@ -224,7 +225,7 @@ class Row:
     answered: tuple[int, int] | None = None
     delong: Interval | None = None
     is_reference: bool = False
-    comparison: Versus | None = None
+    comparison: Comparison | None = None
     trained_otherwise: bool = False
     below_controls: bool = False
 
@@ -271,7 +272,7 @@ class Row:
         return tuple(view.scores for view in self.runs)
 
     @property
-    def versus(self) -> Versus | None:
+    def versus(self) -> Comparison | None:
         """Another name of ``comparison``."""
         return self.comparison
 

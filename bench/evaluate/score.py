@@ -1,32 +1,21 @@
-"""From a run's predictions to all its figures."""
+"""All figures of a run, from its predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from bench.evaluate.binary import CALIBRATION_BINS
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.calibration import reliability_curve
-from bench.evaluate.curves import precision_recall_curve, roc_curve, thinned
-from bench.evaluate.delong import placements
+from bench.evaluate.curves import Curves
+from bench.evaluate.delong import Components, structural_components
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.finding_scores import findings_figures, macro
-from bench.evaluate.run_scores import Curves, Placements, Points, RunScores
-from bench.evaluate.sample import Bools, Floats, Sample
-from bench.evaluate.two_class_scores import two_class_figures
+from bench.evaluate.findings import finding_figures
+from bench.evaluate.run_scores import RunScores
+from bench.evaluate.sample import Sample
+from bench.evaluate.two_classes import two_class_figures
 from bench.runs.predictions import Outputs, Predictions
 from bench.runs.run import Run
 
-# Of a curve on a page: the eye sees no more of it, and a page may hold dozens.
-POINTS = 200
-
 
 def score_run(run: Run, resampling: Resampling) -> RunScores:
-    """All figures of a run on the test part, with the resamples of its patients.
+    """All figures of a run on the test part, with its patients resampled.
 
     Args:
         run: one that finished.
@@ -35,79 +24,52 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
     Raises:
         InputError: its predictions are gone or damaged.
     """
-    judged = run.predictions()
-    sample = Sample.of(judged["test"], resampling)
-    validation = judged.get("validation")
-    outputs = run.outputs
+    predictions, outputs = run.predictions(), run.outputs
+    sample = Sample.of(predictions["test"], resampling)
+    validation = predictions.get("validation")
+    positive, p = sample.positive(), sample.probabilities
+    names = outputs.classes
+    findings: dict[str, dict[str, Estimate]] = {}
     if outputs.binary:
         figures, confusion = two_class_figures(sample, validation)
-        findings, macro_over = {}, {}
-        curves = _curves(outputs.classes[1:], sample.positive()[:, 1:], sample.probabilities[:, 1:])
+        names, positive, p = names[1:], positive[:, 1:], p[:, 1:]
     else:
-        scores = findings_figures(sample, validation, outputs)
-        figures, confusion = scores.figures, scores.confusion
-        findings, macro_over = scores.findings, scores.macro_over
-        curves = _curves(outputs.classes, sample.positive(), sample.probabilities)
+        figures, findings, confusion = finding_figures(sample, validation, outputs)
     return RunScores(
         figures=figures,
         findings=findings,
-        macro_over=macro_over,
-        curves=curves,
         confusion=confusion,
+        curves={
+            name: Curves.of(present, of_output)
+            for name, present, of_output in zip(names, positive.T, p.T, strict=True)
+            if present.any() and not present.all()
+        },
         images=sample.digest,
-        count=len(sample.drawn.order),
-        placements=_placements(sample) if outputs.binary else None,
+        count=len(p),
+        components=_components(sample) if outputs.binary else None,
     )
 
 
-def overall_auc(judged: Predictions, outputs: Outputs, resampling: Resampling) -> Estimate:
-    """The measure that models are compared by, of some answers: AUC, or macro AUC.
+def overall_auc(predictions: Predictions, outputs: Outputs, resampling: Resampling) -> Estimate:
+    """The figure that models are compared by: AUC, or macro AUC over several findings.
 
     Args:
-        judged: answers for some test images.
+        predictions: for some test images.
         outputs: what they are about.
-        resampling: shared by all that is to be compared.
+        resampling: shared by everything that is to be compared.
     """
-    sample = Sample.of(judged, resampling)
+    sample = Sample.of(predictions, resampling)
+    resamples = sample.resamples
     if outputs.binary:
-        return sample.drawn.auc(sample.targets, sample.probabilities[:, 1])
-    aucs = (
-        sample.drawn.auc(there, p)
-        for there, p in zip(sample.positive().T, sample.probabilities.T, strict=True)
-    )
-    return macro(sample, list(aucs))
+        return resamples.auc(sample.targets == 1, sample.probabilities[:, 1])
+    columns = zip(sample.positive().T, sample.probabilities.T, strict=True)
+    return resamples.macro([resamples.auc(present, p) for present, p in columns])
 
 
-def _placements(sample: Sample) -> Placements:
+def _components(sample: Sample) -> Components:
     positive = sample.targets == 1
-    return Placements(
-        values=placements(positive, sample.probabilities[:, 1]),
+    return Components(
+        values=structural_components(positive, sample.probabilities[:, 1]),
         positive=positive,
-        groups=sample.drawn.groups,
+        groups=sample.resamples.groups,
     )
-
-
-def _curves(names: Sequence[str], positive: Bools, p: Floats) -> dict[str, Curves]:
-    """Of each output (a column) that some image has and some image lacks."""
-    return {
-        name: _curves_of(there, of_it)
-        for name, there, of_it in zip(names, positive.T, p.T, strict=True)
-        if there.any() and not there.all()
-    }
-
-
-def _curves_of(positive: Bools, p: Floats) -> Curves:
-    roc = roc_curve(positive, p)
-    pr = precision_recall_curve(positive, p)
-    reliability = reliability_curve(positive, p, bins=CALIBRATION_BINS)
-    return Curves(
-        roc=_columns(*thinned(roc.false_positive_rate, roc.sensitivity, points=POINTS)),
-        precision_recall=_columns(*thinned(pr.recall, pr.precision, points=POINTS)),
-        reliability=_columns(
-            reliability.mean_probability, reliability.share_positive, reliability.images
-        ),
-    )
-
-
-def _columns(*columns: NDArray[Any]) -> Points:
-    return np.stack(columns, axis=1).astype(np.float64)

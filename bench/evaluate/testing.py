@@ -1,4 +1,4 @@
-"""Tests of differences: p from draws, Holm's correction, and what could have been shown."""
+"""Tests of differences: bootstrap p, Holm's correction, and the smallest detectable difference."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bench.evaluate.estimate import LEVEL, Estimate, Interval
 
 
 def p_value(estimate: Estimate) -> float:
-    """Two-sided p of "the true difference is zero", from the draws of a difference.
+    """Two-sided p of the true difference being zero, from the draws of a difference.
 
-    Twice the smaller share of draws at or beyond zero, the estimate itself counted as one
+    Twice the smaller share of draws at or beyond zero, the estimate itself counted as a draw
     (Davison, Hinkley: "Bootstrap Methods and their Application", 1997, chapter 4): it is below
     1 - ``LEVEL`` where the percentile interval excludes zero, but for a draw. Where no draw
     reaches zero, the tail is that of a t distribution with the draws' spread: a correction for
-    many comparisons asks for smaller p than draws can count.
+    many comparisons needs smaller p than draws can count.
 
     Returns:
         In [0, 1]; NaN where there is no interval either.
@@ -31,11 +31,11 @@ def p_value(estimate: Estimate) -> float:
     spread = _standard_error(estimate)
     if fewer or not spread:
         return p
-    return min(p, 2.0 * float(stdtr(estimate.freedom, -abs(estimate.value) / spread)))
+    return min(p, 2.0 * float(stdtr(estimate.df, -abs(estimate.value) / spread)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p values of several tests, corrected so that any false one is as rare as one was.
+    """p values corrected for their number, so that any false rejection is as rare as in one test.
 
     Holm: "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
     Statistics 6, 1979. It holds whether the tests depend on one another or not.
@@ -47,25 +47,25 @@ def holm(p: Sequence[float]) -> list[float]:
         In the same order, at most 1.
     """
     corrected = [math.nan] * len(p)
-    tests = sorted((value, place) for place, value in enumerate(p) if not math.isnan(value))
+    tests = sorted((value, index) for index, value in enumerate(p) if not math.isnan(value))
     highest = 0.0
-    for rank, (value, place) in enumerate(tests):
+    for rank, (value, index) in enumerate(tests):
         highest = max(highest, min(1.0, (len(tests) - rank) * value))
-        corrected[place] = highest
+        corrected[index] = highest
     return corrected
 
 
 def smallest_difference(
     estimate: Estimate, *, power: float = 0.8, level: float = 1.0 - LEVEL
 ) -> float:
-    """The smallest true difference that such a comparison would have shown.
+    """The smallest true difference that such a comparison shows with some power.
 
     (t(1 - level / 2) + t(power)) times the standard error, with the quantiles of a t distribution
-    whose degrees of freedom are those of the spread.
+    whose degrees of df are those of the spread.
 
     Args:
         estimate: the difference that was found.
-        power: with what probability it would have been shown.
+        power: the probability of showing it.
         level: that p must be below.
 
     Returns:
@@ -73,11 +73,14 @@ def smallest_difference(
     """
     if Interval.of(estimate).reason:
         return math.nan
-    shown = stdtrit(estimate.freedom, 1.0 - level / 2.0) + stdtrit(estimate.freedom, power)
-    return float(shown) * _standard_error(estimate)
+    quantiles = stdtrit(estimate.df, 1.0 - level / 2.0) + stdtrit(estimate.df, power)
+    return float(quantiles) * _standard_error(estimate)
 
 
 def _standard_error(estimate: Estimate) -> float:
-    """From the middle 95 % of the draws: with few seeds the draws have no standard deviation."""
+    """The standard error from the middle 95 % of the draws.
+
+    With few seeds the draws have no standard deviation.
+    """
     low, high = np.nanquantile(estimate.draws, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
-    return float((high - low) / (2.0 * stdtrit(estimate.freedom, (1.0 + LEVEL) / 2.0)))
+    return float((high - low) / (2.0 * stdtrit(estimate.df, (1.0 + LEVEL) / 2.0)))

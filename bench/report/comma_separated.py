@@ -8,8 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.evaluate.findings import AVERAGED
-from bench.evaluate.measures import all_measures
+from bench.evaluate.measures import AVERAGED, all_measures
 from bench.evaluate.results import Figure, Row, Table
 from bench.report.report import Report
 from bench.report.training import training_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from bench.evaluate.comparison import SIGNIFICANCE, Versus
+from bench.evaluate.comparison import SIGNIFICANCE, Comparison
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Row, Table
 from bench.report.labels import label
@@ -104,7 +104,7 @@ def sentences(table: Table) -> list[str]:
     ]
 
 
-Compared = list[tuple[Row, Versus]]
+Compared = list[tuple[Row, Comparison]]
 
 
 def _comparisons(table: Table) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.evaluate import resampled as many
-from bench.evaluate.bootstrap import Drawn, Resampling
-from bench.evaluate.delong import clustered_delong
+from bench.evaluate import resampled
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.delong import delong
+from tests.bench.evaluate.reference import estimated_auc
 
 IMAGES, PATIENTS, MODELS = 25_596, 2_797, 20
 
@@ -31,8 +32,8 @@ def test_auc_of_one_model_in_2000_resamples(benchmark: BenchmarkFixture) -> None
     case = study()
     resampling = Resampling(resamples=2000)
     # Drawing the patients happens once for all models on the same images.
-    resampling.auc(**case)
-    estimate = benchmark.pedantic(resampling.auc, kwargs=case, rounds=3)
+    estimated_auc(resampling, **case)
+    estimate = benchmark.pedantic(estimated_auc, args=(resampling,), kwargs=case, rounds=3)
     assert 0.74 < estimate.value < 0.78
 
 
@@ -44,7 +45,9 @@ def test_auc_of_twenty_models_in_2000_resamples(benchmark: BenchmarkFixture) -> 
 
     def whole_table() -> list[float]:
         resampling = Resampling(resamples=2000)
-        return [resampling.auc(**case | {"scores": each}).draws.mean() for each in scores]
+        return [
+            estimated_auc(resampling, **case | {"scores": each}).draws.mean() for each in scores
+        ]
 
     means = benchmark.pedantic(whole_table, rounds=1)
     assert len(means) == MODELS
@@ -52,12 +55,12 @@ def test_auc_of_twenty_models_in_2000_resamples(benchmark: BenchmarkFixture) -> 
 
 
 FIGURES: dict[str, Callable[..., Any]] = {
-    "average_precision": many.average_precision,
-    "calibration_error": many.calibration_error,
-    "operating_point": lambda positive, p, **images: many.operating_point(
+    "average_precision": resampled.average_precision,
+    "calibration_error": resampled.calibration_error,
+    "operating_point": lambda positive, p, **images: resampled.operating_point(
         positive, p, specificity=0.95, **images
     ),
-    "sums": lambda positive, p, **images: many.sums(
+    "sums": lambda positive, p, **images: resampled.sums(
         np.stack([positive, p, (p - positive) ** 2, p > 0.5], axis=1), **images
     ),
 }
@@ -66,13 +69,14 @@ FIGURES: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_of_one_model_in_2000_resamples(name: str, benchmark: BenchmarkFixture) -> None:
     case = study()
-    drawn: Drawn = Resampling(resamples=2000).draw(images=case["images"], patients=case["patients"])
-    positive = case["targets"][drawn.order]
-    p = 1.0 / (1.0 + np.exp(-case["scores"][drawn.order]))
+    resampling = Resampling(resamples=2000)
+    resamples = resampling.resample(images=case["images"], patients=case["patients"])
+    positive = case["targets"][resamples.order]
+    p = 1.0 / (1.0 + np.exp(-case["scores"][resamples.order]))
     found = benchmark.pedantic(
         FIGURES[name],
         args=(positive, p),
-        kwargs={"groups": drawn.groups, "counts": drawn.counts},
+        kwargs={"groups": resamples.groups, "counts": resamples.counts},
         rounds=3,
     )
     assert np.isfinite(found).all()
@@ -80,5 +84,5 @@ def test_a_figure_of_one_model_in_2000_resamples(name: str, benchmark: Benchmark
 
 def test_variance_of_one_auc_without_resampling(benchmark: BenchmarkFixture) -> None:
     case = study()
-    found = benchmark(clustered_delong, case["targets"], case["scores"][:, None], case["patients"])
+    found = benchmark(delong, case["targets"], case["scores"][:, None], case["patients"])
     assert 0.002 < found.covariance[0, 0] ** 0.5 < 0.005

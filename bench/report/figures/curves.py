@@ -28,7 +28,7 @@ class CurveKind:
     """What differs between the two kinds of curves.
 
     Attributes:
-        name: in :class:`bench.evaluate.run_scores.Curves`; stem of the pictures' names.
+        name: in :class:`bench.evaluate.curves.Curves`; stem of the pictures' names.
         title: of the picture.
         measure, head: the area below the curve: its key, and its name in tables.
         x, y: labels of the axes.

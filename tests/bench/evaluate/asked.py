@@ -12,7 +12,6 @@ from bench.config import Experiment
 from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
-from bench.evaluate.binary import auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.effects import answer_questions
 from bench.evaluate.question_result import Answer
@@ -20,6 +19,7 @@ from bench.evaluate.scorer import Scorer
 from bench.runs.cells import Cell
 from bench.runs.records import Outcome
 from bench.runs.store import Facts, Store
+from tests.bench.evaluate.reference import auc
 from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
 
 IMAGES = 40  # two of each patient; every second patient is abnormal

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.evaluate.binary import auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate, Interval, difference, mean_of
+from tests.bench.evaluate.reference import auc, estimated_auc
 
 
 def study(
@@ -31,8 +31,8 @@ def study(
 
 def test_the_estimate_is_the_auc_and_an_interval_encloses_it() -> None:
     case = study(np.random.default_rng(1), patients=80, images=3, alike=0.7)
-    estimate = Resampling(resamples=500).auc(**case)
-    assert estimate.value == auc(case["targets"], case["scores"])
+    estimate = estimated_auc(Resampling(resamples=500), **case)
+    assert estimate.value == pytest.approx(auc(case["targets"], case["scores"]), abs=1e-12)
     assert estimate.draws.shape == (500,)
     interval = Interval.of(estimate)
     assert interval.low < interval.value < interval.high
@@ -49,7 +49,8 @@ def test_a_draw_takes_whole_patients() -> None:
         for a, b, c, d in product(range(5), repeat=4)
         if a + b + c + d == 4 and a + b and c + d
     }
-    estimate = Resampling(resamples=400).auc(
+    estimate = estimated_auc(
+        Resampling(resamples=400),
         images=list("abcdefgh"),
         patients=list("12341234"),
         targets=[0, 0, 1, 1] * 2,
@@ -66,10 +67,12 @@ def test_an_image_without_a_patient_is_a_patient_of_its_own() -> None:
     nameless = case | {"patients": np.full(60, "", object)}
     several = study(np.random.default_rng(2), patients=60, images=4, alike=0.9)
     apart = several | {"patients": np.full(240, "", object)}
-    assert width(Resampling().auc(**nameless)) == pytest.approx(
-        width(Resampling().auc(**case)), rel=0.1
+    assert width(estimated_auc(Resampling(), **nameless)) == pytest.approx(
+        width(estimated_auc(Resampling(), **case)), rel=0.1
     )
-    assert width(Resampling().auc(**several)) > 1.3 * width(Resampling().auc(**apart))
+    assert width(estimated_auc(Resampling(), **several)) > 1.3 * width(
+        estimated_auc(Resampling(), **apart)
+    )
 
 
 def width(estimate: Estimate) -> float:
@@ -81,9 +84,11 @@ def test_the_same_images_are_resampled_alike_in_any_order_and_by_any_resampling(
     case = study(np.random.default_rng(3), patients=30, images=2, alike=0.5)
     order = np.random.default_rng(0).permutation(60)
     shuffled = {name: values[order] for name, values in case.items()}
-    one = Resampling(resamples=200).auc(**case)
-    np.testing.assert_array_equal(one.draws, Resampling(resamples=200).auc(**shuffled).draws)
-    other = Resampling(resamples=200, seed=1).auc(**case)
+    one = estimated_auc(Resampling(resamples=200), **case)
+    np.testing.assert_array_equal(
+        one.draws, estimated_auc(Resampling(resamples=200), **shuffled).draws
+    )
+    other = estimated_auc(Resampling(resamples=200, seed=1), **case)
     assert not np.array_equal(one.draws, other.draws)
 
 
@@ -91,7 +96,9 @@ def test_a_model_differs_from_itself_by_exactly_nothing() -> None:
     case = study(np.random.default_rng(4), patients=30, images=2, alike=0.5)
     resampling = Resampling(resamples=300)
     by_seed = {
-        seed: resampling.auc(**case | {"scores": case["scores"] + 0.1 * seed * case["targets"]})
+        seed: estimated_auc(
+            resampling, **case | {"scores": case["scores"] + 0.1 * seed * case["targets"]}
+        )
         for seed in range(3)
     }
     for one in (by_seed[0], resampling.over_seeds(by_seed), mean_of(list(by_seed.values()))):
@@ -103,9 +110,9 @@ def test_pairing_makes_a_difference_surer_than_the_models_themselves() -> None:
     better = case | {"scores": case["scores"] + 0.1 * case["targets"]}
     elsewhere = better | {"images": np.array([f"x{image}" for image in better["images"]], object)}
     resampling = Resampling(resamples=1000)
-    one, other = resampling.auc(**better), resampling.auc(**case)
+    one, other = estimated_auc(resampling, **better), estimated_auc(resampling, **case)
     paired = width(difference(one, other))
-    independent = width(difference(resampling.auc(**elsewhere), other))
+    independent = width(difference(estimated_auc(resampling, **elsewhere), other))
     assert paired < 0.2 * width(one)
     assert independent == pytest.approx(np.hypot(width(one), width(other)), rel=0.15)
 
@@ -115,7 +122,9 @@ def test_several_seeds_widen_the_interval_by_what_the_runs_differ() -> None:
     resampling = Resampling(resamples=1000)
     signals = np.linspace(-1.0, 1.0, 8)
     by_seed = {
-        seed: resampling.auc(**case | {"scores": case["scores"] + signal * case["targets"]})
+        seed: estimated_auc(
+            resampling, **case | {"scores": case["scores"] + signal * case["targets"]}
+        )
         for seed, signal in enumerate(signals)
     }
     both = resampling.over_seeds(by_seed)
@@ -130,7 +139,7 @@ def test_several_seeds_widen_the_interval_by_what_the_runs_differ() -> None:
 def test_one_seed_is_no_source_of_doubt() -> None:
     case = study(np.random.default_rng(8), patients=20, images=1, alike=0.0)
     resampling = Resampling(resamples=100)
-    one = resampling.auc(**case)
+    one = estimated_auc(resampling, **case)
     np.testing.assert_array_equal(resampling.over_seeds({5: one}).draws, one.draws)
 
 
@@ -142,7 +151,7 @@ def test_resamples_of_one_class_are_left_out_and_counted() -> None:
         "targets": [1, 1] + [0] * 18,
         "scores": [0.6, 0.4, *np.linspace(0, 1, 18)],
     }
-    interval = Interval.of(Resampling().auc(**case))
+    interval = Interval.of(estimated_auc(Resampling(), **case))
     assert interval.reason == ""
     assert interval.left_out == pytest.approx(0.9**20 * 2000, rel=0.1)
     assert 0.0 <= interval.low < interval.high <= 1.0
@@ -161,7 +170,7 @@ def test_a_set_that_is_too_small_has_no_interval(
 ) -> None:
     case = {"images": ["x", "y", "z"], "patients": patients, "targets": targets}
     resampling = Resampling(resamples=100)
-    estimate = resampling.auc(**case, scores=[0.5, 0.2, 0.8])
+    estimate = estimated_auc(resampling, **case, scores=[0.5, 0.2, 0.8])
     for wanted in (estimate, resampling.over_seeds({0: estimate}), mean_of([estimate])):
         interval = Interval.of(wanted)
         assert interval.value == pytest.approx(value, nan_ok=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.data.tasks import make_task
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.comparison import compare_with
-from bench.evaluate.delong import clustered_delong, delong
+from bench.evaluate.delong import delong
 from bench.evaluate.scorer import Scorer
 from tests.bench.evaluate.answers import Answered
 
@@ -142,7 +142,7 @@ def test_delong_is_clustered_where_patients_have_several_images(
     versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
     test = slice(VALIDATION, IMAGES)
     both = np.stack([noisy(1.0, 1)[test], noisy(1.0, 0)[test]], axis=1)
-    expected = clustered_delong(TRUTH[test], both, np.arange(VALIDATION, IMAGES) // 2)
+    expected = delong(TRUTH[test], both, np.arange(VALIDATION, IMAGES) // 2)
     assert versus.delong_p == pytest.approx(expected.p_value(0, 1), abs=1e-12)
     assert versus.verdict == "cannot tell"
 

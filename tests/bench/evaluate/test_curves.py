@@ -1,47 +1,62 @@
-"""ROC and precision-recall curves against scikit-learn, and their thinning."""
+"""ROC and precision-recall curves against scikit-learn, reliability curves, and thinning."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics as sklearn_metrics
+from sklearn import metrics
 
-from bench.evaluate.binary import auc, average_precision
-from bench.evaluate.curves import precision_recall_curve, roc_curve, thinned
+from bench.evaluate.curves import (
+    Curves,
+    precision_recall_curve,
+    reliability_curve,
+    roc_curve,
+    thinned,
+)
+from tests.bench.evaluate import reference
 
 IMAGES = st.lists(
     st.tuples(st.integers(0, 1), st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1))),
     min_size=2,
-).filter(lambda images: len({target for target, _ in images}) == 2)
+)
 
 
-@given(IMAGES)
+@settings(max_examples=50)
+@given(IMAGES.filter(lambda images: len({target for target, _ in images}) == 2))
 def test_curves_are_scikit_learn_s(images: list[tuple[int, float]]) -> None:
-    t, s = zip(*images, strict=True)
-    roc = roc_curve(t, s)
-    false_positive_rate, sensitivity, _ = sklearn_metrics.roc_curve(t, s, drop_intermediate=False)
-    np.testing.assert_allclose(roc.false_positive_rate, false_positive_rate, atol=1e-15)
-    np.testing.assert_allclose(roc.sensitivity, sensitivity, atol=1e-15)
-    assert sklearn_metrics.auc(roc.false_positive_rate, roc.sensitivity) == pytest.approx(auc(t, s))
+    t, s = (np.array(each) for each in zip(*images, strict=True))
+    x, y, _ = metrics.roc_curve(t, s, drop_intermediate=False)
+    np.testing.assert_allclose(roc_curve(t == 1, s), np.stack([x, y], axis=1), atol=1e-15)
 
-    found = precision_recall_curve(t, s)
-    precision, recall, _ = sklearn_metrics.precision_recall_curve(t, s)
+    recall, precision = precision_recall_curve(t == 1, s).T
+    expected_precision, expected_recall, _ = metrics.precision_recall_curve(t, s)
     # Its last point is one of recall 0 and precision 1, which no threshold has.
-    np.testing.assert_allclose(found.recall[1:], recall[-2::-1], atol=1e-15)
-    np.testing.assert_allclose(found.precision[1:], precision[-2::-1], atol=1e-15)
-    assert (found.recall[0], found.precision[0]) == (0.0, found.precision[1])
-    steps = np.diff(found.recall) * found.precision[1:]
-    assert steps.sum() == pytest.approx(average_precision(t, s))
+    np.testing.assert_allclose(recall[1:], expected_recall[-2::-1], atol=1e-15)
+    np.testing.assert_allclose(precision[1:], expected_precision[-2::-1], atol=1e-15)
+    assert (recall[0], precision[0]) == (0.0, precision[1])
+    area = (np.diff(recall) * precision[1:]).sum()
+    assert area == pytest.approx(metrics.average_precision_score(t, s))
 
 
-def test_what_is_undefined_has_no_points() -> None:
-    for targets in ([0, 0], [1, 1]):
-        roc = roc_curve(targets, [0.1, 0.9])
-        assert (len(roc.sensitivity), len(roc.false_positive_rate)) == (0, 0)
-    assert len(precision_recall_curve([0, 0], [0.1, 0.9]).recall) == 0
-    assert precision_recall_curve([1, 1], [0.1, 0.9]).precision.tolist() == [1.0, 1.0, 1.0]
+@given(IMAGES, st.integers(1, 20))
+def test_the_reliability_curve_and_the_calibration_error_have_the_same_bins(
+    images: list[tuple[int, float]], bins: int
+) -> None:
+    t, p = (np.array(each) for each in zip(*images, strict=True))
+    mean_probability, share_positive, count = reliability_curve(t, p, bins=bins).T
+    assert count.sum() == len(t)
+    assert count.min() > 0
+    error = (count * np.abs(mean_probability - share_positive)).sum() / len(t)
+    assert error == pytest.approx(reference.calibration_error(t, p, bins=bins), abs=1e-12)
+    assert (np.diff(mean_probability) > 0).all()
+    assert (count * share_positive).sum() == pytest.approx(t.sum())
+
+
+def test_a_reliability_curve_by_hand() -> None:
+    curve = reliability_curve([0, 1, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.5, 0.8, 0.9], bins=3)
+    np.testing.assert_allclose(curve, [[0.15, 0.5, 2], [0.4, 0.5, 2], [0.85, 1.0, 2]])
 
 
 @given(
@@ -49,29 +64,25 @@ def test_what_is_undefined_has_no_points() -> None:
     st.integers(2, 30),
 )
 def test_points_left_out_are_near_one_that_is_kept(
-    curve: list[tuple[float, float]], points: int
+    points: list[tuple[float, float]], most: int
 ) -> None:
-    x, y = np.array(curve).T
-    kept = np.stack(thinned(x, y, points=points), axis=1)
-    assert len(kept) <= points
-    ends = [0, -1]
-    np.testing.assert_array_equal(kept[ends], np.stack([x, y], axis=1)[ends])
-    if len(x) <= points:
-        np.testing.assert_array_equal(kept, np.stack([x, y], axis=1))
-    length = np.abs(np.diff(x)).sum() + np.abs(np.diff(y)).sum()
-    bound = length / (2 * (points // 2))
-    for point in zip(x, y, strict=True):
+    curve = np.array(points)
+    kept = thinned(curve, points=most)
+    assert len(kept) <= most
+    np.testing.assert_array_equal(kept[[0, -1]], curve[[0, -1]])
+    if len(curve) <= most:
+        np.testing.assert_array_equal(kept, curve)
+    bound = np.abs(np.diff(curve, axis=0)).sum() / (2 * (most // 2))
+    for point in curve:
         assert np.abs(kept - point).sum(axis=1).min() <= bound * (1 + 1e-9) + 1e-12
 
 
-def test_a_roc_curve_of_a_large_test_set_is_hardly_changed_by_200_points() -> None:
+def test_a_roc_curve_of_a_large_test_set_is_hardly_changed_by_thinning() -> None:
     rng = np.random.default_rng(0)
-    targets = rng.random(20_000) < 0.5
-    curve = roc_curve(targets, rng.normal(targets))
-    x, y = thinned(curve.false_positive_rate, curve.sensitivity, points=200)
-    assert len(x) <= 200
-    there = np.interp(curve.false_positive_rate, x, y)
-    assert np.abs(there - curve.sensitivity).max() < 0.01
-    assert sklearn_metrics.auc(x, y) == pytest.approx(
-        sklearn_metrics.auc(curve.false_positive_rate, curve.sensitivity), abs=1e-3
-    )
+    positive = rng.random(20_000) < 0.5
+    scores = rng.normal(positive)
+    p = 1.0 / (1.0 + np.exp(-scores))
+    whole, kept = roc_curve(positive, p), Curves.of(positive, p).roc
+    assert len(kept) <= 200
+    assert np.abs(np.interp(whole[:, 0], *kept.T) - whole[:, 1]).max() < 0.01
+    assert metrics.auc(*kept.T) == pytest.approx(metrics.auc(*whole.T), abs=1e-3)

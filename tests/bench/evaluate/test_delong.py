@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 
-from bench.evaluate.binary import auc
-from bench.evaluate.delong import clustered_delong, delong
+from bench.evaluate.delong import delong
 from bench.evaluate.estimate import Interval
+from tests.bench.evaluate.reference import auc
 
 Floats = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def test_the_clustered_variance_is_obuchowski_s_formula(
     targets, scores, patients = case
     of = {1: patients[targets == 1], 0: patients[targets == 0]}
     assume(all(len(np.unique(each)) > 1 for each in of.values()))
-    found = clustered_delong(targets, scores, patients)
+    found = delong(targets, scores, patients)
     of_positives, of_negatives = components(targets, scores)
     theta = of_positives.mean(axis=0)
     sums: dict[int, dict[int, Floats]] = {1: {}, 0: {}}
@@ -137,7 +137,7 @@ def test_a_patient_s_images_are_worth_less_than_as_many_patients() -> None:
     targets, scores = asah()
     twice = np.repeat(targets, 2), np.repeat(scores, 2, axis=0)
     once = delong(targets, scores)
-    paired = clustered_delong(*twice, np.repeat(np.arange(113), 2))
+    paired = delong(*twice, np.repeat(np.arange(113), 2))
     np.testing.assert_allclose(paired.aucs, once.aucs, rtol=1e-12)
     np.testing.assert_allclose(paired.covariance, once.covariance, rtol=1e-12)
     np.testing.assert_allclose(delong(*twice).covariance, once.covariance / 2, rtol=0.02)
@@ -184,27 +184,9 @@ def test_nor_has_one_that_varies_by_rounding_alone() -> None:
 def test_a_set_that_is_too_small_has_no_interval(
     targets: list[int], patients: list[int], value: float, reason: str
 ) -> None:
-    found = clustered_delong(targets, [[0.5], [0.2], [0.4]], patients)
+    found = delong(targets, [[0.5], [0.2], [0.4]], patients)
     interval = found.interval(0)
     assert interval.value == pytest.approx(value, nan_ok=True)
     assert isinstance(interval, Interval)
     assert (math.isnan(interval.low), interval.reason) == (True, reason)
     assert math.isnan(found.p_value(0, 0))
-
-
-@pytest.mark.parametrize(
-    ("targets", "scores", "message"),
-    [
-        ([0, 1], [[0.5, math.nan], [0.5, 0.1]], "NaN"),
-        ([0, 2], [[0.5], [0.5]], "targets other than 0 and 1"),
-        ([0, 1], [[0.5]], "are not one"),
-        ([0, 1], [0.5, 0.1], r"not \(n, models\)"),
-        ([0, 1], np.zeros((2, 0)), r"not \(n, models\)"),
-        ([], np.zeros((0, 1)), "n >= 1"),
-    ],
-)
-def test_scores_that_are_none_are_refused(
-    targets: list[int], scores: list[list[float]], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        delong(targets, scores)

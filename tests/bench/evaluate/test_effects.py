@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bench.data.tasks import make_task
-from bench.evaluate.binary import auc
 from bench.evaluate.design import level_text
 from bench.evaluate.estimate import Interval
 from tests.bench.evaluate.asked import (
@@ -22,6 +21,7 @@ from tests.bench.evaluate.asked import (
     scores,
     targets,
 )
+from tests.bench.evaluate.reference import auc
 
 WRONG = {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6, ("two", "sin"): 5}
 CROSSED: dict[str, Any] = {

@@ -1,29 +1,32 @@
-"""Figures of many resamples at once, against the plain metrics on images repeated as drawn."""
+"""Metrics of many resamples at once, against one resample after the other."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from bench.evaluate import binary, operating
-from bench.evaluate import resampled as many
-from tests.bench.evaluate.resamples import resampled
-
-Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+from bench.evaluate import resampled
+from tests.bench.evaluate import reference
+from tests.bench.evaluate.reference import Case, cases
 
 
-def one_by_one(case: Case, figure: Callable[[np.ndarray, np.ndarray], float]) -> list[float]:
-    """A plain metric of each resample; NaN where no image was drawn."""
+def one_by_one(case: Case, metric: Callable[[np.ndarray, np.ndarray], float]) -> list[float]:
+    """A plain metric of each resample's images, repeated; NaN where there is none."""
     targets, scores, groups, counts = case
-    repeats = counts[groups].T
     return [
-        figure(np.repeat(targets, each), np.repeat(scores, each)) if each.any() else np.nan
-        for each in repeats
+        metric(np.repeat(targets, times), np.repeat(scores, times)) if times.any() else math.nan
+        for times in counts[groups].T
     ]
+
+
+def agree(found: np.ndarray, expected: list[float]) -> None:
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def as_probabilities(case: Case) -> Case:
@@ -32,79 +35,147 @@ def as_probabilities(case: Case) -> Case:
     return targets, (scores + 3.0) / 6.0, groups, counts
 
 
-@given(resampled())
-def test_average_precision(case: Case) -> None:
+@settings(max_examples=30)
+@given(cases())
+def test_auc_and_average_precision_are_scikit_learn_s_of_weighted_images(case: Case) -> None:
     targets, scores, groups, counts = case
-    found = many.average_precision(targets == 1, scores, groups=groups, counts=counts)
-    expected = one_by_one(case, binary.average_precision)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-    assert not (found > 1.0).any()
+    auc = resampled.auc(targets == 1, scores, groups=groups, counts=counts)
+    precision = resampled.average_precision(targets == 1, scores, groups=groups, counts=counts)
+    for k, weights in enumerate(counts[groups].T):
+        positives, negatives = weights[targets == 1].any(), weights[targets == 0].any()
+        of_weights = {"y_true": targets, "y_score": scores, "sample_weight": weights}
+        if positives and negatives:
+            assert 0.0 <= auc[k] <= 1.0
+            assert auc[k] == pytest.approx(roc_auc_score(**of_weights), abs=1e-12)
+        else:
+            assert np.isnan(auc[k])
+        if positives:
+            expected = average_precision_score(**of_weights)
+            assert precision[k] == pytest.approx(expected, abs=1e-12)
+            assert precision[k] <= 1.0
+        else:
+            assert np.isnan(precision[k])
 
 
-@given(resampled(), st.integers(1, 16))
+def test_scores_that_separate_the_classes_have_an_auc_of_exactly_one() -> None:
+    targets = np.repeat([0, 1], 50)
+    images = {
+        "groups": np.arange(100),
+        "counts": np.random.default_rng(0).integers(1, 5, (100, 40)),
+    }
+    scores = targets + np.linspace(0, 0.5, 100)
+    assert (resampled.auc(targets == 1, scores, **images) == 1.0).all()
+    assert (resampled.auc(targets == 0, scores, **images) == 0.0).all()
+
+
+def test_auc_takes_logits_and_infinities() -> None:
+    scores = np.array([-math.inf, -1e4, 1e4, math.inf])
+    images = {"groups": np.arange(4), "counts": np.ones((4, 1), np.uint16)}
+    assert resampled.auc(np.array([False, False, True, True]), scores, **images) == 1.0
+
+
+@settings(max_examples=50)
+@given(cases(), st.integers(1, 16))
 def test_calibration_error_in_bins_of_their_own(case: Case, bins: int) -> None:
-    targets, p, groups, counts = as_probabilities(case)
-    found = many.calibration_error(targets == 1, p, groups=groups, counts=counts, bins=bins)
-    expected = one_by_one(
-        (targets, p, groups, counts),
-        lambda t, q: binary.expected_calibration_error(t, q, bins=bins),
-    )
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    targets, p, groups, counts = case = as_probabilities(case)
+    found = resampled.calibration_error(targets == 1, p, groups=groups, counts=counts, bins=bins)
+    agree(found, one_by_one(case, lambda t, q: reference.calibration_error(t, q, bins=bins)))
 
 
-@given(resampled(), st.sampled_from([0.05, 0.5, 2 / 3, 0.9, 0.95, 1.0]))
-def test_operating_point(case: Case, specificity: float) -> None:
+@settings(max_examples=50)
+@given(cases(), st.sampled_from([0.05, 0.5, 0.9, 0.95, 1.0]))
+def test_operating_point_is_the_lowest_threshold_of_the_specificity(
+    case: Case, specificity: float
+) -> None:
     targets, scores, groups, counts = case
-    found = many.operating_point(
+    found = resampled.operating_point(
         targets == 1, scores, specificity=specificity, groups=groups, counts=counts
     )
-    for name, values in zip(("sensitivity", "needed_to_read"), found, strict=True):
+    for which, values in enumerate(found):
 
-        def figure(t: np.ndarray, s: np.ndarray, name: str = name) -> float:
-            point = operating.sensitivity_at_specificity(t, s, specificity=specificity)
-            return float(getattr(point, name))
+        def metric(t: np.ndarray, s: np.ndarray, which: int = which) -> float:
+            return reference.operating_point(t, s, specificity=specificity)[which]
 
-        np.testing.assert_allclose(values, one_by_one(case, figure), rtol=0, atol=1e-12)
+        agree(values, one_by_one(case, metric))
 
 
-@given(resampled())
+@given(cases())
 def test_sums_of_whole_numbers_are_exact(case: Case) -> None:
     targets, scores, groups, counts = case
     values = np.stack([targets, scores, np.ones_like(scores)], axis=1)
-    found = many.sums(values, groups=groups, counts=counts)
+    found = resampled.sums(values, groups=groups, counts=counts)
     np.testing.assert_array_equal(found, counts[groups].astype(np.float64).T @ values)
-    alone = many.sums(targets, groups=groups, counts=counts)
+    alone = resampled.sums(targets, groups=groups, counts=counts)
     np.testing.assert_array_equal(alone, found[:, :1])
 
 
-def test_a_larger_study_with_and_without_ties() -> None:
+@pytest.mark.parametrize("decimals", [2, 17])
+def test_a_larger_study_with_and_without_ties(decimals: int) -> None:
     rng = np.random.default_rng(0)
     targets = (rng.random(600) < 0.3).astype(np.int64)
+    p = np.round(rng.beta(1 + 2 * targets, 3), decimals)
     groups = rng.integers(0, 90, 600)
-    counts = rng.multinomial(90, np.full(90, 1 / 90), size=70).T.astype(np.uint16)
-    for p in (rng.beta(1 + 2 * targets, 3), np.round(rng.beta(1 + 2 * targets, 3), 2)):
-        case = targets, p, groups, counts
-        images = {"groups": groups, "counts": counts}
-        for found, figure in (
-            (many.average_precision(targets == 1, p, **images), binary.average_precision),
-            (many.calibration_error(targets == 1, p, **images), binary.expected_calibration_error),
-            (
-                many.sums((p - targets) ** 2, **images)[:, 0]
-                / many.sums(p * 0 + 1, **images)[:, 0],
-                lambda t, q: float(np.mean((q - t) ** 2)),
-            ),
-        ):
-            np.testing.assert_allclose(found, one_by_one(case, figure), rtol=0, atol=1e-12)
+    counts = rng.multinomial(90, np.full(90, 1 / 90), size=40).T.astype(np.uint16)
+    case, images = (targets, p, groups, counts), {"groups": groups, "counts": counts}
+    for found, metric in (
+        (resampled.auc, reference.auc),
+        (resampled.average_precision, reference.average_precision),
+        (resampled.calibration_error, reference.calibration_error),
+    ):
+        agree(found(targets == 1, p, **images), one_by_one(case, metric))
 
 
-@pytest.mark.parametrize("target", [0, 1])
-def test_one_class_has_no_operating_point(target: int) -> None:
-    found = many.operating_point(
-        np.full(3, target == 1),
-        np.arange(3.0),
-        specificity=0.9,
-        groups=np.arange(3),
-        counts=np.ones((3, 5), np.uint16),
-    )
-    assert np.isnan(found).all()
-    assert np.shape(found) == (2, 5)
+def by_hand(function: Callable[..., np.ndarray], targets: list[int], p: list[float]) -> float:
+    """A metric of images as they are."""
+    images = {"groups": np.arange(len(p)), "counts": np.ones((len(p), 1), np.uint16)}
+    return float(function(np.array(targets) == 1, np.array(p), **images)[0])
+
+
+def test_calibration_error_by_hand() -> None:
+    """Two bins of two: |0.2 - 0.5| and |0.7 - 1|, each half of the images."""
+
+    def in_two_bins(*args: np.ndarray, **images: np.ndarray) -> np.ndarray:
+        return resampled.calibration_error(*args, bins=2, **images)
+
+    assert by_hand(in_two_bins, [0, 1, 1, 1], [0.1, 0.3, 0.6, 0.8]) == pytest.approx(0.3)
+
+
+def test_calibration_bins_hold_equally_many_images() -> None:
+    """15 bins of 10 images with one probability each, whatever their distances."""
+    distinct = np.linspace(0, 1, 15) ** 4
+    found = by_hand(resampled.calibration_error, [1, 0] * 75, np.repeat(distinct, 10).tolist())
+    assert found == pytest.approx(np.mean(np.abs(distinct - 0.5)))
+
+
+def test_a_constant_prediction_is_one_calibration_bin() -> None:
+    """Equal probabilities cut into several bins would make the prior look uncalibrated."""
+    targets = [1] * 40 + [0] * 60
+    found = [by_hand(resampled.calibration_error, targets, [p] * 100) for p in (0.4, 0.9)]
+    assert found == pytest.approx([0.0, 0.5], abs=1e-12)
+
+
+def test_operating_points_by_hand() -> None:
+    targets = np.array([0] * 10 + [1] * 4)
+    scores = np.array([*np.arange(10) / 10, 0.35, 0.85, 0.95, 0.95])
+    images = {"groups": np.arange(14), "counts": np.ones((14, 1), np.uint16)}
+    # At 0.85 nine of ten negatives are spared, and the tenth is read with three positives.
+    found = resampled.operating_point(targets == 1, scores, specificity=0.9, **images)
+    assert np.ravel(found) == pytest.approx([0.75, 4 / 3])
+    # 19 of 20 are asked for, and there are ten: so all ten.
+    found = resampled.operating_point(targets == 1, scores, specificity=0.95, **images)
+    assert np.ravel(found) == pytest.approx([0.5, 1.0])
+
+
+def test_a_share_in_decimals_is_meant_exactly() -> None:
+    """However its product with the number of images is rounded: 0.07 * 100 is above 7."""
+    whole = np.arange(1, 1001)
+    for hundredths in range(1, 101):
+        expected = -(-hundredths * whole // 100)
+        found = resampled.fewest_spared(whole, specificity=hundredths / 100)
+        np.testing.assert_array_equal(found, expected, err_msg=str(hundredths))
+
+
+@pytest.mark.parametrize("specificity", [0.0, -0.1, 1.01, math.nan])
+def test_a_specificity_that_is_none_is_refused(specificity: float) -> None:
+    with pytest.raises(ValueError, match=r"not in \(0, 1\]"):
+        resampled.fewest_spared(np.array(10), specificity=specificity)

@@ -17,9 +17,10 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.delong import clustered_delong
+from bench.evaluate.delong import delong
 from bench.evaluate.estimate import Estimate, Interval, difference
 from bench.evaluate.testing import holm, p_value
+from tests.bench.evaluate.reference import estimated_auc
 
 # What the images of a patient share of a score's variance, and models of a patient's part.
 OF_PATIENT, OF_MODELS = 0.6, 0.7
@@ -74,7 +75,9 @@ def aucs(resampling: Resampling, case: Study, *, by_image: bool = False) -> list
     """The AUC of each model; "" makes each image a patient of its own."""
     who = np.full(len(case.images), "", object) if by_image else case.patients
     return [
-        resampling.auc(images=case.images, patients=who, targets=case.targets, scores=scores)
+        estimated_auc(
+            resampling, images=case.images, patients=who, targets=case.targets, scores=scores
+        )
         for scores in case.scores.T
     ]
 
@@ -95,9 +98,7 @@ def coverage(*, studies: int, resamples: int, seed: int) -> dict[str, float]:
         first, second = aucs(resampling, case)
         judge("auc", Interval.of(first), one)
         judge("difference", Interval.of(difference(first, second)), gap)
-        judge(
-            "analytic", clustered_delong(case.targets, case.scores, case.patients).interval(0), one
-        )
+        judge("analytic", delong(case.targets, case.scores, case.patients).interval(0), one)
         first, second = aucs(resampling, case, by_image=True)
         judge("auc by image", Interval.of(first), one)
         judge("difference by image", Interval.of(difference(first, second)), gap)
@@ -123,7 +124,7 @@ def three_standard_errors(share: float, studies: int) -> float:
 
 def test_the_known_auc_is_that_of_a_great_many_patients() -> None:
     case = study(np.random.default_rng(0), patients=50_000, signals=[1.3])
-    found = clustered_delong(case.targets, case.scores, case.patients)
+    found = delong(case.targets, case.scores, case.patients)
     assert found.covariance[0, 0] < 0.002**2
     assert found.aucs[0] == pytest.approx(true_auc(1.3), abs=0.004)
 

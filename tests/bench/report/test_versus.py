@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.evaluate.comparison import Comparison
 from bench.evaluate.comparison import Verdict as Said
-from bench.evaluate.comparison import Versus
 from bench.evaluate.estimate import Interval
 from bench.report import Reference, Table, legend, versus
 from bench.runs.records import Outcome
@@ -39,7 +39,7 @@ def compared(
         "images": 6,
         "delong_p": None,
     }
-    one = Versus(**given | changes)
+    one = Comparison(**given | changes)
     rows = [replace(row, comparison=one) if row.model == "other" else row for row in table.rows]
     return replace(table, rows=tuple(rows))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from bench.evaluate.binary import auc
+from bench.evaluate import resampled
 from bench.registry import TargetKind
 from bench.train import score
 
@@ -63,6 +63,12 @@ def test_it_is_undefined_where_no_output_has_one() -> None:
     same = np.ones(3, dtype=np.int64)
     assert math.isnan(overall_auc(same, np.full((3, 3), 0.3), kind="multiclass"))
     assert math.isnan(overall_auc(same, np.full((3, 2), 0.5), kind="multiclass"))
+
+
+def auc(positive: np.ndarray, scores: np.ndarray) -> float:
+    """As reports compute it."""
+    images = {"groups": np.arange(len(scores)), "counts": np.ones((len(scores), 1), np.uint16)}
+    return float(resampled.auc(positive, scores, **images)[0])
 
 
 @given(

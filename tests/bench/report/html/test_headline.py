@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.evaluate.comparison import Comparison
 from bench.evaluate.comparison import Verdict as Said
-from bench.evaluate.comparison import Versus
 from bench.evaluate.estimate import Interval
 from bench.evaluate.results import Row, Table
 from bench.report.html.headline import headline
@@ -33,8 +33,8 @@ def only(runs: Runs) -> Table:
     return table
 
 
-def versus(verdict: Said, value: float, low: float, high: float) -> Versus:
-    return Versus(
+def versus(verdict: Said, value: float, low: float, high: float) -> Comparison:
+    return Comparison(
         difference=Interval(value=value, low=low, high=high),
         p=0.01,
         p_holm=0.02,
@@ -45,7 +45,7 @@ def versus(verdict: Said, value: float, low: float, high: float) -> Versus:
     )
 
 
-def told(table: Table, said: dict[str, Versus]) -> list[str]:
+def told(table: Table, said: dict[str, Comparison]) -> list[str]:
     """The headline, had the comparisons of these models come out so."""
 
     def row(one: Row) -> Row:
@@ -151,7 +151,7 @@ def test_the_reference_alone_is_held_against_nothing(runs: Runs) -> None:
 
 
 def test_what_cannot_be_compared_says_why(runs: Runs) -> None:
-    nothing = Versus(
+    nothing = Comparison(
         difference=Interval(value=math.nan, reason="they have no image in common"),
         p=math.nan,
         p_holm=math.nan,

@@ -1,0 +1,169 @@
+"""Figures of one model as estimates: on the images as they are and in each bootstrap resample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bench.evaluate import resampled
+from bench.evaluate.estimate import Estimate
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resamples:
+    """Some images and the bootstrap resamples of their patients.
+
+    All arrays that the methods take are of the images in ``order``, shape (n,).
+
+    Attributes:
+        order: positions of the images in the arrays that were given, sorted by id, (n,).
+        groups: the patient of each image in that order, numbered from 0, (n,).
+        counts: how often each patient is in each resample, (patients, 1 + resamples). Column 0
+            has every patient once: the images as they are.
+    """
+
+    order: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    counts: NDArray[np.uint16]
+
+    def pooled(self, outputs: int) -> Resamples:
+        """The resamples of all pairs of an image and an output, image by image."""
+        groups = np.repeat(self.groups, outputs)
+        return Resamples(order=np.arange(len(groups)), groups=groups, counts=self.counts)
+
+    def auc(self, positive: Bools, scores: Floats) -> Estimate:
+        """The area under the ROC curve; see :func:`bench.evaluate.resampled.auc`."""
+        values = resampled.auc(positive, scores, groups=self.groups, counts=self.counts)
+        patients = min(self._patients(positive), self._patients(~positive))
+        return self._estimate(values, reason=self._no_classes(positive), patients=patients)
+
+    def average_precision(self, positive: Bools, scores: Floats) -> Estimate:
+        """The average precision; see :func:`bench.evaluate.resampled.average_precision`."""
+        values = resampled.average_precision(
+            positive, scores, groups=self.groups, counts=self.counts
+        )
+        return self._estimate(values, reason=self._no_classes(positive))
+
+    def calibration_error(self, positive: Bools, p: Floats) -> Estimate:
+        """The expected calibration error; see :func:`bench.evaluate.resampled.calibration_error`.
+
+        A repeated image makes a bin look worse calibrated than it is, so that the resamples lie
+        above the value. Their mean excess is subtracted: they show how much the value spreads.
+        The value itself is too high in a small set, for a like reason.
+        """
+        values = resampled.calibration_error(positive, p, groups=self.groups, counts=self.counts)
+        values[1:] -= values[1:].mean() - values[0]
+        return self._estimate(values, reason=self._few(np.ones(len(p), bool)))
+
+    def brier(self, positive: Bools, p: Floats) -> Estimate:
+        """The Brier score: mean squared difference of probability and target."""
+        return self.ratio((p - positive) ** 2, np.ones(len(p)))
+
+    def operating_point(
+        self, positive: Bools, scores: Floats, *, specificity: float
+    ) -> tuple[Estimate, Estimate]:
+        """Sensitivity and number needed to read at a specificity.
+
+        See :func:`bench.evaluate.resampled.operating_point`.
+        """
+        sensitivity, needed_to_read = resampled.operating_point(
+            positive, scores, specificity=specificity, groups=self.groups, counts=self.counts
+        )
+        reason = self._no_classes(positive)
+        return (
+            self._estimate(sensitivity, reason=reason),
+            self._estimate(needed_to_read, reason=reason, bounds=(1.0, math.inf)),
+        )
+
+    def classification(self, positive: Bools, predicted: Bools) -> dict[str, Estimate]:
+        """The figures of :data:`bench.evaluate.measures.AT_THRESHOLD` of binary predictions."""
+        return {
+            "accuracy": self.ratio(predicted == positive, np.ones(len(positive))),
+            "recall": self.ratio(predicted & positive, positive),
+            "specificity": self.ratio(~predicted & ~positive, ~positive),
+            "precision": self.ratio(predicted & positive, predicted),
+            "f1": self.ratio(2.0 * (predicted & positive), predicted.astype(float) + positive),
+        }
+
+    def ratio(self, numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
+        """A sum over the images divided by another that is no smaller; NaN for 0 / 0."""
+        parts = np.stack([np.asarray(numerator), np.asarray(denominator)], axis=1).astype(float)
+        sums = resampled.sums(parts, groups=self.groups, counts=self.counts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], math.nan)
+        return self._estimate(values, reason=self._few(parts[:, 1] != 0))
+
+    def macro(self, estimates: list[Estimate]) -> Estimate:
+        """The mean over the findings for which a figure is defined, resample by resample.
+
+        A rare finding is missing from some resamples: they have the mean of the others, as a test
+        part without it would.
+
+        Args:
+            estimates: one of each finding, in [0, 1].
+        """
+        defined = [
+            np.append(estimate.value, estimate.draws)
+            for estimate in estimates
+            if not math.isnan(estimate.value)
+        ]
+        if not defined:
+            return self.undefined("no finding has it defined")
+        values = np.stack(defined)
+        present = ~np.isnan(values)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
+            means = np.where(present, values, 0.0).sum(axis=0) / present.sum(axis=0)
+        return self._estimate(means, reason=self._few(np.ones(len(self.groups), bool)))
+
+    def undefined(self, reason: str) -> Estimate:
+        """A figure that cannot be computed."""
+        draws = np.full(self.counts.shape[1] - 1, math.nan)
+        return Estimate(value=math.nan, draws=draws, bounds=(0.0, 1.0), reason=reason)
+
+    def _estimate(
+        self,
+        values: Floats,
+        *,
+        reason: str,
+        bounds: tuple[float, float] = (0.0, 1.0),
+        patients: int | None = None,
+    ) -> Estimate:
+        """An estimate of values (1 + resamples,), the one on the images as they are first.
+
+        Args:
+            values: of the figure.
+            reason: why there is no interval; "" where there is one, if the figure is defined.
+            bounds: least and largest possible value.
+            patients: those that the variance rests on; all by default.
+        """
+        value = float(values[0])
+        return Estimate(
+            value=value,
+            draws=values[1:],
+            bounds=bounds,
+            reason=reason or ("undefined on these images" if math.isnan(value) else ""),
+            df=max(1, (len(self.counts) if patients is None else patients) - 1),
+        )
+
+    def _no_classes(self, positive: Bools) -> str:
+        """Why a figure of two classes has no interval: a class of one patient would never vary."""
+        if positive.all() or not positive.any():
+            return "the images are all of one class"
+        fewest = min(self._patients(positive), self._patients(~positive))
+        return "the images of a class are all of one patient" if fewest == 1 else ""
+
+    def _few(self, counted: Bools) -> str:
+        """Why a figure over some images has no interval: one patient would never vary."""
+        patients = self._patients(counted)
+        if patients == 0:
+            return "no image counts"
+        return "the images that count are all of one patient" if patients == 1 else ""
+
+    def _patients(self, images: Bools) -> int:
+        return len(np.unique(self.groups[images]))

@@ -1,0 +1,95 @@
+"""Metrics of one set of images, by scikit-learn and by brute force, and hostile cases for them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+from sklearn import metrics
+
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.estimate import Estimate
+from bench.evaluate.resampled import CALIBRATION_BINS, CHUNK
+
+Case = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint16]]
+"""Targets, scores, groups and counts."""
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Scores with many ties, and counts of more than one chunk of resamples, some of them empty."""
+    n = draw(st.integers(2, 12))
+    groups = np.array(draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)), np.int64)
+    targets = np.array(draw(st.lists(st.integers(0, 1), min_size=n, max_size=n)))
+    scores = np.array(draw(st.lists(st.integers(-3, 3), min_size=n, max_size=n)), np.float64)
+    resamples = draw(st.sampled_from([1, CHUNK, CHUNK + 3]))
+    counts = draw(hnp.arrays(np.uint16, (6, resamples), elements=st.integers(0, 4)))
+    return targets, scores, groups, counts
+
+
+def auc(targets: ArrayLike, scores: ArrayLike) -> float:
+    t = np.asarray(targets)
+    return math.nan if len(np.unique(t)) < 2 else float(metrics.roc_auc_score(t, scores))
+
+
+def average_precision(targets: ArrayLike, scores: ArrayLike) -> float:
+    t = np.asarray(targets)
+    return float(metrics.average_precision_score(t, scores)) if t.any() else math.nan
+
+
+def calibration_error(targets: ArrayLike, p: ArrayLike, *, bins: int = CALIBRATION_BINS) -> float:
+    """Over bins of equally many images; equal probabilities are in one bin."""
+    t, q = np.asarray(targets), np.asarray(p)
+    bin_of = ((rankdata(q) - 0.5) * bins / len(q)).astype(int)
+    here = [bin_of == each for each in np.unique(bin_of)]
+    return float(sum(abs(q[b].mean() - t[b].mean()) * b.sum() for b in here) / len(q))
+
+
+def operating_point(
+    targets: ArrayLike, scores: ArrayLike, *, specificity: float
+) -> tuple[float, float]:
+    """Sensitivity and number needed to read, by trying every threshold."""
+    t, s = np.asarray(targets), np.asarray(scores)
+    if len(np.unique(t)) < 2:
+        return math.nan, math.nan
+    # In whole numbers: a share of 0.95 is one of hundredths.
+    enough = [
+        threshold
+        for threshold in (*np.unique(s), math.inf)
+        if (s[t == 0] < threshold).mean() >= specificity - 1e-12
+    ]
+    called = s >= min(enough)
+    hits = (called & (t == 1)).sum()
+    return float(called[t == 1].mean()), float(called.sum() / hits) if hits else math.nan
+
+
+def classification(targets: ArrayLike, called: ArrayLike) -> dict[str, float]:
+    """The metrics of binary predictions, from their counts; NaN for 0 / 0."""
+    t, c = np.asarray(targets, bool), np.asarray(called, bool)
+    tp, fp, fn, tn = (float(x.sum()) for x in (t & c, ~t & c, t & ~c, ~t & ~c))
+    quotients = {
+        "accuracy": (tp + tn, len(t)),
+        "recall": (tp, tp + fn),
+        "specificity": (tn, tn + fp),
+        "precision": (tp, tp + fp),
+        "f1": (2 * tp, 2 * tp + fp + fn),
+    }
+    return {name: a / b if b else math.nan for name, (a, b) in quotients.items()}
+
+
+def estimated_auc(
+    resampling: Resampling,
+    *,
+    images: ArrayLike,
+    patients: ArrayLike,
+    targets: ArrayLike,
+    scores: ArrayLike,
+) -> Estimate:
+    """The AUC of some images in any order, with their patients resampled."""
+    resamples = resampling.resample(images=images, patients=patients)
+    positive, s = np.asarray(targets) == 1, np.asarray(scores, np.float64)
+    return resamples.auc(positive[resamples.order], s[resamples.order])
