@@ -1,28 +1,20 @@
-"""The whole hierarchy, judged from stored runs of its stages, beside the flat network.
+"""The paper's hierarchy of four networks (m1 to m4) as one system that names findings.
 
-Nothing here trains, and nothing reads a pixel: ``gather`` puts the runs of m1 to m4 (and of
-findings14) together that belong together, ``separation`` holds their images against the split,
-``answers`` routes every test image, ``scores`` compares with the truth, ``tables`` puts seeds
-into rows, ``text`` and ``export`` write them down.
+Nothing here trains or reads a pixel. :mod:`bench.cascade.stages` finds the stored runs of m1 to m4
+and findings14 that belong together, :mod:`bench.cascade.routing` sends every test image through
+them, and :mod:`bench.cascade.assemble` stores the outcome as runs of the task findings14, so that
+reports show them beside every other row.
 """
 
-from bench.cascade.export import as_json, write_answers
-from bench.cascade.gather import CASCADE_TASKS, FLAT, STAGES, narrow, runs_of
-from bench.cascade.tables import Collected, Pair, Row, Table, collect
-from bench.cascade.text import markdown
+from bench.cascade.assemble import Assembled, assemble, write_routes
+from bench.cascade.stages import CASCADE_TASKS, FLAT, STAGES, narrow
 
 __all__ = [
     "CASCADE_TASKS",
     "FLAT",
     "STAGES",
-    "Collected",
-    "Pair",
-    "Row",
-    "Table",
-    "as_json",
-    "collect",
-    "markdown",
+    "Assembled",
+    "assemble",
     "narrow",
-    "runs_of",
-    "write_answers",
+    "write_routes",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +19,10 @@ from bench.cli.options import (
     tensorboard_option,
     watched,
 )
-from bench.cli.output import print_json
+
+if TYPE_CHECKING:
+    from bench.runs.run import Run
+    from bench.runs.store import Store
 
 # What says how to train, which --finished does not.
 OF_TRAINING = {
@@ -71,19 +76,18 @@ def cascade(
     if dry_run and (as_json or answers):
         raise click.UsageError("--dry-run judges nothing: leave out --json and --answers")
 
-    from bench.cascade import as_json as to_json
-    from bench.cascade import collect, markdown, narrow, runs_of, write_answers
     from bench.runs.store import Store
 
     store = Store(out)
     if finished:
+        from bench.cascade import narrow
+
         runs = narrow(
             store.runs(),
             models=matrix.models,
             losses=matrix.losses,
             seeds=[] if matrix.seeds is None else parse_seeds(matrix.seeds),
         )
-        unfinished = store.unfinished()
     else:
         from bench.cascade import CASCADE_TASKS
         from bench.execute import run_experiment
@@ -110,16 +114,38 @@ def cascade(
             )
         if not quiet and not as_json:
             click.echo()
-        runs, unfinished = runs_of(summary.runs, store)
+        runs = [run for run in store.runs() if run.folder.name in summary.runs]
+    if not _assemble_and_print(runs, store, as_json=as_json, answers=answers):
+        context.exit(1)
 
-    collected = collect(runs, splits=store.splits)
+
+def _assemble_and_print(
+    runs: Sequence[Run], store: Store, *, as_json: bool, answers: Path | None
+) -> bool:
+    """Whether no run is missing that could be had."""
+    from bench.cache import cache_dir
+    from bench.cascade import FLAT, assemble, write_routes
+    from bench.evaluate.scorer import Scorer
+    from bench.progress import show_progress
+    from bench.report import FORMATS, Filters, Reference, make_report
+
+    assembled = assemble(runs, store=store)
     if answers is not None:
         make_folder_of(answers)
-        write_answers(collected, answers)
+        write_routes(assembled.runs, answers, store=store)
         click.echo(f"wrote {answers}", err=True)
-    if as_json:
-        print_json(to_json(collected))
-    else:
-        click.echo(markdown(collected, unfinished=unfinished), nl=False)
-    if any(table.incomplete for table in collected.tables):
-        context.exit(1)
+    # The flat network is what a cascade is compared with.
+    flat = next((r.cell for r in runs if r.cell.kind == "network" and r.data.task == FLAT), None)
+    with show_progress(stream=sys.stderr) as progress:
+        made = make_report(
+            store,
+            scorer=Scorer(kept=cache_dir() / "scores"),
+            filters=Filters(tasks=(FLAT,)),
+            reference=Reference(model=flat.model, loss=flat.loss) if flat else Reference(),
+            thumbnails=0,
+            on_scored=lambda done, total: progress.advance("runs scored", done, total),
+        )
+    click.echo(FORMATS["json" if as_json else "markdown"](made), nl=False)
+    for line in assembled.missing:
+        click.echo(line, err=True)
+    return not assembled.incomplete

@@ -166,7 +166,9 @@ def _compared(rows: Sequence[Row], reference: Reference, scorer: Scorer) -> list
     fitting = [
         row
         for row in rows
-        if row.runs and (row.model, row.loss) == (reference.model, reference.loss)
+        if row.runs
+        and row.kind in ("network", "control", "imported")
+        and (row.model, row.loss) == (reference.model, reference.loss)
     ]
     if not fitting:
         return list(rows)
@@ -233,7 +235,7 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord
     scores = [scorer.score(run) for run in finished]
     timed = costs if len(devices) == 1 else []
     return Row(
-        kind=cell.kind,
+        kind=cell.system or cell.kind,
         model=cell.model,
         loss=cell.loss,
         weights=weights(cell),

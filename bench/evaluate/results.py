@@ -162,7 +162,8 @@ class Row:
     """One model with one loss (or one control) under one choice of settings, over its seeds.
 
     Attributes:
-        kind: ``network``, ``control`` or ``imported``.
+        kind: ``network``, ``control`` or ``imported``; or how a cascade answers: ``cascade``,
+            ``flat`` or ``always normal``.
         model, loss: names; loss is "" where nothing was trained here.
         weights: ``from scratch``, ``pretrained`` or ``pretrained, head``
             (:func:`bench.evaluate.settings.weights`); "" for a control.
@@ -246,7 +247,7 @@ class Row:
     @property
     def single_run(self) -> bool:
         """Whether it is one training run, which another seed may turn round."""
-        return self.kind == "network" and len(self.seeds) == 1
+        return bool(self.loss) and len(self.seeds) == 1
 
     @property
     def state(self) -> str:

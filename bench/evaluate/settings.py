@@ -106,9 +106,9 @@ def weights(cell: Cell) -> str:
 
     ``pretrained`` alone is a network of which all parameters were trained on.
     """
-    if cell.kind != "network":
+    model = cell.settings.get("model")
+    if model is None:
         return ""
-    model = cell.settings["model"]
     if not model["pretrained"]:
         return "from scratch"
     policy = model.get("policy", "full")

@@ -107,8 +107,8 @@ def grounds(
         return [Ground(rows=here, split=_everything(here))]
     found = []
     known = set(rows["image"])
-    for path in _splits_of_runs(labels.name, config, store):
-        listed = Split.images(path)
+    for path, digest in _splits_of_runs(labels.name, config, store):
+        listed = frozenset().union(*Split.images(path, digest=digest).values())
         if listed <= known:
             here = rows[rows["image"].isin(listed)].reset_index(drop=True)
             found.append(Ground(rows=here, split=Split.read(path, here), of_runs=True))
@@ -190,8 +190,8 @@ def _everything(rows: pd.DataFrame) -> Split:
     )
 
 
-def _splits_of_runs(source: str, config: DataConfig, store: Store) -> list[Path]:
-    """Files of the splits of the configured name and seed that were run on the configured data."""
+def _splits_of_runs(source: str, config: DataConfig, store: Store) -> list[tuple[Path, str]]:
+    """Files and hashes of the splits of the configured name and seed that stored runs have."""
     if not store.root.is_dir():
         return []
     options = source_options(config)
@@ -201,7 +201,7 @@ def _splits_of_runs(source: str, config: DataConfig, store: Store) -> list[Path]
         if run.data.source == source and _is_of(run, config, options)
     )
     return [
-        store.splits / file_name(name=config.split, seed=config.split_seed, digest=digest)
+        (store.splits / file_name(name=config.split, seed=config.split_seed, digest=digest), digest)
         for digest in hashes
     ]
 

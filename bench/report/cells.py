@@ -161,7 +161,7 @@ def _with_settings(table: Table) -> bool:
 
 
 def _seeds(row: Row) -> str:
-    if row.kind != "network":
+    if not row.loss:
         return "n/a" if row.unavailable else ("failed" if row.failures else "–")
     count = str(len(row.seeds))
     return f"{count} ({len(row.failures)} failed)" if row.failures else count

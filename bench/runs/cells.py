@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,8 @@ RESULTS_VERSION = 1
 
 
 MODEL_OPTIONS = "model.options."
+CASCADE_TASK = "findings14"
+"""The task whose question a cascade answers."""
 
 # How a network was trained whose run does not say so, as those of the first versions do not.
 UNSAID: dict[str, Any] = {
@@ -52,8 +55,8 @@ class Cell:
     """One row's share of the matrix.
 
     Attributes:
-        kind: ``network`` (trained), ``control`` (a predictor that sees no lungs) or ``imported``
-            (predictions that others made).
+        kind: ``network`` (trained), ``control`` (a predictor that sees no lungs), ``imported``
+            (predictions that others made) or ``cascade`` (made of other runs' predictions).
         model: registered name of the model or control, or what the predictions were called.
         loss: registered name; "" where nothing was trained here.
         seed: the run's seed; 0 where nothing was trained here.
@@ -61,7 +64,7 @@ class Cell:
             files lie and which device is used are no part of it.
     """
 
-    kind: Literal["network", "control", "imported"]
+    kind: Literal["network", "control", "imported", "cascade"]
     model: str
     loss: str
     seed: int
@@ -70,9 +73,33 @@ class Cell:
     @property
     def label(self) -> str:
         """Short name for people: ``cxnet_m1 sin seed 0``."""
+        if self.kind == "cascade":
+            return f"{self.system}: {self.model} {self.loss}".rstrip() + f" seed {self.seed}"
         if self.kind != "network":
             return f"{self.kind} {self.model}"
         return f"{self.model} {self.loss} seed {self.seed}"
+
+    @property
+    def system(self) -> str:
+        """How a cascade answers: ``cascade``, ``flat`` or ``always normal``; "" of other kinds."""
+        return str(self.settings["system"]) if self.kind == "cascade" else ""
+
+    def without_task(self) -> str:
+        """A text that is equal for cells that differ in nothing but task and seed."""
+        settings = {key: value for key, value in self.settings.items() if key != "task"}
+        return json.dumps([self.kind, self.model, self.loss, settings], sort_keys=True)
+
+    def as_cascade(self, system: str) -> Cell:
+        """The cell of a system that is made of the runs of this one's model, loss and seed.
+
+        Args:
+            system: ``cascade``, ``flat``, or ``always normal``, which no model changes.
+        """
+        settings = {**self.settings, "task": CASCADE_TASK, "system": system}
+        if system == "always normal":
+            settings = {key: settings[key] for key in ("data", "task", "system") if key in settings}
+            return Cell(kind="cascade", model="no network", loss="", seed=0, settings=settings)
+        return replace(self, kind="cascade", settings=settings)
 
     @property
     def all_settings(self) -> dict[str, Any]:
@@ -103,8 +130,11 @@ class Cell:
 
     def folder_name(self, key: str) -> str:
         """Name of the run's folder: readable, and unique by its key."""
-        parts = [self.model.replace(":", "-").replace("/", "-")]
-        parts += [self.loss, f"s{self.seed}"] if self.kind == "network" else [self.kind]
+        parts = [re.sub("[:/ ]", "-", self.model)]
+        if self.kind == "network" or self.loss:
+            parts += [self.loss, f"s{self.seed}"]
+        if self.kind != "network":
+            parts.append(self.system.replace(" ", "-") or self.kind)
         return "-".join([*parts, key])
 
 

@@ -63,10 +63,11 @@ class Run:
 
         Parts of which it predicts none are left out.
         """
+        parts = ("test",) if self.cell.kind == "cascade" else EVALUATED_PARTS
         counts = (
             self.imported.images
             if self.imported
-            else {part: self.data.parts[part].images for part in EVALUATED_PARTS}
+            else {part: self.data.parts[part].images for part in parts}
         )
         return {part: images for part, images in counts.items() if images}
 

@@ -49,7 +49,7 @@ from bench.data.tasks import Task
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.runs.cells import Cell
-from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
+from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, to_frame
 from bench.runs.records import (
     FORMAT_VERSION,
     AttemptsRecord,
@@ -223,6 +223,27 @@ class Store:
             frame = pd.concat(frames)
             if len(frame):
                 _write(folder / name, frame.to_csv(index=False))
+
+    def write_called(self, folder: Path, predictions: Predictions, outputs: Outputs) -> None:
+        """Write a cascade's predictions for the test part, with the findings that it names."""
+        _write(folder / PREDICTIONS, _called_csv(predictions, outputs))
+
+    def holds(self, folder: Path, predictions: Predictions, outputs: Outputs) -> bool:
+        """Whether a cascade is stored with these very predictions."""
+        if self.outcome(folder) is None:
+            return False
+        stored = folder / PREDICTIONS
+        return stored.is_file() and stored.read_text("utf-8") == _called_csv(predictions, outputs)
+
+    def experiment_of(self, folder: Path) -> Experiment:
+        """The experiment that a run was part of.
+
+        Raises:
+            InputError: its record is damaged.
+        """
+        with _damage_named(folder):
+            text = (folder / "experiment.yaml").read_text(encoding="utf-8")
+            return Experiment.model_validate(yaml.safe_load(text))
 
     def end(self, folder: Path, outcome: Outcome) -> None:
         """Say how the run ended; from here on it is not interrupted any more."""
@@ -403,6 +424,10 @@ def _read_attempts(folder: Path) -> tuple[EnvironmentRecord, ...]:
     if not path.is_file():
         return ()
     return AttemptsRecord.model_validate_json(path.read_bytes()).attempts
+
+
+def _called_csv(predictions: Predictions, outputs: Outputs) -> str:
+    return to_frame(outputs, part="test", **vars(predictions)).to_csv(index=False)
 
 
 def _write_record(path: Path, record: Frozen) -> None:

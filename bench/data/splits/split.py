@@ -126,14 +126,27 @@ class Split:
         return path
 
     @staticmethod
-    def images(path: Path) -> frozenset[str]:
-        """The ids of all images of a split that :meth:`write` wrote.
+    def images(path: Path, *, digest: str) -> dict[str, frozenset[str]]:
+        """The ids of the images of each part of a split that :meth:`write` wrote.
+
+        Args:
+            path: the file.
+            digest: the split's hash.
+
+        Returns:
+            By part, "left_out" among them.
 
         Raises:
-            InputError: the file is not there or no split, or was changed after it was written.
+            InputError: the file is not there or no split, was changed after it was written, or
+                is another split.
         """
-        _, pairs = _read(path)
-        return frozenset(pair[0] for pair in pairs)
+        header, pairs = _read(path)
+        if header["hash"] != digest:
+            raise InputError(
+                f"split file {str(path)!r} is another split than that of the runs: delete it, and "
+                "run `bench run` once more, which writes it"
+            )
+        return {part: frozenset(i for i, p in pairs if p == part) for part in _PART_NAMES}
 
     @classmethod
     def read(cls, path: Path, rows: pd.DataFrame) -> Split:

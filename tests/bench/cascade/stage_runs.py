@@ -10,16 +10,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.cascade import CASCADE_TASKS, Collected, collect
+from bench.cascade import CASCADE_TASKS, Assembled, assemble
 from bench.data.leakage import measure_leakage
 from bench.data.splits import Split
-from bench.data.tasks import make_task
+from bench.data.tasks import Task, make_task
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.collect import collect
+from bench.evaluate.results import Reference, Row
+from bench.evaluate.scorer import Scorer
 from bench.runs.cells import Cell
 from bench.runs.records import Outcome
 from bench.runs.store import Facts, Store
 from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
 
 CONTROLS = ("prior", "same_patient")
+
+
+def _counts(task: Task, targets: NDArray[Any]) -> dict[str, int]:
+    if task.kind == "multilabel":
+        counts = targets.sum(axis=0).astype(int)
+    else:
+        counts = np.bincount(targets, minlength=len(task.classes))
+    return dict(zip(task.classes, counts.tolist(), strict=True))
 
 
 class StageRuns:
@@ -82,7 +94,7 @@ class StageRuns:
                 "hash": self.split.hash,
                 "claims_disjoint": self.split.claims_disjoint,
             },
-            parts={name: part(len(places)) for name, places in parts.items()},
+            parts={name: part(len(at), **_counts(task, targets[at])) for name, at in parts.items()},
             leakage=measure_leakage(self.rows, self.split.parts),
             notes=["made by hand"],
             **(about or {}),
@@ -117,5 +129,13 @@ class StageRuns:
             else:
                 self.add(name, np.eye(len(task.classes))[targets], **about)
 
-    def collected(self) -> Collected:
-        return collect(self.store.runs(), splits=self.store.splits)
+    def assembled(self) -> Assembled:
+        """The cascades that the stored runs make up, stored too."""
+        return assemble(self.store.runs(), store=self.store)
+
+    def rows_of_findings14(self) -> dict[str, Row]:
+        """The rows of the report's table for findings14, by name, once cascades are stored."""
+        runs = [run for run in self.store.runs() if run.data.task == "findings14"]
+        scorer = Scorer(Resampling(resamples=50))
+        (table,) = collect(runs, scorer=scorer, reference=Reference(model="net", loss="ce"))
+        return {row.name: row for row in table.rows}

@@ -4,58 +4,85 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from bench.cascade import as_json, markdown, write_answers
+from bench.cascade import write_routes
+from bench.evaluate.results import Row
 from bench.runs.records import Outcome
 from tests.bench.cascade.by_hand import FINDINGS, M1, TEST, add_by_hand
 from tests.bench.cascade.stage_runs import StageRuns
 
+CASCADE, FLAT, ALWAYS_NORMAL = "cascade: net ce", "flat: net ce", "always normal: no network"
+MEASURES = (
+    *("exact_match", "normal_right", "macro_precision", "macro_recall", "macro_f1", "micro_f1"),
+    *("macro_auc", "lost_m1", "lost_m2", "lost_leaf"),
+)
 
-def pipe_table(text: str, place: int) -> dict[str, list[str]]:
-    """One of the tables of a text: its lines' cells by what stands first in them."""
-    blocks = [block for block in text.split("\n\n") if block.startswith("|")]
-    lines = [line.strip("|").split("|") for line in blocks[place].splitlines()[2:]]
-    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
+
+def values(row: Row) -> list[float]:
+    return [row.figures[name].value for name in MEASURES]
 
 
 def test_every_figure_of_the_table(runs: StageRuns) -> None:
     add_by_hand(runs)
-    assert pipe_table(markdown(runs.collected()), 0) == {
-        # Of findings named: E 4 of 6 right and 4 of 5 found; M 4 of 4, 4 of 5; N 1 of 3, 1 of 2.
-        "cascade": [
-            *("net", "ce", "from scratch", "1", "0.400", "0.500"),
-            *("0.667", "0.700", "0.672", "0.720", "0.871", "20.0", "20.0", "20.0"),
-        ],
-        # E 5 of 5 right and 5 of 5 found; M 4 of 4, 4 of 5; N 2 of 3, 2 of 2.
-        "flat": [
-            *("net", "ce", "from scratch", "1", "0.800", "0.500"),
-            *("0.889", "0.933", "0.896", "0.917", "1.000", "–", "–", "–"),
-        ],
-        "always normal": [
-            *("–", "–", "–", "–", "0.200", "1.000"),
-            *("n/a", "0.000", "0.000", "0.000", "–", "–", "–", "–"),
-        ],
-    }
+    runs.assembled()
+    rows = runs.rows_of_findings14()
+    nan = np.nan
+    # Of findings named: E 4 of 6 right and 4 of 5 found; M 4 of 4, 4 of 5; N 1 of 3, 1 of 2.
+    expected = [0.4, 0.5, 2 / 3, 0.7, (8 / 11 + 8 / 9 + 2 / 5) / 3, 18 / 25]
+    ranks = (23 / 25 + 22 / 25 + 13 / 16) / 3
+    assert values(rows[CASCADE]) == pytest.approx([*expected, ranks, 0.2, 0.2, 0.2])
+    # E 5 of 5 right and 5 of 5 found; M 4 of 4, 4 of 5; N 2 of 3, 2 of 2. It errs in t0, which is
+    # normal, and in t4, where it names none of Mass.
+    expected = [0.8, 0.5, 8 / 9, 14 / 15, (1 + 8 / 9 + 4 / 5) / 3, 22 / 24, 1.0]
+    assert values(rows[FLAT])[:7] == pytest.approx(expected)
+    assert sum(values(rows[FLAT])[7:]) == pytest.approx(0.2)
+    # Nothing is ever named, so that no finding has a precision.
+    expected = [0.2, 1.0, nan, 0.0, 0.0, 0.0, 0.5, 0.8, 0.0, 0.0]
+    assert values(rows[ALWAYS_NORMAL]) == pytest.approx(expected, nan_ok=True)
 
 
 def test_every_figure_of_every_finding(runs: StageRuns) -> None:
     add_by_hand(runs)
-    assert pipe_table(markdown(runs.collected()), 1) == {
-        # Soft scores of Nodule: 0.378 and 0.234 with it; 0.01, 0.07, 0.09, 0.03, 0.09, 0.29, 0.09
-        # and 0.522 without: 13 of 16 pairs are in order. Edema has 23 of 25, Mass 22 of 25.
-        "Edema": ["5", "0.667", "0.800", "0.727", "0.920", "1.000", "1.000", "1.000", "1.000"],
-        "Mass": ["5", "1.000", "0.800", "0.889", "0.880", "1.000", "0.800", "0.889", "1.000"],
-        "Nodule": ["2", "0.333", "0.500", "0.400", "0.812", "0.667", "1.000", "0.800", "1.000"],
-        "Hernia": ["0", *["n/a"] * 8],
+    runs.assembled()
+    row = runs.rows_of_findings14()[CASCADE]
+    found = {
+        name: [figures[m].value for m in ("precision", "recall", "f1", "auc")]
+        for name, figures in row.findings.items()
     }
+    # Soft scores of Nodule: 0.378 and 0.234 with it; 0.01, 0.07, 0.09, 0.03, 0.09, 0.29, 0.09
+    # and 0.522 without: 13 of 16 pairs are in order.
+    assert found["Edema"] == pytest.approx([4 / 6, 4 / 5, 8 / 11, 23 / 25])
+    assert found["Mass"] == pytest.approx([1.0, 4 / 5, 8 / 9, 22 / 25])
+    assert found["Nodule"] == pytest.approx([1 / 3, 1 / 2, 2 / 5, 13 / 16])
+    assert found["Hernia"] == pytest.approx([np.nan] * 4, nan_ok=True)
+
+
+def test_a_cascade_has_intervals_and_a_comparison_like_any_other_row(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    runs.assembled()
+    rows = runs.rows_of_findings14()
+    assert rows["net ce"].is_reference
+    for name in (CASCADE, FLAT):
+        comparison = rows[name].comparison
+        assert comparison is not None
+        assert comparison.difference.value == pytest.approx(
+            rows[name].figures["macro_auc"].value - rows["net ce"].figures["macro_auc"].value
+        )
+        assert rows[name].figures["exact_match"].has_interval
+    assert rows[CASCADE].seeds == (0,)
+    assert rows[CASCADE].weights == "from scratch"
 
 
 def test_the_route_of_every_image(runs: StageRuns, tmp_path: Path) -> None:
     add_by_hand(runs)
-    write_answers(runs.collected(), tmp_path / "new" / "answers.csv")
-    frame = pd.read_csv(tmp_path / "new" / "answers.csv", dtype=str, keep_default_na=False)
+    assembled = runs.assembled()
+    write_routes(assembled.runs, tmp_path / "new" / "routes.csv", store=runs.store)
+    frame = pd.read_csv(tmp_path / "new" / "routes.csv", dtype=str, keep_default_na=False)
+    assert set(frame["system"]) == {"cascade", "flat", "always normal"}
+    frame = frame[frame["system"] == "cascade"]
     columns = ["image", "patient", "truth", "route", "answer", "first_wrong"]
     assert frame[columns].to_numpy().tolist() == [
         ["t0", "t0", "", "normal", "", ""],
@@ -76,77 +103,58 @@ def test_the_route_of_every_image(runs: StageRuns, tmp_path: Path) -> None:
     assert soft.loc["t9"].tolist() == pytest.approx([0.774, 0.45, 0.522, 0.09])
 
 
-def test_what_was_checked_is_said_and_recorded(runs: StageRuns) -> None:
+def test_assembling_again_changes_no_file(runs: StageRuns) -> None:
     add_by_hand(runs)
-    collected = runs.collected()
-    lines = markdown(collected).splitlines()
-    assert (
-        "- checked by the split's file: none of the 10 test images and none of the 5 validation "
-        "images is in the training part, from which every stage learns; patients shared by "
-        "training and test: 1 (1 test image); identical copies: unknown"
-    ) in lines
-    assert "- training images: m1 2, m2 1, m3 0, m4 1, findings14 2" in lines
-    (table,) = as_json(collected)["tables"]
-    assert table["separation"] == {
-        "train": 2,
-        "validation": 5,
-        "test": 10,
-        "judged_images_in_training": 0,
-        "shared_patients": 1,
-        "images_of_shared_patients": 1,
-        "unknown_patients": 0,
-    }
-    assert table["test_images_by_finding"] == {"Edema": 5, "Mass": 5, "Nodule": 2, "Hernia": 0}
-    cascade, flat, always_normal = table["rows"]
-    assert cascade["overall"]["exact_match"] == {"mean": 0.4, "sd": None}
-    assert cascade["findings"]["auc"]["Hernia"] == {"mean": None, "sd": None}
-    assert cascade["training_images"] == {"m1": 2, "m2": 1, "m3": 0, "m4": 1}
-    assert flat["overall"]["micro_f1"]["mean"] == pytest.approx(22 / 24)
-    assert always_normal["overall"]["lost_m1"] == {"mean": None, "sd": None}
+
+    def stamps() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in runs.store.root.glob("*/*.*")}
+
+    first = runs.assembled()
+    before = stamps()
+    assert runs.assembled() == first
+    assert stamps() == before
 
 
-def test_without_the_flat_network_the_truth_is_that_of_the_stages(runs: StageRuns) -> None:
+def test_a_stage_that_was_trained_again_changes_the_stored_cascade(runs: StageRuns) -> None:
     add_by_hand(runs)
-    with_flat = runs.collected().tables[0].truth
-    other = StageRuns(
-        runs.store.root / "other", rows=runs.rows, split=runs.split, findings=FINDINGS
-    )
-    add_by_hand(other, but=("findings14",))
-    collected = other.collected()
-    without = collected.tables[0].truth
-    assert (without.images == with_flat.images).all()
-    assert (without.patients == with_flat.patients).all()
-    assert (without.labels == with_flat.labels).all()
-    text = markdown(collected)
-    assert pipe_table(text, 0)["flat"][3:5] == ["0 (1 missing)", "n/a"]
-    assert "- no flat of net ce, seed 0: findings14 has no run that ended" in text
-    assert collected.tables[0].incomplete
-
-
-def test_seeds_are_averaged_and_one_without_all_stages_stays_with_its_reason(
-    runs: StageRuns,
-) -> None:
-    add_by_hand(runs)
+    runs.assembled()
+    blind = M1.copy()
+    blind[TEST] = 0.1
+    runs.add("m1", blind)
+    runs.assembled()
     # Everything normal: two of ten right, the rest lost at m1.
+    row = runs.rows_of_findings14()[CASCADE]
+    assert row.figures["exact_match"].value == pytest.approx(0.2)
+    assert row.figures["lost_m1"].value == pytest.approx(0.8)
+
+
+def test_without_the_flat_network_nobody_says_what_the_images_show(runs: StageRuns) -> None:
+    add_by_hand(runs, but=("findings14",))
+    add_by_hand(runs, but=("m1", "m2", "m3", "m4"), model="prior")
+    assembled = runs.assembled()
+    assert assembled.incomplete
+    assert "no flat of net ce seed 0: findings14 has no run that ended" in assembled.missing
+    assert CASCADE in runs.rows_of_findings14()
+
+
+def test_seeds_are_averaged_and_one_without_all_stages_is_named(runs: StageRuns) -> None:
+    add_by_hand(runs)
     blind = M1.copy()
     blind[TEST] = 0.1
     runs.add("m1", blind, seed=1)
     add_by_hand(runs, but=("m1", "findings14"), seed=1)
     runs.add("findings14", seed=1, outcome=Outcome(state="failed", reason="out\nof memory"))
     add_by_hand(runs, but=("m2", "m4"), seed=2)
-    collected = runs.collected()
-    text = markdown(collected)
-    table = pipe_table(text, 0)
-    assert table["cascade"][3:5] == ["2 (1 missing)", "0.300 ± 0.141"]
-    assert table["cascade"][-3:] == ["50.0 ± 42.4", "10.0 ± 14.1", "10.0 ± 14.1"]
-    # Seed 1 named no finding, so that its precision is undefined.
-    assert table["cascade"][6] == "n/a"
-    assert table["flat"][3:5] == ["2 (1 missing)", "0.800 ± 0.000"]
-    assert "- no flat of net ce, seed 1: findings14 failed (out of memory)" in text
-    assert (
-        "- no cascade of net ce, seed 2: m2 has no run that ended, m4 has no run that ended" in text
+    assembled = runs.assembled()
+    assert assembled.incomplete
+    assert assembled.missing == (
+        "no flat of net ce seed 1: findings14 failed (out of memory)",
+        "no cascade of net ce seed 2: m2 has no run that ended, m4 has no run that ended",
     )
-    assert collected.tables[0].incomplete
+    row = runs.rows_of_findings14()[CASCADE]
+    assert row.seeds == (0, 1)
+    figure = row.figures["exact_match"]
+    assert (figure.value, figure.deviation) == pytest.approx((0.3, 0.2 / 2**0.5))
 
 
 def test_a_control_is_a_cascade_too_and_one_that_cannot_be_had_is_no_fault(
@@ -157,28 +165,28 @@ def test_a_control_is_a_cascade_too_and_one_that_cannot_be_had_is_no_fault(
     for task in ("m1", "m2", "m3", "m4", "findings14"):
         outcome = Outcome(state="unavailable", reason="no patient ids")
         runs.add(task, model="same_patient", outcome=outcome)
-    collected = runs.collected()
-    text = markdown(collected)
-    lines = [line for line in text.splitlines() if "| control: " in line]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert [row[:6] for row in cells] == [
-        ["cascade", "control: prior", "–", "–", "–", "0.400"],
-        ["flat", "control: prior", "–", "–", "–", "0.800"],
-        ["cascade", "control: same_patient", "–", "–", "n/a", "n/a"],
-        ["flat", "control: same_patient", "–", "–", "n/a", "n/a"],
-    ]
-    assert "m1 is not available (no patient ids)" in text
-    assert not collected.tables[0].incomplete
-    # Only networks are shown by finding.
-    assert text.count("\n### ") == 1
+    assembled = runs.assembled()
+    assert not assembled.incomplete
+    assert any("m1 is not available (no patient ids)" in line for line in assembled.missing)
+    rows = runs.rows_of_findings14()
+    assert rows["cascade: prior"].figures["exact_match"].value == pytest.approx(0.4)
+    assert rows["flat: prior"].figures["exact_match"].value == pytest.approx(0.8)
 
 
 def test_settings_tell_two_cascades_of_one_model_apart(runs: StageRuns) -> None:
     for lr in (0.1, 0.2):
         add_by_hand(runs, settings={"train": {"lr": lr}, "model": {"pretrained": False}})
-    (table,) = runs.collected().tables
-    assert [(pair.cascade.settings, pair.flat.settings) for pair in table.pairs] == [
-        ("train.lr=0.1", "train.lr=0.1"),
-        ("train.lr=0.2", "train.lr=0.2"),
-    ]
-    assert "| settings " in markdown(runs.collected())
+    assert len(runs.assembled().runs) == 5
+    names = [run.folder.name for run in runs.store.runs() if run.cell.system == "cascade"]
+    assert len(names) == 2
+
+
+def test_networks_that_are_always_right_lose_nothing(runs: StageRuns) -> None:
+    runs.add_perfect()
+    runs.assembled()
+    rows = runs.rows_of_findings14()
+    for name in (CASCADE, FLAT):
+        figures = rows[name].figures
+        right = ("exact_match", "normal_right", "macro_recall", "macro_f1", "macro_auc")
+        assert {figures[measure].value for measure in right} == {1.0}
+        assert {figures[f"lost_{stage}"].value for stage in ("m1", "m2", "leaf")} == {0.0}

@@ -84,14 +84,15 @@ def answers(tmp_path: Path) -> dict[str, Named]:
     said = {"m1": M1, "m2": M2, "m3": M3, "m4": M4, "findings14": FLAT}
     for task, probabilities in said.items():
         runs.add(task, probabilities)
-    (table,) = runs.collected().tables
-    (pair,) = table.pairs
+    runs.assembled()
     return {
-        row.system: {
+        run.cell.system: {
             image: tuple(np.array(FINDINGS)[named])
-            for image, named in zip(table.truth.images, row.answers[0].findings, strict=True)
+            for image, named in zip(predictions.images, predictions.called, strict=True)
         }
-        for row in (pair.cascade, pair.flat)
+        for run in runs.store.runs()
+        if run.cell.kind == "cascade"
+        and (predictions := run.predictions()["test"]).called is not None
     }
 
 

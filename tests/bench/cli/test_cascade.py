@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -26,14 +27,15 @@ def by_hand(bench: Command) -> StageRuns:  # noqa: ARG001 - it has changed to th
     return new_store(RUNS)
 
 
-def table_cells(text: str) -> list[list[str]]:
-    """The lines of the first table, as cells."""
-    block = next(block for block in text.split("\n\n") if block.startswith("| system"))
-    lines = block.splitlines()[2:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+def rows_by_name(text: str) -> dict[str, dict[str, Any]]:
+    """The rows of the only table of a JSON report, by kind, model and loss."""
+    (table,) = json.loads(text)["tables"]
+    return {f"{row['kind']} {row['model']} {row['loss']}".strip(): row for row in table["rows"]}
 
 
-def test_it_trains_what_is_missing_and_judges_it(bench: Command, tiny_plugin: Path) -> None:
+def test_it_trains_what_is_missing_and_stores_its_cascades(
+    bench: Command, tiny_plugin: Path
+) -> None:
     command = ("cascade", "tiny", "--plugin", tiny_plugin, "--loss", "ce", *SMALL)
     # m1 was there before.
     earlier = bench("run", *command[1:])
@@ -41,42 +43,32 @@ def test_it_trains_what_is_missing_and_judges_it(bench: Command, tiny_plugin: Pa
     planned = bench(*command, "--dry-run")
     assert "task m1, m2, m3, m4, findings14: 15 cells" in planned.out
     first = bench(*command, "--answers", "answers.csv")
-    assert (first.code, first.err) == (0, "wrote answers.csv\n")
-    assert "\n12 finished, 3 finished before, 0 not available, 0 failed\n\n## phantom" in first.out
-    cells = table_cells(first.out)
-    assert [row[:3] for row in cells] == [
-        ["cascade", "tiny", "ce"],
-        ["flat", "tiny", "ce"],
-        *([system, name, "–"] for name in _controls(cells) for system in ("cascade", "flat")),
-        ["always normal", "–", "–"],
-    ]
-    assert set(_controls(cells)) == {"control: prior", "control: same_patient"}
-    # Exact matches and what was lost at the three places are all test images.
-    for row in cells:
-        if row[0] == "cascade":
-            shares = [100 * float(row[5]), *map(float, row[-3:])]
-            assert sum(shares) == pytest.approx(100.0, abs=0.3)
+    assert first.code == 0
+    assert "wrote answers.csv\n" in first.err
+    assert "12 finished, 3 finished before, 0 not available, 0 failed" in first.out
 
     second = bench(*command, "--quiet")
-    assert (second.code, second.err) == (0, "")
+    assert second.code == 0
     assert first.out.endswith(second.out)
     assert bench("cascade", "--finished").out == second.out
 
-    about = json.loads(bench("cascade", "--finished", "--json").out)["tables"][0]
-    images = about["separation"]["test"]
-    assert f"none of the {images} test images and none" in second.out
+    rows = rows_by_name(bench("cascade", "--finished", "--json").out)
+    assert rows.keys() == {
+        *("network tiny ce", "control prior", "control same_patient"),
+        *("cascade tiny ce", "flat tiny ce", "always normal no network"),
+        *(f"{kind} {name}" for kind in ("cascade", "flat") for name in ("prior", "same_patient")),
+    }
     answers = pd.read_csv("answers.csv", keep_default_na=False)
-    assert len(answers) == 3 * images
-    assert set(answers["model"]) == {"tiny", "control: prior", "control: same_patient"}
     right = answers["answer"] == answers["truth"]
     assert (right == (answers["first_wrong"] == "")).all()
-    network = answers["model"] == "tiny"
-    match = about["rows"][0]["overall"]["exact_match"]["mean"]
-    assert right[network].mean() == pytest.approx(match)
-
-
-def _controls(cells: list[list[str]]) -> list[str]:
-    return list(dict.fromkeys(row[1] for row in cells if row[1].startswith("control: ")))
+    # Exact matches and what was lost at the three places are all test images.
+    for system in ("cascade", "flat"):
+        lines = answers[(answers["model"] == "tiny") & (answers["system"] == system)]
+        figures = rows[f"{system} tiny ce"]["figures"]
+        match = figures["exact_match"]["mean"]
+        assert match == pytest.approx((lines["answer"] == lines["truth"]).mean())
+        lost = sum(figures[f"lost_{stage}"]["mean"] for stage in ("m1", "m2", "leaf"))
+        assert match + lost == pytest.approx(1.0)
 
 
 def test_all_five_tasks_train_on_real_radiographs(bench: Command, tiny_plugin: Path) -> None:
@@ -88,34 +80,26 @@ def test_all_five_tasks_train_on_real_radiographs(bench: Command, tiny_plugin: P
         "--set", "model.pretrained=false", "--set", "controls=[prior]", "--json",
     )  # fmt: skip
     # What is read by programs goes to standard output, and what people follow elsewhere.
-    assert (outcome.code, outcome.err.splitlines()[-1][:11]) == (0, "10 finished")
-    (table,) = json.loads(outcome.out)["tables"]
-    assert table["separation"]["judged_images_in_training"] == 0
-    assert table["separation"]["shared_patients"] == 0
-    rows = {(row["system"], row["model"]): row for row in table["rows"]}
-    assert rows.keys() == {
-        *((system, model) for system in ("cascade", "flat") for model in ("tiny", "prior")),
-        ("always normal", ""),
-    }
-    assert all(row["overall"]["exact_match"]["mean"] is not None for row in rows.values())
+    assert outcome.code == 0
+    rows = rows_by_name(outcome.out)
+    assert {"cascade tiny ce", "flat tiny ce", "cascade prior"} < rows.keys()
+    for name in ("cascade tiny ce", "flat tiny ce"):
+        assert rows[name]["figures"]["exact_match"]["mean"] is not None
     for run in RUNS.glob("tiny-*/data.json"):
         data = json.loads(run.read_text())
         # m4 has the fewest, of validation images.
         assert min(part["images"] for part in data["parts"].values()) >= 30, data["task"]
-    assert len(list(RUNS.glob("tiny-*"))) == len(TASKS)
+    assert len(list(RUNS.glob("tiny-ce-s0-????????????????"))) == len(TASKS)
 
 
-def test_finished_runs_are_judged_without_their_data(bench: Command, by_hand: StageRuns) -> None:
+def test_finished_runs_are_put_together_without_their_data(
+    bench: Command, by_hand: StageRuns
+) -> None:
     add_by_hand(by_hand)
     add_by_hand(by_hand, model="other")
-    outcome = bench("cascade", "--finished", "net")
-    assert (outcome.code, outcome.err) == (0, "")
-    assert [row[:2] for row in table_cells(outcome.out)] == [
-        ["cascade", "net"],
-        ["flat", "net"],
-        ["always normal", "–"],
-    ]
-    assert len(table_cells(bench("cascade", "--finished").out)) == 5
+    outcome = bench("cascade", "--finished", "net", "--answers", "answers.csv")
+    assert outcome.code == 0
+    assert set(pd.read_csv("answers.csv")["model"]) == {"net", "no network"}
 
 
 def test_a_missing_or_failed_stage_is_named_and_the_exit_code_says_so(
@@ -123,13 +107,11 @@ def test_a_missing_or_failed_stage_is_named_and_the_exit_code_says_so(
 ) -> None:
     add_by_hand(by_hand, but=("m2", "m4"))
     by_hand.add("m4", outcome=Outcome(state="failed", reason="the training loss is nan"))
+    add_by_hand(by_hand, model="whole")
     outcome = bench("cascade", "--finished")
-    assert (outcome.code, outcome.err) == (1, "")
-    assert [row[4] for row in table_cells(outcome.out)] == ["0 (1 missing)", "1", "–"]
+    assert outcome.code == 1
     line = "m2 has no run that ended, m4 failed (the training loss is nan)"
-    assert f"- no cascade of net ce, seed 0: {line}\n" in outcome.out
-    record = json.loads(bench("cascade", "--finished", "--json").out)["tables"][0]["rows"][0]
-    assert record["missing"] == [{"seed": 0, "reason": line}]
+    assert f"no cascade of net ce seed 0: {line}\n" in outcome.err
 
 
 FAILS_AT_LEAVES = """
@@ -156,8 +138,8 @@ def test_stages_that_fail_in_training_leave_the_row_with_its_reason(bench: Comma
     outcome = bench("cascade", "shy", "--plugin", "shy.py", "--loss", "ce", *SMALL, "--quiet")
     assert outcome.code == 1
     assert outcome.err.count("failed: RuntimeError: too many findings") == 3
-    assert "- no cascade of shy ce, seed 0: m3 failed (RuntimeError: too many" in outcome.out
-    assert "- no flat of shy ce, seed 0: findings14 failed (RuntimeError: too many" in outcome.out
+    assert "no cascade of shy ce seed 0: m3 failed (RuntimeError: too many" in outcome.err
+    assert "no flat of shy ce seed 0: findings14 failed (RuntimeError: too many" in outcome.err
 
 
 def test_stages_on_different_splits_are_refused(bench: Command, by_hand: StageRuns) -> None:

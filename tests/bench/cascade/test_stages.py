@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.cascade import collect, markdown, narrow
+from bench.cascade import assemble, narrow
 from bench.data.splits import Split
 from bench.errors import InputError
 from tests.bench.cascade.by_hand import FINDINGS, PROBABILITIES, ROWS, SPLIT, add_by_hand
@@ -30,7 +30,7 @@ def on_another_split(runs: StageRuns) -> StageRuns:
 
 def refusal(runs: StageRuns) -> str:
     with pytest.raises(InputError) as refused:
-        runs.collected()
+        runs.assembled()
     message = str(refused.value)
     assert "\n" not in message
     return message
@@ -54,31 +54,29 @@ def test_stages_on_different_data_are_refused(runs: StageRuns) -> None:
     assert refusal(runs).startswith("the stages of net ce seed 0 were run on different data, so")
 
 
-def test_each_split_has_its_own_table(runs: StageRuns) -> None:
+def test_each_split_has_its_own_cascades(runs: StageRuns) -> None:
     other = on_another_split(runs)
     add_by_hand(runs)
     add_by_hand(other)
-    collected = runs.collected()
-    assert {t.data.split.seed for t in collected.tables} == {3, 4}
-    assert [len(list(t.rows())) for t in collected.tables] == [3, 3]
-    assert collected.without_table == ()
+    assembled = runs.assembled()
+    assert len(assembled.runs) == 6
+    stored = [run for run in runs.store.runs() if run.folder.name in assembled.runs]
+    assert sorted(run.data.split.seed for run in stored) == [3, 3, 3, 4, 4, 4]
+    assert not assembled.incomplete
 
 
 def test_a_split_on_which_only_m1_was_run_is_named(runs: StageRuns) -> None:
     add_by_hand(runs)
     on_another_split(runs).add("m1", PROBABILITIES["m1"])
-    text = markdown(runs.collected())
-    assert text.endswith(
-        "- no table: hand-made, split image, 64 px: finished are only runs of m1\n"
-    )
+    assert runs.assembled().missing == ("no finished run of findings14 beside those of m1",)
 
 
-def test_nothing_to_judge_is_refused(runs: StageRuns) -> None:
+def test_nothing_to_evaluate_is_refused(runs: StageRuns) -> None:
     with pytest.raises(InputError, match="there is no run of m1, m2, m3, m4, findings14"):
-        collect([], splits=runs.store.splits)
+        assemble([], store=runs.store)
     runs.add("m1", PROBABILITIES["m1"])
     assert refusal(runs) == (
-        "no cascade to judge: hand-made, split image, 64 px: finished are only runs of m1; "
+        "no cascade to evaluate: no finished run of findings14 beside those of m1; "
         "bench cascade MODEL trains what is missing"
     )
 
@@ -99,7 +97,7 @@ def test_a_test_image_that_was_learned_from_is_refused(runs: StageRuns) -> None:
     folder = folder_of(runs, "m3")
     edit(folder, "others.csv", "test,t0,", "test,b,")
     assert refusal(runs) == (
-        f"run {folder.name} judges among its test images 'b', from which the stages learned: its "
+        f"run {folder.name} has among its test images 'b', from which the stages learned: its "
         "predictions were changed; delete its folder and run it again"
     )
 
@@ -121,7 +119,7 @@ def test_a_stage_without_answers_for_every_image_is_refused(runs: StageRuns) -> 
     add_by_hand(runs)
     folder = folder_of(runs, "m4")
     (folder / "others.csv").unlink()
-    assert refusal(runs).startswith(f"run {folder.name} has no answer for every test image")
+    assert refusal(runs).startswith(f"run {folder.name} does not predict every test image")
 
 
 def test_the_split_file_is_needed_and_must_be_the_runs_own(runs: StageRuns) -> None:
@@ -129,7 +127,7 @@ def test_the_split_file_is_needed_and_must_be_the_runs_own(runs: StageRuns) -> N
     (path,) = runs.store.splits.iterdir()
     content = path.read_text()
     path.unlink()
-    assert refusal(runs).startswith(f"split file {str(path)!r} cannot be read (")
+    assert refusal(runs).startswith(f"split file {str(path)!r} is not there")
     path.write_text(content.replace("t0,test", "t0,train"))
     assert "was changed after it was written" in refusal(runs)
     other = replace(SPLIT, hash=SPLIT.hash[:12] + "0" * 52)
@@ -137,16 +135,16 @@ def test_the_split_file_is_needed_and_must_be_the_runs_own(runs: StageRuns) -> N
     assert "was changed after it was written" in refusal(runs)
     on_another_split(runs)
     next(path.parent.glob("image-seed4-*")).replace(path)
-    assert refusal(runs).startswith(f"split file {str(path)!r} is not the split of the runs")
+    assert refusal(runs).startswith(
+        f"split file {str(path)!r} is another split than that of the runs"
+    )
 
 
 def test_probabilities_that_are_none_are_refused(runs: StageRuns) -> None:
-    add_by_hand(runs, but=("m1", "findings14"))
+    add_by_hand(runs, but=("m1",))
     folder = runs.add("m1", PROBABILITIES["m1"])
     edit(folder, "predictions.csv", "test,t0,t0,0,0.1", "test,t0,t0,0,1.1")
     assert refusal(runs).startswith("predictions of runs ")
-    edit(folder, "predictions.csv", "test,t0,t0,0,1.1", "test,t0,t0,1,0.1")
-    assert "do not agree on which test images are abnormal" in refusal(runs)
 
 
 def test_runs_are_narrowed_by_model_loss_and_seed(runs: StageRuns) -> None:
