@@ -52,15 +52,15 @@ class Design:
     gaps: list[str] = field(default_factory=list)
     problem: str = ""
 
-    def place(self, point: Point) -> tuple[int, ...]:
-        """Sorts points by their levels; what has no level comes first."""
+    def sort_key(self, point: Point) -> tuple[int, ...]:
+        """Sorts points by their levels; a key that does not concern one comes first."""
         return tuple(
             self.levels[key].index(level) if level in self.levels[key] else -1
             for key, level in zip(self.keys, point, strict=True)
         )
 
     def label(self, point: Point) -> str:
-        """``cxnet_m1 sin, data.image_size=512``."""
+        """A network or control and its levels: ``cxnet_m1 sin, data.image_size=512``."""
         model, loss, *others = point
         settings = [
             f"{key}={level}"
@@ -70,10 +70,17 @@ class Design:
         return ", ".join([f"{model} {loss}".strip(), *settings])
 
     def run_label(self, point: Point, seed: int) -> str:
-        """``cxnet_m1 sin, data.image_size=512, seed 0``; ``control prior, data.image_size=512``."""
-        is_control = not point[1]
-        label = self.label(point)
-        return f"control {label}" if is_control else f"{label}, seed {seed}"
+        """A run: ``cxnet_m1 sin, data.image_size=512, seed 0``; ``control prior``."""
+        label, is_network = self.label(point), point[1]
+        return f"{label}, seed {seed}" if is_network else f"control {label}"
+
+    def data_label(self, point: Point) -> str:
+        """The data of a point: ``data.image_size=512``; "" where no key of the data is varied."""
+        return ", ".join(
+            f"{key}={level}"
+            for key, level in zip(self.keys, point, strict=True)
+            if concerns_controls(key)
+        )
 
 
 def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> list[Design]:
@@ -225,8 +232,8 @@ def _design(group: Sequence[_Record]) -> Design:
     for wanted, reason in (dict.fromkeys(expected, "has not ended") | reasons).items():
         if wanted not in finished:
             design.gaps.append(f"{design.run_label(*wanted)}: {reason}")
-    design.networks = {p: design.networks[p] for p in sorted(design.networks, key=design.place)}
-    design.controls = {p: design.controls[p] for p in sorted(design.controls, key=design.place)}
+    design.networks = {p: design.networks[p] for p in sorted(design.networks, key=design.sort_key)}
+    design.controls = {p: design.controls[p] for p in sorted(design.controls, key=design.sort_key)}
     return design
 
 
