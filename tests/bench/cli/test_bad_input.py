@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.cli.conftest import TINY, Command, Outcome, finish, start
+from tests.bench.cli.conftest import TINY, Command, Outcome
 from tests.bench.cli.images import truncate, write_manifest
+from tests.bench.report.runs import PERFECT, Runs
 
 RUNS = Path("results/runs")
 Arguments = tuple[object, ...]
@@ -298,10 +299,8 @@ def _no_test_predictions(run: Path) -> None:
         _no_test_predictions,
     ],
 )
-def test_a_report_names_a_damaged_run(
-    bench: Command, tiny_plugin: Path, damage: Callable[[Path], None]
-) -> None:
-    assert bench("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY).code == 0
+def test_a_report_names_a_damaged_run(bench: Command, damage: Callable[[Path], None]) -> None:
+    Runs(RUNS).add("tiny", PERFECT, loss="ce")
     (run,) = RUNS.glob("tiny-ce-*")
     damage(run)
     outcome = bench("report", "markdown")
@@ -319,11 +318,3 @@ def test_a_run_names_a_damaged_run(bench: Command, tiny_plugin: Path) -> None:
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert run.name in outcome.err
     assert "delete its folder" in outcome.err
-
-
-def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:
-    outcome = finish(start("run", "cxnet_m2", cwd=tmp_path))
-    assert outcome.code == 2
-    assert outcome.err.startswith("error: unknown model 'cxnet_m2': did you mean cxnet_m1")
-    assert outcome.err.count("\n") == 1
-    assert not list(tmp_path.iterdir())

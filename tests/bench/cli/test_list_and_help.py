@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import bench as package
 from bench.config import shipped_names
-from tests.bench.cli.conftest import Command, finish, start
+from tests.bench.cli.conftest import Command
 
 
 def test_help_imports_neither_torch_nor_timm_nor_pandas() -> None:
@@ -33,12 +32,6 @@ print("loaded:", *sorted({"torch", "timm", "pandas", "sklearn", "matplotlib"} & 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("Usage: bench") == 16
     assert done.stdout.endswith("loaded:\n")
-
-
-def test_version_of_the_module(tmp_path: Path) -> None:
-    outcome = finish(start("--version", cwd=tmp_path))
-    assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out == f"bench, version {package.__version__}\n"
 
 
 def test_help_names_the_commands(bench: Command) -> None:

@@ -8,20 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.cli.conftest import TINY, Command
+import bench
+from tests.bench.cli.conftest import TINY, Command, finish, start
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [(("--version",), 0), (("list", "configs"), 0), (("list", "nothing"), 2), (("rum",), 2)],
+    ("arguments", "code", "out", "err"),
+    [
+        (("--version",), 0, f"bench, version {bench.__version__}\n", ""),
+        (("run", "cxnet_m2"), 2, "", "error: unknown model 'cxnet_m2': did you mean cxnet_m1"),
+        (("rum",), 2, "", "error: No such command 'rum'"),
+    ],
 )
-def test_the_output_is_whole_and_the_code_is_kept(arguments: tuple[str, ...], code: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code
-    assert (done.stdout == "", done.stderr == "") == ((False, True) if code == 0 else (True, False))
-    assert done.stderr.count("\n") <= 1
+def test_the_process_prints_and_ends_as_the_command_does(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, out: str, err: str
+) -> None:
+    outcome = finish(start(*arguments, cwd=tmp_path))
+    assert (outcome.code, outcome.out) == (code, out)
+    assert outcome.err.startswith(err)
+    assert outcome.err.count("\n") == (1 if err else 0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_reader_who_leaves_is_no_error() -> None:
