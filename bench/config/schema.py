@@ -161,13 +161,12 @@ class TrainConfig(Frozen):
     compile: bool = False
     """Have torch compile the network of a training step. On a GPU that pays in long runs
     (``results/speed`` has break-evens); the result is the same up to rounding, and to dropout,
-    whose masks are others. The network is compiled whole or the run fails, which it also does
-    where memory does not suffice for whole batches.
+    whose masks are others. The network is compiled whole or the run fails.
     """
     micro_batch: int | None = Field(default=None, ge=1)
-    """Most images on the device at once in a training step; null starts with the whole batch
-    and divides it when memory runs out. The result is that of the whole batch up to rounding
-    (:mod:`bench.train.micro_batches`).
+    """Most images in a forward pass of a training step, for batches that do not fit the memory;
+    null takes the whole batch. Gradients are accumulated, so that the step is that of the whole
+    batch's mean loss, but batch norm sees a micro-batch.
     """
 
     @model_validator(mode="after")
@@ -181,7 +180,7 @@ class TrainConfig(Frozen):
     @model_validator(mode="after")
     def _micro_batches_are_not_compiled(self) -> TrainConfig:
         if self.compile and (self.micro_batch or self.batch_size) < self.batch_size:
-            raise ValueError("compile needs whole batches: leave micro_batch out")
+            raise ValueError("compile takes whole batches: leave micro_batch out")
         return self
 
 

@@ -256,11 +256,6 @@ def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord
         images_per_second=_mean(c.images_per_second for c in timed),
         inference_images_per_second=_mean(c.inference_images_per_second for c in timed),
         devices=devices,
-        micro_batches=tuple(
-            (run.cell.seed, run.outcome.costs.micro_batch)
-            for run in finished
-            if run.outcome.costs and run.outcome.costs.micro_batch
-        ),
         failures=tuple(
             (run.cell.seed, run.outcome.reason) for run in runs if run.outcome.state == "failed"
         ),

@@ -182,7 +182,6 @@ class Row:
         train_seconds, images_per_second, inference_images_per_second: means over the seeds; None
             for a control, and where there is more than one of ``devices``.
         devices: what the seeds that finished were trained on, earlier attempts included.
-        micro_batches: seed and size, in images, where batches were split to fit the device.
         failures: seed and reason of each failed run.
         unavailable: why a control cannot be had; "" otherwise.
         tuning: how its settings were searched for; None where they were given.
@@ -219,7 +218,6 @@ class Row:
     images_per_second: float | None = None
     inference_images_per_second: float | None = None
     devices: tuple[str, ...] = ()
-    micro_batches: tuple[tuple[int, int], ...] = ()
     failures: tuple[tuple[int, str], ...] = ()
     unavailable: str = ""
     tuning: TuningRecord | None = None

@@ -15,10 +15,9 @@ from bench.execute.one_cell import label_at
 from bench.execute.preflight import check_experiment
 from bench.registry import LOSSES, find_model
 from bench.runs.cells import Cell, make_cells
-from bench.train import lay_out, make_optimizer, pick_precision
-from bench.train.autocast import autocast
-from bench.train.heap import keep_freed_memory
-from bench.train.random_state import random_state_kept
+from bench.train import lay_out, make_step, random_state_kept
+from bench.train.allocator import keep_freed_memory
+from bench.train.random_images import random_images
 
 # A probe is one small training step; this bounds its arithmetic (multiply-adds), so that even
 # the largest network on a slow processor answers within some seconds.
@@ -95,7 +94,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
 
 
 def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) -> float:
-    """Training images a second of a cell's network, from one small timed step after another."""
+    """Training images a second of a cell's network, from one small timed step."""
     entry = find_model(cell.model)
     size, channels = experiment.data.image_size, experiment.model.in_channels
     options = experiment.model.options.get(cell.model, {})
@@ -105,32 +104,27 @@ def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) 
     )
     batch = int(PROBE_MULTIPLY_ADDS / max(costs.multiply_adds, 1))
     batch = max(2, min(experiment.train.batch_size, batch))
-    precision = pick_precision(experiment.train.precision, device)
+    config = experiment.train.model_copy(update={"batch_size": batch, "compile": False})
     keep_freed_memory(device)  # as a run does
     with random_state_kept(device):
         network = entry.build(
             in_channels=channels, outputs=outputs, image_size=size, options=options
         )
-        lay_out(network, device=device, memory_format=experiment.train.memory_format).train()
+        lay_out(network, device=device, memory_format=config.memory_format).train()
         loss = LOSSES.get("ce").factory(kind=task.kind, class_weights=None).to(device)
-        optimizer = make_optimizer(network, experiment.train)
-        x = torch.randn(batch, channels, size, size, device=device)
-        y = (
-            torch.zeros(batch, dtype=torch.int64, device=device)
-            if task.kind == "multiclass"
-            else torch.zeros(batch, outputs, device=device)
+        images = random_images(
+            batch,
+            side=size,
+            in_channels=channels,
+            outputs=outputs,
+            kind=task.kind,
+            device=device,
         )
-        seconds = 0.0
-        # The first step allocates and warms up; only the second counts.
-        for _ in range(2):
-            began = time.perf_counter()
-            with autocast(device, precision):
-                value = loss(network(x), y)
-            optimizer.zero_grad(set_to_none=True)
-            value.backward()
-            optimizer.step()
-            value.item()
-            seconds = time.perf_counter() - began
+        step = make_step(network, loss, images, config=config, seed=0)
+        step(0).item()  # allocates and warms up
+        began = time.perf_counter()
+        step(1).item()
+        seconds = time.perf_counter() - began
     return batch / seconds
 
 

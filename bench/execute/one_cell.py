@@ -28,9 +28,17 @@ from bench.runs.cells import Cell, concerns_controls, concerns_network, train_co
 from bench.runs.records import RunCosts
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Facts, Store
-from bench.train import Training, Validation, answer, overall_auc, train
-from bench.train.layout import lay_out
-from bench.train.random_state import random_state_kept
+from bench.train import (
+    Listener,
+    Training,
+    TrainingData,
+    Validation,
+    lay_out,
+    overall_auc,
+    predict,
+    random_state_kept,
+    train,
+)
 
 
 def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
@@ -201,15 +209,19 @@ class CellRunner:
             training = train(
                 network,
                 loss,
-                training=self._image_set(parts["train"], model["in_channels"]),
-                validation=self._image_set(parts["validation"], model["in_channels"]),
-                kind=self.prepared.task.kind,
+                TrainingData(
+                    training=self._image_set(parts["train"], model["in_channels"]),
+                    validation=self._image_set(parts["validation"], model["in_channels"]),
+                    kind=self.prepared.task.kind,
+                ),
                 config=config,
                 seed=cell.seed,
                 folder=folder,
-                on_step=lambda step: self.progress.advance(label, step, config.max_iterations),
-                on_validation=validated,
-                on_note=lambda text: self.progress.event(Note(f"    {label}: {text}")),
+                listener=Listener(
+                    on_step=lambda step: self.progress.advance(label, step, config.max_iterations),
+                    on_validation=validated,
+                    on_note=lambda text: self.progress.event(Note(f"    {label}: {text}")),
+                ),
             )
         return Trained(
             network=network,
@@ -223,8 +235,7 @@ class CellRunner:
                 compile_seconds=training.compile_seconds,
                 images_per_second=_rate(training, config),
                 iterations=training.iterations,
-                best_iteration=training.best_iteration,
-                micro_batch=training.micro_batch,
+                best_iteration=training.best.iteration,
             ),
         )
 
@@ -236,23 +247,23 @@ class CellRunner:
             judged, seconds = {}, {}
             for part in EVALUATED_PARTS:
                 began = time.perf_counter()
-                judged[part] = self._answer(cell, trained, part)
+                judged[part] = self._predict(cell, trained, part)
                 seconds[part] = time.perf_counter() - began
         # The test part comes last, when the device has warmed up.
         rate = len(judged["test"]) / seconds["test"]
         return judged, trained.costs.model_copy(update={"inference_images_per_second": rate})
 
-    def _answer(self, cell: Cell, trained: Trained, part: str) -> NDArray[np.float64]:
-        """For every image of the part: a cascade may send any of them to this network."""
+    def _predict(self, cell: Cell, trained: Trained, part: str) -> NDArray[np.float64]:
+        """Probabilities of every image of a part: a cascade may route any of them here."""
         places = self.prepared.split.parts[part]
-        answers = answer(
+        predicted = predict(
             trained.network,
             trained.loss,
             self._image_set(places, cell.settings["model"]["in_channels"]),
             kind=self.prepared.task.kind,
             precision=cell.settings["train"]["precision"],
         )
-        return answers.probabilities.cpu().numpy()
+        return predicted.probabilities.cpu().numpy()
 
     def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
         self.store.write_history(folder, [vars(entry) for entry in history])

@@ -13,7 +13,8 @@ from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
 from bench.runs.cells import Cell, make_cells
-from bench.train import make_optimizer, pick_memory_format, pick_precision
+from bench.train import make_step, pick_memory_format, pick_precision
+from bench.train.random_images import random_images
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +102,7 @@ def _check_models(experiment: Experiment) -> None:
 
 
 def _check_optimizer(config: TrainConfig, device: torch.device) -> None:
-    """Take one step on two numbers: some of timm's optimisers want CUDA or a second gradient."""
+    """Take a step of a tiny network: some of timm's optimisers want CUDA or a second gradient."""
     import torch
 
     name = config.optimizer
@@ -115,9 +116,9 @@ def _check_optimizer(config: TrainConfig, device: torch.device) -> None:
             raise InputError(f"unknown optimizer {name!r}: {hint}")
     try:
         with torch.random.fork_rng(devices=[]):
-            network = torch.nn.Linear(2, 1).to(device)
-            optimizer = make_optimizer(network, config)
-            network(torch.ones(1, 2, device=device)).sum().backward()
-            optimizer.step()
+            network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2)).to(device)
+            images = random_images(2, side=8, device=device)
+            tiny = config.model_copy(update={"batch_size": 2, "compile": False})
+            make_step(network, torch.nn.CrossEntropyLoss(), images, config=tiny, seed=0)(0)
     except Exception as error:
         raise InputError(f"optimizer {name!r} cannot be used here: {first_line(error)}") from None

@@ -34,7 +34,7 @@ def comma_separated(report: Report) -> str:
         "difference", "difference_low", "difference_high", "p", "p_holm", "verdict",
         "smallest_difference", "compared_images", "delong_p", "tuning_budget", "tuning_trials",
         "tuning_train_seconds", "train_seconds", "images_per_second",
-        "inference_images_per_second", "micro_batches", "devices", "training", "data", "split_hash",
+        "inference_images_per_second", "devices", "training", "data", "split_hash",
     ]  # fmt: skip
     out = io.StringIO()
     writer = csv.DictWriter(out, head, restval="", lineterminator="\n")
@@ -101,7 +101,6 @@ def _whole_task(row: Row) -> dict[str, Any]:
         "train_seconds": row.train_seconds,
         "images_per_second": row.images_per_second,
         "inference_images_per_second": row.inference_images_per_second,
-        "micro_batches": "; ".join(f"seed {seed}: {size}" for seed, size in row.micro_batches),
         "devices": "; ".join(row.devices),
     }
 

@@ -175,18 +175,13 @@ def _skipped(table: Table) -> list[str]:
 def incidents(table: Table) -> list[str]:
     """What happened to single runs.
 
-    Every failed run and every control that this data cannot have, with the reason, every run
-    whose batches did not fit the device, and every run that better settings replaced.
+    Every failed run and every control that this data cannot have, with the reason, and every run
+    that better settings replaced.
     """
     lines = []
     for row in table.rows:
         name = f"{row.model} {row.loss}".strip()
         lines += [f"{name}, seed {seed}, failed: {reason}" for seed, reason in row.failures]
-        lines += [
-            f"{name}, seed {seed}: batches were split into {many(images, 'image')} at a time "
-            "(same result up to rounding)"
-            for seed, images in row.micro_batches
-        ]
         if row.unavailable:
             lines.append(f"control {row.model} is not available: {row.unavailable}")
     if table.superseded:

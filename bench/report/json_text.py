@@ -45,7 +45,7 @@ A row::
                             smallest (difference that would have been shown with 80 %), images,
                             delong_p; null for the reference and where nothing was compared
     costs                   parameters, multiply_adds, train_seconds, images_per_second,
-                            inference_images_per_second, devices, micro_batches
+                            inference_images_per_second, devices
     tuning                  as bench.runs.Tuning; null where settings were given
     imported                file, digest, combine, images and of by part; null for what was run here
 
@@ -157,8 +157,7 @@ def _row(row: Row) -> dict[str, Any]:
         "macro_over": row.macro_over,
         "confusion": [one.confusion for one in row.scores],
         "versus": row.versus,
-        "costs": {name: getattr(row, name) for name in COSTS}
-        | {"micro_batches": [{"seed": seed, "images": size} for seed, size in row.micro_batches]},
+        "costs": {name: getattr(row, name) for name in COSTS},
         "tuning": row.tuning,
         "imported": first.imported if first else None,
     }

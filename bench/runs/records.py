@@ -83,8 +83,6 @@ class RunCosts(Frozen):
         best_iteration: the step whose weights were kept.
         inference_images_per_second: of the test part, in large batches; None before it is
             predicted.
-        micro_batch: most images that were on the device at once in a training step, where that
-            was less than a batch; None where the whole batch was.
         capture_seconds: spent in recording training steps as CUDA graphs; 0 where none was.
         compile_seconds: spent in compiling the network; 0 where it was not.
     """
@@ -96,7 +94,6 @@ class RunCosts(Frozen):
     iterations: int
     best_iteration: int
     inference_images_per_second: float | None = None
-    micro_batch: int | None = None
     capture_seconds: float = 0.0
     compile_seconds: float = 0.0
 

@@ -1,58 +1,27 @@
-"""Many networks, each in a process of its own, and the machine that they ran on."""
+"""Measurements of several networks, each in a process of its own."""
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from bench.config.schema import MemoryFormat, Precision
-from bench.environment import describe_environment, pick_device
-from bench.errors import InputError
+from bench.environment import pick_device
+from bench.errors import InputError, first_line
 from bench.events import CellFailed, Note
 from bench.progress import Progress
-from bench.registry import find_model
-from bench.speed.against import Comparison, Rival, comparable, compare
+from bench.speed.against import Comparison, Rival, compare
 from bench.speed.case import Case
-from bench.speed.child import ChildFailedError, in_child
-from bench.speed.machine import measure_ceilings
+from bench.speed.machine import Machine, describe_machine
 from bench.speed.measure import Measured, measure
-from bench.speed.work import Ceilings, Work, count_work
-from bench.train import pick_memory_format
-from bench.train.memory import unless_out_of_memory
 
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What the figures were measured on.
-
-    Attributes:
-        environment: as :func:`bench.environment.describe_environment` gives it.
-        precision, memory_format: what the asked-for ones are on this device.
-        ceilings: of the device in it; None where nobody wanted them.
-        given: the ceilings were given, not measured here.
-    """
-
-    environment: dict[str, Any]
-    precision: Precision
-    memory_format: MemoryFormat
-    ceilings: Ceilings | None
-    given: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counted:
-    """What an image costs a network.
-
-    Attributes:
-        model: its name.
-        work: what was counted.
-    """
-
-    model: str
-    work: Work
+Row = TypeVar("Row", Measured, Comparison)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +38,18 @@ class Failed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures(Generic[Found]):
-    """What was found of each network, in the order asked for.
+class Figures(Generic[Row]):
+    """What was measured of each network, in the order of the request.
 
     Attributes:
-        machine: what it was found on.
+        machine: what it was measured on.
         setting: shared by all; its model is the first one's.
-        rows: found, or failed.
+        rows: measured, or failed.
     """
 
     machine: Machine
     setting: Case
-    rows: tuple[Found | Failed, ...]
+    rows: tuple[Row | Failed, ...]
 
     @property
     def failed(self) -> tuple[Failed, ...]:
@@ -89,12 +58,7 @@ class Figures(Generic[Found]):
 
 
 def measure_all(
-    cases: Sequence[Case],
-    *,
-    repeats: int,
-    block_seconds: float,
-    ceilings: Ceilings | None,
-    progress: Progress,
+    cases: Sequence[Case], *, repeats: int, block_seconds: float, progress: Progress
 ) -> Figures[Measured]:
     """Measure networks (:func:`bench.speed.measure.measure`).
 
@@ -102,25 +66,21 @@ def measure_all(
         cases: one at least, of the same setting.
         repeats: measurements of each rate.
         block_seconds: each takes this long at least.
-        ceilings: of the device; None to measure them here.
         progress: is told of each network.
 
     Raises:
         InputError: the device cannot be measured.
     """
-    machine = _machine(cases[0], repeats=repeats, ceilings=ceilings, progress=progress)
-
-    def find(case: Case) -> Measured:
-        return in_child(measure, case, repeats=repeats, block_seconds=block_seconds)
-
-    rows = _each(cases, find, progress)
-    return Figures(machine=machine, setting=cases[0], rows=rows)
+    progress.event(Note("measuring the rate of the device"))
+    machine = _describe(cases[0], repeats=repeats)
+    run = partial(measure, repeats=repeats, block_seconds=block_seconds)
+    return Figures(machine=machine, setting=cases[0], rows=_each(cases, run, progress))
 
 
 def compare_all(
     cases: Sequence[Case], *, rival: Rival, rounds: int, block_seconds: float, progress: Progress
 ) -> Figures[Comparison]:
-    """Hold networks' training against a rival's (:func:`bench.speed.against.compare`).
+    """Compare networks' training with a rival's (:func:`bench.speed.against.compare`).
 
     Args:
         cases: one at least, of the same setting.
@@ -130,108 +90,85 @@ def compare_all(
         progress: is told of each network.
 
     Raises:
-        InputError: the rival needs a GPU and there is none.
+        InputError: the device is not there.
     """
-    if rival == "eager" and pick_device(cases[0].device).type != "cuda":
-        raise InputError(
-            "--against eager compares captured steps, which need a GPU: use --against bare, or a "
-            "machine with CUDA"
-        )
-    cases = [comparable(case, rival) for case in cases]
-    machine = _look_at_machine(cases[0], describe, cases[0])
-
-    def find(case: Case) -> Comparison:
-        return in_child(compare, case, rival=rival, rounds=rounds, block_seconds=block_seconds)
-
-    rows = _each(cases, find, progress)
-    return Figures(machine=machine, setting=cases[0], rows=rows)
+    machine = _describe(cases[0], repeats=0)
+    run = partial(compare, rival=rival, rounds=rounds, block_seconds=block_seconds)
+    return Figures(machine=machine, setting=cases[0], rows=_each(cases, run, progress))
 
 
-def count_all(
-    cases: Sequence[Case], *, repeats: int, ceilings: Ceilings | None, progress: Progress
-) -> Figures[Counted]:
-    """Count what an image costs networks; nothing is trained.
-
-    Args:
-        cases: one at least, of the same setting.
-        repeats: measurements of the device's ceilings.
-        ceilings: of a device; None to measure those of this one.
-        progress: is told of the ceilings.
+def in_child(function: Callable[..., Found], *args: Any, **kwargs: Any) -> Found:
+    """Call a function in a fresh process, without the memory and the warm-up of others.
 
     Raises:
-        InputError: the device cannot be measured.
+        InputError: the process ended without a result.
+        Exception: whatever the function raises.
     """
-    machine = _machine(cases[0], repeats=repeats, ceilings=ceilings, progress=progress)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        try:
+            return pool.submit(function, *args, **kwargs).result()
+        except BrokenProcessPool:
+            raise InputError(
+                "its process ended without a result, perhaps for want of memory"
+            ) from None
 
-    def count(case: Case) -> Counted:
-        work = count_work(
-            find_model(case.model), in_channels=case.in_channels, image_size=case.image_size
-        )
-        return Counted(model=case.model, work=work)
 
-    rows = _each(cases, count, progress)
-    return Figures(machine=machine, setting=cases[0], rows=rows)
+def _describe(case: Case, *, repeats: int) -> Machine:
+    """Describe the machine in a child, so that no memory is taken here."""
+    pick_device(case.device)  # the user's mistake, where it is not there
+    try:
+        return in_child(describe_machine, case, repeats=repeats)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"device {case.device}: {first_line(error)}") from None
 
 
 def _each(
-    cases: Sequence[Case], find: Callable[[Case], Found], progress: Progress
-) -> tuple[Found | Failed, ...]:
-    rows: list[Found | Failed] = []
+    cases: Sequence[Case], run: Callable[[Case], Row], progress: Progress
+) -> tuple[Row | Failed, ...]:
+    rows: list[Row | Failed] = []
     for number, case in enumerate(cases, start=1):
         progress.event(Note(f"[{number}/{len(cases)}] {case.model}"))
         try:
-            rows.append(find(case))
-        except (ChildFailedError, InputError) as error:
-            rows.append(Failed(model=case.model, reason=str(error)))
-            progress.event(CellFailed(cell=case.model, reason=str(error)))
+            rows.append(in_child(run, case))
+        except Exception as error:
+            reason = str(error) if isinstance(error, InputError) else first_line(error)
+            rows.append(Failed(model=case.model, reason=reason))
+            progress.event(CellFailed(cell=case.model, reason=reason))
     return tuple(rows)
 
 
-def _machine(case: Case, *, repeats: int, ceilings: Ceilings | None, progress: Progress) -> Machine:
-    if ceilings is not None:
-        return replace(_look_at_machine(case, describe, case), ceilings=ceilings, given=True)
-    progress.event(Note("measuring what the device can do at best"))
-    return _look_at_machine(case, describe_and_measure, case, repeats)
+def to_json(figures: Figures[Any]) -> str:
+    """All figures as JSON: the machine, the setting, and an object for each network.
 
-
-def _look_at_machine(case: Case, function: Callable[..., Machine], *args: object) -> Machine:
-    """Call one of the two functions below in a child, so that no memory is taken here."""
-    pick_device(case.device)  # the user's mistake, where it is not there
-    try:
-        return in_child(function, *args)
-    except ChildFailedError as error:
-        raise InputError(f"device {case.device}: {error}") from None
-
-
-def describe(case: Case) -> Machine:
-    """Describe this machine, without its ceilings, for a case's device, precision and threads.
-
-    Raises:
-        InputError: the device is not there, or a plugin fails.
+    Rates are images a second, times seconds, memory bytes. What was measured several times is an
+    object of ``median``, ``min``, ``max`` and ``repeats``. A network without figures has
+    ``failed``, the reason.
     """
-    device, precision = case.begin()
-    return Machine(
-        environment=describe_environment(device).model_dump(),
-        precision=precision,
-        memory_format=pick_memory_format(case.memory_format, device),
-        ceilings=None,
-        given=False,
-    )
+    machine, case = figures.machine, figures.setting
+    setting = {
+        "image_size": case.image_size,
+        "batch_size": case.batch_size,
+        "precision": machine.precision,
+        "memory_format": machine.memory_format,
+        "compiled": case.compiled,
+    }
+    models = [_facts(row, machine) for row in figures.rows]
+    found = {
+        "machine": machine.environment.model_dump(mode="json"),
+        "setting": setting,
+        "device_flops": machine.flops,
+        "models": models,
+    }
+    return json.dumps(found, indent=2, allow_nan=False)
 
 
-def describe_and_measure(case: Case, repeats: int) -> Machine:
-    """As :func:`describe`, and measure its ceilings.
-
-    Raises:
-        InputError: as :func:`describe`, or memory does not suffice.
-    """
-    device, precision = case.begin()
-    ceilings = unless_out_of_memory(
-        lambda: measure_ceilings(device, precision=precision, repeats=repeats)
-    )
-    if ceilings is None:
-        raise InputError(
-            "memory does not suffice to measure what the device can do at best: end what else runs "
-            "there, or give --rate and --bandwidth"
-        )
-    return replace(describe(case), ceilings=ceilings)
+def _facts(row: Measured | Comparison | Failed, machine: Machine) -> dict[str, object]:
+    if isinstance(row, Failed):
+        return {"model": row.model, "failed": row.reason}
+    if isinstance(row, Comparison):
+        return row.describe()
+    assert machine.flops is not None, "measured with the networks"
+    return row.describe(machine.flops)

@@ -1,25 +1,29 @@
-"""The one loop, the decay schedule, checkpoints. Needs torch, timm, numpy, pydantic and PyYAML."""
+"""The training loop and what it is made of: step, prediction, checkpoint, schedule, device."""
 
-from bench.train.autocast import pick_precision
-from bench.train.evaluate import Answers, answer
-from bench.train.failure import TrainingFailedError
-from bench.train.layout import lay_out, pick_memory_format
-from bench.train.loop import Training, Validation, train
+from bench.train.device import lay_out, pick_memory_format, pick_precision, random_state_kept
+from bench.train.errors import TrainingFailedError
+from bench.train.loop import Listener, Training, TrainingData, Validation, train
 from bench.train.optimizer import make_optimizer
+from bench.train.prediction import Predicted, predict
 from bench.train.schedule import PlateauDecay
 from bench.train.score import overall_auc
+from bench.train.step import make_step
 
 __all__ = [
-    "Answers",
+    "Listener",
     "PlateauDecay",
+    "Predicted",
     "Training",
+    "TrainingData",
     "TrainingFailedError",
     "Validation",
-    "answer",
     "lay_out",
     "make_optimizer",
+    "make_step",
+    "overall_auc",
     "pick_memory_format",
     "pick_precision",
+    "predict",
+    "random_state_kept",
     "train",
-    "overall_auc",
 ]

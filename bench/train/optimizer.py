@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bench.config.schema import TrainConfig
-from bench.train.failure import TrainingFailedError
+from bench.train.errors import TrainingFailedError
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

@@ -1,4 +1,4 @@
-"""One number for a run: by it the best weights are chosen, and the test is told in progress."""
+"""AUC for model selection and for the progress line."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def run_trial(
         try:
             _catch_up(watch, folder)
             training = runner.train(cell, folder, on_validation=watch).training
-            ended, value = "finished", training.best_auc
+            ended, value = "finished", training.best.validation_auc
             if math.isnan(value):
                 ended, reason = "failed", "validation AUC is undefined: no part has both classes"
         except Stopped as stop:

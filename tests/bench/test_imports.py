@@ -33,7 +33,7 @@ def imported_by(statement: str) -> set[str]:
         ("import cxnet", {"timm", "pandas", "bench", "baselines"}),
         ("import baselines.backbones", {"bench", "cxnet", "pandas", "sklearn"}),
         (
-            "import bench.train, bench.execute, bench.speed.facts, cxnet, baselines",
+            "import bench.train, bench.execute, bench.speed.run, cxnet, baselines",
             {"sklearn", "optuna", "matplotlib", "tabulate", "rich", "ray"},
         ),
     ],

@@ -171,7 +171,6 @@ class Runs:
         outcome: Outcome | None = None,
         about: DataRecord | None = None,
         environment: dict[str, Any] | None = None,
-        micro_batch: int | None = None,
         imported: dict[str, Any] | None = None,
         parts: dict[str, NDArray[np.int64]] = PARTS,
     ) -> str:
@@ -216,7 +215,6 @@ class Runs:
             images_per_second=100.0,
             iterations=5,
             best_iteration=5,
-            micro_batch=micro_batch,
             inference_images_per_second=800.0,
         )
         finished = Outcome(state="finished", costs=costs if network else None)

@@ -235,20 +235,6 @@ def test_one_seed_a_row_is_called_what_it_is(runs: Runs) -> None:
     assert "mean ± sample standard deviation over seeds" in runs.markdown()
 
 
-def test_a_batch_that_was_split_is_said(runs: Runs) -> None:
-    runs.add("net", PERFECT, micro_batch=8)
-    runs.add("net", PERFECT, seed=1, micro_batch=1)
-    runs.add("net", PERFECT, seed=2)
-    runs.add("whole", CHANCE)
-    text = runs.markdown()
-    same = "(same result up to rounding)"
-    assert [line for line in text.splitlines() if "were split" in line] == [
-        f"- net ce, seed 0: batches were split into 8 images at a time {same}",
-        f"- net ce, seed 1: batches were split into 1 image at a time {same}",
-    ]
-    assert runs.csv()["micro_batches"].tolist() == ["seed 0: 8; seed 1: 1", ""]
-
-
 def test_what_is_positive_is_said_where_it_is_not_illness(runs: Runs) -> None:
     runs.add("net", PERFECT)
     assert "positive class" not in runs.markdown()

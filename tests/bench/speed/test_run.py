@@ -1,8 +1,9 @@
-"""Many networks, each in a process of its own: what becomes of one that cannot be measured."""
+"""Several networks, each in a process of its own: what becomes of one that cannot be measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,67 +11,51 @@ from typing import Any
 import pytest
 import torch
 
+from bench.config import load_experiment
 from bench.errors import InputError
 from bench.progress import QuietProgress
 from bench.speed import run
 from bench.speed.case import Case
-from bench.speed.run import Failed, compare_all, measure_all
-from bench.speed.work import Ceilings
+from bench.speed.machine import describe_machine
+from bench.speed.run import Failed, compare_all, in_child, measure_all
 
 CASE = Case(model="cxnet_m1", image_size=32, batch_size=8, device="cpu")
-CEILINGS = Ceilings(flops=1e12, bandwidth=1e12)
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
 ]
 
 
-def here(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Instead of in a process of its own."""
-    return function(*args, **kwargs)
+def test_a_result_comes_back_from_another_process_and_so_do_errors() -> None:
+    assert in_child(os.getpid) != os.getpid()
+    with pytest.raises(InputError, match=r"^unknown config 'nowhere'"):
+        in_child(load_experiment, "nowhere")
+    with pytest.raises(InputError, match=r"^its process ended without a result"):
+        in_child(signal.raise_signal, signal.SIGKILL)
 
 
 def test_a_plugins_failure_is_told_as_it_is(tmp_path: Path) -> None:
     case = replace(CASE, plugins=(tmp_path / "gone.py",))
     with pytest.raises(InputError, match=r"^plugin '.*gone\.py' is not there$"):
-        measure_all(
-            [case], repeats=1, block_seconds=1e-3, ceilings=CEILINGS, progress=QuietProgress()
-        )
-
-
-def test_a_device_that_cannot_be_looked_at_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: object) -> None:
-        raise RuntimeError("driver too old")
-
-    monkeypatch.setattr(run, "describe_environment", broken)
-    monkeypatch.setattr(run, "in_child", as_child)
-    with pytest.raises(InputError, match=r"^device cpu: RuntimeError: driver too old$"):
-        compare_all([CASE], rival="bare", rounds=1, block_seconds=1e-3, progress=QuietProgress())
-
-
-def as_child(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Errors as a child tells them, of a function that a child cannot be sent."""
-    try:
-        return function(*args, **kwargs)
-    except RuntimeError as error:
-        raise run.ChildFailedError(f"RuntimeError: {error}") from None
+        compare_all([case], rival="bare", rounds=1, block_seconds=1e-3, progress=QuietProgress())
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["cuda", "cpu"])
 @pytest.mark.parametrize("rival", [None, "bare"])
-def test_too_little_memory_is_a_row_with_the_way_out(
+def test_too_little_memory_is_a_row_that_says_what_to_try(
     rival: Any, error: RuntimeError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_memory(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(run, "in_child", here)
+    monkeypatch.setattr(run, "in_child", lambda do, *args, **more: do(*args, **more))
+    monkeypatch.setattr("bench.speed.machine.measure_flops", lambda *_, **__: 1e9)
     monkeypatch.setattr("bench.speed.case.Workbench.__init__", no_memory)
     quiet = QuietProgress()
     figures: Any = (
         compare_all([CASE], rival=rival, rounds=1, block_seconds=1e-3, progress=quiet)
         if rival
-        else measure_all([CASE], repeats=1, block_seconds=1e-3, ceilings=CEILINGS, progress=quiet)
+        else measure_all([CASE], repeats=1, block_seconds=1e-3, progress=quiet)
     )
     reason = (
         "memory does not suffice for batches of 8 images of 32 px: try a smaller --batch-size or "
@@ -79,18 +64,8 @@ def test_too_little_memory_is_a_row_with_the_way_out(
     assert figures.rows == (Failed(model="cxnet_m1", reason=reason),)
 
 
-def test_too_little_memory_for_the_ceilings_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_memory(*_: object, **__: object) -> None:
-        raise ERRORS[0]
-
-    monkeypatch.setattr(run, "in_child", here)
-    monkeypatch.setattr(run, "measure_ceilings", no_memory)
-    with pytest.raises(InputError, match=r"^memory does not suffice to measure .* --bandwidth$"):
-        measure_all([CASE], repeats=1, block_seconds=1e-3, ceilings=None, progress=QuietProgress())
-
-
 def test_the_memory_format_is_that_of_the_device() -> None:
-    assert run.describe(CASE).memory_format == "contiguous"
-    assert run.describe(replace(CASE, memory_format="channels_last")).memory_format == (
-        "channels_last"
-    )
+    found = describe_machine(CASE, repeats=0)
+    assert (found.memory_format, found.flops) == ("contiguous", None)
+    last = describe_machine(replace(CASE, memory_format="channels_last"), repeats=0)
+    assert last.memory_format == "channels_last"

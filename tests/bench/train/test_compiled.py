@@ -14,16 +14,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.config.schema import AugmentConfig, TrainConfig
-from bench.data.batches import ImageSet, TrainingStream
+from bench.config.schema import TrainConfig
+from bench.data.batches import ImageSet
 from bench.data.normalisation import Normalisation
 from bench.data.placement import place_pixels
 from bench.errors import InputError
 from bench.registry import LOSSES
 from bench.speed.case import Case
 from bench.speed.measure import measure
-from bench.train import Training, checkpoint, make_optimizer, train
-from bench.train.compiled import compile_step
+from bench.train import Listener, Training, TrainingData, checkpoint, make_step, train
 from bench.train.step import Step
 
 SEED = 5
@@ -69,16 +68,9 @@ def loss() -> nn.Module:
     return made
 
 
-def make_step(model: nn.Module) -> Step:
-    config = TrainConfig(lr=0.01, batch_size=8)
-    return Step(
-        network=model.train(),
-        loss=loss(),
-        optimizer=make_optimizer(model, config),
-        stream=TrainingStream(images(), batch_size=8, seed=SEED, augment=AugmentConfig()),
-        precision="float32",
-        seed=SEED,
-    )
+def step_of(model: nn.Module, *, compiled: bool = True) -> Step:
+    config = TrainConfig(lr=0.01, batch_size=8, compile=compiled)
+    return make_step(model.train(), loss(), images(), config=config, seed=SEED)
 
 
 def trained(
@@ -93,16 +85,13 @@ def trained(
     return train(
         model,
         loss(),
-        training=images(),
-        validation=images(16),
-        kind="multiclass",
+        TrainingData(training=images(), validation=images(16), kind="multiclass"),
         config=TrainConfig(
             lr=0.01, batch_size=8, max_iterations=6, validate_every=3, patience=9, **settings
         ),
         seed=SEED,
         folder=folder,
-        on_note=notes.append,
-        on_validation=on_validation,
+        listener=Listener(on_note=notes.append, on_validation=on_validation),
     )
 
 
@@ -139,7 +128,7 @@ def test_every_network_of_a_class_is_compiled(with_backend: Callable[[Any], None
 
     with_backend(count)
     for number in range(1, 11):
-        compile_step(make_step(network()))(0)
+        step_of(network())(0)
         assert seen == number
 
 
@@ -198,7 +187,7 @@ def test_a_network_that_is_never_done_compiling_is_not_trained_uncompiled_instea
     with_backend: Callable[[Any], None],
 ) -> None:
     with_backend("eager")
-    step = compile_step(make_step(Renames()))
+    step = step_of(Renames())
     # Some of timm's optimisers raise it for the whole process when they are imported.
     with torch._dynamo.config.patch(recompile_limit=3):
         for number in range(3):
@@ -211,7 +200,7 @@ def test_a_network_that_is_not_compiled_whole_is_not_trained_in_part(
     with_backend: Callable[[Any], None],
 ) -> None:
     with_backend("eager")
-    step = compile_step(make_step(Breaks()))
+    step = step_of(Breaks())
     with pytest.raises(InputError, match=r"cannot be compiled here: .*\(train\.compile=false"):
         step(0)
 
@@ -246,8 +235,6 @@ def test_a_resumed_run_counts_the_compiling_of_both_processes(
 def test_memory_that_runs_out_ends_a_compiled_run_and_not_its_checkpoint(
     tmp_path: Path, with_backend: Callable[[Any], None]
 ) -> None:
-    """Micro-batches draw other dropout than a compiled network."""
-
     def refuse(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -255,15 +242,15 @@ def test_memory_that_runs_out_ends_a_compiled_run_and_not_its_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         trained(network(), tmp_path / "one", [], on_validation=interrupt, compile=True)
     with_backend(refuse)
-    notes: list[str] = []
-    with pytest.raises(InputError, match=r"batches of 8 images.*train\.compile=false trains with"):
-        trained(network(), tmp_path / "one", notes, compile=True)
-    assert not any("micro-batches" in note for note in notes)
+    with pytest.raises(
+        InputError, match=r"8 images of 8 px.*train\.micro_batch=4 and train\.compile=false"
+    ):
+        trained(network(), tmp_path / "one", [], compile=True)
     assert checkpoint.resumable(tmp_path / "one")
 
 
 def test_compiling_micro_batches_is_refused() -> None:
-    with pytest.raises(ValueError, match="compile needs whole batches: leave micro_batch out"):
+    with pytest.raises(ValueError, match="compile takes whole batches: leave micro_batch out"):
         TrainConfig(batch_size=8, micro_batch=4, compile=True)
     assert TrainConfig(batch_size=8, micro_batch=8, compile=True).compile
 
@@ -278,7 +265,7 @@ def test_bench_speed_compiles_where_it_is_asked_to(with_backend: Callable[[Any],
 
 @pytest.mark.slow
 def test_torchs_own_compiler_takes_the_same_steps() -> None:
-    plain, compiled = make_step(network()), compile_step(make_step(network()))
+    plain, compiled = step_of(network(), compiled=False), step_of(network())
     expected: list[Tensor] = [plain(number) for number in range(4)]
     assert [compiled(number).item() for number in range(4)] == pytest.approx(
         [each.item() for each in expected], rel=1e-5

@@ -17,18 +17,23 @@ from bench.data.batches import ImageSet
 from bench.data.normalisation import measure_normalisation
 from bench.data.placement import place_pixels
 from bench.data.tasks import make_task
+from bench.errors import InputError
 from bench.registry import DATASETS, LOSSES
 from bench.train import (
-    Answers,
+    Listener,
+    Predicted,
     Training,
+    TrainingData,
     TrainingFailedError,
     Validation,
-    answer,
     make_optimizer,
+    make_step,
     overall_auc,
+    predict,
     train,
 )
 from bench.train.checkpoint import BEST, LAST
+from bench.train.errors import is_out_of_memory
 
 SIDE = 32
 QUICK = TrainConfig(
@@ -103,13 +108,11 @@ def run(
     training = train(
         model,
         criterion or loss(),
-        training=sets[0],
-        validation=sets[1],
-        kind="multiclass",
+        TrainingData(training=sets[0], validation=sets[1], kind="multiclass"),
         config=config,
         seed=5,
         folder=folder,
-        on_step=on_step,
+        listener=Listener(on_step=on_step),
     )
     return training.history, {k: v.clone() for k, v in model.state_dict().items()}
 
@@ -174,8 +177,8 @@ def test_the_kept_weights_are_a_real_copy_of_the_best_ones(
     assert best.iteration < history[-1].iteration
     kept = network()
     kept.load_state_dict(weights)
-    answers = answer(kept, loss("ce"), sets[1], kind="multiclass", precision="float32")
-    assert answers.loss == pytest.approx(best.validation_loss, rel=1e-12)
+    predicted = predict(kept, loss("ce"), sets[1], kind="multiclass", precision="float32")
+    assert predicted.loss == pytest.approx(best.validation_loss, rel=1e-12)
     last = torch.load(tmp_path / LAST, weights_only=True)["network"]
     stored = torch.load(tmp_path / BEST, weights_only=True)["network"]
     assert all(torch.equal(stored[k], weights[k]) for k in weights)
@@ -268,25 +271,25 @@ def test_other_optimizers_come_from_timm() -> None:
     assert optimizer.param_groups[0]["lr"] == 0.001
 
 
-def test_answers_do_not_depend_on_the_evaluation_batch(
+def test_predictions_do_not_depend_on_the_batch(
     sets: tuple[ImageSet, ImageSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = network()
-    whole = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
-    monkeypatch.setattr("bench.train.evaluate.CPU_BATCH", 7)
-    pieces = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
+    whole = predict(model, loss(), sets[1], kind="multiclass", precision="float32")
+    monkeypatch.setattr("bench.train.prediction.CPU_BATCH", 7)
+    pieces = predict(model, loss(), sets[1], kind="multiclass", precision="float32")
     np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
     assert whole.loss == pytest.approx(pieces.loss, rel=1e-6)
-    monkeypatch.setattr("bench.train.evaluate.LOSS_BATCH", 9)
-    in_groups = answer(model, loss(), sets[1], kind="multiclass", precision="float32")
+    monkeypatch.setattr("bench.train.prediction.LOSS_BATCH", 9)
+    in_groups = predict(model, loss(), sets[1], kind="multiclass", precision="float32")
     assert whole.loss == pytest.approx(in_groups.loss, rel=1e-6)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)
 
 
-def test_a_loss_judges_answers_in_wide_numbers(sets: tuple[ImageSet, ImageSet]) -> None:
+def test_a_validation_loss_is_computed_in_float32(sets: tuple[ImageSet, ImageSet]) -> None:
     model, images = network(), sets[1]
     weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]))
-    found = answer(model, weighted, images, kind="multiclass", precision="bfloat16")
+    found = predict(model, weighted, images, kind="multiclass", precision="bfloat16")
     ((x, targets),) = images.in_order(len(images))
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(x)
@@ -294,7 +297,7 @@ def test_a_loss_judges_answers_in_wide_numbers(sets: tuple[ImageSet, ImageSet]) 
     assert found.loss == weighted(logits.float(), targets).item()
 
 
-def test_no_gradient_takes_memory_while_a_network_answers(
+def test_no_gradient_takes_memory_during_prediction(
     sets: tuple[ImageSet, ImageSet], tmp_path: Path
 ) -> None:
     model = network()
@@ -310,7 +313,7 @@ def test_no_gradient_takes_memory_while_a_network_answers(
 
 
 class Cramped(nn.Module):
-    """Has room for so many images at once in training, after some roomy steps; counts."""
+    """Has memory for so many images at once in training, after some steps with more; counts."""
 
     def __init__(self, inner: nn.Module, *, room: int, roomy_steps: int = 0) -> None:
         super().__init__()
@@ -323,15 +326,14 @@ class Cramped(nn.Module):
         if torch.is_inference_mode_enabled():
             return self.inner(images)  # type: ignore[no-any-return]
         self.roomy_steps -= 1
-        # Something is changed before memory runs out, as in a real step.
-        answer: torch.Tensor = self.inner(images)
         if self.roomy_steps < 0 and len(images) > self.room:
             raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB.")
         self.most = max(self.most, len(images))
-        return answer
+        logits: torch.Tensor = self.inner(images)
+        return logits
 
 
-def train_cramped(
+def train_noted(
     sets: tuple[ImageSet, ImageSet],
     folder: Path,
     model: nn.Module,
@@ -351,108 +353,93 @@ def train_cramped(
     training = train(
         model,
         loss(),
-        training=sets[0],
-        validation=sets[1],
-        kind="multiclass",
+        TrainingData(training=sets[0], validation=sets[1], kind="multiclass"),
         config=config,
         seed=5,
         folder=folder,
-        on_step=on_step,
-        on_note=notes.append,
+        listener=Listener(on_step=on_step, on_note=notes.append),
     )
     return training, notes, steps
 
 
-def assert_same_up_to_rounding(one: Sequence[Validation], other: Sequence[Validation]) -> None:
-    for a, b in zip(one, other, strict=True):
-        assert (a.iteration, a.lr, a.decision, a.best) == (b.iteration, b.lr, b.decision, b.best)
-        assert a.train_loss == pytest.approx(b.train_loss, rel=1e-5)
-        assert a.validation_loss == pytest.approx(b.validation_loss, rel=1e-5)
-        assert a.validation_auc == b.validation_auc
-
-
-def note(iteration: int, micro_batch: int) -> str:
-    return (
-        f"out of memory: from iteration {iteration} on, each batch of 8 is computed in "
-        f"micro-batches of {micro_batch}"
-    )
-
-
-@pytest.mark.parametrize(("room", "tried"), [(4, [4]), (3, [4, 2]), (1, [4, 2, 1])])
-def test_a_training_that_runs_out_of_memory_goes_on_in_micro_batches(
-    sets: tuple[ImageSet, ImageSet], tmp_path: Path, room: int, tried: list[int]
-) -> None:
-    (tmp_path / "roomy").mkdir()
-    (tmp_path / "cramped").mkdir()
-    roomy, notes, steps = train_cramped(sets, tmp_path / "roomy", Cramped(network(), room=8))
-    assert (roomy.micro_batch, notes, steps) == (None, [], list(range(1, 13)))
-    model = Cramped(network(), room=room)
-    cramped, notes, steps = train_cramped(sets, tmp_path / "cramped", model)
-    assert notes == [note(0, size) for size in tried]
-    assert steps == [0] * len(notes) + list(range(1, 13))
-    assert cramped.micro_batch == tried[-1] == model.most
-    assert_same_up_to_rounding(cramped.history, roomy.history)
-
-
-def test_memory_that_runs_out_late_costs_the_steps_since_the_last_validation(
-    sets: tuple[ImageSet, ImageSet], tmp_path: Path
-) -> None:
-    (tmp_path / "roomy").mkdir()
-    (tmp_path / "cramped").mkdir()
-    roomy, _, _ = train_cramped(sets, tmp_path / "roomy", network())
-    model = Cramped(network(), room=4, roomy_steps=8)
-    cramped, notes, steps = train_cramped(sets, tmp_path / "cramped", model)
-    assert notes == [note(6, 4)]
-    assert steps == [*range(1, 9), *range(6, 13)]
-    assert_same_up_to_rounding(cramped.history, roomy.history)
-    # Those before are the plain steps, to the bit.
-    assert without_seconds(cramped.history[:2]) == without_seconds(roomy.history[:2])
-
-
-def test_a_resumed_training_keeps_its_micro_batches(
+def test_too_little_memory_names_the_setting_and_keeps_the_checkpoint(
     sets: tuple[ImageSet, ImageSet], tmp_path: Path
 ) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
-    whole, _, _ = train_cramped(sets, tmp_path / "whole", Cramped(network(), room=3))
-    with pytest.raises(PowerCutError):
-        train_cramped(sets, tmp_path / "cut", Cramped(network(), room=3), cut_after=7)
-    resumed, notes, steps = train_cramped(sets, tmp_path / "cut", Cramped(network(seed=9), room=3))
-    assert notes == []
+    whole, _, _ = train_noted(sets, tmp_path / "whole", Cramped(network(), room=8))
+    with pytest.raises(
+        InputError,
+        match=r"^memory does not suffice for 8 images of 32 px at once: set train\.micro_batch=4",
+    ):
+        train_noted(sets, tmp_path / "cut", Cramped(network(), room=4, roomy_steps=8))
+    # With more memory it goes on from the last validation.
+    resumed, _, steps = train_noted(sets, tmp_path / "cut", Cramped(network(seed=9), room=8))
     assert steps == list(range(6, 13))
-    assert resumed.micro_batch == 2
     assert without_seconds(resumed.history) == without_seconds(whole.history)
 
 
-def test_micro_batches_can_be_asked_for(sets: tuple[ImageSet, ImageSet], tmp_path: Path) -> None:
-    model = Cramped(network(), room=8)
-    config = QUICK.model_copy(update={"micro_batch": 3})
-    training, notes, _ = train_cramped(sets, tmp_path, model, config=config)
-    assert (training.micro_batch, model.most, notes) == (3, 3, [])
-
-
-def test_micro_batches_as_large_as_the_batch_are_none(
+def test_too_little_memory_for_one_image_asks_for_smaller_ones(
     sets: tuple[ImageSet, ImageSet], tmp_path: Path
 ) -> None:
-    config = QUICK.model_copy(update={"micro_batch": 64})
-    training, _, _ = train_cramped(sets, tmp_path, network(), config=config)
-    assert training.micro_batch is None
-
-
-def test_too_little_memory_for_one_image_ends_the_training_with_advice(
-    sets: tuple[ImageSet, ImageSet], tmp_path: Path
-) -> None:
+    config = QUICK.model_copy(update={"micro_batch": 1})
+    model = Cramped(nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 2)), room=0)
     with pytest.raises(
-        TrainingFailedError, match=r"^memory does not suffice for one image of 32 px at once: try"
+        InputError, match=r"^memory does not suffice for one image of 32 px at once: try a smaller"
     ):
-        train_cramped(sets, tmp_path, Cramped(network(), room=0))
+        train_noted(sets, tmp_path, model, config=config)
+
+
+@pytest.mark.parametrize("name", ["sin", "weighted_ce"])
+@pytest.mark.parametrize(("micro_batch", "most"), [(3, 3), (4, 4), (7, 4), (64, 8)])
+def test_accumulated_gradients_are_those_of_the_whole_batch(
+    sets: tuple[ImageSet, ImageSet], name: str, micro_batch: int, most: int
+) -> None:
+    """Without batch norm and dropout; of eight images three at a time leave two."""
+
+    def gradients(config: TrainConfig) -> tuple[float, list[torch.Tensor], int]:
+        torch.manual_seed(0)
+        model = Cramped(
+            nn.Sequential(
+                nn.Conv2d(1, 8, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 14 * 14, 2)
+            ),
+            room=8,
+        )
+        criterion = LOSSES.get(name).build(
+            kind="multiclass", targets=sets[0].targets, outputs=2, weighted=True
+        )
+        step = make_step(model, criterion, sets[0], config=config, seed=5)
+        value = step.backward(step.stream.raw(0)).item()
+        return value, [p.grad for p in model.parameters() if p.grad is not None], model.most
+
+    value, whole, at_once = gradients(QUICK)
+    assert (len(whole), at_once) == (4, 8)
+    accumulated, parts, at_once = gradients(QUICK.model_copy(update={"micro_batch": micro_batch}))
+    assert at_once == most
+    assert accumulated == pytest.approx(value, rel=1e-6)
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-6)
+
+
+def test_memory_errors_of_the_host_and_of_cuda_are_recognised() -> None:
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(2**48)
+    assert type(refused.value) is RuntimeError
+    assert is_out_of_memory(refused.value)
+    for text in (
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ):
+        assert is_out_of_memory(RuntimeError(text))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 def test_another_error_is_not_taken_for_want_of_memory(
     sets: tuple[ImageSet, ImageSet], tmp_path: Path
 ) -> None:
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        train_cramped(sets, tmp_path, nn.Sequential(nn.Flatten(), nn.Linear(7, 2)))
+        train_noted(sets, tmp_path, nn.Sequential(nn.Flatten(), nn.Linear(7, 2)))
 
 
 def test_fourteen_labels_train_too(sets: tuple[ImageSet, ImageSet], tmp_path: Path) -> None:
@@ -468,14 +455,12 @@ def test_fourteen_labels_train_too(sets: tuple[ImageSet, ImageSet], tmp_path: Pa
     training = train(
         model,
         LOSSES.get("sin").factory(kind="multilabel", class_weights=None),
-        training=learned,
-        validation=validated,
-        kind="multilabel",
+        TrainingData(training=learned, validation=validated, kind="multilabel"),
         config=QUICK,
         seed=5,
         folder=tmp_path,
     )
-    answers = answer(
+    predicted = predict(
         model,
         LOSSES.get("sin").factory(kind="multilabel", class_weights=None),
         validated,
@@ -483,26 +468,26 @@ def test_fourteen_labels_train_too(sets: tuple[ImageSet, ImageSet], tmp_path: Pa
         precision="float32",
     )
     score = overall_auc(
-        torch.from_numpy(validated.targets), answers.probabilities, kind="multilabel"
+        torch.from_numpy(validated.targets), predicted.probabilities, kind="multilabel"
     )
-    assert training.best_auc == pytest.approx(score, rel=1e-12)
+    assert training.best.validation_auc == pytest.approx(score, rel=1e-12)
 
 
 def test_where_auc_is_undefined_the_first_validation_is_kept(
     sets: tuple[ImageSet, ImageSet], tmp_path: Path
 ) -> None:
     alike = dataclasses.replace(sets[1], targets=np.zeros(len(sets[1]), dtype=np.int64))
-    training, notes, _ = train_cramped((sets[0], alike), tmp_path, network())
+    training, notes, _ = train_noted((sets[0], alike), tmp_path, network())
     assert [entry.best for entry in training.history] == [True, False, False, False]
-    assert training.best_iteration == 3
-    assert np.isnan(training.best_auc)
+    assert training.best.iteration == 3
+    assert np.isnan(training.best.validation_auc)
     assert notes == [
         "validation AUC is undefined, since no output has images with and without it: "
         "the weights of iteration 3 are kept"
     ]
 
 
-def test_answers_are_bounded_by_pixels_and_by_memory(
+def test_prediction_batches_are_bounded_by_pixels_and_by_memory(
     sets: tuple[ImageSet, ImageSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
@@ -519,11 +504,10 @@ def test_answers_are_bounded_by_pixels_and_by_memory(
                 raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB.")
             return self.inner(images)  # type: ignore[no-any-return]
 
-    def ask(room: int, images: ImageSet) -> Answers:
+    def ask(room: int, images: ImageSet) -> Predicted:
         seen.clear()
-        return answer(Watched(room), loss(), images, kind="multiclass", precision="float32")
+        return predict(Watched(room), loss(), images, kind="multiclass", precision="float32")
 
-    # As many at once as in the first versions: a history is the same to the last bit only then.
     many = dataclasses.replace(
         sets[1],
         pixel_rows=np.resize(sets[1].pixel_rows, 600),
@@ -536,13 +520,13 @@ def test_answers_are_bounded_by_pixels_and_by_memory(
     pieces = ask(12, sets[1])
     assert seen == [40, 20, 10, 10, 10, 10]
     np.testing.assert_allclose(whole.probabilities, pieces.probabilities, rtol=1e-5)
-    monkeypatch.setattr("bench.train.evaluate.CPU_PIXELS", 32 * 32 * 15)
+    monkeypatch.setattr("bench.train.prediction.CPU_PIXELS", 32 * 32 * 15)
     ask(40, sets[1])
     assert seen == [15, 15, 10]
-    monkeypatch.setattr("bench.train.evaluate.CPU_PIXELS", 7)
+    monkeypatch.setattr("bench.train.prediction.CPU_PIXELS", 7)
     ask(40, sets[1])
     assert seen == [1] * 40
-    with pytest.raises(TrainingFailedError, match="one image of 32 px"):
+    with pytest.raises(torch.OutOfMemoryError):
         ask(0, sets[1])
 
 

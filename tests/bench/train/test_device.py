@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.train.random_state import random_state_kept, seed_step
+from bench.train.device import random_state_kept, seed_step
 from tests.cuda import needs_cuda
 
 

@@ -1,13 +1,22 @@
-"""The most memory that this process has held so far."""
+"""Peak memory of this process or device."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import torch
 
-def peak_memory_bytes() -> int:
-    """Peak resident set of this process, in bytes; without torch, which would be most of it."""
+
+def peak_memory(device: torch.device) -> int:
+    """Peak memory so far, in bytes.
+
+    Returns:
+        On CUDA what torch had given out of the device's memory at most; on a CPU the peak
+        resident set of the process, which holds torch itself.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     try:
         # Not getrusage's figure, in which Linux counts the parent's memory before `exec`.
         status = Path("/proc/self/status").read_text(encoding="ascii")

@@ -11,14 +11,14 @@ import sys
 import pytest
 import torch
 
-from bench.train.heap import _SET_BY_USERS, keep_freed_memory
+from bench.train.allocator import USER_SETTINGS, keep_freed_memory
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's heap")
 
 BLOCKS, BYTES, HUGE = 10, 2**26, 3 * 2**30
 BEGIN = """
 import ctypes, json, resource, sys, torch
-from bench.train.heap import give_back, keep_freed_memory
+from bench.train.allocator import keep_freed_memory
 
 libc = ctypes.CDLL(None)
 kept = keep_freed_memory(torch.device("cpu")) if sys.argv[1] == "keep" else None
@@ -40,7 +40,7 @@ for _ in range({BLOCKS}):
     bytearray({BYTES})
 taken = faults() - before
 held = resident_bytes()
-give_back()
+libc.malloc_trim(ctypes.c_size_t(0))
 print(json.dumps(dict(kept=kept, faults=taken, given_back=held - resident_bytes())))
 """
 # A block that is never touched takes no memory; where the heap ends tells whether it was kept.
@@ -53,7 +53,7 @@ print(json.dumps(dict(kept=kept, grown=libc.sbrk(0) - before)))
 
 
 def measure(what: str, code: str = TOUCH, **environment: str) -> dict[str, int]:
-    others = {name: value for name, value in os.environ.items() if name not in _SET_BY_USERS}
+    others = {name: value for name, value in os.environ.items() if name not in USER_SETTINGS}
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + code, what],
         env={**others, **environment},

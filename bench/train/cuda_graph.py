@@ -1,0 +1,252 @@
+"""Training steps replayed from a CUDA graph: one launch instead of thousands.
+
+At a batch of 32 a deep network's kernels are shorter than the time in which the host launches
+them, and the device waits. A graph launches them all at once. It holds the addresses of its
+tensors, so each step's batch is copied to where the first one lay. Its kernels are those of the
+plain step, and so are its numbers, but for sums that a GPU adds up in no fixed order.
+
+The graph holds normalisation and augmentation, forward, loss, backward, and torch's SGD. Other
+optimisers count their steps on the host, where a graph cannot see it, and take their step after
+it. The learning rate is part of the graph; after a decay the step is captured again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from bench.data.batches import Batch
+from bench.errors import first_line
+from bench.train.device import seed_step
+from bench.train.step import Step
+
+Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
+"""From a function to one that replays on the device what the function would launch."""
+
+# Plain steps before the first capture: torch wants the libraries' workspaces and the optimiser's
+# momenta to exist.
+WARM_UP_STEPS = 3
+# Steps over which each of the two is timed.
+TIMED_STEPS = 20
+# Capture is tried where at least so many seconds of training are left: it took 0.01 to 0.12 s for
+# four networks on an H200 (`results/speed`).
+WORTH_SECONDS = 1.0
+
+
+def capture(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """Capture what a function launches on the current CUDA device as a graph.
+
+    Nothing is computed during capture.
+
+    Raises:
+        RuntimeError: the function waits for the device, or memory ran out.
+    """
+    graph = torch.cuda.CUDAGraph()
+    stream = torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(graph):
+            result = function()
+    except BaseException:
+        # A capture that breaks off may leave its stream as the current one, and the generator
+        # waiting for the offset of a graph: the next dropout would fail. A copy of the
+        # generator's state has its seed and offset and waits for nothing.
+        torch.cuda.set_stream(stream)
+        generator = torch.cuda.default_generators[stream.device.index]
+        generator.graphsafe_set_state(generator.clone_state())
+        raise
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay
+
+
+class GraphedStep:
+    """The same step as a :class:`bench.train.step.Step`, replayed; called with its number.
+
+    The network's training mode must stay as it is.
+
+    Args:
+        step: the step; at least :data:`WARM_UP_STEPS` were taken with it.
+        capture: how it is captured.
+
+    Attributes:
+        capture_seconds: spent in capturing so far.
+    """
+
+    def __init__(self, step: Step, *, capture: Capture = capture) -> None:
+        self.capture_seconds = 0.0
+        self._step = step
+        self._capture = capture
+        self._updates_inside = type(step.optimizer) is torch.optim.SGD
+        self._batch: Batch | None = None
+        self._replay: Callable[[], Tensor] | None = None
+        self._captured_rates: list[float] = []
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the graph holds another learning rate than the optimiser, or there is none."""
+        changed = self._updates_inside and self._captured_rates != self._rates()
+        return self._replay is None or changed
+
+    def prepare(self, number: int) -> None:
+        """Capture the step without taking it.
+
+        Args:
+            number: of a step, whose batch shows what batches are like.
+
+        Raises:
+            RuntimeError: the step cannot be captured, or memory ran out.
+        """
+        self._replay = None  # the old graph's memory is free for the new one
+        if self._batch is None:
+            self._batch = self._step.stream.raw(number)
+        batch = self._batch
+        began = time.perf_counter()
+
+        def once() -> Tensor:
+            loss = self._step.backward(batch)
+            if self._updates_inside:
+                self._step.optimizer.step()
+            return loss
+
+        try:
+            self._replay = self._capture(once)
+        finally:
+            self.capture_seconds += time.perf_counter() - began
+        self._captured_rates = self._rates()
+
+    def __call__(self, number: int) -> Tensor:
+        """Take the step.
+
+        Args:
+            number: of steps taken before it.
+
+        Returns:
+            The batch's mean loss, a scalar on the device; a copy, as the next step writes over
+            the graph's own.
+        """
+        if self.is_outdated:
+            self.prepare(number)
+        assert self._batch is not None
+        assert self._replay is not None
+        for own, new in zip(self._batch, self._step.stream.raw(number), strict=True):
+            if own is not None and new is not None:
+                own.copy_(new)
+        # The graph reads seed and offset from the generator when it is replayed.
+        seed_step(self._step.dropout_seed(number), self._step.stream.device)
+        loss = self._replay().clone()
+        if not self._updates_inside:
+            self._step.optimizer.step()
+        return loss
+
+    def _rates(self) -> list[float]:
+        return [float(group["lr"]) for group in self._step.optimizer.param_groups]
+
+
+class StepRunner:
+    """Takes a training's steps, from a CUDA graph where that was measured to be faster.
+
+    What a graph saves depends on the network, the batch and the machine, so it is measured in the
+    training itself: some plain steps, the capture, some replayed steps. All of them count.
+
+    Args:
+        step: the step.
+        end: number of steps of the whole run.
+        on_note: called with a line for the user about what was chosen, and why.
+        capture: how the step is captured; None for never, as on a CPU.
+        clock: seconds, for timing.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        *,
+        end: int,
+        on_note: Callable[[str], None],
+        capture: Capture | None = capture,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._step = step
+        self._end = end
+        self._on_note = on_note
+        self._capture = capture
+        self._clock = clock
+        self._graph: GraphedStep | None = None
+        self._untried = capture is not None
+        self._past_capture_seconds = 0.0
+
+    @property
+    def capture_seconds(self) -> float:
+        """Seconds spent in capturing so far."""
+        return self._past_capture_seconds + (self._graph.capture_seconds if self._graph else 0.0)
+
+    def __call__(self, numbers: range) -> Iterator[Tensor]:
+        """Take the steps between two validations; yields each one's mean loss, on the device."""
+        steps = iter(numbers)
+        if self._graph is not None and self._graph.is_outdated:
+            self._try_capture(numbers.start)
+        # A short stretch has no room for timing.
+        timed = min(TIMED_STEPS, (len(numbers) - WARM_UP_STEPS - 1) // 2)
+        if self._untried and timed >= TIMED_STEPS // 4:
+            self._untried = False
+            yield from self._choose(steps, numbers, timed)
+        for number in steps:
+            yield (self._graph or self._step)(number)
+
+    def _choose(self, steps: Iterator[int], numbers: range, timed: int) -> Iterator[Tensor]:
+        """Take some steps both ways; ``self._graph`` is set afterwards where it is faster."""
+        yield from map(self._step, islice(steps, WARM_UP_STEPS))
+        began = self._now()
+        yield from map(self._step, islice(steps, timed))
+        plain = (self._now() - began) / timed
+        following = numbers.start + WARM_UP_STEPS + timed
+        if plain * (self._end - following) < WORTH_SECONDS or not self._try_capture(following):
+            return
+        assert self._graph is not None
+        yield from map(self._graph, islice(steps, 1))  # the first replay uploads the graph
+        began = self._now()
+        yield from map(self._graph, islice(steps, timed))
+        replayed = (self._now() - began) / timed
+        each = f"{replayed * 1e3:.2f} ms each instead of {plain * 1e3:.2f} ms"
+        if replayed < plain:
+            even = math.ceil(self.capture_seconds / (plain - replayed))
+            self._on_note(
+                f"steps are replayed from a CUDA graph: {each}; the {self.capture_seconds:.2f} s "
+                f"of capturing are made up after {even:,} steps"
+            )
+        else:
+            self._on_note(f"steps are not replayed from a CUDA graph: {each}")
+            self._drop()
+
+    def _try_capture(self, number: int) -> bool:
+        """Capture the step anew; whether that went well."""
+        assert self._capture is not None
+        self._drop()
+        self._graph = GraphedStep(self._step, capture=self._capture)
+        try:
+            self._graph.prepare(number)
+        except RuntimeError as error:
+            self._on_note(f"steps are not replayed from a CUDA graph: {first_line(error)}")
+        else:
+            return True
+        self._step.optimizer.zero_grad(set_to_none=True)
+        self._drop()
+        return False
+
+    def _drop(self) -> None:
+        """Return the graph's memory."""
+        self._past_capture_seconds = self.capture_seconds
+        self._graph = None
+        torch.cuda.empty_cache()  # does nothing where CUDA is not used
+
+    def _now(self) -> float:
+        if self._step.stream.device.type == "cuda":
+            torch.cuda.synchronize(self._step.stream.device)
+        return self._clock()

@@ -1,0 +1,117 @@
+"""Probabilities and mean loss of a network over a set of images, without gradients."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.config.schema import Precision
+from bench.data.batches import ImageSet
+from bench.registry import TargetKind
+from bench.train.device import autocast
+from bench.train.errors import is_out_of_memory
+
+# Most images and pixels in a batch. In evaluation mode a network treats every image by itself, so
+# probabilities depend on the batch by rounding alone (some libraries multiply matrices differently
+# for another number of rows). A GPU needs more images, so as not to wait for the host.
+CPU_BATCH, CPU_PIXELS = 256, 2**22
+CUDA_BATCH, CUDA_PIXELS = 1024, 2**25
+# Most images and pixels whose losses are averaged together. The same on every device: a weighted
+# mean depends on them.
+LOSS_BATCH, LOSS_PIXELS = 256, 2**22
+
+
+class Predicted(NamedTuple):
+    """A network's predictions for a set of images, in the set's order.
+
+    Attributes:
+        probabilities: (images, outputs) float64 on the images' device: softmax over classes, or
+            a sigmoid per label.
+        loss: mean loss over the images.
+    """
+
+    probabilities: Tensor
+    loss: float
+
+
+def predict(
+    network: nn.Module,
+    loss: nn.Module,
+    images: ImageSet,
+    *,
+    kind: TargetKind,
+    precision: Precision,
+) -> Predicted:
+    """Run a network in evaluation mode over a set of images.
+
+    Where memory runs out, it starts again with half as many images in a batch.
+
+    Args:
+        network: from (b, channels, side, side) to logits (b, outputs).
+        loss: from (logits, targets) to the mean loss of a batch.
+        images: the set.
+        kind: how logits become probabilities.
+        precision: ``bfloat16`` for autocast, ``float32`` for none.
+
+    Raises:
+        RuntimeError: memory does not suffice for one image.
+    """
+    network.eval()
+    side = images.pixels.side
+    batch = min(len(images), prediction_batch(side, images.device))
+    while True:
+        try:
+            logits, targets = _logits(network, images, batch, precision)
+            break
+        except RuntimeError as error:
+            if batch == 1 or not is_out_of_memory(error):
+                raise
+        # Outside the block above: until it ends, the error's frames hold tensors.
+        torch.cuda.empty_cache()
+        batch //= 2
+    with torch.inference_mode():
+        # Autocast gives the loss float32 logits in training; here it has not been asked to.
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        group = _at_most(side, images=LOSS_BATCH, pixels=LOSS_PIXELS)
+        # The sum stays on the device: reading each part would make the host wait for it.
+        total = torch.zeros((), dtype=torch.float64, device=images.device)
+        for some, answers in zip(
+            torch.split(logits, group), torch.split(targets, group), strict=True
+        ):
+            total += loss(some, answers).double() * len(some)
+        # Double, so that confident predictions keep their order and do not tie at 1.0.
+        wide = logits.double()
+        probabilities = wide.softmax(1) if kind == "multiclass" else wide.sigmoid()
+    return Predicted(probabilities, total.item() / len(images))
+
+
+def _logits(
+    network: nn.Module, images: ImageSet, batch: int, precision: Precision
+) -> tuple[Tensor, Tensor]:
+    """Logits and targets of all images, on the device."""
+    with torch.inference_mode():
+        parts = []
+        for x, targets in images.in_order(batch):
+            with autocast(x.device, precision):
+                parts.append((network(x), targets))
+        logits, targets = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return logits, targets
+
+
+def prediction_batch(side: int, device: torch.device) -> int:
+    """Images in a batch of :func:`predict`, where there are so many and memory suffices.
+
+    Args:
+        side: of an image in pixels.
+        device: of the network.
+    """
+    if device.type == "cuda":
+        return _at_most(side, images=CUDA_BATCH, pixels=CUDA_PIXELS)
+    return _at_most(side, images=CPU_BATCH, pixels=CPU_PIXELS)
+
+
+def _at_most(side: int, *, images: int, pixels: int) -> int:
+    """Number of images within both limits; one at least."""
+    return min(images, max(1, pixels // side**2))

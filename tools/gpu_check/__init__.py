@@ -1,1 +1,0 @@
-"""What only a GPU can tell; see ``tools/gpu_check.sh``."""
