@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-SEED = 0
 MANIFEST = "manifest.csv"
 
 
@@ -26,7 +25,7 @@ class Image(NamedTuple):
 
 
 def read_manifest(file: Path) -> list[Image]:
-    """The rows of a CSV file with the columns path, label and patient.
+    """Rows of a CSV file with the columns path, label and patient.
 
     Raises:
         ValueError: a column is missing.
@@ -43,7 +42,7 @@ def divide(images: Iterable[Image], sizes: Mapping[str, int]) -> dict[str, list[
     """Draw the parts: as many images of every class, and no patient in two parts.
 
     Args:
-        images: to draw from.
+        images: to draw from; a patient's are of one class.
         sizes: images of each part, a multiple of the number of classes.
 
     Raises:
@@ -52,19 +51,15 @@ def divide(images: Iterable[Image], sizes: Mapping[str, int]) -> dict[str, list[
     by_class: dict[str, dict[str, list[Image]]] = defaultdict(lambda: defaultdict(list))
     for image in sorted(images):
         by_class[image.label][image.patient].append(image)
-    parts: dict[str, list[Image]] = {name: [] for name in sizes}
-    shared = [len(set(groups)) for groups in by_class.values()]
-    if sum(shared) != len(set().union(*by_class.values())):
+    if sum(map(len, by_class.values())) != len(set().union(*by_class.values())):
         raise ValueError("a patient has images of more than one class: the parts would share it")
+    parts: dict[str, list[Image]] = {name: [] for name in sizes}
     for label, groups in sorted(by_class.items()):
         patients = list(groups)
-        random.Random(f"{SEED} {label}").shuffle(patients)
+        random.Random(f"0 {label}").shuffle(patients)
         for name, size in sizes.items():
             if size % len(by_class):
-                raise ValueError(
-                    f"{size} {name} images: choose a multiple of {len(by_class)}, the number of "
-                    "classes"
-                )
+                raise ValueError(f"{size} {name} images: choose a multiple of {len(by_class)}")
             drawn: list[Image] = []
             # What a part's last patient has too many of is left out, not given to the next part.
             while patients and len(drawn) < size // len(by_class):
@@ -80,7 +75,7 @@ def write_image_folder(parts: Mapping[str, Iterable[Image]], folder: Path) -> No
 
     Every image is read once, so that no program pays for the first look at the disk.
     """
-    rows = []
+    rows = [("path", "label", "patient", "split")]
     for part, images in parts.items():
         for image in images:
             link = folder / part / image.label / image.path.name
@@ -89,4 +84,4 @@ def write_image_folder(parts: Mapping[str, Iterable[Image]], folder: Path) -> No
             link.read_bytes()
             rows.append((link.relative_to(folder).as_posix(), image.label, image.patient, part))
     with (folder / MANIFEST).open("w", encoding="utf-8", newline="") as lines:
-        csv.writer(lines).writerows([("path", "label", "patient", "split"), *rows])
+        csv.writer(lines).writerows(rows)

@@ -1,7 +1,7 @@
-"""One process from its start to its end: seconds, memory, and when it printed what.
+"""Seconds and memory of one process with its children; Linux only.
 
-Linux only. Standard library only: a process begins with the peak resident set of the one that
-started it, so this one has to be smaller than any that it measures.
+Standard library only: a process begins with the peak resident set of the one that started it, so
+this one has to be smaller than any that it measures.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-# Reading it costs the measured process some milliseconds for each of its processes.
-SECONDS_BETWEEN_LOOKS = 0.5
-LINES_SHOWN = 20
+# A sample costs the measured process some milliseconds for each of its processes.
+SECONDS_BETWEEN_SAMPLES = 0.5
 
 
 class FailedError(Exception):
@@ -31,15 +30,13 @@ class Measured:
     Attributes:
         seconds: from its start to its end.
         largest_mib: peak resident set of the largest of its processes, as the kernel counts it.
-        together_mib: peak of the proportional set sizes (PSS: what several processes share is
-            counted once) of all its processes together, looked at every half second.
-        processes: most processes at once.
+        together_mib: peak of the proportional set sizes (what several processes share is counted
+            once) of all its processes together, sampled every half second.
     """
 
     seconds: float
     largest_mib: float
     together_mib: float
-    processes: int
 
 
 def measure(
@@ -63,6 +60,8 @@ def measure(
     """
     lines: list[str] = []
     errors: list[Exception] = []
+    samples: list[float] = [0.0]
+    ended = threading.Event()
     began = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -73,11 +72,10 @@ def measure(
         text=True,
         errors="replace",
     )
-    stream = process.stdout
-    assert stream is not None
 
     def read() -> None:
-        for line in stream:
+        assert process.stdout is not None
+        for line in process.stdout:
             lines.append(line)
             try:
                 on_line(time.monotonic() - began, line)
@@ -85,15 +83,11 @@ def measure(
                 # The reading goes on: a full pipe would have the process wait for ever.
                 errors.append(error)
 
-    looks: list[tuple[float, int]] = []
-    ended = threading.Event()
+    def sample() -> None:
+        while not ended.wait(SECONDS_BETWEEN_SAMPLES):
+            samples.append(sum(map(_proportional_mib, _with_descendants(process.pid))))
 
-    def look() -> None:
-        while not ended.wait(SECONDS_BETWEEN_LOOKS):
-            sizes = [_proportional_mib(pid) for pid in _with_descendants(process.pid)]
-            looks.append((sum(sizes), len(sizes)))
-
-    threads = [threading.Thread(target=read), threading.Thread(target=look)]
+    threads = [threading.Thread(target=each) for each in (read, sample)]
     for thread in threads:
         thread.start()
     try:
@@ -101,26 +95,21 @@ def measure(
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
         process.kill()
-        process.wait()
         raise
     finally:
         seconds = time.monotonic() - began
         ended.set()
         for thread in threads:
             thread.join()
-        stream.close()
+        assert process.stdout is not None
+        process.stdout.close()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        last = "".join(lines[-LINES_SHOWN:])
+        last = "".join(lines[-20:])
         raise FailedError(f"exit code {process.returncode}: {' '.join(command)}\n{last}")
     if errors:
         raise errors[0]
-    return Measured(
-        seconds=seconds,
-        largest_mib=usage.ru_maxrss / 1024,
-        together_mib=max((size for size, _ in looks), default=0.0),
-        processes=max((count for _, count in looks), default=0),
-    )
+    return Measured(seconds=seconds, largest_mib=usage.ru_maxrss / 1024, together_mib=max(samples))
 
 
 def _with_descendants(pid: int) -> Iterator[int]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
 
 from tools.peers.image_folder import MANIFEST
 
@@ -55,63 +54,57 @@ class Work:
 
 
 @dataclass(kw_only=True)
-class Reading:
-    """What a program's output has told so far.
+class Program:
+    """One of the programs, for one run.
 
     Attributes:
+        work: what it does.
         first_step_s: seconds from the start of the process to the end of the first step.
         images_per_second: training alone, from the second epoch on, in the median epoch.
     """
 
+    work: Work
     first_step_s: float | None = None
     images_per_second: float | None = None
 
-
-class Program(Protocol):
-    """One of the programs, for one run."""
-
-    reading: Reading
-
-    def command(self, work: Work, out: Path) -> list[str]:
+    def command(self, out: Path) -> list[str]:
         """Program and arguments; what it keeps goes to ``out``."""
+        raise NotImplementedError
 
     def read(self, at: float, line: str) -> None:
         """Take in a line that was printed ``at`` so many seconds after the start."""
-
-
-def _ours(work: Work) -> dict[str, Any]:
-    return {
-        "data.split": "fixed",
-        "data.image_size": work.image_size,
-        "model.pretrained": "false",
-        "controls": "[]",
-        "train.optimizer": "sgd",
-        "train.lr": LEARNING_RATE,
-        "train.momentum": MOMENTUM,
-        "train.batch_size": work.batch_size,
-        "train.max_iterations": work.epochs * work.steps,
-        "train.validate_every": work.steps,
-        "train.patience": work.epochs,  # no decay and no early stop
-        "train.precision": work.precision,
-    }
+        raise NotImplementedError
 
 
 @dataclass(kw_only=True)
-class Bench:
-    """``bench run``, which also answers for the test part and stores predictions."""
+class Bench(Program):
+    """``bench run``, which also predicts the test part and stores predictions."""
 
-    work: Work
-    reading: Reading = field(default_factory=Reading)
     _cell: str | None = None
     _train_seconds: list[float] = field(default_factory=list)
 
-    def command(self, work: Work, out: Path) -> list[str]:
+    def command(self, out: Path) -> list[str]:
         """See :class:`Program`."""
-        settings = [f"--set={key}={value}" for key, value in _ours(work).items()]
+        work = self.work
+        settings = {
+            "data.split": "fixed",
+            "data.image_size": work.image_size,
+            "model.pretrained": "false",
+            "controls": "[]",
+            "train.optimizer": "sgd",
+            "train.lr": LEARNING_RATE,
+            "train.momentum": MOMENTUM,
+            "train.batch_size": work.batch_size,
+            "train.max_iterations": work.epochs * work.steps,
+            "train.validate_every": work.steps,
+            "train.patience": work.epochs,  # no decay and no early stop
+            "train.precision": work.precision,
+        }
         return [
             *(sys.executable, "-m", "bench", "run", work.model, "--config=manifest"),
             *(f"--data={work.images / MANIFEST}", "--loss=ce", "--seeds=0"),
-            *(f"--device={work.device}", f"--out={out}", "--json-log", *settings),
+            *(f"--device={work.device}", f"--out={out}", "--json-log"),
+            *(f"--set={key}={value}" for key, value in settings.items()),
         ]
 
     def read(self, at: float, line: str) -> None:
@@ -122,21 +115,19 @@ class Bench:
         if event["event"] == "cell_started":
             self._cell = event["cell"]
         elif event["event"] == "advanced" and event["label"] == self._cell:
-            if self.reading.first_step_s is None:
-                self.reading.first_step_s = at
+            if self.first_step_s is None:
+                self.first_step_s = at
         elif event["event"] == "validated":
             self._train_seconds.append(event["train_seconds"])
             if len(self._train_seconds) == self.work.epochs:
                 epochs = [after - before for before, after in pairwise(self._train_seconds)]
-                self.reading.images_per_second = self.work.train_images / median(epochs)
+                self.images_per_second = self.work.train_images / median(epochs)
 
 
 @dataclass(kw_only=True)
-class _Peer:
+class _Peer(Program):
     """A program that prints the number of a step when it is done."""
 
-    work: Work
-    reading: Reading = field(default_factory=Reading)
     _began: float | None = None
     _epochs: list[float] = field(default_factory=list)
 
@@ -148,14 +139,14 @@ class _Peer:
         """
         steps = self.work.steps
         if step == 1:
-            self.reading.first_step_s = at
+            self.first_step_s = at
         elif step % steps == 1:
             self._began = at
         elif step % steps == 0 and self._began is not None:
             self._epochs.append(at - self._began)
         if step == self.work.epochs * steps and self._epochs:
             images = (steps - 1) * self.work.batch_size
-            self.reading.images_per_second = images / median(self._epochs)
+            self.images_per_second = images / median(self._epochs)
 
 
 @dataclass(kw_only=True)
@@ -170,8 +161,9 @@ class Timm(_Peer):
 
     _LINE = re.compile(r"Train: (\d+) \[ *(\d+)/(\d+) ")
 
-    def command(self, work: Work, out: Path) -> list[str]:
+    def command(self, out: Path) -> list[str]:
         """See :class:`Program`; ``momentum`` is timm's name for SGD without Nesterov."""
+        work = self.work
         mixed = ["--amp", "--amp-dtype=bfloat16"] if work.precision == "bfloat16" else []
         return [
             # -P: the script lies in a checkout with a timm of its own, but all programs are to use
@@ -200,8 +192,9 @@ class Timm(_Peer):
 class Lightning(_Peer):
     """Our script with a Lightning Trainer, ``lightning_run.py``."""
 
-    def command(self, work: Work, out: Path) -> list[str]:
+    def command(self, out: Path) -> list[str]:
         """See :class:`Program`."""
+        work = self.work
         return [
             *(sys.executable, "-m", "tools.peers.lightning_run", str(work.images)),
             *(f"--model={work.model}", f"--image-size={work.image_size}"),
