@@ -112,7 +112,7 @@ def read_frame(path: Path, outputs: Outputs, *, with_targets: bool) -> pd.DataFr
 
     Raises:
         OSError: it cannot be read.
-        ValueError: other columns than expected, or a probability that is no number.
+        ValueError: other columns than expected, or a probability that is not in [0, 1].
     """
     # Text first: ids such as "007" and "NA" stay as they are, and Python's own conversion gives
     # back every bit of the probabilities.
@@ -121,7 +121,11 @@ def read_frame(path: Path, outputs: Outputs, *, with_targets: bool) -> pd.DataFr
     wanted = [*IDS, *(["target"] if with_targets else []), *called, *outputs.columns]
     if list(frame.columns) != wanted:
         raise ValueError(f"columns are not {', '.join(wanted)}")
-    return frame.astype(dict.fromkeys(outputs.columns, np.float64))
+    frame = frame.astype(dict.fromkeys(outputs.columns, np.float64))
+    p = frame[outputs.columns].to_numpy()
+    if not ((p >= 0.0) & (p <= 1.0)).all():  # nor where it is NaN
+        raise ValueError("a probability is not in [0, 1]")
+    return frame
 
 
 def from_frame(frame: pd.DataFrame, outputs: Outputs) -> Predictions:
