@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config.schema import Frozen
-from bench.data.leakage import Leakage
+from bench.data.fingerprint import fingerprint
+from bench.data.leakage import Leakage, measure_leakage
 from bench.data.normalisation import Normalisation
-from bench.data.splits import Split
-from bench.data.study import Problem
+from bench.data.splits import RowNumbers, Split
+from bench.data.study import StudyTable, count_patients
 from bench.data.tasks import Task
 from bench.registry import TargetKind
 
@@ -81,40 +83,34 @@ class DataRecord(Frozen):
 
 
 def describe_data(
-    *,
-    source: str,
-    root: str,
-    rows: pd.DataFrame,
+    study: StudyTable,
     task: Task,
-    targets: NDArray[Any],
+    *,
+    root: Path | None,
     split: Split,
-    parts: Mapping[str, NDArray[np.int64]],
-    leakage: Iterable[Leakage],
-    notes: Iterable[str],
-    skipped: Iterable[Problem],
-    fingerprint: str,
+    parts: Mapping[str, RowNumbers],
     image_size: int | None = None,
-    identical_images: int | None = None,
     normalisation: Normalisation | None = None,
 ) -> DataRecord:
-    """Describe labelled images; the last three arguments are known where pixels are.
+    """Describe the data of a run.
 
     Args:
-        rows: the study table.
+        study: the images of the run with their column ``digest`` ("" where pixels are not
+            known), the notes for the report, and as problems the images that were left out.
         task: the question.
-        targets: its answers for every row.
-        split: of the rows.
-        parts: row positions of each part that the task asks about.
-        skipped: what was left out of the data.
-        source, root, leakage, notes, fingerprint, image_size, identical_images, normalisation: as
-            the attributes of :class:`DataRecord`.
+        root: the data source's folder or file.
+        split: of the study's rows.
+        parts: row numbers of each part that the task concerns.
+        image_size, normalisation: as the attributes of :class:`DataRecord`.
     """
-    names: dict[str, list[str]] = {}
-    for problem in skipped:
-        names[problem.kind] = [*names.get(problem.kind, []), problem.image]
+    rows, digests = study.rows, study.rows["digest"]
+    targets = task.targets(rows)
+    skipped: dict[str, tuple[str, ...]] = {}
+    for problem in study.problems:
+        skipped[problem.kind] = (*skipped.get(problem.kind, ()), problem.image)
     return DataRecord(
-        source=source,
-        root=root,
+        source=study.name,
+        root=root.resolve().name if root else "",
         image_size=image_size,
         task=task.name,
         question=task.question,
@@ -126,28 +122,29 @@ def describe_data(
             hash=split.hash,
             claims_disjoint=split.claims_disjoint,
         ),
-        parts={name: _count(rows, task, targets, at) for name, at in parts.items()},
-        leakage=tuple(leakage),
-        identical_images=identical_images,
+        parts={
+            name: _count(rows.iloc[numbers], task, targets[numbers])
+            for name, numbers in parts.items()
+        },
+        leakage=measure_leakage(rows, parts),
+        identical_images=(
+            None if (digests == "").any() else int(digests.duplicated(keep=False).sum())
+        ),
         normalisation=normalisation,
-        notes=tuple(notes),
-        skipped={kind: tuple(images) for kind, images in names.items()},
-        fingerprint=fingerprint,
+        notes=study.notes,
+        skipped=skipped,
+        fingerprint=fingerprint(rows, image_size or 0),
     )
 
 
-def _count(
-    rows: pd.DataFrame, task: Task, targets: NDArray[Any], positions: NDArray[np.int64]
-) -> PartRecord:
-    patients = rows["patient"].to_numpy()[positions]
-    chosen = targets[positions]
+def _count(rows: pd.DataFrame, task: Task, targets: NDArray[Any]) -> PartRecord:
     counts = (
-        np.bincount(chosen, minlength=len(task.classes))
+        np.bincount(targets, minlength=len(task.classes))
         if task.kind == "multiclass"
-        else chosen.sum(axis=0).astype(np.int64)
+        else targets.sum(axis=0).astype(np.int64)
     )
     return PartRecord(
-        images=len(positions),
-        patients=None if "" in patients else len(set(patients)),
+        images=len(rows),
+        patients=count_patients(rows),
         classes=dict(zip(task.classes, counts.tolist(), strict=True)),
     )

@@ -9,8 +9,8 @@ import pandas as pd
 
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.splits import Split
-from bench.data.study import StudyTable
-from bench.data.summary import count_patients, number_or_unknown
+from bench.data.study import StudyTable, count_patients
+from bench.data.summary import number_or_unknown
 from bench.data.tasks import is_abnormal
 from bench.text import text_table
 

@@ -152,3 +152,8 @@ def study_rows(columns: dict[str, Sequence[object]]) -> pd.DataFrame:
         else:
             data[name] = np.asarray(values, dtype=object)
     return pd.DataFrame(data).sort_values("image", kind="stable").reset_index(drop=True)
+
+
+def count_patients(rows: pd.DataFrame) -> int | None:
+    """Number of patients; None where that of any image is unknown."""
+    return None if (rows["patient"] == "").any() else int(rows["patient"].nunique())

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bench.data.splits import Split
-from bench.data.study import StudyTable
+from bench.data.study import StudyTable, count_patients
 from bench.data.tasks import count_findings
 from bench.text import text_table
 
@@ -147,11 +147,6 @@ def count_labels(rows: pd.DataFrame, findings: Sequence[str]) -> LabelCounts:
         # Findings of equal counts stay in the source's order.
         findings=counts.astype("int64").sort_values("images", ascending=False, kind="stable"),
     )
-
-
-def count_patients(rows: pd.DataFrame) -> int | None:
-    """Number of patients; None where that of any image is unknown."""
-    return None if (rows["patient"] == "").any() else int(rows["patient"].nunique())
 
 
 def number_or_unknown(number: int | None) -> str:

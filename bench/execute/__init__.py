@@ -82,7 +82,7 @@ def run_experiment(
             placements=placements,
             progress=progress,
             levels=levels_of(experiment, one),
-            facts=Facts(experiment=experiment, data=prepared.describe(), environment=environment),
+            facts=Facts(experiment=experiment, data=prepared.record, environment=environment),
         )
         prepared.split.write(store.splits, prepared.rows)
         jobs += [Job(cell=cell, runner=runner) for cell in cells]
@@ -124,10 +124,11 @@ def prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> Pr
 
 
 def about(prepared: PreparedData, out: Path) -> list[str]:
-    """What is said of the data before anything is run, a line each."""
-    sizes = ", ".join(f"{len(places):,} {part}" for part, places in prepared.parts.items())
+    """Lines about the data, told before anything is run."""
+    sizes = ", ".join(f"{len(rows):,} {part}" for part, rows in prepared.parts.items())
+    data = prepared.record
     return [
-        f"{prepared.source}, task {prepared.task.name}: {sizes} images at {prepared.image_size} "
-        f"px; runs go to {out}",
-        *prepared.notes,
+        f"{data.source}, task {data.task}: {sizes} images at {data.image_size} px; "
+        f"runs go to {out}",
+        *data.notes,
     ]

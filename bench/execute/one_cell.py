@@ -144,11 +144,11 @@ class CellRunner:
             rows=data.rows,
             task=data.task,
             targets=data.targets,
-            asked=data.asked,
+            asked=data.task_mask,
             parts=data.split.parts,
             probabilities=judged,
         )
-        here = data.asked[data.split.test]
+        here = data.task_mask[data.split.test]
         test_auc = overall_auc(
             torch.from_numpy(data.targets[data.split.test[here]]),
             torch.from_numpy(judged["test"][here]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from bench.config import Experiment, one_data_config
 from bench.data.description import DataRecord, describe_data
-from bench.data.leakage import measure_leakage
 from bench.data.load import open_labels
-from bench.data.prepare import fingerprint
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
@@ -156,20 +154,14 @@ def _cell(request: Request, file: PredictionFile) -> Cell:
 
 
 def _describe(request: Request, labels: StudyTable, placed: Placed) -> DataRecord:
-    rows, split = placed.ground.rows, placed.ground.split
-    config = request.experiment.data
+    split = placed.ground.split
+    notes = (*labels.notes, f"split: {split.how}")
     return describe_data(
-        source=labels.name,
-        root=config.root.resolve().name if config.root else "",
-        rows=rows,
-        task=placed.task,
-        targets=placed.targets,
+        replace(labels, rows=placed.ground.rows, notes=notes),
+        placed.task,
+        root=request.experiment.data.root,
         split=split,
         parts=placed.parts,
-        leakage=measure_leakage(rows, placed.parts),
-        notes=(*labels.notes, f"split: {split.how}"),
-        skipped=labels.problems,
-        fingerprint=fingerprint(rows, image_size=0),
     )
 
 

@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from bench.data.prepare import PreparedData, fingerprint
+from bench.data.fingerprint import fingerprint
+from bench.data.prepare import PreparedData
 from bench.errors import InputError
 from bench.runs.cells import RESULTS_VERSION, Cell
 from bench.tune.budget import Budget

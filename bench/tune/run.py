@@ -61,7 +61,7 @@ def tune_experiment(
         tuner = Tuner(
             plan=plan,
             prepared=prepared,
-            described=prepared.describe(),
+            described=prepared.record,
             environment=describe_environment(device),
             store=store,
             storage=storage,

@@ -68,7 +68,7 @@ class Tuner:
     Attributes:
         plan: how they are searched.
         prepared: the data.
-        described: ``prepared.describe()``.
+        described: ``prepared.record``.
         environment: versions and device, stored with every trial and run.
         store: of the runs.
         storage: of the studies.

@@ -42,7 +42,7 @@ def test_they_are_the_pixels_that_the_networks_saw(tmp_path: Path) -> None:
     data = prepare(tmp_path)
     images = list(data.rows["image"][[3, 0, 41]])
 
-    found = thumbnails(data.describe(), images, cache=tmp_path)
+    found = thumbnails(data.record, images, cache=tmp_path)
 
     assert found.reason == ""
     assert list(found.pngs) == images
@@ -54,7 +54,7 @@ def test_large_images_are_made_small(tmp_path: Path) -> None:
     data = prepare(tmp_path, image_size=2 * SIDE)
     image = data.rows["image"][5]
 
-    found = thumbnails(data.describe(), [image], cache=tmp_path)
+    found = thumbnails(data.record, [image], cache=tmp_path)
 
     np.testing.assert_array_equal(pixels(found.pngs[image]), resize(of(data, image), SIDE))
 
@@ -64,10 +64,10 @@ def test_other_pixels_with_the_same_ids_are_never_shown(tmp_path: Path) -> None:
     (image,) = set(one.rows["image"][:1]) & set(other.rows["image"])
 
     for data in (one, other):
-        found = thumbnails(data.describe(), [image], cache=tmp_path)
+        found = thumbnails(data.record, [image], cache=tmp_path)
         np.testing.assert_array_equal(pixels(found.pngs[image]), of(data, image))
-    (tmp_path / NOTES / one.fingerprint).unlink()
-    assert not thumbnails(one.describe(), [image], cache=tmp_path).pngs
+    (tmp_path / NOTES / one.record.fingerprint).unlink()
+    assert not thumbnails(one.record, [image], cache=tmp_path).pngs
 
 
 def damage_index(store: Path) -> None:
@@ -91,10 +91,10 @@ def remove_pixels(store: Path) -> None:
 @pytest.mark.parametrize("damage", [damage_index, forget_images, shorten_pixels, remove_pixels])
 def test_a_damaged_store_gives_none_and_the_reason(tmp_path: Path, damage: Any) -> None:
     data = prepare(tmp_path)
-    name = (tmp_path / NOTES / data.fingerprint).read_text()
+    name = (tmp_path / NOTES / data.record.fingerprint).read_text()
     damage(tmp_path / name)
 
-    found = thumbnails(data.describe(), [data.rows["image"][0]], cache=tmp_path)
+    found = thumbnails(data.record, [data.rows["image"][0]], cache=tmp_path)
 
     assert found.pngs == {}
     assert "not in this machine's cache; `bench run` with the same data puts them" in found.reason
@@ -103,16 +103,16 @@ def test_a_damaged_store_gives_none_and_the_reason(tmp_path: Path, damage: Any) 
 def test_an_image_that_is_not_in_the_data_gives_none(tmp_path: Path) -> None:
     data = prepare(tmp_path)
 
-    found = thumbnails(data.describe(), [data.rows["image"][0], "stranger.png"], cache=tmp_path)
+    found = thumbnails(data.record, [data.rows["image"][0], "stranger.png"], cache=tmp_path)
 
     assert not found.pngs
     assert found.reason
 
 
 def test_an_empty_cache_gives_none_and_the_reason(tmp_path: Path) -> None:
-    data = {"fingerprint": "f" * 64, "image_size": 64}
+    found = thumbnails(data_record(), ["a.png"], cache=tmp_path)
 
-    assert "not in this machine's cache" in thumbnails(data, ["a.png"], cache=tmp_path).reason
+    assert "not in this machine's cache" in found.reason
 
 
 def test_imported_predictions_have_none(tmp_path: Path) -> None:
