@@ -1,4 +1,4 @@
-"""What the paper's networks are compared with: timm's, and how they are fine-tuned.
+"""Rivals of the paper's networks: timm's, their pretrained weights and their fine-tuning.
 
 ``backbones`` makes the networks, ``weights`` finds and fetches pretrained ones, ``finetune``
 freezes parts of them. Each module lists its public names; none is imported here, because

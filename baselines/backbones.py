@@ -147,7 +147,7 @@ def check_image_size(name: str, image_size: int) -> None:
 
 
 def _size_arguments(name: str, image_size: int) -> dict[str, Any]:
-    """What to tell timm about the images' size: nothing, where a network takes any."""
+    """Arguments of timm about the images' size; none for a network that takes any."""
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.fixed_input_size:
         return {}

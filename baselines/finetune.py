@@ -1,4 +1,4 @@
-"""Which part of a pretrained network is trained: all of it, its classifier, or its last stage.
+"""Training a part of a pretrained network: all of it, its classifier, or its last stage.
 
 ``last_stage`` follows timm's own grouping of layers (``group_matcher(coarse=True)``): the
 classifier, and the groups before it up to and including the first that holds a weight matrix or

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 PROBE_SECONDS = 5.0
-"""How long the hub may take to answer at all. Its client tries a download six times, which takes
+"""Longest wait for the hub's first answer. Its client tries a download six times, which takes
 half a minute without a name server and minutes behind a silent firewall."""
 
 
@@ -49,15 +49,15 @@ class MissingWeightsError(WeightsError):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsSource:
-    """Where a network's pretrained weights come from.
+    """Origin of a network's pretrained weights.
 
     Attributes:
         name: timm's name of the network, as given.
         tag: name and tag of the weights ("resnet18.a1_in1k").
         repository: the repository on the Hugging Face hub; empty where there is none.
         files: names of the weights in that repository, the preferred one first.
-        url: where else they are; empty where nowhere.
-        url_file: what torch's cache calls the file at that URL.
+        url: another address of them; may be empty.
+        url_file: name of the file at that URL in torch's cache.
     """
 
     name: str
@@ -67,19 +67,19 @@ class WeightsSource:
     url: str
     url_file: str
 
-    def places(self, *, weights_dir: Path | None = None) -> tuple[str, ...]:
-        """What :func:`find_weights` looks at, for messages."""
-        places = [] if weights_dir is None else [str(weights_dir / f"{self.name}.safetensors")]
+    def candidates(self, *, weights_dir: Path | None = None) -> tuple[str, ...]:
+        """Files and folders that :func:`find_weights` looks for, for messages."""
+        paths = [] if weights_dir is None else [str(weights_dir / f"{self.name}.safetensors")]
         if self.repository:
             folder = "models--" + self.repository.replace("/", "--")
-            places.append(str(Path(constants.HF_HUB_CACHE) / folder))
+            paths.append(str(Path(constants.HF_HUB_CACHE) / folder))
         if self.url:
-            places.append(str(_torch_cache() / self.url_file))
-        return tuple(places)
+            paths.append(str(_torch_cache() / self.url_file))
+        return tuple(paths)
 
 
 def describe_weights(name: str) -> WeightsSource:
-    """Which weights timm gives a network, and where they come from.
+    """The weights that timm gives a network, and their origin.
 
     Args:
         name: timm's name, with or without a tag.
@@ -150,10 +150,10 @@ def ensure_weights(name: str, *, weights_dir: Path | None = None) -> Path:
     try:
         return _download(source)
     except MissingWeightsError as error:
-        places = ", ".join(source.places(weights_dir=weights_dir))
+        candidates = ", ".join(source.candidates(weights_dir=weights_dir))
         raise MissingWeightsError(
             f"pretrained weights {source.tag} of {name} are not on this machine (looked for "
-            f"{places}) and {error}: run 'bench weights fetch {name} --to DIR' on a connected "
+            f"{candidates}) and {error}: run 'bench weights fetch {name} --to DIR' on a connected "
             "machine and set model.weights_dir=DIR, or set model.pretrained=false"
         ) from None
 

@@ -1,4 +1,4 @@
-"""What a network costs: its parameters, and the multiply-adds of one image.
+"""Costs of a network: its parameters, and the multiply-adds of one image.
 
 Counted on torch's meta device, which has shapes and no numbers. Counting needs torch, which
 takes seconds to import, so the figures of built-in networks are cached; ``bench list models``
@@ -34,7 +34,7 @@ SOURCES = "weights_sources"
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """A network's costs at one input size.
+    """Costs of a network at an input size.
 
     Attributes:
         parameters: number of parameters, trained or not.

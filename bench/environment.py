@@ -1,4 +1,4 @@
-"""What a run ran on: versions, device, commit. Recorded beside every result."""
+"""Versions, device and commit of a run, recorded beside every result."""
 
 from __future__ import annotations
 
@@ -117,12 +117,12 @@ def _head(checkout: Path) -> str | None:
     return commit + ("+changes" if changed else "")
 
 
-def _same_code(one: Path, other: Path) -> bool:
+def _same_code(source: Path, installed: Path) -> bool:
     """Whether the packages below two folders have the same Python files."""
     for package in ("bench", "cxnet", "baselines"):
         files, others = (
             {path.relative_to(folder): path for path in (folder / package).rglob("*.py")}
-            for folder in (one, other)
+            for folder in (source, installed)
         )
         if files.keys() != others.keys():
             return False

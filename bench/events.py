@@ -136,7 +136,7 @@ class CellFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixFinished(Event):
-    """How many cells ended how.
+    """Numbers of cells by their ending.
 
     Attributes:
         finished, already: now, and before.

@@ -1,4 +1,4 @@
-"""The paper's hierarchy (Fig. 2): from what four classifiers say to the findings of an image.
+"""The paper's hierarchy (Fig. 2): the findings of an image from the answers of four classifiers.
 
 m1 tells normal from abnormal, and a normal image is done. m2 tells one finding from several.
 m4 then names the one finding, or m3 the several. Images are rows, findings columns, throughout.
@@ -8,7 +8,7 @@ answer is therefore ours:
 
 - a stage says yes, and m3 names a label, where the probability is at or above a threshold;
 - m4 names the most probable finding, the first of equals;
-- m3 is asked only where m2 said several, so it names two findings at least: where fewer reach
+- m3 answers only where m2 says several, so it names two findings at least: where fewer reach
   their thresholds, the two whose probabilities minus thresholds are largest, the first of
   equals.
 
@@ -31,7 +31,7 @@ _ROW_SUM_TOLERANCE = 1e-2
 
 
 class Leaf(IntEnum):
-    """Where the routing of an image ends."""
+    """End of an image's route through the stages."""
 
     NORMAL = 0
     """Stopped at m1: no finding."""
@@ -56,7 +56,7 @@ class Blame(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StageProbabilities:
-    """What the four stages say of the same n images and k findings, asked or not.
+    """Probabilities of all four stages for the same n images and k findings.
 
     Kept as float64, so that comparing with a threshold does not depend on the precision in
     which a network answered.
@@ -96,7 +96,7 @@ class StageProbabilities:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StageThresholds:
-    """Where a stage says yes: at or above its threshold. m4 needs none.
+    """Thresholds of the stages, which say yes at or above them. m4 needs none.
 
     A threshold above 1 is never reached. Thresholds belong to the networks, and are to be
     chosen on other images than those they are used on.

@@ -30,7 +30,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 
 DropoutPlace = Literal["before_norm", "after_norm"]
-"""Where dropout stands in the classification block; the paper draws it before batch norm."""
+"""Position of dropout in the classification block; the paper draws it before batch norm."""
 
 MIN_IMAGE_SIZE = 8
 """Smallest input side in pixels of both networks: three poolings leave one position of it."""
@@ -145,7 +145,7 @@ class CXNetM1V2(_CXNet):
 
 
 def _conv(in_channels: int, out_channels: int, *, kernel: int) -> nn.Conv2d:
-    # An odd kernel padded by half of it is "same" padding; said in numbers, it exports and
+    # An odd kernel padded by half of it is "same" padding; given as a number, it exports and
     # compiles without the special case that torch makes of padding="same".
     return nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
 

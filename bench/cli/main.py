@@ -1,4 +1,4 @@
-"""The command ``bench``, and what becomes of errors: a line on standard error and an exit code."""
+"""The command ``bench``; an error is a line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def run() -> NoReturn:
         where = "" if error.filename is None else f"{str(error.filename)!r}: "
         _refuse(f"{where}{error.strerror}")
     except click.Abort as abort:
-        said = str(abort) or "interrupted; a run goes on from here when started again"
-        click.echo(said, err=True)
+        default = "interrupted; a run goes on from here when started again"
+        click.echo(str(abort) or default, err=True)
         sys.exit(INTERRUPTED)
     sys.exit(code)
 
 
 def _key_meant(error: click.UsageError) -> str | None:
-    """How to set the key of the config that an unknown option such as ``--lr`` may mean."""
+    """Message for an unknown option such as ``--lr`` that may mean a key of the config."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return None
     from bench.config import suggest

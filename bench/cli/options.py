@@ -157,7 +157,7 @@ plugin_option = click.option(
 )  # fmt: skip
 data_option = click.option(
     "--data", "root", type=click.Path(path_type=Path), metavar="PATH",
-    help="Where the images and labels are (data.root).",
+    help="Folder or file of the images and labels (data.root).",
 )  # fmt: skip
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
@@ -199,7 +199,7 @@ matrix_options = _grouped(
     click.option("--seeds", metavar="0,1,…", help="Seeds, one run each."),
     click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
-        show_default=True, help="Where networks are trained.",
+        show_default=True, help="Device that networks are trained on.",
     ),
 )  # fmt: skip
 watching_options = _grouped(

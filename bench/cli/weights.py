@@ -22,7 +22,7 @@ def weights() -> None:
 @click.option(
     "--to", "folder", required=True, metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write them; then --set model.weights_dir=DIR.",
+    help="Folder to write them to; then --set model.weights_dir=DIR.",
 )  # fmt: skip
 def fetch(models: tuple[str, ...], *, folder: Path) -> None:
     """Download the weights of MODEL... into DIR."""

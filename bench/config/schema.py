@@ -44,7 +44,7 @@ class PartSizes(Frozen):
 
 
 class DataConfig(Frozen):
-    """Where the images come from and how they are divided."""
+    """Source of the images, and their division into parts."""
 
     source: Name
     """A registered data source (``bench list datasets``)."""
@@ -81,7 +81,7 @@ class DataConfig(Frozen):
 
 
 class ModelConfig(Frozen):
-    """How the networks begin."""
+    """Initial weights and input of the networks."""
 
     pretrained: bool = True
     """Start those networks that have pretrained weights in timm from them."""
@@ -194,7 +194,7 @@ class Factor(Frozen):
 
 
 class Question(Frozen):
-    """What an experiment is to find out; its answer is a section of the report."""
+    """A question that an experiment asks; its answer is a section of the report."""
 
     asks: Name
     """The question, one sentence."""
