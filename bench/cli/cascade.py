@@ -125,9 +125,11 @@ def _assemble_and_print(
     """Whether no run is missing that could be had."""
     from bench.cache import cache_dir
     from bench.cascade import FLAT, assemble, write_routes
+    from bench.evaluate.load import Filters, load_results
+    from bench.evaluate.results import Reference
     from bench.evaluate.scorer import Scorer
     from bench.progress import show_progress
-    from bench.report import FORMATS, Filters, Reference, make_report
+    from bench.report import FORMATS
 
     assembled = assemble(runs, store=store)
     if answers is not None:
@@ -137,15 +139,14 @@ def _assemble_and_print(
     # The flat network is what a cascade is compared with.
     flat = next((r.cell for r in runs if r.cell.kind == "network" and r.data.task == FLAT), None)
     with show_progress(stream=sys.stderr) as progress:
-        made = make_report(
+        results = load_results(
             store,
             scorer=Scorer(kept=cache_dir() / "scores"),
             filters=Filters(tasks=(FLAT,)),
             reference=Reference(model=flat.model, loss=flat.loss) if flat else Reference(),
-            thumbnails=0,
             on_scored=lambda done, total: progress.advance("runs scored", done, total),
         )
-    click.echo(FORMATS["json" if as_json else "markdown"](made), nl=False)
+    click.echo(FORMATS["json" if as_json else "markdown"](results), nl=False)
     for line in assembled.missing:
         click.echo(line, err=True)
     return not assembled.incomplete

@@ -12,7 +12,7 @@ from bench.cli import complete
 from bench.cli.options import given, out_option
 
 if TYPE_CHECKING:
-    from bench.report import Reference, Report
+    from bench.evaluate.results import Reference, Results
 
 # By format, the names of the files that `all` writes.
 FILES = {
@@ -79,39 +79,47 @@ def report(
 
     from bench.cache import cache_dir
     from bench.errors import InputError
+    from bench.evaluate.load import Filters, load_results, without_bare_tables
     from bench.evaluate.scorer import Scorer
     from bench.progress import show_progress
-    from bench.report import FORMATS, Filters, make_report, without_bare_tables
-    from bench.runs.store import Store
 
     filters = Filters(tasks=tasks, splits=splits, models=models, where=_settings(where))
     reference = _reference(wanted)
     with show_progress(stream=sys.stderr) as progress:
-        made = make_report(
-            Store(out),
+        whole = load_results(
+            out,
             scorer=Scorer(kept=cache_dir() / "scores"),
             filters=filters,
             reference=reference,
-            thumbnails=thumbnails,
             on_scored=lambda done, total: progress.advance("runs scored", done, total),
         )
-    if given("wanted") and not any(table.reference for table in made.tables):
-        raise InputError(_no_such_reference(wanted, made))
-    whole, made = made, without_bare_tables(made, filters)
-    if bare := len(whole.tables) - len(made.tables):
+    if given("wanted") and not any(table.reference for table in whole.tables):
+        raise InputError(_no_such_reference(wanted, whole))
+    results = without_bare_tables(whole, filters)
+    if bare := len(whole.tables) - len(results.tables):
         are = "table is" if bare == 1 else "tables are"
         click.echo(f"{bare} {are} left out: no row that passes the filters is there", err=True)
     if format_name == FIGURES:
-        _draw(made, to or DEFAULT_FIGURES, formats)
+        _draw(results, to or DEFAULT_FIGURES, formats)
     elif format_name == ALL:
         folder = to or DEFAULT_TO
         for name, file in FILES.items():
-            _write(folder / file, FORMATS[name](made))
-        _draw(made, folder / FIGURES, formats)
+            _write(folder / file, _text(results, name, thumbnails))
+        _draw(results, folder / FIGURES, formats)
     elif to is not None:
-        _write(to, FORMATS[format_name](made))
+        _write(to, _text(results, format_name, thumbnails))
     else:
-        click.echo(FORMATS[format_name](made), nl=False)
+        click.echo(_text(results, format_name, thumbnails), nl=False)
+
+
+def _text(results: Results, format_name: str, thumbnails: int) -> str:
+    from bench.report import FORMATS
+
+    if format_name == "html":
+        from bench.report.html import html
+
+        return html(results, thumbnails=thumbnails)
+    return FORMATS[format_name](results)
 
 
 def _refuse_what_does_not_apply(format_name: str, to: Path | None) -> None:
@@ -152,8 +160,8 @@ def _settings(where: tuple[str, ...]) -> dict[str, str]:
 
 
 def _reference(text: str) -> Reference:
+    from bench.evaluate.results import Reference
     from bench.registry.models import TIMM_PREFIX
-    from bench.report import Reference
 
     for kind in ("control", "imported"):
         if text.startswith(f"{kind}:"):
@@ -163,10 +171,10 @@ def _reference(text: str) -> Reference:
     return Reference(model=prefix + model, loss=loss)
 
 
-def _no_such_reference(wanted: str, made: Report) -> str:
+def _no_such_reference(wanted: str, results: Results) -> str:
     there = {
         f"{row.model}:{row.loss}".rstrip(":")
-        for table in made.tables
+        for table in results.tables
         for row in table.rows
         if row.runs
     }
@@ -180,13 +188,13 @@ def _write(path: Path, text: str) -> None:
     click.echo(f"wrote {path}", err=True)
 
 
-def _draw(made: Report, folder: Path, formats: tuple[str, ...]) -> None:
+def _draw(results: Results, folder: Path, formats: tuple[str, ...]) -> None:
     from bench.report.effects import draw_questions
     from bench.report.figures import write_figures
 
     drawn = [
-        *write_figures(made.tables, folder, formats=formats),
-        *draw_questions(made.answers, folder, formats=formats),
+        *write_figures(results.tables, folder, formats=formats),
+        *draw_questions(results.questions, folder, formats=formats),
     ]
     for path in drawn:
         click.echo(f"wrote {path}", err=True)

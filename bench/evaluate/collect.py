@@ -21,6 +21,7 @@ from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Interval
 from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
+from bench.evaluate.published import published_for
 from bench.evaluate.results import BestControl, Figure, Reference, Row, RunView, Table
 from bench.evaluate.run_scores import RunScores
 from bench.evaluate.scorer import Scorer
@@ -138,8 +139,9 @@ def _table(
     looked_at.sort(
         key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings)
     )
+    data = merge(runs)
     return Table(
-        data=merge(runs),
+        data=data,
         outputs=runs[0].outputs,
         settings=compare(cells),
         rows=tuple(looked_at),
@@ -152,6 +154,7 @@ def _table(
         wanted=reference,
         reference=next((row for row in looked_at if row.is_reference), None),
         resamples=scorer.resampling.resamples if any(row.runs for row in rows) else 0,
+        published=published_for(source=data.source, task=data.task),
     )
 
 

@@ -8,23 +8,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.description import DataRecord
 from bench.environment import EnvironmentRecord
+from bench.evaluate import frames
 from bench.evaluate.comparison import Comparison
 from bench.evaluate.curves import Curves
 from bench.evaluate.estimate import Interval
+from bench.evaluate.published import PublishedFigure
+from bench.evaluate.question_result import Answer
 from bench.evaluate.run_scores import RunScores
 from bench.evaluate.settings import SharedSettings
 from bench.runs.cells import Cell
 from bench.runs.predictions import Outputs
-from bench.runs.records import ImportRecord, TuningRecord
-from bench.runs.run import Run
+from bench.runs.records import FailedTuningRecord, ImportRecord, TuningRecord
+from bench.runs.run import Run, Unfinished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +140,16 @@ class RunView:
     def environment(self) -> EnvironmentRecord:
         """The record of its last attempt's versions and device."""
         return self.run.environment
+
+    def history(self) -> pd.DataFrame | None:
+        """Its validations, one a line: iteration, losses, AUC; None where none can be read.
+
+        It is no result: a report without it stands.
+        """
+        try:
+            return pd.read_csv(self.folder / "history.csv")
+        except (OSError, ValueError):
+            return None
 
     @property
     def imported(self) -> ImportRecord | None:
@@ -314,6 +329,7 @@ class Table:
         wanted: the reference that was asked for.
         reference: the row that all others are compared with; None where it is not there.
         resamples: how many an interval rests on.
+        published: what others published for its data and task; none was run by this harness.
     """
 
     data: DataRecord
@@ -327,3 +343,67 @@ class Table:
     wanted: Reference = Reference()
     reference: Row | None = None
     resamples: int = 0
+    published: tuple[PublishedFigure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """All that stored runs amount to.
+
+    Attributes:
+        tables: a comparison for each data set, image size, task and split.
+        questions: the answers to the questions that experiments ask.
+        unfinished: runs that have not ended.
+        failed_tunings: models and losses whose search has no winner, and so no row.
+    """
+
+    tables: tuple[Table, ...]
+    questions: tuple[Answer, ...] = ()
+    unfinished: tuple[Unfinished, ...] = ()
+    failed_tunings: tuple[FailedTuningRecord, ...] = ()
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """One line for each row of each table, in their order.
+
+        What identifies its table and itself; each figure with ``_sd``, ``_low`` and ``_high``
+        (``auc``, ``auc_sd``, ``auc_low``, ``auc_high``, …); ``difference`` to the reference with
+        its interval, ``p`` (``p_holm`` is corrected for all comparisons of the table) and
+        ``verdict``; costs. A figure that is undefined, or that the row's task has not, is NaN.
+        """
+        return frames.rows(self.tables)
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """One line for each finding of each row; empty where all tasks have two classes.
+
+        The columns that identify the row, ``finding``, ``support`` (test images that have it) and
+        its figures as in :attr:`rows`. Its index is the row's in :attr:`rows`.
+        """
+        return frames.findings(self.tables)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One line for each finished run: its folder's name, its seed and its figures."""
+        return frames.runs(self.tables)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """The stored predictions of all finished runs, one line an image.
+
+        ``run``, ``part``, ``image``, ``patient``, ``target`` and the columns of probabilities of
+        the run's task; those of other tasks are NaN.
+
+        Raises:
+            InputError: predictions are gone or damaged.
+        """
+        return frames.predictions(self.tables)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The validations of all finished runs, one a line, named by ``run``."""
+        return frames.history(self.tables)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: who is better, in a few columns."""
+        return frames.short(self.rows).to_html(index=False, float_format="{:.3f}".format, na_rep="")

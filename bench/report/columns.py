@@ -9,6 +9,8 @@ from typing import Literal
 
 from bench.evaluate.results import Row
 
+Kind = Literal["name", "number", "text"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -45,7 +47,7 @@ class Column:
 
     key: str
     head: str
-    kind: Literal["name", "number", "text"]
+    kind: Kind
     cells: Sequence[Cell]
 
     @property

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from bench.errors import InputError
 from bench.evaluate.estimate import Interval
+from bench.evaluate.labels import key_name
 from bench.evaluate.question_result import Answer, ContextScores, FactorAnswer, Score
 from bench.report.figures.style import MARKERS, SERIES
-from bench.report.levels import PERCENT, context_names, control_names, key_name, level_name
+from bench.report.formatting import PERCENT
+from bench.report.questions import context_names, control_names, level_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

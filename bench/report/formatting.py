@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.evaluate.comparison import SIGNIFICANCE
@@ -96,6 +96,14 @@ def setting(value: Any) -> str:
 def settings(values: dict[str, Any]) -> str:
     """``train.lr=0.02, train.momentum=0.5``, sorted by key."""
     return ", ".join(f"{key}={setting_text(value)}" for key, value in sorted(values.items()))
+
+
+def amounts(by_unit: Mapping[str, float]) -> str:
+    """``20 trials``, ``6,000 iterations``, ``1 minute``."""
+    return " and ".join(
+        f"{setting(amount)} {unit.removesuffix('s') if amount == 1 else unit}"
+        for unit, amount in by_unit.items()
+    )
 
 
 def any_of(names: Sequence[str]) -> str:

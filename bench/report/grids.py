@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from bench.evaluate.measures import AT_THRESHOLD, CALIBRATION, OPERATING, columns, leading
 from bench.evaluate.results import Table
-from bench.report import anchors, cells, findings_legend, legend, tuned
+from bench.report import cells, findings_legend, legend, tuned
 from bench.report.grid import Grid
+from bench.report.notes import notes as notes_on
+from bench.report.sections import sections as new_sections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +45,9 @@ def sections(table: Table, *, bold: Callable[[str], str]) -> list[Section]:
         Section(grid=grid, notes=findings_legend.findings(table) if last else ())
         for last, grid in _with_last(cells.per_finding(table, bold=bold))
     ]
-    published = anchors.published(table)
+    published = _published(table)
     if published is not None:
-        found.append(Section(grid=published, notes=anchors.sentences(table)))
+        found.append(Section(grid=published, notes=notes_on(table, "published")))
     return found
 
 
@@ -63,3 +65,19 @@ def _measures(table: Table) -> list[tuple[str, list[str], Callable[[Table], list
 
 def _with_last(grids: Sequence[Grid]) -> list[tuple[bool, Grid]]:
     return [(place == len(grids), grid) for place, grid in enumerate(grids, start=1)]
+
+
+def _published(table: Table) -> Grid | None:
+    found = [section for section in new_sections(table) if section.id == "published"]
+    if not found:
+        return None
+    columns = found[0].columns
+    texts = ([cell.text for cell in column.cells] for column in columns)
+    body = [list(row) for row in zip(*texts, strict=True)]
+    return Grid(
+        title=found[0].title,
+        head=[column.head for column in columns],
+        body=body,
+        left=1,
+        words=len(columns) - 1,
+    )

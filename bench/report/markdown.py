@@ -1,38 +1,70 @@
-"""Tables and answers as GitHub-flavoured markdown."""
+"""Results as GitHub-flavoured markdown."""
 
 from __future__ import annotations
 
-from bench.evaluate.results import Table
+from collections.abc import Iterable
+
+from tabulate import tabulate
+
+from bench.evaluate.question_result import Answer
+from bench.evaluate.results import Results
 from bench.report import facts
-from bench.report.grids import sections
-from bench.report.pipe import bullets, pipe_table
-from bench.report.questions import markdown_questions
-from bench.report.report import Report
+from bench.report.columns import Cell, Section
+from bench.report.notes import glossary
+from bench.report.questions import answer_sections
+from bench.report.sections import parts, sections
+from bench.report.text import render
 
 
-def markdown(report: Report) -> str:
-    """GitHub-flavoured markdown: each table with the facts that it rests on, then the answers."""
-    parts = [
-        *(_table(table) for table in report.tables),
-        *(f"{line}\n" for line in facts.without_row(report)),
-        *([markdown_questions(report.answers)] if report.answers else []),
+def markdown(results: Results) -> str:
+    """Each table with what it rests on, then the answers to questions, then a glossary."""
+    text = render(
+        "report.md",
+        results=results,
+        title=facts.title,
+        parts=parts,
+        resting_on=facts.resting_on,
+        sections=sections,
+        incidents=facts.incidents,
+        without_row=facts.without_row,
+        glossary=glossary,
+        answer=markdown_answer,
+        pipe_table=pipe_table,
+        bullets=bullets,
+    )
+    return text.rstrip() + "\n"
+
+
+def markdown_answer(answer: Answer) -> str:
+    """A section on one question.
+
+    Args:
+        answer: what the runs say about it.
+    """
+    return render(
+        "question.md", found=answer_sections(answer), pipe_table=pipe_table, bullets=bullets
+    ).rstrip()
+
+
+def pipe_table(section: Section) -> str:
+    """A table with pipes; a pipe in a cell is escaped."""
+    columns = [
+        [_cell(cell).replace("|", "\\|") for cell in column.cells] for column in section.columns
     ]
-    return "\n".join(parts)
+    return tabulate(
+        [*zip(*columns, strict=True)],
+        headers=[column.head for column in section.columns],
+        tablefmt="pipe",
+        colalign=[column.align for column in section.columns],
+        disable_numparse=True,
+    )
 
 
-def _table(table: Table) -> str:
-    parts = [
-        f"## {facts.title(table)}",
-        pipe_table(facts.counts(table)),
-        bullets(facts.resting_on(table)),
-    ]
-    for section in sections(table, bold=_bold):
-        parts += [f"### {section.grid.title}", pipe_table(section.grid), *section.notes]
-    incidents = facts.incidents(table)
-    if incidents:
-        parts += ["### What happened to single runs", bullets(incidents)]
-    return "\n\n".join(parts) + "\n"
+def bullets(lines: Iterable[str]) -> str:
+    """A list, a line each."""
+    return "\n".join(f"- {line}" for line in lines)
 
 
-def _bold(text: str) -> str:
-    return f"**{text}**"
+def _cell(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.bold else cell.text
+    return " ".join(filter(None, [text, f"({cell.detail})" if cell.detail else "", cell.mark]))

@@ -1,181 +1,260 @@
-"""The questions and their answers as markdown."""
+"""What the runs say about each question: its tables, and what can be concluded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from bench.evaluate.design import NOT_APPLICABLE
+from bench.evaluate.estimate import LEVEL, Interval
+from bench.evaluate.labels import key_name
 from bench.evaluate.question_result import Answer, ContextScores, FactorAnswer, Score
 from bench.evaluate.settings import compare
-from bench.report.cells import DAGGER
-from bench.report.conclusions import caveats, conclusions
-from bench.report.grid import Grid
-from bench.report.levels import (
-    PERCENT,
-    between,
-    context_names,
-    control_names,
-    difference,
-    key_name,
-    level_name,
-    score,
-    span,
-)
-from bench.report.pipe import bullets, pipe_table
-from bench.report.training import training_line
-from bench.report.words import many
+from bench.report import formatting as fmt
+from bench.report.columns import Cell, Column, Section
+from bench.report.facts import training
+from bench.report.sections import DAGGER, NONE
+from bench.report.text import lines
+
+# Fewer runs than this tell little about how much runs differ.
+FEW_SEEDS = 5
 
 
-def markdown_questions(answers: Iterable[Answer]) -> str:
-    """A section for each question, as GitHub-flavoured markdown; "" without any.
+@dataclass(frozen=True, kw_only=True)
+class AnswerSections:
+    """What a report shows of an answer.
+
+    Attributes:
+        answer: the answer.
+        resting_on, conclusions, caveats: sentences; empty where there is no answer.
+        effects: tables of each factor.
+        gaps: runs that are missing from the answer.
+    """
+
+    answer: Answer
+    resting_on: list[str]
+    conclusions: list[str]
+    caveats: list[str]
+    effects: list[Section]
+    gaps: list[str]
+
+
+def answer_sections(answer: Answer) -> AnswerSections:
+    """What a report shows of an answer.
 
     Args:
-        answers: what :func:`bench.evaluate.effects.answer_questions` gave.
+        answer: the answer.
     """
-    return "\n".join(_section(answer) for answer in answers)
-
-
-def _section(answer: Answer) -> str:
-    question = answer.question
-    parts = [
-        f"## Question: {answer.experiment}",
-        f"**{question.asks}**",
-        f"Would count as yes: {question.yes_if}",
-    ]
-    if answer.problem:
-        parts.append(f"There is no answer: {answer.problem}.")
-    else:
-        parts.append(bullets(resting_on(answer)))
-        for factor in answer.factors:
-            parts += _tables(factor)
-        parts += ["### What can be concluded", bullets(conclusions(answer))]
-        parts += ["### What cannot", bullets(caveats(answer))]
-    if answer.gaps:
-        parts += ["### Runs that are missing from the answer", bullets(_lines(answer.gaps))]
-    return "\n\n".join(parts) + "\n"
+    known = not answer.problem
+    return AnswerSections(
+        answer=answer,
+        resting_on=resting_on(answer) if known else [],
+        conclusions=conclusions(answer) if known else [],
+        caveats=caveats(answer) if known else [],
+        effects=[section for factor in answer.factors for section in effects(factor)],
+        gaps=[fmt.one_line(gap) for gap in answer.gaps],
+    )
 
 
 def resting_on(answer: Answer) -> list[str]:
     """The data, the training, what an interval is, the best control."""
-    sets = []
-    for data in answer.data:
-        test = data.parts["test"]
-        of = f" of {many(test.patients, 'patient')}" if test.patients is not None else ""
-        source = f"{data.source} ({data.root})" if data.root else data.source
-        sets.append(
-            f"{source}, split {data.split.name}, task {data.task} ({data.question}): "
-            f"{many(test.images, 'test image')}{of}"
-        )
     # What differs is in the tables of the factors.
-    training = training_line(replace(compare(answer.cells), differing=frozenset()))
-    if len(answer.seeds) == 1:
-        runs, drawn = f"seed {answer.seeds[0]}", "the test patients"
-    else:
-        runs = f"seeds {', '.join(map(str, answer.seeds))}"
-        drawn = "the test patients and of the seeds"
-    best = {
-        where: f"{name}, AUC {score(auc)}" for where, (name, auc) in answer.best_controls.items()
-    }
-    listed = (
-        [*best.values()][:1]
-        if len({*best.values()}) == 1 and not answer.without_controls
-        else [f"{text} ({where})" for where, text in best.items()]
+    shared = training(replace(compare(answer.cells), differing=frozenset()))
+    return lines("question_facts", answer=answer, training=shared, percent=fmt.PERCENT)
+
+
+def conclusions(answer: Answer) -> list[str]:
+    """A sentence or two for each level of each factor, and for each interaction.
+
+    A difference is claimed where the interval leaves out zero. Where it does not, the largest
+    difference that it leaves open is said instead. Nothing is concluded from networks of which
+    none is above the best control: they learned nothing that the question could be about.
+    """
+    return lines("conclusions", **_words(answer))
+
+
+def caveats(answer: Answer) -> list[str]:
+    """What the answer does not cover, as far as it applies."""
+    return lines(
+        "caveats",
+        **_words(answer),
+        few_seeds=FEW_SEEDS,
+        one_in=round(1 / (1 - LEVEL)),
+        networks=len({(cell.model, cell.loss, str(cell.settings)) for cell in answer.cells}),
     )
+
+
+def effects(factor: FactorAnswer) -> list[Section]:
+    """The mean effect of each level, and that in each context where there are several.
+
+    Args:
+        factor: of the question.
+    """
+    name = f"{key_name(factor.key)} (reference: {factor.reference})"
+    found = [Section(id="effect", title=f"Effect of {name}", columns=_means(factor))]
+    if len([*factor.contexts, *factor.controls]) > 1:
+        title = f"AUC at each level of {name}"
+        found.append(Section(id="contexts", title=title, columns=_contexts(factor)))
+    return found
+
+
+def level_name(key: str, level: str) -> str:
+    """``sin`` for a loss or model, ``image_size 512`` for a setting."""
+    return level if key in ("model", "loss") else f"{key_name(key)} {level}"
+
+
+def context_names(contexts: Sequence[ContextScores]) -> list[str]:
+    """What tells contexts apart, one text each: ``cxnet_m1, image_size 512``.
+
+    Where nothing does, the one context is called by its model, or by its loss.
+    """
+    first = list(contexts[0].context)[:1] if contexts else []
+    return _context_names(contexts, _telling(contexts) or first)
+
+
+def control_names(controls: Sequence[ContextScores]) -> list[str]:
+    """The control's name, and what tells it from others of its name: ``metadata, task m1``."""
+    telling = [key for key in _telling(controls) if key != "model"]
+    return _context_names(controls, ["model", *telling])
+
+
+def _telling(contexts: Sequence[ContextScores]) -> list[str]:
+    keys = contexts[0].context if contexts else {}
+    return [key for key in keys if len({each.context[key] for each in contexts}) > 1]
+
+
+def _context_names(contexts: Sequence[ContextScores], keys: Sequence[str]) -> list[str]:
     return [
-        *sets,
-        *answer.notes,
-        *_constant(answer),
-        *([training] if training else []),
-        f"{runs}; {PERCENT} intervals by {answer.resamples:,} resamples of {drawn}, the same for "
-        "all on the same images; they hold for this split and this training",
-        *([f"best control: {'; '.join(listed)}"] if listed else []),
-    ]
-
-
-def _constant(answer: Answer) -> list[str]:
-    """The model and the loss, where there is one of them alone."""
-    said = {
-        "model": {cell.model for cell in answer.cells},
-        "loss": {cell.loss for cell in answer.cells},
-    }
-    named = [f"{what} {one}" for what, names in said.items() if len(names) == 1 for one in names]
-    return [f"all runs: {', '.join(named)}"] if named else []
-
-
-def _tables(factor: FactorAnswer) -> list[str]:
-    parts = [
-        f"### {key_name(factor.key)} (reference: {factor.reference})",
-        pipe_table(means(factor)),
-    ]
-    rows = [*factor.contexts, *factor.controls]
-    if len(rows) > 1:
-        marked = any(one.not_above_controls for c in factor.contexts for one in c.scores.values())
-        reference = level_name(factor.key, factor.reference)
-        parts += [
-            f"Each for itself: AUC, and its difference to {reference} with the {PERCENT} interval."
-            + (f" {DAGGER} not above the best control of its data." if marked else ""),
-            pipe_table(by_context(factor)),
-        ]
-    return parts
-
-
-def means(factor: FactorAnswer) -> Grid:
-    """A row for each level, averaged over the contexts."""
-    with_images = factor.key == "data.train_share"
-    body = []
-    for level, one in factor.levels.items():
-        compared = one.comparison
-        images = "differ" if one.train_images is None else f"{one.train_images:,}"
-        body.append(
-            [
-                level,
-                *([images] if with_images else []),
-                score(one.auc.value),
-                span(one.auc, signed=False),
-                difference(compared.effect.value) if compared else "–",
-                span(compared.effect, signed=True) if compared else "–",
-                f"{compared.contexts} × {between(compared.seeds)}"
-                if compared
-                else f"{one.contexts} × {between(one.seeds)}",
-            ]
+        ", ".join(
+            level_name(key, each.context[key])
+            for key in keys
+            if each.context[key] not in ("", NOT_APPLICABLE)
         )
-    head = [
-        key_name(factor.key),
-        *(["training images"] if with_images else []),
-        "AUC",
-        f"{PERCENT} interval",
-        "difference",
-        f"{PERCENT} interval",
-        "contexts × seeds",
+        for each in contexts
     ]
-    return Grid(head=head, body=body, left=1)
 
 
-def by_context(factor: FactorAnswer) -> Grid:
-    """A row for each context and each control, a column for each level."""
+def _words(answer: Answer) -> dict[str, Any]:
+    compared = [
+        score.comparison
+        for factor in answer.factors
+        for score in factor.levels.values()
+        if score.comparison is not None
+    ]
+    intervals = [
+        *(score.auc for factor in answer.factors for score in factor.levels.values()),
+        *(comparison.effect for comparison in compared),
+    ]
+    return {
+        "answer": answer,
+        "percent": fmt.PERCENT,
+        "key_name": key_name,
+        "level_name": level_name,
+        "includes_zero": lambda effect: effect.low <= 0 <= effect.high,
+        "elsewhere": _at_references,
+        "comparisons": len(compared) + sum(len(each.interactions) for each in answer.factors),
+        "left_out": max((each.left_out for each in intervals), default=0),
+        "other_images": [
+            key_name(factor.key)
+            for factor in answer.factors
+            if any(
+                score.comparison and not score.comparison.same_images
+                for score in factor.levels.values()
+            )
+        ],
+    }
+
+
+def _at_references(answer: Answer, factor: FactorAnswer, level: str) -> list[tuple[str, Score]]:
+    """The level where an earlier factor is at its reference: that level's name, and the score.
+
+    Their interactions say what the effects of earlier factors are at this one's reference.
+    """
+    found = []
+    for other in answer.factors[: answer.factors.index(factor)]:
+        if other.key == factor.key:
+            continue
+        there = [each for each in factor.contexts if each.context[other.key] == other.reference]
+        scores = [each.scores[level] for each in there if level in each.scores]
+        # With several the mean over them is no number of the tables.
+        if len(factor.contexts) > 1 and len(scores) == 1 and scores[0].comparison:
+            found.append((level_name(other.key, other.reference), scores[0]))
+    return found
+
+
+def _means(factor: FactorAnswer) -> list[Column]:
+    """A row for each level, averaged over the contexts."""
+    scores = list(factor.levels.values())
+    effects_ = [score.comparison.effect if score.comparison else None for score in scores]
+    counts = []
+    for score in scores:
+        of = score.comparison or score
+        counts.append(Cell(text=f"{of.contexts} × {fmt.count_range(of.seeds)}"))
+    images = [
+        Cell(text="differ")
+        if score.train_images is None
+        else Cell(text=f"{score.train_images:,}", value=score.train_images)
+        for score in scores
+    ]
+    levels = [Cell(text=level, value=level) for level in factor.levels]
+    found = [
+        Column(key="level", head=key_name(factor.key), kind="name", cells=levels),
+        Column(key="train_images", head="training images", kind="number", cells=images),
+        Column(key="auc", head="AUC", kind="number", cells=[_auc(score) for score in scores]),
+        Column(
+            key="difference",
+            head="difference",
+            kind="number",
+            cells=[_effect(effect) if effect else NONE for effect in effects_],
+        ),
+        Column(key="counts", head="contexts × seeds", kind="number", cells=counts),
+    ]
+    with_images = factor.key == "data.train_share"
+    return [column for column in found if column.key != "train_images" or with_images]
+
+
+def _contexts(factor: FactorAnswer) -> list[Column]:
+    """A row for each context and each control; AUC and difference of each level."""
+    rows = [*factor.contexts, *factor.controls]
     names = [
         *context_names(factor.contexts),
         *(f"control: {name}" for name in control_names(factor.controls)),
     ]
-    rows: Sequence[ContextScores] = [*factor.contexts, *factor.controls]
-    body = [
-        [name, *(_in_context(row, level) for level in factor.levels)]
-        for name, row in zip(names, rows, strict=True)
-    ]
-    return Grid(head=["", *factor.levels], body=body, left=1)
+    found = [Column(key="context", head="", kind="name", cells=[Cell(text=name) for name in names])]
+    for level in factor.levels:
+        scores = [row.scores.get(level) for row in rows]
+        cells = [_auc(score, interval=False) if score else Cell(text="missing") for score in scores]
+        found.append(Column(key=f"auc-{level}", head=level, kind="number", cells=cells))
+        if level != factor.reference:
+            differences = [
+                _effect(score.comparison.effect) if score and score.comparison else NONE
+                for score in scores
+            ]
+            head = f"difference of {level}"
+            found.append(
+                Column(key=f"difference-{level}", head=head, kind="number", cells=differences)
+            )
+    return found
 
 
-def _in_context(row: ContextScores, level: str) -> str:
-    if level not in row.scores:
-        return "missing"
-    one: Score = row.scores[level]
-    text = score(one.auc.value) + (f" {DAGGER}" if one.not_above_controls else "")
-    if one.comparison is None:
-        return text
-    effect = one.comparison.effect
-    return f"{text}, {difference(effect.value)} ({span(effect, signed=True)})"
+def _auc(score: Score, *, interval: bool = True) -> Cell:
+    measured = score.auc
+    return Cell(
+        text=fmt.number(measured.value),
+        detail=fmt.interval(measured) if interval else "",
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+        mark=DAGGER if score.not_above_controls and not interval else "",
+    )
 
 
-def _lines(texts: Iterable[str]) -> list[str]:
-    """Each in one line; a library's message can have several."""
-    return [" ".join(text.split()) for text in texts]
+def _effect(effect: Interval) -> Cell:
+    return Cell(
+        text=fmt.difference(effect.value),
+        detail=fmt.difference_interval(effect),
+        value=effect.value,
+        low=effect.low,
+        high=effect.high,
+    )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.evaluate.load import load_results
+from bench.evaluate.results import Reference, Results
 from bench.evaluate.scorer import Scorer
-from bench.report import FORMATS, Reference, make_report
-from bench.report.report import Report
+from bench.report import FORMATS
 from tests.bench.evaluate.answers import Answered
 
 MODELS, SEEDS = 40, 5
@@ -35,8 +36,8 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
     return runs
 
 
-def report(answered: Answered, kept: Path) -> Report:
-    return make_report(answered.store, scorer=Scorer(kept=kept), reference=NET)
+def report(answered: Answered, kept: Path) -> Results:
+    return load_results(answered.store, scorer=Scorer(kept=kept), reference=NET)
 
 
 @pytest.mark.slow

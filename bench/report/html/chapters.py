@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from bench.evaluate.question_result import Answer
 from bench.evaluate.results import Table
-from bench.report import facts
+from bench.report import facts, old_facts
 from bench.report.conclusions import caveats, conclusions
 from bench.report.figures import Picture, pictures, svg
 from bench.report.grid import Grid
@@ -21,7 +21,8 @@ from bench.report.html.panels import confusions, key_facts
 from bench.report.html.reproduce import Recipe, recipe
 from bench.report.html.sheet import Sheet, sheet, strong
 from bench.report.levels import key_name
-from bench.report.questions import by_context, means, resting_on
+from bench.report.old_questions import by_context, means
+from bench.report.questions import resting_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,7 @@ def chapter(table: Table, place: int, *, thumbnails: int) -> Chapter:
         confusions=confusions(table),
         gallery=gallery(table, most=thumbnails),
         key_facts=key_facts(table),
-        counts=sheet(facts.counts(table), "Images and patients of each part", sortable=False),
+        counts=sheet(old_facts.counts(table), "Images and patients of each part", sortable=False),
         resting_on=facts.resting_on(table),
         incidents=facts.incidents(table),
         recipes=[recipe(row) for row in table.rows if row.runs],

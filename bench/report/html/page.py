@@ -11,32 +11,34 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from bench.evaluate.results import Results
 from bench.report import facts
 from bench.report.figures.style import ON_DARK, VARIABLES
 from bench.report.html.chapters import AnswerSection, Chapter, answer_section, chapter
-from bench.report.report import Report
 
 PACKAGE = "bench.report.html"
 # Of the pictures' colours; the others are the page's own.
 _SERIES = [name for name in ON_DARK if name.startswith("--series")]
 
 
-def html(report: Report) -> str:
+def html(results: Results, *, thumbnails: int = 12) -> str:
     """The report as one self-contained page.
 
     Args:
-        report: what :func:`bench.report.report.make_report` gave.
+        results: all that is shown.
+        thumbnails: most misclassified images of each kind; 0 for a page that is passed on where
+            patients' images must not be.
 
     Raises:
         InputError: the predictions of a run are gone or damaged.
     """
     return render(
         [
-            chapter(table, place, thumbnails=report.thumbnails)
-            for place, table in enumerate(report.tables, start=1)
+            chapter(table, place, thumbnails=thumbnails)
+            for place, table in enumerate(results.tables, start=1)
         ],
-        [answer_section(answer, place) for place, answer in enumerate(report.answers, start=1)],
-        still_open=facts.without_row(report),
+        [answer_section(answer, place) for place, answer in enumerate(results.questions, start=1)],
+        still_open=facts.without_row(results),
     )
 
 

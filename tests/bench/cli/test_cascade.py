@@ -65,9 +65,9 @@ def test_it_trains_what_is_missing_and_stores_its_cascades(
     for system in ("cascade", "flat"):
         lines = answers[(answers["model"] == "tiny") & (answers["system"] == system)]
         figures = rows[f"{system} tiny ce"]["figures"]
-        match = figures["exact_match"]["mean"]
+        match = figures["exact_match"]["value"]
         assert match == pytest.approx((lines["answer"] == lines["truth"]).mean())
-        lost = sum(figures[f"lost_{stage}"]["mean"] for stage in ("m1", "m2", "leaf"))
+        lost = sum(figures[f"lost_{stage}"]["value"] for stage in ("m1", "m2", "leaf"))
         assert match + lost == pytest.approx(1.0)
 
 
@@ -84,7 +84,7 @@ def test_all_five_tasks_train_on_real_radiographs(bench: Command, tiny_plugin: P
     rows = rows_by_name(outcome.out)
     assert {"cascade tiny ce", "flat tiny ce", "cascade prior"} < rows.keys()
     for name in ("cascade tiny ce", "flat tiny ce"):
-        assert rows[name]["figures"]["exact_match"]["mean"] is not None
+        assert rows[name]["figures"]["exact_match"]["value"] is not None
     for run in RUNS.glob("tiny-*/data.json"):
         data = json.loads(run.read_text())
         # m4 has the fewest, of validation images.

@@ -10,9 +10,9 @@ import pytest
 from bench.cascade.gather import gather
 from bench.data.phantom.export import write_nih_layout
 from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference
 from bench.evaluate.scorer import Scorer
-from bench.report import collect
 from bench.runs.store import Store
 from tests.bench.cli.conftest import TINY, Command
 from tests.bench.cli.images import write_manifest

@@ -34,13 +34,13 @@ def test_every_format_has_every_row(bench: Command) -> None:
     names = [row.split("|")[1].strip() for row in rows]
     assert (names.count("tiny"), names.count("control: prior")) == (2, 1)
     frame = pd.read_csv(io.StringIO(bench("report", "csv").out))
-    assert frame["auc_mean"].tolist() == pytest.approx([1.0, 8 / 9, 0.5])
+    assert frame["auc"].tolist() == pytest.approx([1.0, 8 / 9, 0.5])
     latex = bench("report", "latex").out
     for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
         assert latex.count(rule) == latex.count("\\begin{table}") >= 4
     content = json.loads(bench("report", "json", "--reference", "tiny:ce").out)
     named = {row["name"]: row for row in content["tables"][0]["rows"]}
-    assert named["tiny ce"]["reference"]
+    assert named["tiny ce"]["is_reference"]
 
 
 @pytest.mark.usefixtures("runs")
@@ -138,7 +138,7 @@ def test_the_reference_can_be_any_row(bench: Command) -> None:
         ("imported:theirs", "imported: theirs"),
     ):
         table = bench("report", "markdown", "--reference", name).out
-        assert f"less that of the reference, {shown}, both" in table
+        assert f"- Reference: {shown}." in table
 
 
 @pytest.mark.parametrize("name", ["all", "figures"])
@@ -158,6 +158,6 @@ def test_tables_that_filters_leave_bare_are_counted(bench: Command) -> None:
     store.add_answers(M2, "other", half)
     done = bench("report", "markdown", "--model", "tiny")
     assert done.err == "1 table is left out: no row that passes the filters is there\n"
-    assert [line for line in done.out.splitlines() if line.startswith("## ")] == [
+    assert [line for line in done.out.splitlines() if line.startswith("## nih")] == [
         "## nih (here), split image, 64 px, task m1 (normal or abnormal?)"
     ]

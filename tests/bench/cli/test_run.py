@@ -206,7 +206,7 @@ def test_bad_images_are_skipped_only_when_asked_and_are_reported(
     (skipped,) = (
         line
         for line in bench("report", "markdown").out.splitlines()
-        if line.startswith("- skipped images (data.on_bad=skip")
+        if line.startswith("- left out (data.on_bad=skip")
     )
     assert skipped.endswith(": 1 missing, 1 truncated")
 

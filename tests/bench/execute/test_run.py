@@ -18,12 +18,14 @@ from sklearn.metrics import roc_auc_score
 
 from bench.config import Experiment, load_experiment
 from bench.errors import InputError
+from bench.evaluate.collect import collect
+from bench.evaluate.load import load_results
 from bench.evaluate.scorer import Scorer
 from bench.events import CellFailed, CellFinished, CellStarted, Event, Note, Validated
 from bench.execute import Summary, run_experiment
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
-from bench.report import FORMATS, collect, make_report
+from bench.report import FORMATS
 from bench.runs.run import Run
 from bench.runs.store import Store
 from tests.shared_data import shared
@@ -517,7 +519,7 @@ def test_a_batch_that_does_not_fit_fails_its_cell_and_names_the_setting(
         assert summary == Summary(finished=2)
     finally:
         MODELS.remove("greedy")
-    text = FORMATS["markdown"](make_report(Store(tmp_path), scorer=Scorer()))
+    text = FORMATS["markdown"](load_results(Store(tmp_path), scorer=Scorer()))
     assert "micro batch 2" in text or "micro_batch=2" in text
 
 

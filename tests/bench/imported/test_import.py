@@ -17,11 +17,11 @@ from bench.data.description import PartRecord
 from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference
 from bench.evaluate.score import score_run
 from bench.evaluate.scorer import Scorer
 from bench.imported import Imported
-from bench.report import collect
 from bench.runs.records import ImportRecord
 from bench.runs.run import Run
 from bench.runs.store import Store

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,10 @@ from numpy.typing import NDArray
 from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
-from bench.report import FORMATS, Reference, Report, Table, collect
+from bench.evaluate.collect import collect
+from bench.evaluate.results import Reference, Results, Table
+from bench.report import FORMATS, columns
+from bench.report.sections import sections
 from bench.runs.cells import Cell
 from bench.runs.records import ImportRecord, Outcome, RunCosts
 from bench.runs.run import Unfinished
@@ -63,7 +65,7 @@ class Case:
         }
 
 
-COMPARISON = "Who is better"
+COMPARISON = "Comparison"
 NONE: tuple[str, ...] = ()
 MASS, NODULE, BOTH = ("Mass",), ("Nodule",), ("Mass", "Nodule")
 NAMED = ("Mass", "Nodule", "Hernia")  # Nobody has the last.
@@ -233,17 +235,39 @@ class Runs:
     ) -> str:
         """The report in one of the formats."""
         tables = tuple(self.tables(reference=reference))
-        return FORMATS[name](Report(tables=tables, unfinished=tuple(unfinished)))
+        return FORMATS[name](Results(tables=tables, unfinished=tuple(unfinished)))
 
     def markdown(self, *, reference: Reference | None = None) -> str:
         return self.text("markdown", reference=reference)
 
+    def results(self, **changes: Any) -> Results:
+        """What the runs amount to, with the default reference."""
+        return Results(tables=tuple(self.tables()), **changes)
+
+    def section(self, title: str, *, reference: Reference | None = None) -> columns.Section:
+        """The one section, of the one table that has it, whose title begins so."""
+        (section,) = [
+            section
+            for table in self.tables(reference=reference)
+            for section in sections(table)
+            if section.title.startswith(title)
+        ]
+        return section
+
     def grid(self, title: str, *, reference: Reference | None = None) -> list[list[str]]:
-        """The cells, heads first, of the markdown table below the heading that begins so."""
-        lines = self.markdown(reference=reference).splitlines()
-        (start,) = [place for place, line in enumerate(lines) if line.startswith(f"### {title}")]
-        rows = list(takewhile(lambda line: line.startswith("|"), lines[start + 2 :]))
-        return [_cells(rows[0]), *map(_cells, rows[2:])]
+        """The cells, heads first, of a section as text, the best of a column in asterisks."""
+        columns = self.section(title, reference=reference).columns
+        return [
+            [column.head for column in columns],
+            *(
+                [shown(cell) for cell in row]
+                for row in zip(*(c.cells for c in columns), strict=True)
+            ),
+        ]
+
+    def notes(self, title: str = COMPARISON, *, reference: Reference | None = None) -> str:
+        """The sentences on a section, one a line."""
+        return "\n".join(self.section(title, reference=reference).notes) + "\n"
 
     def row(
         self, model: str, title: str = COMPARISON, *, reference: Reference | None = None
@@ -257,5 +281,7 @@ class Runs:
         return pd.read_csv(io.StringIO(self.text("csv")), keep_default_na=False)
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip("|").split("|")]
+def shown(cell: columns.Cell) -> str:
+    """``**0.812** (0.800–0.824) †``."""
+    text = f"**{cell.text}**" if cell.bold else cell.text
+    return " ".join(filter(None, [text, f"({cell.detail})" if cell.detail else "", cell.mark]))

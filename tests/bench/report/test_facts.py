@@ -27,7 +27,7 @@ def test_each_data_set_split_and_size_has_its_own_table(runs: Runs) -> None:
     runs.add("net", PERFECT, about=data(fingerprint="e" * 64, image_size=128))
     other = {"name": "patient", "seed": 0, "hash": "b" * 64, "claims_disjoint": True}
     runs.add("net", PERFECT, about=data(split=other))
-    titles = [line for line in runs.markdown().splitlines() if line.startswith("## ")]
+    titles = [line for line in runs.markdown().splitlines() if line.startswith("## nih")]
     assert titles == [
         "## nih (here), split image, 64 px, task m1 (normal or abnormal?)",
         "## nih (here), split image, 128 px, task m1 (normal or abnormal?)",
@@ -93,9 +93,9 @@ def test_the_head_states_counts_prevalence_leakage_and_what_was_skipped(runs: Ru
     assert ": 2 truncated" in text
     assert (
         "- train and test: 1 patient shared (2 of 6 test images); "
-        "0 test images with an identical copy in train"
+        "0 test images identical to one of train"
     ) in text
-    assert "- in the whole set: 4 images with an identical copy" in text
+    assert "- whole set: 4 images with an identical copy" in text
     assert "- 6 of the 10 images are here" in text
     assert "run on 2026-01-02" in text
     assert "commit abc123" in text
@@ -155,22 +155,22 @@ def test_unknown_patients_are_said_to_be_unknown(runs: Runs) -> None:
     )
     runs.add("net", PERFECT, about=data(leakage=[pair]))
     text = runs.markdown()
-    assert "train and test: shared patients unknown; 0 test images with an identical" in text
+    assert "train and test: shared patients unknown; 0 test images identical" in text
 
 
 @pytest.mark.parametrize(
     ("unknown", "sentence"),
     [
-        (0, "train and test: 10 patients shared (20 of 100 test images); 0 test images with"),
+        (0, "train and test: 10 patients shared (20 of 100 test images); 0 test images identical"),
         (
             1,
             "train and test: at least 10 patients shared (20 of 100 test images); "
-            "1 image has no patient id; 0 test images with",
+            "1 image without a patient id; 0 test images identical",
         ),
         (
             3,
             "train and test: at least 10 patients shared (20 of 100 test images); "
-            "3 images have no patient id; 0 test images with",
+            "3 images without a patient id; 0 test images identical",
         ),
     ],
 )
@@ -207,7 +207,7 @@ def test_facts_stand_above_the_table_and_how_to_read_it_below(runs: Runs) -> Non
             "commit abc123",
             "- training",
             "| model ",
-            "Figures are of the test part.",
+            "Each network is one run.",
             "### At the threshold",
             "- broken ce, seed 0, failed: boom",
         )
@@ -224,7 +224,7 @@ def test_environments_that_differ_in_nothing_shown_are_one_line(runs: Runs) -> N
 
 
 def test_one_seed_a_row_is_called_what_it_is(runs: Runs) -> None:
-    warning = "One seed a row: differences between rows may be chance"
+    warning = "Each network is one run."
     runs.add("net", PERFECT)
     runs.add("other", CHANCE)
     runs.add("prior", CHANCE)
@@ -232,14 +232,14 @@ def test_one_seed_a_row_is_called_what_it_is(runs: Runs) -> None:
     assert "±" not in runs.markdown()
     runs.add("net", ONE_WRONG, seed=1)
     assert warning not in runs.markdown()
-    assert "mean ± sample standard deviation over seeds" in runs.markdown()
+    assert "**±**: standard deviation over the seeds" in runs.markdown()
 
 
 def test_what_is_positive_is_said_where_it_is_not_illness(runs: Runs) -> None:
     runs.add("net", PERFECT)
-    assert "positive class" not in runs.markdown()
+    assert "positive class" not in runs.notes("At the threshold")
     runs.add_answers(M2, "net", None, outcome=Outcome(state="failed", reason="boom"))
-    assert "The positive class is 'several'." in runs.markdown()
+    assert "The positive class is several." in runs.markdown()
 
 
 def test_runs_that_a_larger_tuning_replaced_are_named(runs: Runs) -> None:
@@ -247,6 +247,6 @@ def test_runs_that_a_larger_tuning_replaced_are_named(runs: Runs) -> None:
     (table,) = runs.tables()
     assert facts.incidents(table) == []
     assert facts.incidents(replace(table, superseded=("net-ce-s1-01", "net-ce-s2-23"))) == [
-        "2 runs of settings that a tuning of a larger budget replaced are in no row: "
+        "2 runs of settings that a tuning with a larger budget replaced are in no row: "
         "net-ce-s1-01, net-ce-s2-23"
     ]

@@ -9,9 +9,9 @@ import pytest
 
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.results import Table
+from bench.evaluate.load import Filters, load_results, without_bare_tables
+from bench.evaluate.results import Reference, Table
 from bench.evaluate.scorer import Scorer
-from bench.report import Filters, Reference, make_report, without_bare_tables
 from tests.bench.evaluate.answers import Answered
 from tests.bench.report.runs import CHANCE, M2, Runs
 
@@ -35,7 +35,7 @@ def answered(tmp_path: Path) -> Answered:
 
 def table(answered: Answered, filters: Filters) -> Table:
     scorer = Scorer(Resampling(resamples=200))
-    return make_report(answered.store, scorer=scorer, filters=filters, reference=NET).tables[0]
+    return load_results(answered.store, scorer=scorer, filters=filters, reference=NET).tables[0]
 
 
 def test_hidden_rows_are_compared_all_the_same(answered: Answered) -> None:
@@ -67,7 +67,7 @@ def test_a_setting_that_runs_leave_unsaid_is_the_one_that_all_had_before(runs: R
 
     def shown(layout: str) -> set[str]:
         filters = Filters(where={"train.memory_format": layout})
-        made = make_report(runs.store, scorer=scorer, filters=filters, reference=NET)
+        made = load_results(runs.store, scorer=scorer, filters=filters, reference=NET)
         return {row.model for row in made.tables[0].rows}
 
     assert shown("contiguous") == {"net", "deep"}
@@ -111,7 +111,7 @@ def test_tables_without_any_row_that_was_asked_for_are_left_out(
     for model in ("net", "prior"):
         runs.add_answers(M2, model, answers)
     scorer = Scorer(Resampling(resamples=20))
-    made = make_report(runs.store, scorer=scorer, filters=filters, reference=NET)
+    made = load_results(runs.store, scorer=scorer, filters=filters, reference=NET)
     assert [one.data.task for one in made.tables] == ["m1", "m2"]
     kept = without_bare_tables(made, filters)
     assert [one.data.task for one in kept.tables] == tasks

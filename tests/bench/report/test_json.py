@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.report import FORMATS, Report
+from bench.evaluate.results import Results
+from bench.report import FORMATS
 from bench.runs.records import Outcome
 from bench.runs.run import Unfinished
 from tests.bench.evaluate.asked import Asked, experiment
@@ -41,37 +42,35 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
     ]
     assert (content["version"], content["level"]) == (1, 0.95)
     (table,) = content["tables"]
-    assert table["reference"] == {"model": "cxnet_m1", "loss": "sin", "found": True}
+    assert (table["wanted"], table["reference"]) == ({"model": "cxnet_m1", "loss": "sin"}, True)
     assert table["resamples"] == 2000
     assert (table["hidden"], table["superseded"]) == (0, [])
     assert next(iter(table["measures"])) == "auc"
     assert [one["value"] for one in table["published"]] == [0.783, 0.982]
     other, reference = table["rows"]
-    assert (reference["reference"], other["reference"]) == (True, False)
+    assert (reference["is_reference"], other["is_reference"]) == (True, False)
     (expected,) = runs.tables()
-    interval = expected.rows[1].metrics["auc"].interval
-    assert interval is not None
-    assert interval.left_out > 0
+    left_out = expected.rows[1].figures["auc"].left_out
+    assert left_out > 0
     assert reference["figures"]["auc"] == {
-        "mean": 8 / 9,
-        "sd": None,
-        "interval": {
-            "value": 8 / 9,
-            "low": 0.0,
-            "high": 1.0,
-            "left_out": interval.left_out,
-            "reason": "",
-        },
+        "value": 8 / 9,
+        "deviation": None,
+        "low": 0.0,
+        "high": 1.0,
+        "reason": "",
+        "images": 6,
+        "left_out": left_out,
     }
-    assert reference["versus"] is None
-    assert other["versus"]["difference"]["value"] == round(1 - 8 / 9, 13)
-    assert other["versus"]["verdict"] == "cannot tell"
-    assert reference["confusion"] == [[[2, 1], [1, 2]]]
+    assert reference["comparison"] is None
+    assert other["comparison"]["difference"]["value"] == round(1 - 8 / 9, 13)
+    assert other["comparison"]["verdict"] == "cannot tell"
+    assert [run["confusion"] for run in reference["runs"]] == [[[2, 1], [1, 2]]]
     assert other["tuning"]["spent"]["trials"] == 20
     assert reference["tuning"] is None
-    assert other["costs"]["inference_images_per_second"] == 800.0
-    assert other["runs"] == [name]
-    assert other["imported"] is None
+    assert other["inference_images_per_second"] == 800.0
+    (run,) = other["runs"]
+    assert (run["name"], run["imported"]) == (name, None)
+    assert run["settings"]["model"] == {"pretrained": False}
 
 
 def test_what_is_undefined_is_null_with_its_reason(runs: Runs) -> None:
@@ -81,11 +80,11 @@ def test_what_is_undefined_is_null_with_its_reason(runs: Runs) -> None:
     (table,) = read(runs.text("json"))["tables"]
     prior, broken, metadata = table["rows"]
     needed = prior["figures"]["needed_to_read_at_95"]
-    assert needed["mean"] is None
-    assert needed["interval"]["reason"] == "undefined on these images"
-    assert table["reference"]["found"] is False
-    assert (broken["state"], broken["failures"]) == ("failed", [{"seed": 0, "reason": "a\nb"}])
-    assert (broken["figures"], broken["run_settings"]) == ({}, None)
+    assert needed["value"] is None
+    assert needed["reason"] == "undefined on these images"
+    assert table["reference"] is False
+    assert (broken["state"], broken["failures"]) == ("failed", [[0, "a\nb"]])
+    assert (broken["figures"], broken["runs"]) == ({}, [])
     assert (metadata["state"], metadata["unavailable"]) == ("unavailable", "no age")
 
 
@@ -94,9 +93,9 @@ def test_findings_have_their_own_figures(runs: Runs) -> None:
     (table,) = read(runs.text("json"))["tables"]
     (row,) = table["rows"]
     assert list(row["findings"]) == ["Mass", "Nodule", "Hernia"]
-    assert row["findings"]["Mass"]["auc"]["mean"] == pytest.approx(8 / 9)
-    assert row["findings"]["Mass"]["threshold"]["mean"] == 0.5
-    assert row["findings"]["Hernia"]["auc"]["mean"] is None
+    assert row["findings"]["Mass"]["auc"]["value"] == pytest.approx(8 / 9)
+    assert row["findings"]["Mass"]["threshold"]["value"] == 0.5
+    assert row["findings"]["Hernia"]["auc"]["value"] is None
     assert row["macro_over"]["auc"] == 2
 
 
@@ -107,11 +106,12 @@ def test_every_figure_of_the_tables_is_there(runs: Runs) -> None:
     (table,) = runs.tables()
     (written,) = read(runs.text("json"))["tables"]
     for row, found in zip(table.rows, written["rows"], strict=True):
-        assert list(found["figures"]) == list(row.metrics) == list(written["measures"])
-        for name, figure in row.metrics.items():
-            mean = found["figures"][name]["mean"]
-            assert math.isnan(figure.mean) if mean is None else mean == figure.mean
-            assert found["figures"][name]["sd"] == (None if mean is None else figure.deviation)
+        assert list(found["figures"]) == list(row.figures) == list(written["measures"])
+        for name, figure in row.figures.items():
+            value = found["figures"][name]["value"]
+            assert math.isnan(figure.value) if value is None else value == figure.value
+            deviation = found["figures"][name]["deviation"]
+            assert deviation == (None if value is None else figure.deviation)
 
 
 def test_questions_and_unfinished_runs_are_there(runs: Runs, tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_questions_and_unfinished_runs_are_there(runs: Runs, tmp_path: Path) -> 
     asked.add("one", "sin", wrong=1)
     asked.record(experiment(models=["one"]))
     runs.add("net", PERFECT)
-    report = Report(
+    report = Results(
         tables=tuple(runs.tables()),
-        answers=tuple(asked.answers()),
+        questions=tuple(asked.answers()),
         unfinished=(Unfinished(name="net-ce-s1", running=False),),
     )
     content = read(FORMATS["json"](report))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bench.data.tasks import make_task
-from bench.report import FORMATS, Reference
+from bench.evaluate.results import Reference
+from bench.report import FORMATS
 from bench.report.figures.rows import plotted_rows
 from bench.report.html.headline import headline
 from tests.bench.report.runs import (
@@ -87,25 +88,25 @@ def test_macro_averages_say_of_each_row_what_they_are_over(runs: Runs) -> None:
     # Theirs are without Nodule; all images of the last have Mass.
     add_labels(runs, LABELS, [4, 5, 9])
     add_labels(runs, LABELS, [5, 7, 8], name="others")
-    text = runs.markdown()
-    assert (
-        "each counting the same; over 2 of 3 (no test image has Hernia); of imported: others over "
-        "2 of 3 (no test image that it answers has Hernia); macro AUC over 1 of 3, those that some "
-        "test images that it answers have and others lack; of imported: theirs over 1 of 3 (no "
-        "test image that it answers has Nodule or Hernia). Micro: "
-    ) in text
-    assert (
-        "The heads count images of the whole test part; imported: others and imported: theirs "
-        "answer some of them."
-    ) in text
+    others, theirs = (f"imported: {name} (3 of 6 images)" for name in ("others", "theirs"))
+    assert set(runs.section("Over all findings").notes) >= {
+        "Macro averages are over 2 of 3 findings: no test image has Hernia.",
+        f"Macro averages of {others} are over 2 of 3 findings: no test image that it answers has "
+        "Hernia.",
+        f"The macro AUC of {others} is over 1 of 3 findings: those that some test images that it "
+        "answers have and others lack.",
+        f"Macro averages of {theirs} are over 1 of 3 findings: no test image that it answers has "
+        "Nodule or Hernia.",
+    }
+    assert f"{others} and {theirs} answer some of them.\n" in runs.notes("AUC of each finding")
 
 
 def test_where_all_findings_are_there_the_part_is_named_alone(runs: Runs) -> None:
     add_labels(runs, COMPLETE, [4, 5, 9])
     assert (
-        "each counting the same; of imported: theirs over 1 of 2 (no test image that it answers "
-        "has Nodule). Micro: "
-    ) in runs.markdown()
+        "Macro averages of imported: theirs (3 of 6 images) are over 1 of 2 findings: no test "
+        "image that it answers has Nodule.\n"
+    ) in runs.notes("Over all findings")
 
 
 def test_a_finding_is_supported_by_the_images_that_the_row_answers(runs: Runs) -> None:
@@ -123,7 +124,7 @@ def test_a_row_of_a_part_is_named_so_and_is_neither_bold_nor_marked(runs: Runs) 
     assert runs.row("cxnet_m1")["AUC"].startswith("**0.889** (")
     assert runs.row(name, "Calibration")["Brier"].startswith("0.010 (")
     assert runs.row("cxnet_m1", "Calibration")["Brier"].startswith("**0.127** (")
-    assert "Images in brackets behind a name: the row answers these alone" in runs.markdown()
+    assert "**(… of … images)**: the row answers these images alone." in runs.markdown()
     for format_name in ("html", "latex"):
         assert "theirs (4 of 6 images)" in runs.text(format_name)
 
@@ -150,7 +151,7 @@ def test_programs_learn_how_much_a_row_answers(runs: Runs) -> None:
     add_two_classes(runs)
     (table,) = json.loads(runs.text("json"))["tables"]
     answered = {row["model"]: row["answered"] for row in table["rows"]}
-    assert answered == {"theirs": {"images": 4, "of": 6}, "cxnet_m1": None, "prior": None}
+    assert answered == {"theirs": [4, 6], "cxnet_m1": None, "prior": None}
     frame = runs.csv().set_index("model")
     assert frame["answered_images"].to_dict() == {"theirs": 4, "cxnet_m1": 6, "prior": 6}
     assert set(frame["test_images"]) == {6}

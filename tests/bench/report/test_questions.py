@@ -17,10 +17,10 @@ from bench.evaluate.estimate import Interval
 from bench.evaluate.question_result import Answer, Comparison
 from bench.evaluate.scorer import Scorer
 from bench.execute import run_experiment
-from bench.report.conclusions import caveats, conclusions
 from bench.report.effects import draw_question
-from bench.report.levels import difference
-from bench.report.questions import markdown_questions
+from bench.report.formatting import difference
+from bench.report.markdown import markdown_answer
+from bench.report.questions import caveats, conclusions
 from bench.runs.store import Store
 from tests.bench.evaluate.asked import FAILED, Asked, auc_of, cross, experiment
 
@@ -72,7 +72,7 @@ def test_where_it_includes_zero_nothing_is_claimed_but_what_is_unlikely(asked: A
     assert effect.low < 0 <= effect.high
     assert conclusions(answer) == [
         f"sin against ce: cannot tell. The 95 % interval {difference(effect.low)} to 0.000 "
-        f"includes no difference; a difference above {-effect.low:.3f} is unlikely."
+        f"includes no difference. A difference above {-effect.low:.3f} is unlikely."
     ]
 
 
@@ -99,8 +99,8 @@ def test_an_interaction_of_networks_that_learned_nothing_is_not_concluded(asked:
     asked.record(experiment(question=question, controls=["prior"]))
     assert conclusions(asked.answer())[1] == (
         "Whether the difference of sin to ce is another with one than with the other models: "
-        "nothing can be concluded, since no network with one, or none with the other models, is "
-        "above the best control."
+        "nothing can be concluded. No network with one, or none with the other models, is above "
+        "the best control."
     )
 
 
@@ -145,19 +145,19 @@ def test_contexts_without_a_control_are_counted_for_nothing(asked: Asked) -> Non
         "No control has finished on data.split=official: whether a network learned more than a "
         "control is not known."
     ) in caveats(answer)
-    text = markdown_questions([answer])
+    text = markdown_answer(answer)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert [line.count("†") for line in lines if line.startswith("| split ")] == [1, 2, 0]
-    assert "- control prior, data.split=official: has not ended\n" in text
+    assert text.endswith("- control prior, data.split=official: has not ended")
 
 
 def test_one_control_that_is_not_everywhere_is_named_with_its_data(asked: Asked) -> None:
     answer = by_split(asked, sin={"patient": 6, "image": 1}, controls={"patient": 5})
     assert conclusions(answer) == [
-        "sin against ce: nothing can be concluded, since no network with either is known to be "
-        "above the best control."
+        "sin against ce: nothing can be concluded. No network with either is known to be above "
+        "the best control."
     ]
-    text = markdown_questions([answer])
+    text = markdown_answer(answer)
     assert f"- best control: prior, AUC {auc_of(5):.3f} (data.split=patient)\n" in text
 
 
@@ -166,14 +166,14 @@ def test_networks_below_the_controls_answer_nothing(asked: Asked) -> None:
     answer = one_network(asked, ce=16, sin=1)
     assert answer.without_controls == ()
     assert conclusions(answer) == [
-        "sin against ce: nothing can be concluded, since no network with either is above the best "
+        "sin against ce: nothing can be concluded. No network with either is above the best "
         "control."
     ]
     assert (
-        "2 of 2 networks are not above the best control of the same data, which sees no lungs, and "
-        "so learned nothing that this question could use: one ce; one sin."
+        "2 of 2 networks are not above the best control of the same data, which sees no lungs: "
+        "one ce; one sin. They learned nothing that this question could use."
     ) in caveats(answer)
-    text = markdown_questions([answer])
+    text = markdown_answer(answer)
     assert "- best control: brightness, AUC 1.000\n" in text
 
 
@@ -181,11 +181,11 @@ def test_caveats_are_those_that_apply(asked: Asked) -> None:
     one_seed = caveats(one_network(asked, ce=16, sin=1))
     assert one_seed == [
         "No control has finished: whether a network learned more than a control is not known.",
-        "One seed: the intervals say what other patients would give, and not what another "
-        "training run would. A difference between single runs may be luck; run more seeds "
+        "One seed: the intervals say what other patients would give. They do not say what another "
+        "training run would give. A difference between single runs may be luck; run more seeds "
         "(--seeds 0,1,2).",
-        "sin, sin_hump: the paper's equation (9), which defines the weight, could not be found; "
-        "both are reconstructions.",
+        "sin, sin_hump: reconstructions, since the paper's equation (9) for the weight could not "
+        "be found.",
     ]
 
 
@@ -207,7 +207,7 @@ def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
     cross(asked, {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6})
     asked.add("two", "sin", outcome=FAILED)
     asked.record(experiment())
-    text = markdown_questions(asked.answers())
+    text = markdown_answer(asked.answer())
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines[:5] == [
         "## Question: asked",
@@ -222,13 +222,13 @@ def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
     assert "- made by hand" in lines
     assert not [line for line in lines if line.startswith("- all runs: ")]
     (mean,) = [line for line in lines if line.startswith("| ce |")]
-    assert f"| {(auc_of(8) + auc_of(6)) / 2:.3f} |" in mean
-    assert mean.endswith("| – | – | 2 × 1 |")
+    assert f"| {(auc_of(8) + auc_of(6)) / 2:.3f} (" in mean
+    assert mean.endswith("| – | 2 × 1 |")
     (of_two,) = [line for line in lines if line.startswith("| two ")]
-    assert of_two == f"| two | {auc_of(6):.3f} | missing |"
+    assert of_two == f"| two | {auc_of(6):.3f} | missing | – |"
     assert text.endswith(
         "### Runs that are missing from the answer\n\n"
-        "- two sin, seed 0: failed: OutOfMemoryError: 2 GiB\n"
+        "- two sin, seed 0: failed: OutOfMemoryError: 2 GiB"
     )
 
 
@@ -259,7 +259,7 @@ def test_a_factor_is_told_at_the_references_of_the_earlier_ones_too(asked: Asked
 
 
 def test_the_only_model_is_named(asked: Asked) -> None:
-    text = markdown_questions([one_network(asked, ce=8, sin=2)])
+    text = markdown_answer(one_network(asked, ce=8, sin=2))
     assert "\n- all runs: model one\n" in text
 
 
@@ -279,7 +279,7 @@ def test_every_row_of_a_control_has_its_name(asked: Asked) -> None:
             question={"asks": "?", "yes_if": "!", "factors": [factor]},
         )
     )
-    rows = markdown_questions([asked.answer()]).split("\n| ")
+    rows = markdown_answer(asked.answer()).split("\n| ")
     assert [row.partition(" |")[0].strip() for row in rows[-4:]] == [
         "split patient",
         "split image",
@@ -296,7 +296,7 @@ def test_what_does_not_concern_a_network_is_not_missing(asked: Asked) -> None:
     key = "model.options.one.kernel"
     question = {"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]}
     asked.record(experiment(vary={key: [3, 5]}, question=question))
-    text = markdown_questions([asked.answer()])
+    text = markdown_answer(asked.answer())
     assert "| ce " in text
     assert "missing" not in text
     assert "| two " not in text
@@ -315,7 +315,7 @@ def test_a_question_without_an_answer_says_why(asked: Asked, tmp_path: Path) -> 
     cross(asked, {("one", "ce"): None, ("one", "sin"): None})
     asked.record(experiment(models=["one"]))
     answer = asked.answer()
-    assert "There is no answer: no network of it has finished." in markdown_questions([answer])
+    assert "There is no answer: no network of it has finished." in markdown_answer(answer)
     with pytest.raises(InputError, match="question asked: nothing to draw, no network"):
         draw_question(answer, tmp_path / "picture.png")
 
@@ -436,7 +436,7 @@ def test_every_shipped_question_is_asked_answered_and_drawn(
         assert of_first == sorted(set(map(int, filter(None, of_first))))
     else:
         assert len(set(of_first)) == 1
-    text = markdown_questions([answer])
+    text = markdown_answer(answer)
     assert text.startswith(f"## Question: {config}\n")
     assert "- The images are synthetic: this says nothing about real X-rays.\n" in text
     picture = tmp_path / "picture.png"

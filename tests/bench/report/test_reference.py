@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import Reference, Table, collect
+from bench.evaluate.collect import collect
+from bench.evaluate.results import Reference, Table
 from bench.report.html.headline import headline
-from bench.report.versus import sentences, trained_otherwise
+from bench.report.notes import notes
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 from tests.bench.report.test_tuned import tune
 
@@ -62,11 +63,11 @@ def test_the_legend_says_how_it_was_chosen(runs: Runs) -> None:
     runs.add("net", ONE_WRONG, settings=trained(40))
     runs.add("wide", CHANCE, settings=trained(40))
     (table,) = collect(runs.store.runs(), reference=NET)
-    assert (
-        "net ce (train.max_iterations=40) (of its 2 rows a tuned one, of several one with the most "
-        "seeds, and of these the one that was trained as most networks of the table were; never "
-        "chosen by its figures)"
-    ) in sentences(table)[0]
+    assert notes(table, "comparison")[0] == (
+        "Reference: net ce (max_iterations=40). It is one of 2 rows of this name: a tuned one, "
+        "then one with the most seeds, then one trained as most networks were; it is never chosen "
+        "by its figures."
+    )
 
 
 def test_rows_that_were_trained_otherwise_are_named(runs: Runs) -> None:
@@ -75,16 +76,16 @@ def test_rows_that_were_trained_otherwise_are_named(runs: Runs) -> None:
     runs.add("deep", CHANCE, settings=trained(40))
     runs.add("prior", CHANCE)
     (table,) = collect(runs.store.runs(), reference=NET)
-    assert {row.model: trained_otherwise(row, table) for row in table.rows} == {
+    assert {row.model: row.trained_otherwise for row in table.rows} == {
         "wide": True,
         "net": False,
         "deep": False,
         "prior": False,
     }
     assert (
-        "Trained with other settings than the reference: wide ce; such a difference may be that of "
+        "Trained with other settings than the reference: wide ce. Such a difference may be that of "
         "the settings."
-    ) in sentences(table)
+    ) in notes(table, "comparison")
     # No difference was shown: there is nothing to explain.
     said = "net ce was trained with other settings than wide ce"
     assert not any(said in line for line in headline(table))
@@ -101,7 +102,7 @@ def test_searched_settings_of_two_tuned_rows_are_no_other_training(runs: Runs) -
         tune(runs, model, runs_=[name])
     runs.add("deep", CHANCE, settings={"train": TRAINING})
     (table,) = runs.tables(reference=NET)
-    found = {row.model: trained_otherwise(row, table) for row in table.rows}
+    found = {row.model: row.trained_otherwise for row in table.rows}
     assert found == {"net": False, "wide": False, "deep": True}
 
 
@@ -112,5 +113,5 @@ def test_rows_of_one_name_are_told_apart_in_sentences(runs: Runs) -> None:
     runs.add("prior", CHANCE)
     (table,) = collect(runs.store.runs(), reference=NET)
     other = "net ce (max_iterations=200)"
-    assert any(f"than the reference: {other}; such" in line for line in sentences(table))
+    assert any(f"than the reference: {other}. Such" in line for line in notes(table, "comparison"))
     assert any("net ce (max_iterations=40)" in line for line in headline(table))

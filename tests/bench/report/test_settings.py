@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.report import Table
-from bench.report.labels import labels
+from bench.evaluate.labels import labels
+from bench.evaluate.results import Table
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
 
@@ -112,15 +112,13 @@ def test_the_settings_that_all_networks_share_are_one_line_above_the_table(runs:
     runs.add("net", PERFECT, settings={"model": model, "train": TRAINING})
     runs.add("prior", CHANCE)
     assert training_line(runs) == (
-        "- training: sgd, lr 0.01, momentum 0.9, weight decay 0, batch 32, "
-        "at most 6,000 iterations, validated every 100, "
-        "lr / 5 at a plateau of 2 validations (at most 3 times), "
-        "precision float32, 1 channel, augmentation none"
+        "- training: optimizer sgd, lr 0.01, momentum 0.9, weight decay 0, batch size 32, "
+        "max iterations 6,000, validate every 100, decay factor 5, patience 2, max decays 3, "
+        "precision float32, memory format contiguous, channels 1, augmentation none"
     )
     text = runs.markdown()
     assert text.index("- training") < text.index("| model")
     assert training_line(runs).removeprefix("- ") in runs.text("latex")
-    assert runs.csv()["training"].tolist() == [training_line(runs).removeprefix("- "), ""]
 
 
 def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
@@ -135,9 +133,10 @@ def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": changed})
     runs.add("other", CHANCE, settings={"train": other})
     assert training_line(runs) == (
-        "- training (what differs is in the column settings, or was tuned): adamw, momentum 0.9, "
-        "weight decay 0, nesterov, batch 32, at most 6,000 iterations, validated every 100, "
-        "decay factor 5, max decays 3, precision float32, other augmentation shift 0.05"
+        "- training (what differs is in the column settings, or was tuned): optimizer adamw, "
+        "momentum 0.9, weight decay 0, nesterov, batch size 32, max iterations 6,000, "
+        "validate every 100, decay factor 5, max decays 3, precision float32, "
+        "memory format contiguous, other augmentation shift 0.05"
     )
     assert settings_of(runs.tables()[0]) == {
         "net": ["train.augment.flip=true, train.lr=0.01, train.patience=4"],
@@ -148,7 +147,7 @@ def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
 def test_controls_alone_have_neither_training_nor_seeds(runs: Runs) -> None:
     runs.add("prior", CHANCE)
     assert "- training" not in runs.markdown()
-    assert "seed a row" not in runs.markdown()
+    assert "one run" not in runs.markdown()
 
 
 def test_a_share_of_the_training_part_is_in_the_training_line(runs: Runs) -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.report import Reference
+from bench.evaluate.results import Reference
 from bench.runs.records import Outcome
 from tests.absent import absent
 from tests.bench.report.runs import CHANCE, LABELS, ONE_WRONG, PERFECT, TRAINING, Runs
@@ -14,10 +14,10 @@ from tests.bench.report.test_formats import HOSTILE
 from tests.bench.report.test_per_finding import add_labels
 from tests.bench.report.test_tuned import tune
 
-# A4 with margins of 2 cm has lines of 17 cm, which bench.report.latex says that it keeps to.
 DOCUMENT = r"""\documentclass[a4paper]{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs}
+\usepackage{graphicx}
 \begin{document}
 \input{tables.tex}
 \end{document}
@@ -62,7 +62,7 @@ def test_no_table_is_wider_than_its_page(runs: Runs, tmp_path: Path) -> None:
     add_labels(runs, "timm:mobilenetv3_small_100")
     runs.add_answers(LABELS, "broken", None, outcome=Outcome(state="failed", reason="boom"))
     text = runs.text("latex", reference=Reference(model="cxnet_m1", loss="sin"))
-    assert text.startswith("% Wants \\usepackage{booktabs}, and lines of 17 cm ")
+    assert text.startswith("% Wants \\usepackage{booktabs} and \\usepackage{graphicx}")
     said = compile_tables(text, tmp_path)
     assert "Overfull" not in said
     assert "Tuning" in text

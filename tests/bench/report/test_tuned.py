@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.load import load_results
 from bench.evaluate.scorer import Scorer
-from bench.report import FORMATS, make_report
+from bench.report import FORMATS
 from bench.runs.records import FailedTuningRecord, Spent, TuningRecord
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
@@ -55,11 +56,11 @@ def test_a_tuned_row_says_so_instead_of_its_settings(runs: Runs) -> None:
     tune(runs, "net", runs_=add(runs, "net", lr=0.02, momentum=0.5))
     tune(runs, "other", runs_=add(runs, "other", lr=0.003))
     assert runs.row("net")["settings"] == runs.row("other")["settings"] == "tuned"
-    assert "\ntuned: settings that were searched for; see the table Tuning.\n" in runs.markdown()
+    assert "- **tuned**: settings that were searched for; see the table Tuning." in runs.markdown()
     add(runs, "given", lr=0.5)
     assert runs.row("net")["settings"] == "tuned"
     assert runs.row("given")["settings"] == "as configured"
-    assert "\nas configured: settings that were not searched for; " in runs.markdown()
+    assert "- **as configured**: settings that were not searched for." in runs.markdown()
     # What tells it from others that were not tuned, and from all in what nobody searched for.
     add(runs, "given", lr=0.1, batch_size=8)
     found = {row.settings for row in runs.tables()[0].rows if row.model == "given"}
@@ -101,15 +102,15 @@ def test_what_was_spent_and_what_won(runs: Runs) -> None:
         "pruned": "7",
         "failed": "1",
         "iterations": "12,345",
-        "device s": "457",
+        "training time (s)": "457",
         "validation AUC": "0.812",
         "seeds": "0 1",
         "winner": "train.lr=0.02, train.momentum=0.5",
     }
-    text = runs.markdown()
+    text = runs.notes("Tuning")
     assert "Every tuned row had the same budget: 20 trials.\n" in text
     assert "Searched: train.lr: 0.0001 to 0.1, log; train.momentum: 0 to 0.99.\n" in text
-    assert "By sampler TPE, pruner median, trials trained with seed 1000.\n" in text
+    assert "sampler TPE, pruner median, seed of the trials 1000.\n" in text
     row = runs.csv().iloc[0]
     assert (row["tuning_budget"], row["tuning_trials"]) == ("20 trials", 20)
     assert row["tuning_train_seconds"] == 456.7
@@ -120,10 +121,10 @@ def test_budgets_and_spaces_that_differ_are_said(runs: Runs) -> None:
     tune(runs, "poor", runs_=add(runs, "poor"), budget={"minutes": 1}, searched={"train.lr": "…"})
     runs.add("given", ONE_WRONG, settings={"train": TRAINING})
     runs.add("prior", CHANCE)
-    text = runs.markdown()
+    text = runs.notes("Tuning")
     assert (
         "The budgets differ, so that the tuned rows do not compare fairly: net ce: 20 trials; "
-        "poor ce: 1 minute. Not tuned, and held against tuned ones all the same: given ce.\n"
+        "poor ce: 1 minute.\nNot tuned, but compared with tuned rows: given ce.\n"
     ) in text
     assert "Searched for net ce: train.lr: 0.0001 to 0.1, log; train.momentum: 0 to 0.99.\n" in text
     assert "Searched for poor ce: train.lr: ….\n" in text
@@ -173,12 +174,12 @@ def test_a_budget_is_the_same_only_where_as_much_was_spent(
 ) -> None:
     tune(runs, "net", runs_=add(runs, "net"), budget=budget, spent=cost())
     tune(runs, "other", runs_=add(runs, "other"), budget=budget, spent=other)
-    text = runs.markdown()
+    text = runs.notes("Tuning")
     assert ("Every tuned row had the same budget: " in text) == (said is None)
     if said is not None:
         given, one, two = said
         assert (
-            f"Every tuned row was given {given}, but spent were: net ce: {one}; other ce: {two}.\n"
+            f"Every tuned row was given {given}. Spent were: net ce: {one}; other ce: {two}.\n"
         ) in text
 
 
@@ -205,7 +206,7 @@ def test_a_tuning_without_a_winner_is_named_in_every_format(tmp_path: Path) -> N
             spent=spent,
         )
     )
-    report = make_report(runs.store, scorer=Scorer(Resampling(resamples=50)))
+    report = load_results(runs.store, scorer=Scorer(Resampling(resamples=50)))
     said = f"tuning big ce (experiment demo, task m1) has no winner: {reason}"
     assert said in FORMATS["markdown"](report)
     assert said in FORMATS["html"](report)

@@ -13,9 +13,22 @@ import pytest
 from bench.evaluate.comparison import Comparison
 from bench.evaluate.comparison import Verdict as Said
 from bench.evaluate.estimate import Interval
-from bench.report import Reference, Table, legend, versus
+from bench.evaluate.results import Reference, Results, Table
+from bench.report.formatting import p_value
+from bench.report.notes import glossary, notes
+from bench.report.sections import sections
 from bench.runs.records import Outcome
-from tests.bench.report.runs import CHANCE, LABELS, M1, ONE_WRONG, PERFECT, Runs, data
+from tests.bench.report.runs import (
+    CHANCE,
+    COMPARISON,
+    LABELS,
+    M1,
+    ONE_WRONG,
+    PERFECT,
+    Runs,
+    data,
+    shown,
+)
 from tests.bench.report.test_per_finding import LABELS_ANSWERED
 from tests.bench.report.test_tuned import tune
 
@@ -45,8 +58,10 @@ def compared(
 
 
 def cells(table: Table) -> list[str]:
-    (row,) = [row for row in table.rows if row.model == "other"]
-    return versus.cells(row, table)
+    """Difference, p and verdict of the other network."""
+    section = sections(table)[0]
+    (place,) = [place for place, row in enumerate(table.rows) if row.model == "other"]
+    return [shown(section.column(key).cells[place]) for key in ("difference", "p", "verdict")]
 
 
 def test_the_reference_is_marked_and_others_are_held_against_it(runs: Runs) -> None:
@@ -62,7 +77,7 @@ def test_the_reference_is_marked_and_others_are_held_against_it(runs: Runs) -> N
     assert shown["other"][0] == "+0.111 (0.000 to +1.000)"
     assert shown["other"][2] == "cannot tell"
     assert shown["broken"] == ["n/a"] * 3
-    assert "less that of the reference, net ce, both on the same" in runs.markdown(reference=NET)
+    assert runs.section(COMPARISON, reference=NET).notes[0] == "Reference: net ce."
 
 
 def test_a_reference_that_is_not_there_is_named_with_the_way_out(runs: Runs) -> None:
@@ -87,10 +102,12 @@ def test_of_several_rows_the_tuned_one_is_the_reference(runs: Runs) -> None:
     runs.add("net", ONE_WRONG, settings={"train": {"lr": 0.1}})
     tuned = runs.add("net", CHANCE, settings={"train": {"lr": 0.2}})
     tune(runs, "net", runs_=[tuned], searched={"train.lr": "0 to 1"})
-    assert "less that of the reference, net ce (tuned) (of its 2 rows" in runs.markdown(
-        reference=NET
+    assert (
+        runs.section(COMPARISON, reference=NET)
+        .notes[0]
+        .startswith("Reference: net ce (tuned). It is one of 2 rows of this name")
     )
-    differences = {row[2]: row[6] for row in runs.grid("Who is better", reference=NET)[1:]}
+    differences = {row[2]: row[6] for row in runs.grid(COMPARISON, reference=NET)[1:]}
     assert differences["tuned"] == "reference"
 
 
@@ -109,7 +126,7 @@ def test_a_verdict_of_single_runs_says_so(
 ) -> None:
     table = compared(runs, said, seeds=seeds)
     assert cells(table) == ["+0.012 (+0.001 to +0.024)", "0.010", text]
-    explained = any(line.startswith("(one run): ") for line in versus.sentences(table))
+    explained = any(term == "(one run)" for term, _ in glossary(Results(tables=(table,))))
     assert explained == text.endswith("(one run)")
 
 
@@ -127,45 +144,42 @@ def test_a_verdict_of_single_runs_says_so(
     ],
 )
 def test_p_is_shown_so_that_it_fits_its_verdict(p: float, text: str) -> None:
-    assert versus.show_p(p) == text
+    assert p_value(p) == text
 
 
 def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     table = compared(runs, "better")
     (row,) = [row for row in table.rows if row.versus is not None]
-    assert "p below 0.05 after the correction for 1 comparison): 0.020." in " ".join(
-        versus.sentences(table)
-    )
+    said = "This test set would show a true difference of"
+    assert any(line.startswith(f"{said} 0.020 with") for line in notes(table, "comparison"))
     assert row.versus is not None
     more = replace(row, comparison=replace(row.versus, smallest=0.0456))
     wider = replace(table, rows=(*table.rows, more))
-    assert "for 2 comparisons): 0.020 to 0.046, depending on the row." in " ".join(
-        versus.sentences(wider)
-    )
+    assert any(line.startswith(f"{said} 0.020 to 0.046, ") for line in notes(wider, "comparison"))
+    assert "p is corrected for 2 comparisons (Holm)." in notes(wider, "comparison")
 
 
 def test_hidden_rows_are_counted_and_said_to_be_corrected_for(runs: Runs) -> None:
     table = replace(compared(runs, "better"), hidden=1)
-    text = " ".join(versus.sentences(table))
-    assert text.count("for all comparisons, those of hidden rows among them") == 2
+    text = " ".join(notes(table, "comparison"))
+    assert "p is corrected for all comparisons, those of hidden rows among them" in text
     assert "1 comparison" not in text
-    said = "1 row is hidden by the filters; what is looked at changes no figure, since hidden"
-    assert said in " ".join(legend.comparison(table))
-    assert "hidden" not in " ".join(legend.comparison(replace(table, hidden=0)))
+    assert "1 row is hidden by the filters." in text
+    assert "hidden" not in " ".join(notes(replace(table, hidden=0), "comparison"))
 
 
 def test_delongs_test_is_named_where_it_was_made(runs: Runs) -> None:
-    assert "DeLong" not in " ".join(versus.sentences(compared(runs, "better")))
+    assert "DeLong" not in " ".join(notes(compared(runs, "better"), "comparison"))
     table = compared(runs, "better", delong_p=0.013)
     # Three patients have six images; where each has one there is nothing to cluster.
     assert (
-        "Checked by DeLong's test, clustered by patient (Obuchowski 1997): its p and those of the "
-        "resamples, both before the correction, differ by 0.003 at most (1 comparison)."
-    ) in versus.sentences(table)
+        "DeLong's test, clustered by patient, gives a p that differs by 0.003 at most, before the "
+        "correction (1 comparison)."
+    ) in notes(table, "comparison")
     one_each = table.data.parts["test"].model_copy(update={"patients": 6})
     parts = table.data.parts | {"test": one_each}
     table = replace(table, data=table.data.model_copy(update={"parts": parts}))
-    assert "Checked by DeLong's test: its p and" in " ".join(versus.sentences(table))
+    assert "DeLong's test gives a p" in " ".join(notes(table, "comparison"))
 
 
 def test_delongs_intervals_are_for_programs(runs: Runs) -> None:
@@ -183,18 +197,15 @@ def test_delongs_intervals_are_for_programs(runs: Runs) -> None:
     rows = {row["model"]: row for row in json.loads(runs.text("json"))["tables"][0]["rows"]}
     assert rows["one"]["delong"]["high"] == interval.high
     assert rows["two"]["delong"] is None
-    assert (
-        "DeLong's intervals of the AUC of rows of one run, clustered by patient (Obuchowski 1997), "
-    ) in runs.markdown()
+    assert "DeLong's intervals of the AUC of single runs" in runs.markdown()
 
 
 def test_why_nothing_was_compared_is_said(runs: Runs) -> None:
     nothing = Interval(value=math.nan, reason="they have no image in common")
     table = compared(runs, "n/a", p=math.nan, difference=nothing, smallest=math.nan, images=0)
     assert cells(table) == ["n/a", "n/a", "n/a"]
-    assert versus.sentences(table)[-1] == (
-        "n/a: no interval of the difference, since they have no image in common (other ce)."
-    )
+    said = "No interval of the difference for other ce: they have no image in common."
+    assert said in notes(table, "comparison")
 
 
 def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
@@ -217,16 +228,16 @@ def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
     text = runs.markdown(reference=NET)
     assert (
         "- imported: theirs: predictions of others (preds.csv, sha256 abababababababab, of its "
-        "findings the most probable) answer 5 of 6 test images and 0 of 4 validation images; its "
-        "figures are of these, and rows are compared on the images that both have; without "
-        "validation images there is no threshold and no temperature for it. "
+        "findings the most probable) for 5 of 6 test images and 0 of 4 validation images. Its "
+        "figures are of these, and rows are compared on the images that both have. Without "
+        "validation images it has no threshold and no temperature. "
     ) in text
     assert "theirs and the reference are compared on the 5 images that both answer." not in text
     threshold = runs.row("imported: theirs (5 of 6 images)", "At the threshold")
     assert threshold["accuracy"] == "n/a"
     assert (
-        "No value of accuracy, sensitivity, specificity, precision and F1 (imported: "
-        "theirs): there are no predictions for the validation part.\n"
+        "No value of accuracy, sensitivity, specificity, precision and F1 (imported: theirs (5 of "
+        "6 images)): there are no predictions for the validation part.\n"
     ) in text
 
 
@@ -252,8 +263,8 @@ def test_imported_predictions_alone_need_no_pixels_and_no_validation_part(runs: 
     )
     text = runs.markdown()
     assert text.startswith("## nih (here), split image, task findings14 (")
-    assert "(preds.csv, sha256 abababababababab) answer 6 of 6 test images; without" in text
-    assert "in the whole set" not in text
+    assert "(preds.csv, sha256 abababababababab) for 6 of 6 test images. Without" in text
+    assert "whole set" not in text
     assert "No validation image has" not in text
     assert runs.row("imported: theirs", "Over all findings")["exact match"] == "n/a"
     for name in ("latex", "csv", "json"):
@@ -266,7 +277,7 @@ def test_rows_on_fewer_images_are_named_beside_the_others(runs: Runs) -> None:
     assert row.versus is not None
     fewer = replace(row, model="theirs", loss="", kind="imported")
     fewer = replace(fewer, comparison=replace(row.versus, images=5))
-    text = versus.sentences(replace(table, rows=(*table.rows, fewer)))
+    text = notes(replace(table, rows=(*table.rows, fewer)), "comparison")
     assert (
         "imported: theirs and the reference are compared on the 5 images that both answer." in text
     )
@@ -298,6 +309,6 @@ def test_a_temperature_that_nothing_fits_is_explained(runs: Runs) -> None:
     row = runs.row("cxnet_m1", "Calibration")
     assert (row["temperature"], row["Brier, scaled"], row["ECE, scaled"]) == ("n/a",) * 3
     assert (
-        "\nNo value of temperature, Brier, scaled and ECE, scaled (any row): no temperature fits "
-        "the validation part best.\n"
-    ) in runs.markdown()
+        "No value of temperature, Brier, scaled and ECE, scaled: no temperature fits the "
+        "validation part best.\n"
+    ) in runs.notes("Calibration")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.collect import collect
+from bench.evaluate.results import Table
 from bench.evaluate.scorer import Scorer
-from bench.report import Table, collect
 from bench.runs.records import Outcome, RunCosts
 from tests.bench.report.runs import (
     CHANCE,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench.errors import InputError
-from bench.report import Table
+from bench.evaluate.results import Table
 from bench.report.figures import Picture, pictures, write_figures
 
 

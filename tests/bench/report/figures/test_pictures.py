@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from bench.report import Table
+from bench.evaluate.results import Table
 from bench.report.figures import Picture, pictures
 from bench.report.figures.costs import pareto_front
 from bench.report.figures.rows import plotted_rows

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report import Table
+from bench.evaluate.results import Table
 from bench.report.figures import pictures
 from bench.report.figures.rows import plotted_rows, select, shorten
 from bench.report.figures.style import MUTED, SERIES

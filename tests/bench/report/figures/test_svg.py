@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import matplotlib
 import pytest
 
-from bench.report import Table
+from bench.evaluate.results import Table
 from bench.report.figures import pictures, svg
 from bench.report.figures.style import ON_DARK, SERIES, VARIABLES
 from tests.bench.report.runs import ONE_WRONG, PERFECT, Runs

@@ -12,7 +12,7 @@ import numpy as np
 from bench.cache import cache_dir
 from bench.data.thumbnails import note_store
 from bench.evaluate.collect import collect
-from bench.report.report import Report
+from bench.evaluate.results import Results
 from bench.runs.records import Outcome, Spent, TuningRecord
 from bench.runs.run import Unfinished
 from tests.bench.evaluate.asked import Asked, cross, experiment
@@ -41,7 +41,7 @@ IMPORTED = {
 VOID = frozenset({"meta", "link", "img", "br", "wbr", "path", "circle", "use", "rect"})
 
 
-def full_report(root: Path) -> Report:
+def full_report(root: Path) -> Results:
     """Two tables and an answer: networks, controls, a tuning, failures, hostile names.
 
     Args:
@@ -65,9 +65,9 @@ def full_report(root: Path) -> Report:
     asked = Asked(root / "asked")
     cross(asked, {("one", "ce"): 16, ("one", "sin"): 1})
     asked.record(experiment(models=["one"]))
-    return Report(
+    return Results(
         tables=tuple(collect(runs.store.runs(), tunings=runs.store.tunings())),
-        answers=(asked.answer(),),
+        questions=(asked.answer(),),
         unfinished=(Unfinished(name="resnet18-ce-s9-0123", running=False),),
     )
 

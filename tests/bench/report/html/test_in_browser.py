@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import Report
+from bench.evaluate.results import Results
 from bench.report.html import html
 from tests.bench.report.html.pages import HOSTILE, full_report, keep_pixels
 from tests.bench.report.runs import PERFECT, Runs
@@ -249,7 +249,7 @@ def test_on_a_phone_names_break_at_underscores_alone(browser: Browser, tmp_path:
     runs = Runs(tmp_path / "runs")
     runs.add("timm:mobilenetv3_small_100", PERFECT)
     path = tmp_path / "report.html"
-    path.write_text(html(Report(tables=tuple(runs.tables()))), encoding="utf-8")
+    path.write_text(html(Results(tables=tuple(runs.tables()))), encoding="utf-8")
     browser.open(path, width=400)
     lines = """
     const cell = document.querySelector("table.sortable tbody th .value");

@@ -14,21 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from bench.evaluate.results import Results
 from bench.report.html import html
 from bench.report.html.chapters import Chapter, chapter
 from bench.report.html.page import render
-from bench.report.report import Report
 from tests.bench.report.html.pages import HOSTILE, Outline, full_report, keep_pixels
 from tests.bench.report.runs import Runs
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return full_report(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
-def page(report: Report) -> str:
+def page(report: Results) -> str:
     keep_pixels()
     return html(report)
 
@@ -44,7 +44,7 @@ def test_every_tag_is_closed_and_there_is_one_first_heading(outline: Outline) ->
     assert outline.tags.count("main") == 1
 
 
-def test_the_comparison_says_what_the_other_formats_say(outline: Outline, report: Report) -> None:
+def test_the_comparison_says_what_the_other_formats_say(outline: Outline, report: Results) -> None:
     head, *rows = outline.table("AUC on the test part").rows
     heads = [text.split(" ")[0] for text in head]
     assert heads[:3] == ["model", "loss", "settings"]
@@ -65,7 +65,7 @@ def test_rows_that_did_not_finish_are_there_with_their_reason(outline: Outline) 
     text = " ".join(outline.texts)
     assert "no ages are known" in text
     assert f"Error: {HOSTILE}" in text
-    assert "1 run was interrupted and is in no table" in text
+    assert "1 run interrupted and in no table" in text
 
 
 def test_counts_of_calls_are_a_table(outline: Outline) -> None:
@@ -94,8 +94,8 @@ def test_wrongly_called_images_are_shown_with_what_they_are(outline: Outline) ->
     assert all(one.startswith("data:image/png;base64,") for one in sources)
 
 
-def test_without_thumbnails_no_image_is_named(report: Report) -> None:
-    assert "Images to look at" not in html(dataclasses.replace(report, thumbnails=0))
+def test_without_thumbnails_no_image_is_named(report: Results) -> None:
+    assert "Images to look at" not in html(report, thumbnails=0)
 
 
 def test_a_row_can_be_made_again(page: str) -> None:
@@ -145,7 +145,7 @@ def told(value: Any, text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def plain(report: Report) -> Chapter:
+def plain(report: Results) -> Chapter:
     return chapter(report.tables[0], 1, thumbnails=3)
 
 
@@ -165,7 +165,7 @@ def test_no_text_becomes_markup(plain: Chapter, text: str) -> None:
 def test_controls_alone_make_a_page_too(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     runs.add("prior", [0.5] * 6)
-    page = html(Report(tables=tuple(runs.tables())))
+    page = html(Results(tables=tuple(runs.tables())))
     assert "No network has finished" in " ".join(Outline(page).texts)
     # Without a reference no line crosses the bars.
     assert 'class="bar"' in page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,13 @@ from hypothesis import strategies as st
 
 from bench.data.tasks import TASKS
 from bench.errors import InputError
-from bench.report.anchors import Anchor, anchors_file, anchors_for, read_anchors
+from bench.evaluate.published import PublishedFigure, published_file, read_published
 from tests.bench.report.runs import PERFECT, Runs, data
 from tests.bench.report.test_per_finding import add_classes, add_labels
 
 
 def test_the_shipped_figures_are_those_that_were_published() -> None:
-    anchors = read_anchors(anchors_file())
+    anchors = read_published(published_file())
     assert [(one.task, one.metric, one.value, one.comparable) for one in anchors] == [
         ("m1", "AUC", 0.783, "partly"),
         ("m1", "AUC", 0.982, "no"),
@@ -40,9 +39,7 @@ def test_a_table_shows_those_of_its_task_and_source(runs: Runs) -> None:
     runs.add("net", PERFECT, about=data(source="other", fingerprint="e" * 64))
     add_labels(runs, "net")
     add_classes(runs, "net")
-    shown = {
-        (table.data.source, table.data.task): len(anchors_for(table)) for table in runs.tables()
-    }
+    shown = {(table.data.source, table.data.task): len(table.published) for table in runs.tables()}
     assert shown == {
         ("nih", "m1"): 2,
         ("nih", "m4"): 0,
@@ -62,19 +59,16 @@ def test_they_are_kept_apart_from_what_was_run(runs: Runs) -> None:
     assert first[4].startswith("partly: ")
     assert second[2:4] == ["AUC 0.982", "–"]
     assert second[4].startswith("no: ")
-    assert (
-        "None of these was run by this harness: no interval or p of this page knows of them, and "
-        "nothing about their data, splits or choices was checked. This table's split is image.\n"
-    ) in runs.markdown()
+    assert "None of these was run by this harness." in runs.notes("Published figures")
     assert runs.csv()["model"].tolist() == ["net"]
 
 
-def write(path: Path, *anchors: Anchor, **changes: str) -> Path:
+def write(path: Path, *figures: PublishedFigure, **changes: str) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(anchors[0])))
+        writer = csv.DictWriter(file, list(figures[0].model_dump()))
         writer.writeheader()
-        for one in anchors:
-            given = {k: "" if v is None else str(v) for k, v in asdict(one).items()}
+        for figure in figures:
+            given = {k: "" if v is None else str(v) for k, v in figure.model_dump().items()}
             writer.writerow(given | changes)
     return path
 
@@ -82,18 +76,18 @@ def write(path: Path, *anchors: Anchor, **changes: str) -> Path:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"value": "78.3"}, "entry 1: value 78.3 is not in [0, 1]"),
-        ({"value": "nan"}, "entry 1: value nan is not in [0, 1]"),
-        ({"value": "high"}, "entry 1: could not convert string to float: 'high'"),
-        ({"comparable": "maybe"}, "entry 1: comparable is 'maybe': yes, no or partly"),
-        ({"why": " "}, "entry 1: why is empty"),
-        ({"images": "many"}, "entry 1: invalid literal for int()"),
+        ({"value": "78.3"}, "entry 1: value: Input should be less than or equal to 1"),
+        ({"value": "nan"}, "entry 1: value: Input should be "),
+        ({"value": "high"}, "entry 1: value: Input should be a valid number"),
+        ({"comparable": "maybe"}, "entry 1: comparable: Input should be 'yes', 'no' or 'partly'"),
+        ({"why": " "}, "entry 1: why: String should have at least 1 character"),
+        ({"images": "many"}, "entry 1: images: Input should be a valid integer"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, change: dict[str, str], said: str) -> None:
-    first = read_anchors(anchors_file())[0]
+    first = read_published(published_file())[0]
     with pytest.raises(InputError) as caught:
-        read_anchors(write(tmp_path / "reference.csv", first, **change))
+        read_published(write(tmp_path / "reference.csv", first, **change))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -101,13 +95,13 @@ def test_a_wrong_entry_is_named(tmp_path: Path, change: dict[str, str], said: st
 def test_a_file_without_its_columns_or_not_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "reference.csv"
     with pytest.raises(InputError, match=r"published figures .* cannot be read"):
-        read_anchors(path)
+        read_published(path)
     path.write_text("task,value\nm1,0.5\n")
     with pytest.raises(InputError, match="the columns must be task, source, split, method"):
-        read_anchors(path)
-    path.write_text(anchors_file().read_text("utf-8") + "m1,nih\n")
+        read_published(path)
+    path.write_text(published_file().read_text("utf-8") + "m1,nih\n")
     with pytest.raises(InputError, match="entry 7: it has not as many fields"):
-        read_anchors(path)
+        read_published(path)
 
 
 @given(st.binary() | st.text().map(str.encode))
@@ -115,11 +109,11 @@ def test_any_file_is_read_or_refused_in_a_line(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("anchors") / "reference.csv"
-    head = anchors_file().read_bytes().splitlines(keepends=True)[0]
+    head = published_file().read_bytes().splitlines(keepends=True)[0]
     path.write_bytes(head + content)
     said = ""
     try:
-        anchors = read_anchors(path)
+        anchors = read_published(path)
     except InputError as error:
         anchors, said = [], str(error)
     assert len(said.splitlines()) <= 1

@@ -1,28 +1,27 @@
-"""All that a report is made of, whatever its format."""
+"""Results from a folder of stored runs, all or some of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from bench.data.description import DataRecord
 from bench.errors import InputError
 from bench.evaluate.collect import collect
 from bench.evaluate.effects import answer_questions
-from bench.evaluate.question_result import Answer
-from bench.evaluate.results import Reference, Table
+from bench.evaluate.results import Reference, Results, Table
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import setting_text
 from bench.registry import near_matches
-from bench.runs.records import FailedTuningRecord
-from bench.runs.run import Run, Unfinished
+from bench.runs.run import Run
 from bench.runs.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which runs a report is about; an empty filter lets all through.
+    """Which runs the results are about; an empty filter lets all through.
 
     Attributes:
         tasks, splits: names.
@@ -39,7 +38,7 @@ class Filters:
     where: dict[str, str] = field(default_factory=dict)
 
     def about(self, data: DataRecord) -> bool:
-        """Whether the report is about the task and split that a run's data name."""
+        """Whether the results are about the task and split that a run's data name."""
         return (not self.tasks or data.task in self.tasks) and (
             not self.splits or data.split.name in self.splits
         )
@@ -51,78 +50,77 @@ class Filters:
         return (fits or not self.models) and self.where.items() <= settings.items()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What all formats show.
-
-    Attributes:
-        tables: the comparisons.
-        answers: to the questions that were asked.
-        unfinished: runs that have not ended.
-        failed_tunings: models and losses whose search has no winner, and so no row.
-        thumbnails: most images that a page shows of each kind of mistake; 0 for a page that is
-            passed on where patients' images must not be.
-    """
-
-    tables: tuple[Table, ...]
-    answers: tuple[Answer, ...] = ()
-    unfinished: tuple[Unfinished, ...] = ()
-    failed_tunings: tuple[FailedTuningRecord, ...] = ()
-    thumbnails: int = 12
-
-
-def _ignore(_done: int, _total: int) -> None:
-    """Listens to nothing."""
-
-
-def make_report(
-    store: Store,
+def load_results(
+    out: Path | str | Store,
     *,
-    scorer: Scorer,
+    scorer: Scorer | None = None,
     filters: Filters | None = None,
     reference: Reference | None = None,
-    thumbnails: int = 12,
-    on_scored: Callable[[int, int], None] = _ignore,
-) -> Report:
-    """Read all runs that ended and work out what a report says of them.
+    on_scored: Callable[[int, int], None] | None = None,
+) -> Results:
+    """Every number of the runs of a folder that ended.
 
     Args:
-        store: their folder.
+        out: the folder of the runs (``--out``), or its store.
         scorer: of all runs.
-        filters: which runs it is about.
-        reference: what every row is held against.
-        thumbnails: as :attr:`Report.thumbnails`.
-        on_scored: called with runs scored and runs in all, for the eye.
+        filters: which runs the results are about.
+        reference: what every row is compared with; CXNet-m1 with the sin-loss by default.
+        on_scored: called with runs scored and runs in all, to show progress.
 
     Raises:
         InputError: there are no runs, none passes the filters, or one is damaged.
     """
-    wanted = filters or Filters()
+    store = out if isinstance(out, Store) else Store(Path(out))
+    scorer, filters = scorer or Scorer(), filters or Filters()
     stored = store.runs()
-    runs = [run for run in stored if wanted.about(run.data)]
-    shown = [run for run in runs if run.cell.kind != "control" and wanted.show(run)]
-    if stored and not shown and wanted != Filters():
-        raise InputError(_nothing_left(stored, wanted))
+    runs = [run for run in stored if filters.about(run.data)]
+    shown = [run for run in runs if run.cell.kind != "control" and filters.show(run)]
+    if stored and not shown and filters != Filters():
+        raise InputError(_nothing_left(stored, filters))
     finished = [run for run in runs if run.outcome.state == "finished"]
     for done, run in enumerate(finished, start=1):
         scorer.score(run)
-        on_scored(done, len(finished))
+        if on_scored:
+            on_scored(done, len(finished))
+    tables = collect(
+        runs,
+        scorer=scorer,
+        tunings=store.tunings(),
+        reference=reference,
+        shown=filters.show,
+    )
     # A question is of the runs that it is of, whichever rows are looked at.
     answers = answer_questions(stored, store.experiments(), scorer=scorer)
-    return Report(
-        tables=tuple(
-            collect(
-                runs,
-                scorer=scorer,
-                tunings=store.tunings(),
-                reference=reference,
-                shown=wanted.show,
-            )
+    return Results(
+        tables=tuple(tables),
+        questions=tuple(
+            answer for answer in answers if any(map(filters.about, answer.data)) or not answer.data
         ),
-        answers=tuple(one for one in answers if any(map(wanted.about, one.data)) or not one.data),
         unfinished=tuple(store.unfinished()),
         failed_tunings=tuple(store.failed_tunings()),
-        thumbnails=thumbnails,
+    )
+
+
+def without_bare_tables(results: Results, filters: Filters) -> Results:
+    """The results without tables of controls, and of a reference that was not asked for, alone.
+
+    Args:
+        results: what :func:`load_results` gave with these filters.
+        filters: which runs they are about.
+    """
+    if not filters.models and not filters.where:
+        return results
+    return replace(
+        results, tables=tuple(table for table in results.tables if _asked_for(table, filters))
+    )
+
+
+def _asked_for(table: Table, filters: Filters) -> bool:
+    # All other rows are in the table because a run of theirs passed.
+    return any(
+        row.kind != "control"
+        and (not row.is_reference or any(filters.show(view.run) for view in row.runs))
+        for row in table.rows
     )
 
 

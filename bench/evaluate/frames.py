@@ -1,0 +1,200 @@
+"""Results as pandas frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from bench.evaluate.results import Figure, Row, RunView, Table
+
+# Columns of whole numbers, which may lack some.
+WHOLE = (
+    "image_size", "seeds", "failed", "parameters", "multiply_adds", "support",
+    "answered_images", "test_images", "compared_images", "tuning_trials",
+)  # fmt: skip
+SHORT = (
+    "source", "task", "split", "kind", "model", "loss", "settings", "seeds", "auc", "auc_low",
+    "auc_high", "macro_auc", "macro_auc_low", "macro_auc_high", "difference", "difference_low",
+    "difference_high", "p_holm", "verdict",
+)  # fmt: skip
+
+
+def rows(tables: Sequence[Table]) -> pd.DataFrame:
+    """One line for each row of each table."""
+    return _frame(
+        {
+            **_identity(table),
+            **_names(row),
+            **_figures(row.figures),
+            **{f"macro_{name}_findings": count for name, count in row.macro_over.items()},
+            **_comparison(table, row),
+            **_costs(row),
+        }
+        for table, row in _each(tables)
+    )
+
+
+def findings(tables: Sequence[Table]) -> pd.DataFrame:
+    """One line for each finding of each row, indexed by the row's position in :func:`rows`."""
+    every = [
+        (position, table, row, finding, figures)
+        for position, (table, row) in enumerate(_each(tables))
+        for finding, figures in row.findings.items()
+    ]
+    frame = _frame(
+        {
+            **_identity(table),
+            **_names(row),
+            "finding": finding,
+            "support": row.support[finding],
+            **_figures(figures),
+        }
+        for _, table, row, finding, figures in every
+    )
+    return frame.set_axis([position for position, *_ in every])
+
+
+def runs(tables: Sequence[Table]) -> pd.DataFrame:
+    """One line for each finished run."""
+    return _frame(
+        {
+            "run": view.name,
+            **_identity(table),
+            "kind": row.kind,
+            "model": row.model,
+            "loss": row.loss,
+            "settings": row.settings,
+            "seed": view.seed,
+            **view.values,
+        }
+        for table, row, view in _runs(tables)
+    )
+
+
+def predictions(tables: Sequence[Table]) -> pd.DataFrame:
+    """The stored predictions of all finished runs."""
+    by_run = {view.name: view.run.predictions_frame() for _, _, view in _runs(tables)}
+    return _together(by_run)
+
+
+def history(tables: Sequence[Table]) -> pd.DataFrame:
+    """The validations of all finished runs."""
+    by_run = {view.name: view.history() for _, _, view in _runs(tables)}
+    return _together({name: frame for name, frame in by_run.items() if frame is not None})
+
+
+def short(frame: pd.DataFrame) -> pd.DataFrame:
+    """The few columns of :func:`rows` that say who is better, those that hold something."""
+    shown = frame[[name for name in SHORT if name in frame]]
+    return shown.loc[:, [bool((shown[name].notna() & (shown[name] != "")).any()) for name in shown]]
+
+
+def _each(tables: Iterable[Table]) -> Iterator[tuple[Table, Row]]:
+    return ((table, row) for table in tables for row in table.rows)
+
+
+def _runs(tables: Iterable[Table]) -> Iterator[tuple[Table, Row, RunView]]:
+    return ((table, row, view) for table, row in _each(tables) for view in row.runs)
+
+
+def _frame(lines: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame.from_records(list(lines))
+    whole = [name for name in frame if name in WHOLE or str(name).endswith("_findings")]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
+
+
+def _together(by_run: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    if not by_run:
+        return pd.DataFrame({"run": []})
+    return pd.concat(by_run, names=["run"]).reset_index(level="run").reset_index(drop=True)
+
+
+def _identity(table: Table) -> dict[str, Any]:
+    data = table.data
+    return {
+        "source": data.source,
+        "task": data.task,
+        "split": data.split.name,
+        "split_seed": data.split.seed,
+        "split_hash": data.split.hash,
+        "image_size": data.image_size,
+        "data": data.fingerprint,
+    }
+
+
+def _names(row: Row) -> dict[str, Any]:
+    reasons = [f"seed {seed}: {reason}" for seed, reason in row.failures]
+    return {
+        "kind": row.kind,
+        "model": row.model,
+        "loss": row.loss,
+        "settings": row.settings,
+        "weights": row.weights,
+        "train_share": row.train_share,
+        "state": row.state,
+        "reason": row.unavailable or "; ".join(reasons),
+        "seeds": len(row.seeds),
+        "failed": len(row.failures),
+    }
+
+
+def _figures(figures: Mapping[str, Figure]) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name, figure in figures.items():
+        found |= {
+            name: figure.value,
+            f"{name}_sd": figure.deviation,
+            f"{name}_low": figure.low,
+            f"{name}_high": figure.high,
+        }
+    return found
+
+
+def _comparison(table: Table, row: Row) -> dict[str, Any]:
+    """The row against the reference; ``p`` is before the correction."""
+    answered = row.answered or (table.data.parts["test"].images,) * 2
+    found: dict[str, Any] = {
+        "delong_low": row.delong.low if row.delong else None,
+        "delong_high": row.delong.high if row.delong else None,
+        "answered_images": answered[0] if row.runs else None,
+        "test_images": answered[1],
+        # Of controls, and of a row that was not compared with them, there is none.
+        "below_controls": row.below_controls
+        if row.kind != "control" and row.answered is None
+        else None,
+        "reference": table.reference.name if table.reference else "",
+    }
+    comparison = row.comparison
+    if comparison is None:
+        return found | {"verdict": "reference" if row.is_reference else ""}
+    return found | {
+        "difference": comparison.difference.value,
+        "difference_low": comparison.difference.low,
+        "difference_high": comparison.difference.high,
+        "p": comparison.p,
+        "p_holm": comparison.p_holm,
+        "verdict": comparison.verdict,
+        "smallest_difference": comparison.smallest,
+        "compared_images": comparison.images,
+        "delong_p": comparison.delong_p,
+    }
+
+
+def _costs(row: Row) -> dict[str, Any]:
+    tuning = row.tuning
+    return {
+        "parameters": row.parameters,
+        "multiply_adds": row.multiply_adds,
+        "train_seconds": row.train_seconds,
+        "images_per_second": row.images_per_second,
+        "inference_images_per_second": row.inference_images_per_second,
+        "devices": "; ".join(row.devices),
+        "tuning_budget": "; ".join(f"{amount:g} {unit}" for unit, amount in tuning.budget.items())
+        if tuning
+        else "",
+        "tuning_trials": tuning.spent.trials if tuning else None,
+        "tuning_train_seconds": tuning.spent.train_seconds if tuning else None,
+    }
