@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -260,6 +261,27 @@ def test_labels_without_validation_have_what_needs_no_threshold() -> None:
     assert math.isnan(findings["Mass"]["recall"].value)
     assert not math.isnan(findings["Mass"]["auc"].value)
     assert not confusion.any()
+
+
+def test_a_cascade_calls_what_it_names_and_each_error_is_of_the_first_wrong_stage() -> None:
+    #                  normal     a mass     both       normal     a mass     both
+    truth = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0], [1, 1, 0]], float)
+    named = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]], bool)
+    # By its probabilities alone every image would be called everything.
+    predictions = replace(judged(truth, np.full((6, 3), 0.9)), called=named)
+    figures, findings, _ = finding_figures(Sample.of(predictions, RESAMPLING), None, LABELS)
+    expected = {
+        "exact_match": 3 / 6,
+        "normal_right": 1 / 2,
+        "lost_m1": 1 / 6,
+        "lost_m2": 1 / 6,
+        "lost_leaf": 1 / 6,
+        # Of four masses named three are there; of two nodules one.
+        "macro_precision": (3 / 4 + 1 / 2) / 2,
+        "macro_recall": (3 / 4 + 1 / 2) / 2,
+    }
+    assert {name: figures[name].value for name in expected} == pytest.approx(expected)
+    assert findings["Mass"]["recall"].value == 3 / 4
 
 
 def test_the_most_probable_class_is_called_and_the_first_of_a_tie() -> None:
