@@ -1,4 +1,4 @@
-"""Which runs belong to a question, at which levels, and which of them are missing."""
+"""The designs of questions: their runs by the levels of what is varied, and those missing."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ NOT_APPLICABLE = "–"
 # What a command may narrow without asking another question, and what changes no result.
 NARROWED = ("models", "losses", "seeds", "controls")
 WITHOUT_EFFECT = ("name", "description", "vary", "question")
-# How a network's numbers were reckoned.
-RECKONED = ("train.precision", "train.memory_format", "train.compile")
+# How a network's numbers are computed, which an experiment may leave to the device.
+ARITHMETIC = ("train.precision", "train.memory_format", "train.compile")
 
 
 @dataclass(kw_only=True)
 class Design:
-    """An experiment with a question, and the runs there are of it.
+    """An experiment with a question, and its runs.
 
     Attributes:
         name: the experiment's.
         question: what it asks.
         keys: ``model``, ``loss`` and the keys that the experiment varies.
         levels: of each key, numbers by size and others in the order in which they were given.
-        networks: finished runs by their point and seed, in the order of the levels.
-        controls: finished controls by their point, so too.
-        gaps: each run that should be here and is not, and why.
+        networks: finished runs by point and seed, in the order of the levels.
+        controls: finished controls by point, in that order.
+        gaps: each run that is missing, and why.
         problem: why the runs cannot be told apart by their levels; "" where they can.
     """
 
@@ -84,28 +84,24 @@ class Design:
 
 
 def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> list[Design]:
-    """The questions that were asked, each with its runs.
+    """The design of each question.
 
     Records of one experiment are united, so that runs made by several narrowed commands come
-    together: where they ask the same, agree in all settings that are not narrowed, and nothing
-    says that their data or devices differ. Others are designs of their own.
+    together: where the question is the same, all settings that are not narrowed agree, and neither
+    data nor arithmetic differ. Others are designs of their own.
 
     Args:
         runs: those that ended.
-        recorded: the experiments; those without a question are passed over.
+        recorded: the experiments; those without a question are left out.
     """
     by_name = {run.folder.name: run for run in runs}
     groups: list[list[_Record]] = []
-    for one in recorded:
-        if one.experiment.question is None:
-            continue
-        record = _Record.of(one, by_name)
+    for record in (_Record.of(each, by_name) for each in recorded if each.experiment.question):
         fitting = (group for group in groups if all(record.fits(other) for other in group))
         group = next(fitting, None)
         if group is None:
-            groups.append([record])
-        else:
-            group.append(record)
+            groups.append(group := [])
+        group.append(record)
     return [_design(group) for group in groups]
 
 
@@ -116,13 +112,13 @@ class _Record:
     Attributes:
         experiment: as it was given.
         runs: those of its runs that ended.
-        asked: what the united records have in common, as JSON.
-        facts: what two records must not contradict each other in.
+        shared: what the records of a design have in common, as JSON.
+        facts: what two records of a design do not differ in, where both know it.
     """
 
     experiment: Experiment
     runs: tuple[Run, ...]
-    asked: str
+    shared: str
     facts: dict[str, str]
 
     @classmethod
@@ -132,30 +128,30 @@ class _Record:
         return cls(
             experiment=experiment,
             runs=runs,
-            asked=json.dumps(_asked(experiment), sort_keys=True),
+            shared=json.dumps(_shared(experiment), sort_keys=True),
             facts=dict(_facts(runs, _keys(experiment))),
         )
 
     def fits(self, other: _Record) -> bool:
-        return self.asked == other.asked and all(
+        return self.shared == other.shared and all(
             other.facts.get(key, value) == value for key, value in self.facts.items()
         )
 
     def expected(self) -> Iterator[tuple[Point, int]]:
         """Points and seeds of the runs that the command was to make, the controls first."""
-        one = self.experiment
-        for control, *levels in product(one.controls, *one.vary.values()):
+        experiment = self.experiment
+        for control, *levels in product(experiment.controls, *experiment.vary.values()):
             others = (
                 level_text(level) if concerns_controls(key) else NOT_APPLICABLE
-                for key, level in zip(one.vary, levels, strict=True)
+                for key, level in zip(experiment.vary, levels, strict=True)
             )
             yield (control, "", *others), 0
         for model, loss, *levels, seed in product(
-            one.models, one.losses, *one.vary.values(), one.seeds
+            experiment.models, experiment.losses, *experiment.vary.values(), experiment.seeds
         ):
             others = (
                 level_text(level) if concerns_network(key, model) else NOT_APPLICABLE
-                for key, level in zip(one.vary, levels, strict=True)
+                for key, level in zip(experiment.vary, levels, strict=True)
             )
             yield (model, loss, *others), seed
 
@@ -164,8 +160,8 @@ def _keys(experiment: Experiment) -> tuple[str, ...]:
     return ("model", "loss", *experiment.vary)
 
 
-def _asked(experiment: Experiment) -> dict[str, Any]:
-    """All that narrowed commands have in common."""
+def _shared(experiment: Experiment) -> dict[str, Any]:
+    """The settings that narrowed commands of one experiment have in common."""
     left_out = (*NARROWED, *WITHOUT_EFFECT)
     flat = flatten(experiment.model_dump(mode="json", exclude={*left_out}))
     for key in experiment.vary:
@@ -182,7 +178,7 @@ def _asked(experiment: Experiment) -> dict[str, Any]:
 
 
 def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The data at each level, the run at each point, and how its numbers were reckoned."""
+    """The data at each level, the run at each point, and how its numbers were computed."""
     for run in runs:
         point = [_level(run, key) for key in keys]
         if None in point:
@@ -193,7 +189,7 @@ def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]
         yield f"run at {point}, seed {run.cell.seed}", run.folder.name
         if run.cell.kind == "network":
             settings = run.cell.all_settings
-            yield from ((key, settings[key]) for key in RECKONED if key not in keys)
+            yield from ((key, settings[key]) for key in ARITHMETIC if key not in keys)
 
 
 def _design(group: Sequence[_Record]) -> Design:
@@ -201,44 +197,43 @@ def _design(group: Sequence[_Record]) -> Design:
     question = experiments[0].question
     assert question is not None, "only such records are grouped"
     keys = _keys(experiments[0])
-    given: dict[str, list[Any]] = {
-        "model": [model for one in experiments for model in one.models],
-        "loss": [loss for one in experiments for loss in one.losses],
-    } | {key: [level for one in experiments for level in one.vary[key]] for key in keys[2:]}
+    levels: dict[str, list[Any]] = {
+        "model": [model for each in experiments for model in each.models],
+        "loss": [loss for each in experiments for loss in each.losses],
+    } | {key: [level for each in experiments for level in each.vary[key]] for key in keys[2:]}
     design = Design(
         name=experiments[0].name,
         question=question,
         keys=keys,
-        levels={key: _in_order(map(level_text, given[key])) for key in keys},
+        levels={key: _in_order(map(level_text, levels[key])) for key in keys},
     )
-    finished: set[tuple[Point, int]] = set()
-    reasons: dict[tuple[Point, int], str] = {}
+    by_point: dict[tuple[Point, int], Run] = {}
     for run in {run.folder.name: run for record in group for run in record.runs}.values():
         point = _point(run, keys)
         if point is None:
-            unsaid = next(key for key in keys if _level(run, key) is None)
-            design.problem = f"runs do not record {unsaid}, so that its levels cannot be told apart"
+            unknown = next(key for key in keys if _level(run, key) is None)
+            design.problem = (
+                f"runs do not record {unknown}, so that its levels cannot be told apart"
+            )
             return design
-        cell, outcome = run.cell, run.outcome
-        if outcome.state != "finished":
-            reasons[point, cell.seed] = f"{outcome.state}: {outcome.reason}"
-            continue
-        finished.add((point, cell.seed))
-        if cell.kind == "control":
+        by_point[point, run.cell.seed] = run
+    expected = dict.fromkeys(each for record in group for each in record.expected())
+    for point, seed in expected | by_point:
+        outcome = by_point[point, seed].outcome if (point, seed) in by_point else None
+        if outcome is None or outcome.state != "finished":
+            reason = f"{outcome.state}: {outcome.reason}" if outcome else "has not ended"
+            design.gaps.append(f"{design.run_label(point, seed)}: {reason}")
+    for point, seed in sorted(by_point, key=lambda at: design.sort_key(at[0])):
+        run = by_point[point, seed]
+        if run.outcome.state == "finished" and run.cell.kind == "control":
             design.controls[point] = run
-        else:
-            design.networks.setdefault(point, {})[cell.seed] = run
-    expected = (cell for record in group for cell in record.expected())
-    for wanted, reason in (dict.fromkeys(expected, "has not ended") | reasons).items():
-        if wanted not in finished:
-            design.gaps.append(f"{design.run_label(*wanted)}: {reason}")
-    design.networks = {p: design.networks[p] for p in sorted(design.networks, key=design.sort_key)}
-    design.controls = {p: design.controls[p] for p in sorted(design.controls, key=design.sort_key)}
+        elif run.outcome.state == "finished":
+            design.networks.setdefault(point, {})[seed] = run
     return design
 
 
 def _in_order(levels: Iterable[str]) -> list[str]:
-    """Each once: numbers by size, others as they were given."""
+    """Distinct levels: numbers by size, others as they were given."""
     distinct = list(dict.fromkeys(levels))
     try:
         return sorted(distinct, key=float)
