@@ -20,12 +20,12 @@ from bench.evaluate.design import NOT_APPLICABLE, Design, Point, find_designs, l
 from bench.evaluate.estimate import Estimate, Interval, difference, mean_of
 from bench.evaluate.measures import leading
 from bench.evaluate.question_result import (
-    Answer,
-    Comparison,
-    ContextScores,
-    FactorAnswer,
+    ContextResult,
+    FactorResult,
     Interaction,
-    Score,
+    LevelEffect,
+    LevelResult,
+    QuestionResult,
 )
 from bench.evaluate.scorer import Scorer
 from bench.runs.cells import concerns_controls
@@ -38,7 +38,7 @@ Context = Point
 
 def answer_questions(
     runs: Iterable[Run], recorded: Iterable[ExperimentRecord], *, scorer: Scorer | None = None
-) -> list[Answer]:
+) -> list[QuestionResult]:
     """The effects of the settings that each experiment with a question varies.
 
     Args:
@@ -104,7 +104,7 @@ class _ScoredDesign:
 
 @dataclass(frozen=True, kw_only=True)
 class _Contrast:
-    """A level against the reference in one context; ``learned`` as :class:`Comparison` has it."""
+    """A level against the reference in one context; ``learned`` as :class:`LevelEffect` has it."""
 
     effect: Estimate
     seeds: int
@@ -112,7 +112,7 @@ class _Contrast:
     learned: bool | None
 
 
-def _answer(scored: _ScoredDesign) -> Answer:
+def _answer(scored: _ScoredDesign) -> QuestionResult:
     design = scored.design
     runs = [run for by_seed in design.networks.values() for run in by_seed.values()]
     problem = design.problem or ("" if runs else "no network of it has finished")
@@ -122,7 +122,7 @@ def _answer(scored: _ScoredDesign) -> Answer:
         for run in by_seed.values():
             data.setdefault((scored.images(point), run.data.task), run.data)
     data_labels = dict.fromkeys(map(design.data_label, design.networks))
-    return Answer(
+    return QuestionResult(
         experiment=design.name,
         question=design.question,
         factors=()
@@ -161,7 +161,7 @@ def _notes(design: Design) -> tuple[str, ...]:
     return (*shared, *own)
 
 
-def _factor(scored: _ScoredDesign, factor: Factor, later: Sequence[Factor]) -> FactorAnswer:
+def _factor(scored: _ScoredDesign, factor: Factor, later: Sequence[Factor]) -> FactorResult:
     """The effects of one factor, and its interactions with the later ones."""
     design, reference = scored.design, level_text(factor.reference)
     at = design.keys.index(factor.key)
@@ -180,7 +180,7 @@ def _factor(scored: _ScoredDesign, factor: Factor, later: Sequence[Factor]) -> F
         if other.key != factor.key
         for level in levels
     ]
-    return FactorAnswer(
+    return FactorResult(
         key=factor.key,
         reference=reference,
         levels=levels,
@@ -225,9 +225,9 @@ def _by_context(
     contexts: Mapping[Context, Mapping[str, Point]],
     contrasts: Mapping[str, Mapping[Context, _Contrast]],
     other_keys: Sequence[str],
-) -> tuple[ContextScores, ...]:
+) -> tuple[ContextResult, ...]:
     return tuple(
-        ContextScores(
+        ContextResult(
             context=dict(zip(other_keys, context, strict=True)),
             scores={
                 level: _score(
@@ -242,11 +242,13 @@ def _by_context(
     )
 
 
-def _score(scored: _ScoredDesign, points: Sequence[Point], contrasts: Sequence[_Contrast]) -> Score:
+def _score(
+    scored: _ScoredDesign, points: Sequence[Point], contrasts: Sequence[_Contrast]
+) -> LevelResult:
     """The mean over the points of one level, and over its contrasts with the reference."""
     images = {scored.train_images(point) for point in points}
     seeds = [len(scored.runs[point]) for point in points]
-    return Score(
+    return LevelResult(
         auc=Interval.of(mean_of([scored.auc(point) for point in points])),
         contexts=len(points),
         seeds=(min(seeds), max(seeds)),
@@ -256,9 +258,9 @@ def _score(scored: _ScoredDesign, points: Sequence[Point], contrasts: Sequence[_
     )
 
 
-def _comparison(contrasts: Sequence[_Contrast]) -> Comparison:
+def _comparison(contrasts: Sequence[_Contrast]) -> LevelEffect:
     seeds = [contrast.seeds for contrast in contrasts]
-    return Comparison(
+    return LevelEffect(
         effect=Interval.of(mean_of([contrast.effect for contrast in contrasts])),
         contexts=len(contrasts),
         seeds=(min(seeds), max(seeds)),

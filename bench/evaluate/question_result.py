@@ -1,4 +1,4 @@
-"""What an answer is made of."""
+"""The result of a question: effects of its factors, level by level and context by context."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bench.runs.cells import Cell
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class LevelEffect:
     """A level against the reference.
 
     Attributes:
         effect: AUC of the level less that of the reference, averaged over the contexts.
         contexts: in how many contexts both were run.
         seeds: fewest and most seeds that both have in a context.
-        same_images: both were judged on the same test images.
+        same_images: both were evaluated on the same test images.
         judged: in how many of the contexts it is known whether a network learned more than the
-            controls; there is no knowing without a control.
-        learned: in how many of these at least one of the networks compared is above the best
-            control of its data.
+            controls; without a control it is not.
+        learned: in how many of these at least one of the two networks is above the best control
+            of its data.
     """
 
     effect: Interval
@@ -34,8 +34,8 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """What was reached at a level: in one context, or on average over those that have it.
+class LevelResult:
+    """The AUC at a level, in one context or averaged over the contexts that have it.
 
     Attributes:
         auc: test AUC (macro over the findings, where there are several), mean over the seeds.
@@ -43,7 +43,7 @@ class Score:
         seeds: fewest and most seeds of a context.
         train_images: how many images were learned from; None where the contexts differ in it.
         not_above_controls: in how many contexts the network is not above the best control of its
-            data; those without a control are not counted, and of a control it is none.
+            data; contexts without a control, and controls themselves, are not counted.
         comparison: None for the reference, and where no context has both.
     """
 
@@ -52,20 +52,20 @@ class Score:
     seeds: tuple[int, int]
     train_images: int | None
     not_above_controls: int
-    comparison: Comparison | None
+    comparison: LevelEffect | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContextScores:
-    """One network, or control, at all levels with everything else equal.
+class ContextResult:
+    """One network, or control, at all levels of a factor with everything else equal.
 
     Attributes:
         context: the levels of the other keys.
-        scores: by level; those without a finished run are left out, and are among the gaps.
+        scores: by level; levels without a finished run are left out, and are among the gaps.
     """
 
     context: dict[str, str]
-    scores: dict[str, Score]
+    scores: dict[str, LevelResult]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +73,12 @@ class Interaction:
     """Whether an effect depends on another factor.
 
     Attributes:
-        level: whose effect.
+        level: the level whose effect it is.
         key, reference: the other factor, and its reference.
         here: the mean effect of the level at that reference.
         effect: that less its mean effect elsewhere.
         learned: both at that reference and elsewhere at least one of the networks compared is
-            above the best control of its data; None where there is no control to tell.
+            above the best control of its data; None where no control tells.
     """
 
     level: str
@@ -90,13 +90,13 @@ class Interaction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FactorAnswer:
-    """What one factor does.
+class FactorResult:
+    """The effects of one factor.
 
     Attributes:
         key: the factor.
         reference: the level that the others are compared with.
-        levels: averaged over the contexts, by level, those without a finished run left out.
+        levels: averaged over the contexts, by level; levels without a finished run are left out.
         contexts: each context for itself.
         controls: the controls, where the factor changes their data.
         interactions: with the question's later factors.
@@ -104,37 +104,37 @@ class FactorAnswer:
 
     key: str
     reference: str
-    levels: dict[str, Score]
-    contexts: tuple[ContextScores, ...]
-    controls: tuple[ContextScores, ...]
+    levels: dict[str, LevelResult]
+    contexts: tuple[ContextResult, ...]
+    controls: tuple[ContextResult, ...]
     interactions: tuple[Interaction, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class QuestionResult:
     """What the runs of an experiment say about its question.
 
     Attributes:
         experiment: its name.
-        question: what it asks.
+        question: the question.
         factors: in the order of the question; empty where there is a problem.
         keys: ``model``, ``loss`` and what the experiment varies.
-        cells: of the networks behind the answer.
-        data: the data of a run on each distinct set of test images.
-        notes: facts on the data; those on some levels of them alone say on which.
-        seeds: of the networks behind the answer.
+        cells: of the networks that the result rests on.
+        data: the data of each distinct set of test images and task.
+        notes: notes on the data; those on some levels of it alone name them.
+        seeds: of the networks.
         resamples: how many an interval rests on.
-        best_controls: for each level of the data that the experiment varies ("" where it varies
-            none), the best control and its AUC; levels on which none has finished are left out.
-        without_controls: these levels.
+        best_controls: name and AUC of the best control for each level of the data that the
+            experiment varies ("" where it varies none), where one has finished.
+        without_controls: the levels of the data on which none has finished.
         not_above_controls: the networks that are not above the best control of their data.
-        gaps: runs that should be here and are not, with the reason.
-        problem: why there is no answer; "" where there is one.
+        gaps: runs that are missing, with the reason.
+        problem: why there is no result; "" where there is one.
     """
 
     experiment: str
     question: Question
-    factors: tuple[FactorAnswer, ...]
+    factors: tuple[FactorResult, ...]
     keys: tuple[str, ...]
     cells: tuple[Cell, ...]
     data: tuple[DataRecord, ...]

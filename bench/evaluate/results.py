@@ -23,7 +23,7 @@ from bench.evaluate.comparison import Comparison
 from bench.evaluate.curves import Curves
 from bench.evaluate.estimate import Interval
 from bench.evaluate.published import PublishedFigure
-from bench.evaluate.question_result import Answer
+from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.run_scores import RunScores
 from bench.evaluate.settings import SharedSettings
 from bench.runs.cells import Cell
@@ -358,7 +358,7 @@ class Results:
     """
 
     tables: tuple[Table, ...]
-    questions: tuple[Answer, ...] = ()
+    questions: tuple[QuestionResult, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     failed_tunings: tuple[FailedTuningRecord, ...] = ()
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 
 from bench.evaluate.estimate import LEVEL
 from bench.evaluate.question_result import (
-    Answer,
-    Comparison,
-    ContextScores,
-    FactorAnswer,
+    ContextResult,
+    FactorResult,
     Interaction,
+    LevelEffect,
+    QuestionResult,
 )
 from bench.report.levels import PERCENT, difference, key_name, level_name, score, size, span
 from bench.report.words import RECONSTRUCTED, many
@@ -25,7 +25,7 @@ FEW_SEEDS = 5
 OTHERS = {"model": "the other models", "loss": "the other losses"}
 
 
-def conclusions(answer: Answer) -> list[str]:
+def conclusions(answer: QuestionResult) -> list[str]:
     """A sentence for each level of each factor, and for each interaction."""
     return [
         sentence
@@ -34,7 +34,7 @@ def conclusions(answer: Answer) -> list[str]:
     ]
 
 
-def _of_factor(factor: FactorAnswer, *, earlier: Sequence[FactorAnswer]) -> Iterator[str]:
+def _of_factor(factor: FactorResult, *, earlier: Sequence[FactorResult]) -> Iterator[str]:
     """The sentences on one factor.
 
     Args:
@@ -67,7 +67,7 @@ def _of_factor(factor: FactorAnswer, *, earlier: Sequence[FactorAnswer]) -> Iter
 
 
 def _at_references(
-    factor: FactorAnswer, level: str, earlier: Sequence[FactorAnswer]
+    factor: FactorResult, level: str, earlier: Sequence[FactorResult]
 ) -> Iterator[str]:
     for other in earlier:
         if other.key == factor.key:
@@ -84,7 +84,7 @@ def _at_references(
             yield f"With {level_name(other.key, other.reference)} alone: {sentence}"
 
 
-def _compared(name: str, reference: str, comparison: Comparison) -> str:
+def _compared(name: str, reference: str, comparison: LevelEffect) -> str:
     effect = comparison.effect
     over = f", on average over {comparison.contexts} contexts" if comparison.contexts > 1 else ""
     if effect.reason:
@@ -108,7 +108,7 @@ def _compared(name: str, reference: str, comparison: Comparison) -> str:
     )
 
 
-def _in_few(comparison: Comparison) -> str:
+def _in_few(comparison: LevelEffect) -> str:
     """That some of the contexts behind a mean are of networks that learned nothing."""
     if comparison.learned == comparison.judged:
         return ""
@@ -118,7 +118,7 @@ def _in_few(comparison: Comparison) -> str:
     return f" Only in {comparison.learned} of {among} is a network above the best control."
 
 
-def _verdict(comparison: Comparison) -> str:
+def _verdict(comparison: LevelEffect) -> str:
     """What a difference that is not the patients' is worth."""
     higher = comparison.effect.low > 0
     if not comparison.same_images:
@@ -128,7 +128,7 @@ def _verdict(comparison: Comparison) -> str:
     return f"{verdict} in one run of each" if comparison.seeds == (1, 1) else verdict
 
 
-def _of_control(factor: FactorAnswer, control: ContextScores) -> Iterator[str]:
+def _of_control(factor: FactorResult, control: ContextResult) -> Iterator[str]:
     """A control that a level helps: what it is worth to know no pixels there."""
     for level, one in control.scores.items():
         effect = one.comparison.effect if one.comparison else None
@@ -170,7 +170,7 @@ def _depends(of: str, interaction: Interaction) -> str:
     )
 
 
-def caveats(answer: Answer) -> list[str]:
+def caveats(answer: QuestionResult) -> list[str]:
     """What the answer does not cover, as far as it applies."""
     return [
         *_synthetic(answer),
@@ -185,12 +185,12 @@ def caveats(answer: Answer) -> list[str]:
     ]
 
 
-def _synthetic(answer: Answer) -> Iterator[str]:
+def _synthetic(answer: QuestionResult) -> Iterator[str]:
     if any(data.source == "phantom" for data in answer.data):
         yield "The images are synthetic: this says nothing about real X-rays."
 
 
-def _without_controls(answer: Answer) -> Iterator[str]:
+def _without_controls(answer: QuestionResult) -> Iterator[str]:
     if answer.without_controls:
         where = f" on {'; '.join(answer.without_controls)}" if any(answer.without_controls) else ""
         yield (
@@ -199,7 +199,7 @@ def _without_controls(answer: Answer) -> Iterator[str]:
         )
 
 
-def _below_controls(answer: Answer) -> Iterator[str]:
+def _below_controls(answer: QuestionResult) -> Iterator[str]:
     if not answer.not_above_controls:
         return
     networks = len({(one.model, one.loss, str(one.settings)) for one in answer.cells})
@@ -211,7 +211,7 @@ def _below_controls(answer: Answer) -> Iterator[str]:
     )
 
 
-def _about_seeds(answer: Answer) -> Iterator[str]:
+def _about_seeds(answer: QuestionResult) -> Iterator[str]:
     if len(answer.seeds) == 1:
         yield (
             "One seed: the intervals say what other patients would give, and not what another "
@@ -225,7 +225,7 @@ def _about_seeds(answer: Answer) -> Iterator[str]:
         )
 
 
-def _other_images(answer: Answer) -> Iterator[str]:
+def _other_images(answer: QuestionResult) -> Iterator[str]:
     differing = [
         key_name(factor.key)
         for factor in answer.factors
@@ -238,7 +238,7 @@ def _other_images(answer: Answer) -> Iterator[str]:
         )
 
 
-def _several_comparisons(answer: Answer) -> Iterator[str]:
+def _several_comparisons(answer: QuestionResult) -> Iterator[str]:
     count = sum(
         (one.comparison is not None) for factor in answer.factors for one in factor.levels.values()
     ) + sum(len(factor.interactions) for factor in answer.factors)
@@ -249,7 +249,7 @@ def _several_comparisons(answer: Answer) -> Iterator[str]:
         )
 
 
-def _left_out(answer: Answer) -> Iterator[str]:
+def _left_out(answer: QuestionResult) -> Iterator[str]:
     most = max(
         (
             one.left_out
@@ -266,6 +266,6 @@ def _left_out(answer: Answer) -> Iterator[str]:
         )
 
 
-def _reconstructed(answer: Answer) -> Iterator[str]:
+def _reconstructed(answer: QuestionResult) -> Iterator[str]:
     if any(cell.loss in ("sin", "sin_hump") for cell in answer.cells):
         yield RECONSTRUCTED

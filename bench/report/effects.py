@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.errors import InputError
 from bench.evaluate.estimate import Interval
 from bench.evaluate.labels import key_name
-from bench.evaluate.question_result import Answer, ContextScores, FactorAnswer, Score
+from bench.evaluate.question_result import ContextResult, FactorResult, LevelResult, QuestionResult
 from bench.report.figures.style import MARKERS, SERIES
 from bench.report.formatting import PERCENT
 from bench.report.questions import context_names, control_names, level_name
@@ -24,7 +24,7 @@ TRAIN_SHARE = "data.train_share"
 
 
 def draw_questions(
-    answers: Iterable[Answer], folder: Path, *, formats: Sequence[str] = ("png",)
+    answers: Iterable[QuestionResult], folder: Path, *, formats: Sequence[str] = ("png",)
 ) -> list[Path]:
     """Draw each answer as ``question_EXPERIMENT.png``; those without one are left out.
 
@@ -57,7 +57,7 @@ def draw_questions(
     return drawn
 
 
-def draw_question(answer: Answer, path: Path) -> None:
+def draw_question(answer: QuestionResult, path: Path) -> None:
     """Draw an answer: for each factor its effects, and AUC over its levels where they are numbers.
 
     Args:
@@ -86,7 +86,7 @@ def draw_question(answer: Answer, path: Path) -> None:
         raise InputError(f"picture {str(path)!r}: {error.strerror}") from None
 
 
-def _about(answer: Answer) -> str:
+def _about(answer: QuestionResult) -> str:
     """The data and the seeds in one line, since a picture travels without its page."""
     data = answer.data[0]
     synthetic = "synthetic images, " if data.source == "phantom" else ""
@@ -99,14 +99,14 @@ def _about(answer: Answer) -> str:
     )
 
 
-def _height(factor: FactorAnswer) -> float:
+def _height(factor: FactorResult) -> float:
     """Inches."""
     compared = max(len(factor.levels) - 1, 1)
     rows = compared * (1.5 + 0.45 * len(_shown(factor)))
     return max(0.9 + 0.3 * rows, 3.0 if _has_curve(factor) else 1.6)
 
 
-def _draw_factor(part: SubFigure, factor: FactorAnswer, answer: Answer) -> None:
+def _draw_factor(part: SubFigure, factor: FactorResult, answer: QuestionResult) -> None:
     if _has_curve(factor):
         left, right = part.subplots(1, 2)
         _curve(left, factor, answer)
@@ -123,7 +123,7 @@ def _draw_factor(part: SubFigure, factor: FactorAnswer, answer: Answer) -> None:
     )
 
 
-def _has_curve(factor: FactorAnswer) -> bool:
+def _has_curve(factor: FactorResult) -> bool:
     return len(factor.levels) > 1 and all(_is_number(level) for level in factor.levels)
 
 
@@ -135,7 +135,7 @@ def _is_number(level: str) -> bool:
     return True
 
 
-def _shown(factor: FactorAnswer) -> list[tuple[str, ContextScores]]:
+def _shown(factor: FactorResult) -> list[tuple[str, ContextResult]]:
     """Each context with its name; controls too, where there is no curve to stand beside."""
     shown = list(zip(context_names(factor.contexts), factor.contexts, strict=True))
     if not _has_curve(factor):
@@ -152,7 +152,7 @@ def _style(place: int, name: str) -> dict[str, str]:
     return {"color": SERIES[place % len(SERIES)], "marker": MARKERS[place % len(MARKERS)]}
 
 
-def _curve(axes: Axes, factor: FactorAnswer, answer: Answer) -> None:
+def _curve(axes: Axes, factor: FactorResult, answer: QuestionResult) -> None:
     """AUC over the levels, one line a context; over images, where a share of them is varied."""
     over_images = factor.key == TRAIN_SHARE
     for place, (name, row) in enumerate(_shown(factor)):
@@ -185,7 +185,7 @@ def _curve(axes: Axes, factor: FactorAnswer, answer: Answer) -> None:
     _plain(axes)
 
 
-def _best_control(axes: Axes, factor: FactorAnswer, answer: Answer) -> None:
+def _best_control(axes: Axes, factor: FactorResult, answer: QuestionResult) -> None:
     """A dashed line, broken where the levels change the controls' data."""
     style = {"color": GRAY, "linestyle": "--", "linewidth": 1.0, "label": "best control"}
     best: dict[float, float] = {}
@@ -199,13 +199,13 @@ def _best_control(axes: Axes, factor: FactorAnswer, answer: Answer) -> None:
         axes.axhline(max(auc for _, auc in answer.best_controls.values()), **style)  # type: ignore[arg-type]
 
 
-def _x(level: str, one: Score, factor: FactorAnswer) -> float:
+def _x(level: str, one: LevelResult, factor: FactorResult) -> float:
     if factor.key == TRAIN_SHARE and one.train_images is not None:
         return float(one.train_images)
     return float(level)
 
 
-def _forest(axes: Axes, factor: FactorAnswer) -> None:
+def _forest(axes: Axes, factor: FactorResult) -> None:
     """A band for each level: the mean effect, and below it that in each context."""
     shown = _shown(factor)
     step = 0.62 / max(len(shown), 1)

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from bench.evaluate.estimate import LEVEL
 from bench.evaluate.measures import columns
-from bench.evaluate.question_result import Answer
+from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results, Row, RunView, Table
 from bench.report.facts import title
 from bench.report.questions import caveats, conclusions
@@ -78,6 +78,6 @@ def _more(value: object) -> dict[str, Any]:
         return {"title": title(value), "measures": columns(value.outputs), "reference": found}
     if isinstance(value, Row):
         return {"name": value.name, "state": value.state}
-    if isinstance(value, Answer) and not value.problem:
+    if isinstance(value, QuestionResult) and not value.problem:
         return {"conclusions": conclusions(value), "caveats": caveats(value)}
     return {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.evaluate.design import NOT_APPLICABLE
 from bench.evaluate.estimate import LEVEL, Interval
-from bench.evaluate.question_result import ContextScores
+from bench.evaluate.question_result import ContextResult
 
 PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 """The confidence of all intervals."""
@@ -23,7 +23,7 @@ def level_name(key: str, level: str) -> str:
     return level if key in ("model", "loss") else f"{key_name(key)} {level}"
 
 
-def context_names(contexts: Sequence[ContextScores]) -> list[str]:
+def context_names(contexts: Sequence[ContextResult]) -> list[str]:
     """What tells contexts apart, one text each: ``cxnet_m1, image_size 512``.
 
     Where nothing does, the one context is called by its model, or by its loss.
@@ -32,17 +32,17 @@ def context_names(contexts: Sequence[ContextScores]) -> list[str]:
     return _names(contexts, _telling(contexts) or first)
 
 
-def control_names(controls: Sequence[ContextScores]) -> list[str]:
+def control_names(controls: Sequence[ContextResult]) -> list[str]:
     """The control's name, and what tells it from others of its name: ``metadata, task m1``."""
     return _names(controls, ["model", *(key for key in _telling(controls) if key != "model")])
 
 
-def _telling(contexts: Sequence[ContextScores]) -> list[str]:
+def _telling(contexts: Sequence[ContextResult]) -> list[str]:
     keys = contexts[0].context if contexts else {}
     return [key for key in keys if len({one.context[key] for one in contexts}) > 1]
 
 
-def _names(contexts: Sequence[ContextScores], keys: Sequence[str]) -> list[str]:
+def _names(contexts: Sequence[ContextResult], keys: Sequence[str]) -> list[str]:
     return [
         ", ".join(
             level_name(key, one.context[key])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
-from bench.evaluate.question_result import Answer
+from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results
 from bench.report import facts
 from bench.report.columns import Cell, Section
@@ -35,7 +35,7 @@ def markdown(results: Results) -> str:
     return text.rstrip() + "\n"
 
 
-def markdown_answer(answer: Answer) -> str:
+def markdown_answer(answer: QuestionResult) -> str:
     """A section on one question.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.evaluate.question_result import ContextScores, FactorAnswer, Score
+from bench.evaluate.question_result import ContextResult, FactorResult, LevelResult
 from bench.report.cells import DAGGER
 from bench.report.grid import Grid
 from bench.report.levels import (
@@ -19,7 +19,7 @@ from bench.report.levels import (
 )
 
 
-def means(factor: FactorAnswer) -> Grid:
+def means(factor: FactorResult) -> Grid:
     """A row for each level, averaged over the contexts."""
     with_images = factor.key == "data.train_share"
     body = []
@@ -51,13 +51,13 @@ def means(factor: FactorAnswer) -> Grid:
     return Grid(head=head, body=body, left=1)
 
 
-def by_context(factor: FactorAnswer) -> Grid:
+def by_context(factor: FactorResult) -> Grid:
     """A row for each context and each control, a column for each level."""
     names = [
         *context_names(factor.contexts),
         *(f"control: {name}" for name in control_names(factor.controls)),
     ]
-    rows: Sequence[ContextScores] = [*factor.contexts, *factor.controls]
+    rows: Sequence[ContextResult] = [*factor.contexts, *factor.controls]
     body = [
         [name, *(_in_context(row, level) for level in factor.levels)]
         for name, row in zip(names, rows, strict=True)
@@ -65,10 +65,10 @@ def by_context(factor: FactorAnswer) -> Grid:
     return Grid(head=["", *factor.levels], body=body, left=1)
 
 
-def _in_context(row: ContextScores, level: str) -> str:
+def _in_context(row: ContextResult, level: str) -> str:
     if level not in row.scores:
         return "missing"
-    one: Score = row.scores[level]
+    one: LevelResult = row.scores[level]
     text = score(one.auc.value) + (f" {DAGGER}" if one.not_above_controls else "")
     if one.comparison is None:
         return text

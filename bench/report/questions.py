@@ -9,7 +9,7 @@ from typing import Any
 from bench.evaluate.design import NOT_APPLICABLE
 from bench.evaluate.estimate import LEVEL, Interval
 from bench.evaluate.labels import key_name
-from bench.evaluate.question_result import Answer, ContextScores, FactorAnswer, Score
+from bench.evaluate.question_result import ContextResult, FactorResult, LevelResult, QuestionResult
 from bench.evaluate.settings import compare
 from bench.report import formatting as fmt
 from bench.report.columns import Cell, Column, Section
@@ -32,7 +32,7 @@ class AnswerSections:
         gaps: runs that are missing from the answer.
     """
 
-    answer: Answer
+    answer: QuestionResult
     resting_on: list[str]
     conclusions: list[str]
     caveats: list[str]
@@ -40,7 +40,7 @@ class AnswerSections:
     gaps: list[str]
 
 
-def answer_sections(answer: Answer) -> AnswerSections:
+def answer_sections(answer: QuestionResult) -> AnswerSections:
     """What a report shows of an answer.
 
     Args:
@@ -57,14 +57,14 @@ def answer_sections(answer: Answer) -> AnswerSections:
     )
 
 
-def resting_on(answer: Answer) -> list[str]:
+def resting_on(answer: QuestionResult) -> list[str]:
     """The data, the training, what an interval is, the best control."""
     # What differs is in the tables of the factors.
     shared = training(replace(compare(answer.cells), differing=frozenset()))
     return lines("question_facts", answer=answer, training=shared, percent=fmt.PERCENT)
 
 
-def conclusions(answer: Answer) -> list[str]:
+def conclusions(answer: QuestionResult) -> list[str]:
     """A sentence or two for each level of each factor, and for each interaction.
 
     A difference is claimed where the interval leaves out zero. Where it does not, the largest
@@ -74,7 +74,7 @@ def conclusions(answer: Answer) -> list[str]:
     return lines("conclusions", **_words(answer))
 
 
-def caveats(answer: Answer) -> list[str]:
+def caveats(answer: QuestionResult) -> list[str]:
     """What the answer does not cover, as far as it applies."""
     return lines(
         "caveats",
@@ -85,7 +85,7 @@ def caveats(answer: Answer) -> list[str]:
     )
 
 
-def effects(factor: FactorAnswer) -> list[Section]:
+def effects(factor: FactorResult) -> list[Section]:
     """The mean effect of each level, and that in each context where there are several.
 
     Args:
@@ -104,7 +104,7 @@ def level_name(key: str, level: str) -> str:
     return level if key in ("model", "loss") else f"{key_name(key)} {level}"
 
 
-def context_names(contexts: Sequence[ContextScores]) -> list[str]:
+def context_names(contexts: Sequence[ContextResult]) -> list[str]:
     """What tells contexts apart, one text each: ``cxnet_m1, image_size 512``.
 
     Where nothing does, the one context is called by its model, or by its loss.
@@ -113,18 +113,18 @@ def context_names(contexts: Sequence[ContextScores]) -> list[str]:
     return _context_names(contexts, _telling(contexts) or first)
 
 
-def control_names(controls: Sequence[ContextScores]) -> list[str]:
+def control_names(controls: Sequence[ContextResult]) -> list[str]:
     """The control's name, and what tells it from others of its name: ``metadata, task m1``."""
     telling = [key for key in _telling(controls) if key != "model"]
     return _context_names(controls, ["model", *telling])
 
 
-def _telling(contexts: Sequence[ContextScores]) -> list[str]:
+def _telling(contexts: Sequence[ContextResult]) -> list[str]:
     keys = contexts[0].context if contexts else {}
     return [key for key in keys if len({each.context[key] for each in contexts}) > 1]
 
 
-def _context_names(contexts: Sequence[ContextScores], keys: Sequence[str]) -> list[str]:
+def _context_names(contexts: Sequence[ContextResult], keys: Sequence[str]) -> list[str]:
     return [
         ", ".join(
             level_name(key, each.context[key])
@@ -135,7 +135,7 @@ def _context_names(contexts: Sequence[ContextScores], keys: Sequence[str]) -> li
     ]
 
 
-def _words(answer: Answer) -> dict[str, Any]:
+def _words(answer: QuestionResult) -> dict[str, Any]:
     compared = [
         score.comparison
         for factor in answer.factors
@@ -166,7 +166,9 @@ def _words(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _at_references(answer: Answer, factor: FactorAnswer, level: str) -> list[tuple[str, Score]]:
+def _at_references(
+    answer: QuestionResult, factor: FactorResult, level: str
+) -> list[tuple[str, LevelResult]]:
     """The level where an earlier factor is at its reference: that level's name, and the score.
 
     Their interactions say what the effects of earlier factors are at this one's reference.
@@ -183,7 +185,7 @@ def _at_references(answer: Answer, factor: FactorAnswer, level: str) -> list[tup
     return found
 
 
-def _means(factor: FactorAnswer) -> list[Column]:
+def _means(factor: FactorResult) -> list[Column]:
     """A row for each level, averaged over the contexts."""
     scores = list(factor.levels.values())
     effects_ = [score.comparison.effect if score.comparison else None for score in scores]
@@ -214,7 +216,7 @@ def _means(factor: FactorAnswer) -> list[Column]:
     return [column for column in found if column.key != "train_images" or with_images]
 
 
-def _contexts(factor: FactorAnswer) -> list[Column]:
+def _contexts(factor: FactorResult) -> list[Column]:
     """A row for each context and each control; AUC and difference of each level."""
     rows = [*factor.contexts, *factor.controls]
     names = [
@@ -238,7 +240,7 @@ def _contexts(factor: FactorAnswer) -> list[Column]:
     return found
 
 
-def _auc(score: Score, *, interval: bool = True) -> Cell:
+def _auc(score: LevelResult, *, interval: bool = True) -> Cell:
     measured = score.auc
     return Cell(
         text=fmt.number(measured.value),

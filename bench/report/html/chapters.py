@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from bench.evaluate.question_result import Answer
+from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Table
 from bench.report import facts, old_facts
 from bench.report.conclusions import caveats, conclusions
@@ -105,7 +105,7 @@ class AnswerSection:
     """
 
     id: str
-    answer: Answer
+    answer: QuestionResult
     resting_on: list[str]
     conclusions: list[str]
     caveats: list[str]
@@ -152,7 +152,7 @@ def chapter(table: Table, place: int, *, thumbnails: int) -> Chapter:
     )
 
 
-def answer_section(answer: Answer, place: int) -> AnswerSection:
+def answer_section(answer: QuestionResult, place: int) -> AnswerSection:
     """What the page shows of an answer.
 
     Args:

@@ -14,7 +14,7 @@ from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.effects import answer_questions
-from bench.evaluate.question_result import Answer
+from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.scorer import Scorer
 from bench.runs.cells import Cell
 from bench.runs.records import Outcome
@@ -125,11 +125,11 @@ class Asked:
         self.store.record_experiment(wanted, self._added)
         self._added = []
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[QuestionResult]:
         scorer = Scorer(Resampling(resamples=200))
         return answer_questions(self.store.runs(), self.store.experiments(), scorer=scorer)
 
-    def answer(self) -> Answer:
+    def answer(self) -> QuestionResult:
         (answer,) = self.answers()
         return answer
 

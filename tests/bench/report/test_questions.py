@@ -14,7 +14,7 @@ from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.effects import answer_questions
 from bench.evaluate.estimate import Interval
-from bench.evaluate.question_result import Answer, Comparison
+from bench.evaluate.question_result import LevelEffect, QuestionResult
 from bench.evaluate.scorer import Scorer
 from bench.execute import run_experiment
 from bench.report.effects import draw_question
@@ -30,14 +30,14 @@ def asked(tmp_path: Path) -> Asked:
     return Asked(tmp_path / "runs")
 
 
-def one_network(asked: Asked, **wrong: int) -> Answer:
+def one_network(asked: Asked, **wrong: int) -> QuestionResult:
     """An answer from one network with cross entropy and with the sin-loss."""
     cross(asked, {("one", loss): count for loss, count in wrong.items()})
     asked.record(experiment(models=["one"]))
     return asked.answer()
 
 
-def of_sin(answer: Answer) -> Interval:
+def of_sin(answer: QuestionResult) -> Interval:
     comparison = answer.factors[0].levels["sin"].comparison
     assert comparison is not None
     return comparison.effect
@@ -121,7 +121,7 @@ def test_where_few_networks_learned_it_is_said(
     )
 
 
-def by_split(asked: Asked, *, controls: dict[str, int], sin: dict[str, int]) -> Answer:
+def by_split(asked: Asked, *, controls: dict[str, int], sin: dict[str, int]) -> QuestionResult:
     """The effect of sin in one network, on several splits, of which some have a control."""
     for split, wrong in sin.items():
         asked.add("one", "ce", wrong=16, split=split)
@@ -352,7 +352,7 @@ class Silent:
         """Nothing is shown."""
 
 
-def shortly(config: str, *settings: str, out: Path) -> Answer:
+def shortly(config: str, *settings: str, out: Path) -> QuestionResult:
     """Run a shipped experiment on a few images, for a few steps."""
     quick = (
         "data.options.images=120",
@@ -375,10 +375,10 @@ def shortly(config: str, *settings: str, out: Path) -> Answer:
     return answer
 
 
-def compared(answer: Answer, place: int) -> dict[str, tuple[int, bool]]:
+def compared(answer: QuestionResult, place: int) -> dict[str, tuple[int, bool]]:
     """Contexts behind each effect of a factor, and whether the test images are the same."""
     levels = answer.factors[place].levels
-    comparisons: dict[str, Comparison] = {
+    comparisons: dict[str, LevelEffect] = {
         level: score.comparison for level, score in levels.items() if score.comparison
     }
     return {level: (one.contexts, one.same_images) for level, one in comparisons.items()}
