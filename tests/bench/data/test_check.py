@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -177,9 +178,13 @@ def test_refusal_is_one_line_with_counts_names_and_ways_out() -> None:
 def test_real_pneumonia_set_has_its_known_duplicates(tmp_path: Path) -> None:
     root = shared("kermany")
     study = DATASETS.get("manifest").open(root=root, image_size=16, options={})
-    report = check_data(study, open_pixels(study, image_size=16, cache=tmp_path))
-    assert (report.usable, report.dropped) == (5_216, 0)
-    files = [hashlib.sha256((root / image).read_bytes()).digest() for image in study.rows["image"]]
-    copies = len(files) - len(set(files))
-    assert copies > 0
-    assert sum(len(group) - 1 for group in report.identical) == copies
+    files = study.rows["image"].map(lambda image: (root / image).read_bytes())
+    copies = files.duplicated(keep=False)
+    # Decoding all of its 5,216 images takes seconds.
+    rows = pd.concat([study.rows[copies], study.rows[~copies][:100]], ignore_index=True)
+    few = replace(study, rows=rows)
+    report = check_data(few, open_pixels(few, image_size=16, cache=tmp_path))
+    assert (report.usable, report.dropped) == (len(rows), 0)
+    assert report.identical
+    groups = study.rows["image"][copies].groupby(files[copies]).apply(tuple)
+    assert set(report.identical) == set(groups)

@@ -102,61 +102,45 @@ def test_partial_download_keeps_what_is_there_and_counts_it(tmp_path: Path) -> N
     assert "2 of the 3 images of the label file are here" in study.notes
 
 
+def write_lists(root: Path, train: Sequence[str], test: Sequence[str], end: str = "\n") -> None:
+    (root / "train_val_list.txt").write_bytes(end.join(train).encode())
+    (root / "test_list.txt").write_bytes(end.join(test).encode())
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("last", ["", "end"])
-def test_official_lists_with_and_without_a_final_newline(
-    end: str, last: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("last", [[], [""]], ids=["no final newline", "final newline"])
+def test_official_lists_in_every_form(end: str, last: list[str], tmp_path: Path) -> None:
     write_labels(tmp_path)
-    final = end if last else ""
-    (tmp_path / "train_val_list.txt").write_bytes((end.join(NAMES[:2]) + final).encode())
-    (tmp_path / "test_list.txt").write_bytes((NAMES[2] + final).encode())
+    write_lists(tmp_path, [*NAMES[:2], *last], [NAMES[2], *last], end)
     labels = read_labels(tmp_path)
     assert labels.rows["given_split"].tolist() == ["train_validation", "train_validation", "test"]
     assert labels.notes == ()
 
 
-def test_absent_list_means_no_official_split_and_a_note(tmp_path: Path) -> None:
+def test_what_the_lists_lack_is_noted(tmp_path: Path) -> None:
     write_labels(tmp_path)
     (tmp_path / "test_list.txt").write_text(NAMES[2])
     labels = read_labels(tmp_path)
     assert set(labels.rows["given_split"]) == {""}
     assert labels.notes == ("no official split: train_val_list.txt not found",)
-
-
-def test_images_in_neither_list_are_counted(tmp_path: Path) -> None:
-    write_labels(tmp_path)
-    (tmp_path / "train_val_list.txt").write_text(NAMES[0])
-    (tmp_path / "test_list.txt").write_text(NAMES[2])
+    write_lists(tmp_path, [NAMES[0], "other.png"], [NAMES[2], "a.png", "b.png"])
     labels = read_labels(tmp_path)
     assert labels.rows["given_split"].tolist() == ["train_validation", "", "test"]
-    assert labels.notes == ("1 images of the label file are in neither official list",)
+    assert labels.notes == (
+        "1 images of the label file are in neither official list",
+        "3 entries of the official lists have no row in the label file",
+    )
 
 
-def test_an_image_in_both_lists_is_refused(tmp_path: Path) -> None:
+def test_lists_that_cannot_be_right_are_refused_in_one_line(tmp_path: Path) -> None:
     write_labels(tmp_path)
-    (tmp_path / "train_val_list.txt").write_text("\n".join(NAMES))
-    (tmp_path / "test_list.txt").write_text(NAMES[2])
+    write_lists(tmp_path, NAMES, NAMES[2:])
     with pytest.raises(InputError, match=rf"1 images are in both .* \({NAMES[2]} is one\)"):
         read_labels(tmp_path)
-
-
-def test_a_list_in_another_encoding_is_refused_in_one_line(tmp_path: Path) -> None:
-    write_labels(tmp_path)
-    (tmp_path / "train_val_list.txt").write_text(NAMES[0])
     (tmp_path / "test_list.txt").write_bytes(b"\xff\xfe" + NAMES[2].encode("utf-16-le"))
     with pytest.raises(InputError, match=r"test_list\.txt cannot be read: .*utf-8") as caught:
         read_labels(tmp_path)
     assert "\n" not in str(caught.value)
-
-
-def test_entries_of_the_lists_without_a_row_are_counted(tmp_path: Path) -> None:
-    write_labels(tmp_path)
-    (tmp_path / "train_val_list.txt").write_text("\n".join([*NAMES[:2], "other.png"]))
-    (tmp_path / "test_list.txt").write_text("\n".join([NAMES[2], "a.png", "b.png"]))
-    assert read_labels(tmp_path).notes == (
-        "3 entries of the official lists have no row in the label file",
-    )
 
 
 def test_ages_in_all_forms_and_impossible_ones_counted(tmp_path: Path) -> None:
@@ -246,26 +230,6 @@ def test_labels_without_any_image_are_refused_with_the_places_looked_at(tmp_path
     write_labels(tmp_path)
     with pytest.raises(InputError, match=r"none of the 3 images .* images_001/images/"):
         open_nih(tmp_path)
-
-
-def test_real_label_file_has_the_papers_counts() -> None:
-    """Fig. 6 and 7 of the paper; its 20,795 images with several findings are 20,796 here."""
-    labels = read_labels(shared("nih-mini"))
-    assert labels.problems == ()
-    assert len(labels.rows) == 112_120
-    assert labels.rows["patient"].nunique() == 30_805
-    several = labels.rows["findings"].map(len)
-    assert [(several == 0).sum(), (several == 1).sum(), (several > 1).sum()] == [
-        60361,
-        30963,
-        20796,
-    ]
-    counts = labels.rows["findings"].explode().value_counts()
-    assert counts["Infiltration"] == 19_894
-    assert counts["Hernia"] == 227
-    assert set(counts.index) == set(NIH_FINDINGS)
-    splits = labels.rows["given_split"].value_counts()
-    assert splits.to_dict() == {"train_validation": 86_524, "test": 25_596}
 
 
 def test_real_partial_copy() -> None:

@@ -1,10 +1,8 @@
-"""Splits: sizes, prevalence, disjointness, reproducibility, their file, and refusals."""
+"""Splits by strategy: sizes, prevalence, disjointness, reproducibility, refusals."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,57 +10,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bench.config import PartSizes
 from bench.data.leakage import measure_leakage
 from bench.data.splits import SPLITS, Split, make_split
 from bench.data.splits.groups import inseparable_groups
-from bench.data.study import study_rows
 from bench.data.tasks import is_abnormal
 from bench.errors import InputError
-from tests.bench.data.nih_labels import nih_label_rows
-
-Sizes = tuple[int, int, int]  # train, validation, test
-
-
-def _split(rows: pd.DataFrame, name: str, seed: int = 0, sizes: Sizes | None = None) -> Split:
-    """The paper's shares: 75 % train, 10 % validation, 15 % test."""
-    return make_split(
-        rows,
-        name=name,
-        seed=seed,
-        validation_fraction=0.10,
-        test_fraction=0.15,
-        sizes=sizes and PartSizes(train=sizes[0], validation=sizes[1], test=sizes[2]),
-    )
-
-
-def _rows(
-    patients: list[str],
-    *,
-    abnormal: list[bool] | None = None,
-    given: list[str] | None = None,
-    digests: list[str] | None = None,
-) -> pd.DataFrame:
-    images = [f"image{number:04}" for number in range(len(patients))]
-    marks = abnormal or [number % 2 == 0 for number in range(len(patients))]
-    rows = study_rows(
-        {
-            "image": images,
-            "patient": patients,
-            "findings": [("Mass",) if mark else () for mark in marks],
-            "given_split": given or [""] * len(patients),
-        }
-    )
-    return rows.assign(pixel_row=np.arange(len(rows)), digest=digests or images)
+from tests.bench.data.splits.tables import Sizes, made_rows, split_of
 
 
 def _sizes(split: Split) -> dict[str, int]:
-    return {part: len(positions) for part, positions in split.parts.items()}
+    return {part: len(rows) for part, rows in split.parts.items()}
 
 
 def _prevalences(rows: pd.DataFrame, split: Split) -> list[float]:
     abnormal = is_abnormal(rows)
-    return [float(abnormal[positions].mean()) for positions in split.parts.values()]
+    return [float(abnormal[numbers].mean()) for numbers in split.parts.values()]
 
 
 def _assert_partition(split: Split, rows: pd.DataFrame) -> None:
@@ -71,76 +33,6 @@ def _assert_partition(split: Split, rows: pd.DataFrame) -> None:
     for positions in (*split.parts.values(), split.left_out):
         assert positions.dtype == np.int64
         assert (np.diff(positions) > 0).all()
-
-
-# --- the real label file ---------------------------------------------------------------------
-
-
-@cache
-def _nih_split(name: str) -> Split:
-    return _split(nih_label_rows(), name)
-
-
-@pytest.mark.parametrize("name", ["official", "patient", "image"])
-def test_a_split_of_the_real_labels_holds_every_image_once_whatever_the_row_order(
-    name: str,
-) -> None:
-    rows = nih_label_rows()
-    split = _nih_split(name)
-    _assert_partition(split, rows)
-    shuffled = rows.iloc[np.random.default_rng(0).permutation(len(rows))].reset_index(drop=True)
-    assert _split(shuffled, name).hash == split.hash
-
-
-def test_patient_split_of_the_real_labels_keeps_sizes_and_prevalence() -> None:
-    """Patients of up to 184 images, and still each part is as wanted within 0.3 %."""
-    rows = nih_label_rows()
-    for split in (_nih_split("patient"), _split(rows, "patient", seed=1)):
-        assert split.claims_disjoint
-        assert all(pair.shared_patients == 0 for pair in measure_leakage(rows, split.parts))
-        wanted = {"train": 84_090, "validation": 11_212, "test": 16_818}
-        for part, size in _sizes(split).items():
-            assert size == pytest.approx(wanted[part], rel=0.003)
-        for prevalence in _prevalences(rows, split):
-            assert prevalence == pytest.approx(0.4616, abs=0.003)
-
-
-def test_image_split_of_the_real_labels_has_the_paper_s_sizes_and_leaks_82_percent() -> None:
-    rows = nih_label_rows()
-    split = _nih_split("image")
-    assert _sizes(split) == {"train": 84_090, "validation": 11_212, "test": 16_818}
-    assert not split.claims_disjoint
-    _, train_test, _ = measure_leakage(rows, split.parts)
-    assert train_test.images_of_shared_patients is not None
-    assert train_test.images_of_shared_patients / 16_818 == pytest.approx(0.82, abs=0.01)
-
-
-def test_official_split_of_the_real_labels_takes_the_lists_and_carves_validation() -> None:
-    rows = nih_label_rows()
-    split = _nih_split("official")
-    assert split.claims_disjoint
-    assert all(pair.shared_patients == 0 for pair in measure_leakage(rows, split.parts))
-    assert (rows["given_split"].iloc[split.test] == "test").all()
-    sizes = _sizes(split)
-    assert sizes["test"] == 25_596
-    assert sizes["validation"] == pytest.approx(8_652, rel=0.003)
-    train, validation, test = _prevalences(rows, split)
-    assert test == pytest.approx(0.615, abs=0.001)
-    assert validation == pytest.approx(train, abs=0.003)
-
-
-def test_hashes_of_the_splits_of_the_real_labels() -> None:
-    """The same split on every machine and with every later version, to the byte."""
-    hashes = {name: _nih_split(name).hash[:8] for name in SPLITS}
-    assert hashes == {
-        "official": "dc71bf56",
-        "patient": "3fc17111",
-        "image": "fe8c2bed",
-        "fixed": "dc71bf56",
-    }
-
-
-# --- made tables -----------------------------------------------------------------------------
 
 
 @st.composite
@@ -152,7 +44,7 @@ def _hostile_tables(draw: st.DrawFn) -> pd.DataFrame:
     abnormal = draw(st.lists(st.booleans(), min_size=count, max_size=count))
     copies = draw(st.dictionaries(st.integers(0, count - 1), st.integers(0, count - 1), max_size=3))
     digests = [f"d{copies.get(number, number)}" for number in range(count)]
-    return _rows(patients, abnormal=abnormal, digests=digests)
+    return made_rows(patients, abnormal=abnormal, digests=digests)
 
 
 @settings(max_examples=50)
@@ -162,10 +54,11 @@ def test_patient_split_never_separates_a_patient_or_identical_images(
 ) -> None:
     if len(set(inseparable_groups(rows))) < 3:
         with pytest.raises(InputError, match="too few for 3 parts"):
-            _split(rows, "patient", seed)
+            split_of(rows, "patient", seed)
         return
-    split = _split(rows, "patient", seed)
+    split = split_of(rows, "patient", seed)
     _assert_partition(split, rows)
+    assert split_of(rows.iloc[::-1].reset_index(drop=True), "patient", seed).hash == split.hash
     assert min(_sizes(split).values()) > 0
     for pair in measure_leakage(rows, split.parts):
         assert (pair.shared_patients, pair.identical_images) == (0, 0)
@@ -174,9 +67,9 @@ def test_patient_split_never_separates_a_patient_or_identical_images(
 def test_few_patients_are_split_by_size_and_prevalence() -> None:
     """20 patients of 5 images, half of them ill: 15 train, 2 validation, 3 test at best."""
     patients = [f"p{number // 5:02}" for number in range(100)]
-    rows = _rows(patients, abnormal=[number // 5 % 2 == 0 for number in range(100)])
+    rows = made_rows(patients, abnormal=[number // 5 % 2 == 0 for number in range(100)])
     for seed in range(5):
-        split = _split(rows, "patient", seed)
+        split = split_of(rows, "patient", seed)
         assert _sizes(split) == {"train": 75, "validation": 10, "test": 15}
         _, validation, test = _prevalences(rows, split)
         assert validation == 0.5
@@ -185,46 +78,46 @@ def test_few_patients_are_split_by_size_and_prevalence() -> None:
 
 def test_a_patient_of_many_images_can_come_into_any_part() -> None:
     """Filling parts largest patient first would leave it in train for every seed."""
-    rows = _rows(["big"] * 20 + [f"p{number}" for number in range(180)])
+    rows = made_rows(["big"] * 20 + [f"p{number}" for number in range(180)])
     parts = set()
     for seed in range(60):
-        split = _split(rows, "patient", seed)
+        split = split_of(rows, "patient", seed)
         parts |= {part for part, at in split.parts.items() if rows["patient"].iloc[at[0]] == "big"}
     assert parts == {"train", "validation", "test"}
 
 
 @pytest.mark.parametrize("name", list(SPLITS))
 def test_another_seed_is_another_split(name: str) -> None:
-    rows = _rows([f"p{number}" for number in range(60)], given=["train"] * 50 + ["test"] * 10)
-    assert len({_split(rows, name, seed).hash for seed in range(5)}) == 5
+    rows = made_rows([f"p{number}" for number in range(60)], given=["train"] * 50 + ["test"] * 10)
+    assert len({split_of(rows, name, seed).hash for seed in range(5)}) == 5
 
 
 def test_groups_join_patients_and_digests_step_by_step() -> None:
     #            a shares x with b, b shares y with c; d is alone; unknown joins nothing
-    rows = _rows(["a", "b", "b", "c", "d", "", ""], digests=["x", "x", "y", "y", "z", "", ""])
+    rows = made_rows(["a", "b", "b", "c", "d", "", ""], digests=["x", "x", "y", "y", "z", "", ""])
     assert inseparable_groups(rows).tolist() == [0, 0, 0, 0, 1, 2, 3]
 
 
 def test_a_split_by_patient_leaves_no_part_without_a_wanted_size() -> None:
     """Three patients, and fractions that round to all three images: no division by zero."""
     split = make_split(
-        _rows(list("abc")), name="patient", seed=0, validation_fraction=0.4, test_fraction=0.5
+        made_rows(list("abc")), name="patient", seed=0, validation_fraction=0.4, test_fraction=0.5
     )
     assert _sizes(split) == {"train": 1, "validation": 1, "test": 1}
 
 
 def test_an_official_split_with_an_unknown_patient_is_made_and_claims_nothing() -> None:
-    rows = _rows(["a", "", "c", "d"], given=["train", "train", "validation", "test"])
-    split = _split(rows, "official")
+    rows = made_rows(["a", "", "c", "d"], given=["train", "train", "validation", "test"])
+    split = split_of(rows, "official")
     assert not split.claims_disjoint
     assert [pair.unknown_patients for pair in measure_leakage(rows, split.parts)] == [1, 1, 0]
 
 
 def test_given_validation_is_taken_as_it_is() -> None:
     given = ["train"] * 4 + ["validation"] * 3 + ["test"] * 3
-    rows = _rows([""] * 10, given=given)
+    rows = made_rows([""] * 10, given=given)
     for name in ("official", "fixed"):
-        split = _split(rows, name)
+        split = split_of(rows, name)
         assert split.validation.tolist() == [4, 5, 6]
         assert split.test.tolist() == [7, 8, 9]
         assert not split.claims_disjoint
@@ -239,8 +132,8 @@ def test_carved_validation_says_by_what_and_keeps_identical_images_together(
     patients: list[str], unit: str
 ) -> None:
     digests = [f"d{number // 2}" for number in range(20)]
-    rows = _rows(patients, given=["train"] * 16 + ["test"] * 4, digests=digests)
-    split = _split(rows, "fixed")
+    rows = made_rows(patients, given=["train"] * 16 + ["test"] * 4, digests=digests)
+    split = split_of(rows, "fixed")
     assert unit in split.how
     assert split.test.tolist() == [16, 17, 18, 19]
     assert _sizes(split)["validation"] == 2
@@ -248,8 +141,8 @@ def test_carved_validation_says_by_what_and_keeps_identical_images_together(
 
 
 def test_identical_images_across_a_given_split_are_counted_not_refused() -> None:
-    rows = _rows(list("abcdef"), given=["train"] * 4 + ["test"] * 2, digests=list("uvwxux"))
-    split = _split(rows, "official")
+    rows = made_rows(list("abcdef"), given=["train"] * 4 + ["test"] * 2, digests=list("uvwxux"))
+    split = split_of(rows, "official")
     _, train_test, validation_test = measure_leakage(rows, split.parts)
     assert (train_test.identical_images or 0) + (validation_test.identical_images or 0) == 2
 
@@ -257,54 +150,54 @@ def test_identical_images_across_a_given_split_are_counted_not_refused() -> None
 @pytest.mark.parametrize(
     ("rows", "name", "message"),
     [
-        (_rows(list("abcd")), "patients", r"unknown split 'patients': did you mean patient\?"),
-        (_rows([]), "image", "split 'image': there are no images to split"),
+        (made_rows(list("abcd")), "patients", r"unknown split 'patients': did you mean patient\?"),
+        (made_rows([]), "image", "split 'image': there are no images to split"),
         (
-            _rows(["a", "", ""]),
+            made_rows(["a", "", ""]),
             "patient",
             "needs patient ids, and 2 of 3 images have none: .* set data.split=image",
         ),
         (
-            _rows(list("abc"), given=["train", "", "test"]),
+            made_rows(list("abc"), given=["train", "", "test"]),
             "official",
             "1 of 3 images are in none of them, such as 'image0001': .* data.split=patient",
         ),
         (
-            _rows(list("abc"), given=["train", "dev", "test"]),
+            made_rows(list("abc"), given=["train", "dev", "test"]),
             "fixed",
             "the source gives a part 'dev', which is none of train, ",
         ),
         (
-            _rows(list("abc"), given=["train_validation", "validation", "test"]),
+            made_rows(list("abc"), given=["train_validation", "validation", "test"]),
             "official",
             "gives both 'validation' and 'train_validation'",
         ),
         (
-            _rows(list("abc"), given=["train_validation"] * 3),
+            made_rows(list("abc"), given=["train_validation"] * 3),
             "official",
             r"leaves the test part empty \(train 2, validation 1, test 0 images\)",
         ),
-        (_rows(list("abc"), given=["test"] * 3), "fixed", "leaves the train part empty"),
+        (made_rows(list("abc"), given=["test"] * 3), "fixed", "leaves the train part empty"),
         (
-            _rows(list("abca"), given=["train"] * 3 + ["test"]),
+            made_rows(list("abca"), given=["train"] * 3 + ["test"]),
             "official",
             "1 are in both .* and test, such as 'a': .* data.split=fixed",
         ),
         (
-            _rows(
+            made_rows(
                 ["b", "", "a", "c", "", "a"], given=["train"] * 3 + ["validation", "test", "test"]
             ),
             "official",
             "1 are in both train and test, such as 'a'",
         ),
         (
-            _rows(["a"] * 9),
+            made_rows(["a"] * 9),
             "patient",
             "the 9 images to divide form 1 inseparable group .* too few for 3 parts",
         ),
-        (_rows(["a", "b"]), "patient", "the 2 images to divide form 2 inseparable groups"),
+        (made_rows(["a", "b"]), "patient", "the 2 images to divide form 2 inseparable groups"),
         (
-            _rows(["a", "a", "b"], given=["train", "train", "test"]),
+            made_rows(["a", "a", "b"], given=["train", "train", "test"]),
             "official",
             "the 2 images to divide form 1 inseparable group .* too few for 2 parts",
         ),
@@ -314,7 +207,7 @@ def test_refusals_are_one_line_with_the_way_out(
     rows: pd.DataFrame, name: str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        _split(rows, name)
+        split_of(rows, name)
     assert "\n" not in str(caught.value)
 
 
@@ -322,8 +215,8 @@ def test_refusals_are_one_line_with_the_way_out(
 
 
 def test_an_image_split_of_exact_sizes_leaves_the_others_out() -> None:
-    rows = _rows([f"p{number // 3}" for number in range(60)])
-    split = _split(rows, "image", sizes=(20, 11, 7))
+    rows = made_rows([f"p{number // 3}" for number in range(60)])
+    split = split_of(rows, "image", sizes=(20, 11, 7))
     _assert_partition(split, rows)
     assert _sizes(split) == {"train": 20, "validation": 11, "test": 7}
     assert len(split.left_out) == 22
@@ -334,15 +227,15 @@ def test_an_image_split_of_exact_sizes_leaves_the_others_out() -> None:
 def test_exact_sizes_that_the_fractions_give_anyway_are_the_same_split(name: str) -> None:
     """So that a split with nothing left out has one hash, however it was asked for."""
     given = ["train"] * 75 + ["validation"] * 10 + ["test"] * 15
-    rows = _rows([f"p{number}" for number in range(100)], given=given)
-    plain, exact = _split(rows, name), _split(rows, name, sizes=(75, 10, 15))
+    rows = made_rows([f"p{number}" for number in range(100)], given=given)
+    plain, exact = split_of(rows, name), split_of(rows, name, sizes=(75, 10, 15))
     assert len(exact.left_out) == 0
     assert (exact.hash, exact.how) == (plain.hash, plain.how)
 
 
 def test_a_patient_split_of_exact_sizes_leaves_whole_patients_out() -> None:
-    rows = _rows([f"p{number // 4:02}" for number in range(200)])
-    split = _split(rows, "patient", sizes=(100, 40, 52))
+    rows = made_rows([f"p{number // 4:02}" for number in range(200)])
+    split = split_of(rows, "patient", sizes=(100, 40, 52))
     _assert_partition(split, rows)
     assert _sizes(split) == {"train": 100, "validation": 40, "test": 52}
     assert split.claims_disjoint
@@ -358,11 +251,11 @@ def test_a_patient_split_has_the_exact_sizes_or_names_others_that_it_can_have(
 ) -> None:
     assume(sum(sizes) <= len(rows) and len(set(inseparable_groups(rows))) >= 3)
     try:
-        split = _split(rows, "patient", seed, sizes)
+        split = split_of(rows, "patient", seed, sizes)
     except InputError as refusal:
         sizes = _nearest(refusal)
         assume(0 not in sizes)  # which is no size of a part
-        split = _split(rows, "patient", seed, sizes)
+        split = split_of(rows, "patient", seed, sizes)
     _assert_partition(split, rows)
     assert tuple(_sizes(split).values()) == sizes
     left_out = {"left_out": split.left_out} if len(split.left_out) else {}
@@ -378,9 +271,11 @@ def _nearest(refusal: InputError) -> Sizes:
 
 def test_sizes_that_one_order_in_ten_reaches_are_found() -> None:
     """Patients of 2 and 3 images, none of one: a part of 5 needs one of each."""
-    rows = _rows([f"p{number // 2}" for number in range(20)] + [f"q{n // 3}" for n in range(30)])
+    rows = made_rows(
+        [f"p{number // 2}" for number in range(20)] + [f"q{n // 3}" for n in range(30)]
+    )
     for seed in range(10):
-        split = _split(rows, "patient", seed, sizes=(39, 5, 6))
+        split = split_of(rows, "patient", seed, sizes=(39, 5, 6))
         assert _sizes(split) == {"train": 39, "validation": 5, "test": 6}
         assert len(split.left_out) == 0
 
@@ -388,8 +283,8 @@ def test_sizes_that_one_order_in_ten_reaches_are_found() -> None:
 @pytest.mark.parametrize("name", ["official", "fixed"])
 def test_given_parts_of_exact_sizes_leave_out_training_images_alone(name: str) -> None:
     patients = [f"p{number // 2:02}" for number in range(60)]
-    carved = _rows(patients, given=["train_validation"] * 50 + ["test"] * 10)
-    split = _split(carved, name, sizes=(36, 8, 10))
+    carved = made_rows(patients, given=["train_validation"] * 50 + ["test"] * 10)
+    split = split_of(carved, name, sizes=(36, 8, 10))
     _assert_partition(split, carved)
     assert _sizes(split) == {"train": 36, "validation": 8, "test": 10}
     assert split.test.tolist() == list(range(50, 60))
@@ -398,8 +293,8 @@ def test_given_parts_of_exact_sizes_leave_out_training_images_alone(name: str) -
         "at random by patient, prevalence of abnormal images kept, identical images together; "
         "exact sizes, images left out: 6"
     )
-    given = _rows(patients, given=["train"] * 40 + ["validation"] * 10 + ["test"] * 10)
-    split = _split(given, name, sizes=(36, 10, 10))
+    given = made_rows(patients, given=["train"] * 40 + ["validation"] * 10 + ["test"] * 10)
+    split = split_of(given, name, sizes=(36, 10, 10))
     assert (split.validation.tolist(), len(split.left_out)) == (list(range(40, 50)), 4)
     assert max(split.left_out) < 40
     assert split.how.startswith("validation and test as given by the source; train drawn from")
@@ -423,74 +318,10 @@ def test_given_parts_of_exact_sizes_leave_out_training_images_alone(name: str) -
 def test_sizes_that_do_not_fit_are_refused_with_both_numbers(
     name: str, sizes: Sizes, message: str
 ) -> None:
-    rows = _rows([f"p{number // 2}" for number in range(40)], given=["train"] * 30 + ["test"] * 10)
+    rows = made_rows(
+        [f"p{number // 2}" for number in range(40)], given=["train"] * 30 + ["test"] * 10
+    )
     with pytest.raises(InputError, match=message) as caught:
-        _split(rows, name, sizes=sizes)
+        split_of(rows, name, sizes=sizes)
     assert "data.sizes=null" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-# --- the file --------------------------------------------------------------------------------
-
-
-def _strange_rows() -> pd.DataFrame:
-    rows = _rows([f"p{number}" for number in range(12)])
-    names = ['a,"b".png', "# c.png", "ä\u2028é.png", "line\r\nbreak.png", *rows["image"][4:]]
-    return rows.assign(image=names).sort_values("image").reset_index(drop=True)
-
-
-def test_a_written_split_is_read_back_for_rows_in_another_order(tmp_path: Path) -> None:
-    rows = _strange_rows()
-    split = _split(rows, "patient", seed=5)
-    path = split.write(tmp_path / "splits", rows)
-    assert path.name == f"patient-seed5-{split.hash[:12]}.csv"
-    assert list(path.parent.iterdir()) == [path]
-    turned = rows.iloc[::-1].reset_index(drop=True)
-    again = Split.read(path, turned)
-    for part, positions in split.parts.items():
-        assert set(turned["image"].iloc[again.parts[part]]) == set(rows["image"].iloc[positions])
-    assert (again.name, again.seed, again.claims_disjoint, again.how, again.hash) == (
-        split.name,
-        split.seed,
-        split.claims_disjoint,
-        split.how,
-        split.hash,
-    )
-    assert again.write(tmp_path / "again", turned).read_bytes() == path.read_bytes()
-
-
-def test_a_written_split_keeps_what_it_leaves_out(tmp_path: Path) -> None:
-    rows = _rows([f"p{number}" for number in range(30)])
-    split = _split(rows, "patient", sizes=(10, 5, 5))
-    path = split.write(tmp_path, rows)
-    assert path.read_text(encoding="utf-8").count(",left_out\n") == 10
-    again = Split.read(path, rows)
-    assert again.left_out.tolist() == split.left_out.tolist()
-    assert again.hash == split.hash
-    # The same three parts of a smaller table are another split.
-    placed = rows.drop(index=split.left_out.tolist()).reset_index(drop=True)
-    assert _split(placed, "image", sizes=(10, 5, 5)).hash != split.hash
-
-
-def test_a_split_file_that_was_changed_or_is_about_others_is_refused(tmp_path: Path) -> None:
-    rows = _strange_rows()
-    path = _split(rows, "image").write(tmp_path, rows)
-    with pytest.raises(InputError, match="another data set: 1 images are in only one"):
-        Split.read(path, rows.iloc[1:])
-    text = path.read_text(encoding="utf-8")
-    for changed, message in [
-        (text.replace(",validation", ",train"), "was changed after it was written"),
-        (text.replace("# seed", "# sead"), "is no split"),
-        (text.replace("# seed: 0", "# seed: zero"), "is no split"),
-        (text.replace("image,part\n", ""), "is no split"),
-        (text.replace('"a,""b"".png"', "a,b.png"), "is no split"),
-        ("", "is no split"),
-    ]:
-        path.write_text(changed, encoding="utf-8")
-        with pytest.raises(InputError, match=message):
-            Split.read(path, rows)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="cannot be read"):
-        Split.read(path, rows)
-    with pytest.raises(InputError, match="cannot be read"):
-        Split.read(tmp_path / "absent.csv", rows)

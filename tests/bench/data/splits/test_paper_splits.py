@@ -11,6 +11,7 @@ from bench.data.leakage import measure_leakage
 from bench.data.load import open_labels
 from bench.data.splits import Split, split_as_configured
 from bench.data.study import StudyTable
+from bench.data.tasks import is_abnormal
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.shared_data import shared
 
@@ -55,6 +56,28 @@ def test_the_split_is_the_same_to_the_byte(name: str) -> None:
     assert _split(name).hash == HASHES[name]
 
 
+def test_the_split_by_patient_keeps_sizes_and_prevalence() -> None:
+    """Patients of up to 184 images, and still each part is as wanted within 0.3 %."""
+    rows, split = _labels().rows, _split("nih_patient")
+    assert [pair.shared_patients for pair in measure_leakage(rows, split.parts)] == [0, 0, 0]
+    abnormal = is_abnormal(rows)
+    for part, size in RUNS_2_TO_4.items():
+        assert len(split.parts[part]) == pytest.approx(size, rel=0.003)
+        assert abnormal[split.parts[part]].mean() == pytest.approx(0.4616, abs=0.003)
+
+
+def test_the_official_split_takes_the_lists_and_draws_validation_from_training() -> None:
+    rows, split = _labels().rows, _split("nih_official")
+    assert split.claims_disjoint
+    assert [pair.shared_patients for pair in measure_leakage(rows, split.parts)] == [0, 0, 0]
+    assert (rows["given_split"].iloc[split.test] == "test").all()
+    assert len(split.test) == 25_596
+    assert len(split.validation) == pytest.approx(0.07 * 86_524, rel=0.003)
+    abnormal = is_abnormal(rows)
+    train = abnormal[split.train].mean()
+    assert abnormal[split.validation].mean() == pytest.approx(train, abs=0.003)
+
+
 @pytest.mark.parametrize(
     ("name", "sizes", "left_out"),
     [(RUNS[0], RUN_1, 10), *((name, RUNS_2_TO_4, 0) for name in RUNS[1:])],
@@ -73,8 +96,8 @@ def test_the_first_training_takes_the_official_lists_and_shares_no_patient() -> 
     rows, split = _labels().rows, _split("paper_run1")
     assert (rows["given_split"].iloc[split.test] == "test").all()
     assert split.claims_disjoint
-    places = {**split.parts, "left_out": split.left_out}
-    assert [pair.shared_patients for pair in measure_leakage(rows, places)] == [0] * 6
+    parts = split.parts_and_left_out
+    assert [pair.shared_patients for pair in measure_leakage(rows, parts)] == [0] * 6
     assert rows["patient"].iloc[split.left_out].nunique() == 3
 
 
