@@ -16,7 +16,7 @@ from bench.cli.list import list_command
 from bench.cli.report import report
 from bench.cli.run import run_command
 from bench.cli.speed import speed
-from bench.cli.tune import tune
+from bench.cli.tune import tune, tunings
 from bench.cli.weights import weights
 from bench.errors import InputError
 
@@ -44,7 +44,8 @@ def main() -> None:
 
 
 for command in (
-    run_command, tune, import_command, cascade, report, list_command, config, data, weights, speed,
+    run_command, tune, tunings, import_command, cascade, report, list_command, config, data,
+    weights, speed,
 ):  # fmt: skip
     main.add_command(command)
 

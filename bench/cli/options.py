@@ -129,7 +129,7 @@ class Watching:
             click.echo(f"the table: {report_command(out)}")
 
 
-def _grouped(group: type, name: str, *options: Callable[[F], F]) -> Callable[[F], F]:
+def grouped(group: type, name: str, *options: Callable[[F], F]) -> Callable[[F], F]:
     """Decorator that adds options to a command, which gets them as one keyword.
 
     Args:
@@ -190,9 +190,9 @@ out_option = click.option(
     type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
 )  # fmt: skip
 
-config_options = _grouped(ConfigChoice, "config", *_CONFIG)
-labels_options = _grouped(LabelsChoice, "config", *_CONFIG)
-matrix_options = _grouped(
+config_options = grouped(ConfigChoice, "config", *_CONFIG)
+labels_options = grouped(LabelsChoice, "config", *_CONFIG)
+matrix_options = grouped(
     MatrixChoice, "matrix", models_argument, *_CONFIG,
     click.option("--all", "take_all", is_flag=True, help="Every model of the config."),
     loss_option,
@@ -202,7 +202,7 @@ matrix_options = _grouped(
         show_default=True, help="Device that networks are trained on.",
     ),
 )  # fmt: skip
-watching_options = _grouped(
+watching_options = grouped(
     Watching, "watching",
     click.option("--quiet", is_flag=True, help="Show only what failed."),
     tensorboard_option,

@@ -1,74 +1,93 @@
-"""``bench tune``."""
+"""``bench tune``, and ``bench tunings``, which lists what it did."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from bench.cli.options import MatrixChoice, Watching, matrix_options, out_option, watching_options
+from bench.cli.options import (
+    MatrixChoice,
+    Watching,
+    grouped,
+    loss_option,
+    matrix_options,
+    models_argument,
+    out_option,
+    watching_options,
+)
 
 if TYPE_CHECKING:
+    from bench.tune import Plan
     from bench.tune.sampling import PrunerName, SamplerName
 
 DEFAULT_SEEDS = "0,1,2"
-# What says how to tune, which --show does not.
-OF_TUNING = {
-    "take_all": "--all",
-    "config": "--config",
-    "root": "--data",
-    "settings": "--set",
-    "plugins": "--plugin",
-    "seeds": "--seeds",
-    "device": "--device",
-    "budget": "--budget",
-    "tuning_seed": "--tuning-seed",
-    "sampler": "--sampler",
-    "pruner": "--pruner",
-    "quiet": "--quiet",
-    "json_log": "--json-log",
-    "tensorboard": "--tensorboard",
-}
+
+storage_option = click.option(
+    "--storage", metavar="URL",
+    help="Database of the studies, such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
+    "[default: SQLite in --out]",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchChoice:
+    """``--budget``, ``--tuning-seed``, ``--storage``, ``--sampler`` and ``--pruner``."""
+
+    budget: str
+    tuning_seed: int
+    storage: str | None
+    sampler: SamplerName
+    pruner: PrunerName
+
+    def plan(self, settings: tuple[str, ...]) -> Plan:
+        """The plan of a tuning.
+
+        Args:
+            settings: of ``--set``, whose keys are not searched.
+        """
+        from bench.config.load import parse_setting
+        from bench.tune import Plan, parse_budget
+
+        return Plan(
+            budget=parse_budget(self.budget),
+            seed=self.tuning_seed,
+            sampler=self.sampler,
+            pruner=self.pruner,
+            fixed=tuple(parse_setting(setting)[0] for setting in settings),
+            storage=self.storage,
+        )
+
+
+search_options = grouped(
+    SearchChoice, "search",
+    click.option(
+        "--budget", default="trials=20", show_default=True, metavar="UNIT=N",
+        help="What each model and loss gets: trials=20, iterations=50000 (of all its trials) or "
+        "minutes=90 (in training steps on the device). The last trial ends at its next validation.",
+    ),
+    click.option(
+        "--tuning-seed", type=click.IntRange(min=0, max=10**6), default=0, show_default=True,
+        help="Seed of the search; all trials are trained with seed 1000 + this.",
+    ),
+    storage_option,
+    click.option(
+        "--sampler", type=click.Choice(["tpe", "random"]), default="tpe", show_default=True,
+        help="How settings are suggested.",
+    ),
+    click.option(
+        "--pruner", type=click.Choice(["median", "hyperband", "none"]), default="median",
+        show_default=True, help="Which trials end early, by their validation AUC.",
+    ),
+)  # fmt: skip
 
 
 @click.command("tune")
 @matrix_options
 @out_option
-@click.option(
-    "--budget", default="trials=20", show_default=True, metavar="UNIT=N",
-    help="What each model and loss gets: trials=20, iterations=50000 (of all its trials) or "
-    "minutes=90 (in training steps on the device). The last trial ends at its next validation.",
-)  # fmt: skip
-@click.option(
-    "--tuning-seed", type=click.IntRange(min=0, max=10**6), default=0, show_default=True,
-    help="Seed of the search; all trials are trained with seed 1000 + this.",
-)  # fmt: skip
-@click.option(
-    "--storage", metavar="URL",
-    help="Database of the studies, such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
-    "[default: SQLite in --out]",
-)  # fmt: skip
-@click.option(
-    "--sampler", type=click.Choice(["tpe", "random"]), default="tpe", show_default=True,
-    help="How settings are suggested.",
-)  # fmt: skip
-@click.option(
-    "--pruner", type=click.Choice(["median", "hyperband", "none"]), default="median",
-    show_default=True, help="Which trials end early, by their validation AUC.",
-)  # fmt: skip
-@click.option(
-    "--show", is_flag=True,
-    help="Train nothing: list the studies that are stored, all of them or those of MODEL and "
-    "--loss. Needs neither a config nor images.",
-)  # fmt: skip
-@click.option(
-    "--figures", "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-    help="Draw each study's history, parameter importance and parallel coordinates into DIR.",
-)  # fmt: skip
+@search_options
 @watching_options
 @click.pass_context
 def tune(
@@ -76,13 +95,7 @@ def tune(
     *,
     matrix: MatrixChoice,
     out: Path,
-    budget: str,
-    tuning_seed: int,
-    storage: str | None,
-    sampler: SamplerName,
-    pruner: PrunerName,
-    show: bool,
-    folder: Path | None,
+    search: SearchChoice,
     watching: Watching,
 ) -> None:
     """Search settings for each model and loss within the same budget, and run what won.
@@ -96,66 +109,51 @@ def tune(
 
     Started again after an interruption, it goes on where it was; with a larger budget, too.
     Several at once, with the same options, share the work. Ends with exit code 1 where a model
-    has no winner or a run failed.
+    has no winner or a run failed. `bench tunings` lists what was tried.
     """
-    if show:
-        given = [
-            option
-            for name, option in OF_TUNING.items()
-            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        ]
-        if given:
-            raise click.UsageError(f"--show trains nothing: leave out {', '.join(given)}")
-        _show(out, storage, folder, models=matrix.models, losses=matrix.losses)
-        return
     if matrix.seeds is None:
         matrix = replace(matrix, seeds=DEFAULT_SEEDS)
     experiment = matrix.experiment()
 
-    from bench.config.load import parse_setting
-    from bench.tune import Plan, parse_budget, tune_experiment
+    from bench.tune import tune_experiment
 
-    plan = Plan(
-        budget=parse_budget(budget),
-        seed=tuning_seed,
-        sampler=sampler,
-        pruner=pruner,
-        fixed=tuple(parse_setting(setting)[0] for setting in matrix.settings),
-        storage=storage,
-    )
+    plan = search.plan(matrix.settings)
     with watching.progress() as progress:
         tuned = tune_experiment(
             experiment, plan, out=out, device=matrix.torch_device(), progress=progress
         )
-    if folder is not None:
-        _draw(out, storage, folder, names=tuned.studies)
     watching.end(out)
     if tuned.failed or tuned.runs.failed:
         context.exit(1)
 
 
-def _show(
-    out: Path,
-    storage: str | None,
-    folder: Path | None,
+@click.command("tunings")
+@models_argument
+@loss_option
+@out_option
+@storage_option
+@click.option(
+    "--figures", "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    help="Draw each study's history, parameter importance and parallel coordinates into DIR.",
+)  # fmt: skip
+def tunings(
     *,
     models: tuple[str, ...],
     losses: tuple[str, ...],
+    out: Path,
+    storage: str | None,
+    folder: Path | None,
 ) -> None:
+    """List what `bench tune` tried, spent and found: all studies, or those of MODEL and --loss.
+
+    Trains nothing, and needs neither a config nor images. A tuning that is running is listed as
+    far as it is.
+    """
     from bench.runs.store import Store
+    from bench.tune.pictures import draw
     from bench.tune.show import described, stored_studies
 
     with stored_studies(Store(out), storage, models=models, losses=losses) as studies:
         click.echo("\n\n".join(map(described, studies)))
-    if folder is not None:
-        _draw(out, storage, folder, names=[one.study.study_name for one in studies])
-
-
-def _draw(out: Path, storage: str | None, folder: Path, *, names: Sequence[str]) -> None:
-    from bench.runs.store import Store
-    from bench.tune.pictures import draw
-    from bench.tune.show import stored_studies
-
-    with stored_studies(Store(out), storage, names=names) as studies:
-        for line in draw(studies, folder):
+        for line in draw(studies, folder) if folder else ():
             click.echo(line, err=True)

@@ -9,21 +9,15 @@ from bench.registry.core import Registry, near_matches
 from bench.registry.datasets import DATASETS, DatasetEntry, SourceOptions, register_dataset
 from bench.registry.losses import LOSSES, LossEntry, TargetKind, register_loss
 from bench.registry.models import MODELS, ModelEntry, find_model, register_model
-from bench.registry.search import Choices, Dimension, Integers, Reals, SearchSpace
 
 __all__ = [
     "DATASETS",
     "LOSSES",
     "MODELS",
-    "Choices",
     "DatasetEntry",
-    "Dimension",
-    "Integers",
     "LossEntry",
     "ModelEntry",
-    "Reals",
     "Registry",
-    "SearchSpace",
     "SourceOptions",
     "TargetKind",
     "find_model",

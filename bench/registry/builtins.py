@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from bench.registry.losses import LOSSES, LossEntry
 from bench.registry.models import MODELS, TIMM_FACTORY, ModelEntry
-from bench.registry.search import Reals
+
+if TYPE_CHECKING:
+    from bench.registry.search import SearchChanges
+
+
+def _dropout_search(name: str) -> SearchChanges:
+    from optuna.distributions import FloatDistribution
+
+    # The paper does not state its rate; 0 is in the range, which takes dropout away.
+    return {f"model.options.{name}.dropout": FloatDistribution(0.0, 0.8)}
+
 
 for name, target, description in (
     ("cxnet_m1", "cxnet:CXNetM1", "CXNet-m1, the paper's thin network (Xu 2019)"),
@@ -16,8 +29,7 @@ for name, target, description in (
             description=description,
             target=target,
             min_image_size=8,
-            # The paper does not state its rate; 0 is in the range, which takes dropout away.
-            search={f"model.options.{name}.dropout": Reals(0.0, 0.8)},
+            search=partial(_dropout_search, name),
         )
     )
 

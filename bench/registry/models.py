@@ -19,17 +19,12 @@ from bench.registry.core import (
     comes_from_plugin,
     near_matches,
 )
-from bench.registry.search import (
-    POLICY,
-    Dimension,
-    SearchChanges,
-    SearchSpace,
-    check_search,
-    default_search,
-)
+from bench.registry.search import POLICY, check_search, default_search, policy_search
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from bench.registry.search import Distribution, Search, SearchSpace
 
     ModelFactory = Callable[..., nn.Module]
 
@@ -53,14 +48,14 @@ class ModelEntry(Entry):
         timm_name: the timm architecture whose pretrained weights this model can start from;
             None for a network that is always trained from scratch. The target is then called
             with this name, and with the keywords ``pretrained`` and ``weights_dir`` too.
-        search: what ``bench tune`` searches for this model beside the default or instead of it
-            (:mod:`bench.registry.search`); None as a dimension takes a key away.
+        search: changes of the default search space (:mod:`bench.registry.search`), or a function
+            that returns them: distributions by dotted key, None for a key that is not searched.
     """
 
     min_image_size: int = 1
     image_size_multiple: int = 1
     timm_name: str | None = None
-    search: SearchChanges = field(default_factory=dict)
+    search: Search = field(default_factory=dict)
 
     @property
     def factory(self) -> ModelFactory:
@@ -70,16 +65,19 @@ class ModelEntry(Entry):
 
     @property
     def search_space(self) -> SearchSpace:
-        """What ``bench tune`` searches for this model, by dotted key.
+        """Distributions that ``bench tune`` draws this model's settings from, by dotted key.
 
         ``model.policy`` is there for a network that can start from pretrained weights; it means
         nothing in an experiment that does not.
+
+        Raises:
+            InputError: the registration declares something that cannot be searched.
         """
-        dimensions: dict[str, Dimension | None] = {**default_search()}
+        space: dict[str, Distribution | None] = {**default_search()}
         if self.timm_name is not None:
-            dimensions[POLICY.key] = POLICY.dimension
-        dimensions |= self.search
-        return {key: dimension for key, dimension in dimensions.items() if dimension is not None}
+            space[POLICY] = policy_search()
+        space |= check_search(self.name, self.search)
+        return {key: distribution for key, distribution in space.items() if distribution}
 
     def build(
         self,
@@ -181,7 +179,7 @@ def register_model(
     *,
     description: str,
     min_image_size: int = 1,
-    search: SearchChanges | None = None,
+    search: Search | None = None,
 ) -> Callable[[ModelFactory], ModelFactory]:
     """Decorator that registers a network's factory under a name.
 
@@ -193,11 +191,13 @@ def register_model(
         name: snake_case.
         description: one line.
         min_image_size: smallest input side in pixels on which the network runs.
-        search: what ``bench tune`` searches for it beside the default or instead of it, such as
-            ``{"train.lr": Reals(1e-5, 1e-2, log=True), "train.momentum": None}`` (not searched).
+        search: changes of the default search space of ``bench tune``, by dotted key, such as
+            ``{"train.lr": FloatDistribution(1e-5, 1e-2, log=True), "train.momentum": None}``
+            with Optuna's distributions; None for a key that is not searched. Or a function that
+            returns them.
 
     Raises:
-        InputError: the name is taken or not snake_case, or ``search`` cannot be searched.
+        InputError: the name is taken or not snake_case.
     """
     return MODELS.decorator(
         ModelEntry,
@@ -205,7 +205,7 @@ def register_model(
         description=description,
         min_image_size=min_image_size,
         source=calling_module(),
-        search=check_search(name, search or {}),
+        search=search or {},
     )
 
 

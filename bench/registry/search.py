@@ -1,192 +1,96 @@
-"""What may be searched for a model: dimensions by the dotted keys of the config.
+"""Search spaces of the models: Optuna's distributions by the dotted keys of the config.
 
-Every model has a default, so that a new one is tuned without a word about it. Plain values only;
-what searches them is :mod:`bench.tune`.
+Every model has a default, so that a new one can be tuned as it is. Optuna is imported when a space
+is asked for, not when a model is registered.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    Distribution = FloatDistribution | IntDistribution | CategoricalDistribution
+    SearchSpace = Mapping[str, Distribution]
+    SearchChanges = Mapping[str, Distribution | None]
+    Search = SearchChanges | Callable[[], SearchChanges]
 
 Scalar = bool | int | float | str | None
 
 OPTIONS = "model.options."
-# They say how much a training costs and when it is looked at: with them no two budgets and no
-# two trials would compare.
+POLICY = "model.policy"
+# They set what a training costs and when it is validated: with them trials and budgets would not
+# compare.
 NOT_SEARCHED = ("train.max_iterations", "train.validate_every", "train.precision")
 
 
-@dataclass(frozen=True)
-class Reals:
-    """The real numbers from ``low`` to ``high``, both included.
-
-    Attributes:
-        low, high: the ends.
-        log: as likely in every decade; the range must be above 0.
-    """
-
-    low: float
-    high: float
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        _check_range(self, self.low, self.high, log=self.log)
-
-    def __str__(self) -> str:
-        return f"{self.low:g} to {self.high:g}{', log' if self.log else ''}"
-
-    @property
-    def examples(self) -> tuple[Scalar, ...]:
-        """Values that show whether a setting takes the dimension: its ends."""
-        return (self.low, self.high)
-
-    def nearest(self, value: Scalar) -> Scalar:
-        """The value of the dimension that is nearest to a setting."""
-        return min(max(_as_number(value, self.low), self.low), self.high)
-
-
-@dataclass(frozen=True)
-class Integers:
-    """The whole numbers from ``low`` to ``high``, both included.
-
-    Attributes:
-        low, high: the ends.
-        log: as likely in every decade; the range must be above 0.
-    """
-
-    low: int
-    high: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        if type(self.low) is not int or type(self.high) is not int:
-            raise InputError(f"{self!r}: the ends are whole numbers")
-        _check_range(self, self.low, self.high, log=self.log)
-
-    def __str__(self) -> str:
-        return f"{self.low} to {self.high}, whole{', log' if self.log else ''}"
-
-    @property
-    def examples(self) -> tuple[Scalar, ...]:
-        """Values that show whether a setting takes the dimension: its ends."""
-        return (self.low, self.high)
-
-    def nearest(self, value: Scalar) -> Scalar:
-        """The value of the dimension that is nearest to a setting."""
-        return min(max(round(_as_number(value, self.low)), self.low), self.high)
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Some values, none nearer to another than to the rest.
-
-    Attributes:
-        values: texts, numbers, truth values or None; at least two, all different.
-    """
-
-    values: tuple[Scalar, ...]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.values, tuple) or len(self.values) < 2:
-            raise InputError(f"{self!r}: give at least two values, as a tuple")
-        for value in self.values:
-            if not isinstance(value, Scalar) or (
-                isinstance(value, float) and not math.isfinite(value)
-            ):
-                raise InputError(f"{self!r}: {value!r} is no text, finite number or truth value")
-        if len(set(map(repr, self.values))) < len(self.values):
-            raise InputError(f"{self!r}: a value is there twice")
-
-    def __str__(self) -> str:
-        return ", ".join(map(str, self.values[:-1])) + f" or {self.values[-1]}"
-
-    @property
-    def examples(self) -> tuple[Scalar, ...]:
-        """Values that show whether a setting takes the dimension: all of them."""
-        return self.values
-
-    def nearest(self, value: Scalar) -> Scalar:
-        """The setting itself where it is one of the values, otherwise the first of them."""
-        return next((own for own in self.values if own == value), self.values[0])
-
-
-Dimension = Reals | Integers | Choices
-SearchSpace = Mapping[str, Dimension]
-SearchChanges = Mapping[str, Dimension | None]
-
-
-class Searched(NamedTuple):
-    """A dotted key and its dimension."""
-
-    key: str
-    dimension: Dimension
-
-
-POLICY = Searched("model.policy", Choices(("full", "head", "last_stage")))
-
-
-def default_search() -> dict[str, Dimension]:
-    """What is searched for every model that does not say otherwise.
+def default_search() -> dict[str, Distribution]:
+    """Search space of every model that declares nothing else.
 
     The decay factors are the paper's; the ranges are ours, wide about what networks of this size
     are trained with.
     """
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
     return {
-        "train.lr": Reals(1e-4, 1e-1, log=True),
-        "train.decay_factor": Choices((2.0, 5.0, 10.0)),
-        "train.patience": Integers(1, 4),
-        "train.weight_decay": Reals(1e-6, 1e-2, log=True),
-        "train.momentum": Reals(0.0, 0.99),
+        "train.lr": FloatDistribution(1e-4, 1e-1, log=True),
+        "train.decay_factor": CategoricalDistribution((2.0, 5.0, 10.0)),
+        "train.patience": IntDistribution(1, 4),
+        "train.weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+        "train.momentum": FloatDistribution(0.0, 0.99),
     }
 
 
-def check_search(model: str, search: SearchChanges) -> dict[str, Dimension | None]:
-    """What a registration declares, checked as far as it can be without the config's schema.
+def policy_search() -> Distribution:
+    """Fine-tuning policies to choose from, for a network that starts from pretrained weights."""
+    from optuna.distributions import CategoricalDistribution
+
+    return CategoricalDistribution(("full", "head", "last_stage"))
+
+
+def check_search(model: str, search: Search) -> dict[str, Distribution | None]:
+    """The space that a registration declares, as far as it can be checked without the schema.
 
     Args:
         model: the model's name.
-        search: dimensions by dotted key.
+        search: distributions by dotted key, None for a key that is left alone; or a function
+            that returns them.
 
     Returns:
         A copy of it.
 
     Raises:
-        InputError: a key that a search may not change, or a value that is no dimension.
+        InputError: a key that may not be searched, a value that is no distribution, or an
+            infinite range.
     """
-    for key, dimension in search.items():
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    changes = search() if callable(search) else search
+    for key, value in changes.items():
         where = f"model {model!r}: search key {key!r}"
-        if not isinstance(key, str) or key in NOT_SEARCHED or not _is_models_own(key, model):
+        if not isinstance(key, str) or key in NOT_SEARCHED or not _belongs_to(model, key):
             raise InputError(
                 f"{where} cannot be searched: a key of train such as train.lr (none of "
-                f"{', '.join(NOT_SEARCHED)}), {POLICY.key}, or {OPTIONS}{model}.OPTION"
+                f"{', '.join(NOT_SEARCHED)}), {POLICY}, or {OPTIONS}{model}.OPTION"
             )
-        if not isinstance(dimension, Dimension | None):
-            raise InputError(f"{where}: give Reals, Integers or Choices, or None to leave it alone")
-    return dict(search)
+        if isinstance(value, FloatDistribution | IntDistribution):
+            if not math.isfinite(value.high - value.low):
+                raise InputError(f"{where}: the ends are finite numbers, not {value}")
+        elif not isinstance(value, CategoricalDistribution | None):
+            raise InputError(
+                f"{where}: give a FloatDistribution, IntDistribution or CategoricalDistribution "
+                "of optuna.distributions, or None to leave it alone"
+            )
+    return dict(changes)
 
 
-def _is_models_own(key: str, model: str) -> bool:
+def _belongs_to(model: str, key: str) -> bool:
     own = f"{OPTIONS}{model}."
-    return key == POLICY.key or any(
+    return key == POLICY or any(
         key.startswith(prefix) and len(key) > len(prefix) for prefix in ("train.", own)
     )
-
-
-def _check_range(dimension: object, low: float, high: float, *, log: bool) -> None:
-    for end in (low, high):
-        number = isinstance(end, int | float) and not isinstance(end, bool)
-        if not number or not math.isfinite(end):
-            raise InputError(f"{dimension!r}: the ends are finite numbers")
-    if low >= high:
-        raise InputError(f"{dimension!r}: the first end is below the second")
-    if log and low <= 0:
-        raise InputError(f"{dimension!r}: a range by decades is above 0")
-
-
-def _as_number(value: Scalar, otherwise: float) -> float:
-    return float(value) if isinstance(value, int | float) else otherwise

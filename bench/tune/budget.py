@@ -1,21 +1,19 @@
-"""How much searching a model and loss is given: the same for each of them."""
+"""Budget of a search, the same for every model and loss."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bench.errors import InputError
-from bench.runs.records import Spent
 
 Unit = Literal["trials", "iterations", "minutes"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What one model with one loss may spend on its search.
+    """Budget of the search for one model with one loss.
 
     Attributes:
         unit: ``trials``; ``iterations`` (training steps of all trials); or ``minutes``, spent in
@@ -31,23 +29,12 @@ class Budget:
         return f"{amount} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
 
     def as_dict(self) -> dict[str, float]:
-        """``{"trials": 20}``."""
+        """The budget as JSON values: ``{"trials": 20}``."""
         return {self.unit: self.amount if self.unit == "minutes" else int(self.amount)}
-
-    def used(self, spent: Spent) -> float:
-        """How much of it was spent, in its unit."""
-        return spent.measured(self.unit)
-
-    def cuts(self, spent: Spent) -> bool:
-        """Whether a trial in training is to end now, since the budget is used up.
-
-        A budget of trials lets every trial end by itself.
-        """
-        return self.unit != "trials" and self.used(spent) >= self.amount
 
 
 def parse_budget(text: str) -> Budget:
-    """``trials=20``, ``iterations=50000`` or ``minutes=90``.
+    """The budget that ``trials=20``, ``iterations=50000`` or ``minutes=90`` names.
 
     Raises:
         InputError: it is none of them.
@@ -63,16 +50,4 @@ def parse_budget(text: str) -> Budget:
                 return Budget(unit=known, amount=value)
     raise InputError(
         f"--budget {text!r}: write trials=20, iterations=50000 or minutes=90, with a number above 0"
-    )
-
-
-def add_up(parts: Sequence[Spent]) -> Spent:
-    """What several trials spent together."""
-    return Spent(
-        trials=sum(part.trials for part in parts),
-        finished=sum(part.finished for part in parts),
-        pruned=sum(part.pruned for part in parts),
-        failed=sum(part.failed for part in parts),
-        iterations=sum(part.iterations for part in parts),
-        train_seconds=math.fsum(part.train_seconds for part in parts),
     )

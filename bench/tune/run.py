@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,14 +13,38 @@ from bench.data.placement import PlacementCache
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
-from bench.events import Note
-from bench.execute import about, check_experiment, prepare
+from bench.events import Note, TuningFailed, TuningFinished, TuningStarted
+from bench.execute import Summary, about, check_experiment, prepare
+from bench.execute.in_process import run_cells
 from bench.progress import Progress
 from bench.runs.store import Store
-from bench.tune.plan import Plan
+from bench.tune.context import Plan, TuningContext
 from bench.tune.space import make_space
-from bench.tune.storage import default_url, kind, lock_of, opened
-from bench.tune.tuner import Tuned, Tuner
+from bench.tune.storage import default_url, lock_of, opened
+from bench.tune.study import Search, make_search
+from bench.tune.trials import spent, winner
+from bench.tune.winners import record_failure, run_winner, why_no_winner
+
+
+@dataclass(kw_only=True)
+class Tuned:
+    """What came of a tuning.
+
+    Attributes:
+        runs: how the winners' runs and the controls ended.
+        failed: models and losses without a winner, each with the reason.
+        studies: names of all studies.
+    """
+
+    runs: Summary = field(default_factory=Summary)
+    failed: dict[str, str] = field(default_factory=dict)
+    studies: list[str] = field(default_factory=list)
+
+    def add(self, runs: Summary) -> None:
+        """Count some more runs."""
+        for name, count in runs.counts().items():
+            setattr(self.runs, name, getattr(self.runs, name) + count)
+        self.runs.runs |= runs.runs
 
 
 def tune_experiment(
@@ -32,19 +57,19 @@ def tune_experiment(
         plan: budget, sampler, pruner, storage.
         out: folder of the runs; the trials are kept in its ``tuning``.
         device: where networks are trained.
-        progress: told of everything that happens.
+        progress: receives every event.
 
     Raises:
         InputError: anything that the user can mend, before the first trial starts; the storage
             can also be lost later.
     """
-    one = _without_vary(experiment)
-    plan.check_seeds(one.seeds)
-    task = check_experiment(one, device=device)
+    experiment = _without_vary(experiment)
+    plan.check_seeds(experiment.seeds)
+    task = check_experiment(experiment, device=device)
     spaces = [
-        make_space(one, model=model, loss=loss, fixed=plan.fixed, task=task)
-        for model in one.models
-        for loss in one.losses
+        make_space(experiment, model=model, loss=loss, fixed=plan.fixed, task=task)
+        for model in experiment.models
+        for loss in experiment.losses
     ]
     store = Store(out)
     store.check_writable()
@@ -52,36 +77,65 @@ def tune_experiment(
     store.tuning.mkdir(parents=True, exist_ok=True)
     lock = lock_of(url, store)
     with opened(url, lock=lock) as storage:
-        study = open_study(one.data)
-        make_task(one.task, study.finding_names)
-        prepared = prepare(one, study, progress)
+        study = open_study(experiment.data)
+        make_task(experiment.task, study.finding_names)
+        prepared = prepare(experiment, study, progress)
         for line in about(prepared, out):
             progress.event(Note(line))
         prepared.split.write(store.splits, prepared.rows)
-        tuner = Tuner(
+        context = TuningContext(
             plan=plan,
             prepared=prepared,
-            described=prepared.record,
             environment=describe_environment(device),
             store=store,
-            storage=storage,
-            storage_kind=kind(url),
             lock=lock,
             placements=PlacementCache(device),
             progress=progress,
         )
         # All of them before the first trial: pretrained weights that are missing are found here.
-        searches = [tuner.search(space) for space in spaces]
+        searches = [make_search(context, space, storage) for space in spaces]
         for search in searches:
-            tuner.check_budget(search)
+            search.check_budget()
         for search in searches:
-            tuner.describe(search)
+            search.prepare()
         tuned = Tuned(studies=[search.study.study_name for search in searches])
-        tuned.add(tuner.run_controls(one))
+        controls = [job for job in context.jobs(experiment) if job.cell.kind == "control"]
+        tuned.add(run_cells(controls))
         for search in searches:
-            tuner.tune(search, tuned)
+            _tune(search, tuned)
     progress.event(tuned.runs.event(no_winner=tuned.failed))
     return tuned
+
+
+def _tune(search: Search, tuned: Tuned) -> None:
+    """Search one space, and run its winner again."""
+    progress, name = search.context.progress, search.space.name
+    progress.event(TuningStarted(cell=name, budget=str(search.context.plan.budget)))
+    reason = search.run()
+    trials = search.trials()
+    best = winner(trials)
+    if best is None or best.value is None:
+        tuned.failed[name] = why_no_winner(trials, reason)
+        record_failure(search, tuned.failed[name])
+        progress.event(TuningFailed(cell=name, reason=tuned.failed[name]))
+        return
+    total = spent(trials)
+    progress.event(
+        TuningFinished(
+            cell=name,
+            trial=best.number,
+            trials=total.trials,
+            finished=total.finished,
+            pruned=total.pruned,
+            failed=total.failed,
+            iterations=total.iterations,
+            train_seconds=total.train_seconds,
+            reason=reason or "",
+            validation_auc=best.value,
+            settings=best.params,
+        )
+    )
+    tuned.add(run_winner(search, best))
 
 
 def _without_vary(experiment: Experiment) -> Experiment:

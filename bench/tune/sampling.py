@@ -1,18 +1,16 @@
-"""Optuna's samplers and pruners, made so that a killed search goes on as it would have gone.
+"""Optuna's samplers and pruners, so that a search that was interrupted makes the same suggestions.
 
-Optuna's samplers hold a generator whose state dies with the process. Here a sampler is made anew
-for every question and seeded by (seed, trial, parameter), so that what it suggests is a function
-of these and of the trials before, whoever asks and however often the search was interrupted.
+Optuna's samplers hold a generator whose state dies with the process: a restarted search would
+suggest its first points again, and a second worker those of the first.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from optuna import Study
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -20,8 +18,10 @@ from optuna.trial import FrozenTrial, Trial
 
 from bench.config import TrainConfig
 from bench.randomness import derive_seed
-from bench.registry import Choices, Dimension, Integers
-from bench.registry.search import Scalar
+from bench.tune.trials import RETRIES
+
+if TYPE_CHECKING:
+    from bench.registry.search import SearchSpace
 
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["median", "hyperband", "none"]
@@ -37,31 +37,33 @@ PRUNERS: dict[PrunerName, str] = {
 }
 
 
-class SteadySampler(BaseSampler):
-    """One of Optuna's samplers without a state of its own.
+class ReseededSampler(BaseSampler):
+    """One of Optuna's samplers, seeded anew for each trial and parameter.
+
+    A suggestion is a function of the seed, the parameter, the trials before and how many of them
+    there are; those that retry an interrupted one are not counted.
 
     Args:
-        name: which.
+        name: which sampler.
         seed: of the search.
-        start: the first trial's parameters.
     """
 
-    def __init__(self, name: SamplerName, *, seed: int, start: Mapping[str, Scalar]) -> None:
+    def __init__(self, name: SamplerName, *, seed: int) -> None:
         self._name = name
         self._seed = seed
-        self._start = start
+        self._retries: dict[int, int] = {}  # among the trials up to a number, which stay
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        if trial.number == 0:
-            return {}
-        return self._sampler(trial, "").infer_relative_search_space(study, trial)
+        """Parameters that are sampled together."""
+        return self._sampler(study, trial).infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        return self._sampler(trial, "").sample_relative(study, trial, search_space)
+        """Values of the parameters that are sampled together."""
+        return self._sampler(study, trial).sample_relative(study, trial, search_space)
 
     def sample_independent(
         self,
@@ -70,14 +72,17 @@ class SteadySampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        if trial.number == 0:
-            return self._start[param_name]
-        sampler = self._sampler(trial, param_name)
+        """Value of another parameter."""
+        sampler = self._sampler(study, trial, param_name)
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
-    def _sampler(self, trial: FrozenTrial, parameter: str) -> BaseSampler:
+    def _sampler(self, study: Study, trial: FrozenTrial, parameter: str = "") -> BaseSampler:
+        if trial.number not in self._retries:
+            before = study.get_trials(deepcopy=False)[: trial.number + 1]
+            self._retries[trial.number] = sum(RETRIES in other.user_attrs for other in before)
+        step = trial.number - self._retries[trial.number]
         # NumPy's old generator, which Optuna uses, takes 32 bits.
-        seed = derive_seed(self._seed, f"suggestion {parameter}", trial.number) % 2**32
+        seed = derive_seed(self._seed, f"suggestion {parameter}", step) % 2**32
         if self._name == "random":
             return RandomSampler(seed=seed)
         with warnings.catch_warnings():
@@ -101,11 +106,24 @@ def make_pruner(name: PrunerName, *, train: TrainConfig) -> BasePruner:
     return NopPruner()
 
 
-def suggest(trial: Trial, key: str, dimension: Dimension) -> None:
-    """Draw a parameter of a trial, unless it has been drawn."""
-    if isinstance(dimension, Choices):
-        trial.suggest_categorical(key, dimension.values)
-    elif isinstance(dimension, Integers):
-        trial.suggest_int(key, dimension.low, dimension.high, log=dimension.log)
-    else:
-        trial.suggest_float(key, dimension.low, dimension.high, log=dimension.log)
+def suggest(trial: Trial, space: SearchSpace) -> None:
+    """Draw all parameters of a trial that it does not have yet."""
+    for key, distribution in space.items():
+        if isinstance(distribution, CategoricalDistribution):
+            trial.suggest_categorical(key, distribution.choices)
+        elif isinstance(distribution, IntDistribution):
+            trial.suggest_int(
+                key,
+                distribution.low,
+                distribution.high,
+                step=distribution.step,
+                log=distribution.log,
+            )
+        else:
+            trial.suggest_float(
+                key,
+                distribution.low,
+                distribution.high,
+                step=distribution.step,
+                log=distribution.log,
+            )

@@ -1,12 +1,15 @@
-"""What is searched for one model in one experiment, and what a point of it means."""
+"""Search space of one model in one experiment, and the settings at a point of it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import getitem
+from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from pydantic import ValidationError
 
 from bench.config import Experiment
@@ -14,8 +17,11 @@ from bench.config.problems import one_line
 from bench.costs import check_answer
 from bench.data.tasks import Task
 from bench.errors import InputError
-from bench.registry import Dimension, ModelEntry, SearchSpace, find_model
+from bench.registry import ModelEntry, find_model
 from bench.registry.search import OPTIONS, POLICY, Scalar
+
+if TYPE_CHECKING:
+    from bench.registry.search import Distribution, SearchSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,47 +31,60 @@ class Space:
     Attributes:
         base: the experiment of that model and loss alone, whose settings hold where none are
             searched.
-        dimensions: by dotted key, at least one, in the order in which they are drawn.
+        distributions: by dotted key, at least one, in the order in which they are drawn.
     """
 
     base: Experiment
-    dimensions: SearchSpace
+    distributions: SearchSpace
+
+    @property
+    def name(self) -> str:
+        """``cxnet_m1 sin``, for people."""
+        return f"{self.base.models[0]} {self.base.losses[0]}"
 
     def at(self, point: Mapping[str, Scalar]) -> Experiment:
-        """The experiment at a point of the space.
+        """The experiment with the settings of a point.
 
         Raises:
             InputError: the settings do not go together.
         """
         tree = self.base.model_dump(mode="python")
         for key, value in point.items():
-            # An option's own name may hold no dot, a model's may (`timm:resnet18.a1_in1k`).
-            path = [*OPTIONS.split(".")[:2], self.base.models[0]] if _is_option(key) else []
-            path += key.split(".")[:-1] if not path else []
-            branch = tree
-            for part in path:
-                branch = branch.setdefault(part, {})
-            branch[key.rpartition(".")[2]] = value
+            *parents, name = self._path(key)
+            reduce(lambda branch, parent: branch.setdefault(parent, {}), parents, tree)[name] = (
+                value
+            )
         try:
             return Experiment.model_validate(tree)
         except ValidationError as error:
-            keys = ", ".join(point)
             raise InputError(
-                f"{self.base.models[0]}: searching {keys}: {one_line(error, Experiment)}"
+                f"{self.base.models[0]}: searching {', '.join(point)}: "
+                f"{one_line(error, Experiment)}"
             ) from None
 
     def start(self) -> dict[str, Scalar]:
-        """Where the search begins: the experiment's own settings, or what is nearest to them."""
-        entry = find_model(self.base.models[0])
+        """First point of the search: the experiment's own settings, or the nearest to them."""
+        model = self.base.models[0]
+        options = {
+            parameter.name: parameter.default
+            for parameter in inspect.signature(find_model(model).factory).parameters.values()
+        }
         tree = self.base.model_dump(mode="python")
+        tree["model"]["options"][model] = options | tree["model"]["options"].get(model, {})
         return {
-            key: dimension.nearest(_present_value(tree, key, entry))
-            for key, dimension in self.dimensions.items()
+            key: nearest(distribution, reduce(getitem, self._path(key), tree))
+            for key, distribution in self.distributions.items()
         }
 
-    def in_words(self) -> dict[str, str]:
-        """Each dimension as text, by its key."""
-        return {key: str(dimension) for key, dimension in self.dimensions.items()}
+    def _path(self, key: str) -> list[str]:
+        """Nested keys of a dotted one; a model's name may hold dots, an option's may not."""
+        if key.startswith(OPTIONS):
+            return ["model", "options", self.base.models[0], key.rpartition(".")[2]]
+        return key.split(".")
+
+    def described(self) -> dict[str, str]:
+        """Each distribution as text, by its key."""
+        return {key: described(value) for key, value in self.distributions.items()}
 
 
 def make_space(
@@ -85,51 +104,71 @@ def make_space(
     """
     entry = find_model(model)
     base = experiment.model_copy(update={"models": (model,), "losses": (loss,), "question": None})
-    dimensions = {
-        key: dimension
-        for key, dimension in entry.search_space.items()
-        if not any(key == one or key.startswith(f"{one}.") for one in fixed)
-        and (key != POLICY.key or (entry.timm_name and experiment.model.pretrained))
+    declared = entry.search_space
+    distributions = {
+        key: distribution
+        for key, distribution in declared.items()
+        if not any(key == name or key.startswith(f"{name}.") for name in fixed)
+        and (key != POLICY or (entry.timm_name and experiment.model.pretrained))
     }
-    if not dimensions:
+    if not distributions:
         raise InputError(
             f"nothing is left to search for {model}: fix fewer of its keys with --set "
-            f"({', '.join(entry.search_space) or 'it declares none'})"
+            f"({', '.join(declared) or 'it declares none'})"
         )
-    space = Space(base=base, dimensions=dimensions)
-    for key, dimension in dimensions.items():
-        _check(space, key, dimension, entry, task)
+    space = Space(base=base, distributions=distributions)
+    for key, distribution in distributions.items():
+        _check(space, key, distribution, entry, task)
     return space
 
 
-def _check(space: Space, key: str, dimension: Dimension, entry: ModelEntry, task: Task) -> None:
-    """Try the ends of a dimension, so that no trial fails for a misspelt key or a wrong range."""
-    for value in dimension.examples:
+def nearest(distribution: Distribution, value: Any) -> Scalar:
+    """The value of a distribution that is nearest to a setting.
+
+    Of choices it is the setting itself, or the first of them.
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        choices = distribution.choices
+        return next((choice for choice in choices if choice == value), choices[0])
+    low, high, step = distribution.low, distribution.high, distribution.step
+    number = min(max(float(value) if isinstance(value, int | float) else low, low), high)
+    if step:
+        number = low + round((number - low) / step) * step
+    return round(number) if isinstance(distribution, IntDistribution) else float(number)
+
+
+def described(distribution: Distribution) -> str:
+    """A distribution in words: ``0.0001 to 0.1, log``, ``1 to 4, whole`` or ``2.0 or 5.0``."""
+    if isinstance(distribution, CategoricalDistribution):
+        *others, last = map(str, distribution.choices)
+        return f"{', '.join(others)} or {last}" if others else last
+    text = f"{distribution.low:g} to {distribution.high:g}"
+    if isinstance(distribution, IntDistribution):
+        text = f"{distribution.low} to {distribution.high}, whole"
+    if distribution.step and distribution.step != 1:
+        text += f", in steps of {distribution.step:g}"
+    return text + (", log" if distribution.log else "")
+
+
+def _check(
+    space: Space, key: str, distribution: Distribution, entry: ModelEntry, task: Task
+) -> None:
+    """Try the ends of a range, or all choices, so that no trial fails for a wrong key or value."""
+    if isinstance(distribution, CategoricalDistribution):
+        values = distribution.choices
+    else:
+        values = (distribution.low, distribution.high)
+    for value in values:
         experiment = space.at({key: value})
-        if _is_option(key):
-            try:
-                check_answer(
-                    entry,
-                    in_channels=experiment.model.in_channels,
-                    outputs=len(task.classes),
-                    image_size=experiment.data.image_size,
-                    options=experiment.model.options[entry.name],
-                )
-            except InputError as error:
-                raise InputError(f"{entry.name}: searching {key}={value}: {error}") from None
-
-
-def _is_option(key: str) -> bool:
-    return key.startswith(OPTIONS)
-
-
-def _present_value(tree: Mapping[str, Any], key: str, entry: ModelEntry) -> Any:
-    if _is_option(key):
-        name = key.rpartition(".")[2]
-        options = tree["model"]["options"].get(entry.name, {})
-        parameter = inspect.signature(entry.factory).parameters.get(name)
-        return options.get(name, parameter.default if parameter else None)
-    branch: Any = tree
-    for part in key.split("."):
-        branch = branch[part]
-    return branch
+        if not key.startswith(OPTIONS):
+            continue
+        try:
+            check_answer(
+                entry,
+                in_channels=experiment.model.in_channels,
+                outputs=len(task.classes),
+                image_size=experiment.data.image_size,
+                options=experiment.model.options[entry.name],
+            )
+        except InputError as error:
+            raise InputError(f"{entry.name}: searching {key}={value}: {error}") from None

@@ -1,4 +1,4 @@
-"""``bench tune`` as a user has it: tuned, killed, continued, shared, shown."""
+"""``bench tune`` and ``bench tunings`` as a user has them: tuned, shared, killed, listed, drawn."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import json
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
-import optuna
 import pandas as pd
 import pytest
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from bench.randomness import generator
 from bench.runs.store import Store
-from bench.tune.ledger import counted, interruptions
-from bench.tune.storage import default_url, opened
+from bench.tune.trials import WORKER, was_interrupted
 from tests.bench.cli.conftest import TINY, Command, finish, start
+from tests.bench.tune.conftest import Tune, facts
 
 RUNS = Path("results/runs")
 
@@ -29,34 +27,22 @@ def tiny_tuning(plugin: Path, *more: object) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def trials_in(out: Path) -> list[FrozenTrial]:
-    with opened(default_url(Store(out)), lock=None) as storage:
-        (name,) = optuna.get_all_study_names(storage)
-        return optuna.load_study(study_name=name, storage=storage).get_trials()
-
-
 def check_whole(out: Path, *, budget: int) -> list[FrozenTrial]:
-    """Every trial is there once, with its whole history, and the winner was run."""
-    trials = trials_in(out)
-    assert not [trial for trial in trials if not trial.state.is_finished()]
-    numbers = counted(trials)
-    assert len(numbers) == budget
-    assert len({tuple(trials[number].params.values()) for number in numbers}) == budget
+    """Every point is evaluated once, with its whole history, and the winner was run."""
+    trials = Tune(out).trials()
+    assert all(trial.state.is_finished() for trial in trials)
+    evaluated = [t for t in trials if t.intermediate_values and not was_interrupted(t)]
+    assert len({tuple(trial.params.values()) for trial in evaluated}) == len(evaluated) == budget
     (study,) = (out / "tuning" / "trials").iterdir()
-    histories = {
-        folder: pd.read_csv(folder / "history.csv") for folder in sorted(study.glob("tiny-*"))
-    }
+    histories = [pd.read_csv(file) for file in sorted(study.glob("tiny-*/history.csv"))]
     assert len(histories) == budget
-    found = sorted(tuple(history["validation_auc"]) for history in histories.values())
-    told = sorted(
-        tuple(trials[n].intermediate_values[s] for s in sorted(trials[n].intermediate_values))
-        for n in numbers
-    )
-    assert [pytest.approx(one) for one in told] == found
-    for folder, history in histories.items():
+    expected = sorted(tuple(history["validation_auc"]) for history in histories)
+    reported = sorted(tuple(trial.intermediate_values.values()) for trial in evaluated)
+    assert [pytest.approx(values) for values in reported] == expected
+    for history in histories:
         assert history["iteration"].tolist() == list(range(2, 2 * len(history) + 1, 2))
-        assert (folder / "run.json").is_file()
-        assert not (folder / "last.pt").exists()
+    assert len(list(study.glob("tiny-*/run.json"))) == budget
+    assert not list(study.glob("*/*.pt"))
     (record,) = Store(out).tunings()
     assert record.spent.trials == budget
     finished = {run.folder.name for run in Store(out).runs() if run.outcome.state == "finished"}
@@ -78,21 +64,20 @@ def kill_after(process: subprocess.Popen[str], *, events: int, seconds: float) -
 
 def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path) -> None:
     command = tiny_tuning(tiny_plugin, "--budget", "trials=3", "--set", "train.momentum=0.5")
-    first = bench(*command, "--figures", "pictures")
+    first = bench(*command)
     assert first.code == 0
     assert "tuning tiny ce: 3 trials\n" in first.out
     assert "[2 done] tiny ce seed 1000, trial=2: lr " in first.out
     assert "of 3 (3 finished, 0 pruned, 0 failed; 18 iterations, " in first.out
     assert first.out.splitlines()[-1] == "the table: bench report markdown"
-    assert len(list(Path("pictures").glob("tiny-ce-*.png"))) == 3
-    assert first.err.count("wrote pictures/tiny-ce-") == 3
 
     again = bench(*command)
     assert "0 finished, 2 finished before" in again.out
     assert "trial=" not in again.out
 
-    shown = bench("tune", "--show")
-    assert (shown.code, shown.err) == (0, "")
+    shown = bench("tunings", "--figures", "pictures")
+    assert (shown.code, shown.err.count("wrote pictures/tiny-ce-")) == (0, 3)
+    assert len(list(Path("pictures").glob("tiny-ce-*.png"))) == 3
     lines = shown.out.splitlines()
     assert max(map(len, lines)) <= 120
     assert lines[0].startswith("tiny-ce-")
@@ -102,17 +87,10 @@ def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path)
     assert lines[3].startswith("    best: validation AUC 0.")
     assert lines[4].startswith("    settings: lr ")
     assert "momentum" not in shown.out  # it was set, and so not searched
-    assert bench("tune", "--show", "cxnet_m1").code == 2
-    assert bench("tune", "tiny", "--show", "--loss", "ce").out == shown.out
-
-
-def test_too_few_trials_make_no_picture_but_a_line(bench: Command, tiny_plugin: Path) -> None:
-    done = bench(*tiny_tuning(tiny_plugin, "--budget", "trials=1", "--quiet", "--figures", "p"))
-    assert (done.code, done.out) == (0, "")
-    (line,) = done.err.splitlines()
-    assert line.startswith("no pictures of tiny-ce-")
-    assert line.endswith(": too few trials were trained to their end (1)")
-    assert list(Path("p").iterdir()) == []
+    assert bench("tunings", "tiny", "--loss", "ce").out == shown.out
+    refused = bench("tunings", "cxnet_m1")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "`bench tunings` without a model lists what is there" in refused.err
 
 
 def test_the_json_log_tells_of_every_trial(bench: Command, tiny_plugin: Path) -> None:
@@ -133,7 +111,7 @@ def test_the_json_log_tells_of_every_trial(bench: Command, tiny_plugin: Path) ->
 SEARCHED = """
 import torch
 from bench import register_model
-from bench.registry import Choices, Integers, Reals
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 @register_model("searched", description="has a space of its own", search={search})
 def searched(*, in_channels, outputs, image_size, width=4):
@@ -145,8 +123,9 @@ def searched(*, in_channels, outputs, image_size, width=4):
 
 def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -> None:
     search = (
-        "{'model.options.searched.width': Choices((2, 4, 8)), 'train.lr': Reals(0.01, 0.02),"
-        " 'train.momentum': None, 'train.batch_size': Integers(4, 8)}"
+        "{'model.options.searched.width': CategoricalDistribution((2, 4, 8)),"
+        " 'train.lr': FloatDistribution(0.01, 0.02), 'train.momentum': None,"
+        " 'train.batch_size': IntDistribution(4, 8)}"
     )
     Path("searched.py").write_text(SEARCHED.replace("{search}", search))
     command = tiny_tuning(tiny_plugin, "searched", "--plugin", "searched.py", "--loss", "ce")
@@ -165,13 +144,16 @@ def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -
 @pytest.mark.parametrize(
     ("search", "said"),
     [
-        ("{'lr': Reals(0, 1)}", "search key 'lr' cannot be searched"),
-        ("{'train.max_iterations': Integers(1, 2)}", "cannot be searched"),
-        ("{'train.lr': 0.1}", "give Reals, Integers or Choices"),
-        ("{'train.lr': Reals(1, 1)}", "the first end is below the second"),
-        ("{'train.learning_rate': Reals(0, 1)}", "unknown key 'train.learning_rate'"),
-        ("{'train.lr': Reals(-1, 1)}", "train.lr: Input should be greater than 0"),
-        ("{'model.options.searched.height': Choices((1, 2))}", "takes no option 'height'"),
+        ("{'lr': FloatDistribution(0, 1)}", "search key 'lr' cannot be searched"),
+        ("{'train.max_iterations': IntDistribution(1, 2)}", "cannot be searched"),
+        ("{'train.lr': 0.1}", "give a FloatDistribution, IntDistribution or Categorical"),
+        ("{'train.lr': FloatDistribution(2, 1)}", "searched.py, line 6: ValueError: "),
+        ("{'train.learning_rate': FloatDistribution(0, 1)}", "unknown key 'train.learning_rate'"),
+        ("{'train.lr': FloatDistribution(-1, 1)}", "train.lr: Input should be greater than 0"),
+        (
+            "{'model.options.searched.height': CategoricalDistribution((1, 2))}",
+            "takes no option 'height'",
+        ),
     ],
 )
 def test_a_space_that_cannot_be_searched_is_told_in_a_line(
@@ -207,11 +189,8 @@ def test_a_mistake_is_a_line(
     assert refused.err.count("\n") == 1
 
 
-def test_what_is_shown_takes_no_word_about_training(bench: Command) -> None:
-    refused = bench("tune", "--show", "--budget", "trials=3", "--all")
-    assert (refused.code, refused.out) == (2, "")
-    assert "--show trains nothing: leave out --all, --budget" in refused.err
-    nothing = bench("tune", "--show")
+def test_no_tuning_is_told_in_a_line(bench: Command) -> None:
+    nothing = bench("tunings")
     assert (nothing.code, nothing.err.count("\n")) == (2, 1)
     assert "no tuning in 'results/runs'" in nothing.err
 
@@ -232,8 +211,8 @@ def test_a_model_without_a_winner_ends_with_exit_code_1(bench: Command, tiny_plu
     assert failed.err.startswith("tiny undefined failed: none of 2 trials was trained to its end; ")
     assert "the training loss is nan" in failed.err
     assert failed.err.count("\n") == 1
-    assert [one.loss for one in Store(RUNS).tunings()] == ["ce"]
-    shown = bench("tune", "--show", "--loss", "undefined").out
+    assert [record.loss for record in Store(RUNS).tunings()] == ["ce"]
+    shown = bench("tunings", "--loss", "undefined").out
     assert shown.splitlines()[-1] == "    best: none so far"
 
 
@@ -277,12 +256,14 @@ def test_one_of_two_workers_is_killed_and_the_other_ends_all_trials(
 ) -> None:
     """The short form of the two below."""
     monkeypatch.chdir(tmp_path)
-    command = tiny_tuning(tiny_plugin, "--budget", "trials=8", "--json-log", "--device", "cpu")
-    one, other = (start(*command, cwd=tmp_path) for _ in range(2))
-    kill_after(one, events=4, seconds=0.02)
+    command = tiny_tuning(tiny_plugin, "--budget", "trials=6", "--json-log", "--device", "cpu")
+    killed, other = (start(*command, cwd=tmp_path) for _ in range(2))
+    kill_after(killed, events=4, seconds=0.02)
     outcome = finish(other)
     assert (outcome.code, outcome.err) == (0, "")
-    assert interruptions(check_whole(RUNS, budget=8)) <= 1
+    trials = check_whole(RUNS, budget=6)
+    assert sum(map(was_interrupted, trials)) <= 1
+    assert len({t.user_attrs[WORKER]["name"] for t in trials if WORKER in t.user_attrs}) == 2
 
 
 @pytest.mark.slow
@@ -294,7 +275,7 @@ def test_killed_five_times_all_trials_are_there_once(
     killed = run_workers(tiny_plugin, budget=16, kills=kills, workers=1)
     straight = bench(*tiny_tuning(tiny_plugin, "--budget", "trials=16", "--out", "straight"))
     assert straight.code == 0
-    assert [known(trial) for trial in killed] == [known(t) for t in trials_in(Path("straight"))]
+    assert facts(killed) == facts(Tune(Path("straight")).trials())
 
 
 @pytest.mark.slow
@@ -303,7 +284,3 @@ def test_two_workers_killed_again_and_again_have_all_trials_once(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run_workers(tiny_plugin, budget=24, kills=draw_kills(7, 6), workers=2)
-
-
-def known(trial: FrozenTrial) -> tuple[int, TrialState, dict[str, Any], dict[int, float]]:
-    return trial.number, trial.state, trial.params, trial.intermediate_values

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,19 @@ from typing import Any
 import optuna
 import pytest
 import torch
-from optuna.storages import RDBStorage
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial
+from sqlalchemy import Engine, event
 from torch import nn
 
 from bench.config import Experiment, load_experiment
 from bench.progress import QuietProgress
-from bench.registry import MODELS, Choices, register_model
-from bench.registry.search import SearchChanges
+from bench.registry import MODELS, register_model
 from bench.runs.records import TuningRecord
 from bench.runs.store import Store
 from bench.tune import Plan, Tuned, parse_budget, tune_experiment
 from bench.tune.storage import default_url, opened
+from bench.tune.trials import COST, was_interrupted
 from tests.bench.tune.postgres import server as postgres_server
 
 CHANGES: dict[str, Any] = {
@@ -35,19 +38,25 @@ CHANGES: dict[str, Any] = {
     "train.validate_every": 2,
     "train.batch_size": 8,
 }
-
-
 DEFAULT_KEYS = ("lr", "decay_factor", "patience", "weight_decay", "momentum")
-UNSEARCHED = {f"train.{key}": None for key in DEFAULT_KEYS}
-SPACES: dict[str, SearchChanges] = {
+
+
+def only(model: str, name: str, *choices: int) -> dict[str, Any]:
+    """A search space of one option."""
+    return {
+        **{f"train.{key}": None for key in DEFAULT_KEYS},
+        f"model.options.{model}.{name}": CategoricalDistribution(choices),
+    }
+
+
+SPACES: dict[str, dict[str, Any]] = {
     "narrow": {},
-    # Two points in all.
-    "two_widths": UNSEARCHED | {"model.options.two_widths.width": Choices((2, 4))},
+    "two_widths": only("two_widths", "width", 2, 4),
     # Of odd width it cannot be trained.
-    "moody": {"model.options.moody.width": Choices((4, 3))},
-    "hopeless": UNSEARCHED | {"model.options.hopeless.width": Choices((3, 5))},
+    "moody": {"model.options.moody.width": CategoricalDistribution((4, 3))},
+    "hopeless": only("hopeless", "width", 3, 5),
     # By chance, or one of two ways, one of which is better than chance.
-    "leaning": UNSEARCHED | {"model.options.leaning.lean": Choices((0, 1, -1))},
+    "leaning": only("leaning", "lean", 0, 1, -1),
 }
 
 
@@ -78,6 +87,17 @@ class Leaning(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mean = self.lean * x.mean(dim=(1, 2, 3))
         return torch.stack([-mean, mean + self.bias], dim=1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_sqlite() -> None:
+    """No test pulls the plug: SQLite need not wait for the disk."""
+
+    def set_up(connection: Any, _: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", set_up)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -122,37 +142,20 @@ class Tune:
             progress=QuietProgress(),
         )
 
-    def interrupted(self, budget: str, **changes: Any) -> None:
-        """Tune until the process dies in the first trial, its last validation done."""
-
-        class KilledError(BaseException):
-            pass
-
-        def killed(*_: Any, **__: Any) -> None:
-            raise KilledError
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(RDBStorage, "set_trial_state_values", killed)
-            with pytest.raises(KilledError):
-                self(budget, **changes)
-
-    def trials(self, url: str | None = None) -> dict[str, list[FrozenTrial]]:
-        """The trials of each study, by its name."""
+    @contextmanager
+    def studies(self, url: str | None = None) -> Iterator[dict[str, optuna.Study]]:
+        """The studies in the storage, by name."""
         with opened(url or default_url(Store(self.out)), lock=None) as storage:
-            return {
-                name: optuna.load_study(study_name=name, storage=storage).get_trials()
+            yield {
+                name: optuna.load_study(study_name=name, storage=storage)
                 for name in optuna.get_all_study_names(storage)
             }
 
-    def only(self) -> list[FrozenTrial]:
-        """The trials of the only study."""
-        (trials,) = self.trials().values()
-        return trials
-
-    def only_of(self, model: str) -> list[FrozenTrial]:
-        """The trials of a model's only study."""
-        (trials,) = (one for name, one in self.trials().items() if name.startswith(f"{model}-ce-"))
-        return trials
+    def trials(self, model: str = "", url: str | None = None) -> list[FrozenTrial]:
+        """The trials of the only study, or of a model's only one."""
+        with self.studies(url) as studies:
+            (study,) = (study for name, study in studies.items() if name.startswith(model))
+            return study.get_trials()
 
     def record(self) -> TuningRecord:
         """The only tuning's."""
@@ -167,18 +170,17 @@ def tune(tmp_path: Path) -> Tune:
 
 
 def facts(trials: list[FrozenTrial]) -> list[tuple[Any, ...]]:
-    """What must be the same however a search was interrupted; seconds left out."""
+    """What must be the same however a search was interrupted; numbers and costs left out."""
     return [
-        (
-            trial.number,
-            trial.state.name,
-            trial.params,
-            trial.value,
-            trial.intermediate_values,
-            trial.user_attrs["outcome"] | {"train_seconds": None},
-        )
+        (trial.state.name, trial.params, trial.value, trial.intermediate_values)
         for trial in trials
+        if not was_interrupted(trial)
     ]
+
+
+def iterations(trial: FrozenTrial) -> int:
+    """Training steps that a trial is charged with."""
+    return int(trial.user_attrs.get(COST, {"iterations": 0})["iterations"])
 
 
 @pytest.fixture(scope="session")

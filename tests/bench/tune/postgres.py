@@ -30,7 +30,7 @@ def server() -> Iterator[str]:
         absent(f"PostgreSQL: no {DEBIAN}/*/bin/initdb")
     binaries = found[-1].parent
     # The server refuses to run as root; Debian's package brings a user for it.
-    as_server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    as_server: list[str | Path] = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     # Under /tmp itself: a test's own folder may be closed to other users.
     home = Path(tempfile.mkdtemp(prefix="bench-postgres-"))
     password = secrets.token_urlsafe(12)

@@ -1,87 +1,91 @@
-"""A sampler without a state suggests the same, whoever asks and in whatever order."""
+"""Suggestions are the same, however often the search was interrupted."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from bench.config import TrainConfig
-from bench.registry import Choices, Dimension, Integers, Reals
-from bench.tune.sampling import SteadySampler, make_pruner, suggest
+from bench.tune.sampling import ReseededSampler, SamplerName, make_pruner, suggest
+from bench.tune.trials import interrupted, retry
 
-SPACE: dict[str, Dimension] = {
-    "rate": Reals(1e-4, 1e-1, log=True),
-    "patience": Integers(1, 4),
-    "factor": Choices((2.0, 5.0, 10.0)),
+if TYPE_CHECKING:
+    from bench.registry.search import Distribution
+
+SPACE: dict[str, Distribution] = {
+    "rate": FloatDistribution(1e-4, 1e-1, log=True),
+    "patience": IntDistribution(1, 4),
+    "factor": CategoricalDistribution((2.0, 5.0, 10.0)),
 }
-START = {"rate": 0.01, "patience": 2, "factor": 5.0}
 
 
-def study(sampler: Any, seed: int = 0) -> optuna.Study:
+def study(sampler: SamplerName, seed: int = 0) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(
-        direction="maximize", sampler=SteadySampler(sampler, seed=seed, start=START)
-    )
+    return optuna.create_study(direction="maximize", sampler=ReseededSampler(sampler, seed=seed))
 
 
-def value(trial: optuna.Trial) -> float:
-    return -abs(trial.params["rate"] - 0.03) + trial.params["patience"] / 100
+def objective(trial: optuna.Trial) -> float:
+    suggest(trial, SPACE)
+    return -abs(float(trial.params["rate"]) - 0.03) + float(trial.params["patience"]) / 100
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_a_trial_that_is_opened_again_gets_what_it_would_have_got(sampler: Any) -> None:
-    """After every number of parameters that were drawn before the interruption."""
+def test_a_search_that_is_killed_in_its_suggestions_makes_the_same(sampler: Any) -> None:
+    """After every number of parameters; and TPE beyond its first ten trials, which are random."""
     straight, broken = study(sampler), study(sampler)
-    for number in range(16):
-        trial = straight.ask()
-        for key, dimension in SPACE.items():
-            suggest(trial, key, dimension)
-        straight.tell(trial, value(trial))
-
-        begun = broken.ask()
-        for key, dimension in list(SPACE.items())[: number % 4]:
-            suggest(begun, key, dimension)
-        frozen = broken.get_trials(states=(TrialState.RUNNING,))[0]
-        # A new process: other objects, other trials asked about in between.
-        broken.sampler = SteadySampler(sampler, seed=0, start=START)
-        again = optuna.Trial(broken, frozen._trial_id)
-        for key, dimension in SPACE.items():
-            suggest(again, key, dimension)
-        broken.tell(again, value(again))
-    assert [t.params for t in broken.trials] == [t.params for t in straight.trials]
-    assert straight.trials[0].params == START
-    assert len({tuple(t.params.values()) for t in straight.trials}) == 16
+    straight.optimize(objective, n_trials=14)
+    while sum(trial.state == TrialState.COMPLETE for trial in broken.trials) < 14:
+        trial = broken.ask()
+        suggest(trial, dict(list(SPACE.items())[: trial.number % 4]))
+        broken.tell(trial, state=TrialState.FAIL)
+        (lost,) = interrupted(broken.trials)
+        retry(broken, lost)
+        # A new process.
+        broken.sampler = ReseededSampler(sampler, seed=0)
+        broken.optimize(objective, n_trials=1)
+    finished = [trial for trial in broken.trials if trial.state == TrialState.COMPLETE]
+    assert [trial.params for trial in finished] == [trial.params for trial in straight.trials]
+    assert len({tuple(trial.params.values()) for trial in finished}) == 14
 
 
-def test_another_seed_suggests_something_else_after_the_start() -> None:
+def test_another_seed_suggests_something_else() -> None:
     found = []
     for seed in (0, 1):
-        one = study("tpe", seed)
-        for _ in range(2):
-            trial = one.ask()
-            for key, dimension in SPACE.items():
-                suggest(trial, key, dimension)
-            one.tell(trial, value(trial))
-        found.append([trial.params for trial in one.trials])
-    assert found[0][0] == found[1][0]
-    assert found[0][1]["rate"] != found[1][1]["rate"]
+        made = study("tpe", seed)
+        made.optimize(objective, n_trials=2)
+        found.append([trial.params["rate"] for trial in made.trials])
+    assert not set(found[0]) & set(found[1])
 
 
 def test_tpe_learns_where_a_random_search_does_not() -> None:
     """Otherwise it would be seeded so that it always draws at random."""
-    best = {}
-    for name in ("tpe", "random"):
-        one = study(name, 3)
-        for _ in range(40):
-            trial = one.ask()
-            for key, dimension in SPACE.items():
-                suggest(trial, key, dimension)
-            one.tell(trial, value(trial))
-        best[name] = sum(trial.value or 0.0 for trial in one.trials[-15:]) / 15
-    assert best["tpe"] > best["random"]
+    last = {}
+    names: tuple[SamplerName, ...] = ("tpe", "random")
+    for name in names:
+        made = study(name, 3)
+        made.optimize(objective, n_trials=40)
+        last[name] = sum(trial.value or 0.0 for trial in made.trials[-15:]) / 15
+    assert last["tpe"] > last["random"]
+
+
+def test_steps_are_kept() -> None:
+    made = study("random")
+    space: dict[str, Distribution] = {
+        "a": FloatDistribution(0.0, 1.0, step=0.25),
+        "b": IntDistribution(2, 10, step=4),
+    }
+
+    def draw(trial: optuna.Trial) -> float:
+        suggest(trial, space)
+        return 0.0
+
+    made.optimize(draw, n_trials=20)
+    assert {trial.params["a"] for trial in made.trials} <= {0.0, 0.25, 0.5, 0.75, 1.0}
+    assert {trial.params["b"] for trial in made.trials} == {2, 6, 10}
 
 
 def test_pruners_count_validations() -> None:

@@ -11,7 +11,7 @@ import pytest
 from bench.errors import InputError
 from bench.runs.store import Store
 from bench.tune.show import stored_studies
-from bench.tune.storage import default_url, is_missing_file, kind, opened
+from bench.tune.storage import default_url, kind, opened, sqlite_file
 from tests.bench.tune.conftest import Tune, facts
 
 
@@ -19,9 +19,8 @@ def test_postgresql_holds_the_same_search_as_a_file(tmp_path: Path, postgres: st
     found = []
     for name, url in (("server", postgres), ("file", None)):
         tune = Tune(tmp_path / name)
-        tune("trials=3", plan={"storage": url})
-        (trials,) = tune.trials(url).values()
-        found.append(facts(trials))
+        tune("trials=2", plan={"storage": url})
+        found.append(facts(tune.trials(url=url)))
         assert tune.record().storage == ("postgresql" if url else "sqlite")
         password = postgres.split(":")[2].split("@")[0]
         written = [path for path in tune.out.rglob("*") if path.is_file()]
@@ -30,7 +29,7 @@ def test_postgresql_holds_the_same_search_as_a_file(tmp_path: Path, postgres: st
     server = tmp_path / "server"
     assert not (server / "tuning" / "studies.db").exists()
     with stored_studies(Store(server), postgres) as studies:
-        assert [len(one.trials) for one in studies] == [3]
+        assert [len(stored.trials) for stored in studies] == [2]
 
 
 def test_a_wrong_password_is_refused_and_not_told(postgres: str) -> None:
@@ -85,8 +84,8 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
-    assert is_missing_file(default_url(store))
-    assert not is_missing_file("postgresql://host/db")
+    assert sqlite_file(default_url(store)) == store.tuning / "studies.db"
+    assert sqlite_file("postgresql://host/db") is None
     assert kind("postgresql+psycopg://host/db") == "postgresql"
     with pytest.raises(InputError, match="no tuning in"), stored_studies(store, None):
         pass

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.runs.store import Store
-from bench.tune.ledger import counted
+from bench.tune.trials import WORKER, spent
 from tests.bench.cli.conftest import TINY, finish, start
-from tests.bench.tune.conftest import Tune
+from tests.bench.tune.conftest import Tune, facts
 
 
 @pytest.mark.slow
@@ -25,17 +25,11 @@ def test_two_machines_share_a_search_through_postgresql(
     for process in begun:
         outcome = finish(process)
         assert (outcome.code, outcome.err) == (0, "")
-    studies = Tune(tmp_path / "one").trials(postgres)
-    (trials,) = (one for name, one in studies.items() if name.startswith("tiny-ce"))
-    assert all(trial.state.is_finished() for trial in trials)
-    numbers = counted(trials)
-    assert len(numbers) == 10
-    assert len({tuple(trials[number].params.values()) for number in numbers}) == 10
-    places = {trials[number].user_attrs["worker"]["at"] for number in numbers}
-    assert 1 <= len(places) <= 2
-    winners = []
-    for out in ("one", "two"):
-        (record,) = Store(tmp_path / out).tunings()
-        assert record.spent.trials == 10
-        winners.append((record.trial, record.winner, record.runs))
-    assert winners[0] == winners[1]
+    trials = Tune(tmp_path / "one").trials("tiny-ce", postgres)
+    assert spent(trials).trials == 10
+    evaluated = [trial for trial in trials if trial.intermediate_values]
+    assert len(facts(evaluated)) == len({tuple(trial.params.values()) for trial in evaluated}) == 10
+    assert 1 <= len({trial.user_attrs[WORKER]["at"] for trial in evaluated}) <= 2
+    records = [record for out in ("one", "two") for record in Store(tmp_path / out).tunings()]
+    assert [record.spent.trials for record in records] == [10, 10]
+    assert len({(record.trial, record.runs) for record in records}) == 1

@@ -1,0 +1,244 @@
+"""The objective of a search: a training as a run's, judged by validation AUC.
+
+A trial's folder is named by the key of its settings, as a run's is. A trial that is retried
+finds the checkpoint of the interrupted one there, and goes on from it. The test part is never
+looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import optuna
+import torch
+from optuna import TrialPruned
+from optuna.exceptions import OptunaError, UpdateFinishedTrialError
+from optuna.trial import FrozenTrial
+from sqlalchemy.exc import SQLAlchemyError
+
+from bench.config import TrainConfig
+from bench.events import TrialEnded, TrialStarted
+from bench.execute.in_process import drop_damaged_checkpoint, keep_failure, reason_of
+from bench.execute.one_cell import Job
+from bench.runs.cells import train_config_of
+from bench.runs.records import Outcome
+from bench.runs.store import Store
+from bench.train import TrainingFailedError, Validation
+from bench.train.checkpoint import LAST, load
+from bench.tune.budget import Budget
+from bench.tune.context import TuningContext
+from bench.tune.sampling import suggest
+from bench.tune.space import Space
+from bench.tune.trials import (
+    COST,
+    FAILED,
+    REPEATED,
+    RETRIES,
+    SKIPPED,
+    WORKER,
+    Cost,
+    cost,
+    has_room,
+    is_repeated,
+    spent,
+    used,
+)
+
+PRUNED, BUDGET = "pruned", "budget"
+NOTHING = Cost()
+
+
+class TakenOverError(BaseException):
+    """Another worker has given this trial up for dead.
+
+    Not an ``Exception``: Optuna would try to end the trial, which has ended.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """Trains a trial's network and returns its validation AUC.
+
+    Attributes:
+        context: data, device and plan of the tuning.
+        space: the trial's settings are drawn from it.
+        store: of the trials' folders.
+        worker: this process, as :data:`bench.tune.trials.WORKER` says.
+    """
+
+    context: TuningContext
+    space: Space
+    store: Store
+    worker: dict[str, str]
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Evaluate a trial; NaN, which Optuna counts as a failure, where it failed or is skipped.
+
+        Raises:
+            TrialPruned: by the pruner, or since the budget is used up.
+            TakenOverError: another worker has failed the trial.
+            OSError: the disk is full, say; the trial is interrupted, as by the next two.
+            SQLAlchemyError, OptunaError: the storage is gone.
+        """
+        try:
+            return self._evaluate(trial)
+        except UpdateFinishedTrialError:
+            raise TakenOverError from None
+
+    def _evaluate(self, trial: optuna.Trial) -> float:
+        trial.set_user_attr(WORKER, self.worker)
+        suggest(trial, self.space.distributions)
+        trials = trial.study.get_trials(deepcopy=False)
+        if is_repeated(trials, trials[trial.number]):
+            return _skip(trial, REPEATED)
+        if not has_room(trials, self.context.plan.budget, before=trial.number):
+            if RETRIES in trial.user_attrs:
+                raise TrialPruned(BUDGET)
+            return _skip(trial, "begun beside others, and the budget ends before it")
+        job = self.context.trial_job(self.space, trial.params, self.store, number=trial.number)
+        with self.store.claim(job.folder) as free:
+            return self._train(trial, job, trials) if free else _skip(trial, REPEATED)
+
+    def _train(self, trial: optuna.Trial, job: Job, trials: Sequence[FrozenTrial]) -> float:
+        """Train, or go on with, the network of a trial whose folder this process holds."""
+        runner, folder = job.runner, job.folder
+        drop_damaged_checkpoint(folder, runner.progress)
+        resumes = (folder / LAST).is_file()
+        runner.progress.event(
+            TrialStarted(
+                cell=job.label,
+                trial=trial.number,
+                done=spent(trials).trials,
+                settings=trial.params,
+                folder=folder.name,
+                resumes=resumes,
+            )
+        )
+        self.store.begin(folder, job.cell, runner.facts)
+        watch = Watch(
+            trial=trial,
+            config=train_config_of(job.cell),
+            budget=self.context.plan.budget,
+            charged=self._charged(trials, trial) if resumes else NOTHING,
+        )
+        value, ended, reason = math.nan, "finished", ""
+        try:
+            watch.catch_up(folder)
+            training = runner.train(job.cell, folder, on_validation=watch).training
+            value = training.best.validation_auc
+            if math.isnan(value):
+                raise TrainingFailedError("validation AUC is undefined: no part has both classes")
+        except TrialPruned as stop:
+            value, ended = watch.last_auc, str(stop)
+            self.store.end(folder, Outcome(state="failed", reason=f"{ended} by the tuning"))
+        except (OSError, SQLAlchemyError, OptunaError):
+            raise
+        except Exception as error:
+            ended, reason = "failed", reason_of(error)
+            keep_failure(error, reason, folder, self.store)
+            watch.charge_interval()
+            trial.set_user_attr(FAILED, reason)
+        else:
+            self.store.end(folder, Outcome(state="finished"))
+        self._report_end(trial, job, ended=ended, reason=reason, value=value)
+        if ended in (PRUNED, BUDGET):
+            raise TrialPruned(ended)
+        return value
+
+    def _report_end(
+        self, trial: optuna.Trial, job: Job, *, ended: str, reason: str, value: float
+    ) -> None:
+        trials = trial.study.get_trials(deepcopy=False)
+        budget = self.context.plan.budget
+        job.runner.progress.event(
+            TrialEnded(
+                cell=job.label,
+                trial=trial.number,
+                ended=ended,
+                reason=reason,
+                validation_auc=None if ended == "failed" else value,
+                done=spent(trials).trials + 1,
+                used=round(used(trials, budget), 3),
+                budget=str(budget),
+            )
+        )
+
+    def _charged(self, trials: Sequence[FrozenTrial], trial: optuna.Trial) -> Cost:
+        """What earlier trials were charged for the checkpoint that a trial goes on from."""
+        return cost(
+            [
+                other
+                for other in trials[: trial.number]
+                if other.params == trial.params
+                and other.user_attrs.get(WORKER, {}).get("at") == self.worker["at"]
+            ]
+        )
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """Reports each validation of a trial, and ends its training where that is decided.
+
+    Attributes:
+        trial: of the study.
+        config: of its training.
+        budget: of the search.
+        charged: what earlier trials were charged for the training that this one goes on with.
+        reached: what the training has cost in all.
+        reported: validations that the study knows.
+        last_auc: validation AUC of the last one.
+    """
+
+    trial: optuna.Trial
+    config: TrainConfig
+    budget: Budget
+    charged: Cost
+    reached: Cost = NOTHING
+    reported: int = 0
+    last_auc: float = math.nan
+
+    def __call__(self, history: Sequence[Validation]) -> None:
+        """Take the history so far.
+
+        Raises:
+            TrialPruned: by the pruner, or since the budget is used up.
+        """
+        last = history[-1]
+        for step in range(self.reported + 1, len(history) + 1):
+            self.trial.report(history[step - 1].validation_auc, step)
+        self.reported, self.last_auc = len(history), last.validation_auc
+        self._charge(Cost(last.iteration, last.train_seconds))
+        if last.decision == "stop" or last.iteration >= self.config.max_iterations:
+            return  # it has ended by itself
+        if self.trial.should_prune():
+            raise TrialPruned(PRUNED)
+        trials = self.trial.study.get_trials(deepcopy=False)
+        if self.budget.unit != "trials" and not has_room(trials, self.budget):
+            raise TrialPruned(BUDGET)
+
+    def catch_up(self, folder: Path) -> None:
+        """Take the history of a checkpoint, as if the training had come to it in this trial.
+
+        Raises:
+            TrialPruned: the training would have ended there.
+        """
+        state = load(folder / LAST, device=torch.device("cpu"))
+        if state is not None:
+            self([Validation(**entry) for entry in state["history"]])
+
+    def charge_interval(self) -> None:
+        """Charge a failed training with the whole interval in which it failed."""
+        end = self.reached.iterations + self.config.validate_every
+        self._charge(Cost(min(end, self.config.max_iterations), self.reached.train_seconds))
+
+    def _charge(self, reached: Cost) -> None:
+        self.reached = reached
+        self.trial.set_user_attr(COST, asdict(reached - self.charged))
+
+
+def _skip(trial: optuna.Trial, reason: str) -> float:
+    trial.set_user_attr(SKIPPED, reason)
+    return math.nan

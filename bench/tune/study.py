@@ -1,0 +1,224 @@
+"""The study of one model and loss: made or taken up, and searched until its budget is used up.
+
+Optuna keeps the trials, fails those whose worker's heartbeat has stopped, and queues them again.
+A worker that was killed on this machine is known sooner: it holds a lock while it lives. Several
+workers share a budget by their trials' numbers: of two that begin the last trial at the same
+moment the lower number trains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import socket
+import time
+import uuid
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from bench.data.fingerprint import fingerprint
+from bench.errors import InputError
+from bench.events import Note
+from bench.randomness import derive_seed
+from bench.runs.cells import RESULTS_VERSION
+from bench.runs.store import Store
+from bench.train.checkpoint import BEST, LAST
+from bench.tune.context import TuningContext
+from bench.tune.objective import Objective, TakenOverError
+from bench.tune.sampling import ReseededSampler, make_pruner
+from bench.tune.space import Space
+from bench.tune.storage import STALE_SECONDS
+from bench.tune.trials import WORKER, has_room, interrupted, no_use, retry, unfinished, used
+
+ABOUT = "bench"
+"""Attribute of a study: experiment, task, model, loss and budget."""
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """The search of one space.
+
+    Attributes:
+        context: what all trials share.
+        space: what is searched.
+        study: Optuna's, with its sampler and pruner.
+        store: where the trials' folders are.
+    """
+
+    context: TuningContext
+    space: Space
+    study: optuna.Study
+    store: Store
+
+    def trials(self) -> list[FrozenTrial]:
+        """All of the study's, by number."""
+        return self.study.get_trials(deepcopy=False)
+
+    def check_budget(self) -> None:
+        """Refuse a budget below what the study has spent: the report would call it the budget.
+
+        Raises:
+            InputError: it is below, and smaller than an earlier one.
+        """
+        budget = self.context.plan.budget
+        earlier = self.study.user_attrs.get(ABOUT, {"budget": {}})["budget"]
+        total = used(self.trials(), budget)
+        # The last trial of a budget ends at a validation, and so beyond it.
+        if total <= budget.amount or earlier.get(budget.unit, math.inf) <= budget.amount:
+            return
+        option = "--out" if self.context.plan.storage is None else "--storage"
+        raise InputError(
+            f"--budget: {self.space.name} has spent {total:,.6g} {budget.unit} in an earlier "
+            f"tuning, more than {budget}: give a larger --budget, or another {option} or "
+            "--tuning-seed"
+        )
+
+    def prepare(self) -> None:
+        """Store with the study what it is of, and queue its first trial: the settings as given."""
+        base = self.space.base
+        about = {
+            "experiment": base.name,
+            "task": base.task,
+            "model": base.models[0],
+            "loss": base.losses[0],
+            "budget": self.context.plan.budget.as_dict(),
+        }
+        with FileLock(self.context.lock):
+            self.study.set_user_attr(ABOUT, about)
+            self.study.enqueue_trial(self.space.start(), skip_if_exists=True)
+
+    def run(self) -> str | None:
+        """Run trials until the budget is used up and no worker is at one any more.
+
+        Returns:
+            Why the search ended before that; None where it did not.
+        """
+        budget = self.context.plan.budget
+        name = f"worker-{uuid.uuid4().hex[:12]}"
+        objective = Objective(
+            context=self.context,
+            space=self.space,
+            store=self.store,
+            worker={"at": worker_here(self.store), "name": name},
+        )
+        waits = False
+        with self.store.claim(self.store.root / name):
+            while True:
+                trials = self._retry_interrupted()
+                queued = any(trial.state == TrialState.WAITING for trial in trials)
+                reason = no_use(trials)
+                if queued or (has_room(trials, budget) and reason is None):
+                    self._run_trial(objective)
+                elif not (running := unfinished(trials)):
+                    return reason if has_room(trials, budget) else None
+                else:
+                    if not waits:
+                        text = f"{self.space.name}: waiting for other workers ({len(running)})"
+                        self.context.progress.event(Note(text))
+                    waits = True
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _run_trial(self, objective: Objective) -> None:
+        try:
+            self.study.optimize(objective, n_trials=1)
+        except TakenOverError:
+            text = f"{self.space.name}: a trial was silent for so long that it was given up"
+            self.context.progress.event(Note(text))
+        for ended in self.store.root.glob("*/run.json"):
+            for name in (LAST, BEST):
+                # Nothing reads them again: the winner is trained anew, with other seeds.
+                (ended.parent / name).unlink(missing_ok=True)
+
+    def _retry_interrupted(self) -> list[FrozenTrial]:
+        """Queue the trials again whose worker was killed, stopped or fell silent; returns all."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            optuna.storages.fail_stale_trials(self.study)
+        for trial in self.trials():
+            if trial.state == TrialState.RUNNING and is_dead(trial, self.store):
+                with suppress(UpdateFinishedTrialError):  # another worker was faster
+                    self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        trials = self.trials()
+        for trial in interrupted(trials):
+            retry(self.study, trial)
+            trials = self.trials()
+        return trials
+
+
+def make_search(context: TuningContext, space: Space, storage: RDBStorage) -> Search:
+    """The search of a space, with its study made in a storage where it is not there."""
+    plan, base = context.plan, space.base
+    name = study_name(context, space)
+    seed = derive_seed(plan.seed, f"tuning {base.models[0]} {base.losses[0]}")
+    with FileLock(context.lock):
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=ReseededSampler(plan.sampler, seed=seed),
+            pruner=make_pruner(plan.pruner, train=base.train),
+        )
+    return Search(context=context, space=space, study=study, store=trial_store(context.store, name))
+
+
+def study_name(context: TuningContext, space: Space) -> str:
+    """Name of a study: readable, and unique by the hash of all that its trials depend on.
+
+    The budget is no part of it, so that a larger one goes on; neither is the test part, which
+    no trial looks at.
+    """
+    plan, data = context.plan, context.prepared
+    cell = context.trial_job(space, {}, context.store, number=0).cell
+    content: dict[str, Any] = {
+        "version": RESULTS_VERSION,
+        "model": cell.model,
+        "loss": cell.loss,
+        "seed": cell.seed,
+        "settings": cell.settings,
+        "data": {
+            part: fingerprint(data.rows.iloc[data.parts[part]], data.image_size)
+            for part in ("train", "validation")
+        },
+        "space": space.described(),
+        "start": space.start(),
+        "sampler": plan.sampler,
+        "pruner": plan.pruner,
+        "tuning_seed": plan.seed,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return f"{cell.model.replace(':', '-').replace('/', '-')}-{cell.loss}-{digest}"
+
+
+def trial_store(store: Store, study: str) -> Store:
+    """Where the trials of a study are kept, beside the runs of a store."""
+    return Store(store.tuning / "trials" / study)
+
+
+def worker_here(store: Store) -> str:
+    """Machine and folder of the trials; workers that share them see one another's locks."""
+    return f"{socket.gethostname()}:{store.root.resolve()}"
+
+
+def is_dead(trial: FrozenTrial, store: Store) -> bool:
+    """Whether the worker of a running trial is known to be dead.
+
+    That of another machine is known by its heartbeat alone.
+    """
+    worker = trial.user_attrs.get(WORKER)
+    if worker is None:
+        # Killed before it wrote its name; without a heartbeat Optuna waits for it for ever.
+        began = trial.datetime_start
+        return began is not None and datetime.now() - began > timedelta(seconds=STALE_SECONDS)
+    return worker["at"] == worker_here(store) and not store.is_held(store.root / worker["name"])

@@ -1,0 +1,167 @@
+"""The trials of a study taken together: what they cost, which one won, which were interrupted.
+
+A trial's user attributes hold what Optuna does not: see the constants. A trial that Optuna calls
+failed has failed in its training, was skipped (its point had been evaluated, or the budget was
+used up), or was interrupted; an interrupted trial is queued again under another number.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RetryHeartbeatStaleTrialCallback
+from optuna.trial import FrozenTrial, TrialState
+
+from bench.runs.records import Spent
+from bench.tune.budget import Budget
+
+WORKER = "worker"
+"""``{"at": host and folder, "name": of the process}``."""
+COST = "cost"
+"""Iterations and seconds of training in this trial, up to its last validation."""
+FAILED = "failed"
+"""Reason why the training failed."""
+SKIPPED = "skipped"
+"""Reason why nothing was trained."""
+RETRIES = "retries"
+"""Number of the interrupted trial whose parameters it has."""
+
+REPEATS_THAT_EXHAUST = 20
+"""So many repeated points in a row: the space holds hardly anything else."""
+FAILURES_THAT_END = 20
+"""So many failed trials in a row: the next one would fail too, however large the budget."""
+REPEATED = "evaluated before"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training has cost up to a validation."""
+
+    iterations: int = 0
+    train_seconds: float = 0.0
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.iterations - other.iterations, self.train_seconds - other.train_seconds)
+
+
+def cost(trials: Sequence[FrozenTrial]) -> Cost:
+    """What trials have cost together."""
+    costs = [Cost(**trial.user_attrs[COST]) for trial in trials if COST in trial.user_attrs]
+    return Cost(
+        sum(part.iterations for part in costs), math.fsum(part.train_seconds for part in costs)
+    )
+
+
+def spent(trials: Sequence[FrozenTrial]) -> Spent:
+    """What a study has spent: the trials that ended by themselves, and the training of all."""
+    states = Counter(
+        trial.state
+        for trial in trials
+        if trial.state != TrialState.FAIL or FAILED in trial.user_attrs
+    )
+    finished, pruned, failed = (
+        states[state] for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    )
+    total = cost(trials)
+    return Spent(
+        trials=finished + pruned + failed,
+        finished=finished,
+        pruned=pruned,
+        failed=failed,
+        iterations=total.iterations,
+        train_seconds=total.train_seconds,
+    )
+
+
+def used(trials: Sequence[FrozenTrial], budget: Budget, *, before: int = sys.maxsize) -> float:
+    """How much of a budget is used, in its unit; a trial that has not ended counts as one.
+
+    Args:
+        trials: all of a study.
+        budget: of the search.
+        before: trials from this number on are left out.
+    """
+    amount = spent(trials[:before]).measured(budget.unit)
+    if budget.unit == "trials":
+        amount += sum(trial.number < before for trial in unfinished(trials))
+    return amount
+
+
+def has_room(trials: Sequence[FrozenTrial], budget: Budget, *, before: int = sys.maxsize) -> bool:
+    """Whether a budget allows for one more trial; arguments as of :func:`used`."""
+    return used(trials, budget, before=before) < budget.amount
+
+
+def unfinished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that are running, wait for a worker, or were interrupted and not queued again."""
+    lost = {trial.number for trial in interrupted(trials)}
+    return [trial for trial in trials if not trial.state.is_finished() or trial.number in lost]
+
+
+def interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials whose worker was killed, stopped or fell silent, and that nobody has retried."""
+    retried = {trial.user_attrs.get(RETRIES) for trial in trials}
+    return [trial for trial in trials if was_interrupted(trial) and trial.number not in retried]
+
+
+def was_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial was ended by something else than its training."""
+    return trial.state == TrialState.FAIL and not {FAILED, SKIPPED} & trial.user_attrs.keys()
+
+
+def retry(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queue an interrupted trial again: the heartbeat's callback, called for other causes too."""
+    again = copy.deepcopy(trial)
+    # What it has cost stays with it; the new trial is charged with what is trained from there on.
+    again.user_attrs = {RETRIES: trial.number}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        RetryHeartbeatStaleTrialCallback()(study, again)
+
+
+def is_repeated(trials: Sequence[FrozenTrial], trial: FrozenTrial) -> bool:
+    """Whether an earlier trial has the same parameters, and was evaluated or is to be."""
+    pending = {other.number for other in unfinished(trials)}
+    return any(
+        other.number < trial.number
+        and other.params == trial.params
+        and (other.number in pending or _was_evaluated(other))
+        for other in trials
+    )
+
+
+def _was_evaluated(trial: FrozenTrial) -> bool:
+    return (
+        trial.state.is_finished() and not was_interrupted(trial) and SKIPPED not in trial.user_attrs
+    )
+
+
+def no_use(trials: Sequence[FrozenTrial]) -> str | None:
+    """Reason to end a search before its budget is used up; None where there is none."""
+    ended = [trial for trial in trials if trial.state.is_finished() and not was_interrupted(trial)]
+    repeats = ended[-REPEATS_THAT_EXHAUST:]
+    if len(repeats) == REPEATS_THAT_EXHAUST and all(
+        trial.user_attrs.get(SKIPPED) == REPEATED for trial in repeats
+    ):
+        return "the space is exhausted: only repetitions are left"
+    failures = ended[-FAILURES_THAT_END:]
+    if len(failures) == FAILURES_THAT_END and all(FAILED in trial.user_attrs for trial in failures):
+        return f"{FAILURES_THAT_END} trials failed in a row"
+    return None
+
+
+def winner(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
+    """The trial with the highest validation AUC of those trained to their end, the first of equals.
+
+    A pruned one is no candidate: nobody knows where it would have led.
+    """
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    return max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)

@@ -1,0 +1,161 @@
+"""What trials add up to; nothing is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from bench.errors import InputError
+from bench.runs.records import Spent
+from bench.tune.budget import parse_budget
+from bench.tune.trials import (
+    COST,
+    FAILED,
+    REPEATED,
+    RETRIES,
+    SKIPPED,
+    has_room,
+    interrupted,
+    is_repeated,
+    no_use,
+    retry,
+    spent,
+    used,
+    winner,
+)
+
+LR = {"lr": FloatDistribution(0.0, 1.0)}
+
+
+def trial(
+    state: str,
+    lr: float = 0.5,
+    attrs: dict[str, Any] | None = None,
+    *,
+    value: float = 0.7,
+    steps: int = 6,
+) -> FrozenTrial:
+    """A trial that has cost some iterations of a second each."""
+    return create_trial(
+        state=TrialState[state],
+        value=value if state == "COMPLETE" else None,
+        params={"lr": lr},
+        distributions=dict(LR),
+        user_attrs={COST: {"iterations": steps, "train_seconds": float(steps)}, **(attrs or {})},
+    )
+
+
+def study(*trials: FrozenTrial) -> optuna.Study:
+    made = optuna.create_study(direction="maximize")
+    made.add_trials(trials)
+    return made
+
+
+MIXED = study(
+    trial("COMPLETE", 0.1),
+    trial("PRUNED", 0.2, steps=2),
+    trial("FAIL", 0.3, {FAILED: "memory"}, steps=4),
+    trial("FAIL", 0.4, steps=2),  # killed, and retried:
+    trial("RUNNING", 0.4, {RETRIES: 3}, steps=4),
+    trial("FAIL", 0.1, {SKIPPED: REPEATED}, steps=0),
+    trial("FAIL", 0.6, steps=3),  # killed, and not retried yet
+).trials
+
+
+def test_each_trial_counts_once_and_all_training_is_charged() -> None:
+    assert spent(MIXED) == Spent(
+        trials=3, finished=1, pruned=1, failed=1, iterations=21, train_seconds=21.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "amount"),
+    # The running and the interrupted trial have a place each.
+    [("trials=6", 5.0), ("iterations=22", 21.0), ("minutes=0.36", 21 / 60)],
+)
+def test_a_budget_has_room_until_it_is_used(budget: str, amount: float) -> None:
+    given = parse_budget(budget)
+    assert used(MIXED, given) == pytest.approx(amount)
+    assert has_room(MIXED, given)
+    assert not has_room(MIXED, parse_budget(f"{given.unit}={amount:.15g}"))
+
+
+def test_two_workers_agree_on_who_has_the_last_place() -> None:
+    begun = study(trial("COMPLETE", 0.1), trial("RUNNING", 0.2), trial("RUNNING", 0.3)).trials
+    two = parse_budget("trials=2")
+    assert [has_room(begun, two, before=number) for number in (1, 2)] == [True, False]
+    # The place of an interrupted trial is its successor's.
+    retried = study(
+        trial("FAIL"), trial("FAIL", 0.5, {RETRIES: 0}), trial("RUNNING", 0.5, {RETRIES: 1})
+    )
+    assert has_room(retried.trials, parse_budget("trials=1"), before=2)
+    assert not has_room(retried.trials, parse_budget("trials=1"))
+
+
+@pytest.mark.parametrize(
+    ("lr", "repeated"),
+    [(0.1, True), (0.2, True), (0.3, True), (0.4, True), (0.6, True), (0.5, False)],
+)
+def test_a_point_is_repeated_where_it_was_evaluated_or_is_to_be(lr: float, repeated: bool) -> None:
+    trials = study(*MIXED, trial("RUNNING", lr)).trials
+    assert is_repeated(trials, trials[-1]) is repeated
+
+
+def test_what_is_retried_is_no_repetition() -> None:
+    assert not is_repeated(MIXED, MIXED[4])
+
+
+def test_an_interrupted_trial_is_queued_again_without_its_cost() -> None:
+    made = study(trial("COMPLETE", 0.1), trial("FAIL", 0.4))
+    assert [lost.number for lost in interrupted(made.trials)] == [1]
+    retry(made, made.trials[1])
+    *_, again = made.trials
+    assert (again.state, again.params, again.user_attrs) == (
+        TrialState.WAITING, {"lr": 0.4}, {RETRIES: 1},
+    )  # fmt: skip
+    assert interrupted(made.trials) == []
+    assert spent(made.trials).iterations == 12
+
+
+def test_a_search_ends_when_only_repetitions_or_failures_are_left() -> None:
+    repeats = [trial("FAIL", 0.5, {SKIPPED: REPEATED})] * 20
+    failures = [trial("FAIL", 0.5, {FAILED: "memory"})] * 20
+    assert no_use(repeats[1:]) is no_use(failures[1:]) is None
+    assert no_use([*repeats, trial("COMPLETE")]) is None
+    assert no_use([trial("COMPLETE"), *repeats]) == (
+        "the space is exhausted: only repetitions are left"
+    )
+    # An interruption is neither.
+    assert no_use([*failures, trial("FAIL"), trial("RUNNING")]) == "20 trials failed in a row"
+
+
+def test_the_winner_is_the_first_of_the_best_that_were_trained_to_their_end() -> None:
+    trials = study(
+        trial("PRUNED", 0.1),
+        trial("COMPLETE", 0.2, value=0.6),
+        trial("COMPLETE", 0.3, value=0.9),
+        trial("COMPLETE", 0.4, value=0.9),
+    ).trials
+    best = winner(trials)
+    assert best is not None
+    assert best.number == 2
+    assert winner(trials[:1]) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "20", "trials", "trials=", "trials=0", "trials=-3", "trials=2.5", "minutes=nan",
+             "minutes=inf", "epochs=3", "iterations=1e4"]
+)  # fmt: skip
+def test_a_wrong_budget_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="write trials=20, iterations=50000 or minutes=90"):
+        parse_budget(text)
+
+
+def test_a_budget_in_words() -> None:
+    assert str(parse_budget("iterations=50000")) == "50,000 iterations"
+    assert str(parse_budget("minutes=1.5")) == "1.5 minutes"
+    assert parse_budget(" trials = 20 ").as_dict() == {"trials": 20}
