@@ -122,8 +122,7 @@ def _on_common_images(
     here = {folder: _only(each, common) for folder, each in predictions.items()}
     targets = here[runs[0].folder].targets
     if any(not np.array_equal(each.targets, targets) for each in here.values()):
-        reason = "they were judged by other labels: make the older one anew"
-        return _incomparable(reason, scorer), 0
+        return _incomparable("their labels differ: run the older one again", scorer), 0
     row, base = (
         scorer.resampling.over_seeds(
             {

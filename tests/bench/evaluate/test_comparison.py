@@ -1,4 +1,4 @@
-"""Rows held against a reference, on cases that can be worked out by hand."""
+"""Rows compared with a reference, on cases that can be worked out by hand."""
 
 from __future__ import annotations
 
@@ -44,10 +44,14 @@ def scorer() -> Scorer:
 def test_a_tie_stays_a_tie(answered: Answered, scorer: Scorer) -> None:
     p = noisy(1.0, 0)
     one, other = answered.add("one", p), answered.add("other", p)
-    versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
-    assert (versus.difference.low, versus.difference.value, versus.difference.high) == (0, 0, 0)
-    assert (versus.p, versus.p_holm, versus.verdict) == (1.0, 1.0, "cannot tell")
-    assert versus.images == IMAGES - VALIDATION
+    comparison = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
+    assert (comparison.difference.low, comparison.difference.value, comparison.difference.high) == (
+        0,
+        0,
+        0,
+    )
+    assert (comparison.p, comparison.p_holm, comparison.verdict) == (1.0, 1.0, "cannot tell")
+    assert comparison.images == IMAGES - VALIDATION
 
 
 def test_better_and_worse_are_told_and_chance_is_not(answered: Answered, scorer: Scorer) -> None:
@@ -57,15 +61,15 @@ def test_better_and_worse_are_told_and_chance_is_not(answered: Answered, scorer:
         "chance": [answered.add("chance", noisy(0.0, 2))],
         "alike": [answered.add("alike", noisy(1.0, 3))],
     }
-    versus = compare_with([reference], others, scorer=scorer)
-    assert {name: one.verdict for name, one in versus.items()} == {
+    comparison = compare_with([reference], others, scorer=scorer)
+    assert {name: one.verdict for name, one in comparison.items()} == {
         "far better": "better",
         "chance": "worse",
         "alike": "cannot tell",
     }
     auc = {name: scorer.score(runs[0]).figures["auc"].value for name, runs in others.items()}
     base = scorer.score(reference).figures["auc"].value
-    for name, one in versus.items():
+    for name, one in comparison.items():
         assert one.difference.value == pytest.approx(auc[name] - base, abs=1e-12)
         assert one.difference.low < one.difference.value < one.difference.high
         assert one.smallest > 0
@@ -74,8 +78,8 @@ def test_better_and_worse_are_told_and_chance_is_not(answered: Answered, scorer:
 def test_p_is_corrected_for_the_number_of_comparisons(answered: Answered, scorer: Scorer) -> None:
     reference = answered.add("reference", noisy(1.0, 0))
     others = {str(k): [answered.add(str(k), noisy(1.0 + k / 5, k + 1))] for k in range(4)}
-    versus = compare_with([reference], others, scorer=scorer)
-    plain = sorted((one.p, one.p_holm) for one in versus.values())
+    comparison = compare_with([reference], others, scorer=scorer)
+    plain = sorted((one.p, one.p_holm) for one in comparison.values())
     running = 0.0
     for place, (p, corrected) in enumerate(plain):
         running = max(running, min(1.0, (4 - place) * p))
@@ -86,9 +90,9 @@ def test_a_row_of_one_class_cannot_be_compared(tmp_path: Path, scorer: Scorer) -
     answered = Answered(tmp_path, findings=[NONE, MASS, NONE, NONE, NONE], validation=2)
     one = answered.add("one", np.array([0.1, 0.9, 0.2, 0.3, 0.4]))
     other = answered.add("other", np.array([0.1, 0.9, 0.2, 0.3, 0.5]))
-    versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
-    assert (versus.verdict, math.isnan(versus.p)) == ("n/a", True)
-    assert versus.difference.reason == "the images are all of one class"
+    comparison = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
+    assert (comparison.verdict, math.isnan(comparison.p)) == ("n/a", True)
+    assert comparison.difference.reason == "the images are all of one class"
 
 
 def test_partial_answers_are_compared_on_the_images_that_both_have(
@@ -98,12 +102,12 @@ def test_partial_answers_are_compared_on_the_images_that_both_have(
     reference = answered.add("reference", p)
     covered = np.arange(IMAGES) % 3 > 0
     partial = answered.add("partial", q, kind="imported", only=covered)
-    versus = compare_with([reference], {"partial": [partial]}, scorer=scorer)["partial"]
+    comparison = compare_with([reference], {"partial": [partial]}, scorer=scorer)["partial"]
     here = covered & (np.arange(IMAGES) >= VALIDATION)
     aucs = delong(TRUTH[here], np.stack([q[here], p[here]], axis=1)).aucs
-    assert versus.images == here.sum()
-    assert versus.difference.value == pytest.approx(aucs[0] - aucs[1], abs=1e-12)
-    assert versus.delong_p is None
+    assert comparison.images == here.sum()
+    assert comparison.difference.value == pytest.approx(aucs[0] - aucs[1], abs=1e-12)
+    assert comparison.delong_p is None
 
 
 def test_answers_without_a_common_image_cannot_be_compared(
@@ -112,9 +116,9 @@ def test_answers_without_a_common_image_cannot_be_compared(
     even = np.arange(IMAGES) % 4 < 2
     one = answered.add("one", noisy(1.0, 0), kind="imported", only=even)
     other = answered.add("other", noisy(1.0, 0), kind="imported", only=~even)
-    versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
-    assert (versus.images, versus.verdict) == (0, "n/a")
-    assert versus.difference.reason == "they have no image in common"
+    comparison = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
+    assert (comparison.images, comparison.verdict) == (0, "n/a")
+    assert comparison.difference.reason == "they have no image in common"
 
 
 def test_delong_is_a_check_where_every_patient_has_one_image(
@@ -122,11 +126,11 @@ def test_delong_is_a_check_where_every_patient_has_one_image(
 ) -> None:
     p, q = noisy(1.0, 0), noisy(1.3, 1)
     reference, other = answered.add("reference", p), answered.add("other", q)
-    versus = compare_with([reference], {"other": [other]}, scorer=scorer)["other"]
+    comparison = compare_with([reference], {"other": [other]}, scorer=scorer)["other"]
     test = slice(VALIDATION, IMAGES)
     expected = delong(TRUTH[test], np.stack([q[test], p[test]], axis=1)).p_value(0, 1)
-    assert versus.delong_p == pytest.approx(expected, abs=1e-12)
-    assert versus.delong_p == pytest.approx(versus.p, abs=0.05)
+    assert comparison.delong_p == pytest.approx(expected, abs=1e-12)
+    assert comparison.delong_p == pytest.approx(comparison.p, abs=0.05)
 
 
 def test_delong_is_clustered_where_patients_have_several_images(
@@ -139,12 +143,12 @@ def test_delong_is_clustered_where_patients_have_several_images(
         patients=[str(place // 2) for place in range(IMAGES)],
     )
     one, other = answered.add("one", noisy(1.0, 0)), answered.add("other", noisy(1.0, 1))
-    versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
+    comparison = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
     test = slice(VALIDATION, IMAGES)
     both = np.stack([noisy(1.0, 1)[test], noisy(1.0, 0)[test]], axis=1)
     expected = delong(TRUTH[test], both, np.arange(VALIDATION, IMAGES) // 2)
-    assert versus.delong_p == pytest.approx(expected.p_value(0, 1), abs=1e-12)
-    assert versus.verdict == "cannot tell"
+    assert comparison.delong_p == pytest.approx(expected.p_value(0, 1), abs=1e-12)
+    assert comparison.verdict == "cannot tell"
 
 
 def test_several_runs_have_no_delong(answered: Answered, scorer: Scorer) -> None:
@@ -160,20 +164,20 @@ def test_other_labels_are_not_compared(tmp_path: Path, scorer: Scorer) -> None:
         Answered(tmp_path / name, findings=findings, validation=VALIDATION).add(name, noisy(1.0, 0))
         for name, findings in (("before", sick), ("after", relabelled))
     )
-    versus = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
-    assert (versus.verdict, versus.images) == ("n/a", 0)
-    assert versus.difference.reason == "they were judged by other labels: make the older one anew"
+    comparison = compare_with([one], {"other": [other]}, scorer=scorer)["other"]
+    assert (comparison.verdict, comparison.images) == ("n/a", 0)
+    assert comparison.difference.reason == "their labels differ: run the older one again"
 
 
 def test_sixty_comparisons_leave_what_is_plain_plain(answered: Answered, scorer: Scorer) -> None:
     # The least p that 400 resamples can count is 0.005, and 60 times that is no verdict.
     reference = answered.add("reference", noisy(0.5, 0))
     others = {str(k): [answered.add(str(k), noisy(3.0, k + 1))] for k in range(60)}
-    versus = compare_with([reference], others, scorer=scorer)
-    assert {one.verdict for one in versus.values()} == {"better"}
+    comparison = compare_with([reference], others, scorer=scorer)
+    assert {one.verdict for one in comparison.values()} == {"better"}
     alone = compare_with([reference], {"0": others["0"]}, scorer=scorer)["0"]
-    assert versus["0"].p == alone.p
-    assert versus["0"].smallest > alone.smallest
+    assert comparison["0"].p == alone.p
+    assert comparison["0"].smallest > alone.smallest
 
 
 def test_tasks_of_findings_are_compared_by_macro_auc(tmp_path: Path, scorer: Scorer) -> None:
@@ -185,11 +189,11 @@ def test_tasks_of_findings_are_compared_by_macro_auc(tmp_path: Path, scorer: Sco
     rng = np.random.default_rng(0)
     good = np.clip(answered.targets * 0.5 + rng.random((100, 2)) / 2, 0, 1)
     one, other = answered.add("good", good), answered.add("chance", rng.random((100, 2)))
-    versus = compare_with([one], {"chance": [other]}, scorer=scorer)["chance"]
-    assert versus.verdict == "worse"
+    comparison = compare_with([one], {"chance": [other]}, scorer=scorer)["chance"]
+    assert comparison.verdict == "worse"
     macro = [scorer.score(run).figures["macro_auc"].value for run in (other, one)]
-    assert versus.difference.value == pytest.approx(macro[0] - macro[1], abs=1e-12)
-    assert versus.delong_p is None
+    assert comparison.difference.value == pytest.approx(macro[0] - macro[1], abs=1e-12)
+    assert comparison.delong_p is None
 
 
 def test_a_tie_of_several_seeds_with_one_stays_a_tie(answered: Answered, scorer: Scorer) -> None:
@@ -197,6 +201,10 @@ def test_a_tie_of_several_seeds_with_one_stays_a_tie(answered: Answered, scorer:
     p = noisy(1.0, 0)
     reference = answered.add("reference", p)
     seeds = [answered.add("other", p, seed=seed) for seed in range(3)]
-    versus = compare_with([reference], {"other": seeds}, scorer=scorer)["other"]
-    assert (versus.difference.low, versus.difference.value, versus.difference.high) == (0, 0, 0)
-    assert (versus.p, versus.verdict) == (1.0, "cannot tell")
+    comparison = compare_with([reference], {"other": seeds}, scorer=scorer)["other"]
+    assert (comparison.difference.low, comparison.difference.value, comparison.difference.high) == (
+        0,
+        0,
+        0,
+    )
+    assert (comparison.p, comparison.verdict) == (1.0, "cannot tell")

@@ -11,6 +11,7 @@ import pytest
 from bench.data.tasks import make_task
 from bench.evaluate.design import level_text
 from bench.evaluate.estimate import Interval
+from bench.evaluate.question_result import LevelEffect, LevelResult
 from tests.bench.evaluate.asked import (
     FAILED,
     NAMED,
@@ -31,6 +32,11 @@ CROSSED: dict[str, Any] = {
 }
 
 
+def effect_of(result: LevelResult) -> LevelEffect:
+    assert result.comparison is not None
+    return result.comparison
+
+
 @pytest.fixture
 def asked(tmp_path: Path) -> Asked:
     return Asked(tmp_path)
@@ -44,16 +50,14 @@ def test_an_effect_is_the_mean_difference_over_the_contexts(asked: Asked) -> Non
     assert list(loss.levels) == ["ce", "sin"]
     assert loss.levels["ce"].comparison is None
     assert loss.levels["ce"].auc.value == pytest.approx((auc_of(8) + auc_of(6)) / 2)
-    sin = loss.levels["sin"].comparison
-    assert sin is not None
+    sin = effect_of(loss.levels["sin"])
     assert (sin.contexts, sin.seeds, sin.same_images) == (2, (1, 1), True)
     first, second = auc_of(2) - auc_of(8), auc_of(5) - auc_of(6)
     assert sin.effect.value == pytest.approx((first + second) / 2)
     assert sin.effect.low < sin.effect.value < sin.effect.high
     effects = {
-        context.context["model"]: score.comparison.effect.value
+        context.context["model"]: effect_of(context.scores["sin"]).effect.value
         for context in loss.contexts
-        if (score := context.scores["sin"]).comparison
     }
     assert effects == pytest.approx({"one": first, "two": second})
     assert answer.gaps == ()
@@ -62,8 +66,7 @@ def test_an_effect_is_the_mean_difference_over_the_contexts(asked: Asked) -> Non
 def test_a_network_that_answers_the_same_differs_by_exactly_nothing(asked: Asked) -> None:
     cross(asked, dict.fromkeys(WRONG, 5))
     asked.record(experiment())
-    comparison = asked.answer().factors[0].levels["sin"].comparison
-    assert comparison is not None
+    comparison = effect_of(asked.answer().factors[0].levels["sin"])
     assert comparison.effect == Interval(value=0.0, low=0.0, high=0.0)
 
 
@@ -94,9 +97,8 @@ def test_failed_and_missing_runs_are_named_and_their_contexts_left_out(asked: As
         "two sin, seed 2: has not ended",
     ]
     sin = answer.factors[0].levels["sin"]
-    assert sin.comparison is not None
-    assert (sin.comparison.contexts, sin.comparison.seeds) == (1, (2, 2))
-    assert sin.comparison.effect.value == pytest.approx(auc_of(2) - auc_of(8))
+    assert (effect_of(sin).contexts, effect_of(sin).seeds) == (1, (2, 2))
+    assert effect_of(sin).effect.value == pytest.approx(auc_of(2) - auc_of(8))
     assert [list(context.scores) for context in answer.factors[0].contexts] == [
         ["ce", "sin"],
         ["ce"],
@@ -111,9 +113,8 @@ def test_only_seeds_that_both_levels_have_are_compared(asked: Asked) -> None:
     asked.record(experiment(models=["one"], seeds=[0, 1, 2]))
     sin = asked.answer().factors[0].levels["sin"]
     assert sin.seeds == (2, 2)
-    assert sin.comparison is not None
-    assert sin.comparison.seeds == (1, 1)
-    assert sin.comparison.effect.value == pytest.approx(auc_of(3) - auc_of(6))
+    assert effect_of(sin).seeds == (1, 1)
+    assert effect_of(sin).effect.value == pytest.approx(auc_of(3) - auc_of(6))
 
 
 def test_narrowed_commands_come_together(asked: Asked) -> None:
@@ -171,8 +172,7 @@ def test_a_level_that_runs_leave_unsaid_is_the_one_that_all_had_before(asked: As
         "contiguous": 2,
         "channels_last": 2,
     }
-    comparison = layout.levels["channels_last"].comparison
-    assert comparison is not None
+    comparison = effect_of(layout.levels["channels_last"])
     expected = np.mean([auc_of(4) - auc_of(6), auc_of(3) - auc_of(5)])
     assert comparison.effect.value == pytest.approx(expected)
 
@@ -216,8 +216,7 @@ def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) 
     asked.record(experiment(**by_split(), controls=["same_patient", "prior", "metadata"]))
     answer = asked.answer()
     (split,) = answer.factors
-    comparison = split.levels["image"].comparison
-    assert comparison is not None
+    comparison = effect_of(split.levels["image"])
     assert not comparison.same_images
     # Drawn independently: the doubts add up.
     apart = [split.levels[level].auc for level in ("patient", "image")]
@@ -225,8 +224,7 @@ def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) 
     assert comparison.effect.high - comparison.effect.low == pytest.approx(widths, rel=0.25)
     controls = {one.context["model"]: one.scores for one in split.controls}
     assert controls["same_patient"]["image"].auc.value == pytest.approx(auc_of(3))
-    beside = controls["same_patient"]["image"].comparison
-    assert beside is not None
+    beside = effect_of(controls["same_patient"]["image"])
     assert beside.effect.value == pytest.approx(auc_of(3) - auc_of(20))
     assert list(controls["prior"]) == ["image"]
     assert answer.best_controls == {
@@ -272,8 +270,7 @@ def test_without_a_control_nothing_is_said_of_what_was_learned(asked: Asked) -> 
         "patient": 0,
         "image": 1,
     }
-    comparison = levels["image"].comparison
-    assert comparison is not None
+    comparison = effect_of(levels["image"])
     # The network of the other split may have learned more than its control, which is not there.
     assert (comparison.judged, comparison.learned) == (0, 0)
 
@@ -288,11 +285,9 @@ def test_networks_that_are_not_above_the_best_control_are_named(asked: Asked) ->
     assert answer.not_above_controls == ("one ce", "one sin", "two ce")
     one, two = answer.factors[0].contexts
     for context, learned in ((one, 0), (two, 1)):
-        comparison = context.scores["sin"].comparison
-        assert comparison is not None
+        comparison = effect_of(context.scores["sin"])
         assert (comparison.judged, comparison.learned) == (1, learned)
-    mean = answer.factors[0].levels["sin"].comparison
-    assert mean is not None
+    mean = effect_of(answer.factors[0].levels["sin"])
     assert (mean.contexts, mean.judged, mean.learned) == (2, 2, 1)
     assert answer.without_controls == ()
 
@@ -356,8 +351,7 @@ def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> Non
     (kernel,) = answer.factors
     assert {level: score.contexts for level, score in kernel.levels.items()} == {"3": 1, "5": 1}
     assert [context.context["model"] for context in kernel.contexts] == ["one"]
-    comparison = kernel.levels["3"].comparison
-    assert comparison is not None
+    comparison = effect_of(kernel.levels["3"])
     assert comparison.effect.value == pytest.approx(auc_of(6) - auc_of(4))
 
 
@@ -383,8 +377,7 @@ def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
     assert list(kernel.levels) == ["3", "5", "11"]
     assert [list(context.scores) for context in kernel.contexts] == [["3", "5", "11"]] * 2
     for level, number in (("3", 3), ("11", 11)):
-        comparison = kernel.levels[level].comparison
-        assert comparison is not None
+        comparison = effect_of(kernel.levels[level])
         differences = [auc_of(wrong[number, at]) - auc_of(wrong[5, at]) for at in "ab"]
         assert comparison.effect.value == pytest.approx(np.mean(differences))
     assert place.levels["b"].contexts == 3
