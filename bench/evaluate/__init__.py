@@ -2,13 +2,14 @@
 
 An undefined value is NaN, never 0; reports show it as n/a. From the plain to the composed:
 
-- ``binary``, ``findings``, ``curves``, ``calibration``, ``operating``: metrics on one set of
-  images; ``measures`` names them.
-- ``estimate``: a value with its values in resamples of patients and seeds, and its interval;
-  ``bootstrap`` draws the resamples, ``ranking`` and ``resampled`` compute metrics in many of them
-  at once, ``testing`` has p values, ``delong`` the variance of an AUC without resampling.
-- ``score`` computes all metrics of a run (``run_scores``) from its predictions; ``scorer`` keeps
-  them.
-- ``comparison`` compares the rows of a table with its reference; ``effects`` answers the question
-  of an experiment that varies a setting (``design``: which runs belong to it).
+- ``metrics``: metrics of one model in many bootstrap resamples at once, and on the images as they
+  are; ``thresholds``, ``calibration``, ``curves``; ``measures`` names all figures.
+- ``estimate``: a figure with its bootstrap distribution, and its interval; ``resamples``: the
+  metrics as estimates; ``bootstrap``: resampling of patients and seeds; ``testing``: p values;
+  ``delong``: the variance of an AUC without resampling.
+- ``sample``: a run's test images with their resamples; ``two_classes``, ``findings``: all figures
+  of a task; ``score``: all figures of a run (``run_scores``); ``scorer`` keeps them.
+- ``comparison``: rows of a table against its reference; ``design``, ``effects``,
+  ``question_result``: effects of the settings that an experiment varies.
+- ``load``, ``collect``, ``results``: everything of a report as typed rows.
 """

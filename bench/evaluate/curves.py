@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bench.evaluate.resampled import CALIBRATION_BINS
+from bench.evaluate.metrics import CALIBRATION_BINS
 from bench.evaluate.thresholds import counts_at_thresholds
 
 Points = NDArray[np.float64]

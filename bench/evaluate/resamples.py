@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.evaluate import resampled
+from bench.evaluate import metrics
 from bench.evaluate.estimate import Estimate
 
 Bools = NDArray[np.bool_]
@@ -38,26 +38,24 @@ class Resamples:
         return Resamples(order=np.arange(len(groups)), groups=groups, counts=self.counts)
 
     def auc(self, positive: Bools, scores: Floats) -> Estimate:
-        """The area under the ROC curve; see :func:`bench.evaluate.resampled.auc`."""
-        values = resampled.auc(positive, scores, groups=self.groups, counts=self.counts)
+        """The area under the ROC curve; see :func:`bench.evaluate.metrics.auc`."""
+        values = metrics.auc(positive, scores, groups=self.groups, counts=self.counts)
         patients = min(self._patients(positive), self._patients(~positive))
         return self._estimate(values, reason=self._no_classes(positive), patients=patients)
 
     def average_precision(self, positive: Bools, scores: Floats) -> Estimate:
-        """The average precision; see :func:`bench.evaluate.resampled.average_precision`."""
-        values = resampled.average_precision(
-            positive, scores, groups=self.groups, counts=self.counts
-        )
+        """The average precision; see :func:`bench.evaluate.metrics.average_precision`."""
+        values = metrics.average_precision(positive, scores, groups=self.groups, counts=self.counts)
         return self._estimate(values, reason=self._no_classes(positive))
 
     def calibration_error(self, positive: Bools, p: Floats) -> Estimate:
-        """The expected calibration error; see :func:`bench.evaluate.resampled.calibration_error`.
+        """The expected calibration error; see :func:`bench.evaluate.metrics.calibration_error`.
 
         A repeated image makes a bin look worse calibrated than it is, so that the resamples lie
         above the value. Their mean excess is subtracted: they show how much the value spreads.
         The value itself is too high in a small set, for a like reason.
         """
-        values = resampled.calibration_error(positive, p, groups=self.groups, counts=self.counts)
+        values = metrics.calibration_error(positive, p, groups=self.groups, counts=self.counts)
         values[1:] -= values[1:].mean() - values[0]
         return self._estimate(values, reason=self._few(np.ones(len(p), bool)))
 
@@ -70,9 +68,9 @@ class Resamples:
     ) -> tuple[Estimate, Estimate]:
         """Sensitivity and number needed to read at a specificity.
 
-        See :func:`bench.evaluate.resampled.operating_point`.
+        See :func:`bench.evaluate.metrics.operating_point`.
         """
-        sensitivity, needed_to_read = resampled.operating_point(
+        sensitivity, needed_to_read = metrics.operating_point(
             positive, scores, specificity=specificity, groups=self.groups, counts=self.counts
         )
         reason = self._no_classes(positive)
@@ -94,7 +92,7 @@ class Resamples:
     def ratio(self, numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
         """A sum over the images divided by another that is no smaller; NaN for 0 / 0."""
         parts = np.stack([np.asarray(numerator), np.asarray(denominator)], axis=1).astype(float)
-        sums = resampled.sums(parts, groups=self.groups, counts=self.counts)
+        sums = metrics.sums(parts, groups=self.groups, counts=self.counts)
         with np.errstate(invalid="ignore", divide="ignore"):
             values = np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], math.nan)
         return self._estimate(values, reason=self._few(parts[:, 1] != 0))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bench.evaluate.measures import columns, leading
-from bench.evaluate.resampled import CALIBRATION_BINS
+from bench.evaluate.metrics import CALIBRATION_BINS
 from bench.evaluate.results import Row, Table
 from bench.evaluate.settings import AS_CONFIGURED, TUNED
 from bench.report import versus

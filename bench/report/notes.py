@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.evaluate.comparison import SIGNIFICANCE
 from bench.evaluate.measures import AT_THRESHOLD, CALIBRATION, OPERATING, columns, leading
-from bench.evaluate.resampled import CALIBRATION_BINS
+from bench.evaluate.metrics import CALIBRATION_BINS
 from bench.evaluate.results import Results, Row, Table
 from bench.evaluate.settings import AS_CONFIGURED, TUNED
 from bench.report.formatting import PERCENT, amounts

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.evaluate import resampled
+from bench.evaluate import metrics
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.delong import delong
 from tests.bench.evaluate.reference import estimated_auc
@@ -55,12 +55,12 @@ def test_auc_of_twenty_models_in_2000_resamples(benchmark: BenchmarkFixture) -> 
 
 
 FIGURES: dict[str, Callable[..., Any]] = {
-    "average_precision": resampled.average_precision,
-    "calibration_error": resampled.calibration_error,
-    "operating_point": lambda positive, p, **images: resampled.operating_point(
+    "average_precision": metrics.average_precision,
+    "calibration_error": metrics.calibration_error,
+    "operating_point": lambda positive, p, **images: metrics.operating_point(
         positive, p, specificity=0.95, **images
     ),
-    "sums": lambda positive, p, **images: resampled.sums(
+    "sums": lambda positive, p, **images: metrics.sums(
         np.stack([positive, p, (p - positive) ** 2, p > 0.5], axis=1), **images
     ),
 }

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.resampled import CALIBRATION_BINS, CHUNK
+from bench.evaluate.metrics import CALIBRATION_BINS, CHUNK
 
 Case = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint16]]
 """Targets, scores, groups and counts."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from bench.evaluate import resampled
+from bench.evaluate import metrics
 from bench.registry import TargetKind
 from bench.train import score
 
@@ -68,7 +68,7 @@ def test_it_is_undefined_where_no_output_has_one() -> None:
 def auc(positive: np.ndarray, scores: np.ndarray) -> float:
     """As reports compute it."""
     images = {"groups": np.arange(len(scores)), "counts": np.ones((len(scores), 1), np.uint16)}
-    return float(resampled.auc(positive, scores, **images)[0])
+    return float(metrics.auc(positive, scores, **images)[0])
 
 
 @given(

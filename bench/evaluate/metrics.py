@@ -1,4 +1,4 @@
-"""Metrics of one model in many bootstrap resamples at once.
+"""Metrics of one model, in many bootstrap resamples at once.
 
 Each value is that of scikit-learn's metric with every image weighted by how often its patient is
 in the resample, at a fraction of the time: the images are sorted once for all resamples.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from bench.evaluate import resampled
+from bench.evaluate import metrics
 from tests.bench.evaluate import reference
 from tests.bench.evaluate.reference import Case, cases
 
@@ -39,8 +39,8 @@ def as_probabilities(case: Case) -> Case:
 @given(cases())
 def test_auc_and_average_precision_are_scikit_learn_s_of_weighted_images(case: Case) -> None:
     targets, scores, groups, counts = case
-    auc = resampled.auc(targets == 1, scores, groups=groups, counts=counts)
-    precision = resampled.average_precision(targets == 1, scores, groups=groups, counts=counts)
+    auc = metrics.auc(targets == 1, scores, groups=groups, counts=counts)
+    precision = metrics.average_precision(targets == 1, scores, groups=groups, counts=counts)
     for k, weights in enumerate(counts[groups].T):
         positives, negatives = weights[targets == 1].any(), weights[targets == 0].any()
         of_weights = {"y_true": targets, "y_score": scores, "sample_weight": weights}
@@ -64,21 +64,21 @@ def test_scores_that_separate_the_classes_have_an_auc_of_exactly_one() -> None:
         "counts": np.random.default_rng(0).integers(1, 5, (100, 40)),
     }
     scores = targets + np.linspace(0, 0.5, 100)
-    assert (resampled.auc(targets == 1, scores, **images) == 1.0).all()
-    assert (resampled.auc(targets == 0, scores, **images) == 0.0).all()
+    assert (metrics.auc(targets == 1, scores, **images) == 1.0).all()
+    assert (metrics.auc(targets == 0, scores, **images) == 0.0).all()
 
 
 def test_auc_takes_logits_and_infinities() -> None:
     scores = np.array([-math.inf, -1e4, 1e4, math.inf])
     images = {"groups": np.arange(4), "counts": np.ones((4, 1), np.uint16)}
-    assert resampled.auc(np.array([False, False, True, True]), scores, **images) == 1.0
+    assert metrics.auc(np.array([False, False, True, True]), scores, **images) == 1.0
 
 
 @settings(max_examples=50)
 @given(cases(), st.integers(1, 16))
 def test_calibration_error_in_bins_of_their_own(case: Case, bins: int) -> None:
     targets, p, groups, counts = case = as_probabilities(case)
-    found = resampled.calibration_error(targets == 1, p, groups=groups, counts=counts, bins=bins)
+    found = metrics.calibration_error(targets == 1, p, groups=groups, counts=counts, bins=bins)
     agree(found, one_by_one(case, lambda t, q: reference.calibration_error(t, q, bins=bins)))
 
 
@@ -88,7 +88,7 @@ def test_operating_point_is_the_lowest_threshold_of_the_specificity(
     case: Case, specificity: float
 ) -> None:
     targets, scores, groups, counts = case
-    found = resampled.operating_point(
+    found = metrics.operating_point(
         targets == 1, scores, specificity=specificity, groups=groups, counts=counts
     )
     for which, values in enumerate(found):
@@ -103,9 +103,9 @@ def test_operating_point_is_the_lowest_threshold_of_the_specificity(
 def test_sums_of_whole_numbers_are_exact(case: Case) -> None:
     targets, scores, groups, counts = case
     values = np.stack([targets, scores, np.ones_like(scores)], axis=1)
-    found = resampled.sums(values, groups=groups, counts=counts)
+    found = metrics.sums(values, groups=groups, counts=counts)
     np.testing.assert_array_equal(found, counts[groups].astype(np.float64).T @ values)
-    alone = resampled.sums(targets, groups=groups, counts=counts)
+    alone = metrics.sums(targets, groups=groups, counts=counts)
     np.testing.assert_array_equal(alone, found[:, :1])
 
 
@@ -118,9 +118,9 @@ def test_a_larger_study_with_and_without_ties(decimals: int) -> None:
     counts = rng.multinomial(90, np.full(90, 1 / 90), size=40).T.astype(np.uint16)
     case, images = (targets, p, groups, counts), {"groups": groups, "counts": counts}
     for found, metric in (
-        (resampled.auc, reference.auc),
-        (resampled.average_precision, reference.average_precision),
-        (resampled.calibration_error, reference.calibration_error),
+        (metrics.auc, reference.auc),
+        (metrics.average_precision, reference.average_precision),
+        (metrics.calibration_error, reference.calibration_error),
     ):
         agree(found(targets == 1, p, **images), one_by_one(case, metric))
 
@@ -135,7 +135,7 @@ def test_calibration_error_by_hand() -> None:
     """Two bins of two: |0.2 - 0.5| and |0.7 - 1|, each half of the images."""
 
     def in_two_bins(*args: np.ndarray, **images: np.ndarray) -> np.ndarray:
-        return resampled.calibration_error(*args, bins=2, **images)
+        return metrics.calibration_error(*args, bins=2, **images)
 
     assert by_hand(in_two_bins, [0, 1, 1, 1], [0.1, 0.3, 0.6, 0.8]) == pytest.approx(0.3)
 
@@ -143,14 +143,14 @@ def test_calibration_error_by_hand() -> None:
 def test_calibration_bins_hold_equally_many_images() -> None:
     """15 bins of 10 images with one probability each, whatever their distances."""
     distinct = np.linspace(0, 1, 15) ** 4
-    found = by_hand(resampled.calibration_error, [1, 0] * 75, np.repeat(distinct, 10).tolist())
+    found = by_hand(metrics.calibration_error, [1, 0] * 75, np.repeat(distinct, 10).tolist())
     assert found == pytest.approx(np.mean(np.abs(distinct - 0.5)))
 
 
 def test_a_constant_prediction_is_one_calibration_bin() -> None:
     """Equal probabilities cut into several bins would make the prior look uncalibrated."""
     targets = [1] * 40 + [0] * 60
-    found = [by_hand(resampled.calibration_error, targets, [p] * 100) for p in (0.4, 0.9)]
+    found = [by_hand(metrics.calibration_error, targets, [p] * 100) for p in (0.4, 0.9)]
     assert found == pytest.approx([0.0, 0.5], abs=1e-12)
 
 
@@ -159,10 +159,10 @@ def test_operating_points_by_hand() -> None:
     scores = np.array([*np.arange(10) / 10, 0.35, 0.85, 0.95, 0.95])
     images = {"groups": np.arange(14), "counts": np.ones((14, 1), np.uint16)}
     # At 0.85 nine of ten negatives are spared, and the tenth is read with three positives.
-    found = resampled.operating_point(targets == 1, scores, specificity=0.9, **images)
+    found = metrics.operating_point(targets == 1, scores, specificity=0.9, **images)
     assert np.ravel(found) == pytest.approx([0.75, 4 / 3])
     # 19 of 20 are asked for, and there are ten: so all ten.
-    found = resampled.operating_point(targets == 1, scores, specificity=0.95, **images)
+    found = metrics.operating_point(targets == 1, scores, specificity=0.95, **images)
     assert np.ravel(found) == pytest.approx([0.5, 1.0])
 
 
@@ -171,11 +171,11 @@ def test_a_share_in_decimals_is_meant_exactly() -> None:
     whole = np.arange(1, 1001)
     for hundredths in range(1, 101):
         expected = -(-hundredths * whole // 100)
-        found = resampled.fewest_spared(whole, specificity=hundredths / 100)
+        found = metrics.fewest_spared(whole, specificity=hundredths / 100)
         np.testing.assert_array_equal(found, expected, err_msg=str(hundredths))
 
 
 @pytest.mark.parametrize("specificity", [0.0, -0.1, 1.01, math.nan])
 def test_a_specificity_that_is_none_is_refused(specificity: float) -> None:
     with pytest.raises(ValueError, match=r"not in \(0, 1\]"):
-        resampled.fewest_spared(np.array(10), specificity=specificity)
+        metrics.fewest_spared(np.array(10), specificity=specificity)
