@@ -24,8 +24,8 @@ AT_THRESHOLD = {
 OPERATING = {
     "sensitivity_at_95": "sensitivity at 95 % specificity",
     "sensitivity_at_90": "sensitivity at 90 % specificity",
-    "needed_to_read_at_95": "needed to read at 95 %",
-    "needed_to_read_at_90": "needed to read at 90 %",
+    "needed_to_read_at_95": "number needed to read at 95 %",
+    "needed_to_read_at_90": "number needed to read at 90 %",
 }
 CALIBRATION = {
     "brier": "Brier",

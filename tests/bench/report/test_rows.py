@@ -61,7 +61,7 @@ def test_the_figures_of_a_row(runs: Runs) -> None:
     assert points["AP"] == "**0.917** (0.500–1.000)"
     # The only threshold below which 90 % of three normal images are is above all of them.
     assert points["sensitivity at 90 % specificity"] == "**0.667** (0.000–1.000)"
-    assert points["needed to read at 90 %"] == "1.00 (1.00–1.00)"
+    assert points["number needed to read at 90 %"] == "1.00 (1.00–1.00)"
     calibration = runs.row("middling", "Calibration")
     assert calibration["Brier"].startswith("**0.127** (")
     # Bins of equal mass with ties together: |0.1 - 0|, |0.4 - 1|, |0.6 - 0|, |0.9 - 1|.

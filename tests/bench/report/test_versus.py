@@ -150,8 +150,8 @@ def test_p_is_shown_so_that_it_fits_its_verdict(p: float, text: str) -> None:
 def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     table = compared(runs, "better")
     (row,) = [row for row in table.rows if row.versus is not None]
-    said = "This test set would show a true difference of"
-    assert any(line.startswith(f"{said} 0.020 with") for line in notes(table, "comparison"))
+    said = "Smallest true difference that would be shown with a probability of 80 %:"
+    assert any(line.startswith(f"{said} 0.020.") for line in notes(table, "comparison"))
     assert row.versus is not None
     more = replace(row, comparison=replace(row.versus, smallest=0.0456))
     wider = replace(table, rows=(*table.rows, more))
