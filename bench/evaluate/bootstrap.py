@@ -107,7 +107,7 @@ class Resampling:
         return np.asarray(centred / np.sqrt(n * chi_square)[:, None])
 
     def _draw(self, digest: str, *, patients: int) -> NDArray[np.uint16]:
-        """How often each patient is in each resample: :attr:`Resamples.counts`."""
+        """Random resamples of the patients: :attr:`Resamples.counts`."""
         rng = generator(self.seed, f"resampled patients {digest}")
         counts = np.ones((1 + self.resamples, patients), np.uint16)
         for resample in counts[1:]:

@@ -98,7 +98,7 @@ class _ScoredDesign:
         return self._scorer.score(next(iter(self.runs[point].values()))).images
 
     def train_images(self, point: Point) -> int:
-        """How many images the networks of a point learned from."""
+        """Number of images that the networks of a point learned from."""
         return next(iter(self.runs[point].values())).data.parts["train"].images
 
 

@@ -76,7 +76,7 @@ def all_measures(outputs: Sequence[Outputs]) -> list[str]:
     Those of two classes come first: most are also those of a single finding.
     """
     names = list(TWO_CLASSES)
-    if all(one.binary for one in outputs):
+    if all(each.binary for each in outputs):
         return names
     averages = [f"{kind}_{name}" for kind in ("macro", "micro") for name in AVERAGED]
     return [*names, "threshold", *averages, "exact_match"]

@@ -58,10 +58,10 @@ def hardest(run: Run, *, most: int) -> Hardest:
     """
     if not run.outputs.binary:
         return Hardest(reason="only of two classes one is called wrongly by itself")
-    judged = run.predictions()
-    if "validation" not in judged:
+    predictions = run.predictions()
+    if "validation" not in predictions:
         return Hardest(reason="without predictions for the validation part there is no threshold")
-    validation, test = judged["validation"], judged["test"]
+    validation, test = predictions["validation"], predictions["test"]
     threshold = choose_threshold(validation.targets, validation.probabilities[:, 1])
     p, positive = test.probabilities[:, 1], test.targets == 1
     false_positives = np.flatnonzero(~positive & (p >= threshold))
@@ -82,5 +82,5 @@ def _first(
     sign: float,
     most: int,
 ) -> tuple[HardImage, ...]:
-    order = sorted(wrong, key=lambda place: (sign * p[place], images[place]))[:most]
-    return tuple(HardImage(image=images[place], probability=float(p[place])) for place in order)
+    order = sorted(wrong, key=lambda row: (sign * p[row], images[row]))[:most]
+    return tuple(HardImage(image=images[row], probability=float(p[row])) for row in order)

@@ -44,7 +44,7 @@ class RunScores:
 
     @property
     def macro_over(self) -> dict[str, int]:
-        """How many findings each macro average is over: those for which the figure is defined."""
+        """Number of findings that each macro average is over: those where the figure is defined."""
         if not self.findings:
             return {}
         return {

@@ -169,10 +169,10 @@ def test_other_labels_are_not_compared(tmp_path: Path, scorer: Scorer) -> None:
     assert comparison.difference.reason == "their labels differ: run the older one again"
 
 
-def test_sixty_comparisons_leave_what_is_plain_plain(answered: Answered, scorer: Scorer) -> None:
-    # The least p that 400 resamples can count is 0.005, and 60 times that is no verdict.
+def test_twenty_comparisons_leave_what_is_plain_plain(answered: Answered, scorer: Scorer) -> None:
+    # The least p that 400 resamples can count is 0.005, and 20 times that is no verdict.
     reference = answered.add("reference", noisy(0.5, 0))
-    others = {str(k): [answered.add(str(k), noisy(3.0, k + 1))] for k in range(60)}
+    others = {str(k): [answered.add(str(k), noisy(3.0, k + 1))] for k in range(20)}
     comparison = compare_with([reference], others, scorer=scorer)
     assert {one.verdict for one in comparison.values()} == {"better"}
     alone = compare_with([reference], {"0": others["0"]}, scorer=scorer)["0"]

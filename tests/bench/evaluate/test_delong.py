@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
@@ -89,6 +89,7 @@ def components(targets: NDArray[np.int64], scores: Floats) -> tuple[Floats, Floa
     return right.mean(axis=1), right.mean(axis=0)
 
 
+@settings(max_examples=40)
 @given(studies())
 def test_delong_is_the_covariance_of_components_over_all_pairs(
     case: tuple[NDArray[np.int64], Floats, NDArray[np.int64]],
@@ -109,6 +110,7 @@ def test_delong_is_the_covariance_of_components_over_all_pairs(
     assert math.isnan(found.p_value(0, 1)) or 0.0 <= found.p_value(0, 1) <= 1.0
 
 
+@settings(max_examples=40)
 @given(studies())
 def test_the_clustered_variance_is_obuchowski_s_formula(
     case: tuple[NDArray[np.int64], Floats, NDArray[np.int64]],

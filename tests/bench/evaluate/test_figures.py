@@ -64,7 +64,7 @@ def plain_figures(t: NDArray[np.int64], p: NDArray[np.float64]) -> dict[str, flo
 
 
 @given(st.lists(probability, min_size=12, max_size=12))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_figures_of_two_classes(probabilities: list[float]) -> None:
     sample = Sample.of(judged(TWO, np.array(probabilities), patients=PATIENTS), RESAMPLING)
     figures, _ = two_class_figures(sample, VALIDATION)
@@ -163,7 +163,7 @@ def plain_averages(
 
 
 @given(st.lists(st.lists(probability, min_size=3, max_size=3), min_size=12, max_size=12))
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_figures_of_labels(probabilities: list[list[float]]) -> None:
     sample = Sample.of(judged(THERE, np.array(probabilities), patients=PATIENTS), RESAMPLING)
     figures, findings, confusion = finding_figures(sample, LABELS_VALIDATION, LABELS)

@@ -35,7 +35,7 @@ def as_probabilities(case: Case) -> Case:
     return targets, (scores + 3.0) / 6.0, groups, counts
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(cases())
 def test_auc_and_average_precision_are_scikit_learn_s_of_weighted_images(case: Case) -> None:
     targets, scores, groups, counts = case
