@@ -189,8 +189,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _draw(results: Results, folder: Path, formats: tuple[str, ...]) -> None:
-    from bench.report.effects import draw_questions
     from bench.report.figures import write_figures
+    from bench.report.figures.questions import draw_questions
 
     drawn = [
         *write_figures(results.tables, folder, formats=formats),

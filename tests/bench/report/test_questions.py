@@ -17,7 +17,7 @@ from bench.evaluate.estimate import Interval
 from bench.evaluate.question_result import LevelEffect, QuestionResult
 from bench.evaluate.scorer import Scorer
 from bench.execute import run_experiment
-from bench.report.effects import draw_question
+from bench.report.figures.questions import draw_question
 from bench.report.formatting import difference
 from bench.report.markdown import markdown_answer
 from bench.report.questions import caveats, conclusions

@@ -1,16 +1,17 @@
-"""A picture for each question: curves over what is a number, and effects with their intervals."""
+"""The figure of a question: AUC over levels that are numbers, and effects with their intervals."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.evaluate.estimate import Interval
 from bench.evaluate.labels import key_name
 from bench.evaluate.question_result import ContextResult, FactorResult, LevelResult, QuestionResult
-from bench.report.figures.style import MARKERS, SERIES
+from bench.report.figures.style import MARKERS, RULE, SERIES
 from bench.report.formatting import PERCENT
 from bench.report.questions import context_names, control_names, level_name
 
@@ -21,18 +22,20 @@ if TYPE_CHECKING:
 ENDINGS = (".png", ".pdf", ".svg", ".jpg")
 GRAY = "#8c8c8c"
 TRAIN_SHARE = "data.train_share"
+# Inches and points.
+WIDTH, FONT = 10.0, 9
 
 
 def draw_questions(
     answers: Iterable[QuestionResult], folder: Path, *, formats: Sequence[str] = ("png",)
 ) -> list[Path]:
-    """Draw each answer as ``question_EXPERIMENT.png``; those without one are left out.
+    """Draw each answer as ``question_EXPERIMENT.png``; questions without an answer are left out.
 
     Where an experiment has several answers, since its records contradict each other, they are
     numbered.
 
     Args:
-        answers: what :func:`bench.evaluate.effects.answer_questions` gave.
+        answers: of :attr:`bench.evaluate.results.Results.questions`.
         folder: made where it is not there.
         formats: a file each; endings of ``ENDINGS`` without the dot.
 
@@ -40,18 +43,15 @@ def draw_questions(
         InputError: there is no such format, or a file cannot be written.
     """
     drawn: list[Path] = []
-    stems: set[str] = set()
+    seen = Counter[str]()
     for answer in answers:
         if answer.problem:
             continue
         folder.mkdir(parents=True, exist_ok=True)
-        stem, number = f"question_{answer.experiment}", 1
-        while stem in stems:
-            number += 1
-            stem = f"question_{answer.experiment}_{number}"
-        stems.add(stem)
+        seen[answer.experiment] += 1
+        number = f"_{seen[answer.experiment]}" if seen[answer.experiment] > 1 else ""
         for name in formats:
-            path = folder / f"{stem}.{name}"
+            path = folder / f"question_{answer.experiment}{number}.{name}"
             draw_question(answer, path)
             drawn.append(path)
     return drawn
@@ -75,7 +75,7 @@ def draw_question(answer: QuestionResult, path: Path) -> None:
     if answer.problem:
         raise InputError(f"question {answer.experiment}: nothing to draw, {answer.problem}")
     heights = [_height(factor) for factor in answer.factors]
-    figure = Figure(figsize=(10.0, 0.7 + sum(heights)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.7 + sum(heights)), layout="constrained")
     figure.suptitle(f"{answer.question.asks}\n{_about(answer)}", x=0.01, ha="left", fontsize=10)
     parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, factor in zip(parts, answer.factors, strict=True):
@@ -89,12 +89,11 @@ def draw_question(answer: QuestionResult, path: Path) -> None:
 def _about(answer: QuestionResult) -> str:
     """The data and the seeds in one line, since a picture travels without its page."""
     data = answer.data[0]
-    synthetic = "synthetic images, " if data.source == "phantom" else ""
-    splits = " and ".join(dict.fromkeys(one.split.name for one in answer.data))
-    images = " and ".join(dict.fromkeys(f"{one.parts['test'].images:,}" for one in answer.data))
+    splits = " and ".join(dict.fromkeys(each.split.name for each in answer.data))
+    images = " and ".join(dict.fromkeys(f"{each.parts['test'].images:,}" for each in answer.data))
     return (
-        f"{answer.experiment}: {synthetic}{data.source}"
-        f"{' (' + data.root + ')' if data.root else ''}, split {splits}, {images} test "
+        f"{answer.experiment}: {'synthetic images, ' if data.source == 'phantom' else ''}"
+        f"{data.source}{f' ({data.root})' if data.root else ''}, split {splits}, {images} test "
         f"images, seed{'' if len(answer.seeds) == 1 else 's'} {', '.join(map(str, answer.seeds))}"
     )
 
@@ -102,8 +101,8 @@ def _about(answer: QuestionResult) -> str:
 def _height(factor: FactorResult) -> float:
     """Inches."""
     compared = max(len(factor.levels) - 1, 1)
-    rows = compared * (1.5 + 0.45 * len(_shown(factor)))
-    return max(0.9 + 0.3 * rows, 3.0 if _has_curve(factor) else 1.6)
+    lines = compared * (1.5 + 0.45 * len(_contexts(factor)))
+    return max(0.9 + 0.3 * lines, 3.0 if _has_curve(factor) else 1.6)
 
 
 def _draw_factor(part: SubFigure, factor: FactorResult, answer: QuestionResult) -> None:
@@ -124,158 +123,135 @@ def _draw_factor(part: SubFigure, factor: FactorResult, answer: QuestionResult) 
 
 
 def _has_curve(factor: FactorResult) -> bool:
-    return len(factor.levels) > 1 and all(_is_number(level) for level in factor.levels)
-
-
-def _is_number(level: str) -> bool:
+    """Whether its levels are numbers."""
     try:
-        float(level)
+        return len([float(level) for level in factor.levels]) > 1
     except ValueError:
         return False
-    return True
 
 
-def _shown(factor: FactorResult) -> list[tuple[str, ContextResult]]:
-    """Each context with its name; controls too, where there is no curve to stand beside."""
+def _contexts(factor: FactorResult) -> list[tuple[str, ContextResult, dict[str, Any]]]:
+    """Name, context and style; controls too, where there is no curve to stand beside."""
     shown = list(zip(context_names(factor.contexts), factor.contexts, strict=True))
     if not _has_curve(factor):
-        names = control_names(factor.controls)
-        shown += [
-            (f"control {name}", one) for name, one in zip(names, factor.controls, strict=True)
-        ]
-    return shown
-
-
-def _style(place: int, name: str) -> dict[str, str]:
-    if name.startswith("control "):
-        return {"color": GRAY, "marker": MARKERS[place % len(MARKERS)]}
-    return {"color": SERIES[place % len(SERIES)], "marker": MARKERS[place % len(MARKERS)]}
+        names = [f"control {name}" for name in control_names(factor.controls)]
+        shown += zip(names, factor.controls, strict=True)
+    networks = len(factor.contexts)
+    return [
+        (
+            name,
+            context,
+            {
+                "label": name,
+                "color": SERIES[place % len(SERIES)] if place < networks else GRAY,
+                "marker": MARKERS[place % len(MARKERS)],
+                "markersize": 4,
+            },
+        )
+        for place, (name, context) in enumerate(shown)
+    ]
 
 
 def _curve(axes: Axes, factor: FactorResult, answer: QuestionResult) -> None:
     """AUC over the levels, one line a context; over images, where a share of them is varied."""
-    over_images = factor.key == TRAIN_SHARE
-    for place, (name, row) in enumerate(_shown(factor)):
-        points = [(_x(level, one, factor), one.auc) for level, one in row.scores.items()]
+    for place, (_, context, style) in enumerate(_contexts(factor)):
+        points = [(_x(level, score, factor), score.auc) for level, score in context.scores.items()]
         points = [(x, auc) for x, auc in points if auc.value == auc.value]
-        if not points:
-            continue
-        # Moved a little, so that intervals do not hide each other.
-        xs = [x * (1 + 0.02 * place) for x, _ in points]
-        axes.errorbar(
-            xs,
-            [auc.value for _, auc in points],
-            yerr=_bars([auc for _, auc in points]),
-            linewidth=1.2,
-            elinewidth=1.0,
-            capsize=2,
-            markersize=4,
-            label=name,
-            **_style(place, name),  # type: ignore[arg-type]
-        )
+        if points:
+            aucs = [auc for _, auc in points]
+            # Moved a little, so that intervals do not hide each other.
+            xs = [x * (1 + 0.02 * place) for x, _ in points]
+            values = [auc.value for auc in aucs]
+            axes.errorbar(xs, values, yerr=_ends(aucs), linewidth=1.2, elinewidth=1.0, capsize=2,
+                          **style)  # fmt: skip
     _best_control(axes, factor, answer)
-    axes.set_xscale("log")
     ticks = sorted(
-        {_x(level, one, factor) for row in factor.contexts for level, one in row.scores.items()}
+        {
+            _x(level, score, factor)
+            for each in factor.contexts
+            for level, score in each.scores.items()
+        }
     )
+    axes.set_xscale("log")
     axes.set_xticks(ticks, [f"{tick:,.0f}" if tick >= 1 else f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("training images" if over_images else key_name(factor.key), fontsize=9)
-    axes.set_ylabel(f"test AUC, {PERCENT} interval", fontsize=9)
+    over = "training images" if factor.key == TRAIN_SHARE else key_name(factor.key)
+    axes.set_xlabel(over, fontsize=FONT)
+    axes.set_ylabel(f"test AUC, {PERCENT} interval", fontsize=FONT)
     _plain(axes)
 
 
 def _best_control(axes: Axes, factor: FactorResult, answer: QuestionResult) -> None:
     """A dashed line, broken where the levels change the controls' data."""
-    style = {"color": GRAY, "linestyle": "--", "linewidth": 1.0, "label": "best control"}
+    style: dict[str, Any] = {
+        "color": GRAY, "linestyle": "--", "linewidth": 1.0, "label": "best control"
+    }  # fmt: skip
     best: dict[float, float] = {}
     for control in factor.controls:
-        for level, one in control.scores.items():
-            x = _x(level, one, factor)
-            best[x] = max(best.get(x, 0.0), one.auc.value)
+        for level, score in control.scores.items():
+            x = _x(level, score, factor)
+            best[x] = max(best.get(x, 0.0), score.auc.value)
     if best:
-        axes.plot(list(best), list(best.values()), **style)  # type: ignore[arg-type]
+        axes.plot(list(best), list(best.values()), **style)
     elif answer.best_controls:
-        axes.axhline(max(auc for _, auc in answer.best_controls.values()), **style)  # type: ignore[arg-type]
+        axes.axhline(max(auc for _, auc in answer.best_controls.values()), **style)
 
 
-def _x(level: str, one: LevelResult, factor: FactorResult) -> float:
-    if factor.key == TRAIN_SHARE and one.train_images is not None:
-        return float(one.train_images)
+def _x(level: str, score: LevelResult, factor: FactorResult) -> float:
+    if factor.key == TRAIN_SHARE and score.train_images is not None:
+        return float(score.train_images)
     return float(level)
 
 
 def _forest(axes: Axes, factor: FactorResult) -> None:
     """A band for each level: the mean effect, and below it that in each context."""
-    shown = _shown(factor)
-    step = 0.62 / max(len(shown), 1)
     compared = [level for level in factor.levels if level != factor.reference]
-    several = len(factor.contexts) > 1
-    for band, level in enumerate(compared):
-        mean = factor.levels[level].comparison
-        if several and mean:
-            _point(
-                axes,
-                mean.effect,
-                band - 0.3,
-                label="mean of the contexts",
-                color="black",
-                marker="D",
-                markersize=6,
-                linewidth=2.0,
-            )
-        for place, (name, row) in enumerate(shown):
-            score = row.scores.get(level)
-            if score and score.comparison:
-                _point(
-                    axes,
-                    score.comparison.effect,
-                    band - 0.1 + step * place if several else band,
-                    label=name,
-                    markersize=4,
-                    linewidth=1.0,
-                    **_style(place, name),
-                )
-        if band:
-            axes.axhline(band - 0.5, color="#e0e0e0", linewidth=0.8)
     if not any(score.comparison for score in factor.levels.values()):
         axes.set_axis_off()
         axes.text(
             0.5, 0.5, f"no run at the reference {factor.reference}: nothing to compare",
-            ha="center", va="center", transform=axes.transAxes, fontsize=9,
+            ha="center", va="center", transform=axes.transAxes, fontsize=FONT,
         )  # fmt: skip
         return
+    contexts = _contexts(factor)
+    step = 0.62 / max(len(contexts), 1)
+    several = len(factor.contexts) > 1
+    mean = {"label": "mean of the contexts", "color": "black", "marker": "D", "markersize": 6}
+    for band, level in enumerate(compared):
+        score = factor.levels[level]
+        if several and score.comparison:
+            _effect(axes, score.comparison.effect, band - 0.3, width=2.0, style=mean)
+        for place, (_, context, style) in enumerate(contexts):
+            here = context.scores.get(level)
+            if here and here.comparison:
+                y = band - 0.1 + step * place if several else band
+                _effect(axes, here.comparison.effect, y, width=1.0, style=style)
+        if band:
+            axes.axhline(band - 0.5, color=RULE, linewidth=0.8)
     axes.axvline(0, color=GRAY, linewidth=1)
     axes.locator_params(axis="x", nbins=5)
     axes.set_yticks(range(len(compared)), [level_name(factor.key, level) for level in compared])
     axes.set_ylim(len(compared) - 0.45, -0.55)
-    axes.set_xlabel(
-        f"difference in test AUC to {level_name(factor.key, factor.reference)}, {PERCENT} interval",
-        fontsize=9,
-    )
+    reference = level_name(factor.key, factor.reference)
+    axes.set_xlabel(f"difference in test AUC to {reference}, {PERCENT} interval", fontsize=FONT)
     _plain(axes)
 
 
-def _point(axes: Axes, effect: Interval, y: float, *, linewidth: float, **style: object) -> None:
+def _effect(axes: Axes, effect: Interval, y: float, *, width: float, style: dict[str, Any]) -> None:
     if effect.value == effect.value:
         axes.errorbar(
-            [effect.value],
-            [y],
-            xerr=_bars([effect]),
-            linestyle="none",
-            elinewidth=linewidth,
-            **style,  # type: ignore[arg-type]
+            [effect.value], [y], xerr=_ends([effect]), linestyle="none", elinewidth=width, **style
         )
 
 
-def _bars(intervals: Sequence[Interval]) -> list[list[float]]:
+def _ends(intervals: Sequence[Interval]) -> list[list[float]]:
     """Distances down and up; none where there is no interval, or on the side it does not reach."""
     return [
-        [0.0 if one.reason else max(0.0, one.value - one.low) for one in intervals],
-        [0.0 if one.reason else max(0.0, one.high - one.value) for one in intervals],
+        [0.0 if each.reason else max(0.0, each.value - each.low) for each in intervals],
+        [0.0 if each.reason else max(0.0, each.high - each.value) for each in intervals],
     ]
 
 
 def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
+    axes.tick_params(labelsize=FONT)
