@@ -15,7 +15,7 @@ from bench.cascade.stages import CASCADE_TASKS, FLAT, STAGES, find_stages
 from bench.data.splits import Split
 from bench.data.splits.split import file_name
 from bench.errors import InputError
-from bench.runs.cells import Cell
+from bench.runs.cells import Cell, System
 from bench.runs.predictions import SEPARATOR, Predictions
 from bench.runs.records import Outcome
 from bench.runs.run import Run
@@ -23,7 +23,7 @@ from bench.runs.store import Facts, Store
 from cxnet.hierarchy import Blame, Leaf, Routed, blame, leaf_of
 
 # System, the tasks that it needs, and how it routes.
-SYSTEMS: dict[str, tuple[tuple[str, ...], Callable[..., Routes]]] = {
+SYSTEMS: dict[System, tuple[tuple[str, ...], Callable[..., Routes]]] = {
     "cascade": (STAGES, route_cascade),
     "flat": ((FLAT,), route_flat),
 }

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.config.dotted import flatten
 from bench.data.tasks import TASKS
 from bench.errors import InputError
 from bench.evaluate.comparison import compare_with
@@ -115,7 +114,7 @@ def _table(
     by_row: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
         cell = run.cell
-        key = json.dumps([cell.kind, cell.model, cell.loss, flatten(cell.settings)], sort_keys=True)
+        key = json.dumps([cell.kind, cell.model, cell.loss, cell.dotted], sort_keys=True)
         by_row[key].append(run)
     cells = [group[0].cell for group in by_row.values()]
     tuned = [

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.config import Experiment, Question
 from bench.config.dotted import flatten
-from bench.runs.cells import MODEL_OPTIONS, UNSAID, concerns_controls, concerns_network
+from bench.runs.cells import MODEL_OPTIONS, concerns_controls, concerns_network
 from bench.runs.records import ExperimentRecord
 from bench.runs.run import Run
 
@@ -188,8 +188,8 @@ def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]
         yield f"data at {data}", run.data.fingerprint
         yield f"run at {point}, seed {run.cell.seed}", run.folder.name
         if run.cell.kind == "network":
-            settings = run.cell.all_settings
-            yield from ((key, settings[key]) for key in ARITHMETIC if key not in keys)
+            settings = run.cell.dotted
+            yield from ((key, level_text(settings[key])) for key in ARITHMETIC if key not in keys)
 
 
 def _design(group: Sequence[_Record]) -> Design:
@@ -255,17 +255,12 @@ def _level(run: Run, key: str) -> str | None:
         return level_text(run.data.split.seed)
     if cell.kind == "control" and not concerns_controls(key):
         return NOT_APPLICABLE
-    path = key.split(".")
     if key.startswith(MODEL_OPTIONS):
         if not concerns_network(key, cell.model):
             return NOT_APPLICABLE
-        path = ["model", "options", *path[3:]]
-    found: Any = cell.settings
-    for part in path:
-        if not isinstance(found, dict) or part not in found:
-            return level_text(UNSAID[key]) if key in UNSAID else None
-        found = found[part]
-    return level_text(found)
+        key = MODEL_OPTIONS + key.split(".", 3)[3]
+    settings = cell.dotted
+    return level_text(settings[key]) if key in settings else None
 
 
 def level_text(value: Any) -> str:

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bench.config.dotted import flatten
 from bench.evaluate.results import Row
 from bench.evaluate.settings import AS_CONFIGURED, TUNED, setting_text, telling
 from bench.text import printable
@@ -35,12 +34,12 @@ def _apart(rows: Sequence[Row]) -> list[str]:
     few, every = telling(cells)
     searched = {key for row in rows if row.tuning for key in row.tuning.searched}
     # "tuned" says what was searched for, unless only its values tell rows apart.
-    full = [cell.all_settings for cell in cells]
+    full = [cell.dotted for cell in cells]
     for keys in (few - searched, few):
         texts = [_said(*each, rows, keys) for each in zip(rows, full, strict=True)]
         if len({*texts}) == len(texts):
             return texts
-    said = [flatten(cell.settings) for cell in cells]
+    said = [cell.dotted for cell in cells]
     return [_said(*each, rows, every) for each in zip(rows, said, strict=True)]
 
 

@@ -45,7 +45,7 @@ class Filters:
 
     def show(self, run: Run) -> bool:
         """Whether a network's or imported run is shown in its table."""
-        settings = {key: setting_text(value) for key, value in run.cell.all_settings.items()}
+        settings = {key: setting_text(value) for key, value in run.cell.dotted.items()}
         fits = any(fnmatchcase(run.cell.model, pattern) for pattern in self.models)
         return (fits or not self.models) and self.where.items() <= settings.items()
 
@@ -135,7 +135,7 @@ def _nothing_left(stored: Sequence[Run], wanted: Filters) -> str:
         f"{listed(run.data.split.name for run in stored)}; models "
         f"{listed(run.cell.model for run in networks)}"
     )
-    flat = [run.cell.all_settings for run in networks]
+    flat = [run.cell.dotted for run in networks]
     for key in wanted.where:
         known = sorted({name for settings in flat for name in settings})
         if key not in known:

@@ -8,8 +8,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.config.dotted import flatten
-from bench.runs.cells import MODEL_OPTIONS, UNSAID, Cell
+from bench.runs.cells import (
+    MODEL_OPTIONS,
+    CascadeSettings,
+    Cell,
+    DataSettings,
+    NetworkSettings,
+)
 
 # The weights column says these.
 IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
@@ -39,7 +44,7 @@ class SharedSettings:
 
 def compare(cells: Iterable[Cell]) -> SharedSettings:
     """Compare the settings of all networks among some cells; controls are not trained."""
-    networks = [cell.all_settings for cell in cells if cell.kind == "network"]
+    networks = [cell.dotted for cell in cells if cell.kind == "network"]
     differing = _differing(networks)
     first = networks[0] if networks else {}
     shared = {key: value for key, value in first.items() if key not in differing}
@@ -62,7 +67,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
     Returns:
         One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
     """
-    flat = [cell.all_settings for cell in cells]
+    flat = [cell.dotted for cell in cells]
     tuned = [
         {_in_cell(key, cell) for key in keys}
         for cell, keys in zip(cells, searched or [()] * len(cells), strict=True)
@@ -93,7 +98,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
         text = _caption(flat[place], shown[place], marks[place])
         lookalikes[cell.kind, cell.model, cell.loss, weights(cell), text].append(place)
     for places in lookalikes.values():
-        said = [flatten(cells[place].settings) for place in places]
+        said = [cells[place].dotted for place in places]
         telling = _differing(said)
         for place, settings in zip(places, said, strict=True):
             shown[place] |= telling & settings.keys()
@@ -106,20 +111,20 @@ def weights(cell: Cell) -> str:
 
     ``pretrained`` alone is a network of which all parameters were trained on.
     """
-    model = cell.settings.get("model")
+    settings = cell.settings
+    model = settings.model if isinstance(settings, NetworkSettings | CascadeSettings) else None
     if model is None:
         return ""
-    if not model["pretrained"]:
+    if not model.pretrained:
         return "from scratch"
-    policy = model.get("policy", "full")
-    return "pretrained" if policy == "full" else f"pretrained, {policy}"
+    return "pretrained" if model.policy == "full" else f"pretrained, {model.policy}"
 
 
 def training(cell: Cell) -> dict[str, Any]:
     """How a network was trained, by dotted key, whatever its model; without digests."""
     return {
         key: value
-        for key, value in cell.all_settings.items()
+        for key, value in cell.dotted.items()
         if not key.startswith("model.") and key not in BETWEEN_LOOKALIKES
     }
 
@@ -127,14 +132,15 @@ def training(cell: Cell) -> dict[str, Any]:
 def telling(cells: Sequence[Cell]) -> tuple[frozenset[str], frozenset[str]]:
     """The dotted keys of the settings in which some cells differ: what a reader looks for, all."""
     return (
-        _differing([cell.all_settings for cell in cells]) - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES,
-        _differing([flatten(cell.settings) for cell in cells]),
+        _differing([cell.dotted for cell in cells]) - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES,
+        _differing([cell.dotted for cell in cells]),
     )
 
 
 def train_share(cell: Cell) -> float:
     """The share of the training part that the cell learned from."""
-    return float(flatten(cell.settings).get(TRAIN_SHARE, UNSAID[TRAIN_SHARE]))
+    data = cell.settings.data
+    return data.train_share if isinstance(data, DataSettings) else 1.0
 
 
 def _in_cell(key: str, cell: Cell) -> str:

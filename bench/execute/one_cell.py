@@ -24,7 +24,7 @@ from bench.events import Note, Validated
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
-from bench.runs.cells import Cell, concerns_controls, concerns_network, train_config_of
+from bench.runs.cells import Cell, concerns_controls, concerns_network
 from bench.runs.records import RunCosts
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Facts, Store
@@ -175,14 +175,14 @@ class CellRunner:
             TrainingFailedError: the loss is no longer finite.
             InputError: a model or its weights cannot be had.
         """
-        config = train_config_of(cell)
-        model = cell.settings["model"]
+        config = cell.network.train
+        model = cell.network.model
         entry = find_model(cell.model)
-        shape = {
-            "in_channels": model["in_channels"],
+        shape: dict[str, Any] = {
+            "in_channels": model.in_channels,
             "outputs": len(self.prepared.task.classes),
             "image_size": self.prepared.image_size,
-            "options": model["options"],
+            "options": model.options,
         }
         costs = model_costs(entry, **shape)
         parts = self.prepared.parts
@@ -197,21 +197,21 @@ class CellRunner:
             network = lay_out(
                 entry.build(
                     **shape,
-                    pretrained=model["pretrained"],
+                    pretrained=model.pretrained,
                     weights_dir=self.experiment.model.weights_dir,
                 ),
                 device=self._device,
                 memory_format=config.memory_format,
             )
-            if model["pretrained"]:
-                apply_policy(network, model["policy"])
+            if model.policy is not None:
+                apply_policy(network, model.policy)
             loss = self._make_loss(cell.loss, config)
             training = train(
                 network,
                 loss,
                 TrainingData(
-                    training=self._image_set(parts["train"], model["in_channels"]),
-                    validation=self._image_set(parts["validation"], model["in_channels"]),
+                    training=self._image_set(parts["train"], model.in_channels),
+                    validation=self._image_set(parts["validation"], model.in_channels),
                     kind=self.prepared.task.kind,
                 ),
                 config=config,
@@ -259,9 +259,9 @@ class CellRunner:
         predicted = predict(
             trained.network,
             trained.loss,
-            self._image_set(places, cell.settings["model"]["in_channels"]),
+            self._image_set(places, cell.network.model.in_channels),
             kind=self.prepared.task.kind,
-            precision=cell.settings["train"]["precision"],
+            precision=cell.network.train.precision,
         )
         return predicted.probabilities.cpu().numpy()
 

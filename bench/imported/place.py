@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from bench.config import DataConfig
 from bench.data.splits import LEFT_OUT, Split, split_as_configured
@@ -17,7 +18,7 @@ from bench.data.splits.split import file_name
 from bench.data.study import StudyTable
 from bench.data.tasks import Task, check_classes
 from bench.errors import InputError
-from bench.registry import DATASETS
+from bench.runs.cells import source_settings
 from bench.runs.run import EVALUATED_PARTS, Run
 from bench.runs.store import Store
 
@@ -115,12 +116,6 @@ def grounds(
     return found or [Ground(rows=rows, split=split_as_configured(rows, config))]
 
 
-def source_options(config: DataConfig) -> dict[str, Any]:
-    """The data source's own options, defaults included, as cells have them."""
-    options = DATASETS.get(config.source).parse_options(dict(config.options))
-    return options.model_dump(mode="json")
-
-
 def place(ground: Ground, task: Task, images: Sequence[str]) -> Placed:
     """Find the predicted images in a split.
 
@@ -194,7 +189,7 @@ def _splits_of_runs(source: str, config: DataConfig, store: Store) -> list[tuple
     """Files and hashes of the splits of the configured name and seed that stored runs have."""
     if not store.root.is_dir():
         return []
-    options = source_options(config)
+    options = source_settings(config).options
     hashes = dict.fromkeys(
         run.data.split.hash
         for run in store.runs()
@@ -206,11 +201,11 @@ def _splits_of_runs(source: str, config: DataConfig, store: Store) -> list[tuple
     ]
 
 
-def _is_of(run: Run, config: DataConfig, options: dict[str, Any]) -> bool:
+def _is_of(run: Run, config: DataConfig, options: dict[str, JsonValue]) -> bool:
     """Whether a run was on the configured split, of a source with these options."""
     split = run.data.split
     return (
         run.cell.kind != "imported"
         and (split.name, split.seed) == (config.split, config.split_seed)
-        and run.cell.settings.get("data", {}).get("options") == options
+        and run.cell.settings.data.options == options
     )

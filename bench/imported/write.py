@@ -19,8 +19,8 @@ from bench.environment import describe_environment
 from bench.errors import InputError
 from bench.imported.answers import Combine, answers
 from bench.imported.file import PredictionFile, read_file
-from bench.imported.place import EVERYTHING, On, Placed, grounds, place, source_options
-from bench.runs.cells import Cell
+from bench.imported.place import EVERYTHING, On, Placed, grounds, place
+from bench.runs.cells import Cell, FileSettings, ImportSettings, source_settings
 from bench.runs.records import ImportRecord, Outcome
 from bench.runs.store import Facts, Store
 from bench.train import overall_auc
@@ -135,21 +135,16 @@ def import_predictions(request: Request, store: Store) -> list[Imported]:
 
 
 def _cell(request: Request, file: PredictionFile) -> Cell:
-    config = request.experiment.data
     return Cell(
         kind="imported",
         model=request.name,
         loss="",
         seed=0,
-        settings={
-            "data": {"source": config.source, "options": source_options(config)},
-            "task": request.experiment.task,
-            "predictions": {
-                "digest": file.digest,
-                "combine": request.combine,
-                "on": request.on,
-            },
-        },
+        settings=ImportSettings(
+            data=source_settings(request.experiment.data),
+            task=request.experiment.task,
+            predictions=FileSettings(digest=file.digest, combine=request.combine, on=request.on),
+        ),
     )
 
 
@@ -203,10 +198,15 @@ def _twins(cell: Cell, data: DataRecord, store: Store) -> tuple[str, ...]:
         for run in store.runs()
         if run.cell.kind == cell.kind
         and run.cell.model != cell.model
-        and run.cell.settings["predictions"] == cell.settings["predictions"]
+        and _file(run.cell) == _file(cell)
         and (run.data.task, run.data.source) == (data.task, data.source)
         and run.data.split == data.split
     )
+
+
+def _file(cell: Cell) -> FileSettings:
+    assert isinstance(cell.settings, ImportSettings)
+    return cell.settings.predictions
 
 
 def _keep(

@@ -186,7 +186,7 @@ def _kept_to_its_budget(row: Row, tuning: TuningRecord) -> bool:
 
 def _overshoot(row: Row, tuning: TuningRecord, unit: str) -> float:
     # No seed of a row may have finished; then nothing is put down to the last validation.
-    every = next((view.cell.settings["train"]["validate_every"] for view in row.runs), 0)
+    every = next((view.cell.network.train.validate_every for view in row.runs), 0)
     return tuning.spent.overshoot(unit, validate_every=every)
 
 

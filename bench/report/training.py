@@ -7,7 +7,6 @@ from typing import Any
 
 from bench.evaluate.settings import TRAIN_SHARE, SharedSettings
 from bench.report.words import many, number
-from bench.runs.cells import UNSAID
 
 TRAIN = "train."
 AUGMENT = "train.augment."
@@ -29,8 +28,7 @@ PHRASES: dict[tuple[str, ...], Callable[..., str]] = {
 def training_line(settings: SharedSettings) -> str:
     """The shared training settings; "" where none is shared.
 
-    Switches that are off, limits that are not set and what the first runs leave unsaid are left
-    out.
+    Switches that are off, limits that are not set and the ordinary memory format are left out.
 
     Args:
         settings: of the table's networks.
@@ -38,9 +36,7 @@ def training_line(settings: SharedSettings) -> str:
     train = {
         key.removeprefix(TRAIN): value
         for key, value in settings.shared.items()
-        if key.startswith(TRAIN)
-        and not key.startswith(AUGMENT)
-        and (key not in UNSAID or value != UNSAID[key])
+        if key.startswith(TRAIN) and not key.startswith(AUGMENT) and value != "contiguous"
     }
     phrases = {names[0]: names for names in PHRASES if train.keys() >= set(names)}
     said = {name for names in phrases.values() for name in names}
@@ -53,8 +49,8 @@ def training_line(settings: SharedSettings) -> str:
             parts.append(_named(name, value))
     if IN_CHANNELS in settings.shared:
         parts.append(many(settings.shared[IN_CHANNELS], "channel"))
-    share = settings.shared.get(TRAIN_SHARE, UNSAID[TRAIN_SHARE])
-    if share != UNSAID[TRAIN_SHARE]:
+    share = settings.shared.get(TRAIN_SHARE, 1.0)
+    if share != 1.0:
         parts.append(f"{100 * share:g} % of the training part")
     parts += _augmentation(settings)
     if not parts:

@@ -108,7 +108,7 @@ def _spent_its_budget(row: Row, tuning: TuningRecord) -> bool:
 
 def _overshoot(row: Row, tuning: TuningRecord, unit: str) -> float:
     # No seed of a row may have finished; then nothing is put down to the last validation.
-    every = next((run.cell.settings["train"]["validate_every"] for run in row.runs), 0)
+    every = next((run.cell.network.train.validate_every for run in row.runs), 0)
     return tuning.spent.overshoot(unit, validate_every=every)
 
 

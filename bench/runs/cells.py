@@ -7,37 +7,29 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from bench.config import Experiment, TrainConfig
+from pydantic import JsonValue, model_validator
+
+from bench.config import DataConfig, Experiment, TrainConfig
 from bench.config.dotted import flatten
+from bench.config.schema import Frozen
 from bench.errors import InputError
 from bench.registry import DATASETS, LOSSES, MODELS, LossEntry, ModelEntry, find_model
 from bench.registry.core import comes_from_plugin
 from bench.registry.models import TIMM_PREFIX
 
-# Part of every key: raised when a change of the harness changes results, so that runs from
-# before it are not mistaken for runs from after it.
-RESULTS_VERSION = 1
-
+RESULTS_VERSION = 2
+"""Part of every key; raised when a change of the harness changes results, so that runs from before
+it are not mistaken for runs from after it."""
 
 MODEL_OPTIONS = "model.options."
 CASCADE_TASK = "findings14"
 """The task whose question a cascade answers."""
 
-# How a network was trained whose run does not say so, as those of the first versions do not.
-UNSAID: dict[str, Any] = {
-    "data.train_share": 1.0,
-    "train.micro_batch": None,
-    "train.memory_format": "contiguous",
-    "train.compile": False,
-}
-
-# Of these, what is still left unsaid, so that the keys of all runs before it hold.
-_LATER = ("memory_format", "compile")
+System = Literal["cascade", "flat", "always normal"]
 
 
 def concerns_controls(key: str) -> bool:
@@ -50,9 +42,131 @@ def concerns_network(key: str, model: str) -> bool:
     return not key.startswith(MODEL_OPTIONS) or key.split(".")[2] == model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One row's share of the matrix.
+class SourceSettings(Frozen):
+    """The data source of a run.
+
+    Attributes:
+        source: registered name.
+        options: the source's own options, defaults included.
+    """
+
+    source: str
+    options: dict[str, JsonValue]
+
+
+class DataSettings(SourceSettings):
+    """The data of a run, as far as their fingerprint and the hash of the split do not say it.
+
+    Attributes:
+        image_size, split, train_share: as :class:`bench.config.DataConfig`.
+        split_seed: from which a share of the training part was drawn; None where all of it is
+            learned from.
+    """
+
+    image_size: int
+    split: str
+    train_share: float
+    split_seed: int | None = None
+
+
+class ControlSettings(Frozen):
+    """Everything that a control depends on; where the files lie is no part of it.
+
+    Attributes:
+        data: the data.
+        task: name of the task.
+    """
+
+    data: DataSettings
+    task: str
+
+
+class ModelSettings(Frozen):
+    """How a network begins.
+
+    Attributes:
+        pretrained: it starts from pretrained weights.
+        in_channels: 1 or 3.
+        options: the network's own keyword arguments.
+        weights: SHA-256 of the pretrained weights; None from scratch.
+        policy: as :class:`bench.config.ModelConfig`; None from scratch, where all is trained.
+        code: digest of the plugin that registered the network; None of a built-in one.
+    """
+
+    pretrained: bool
+    in_channels: Literal[1, 3]
+    options: dict[str, JsonValue]
+    weights: str | None = None
+    policy: Literal["full", "head", "last_stage"] | None = None
+    code: str | None = None
+
+
+class NetworkSettings(ControlSettings):
+    """Everything that a network's run depends on beside model, loss and seed.
+
+    Attributes:
+        model: how it begins.
+        train: how it is trained; ``precision`` and ``memory_format`` are no longer ``auto``.
+        loss_code: digest of the plugin that registered the loss; None of a built-in one.
+    """
+
+    model: ModelSettings
+    train: TrainConfig
+    loss_code: str | None = None
+
+
+class CascadeSettings(ControlSettings):
+    """Everything that the runs depend on of which a cascade is made, but its task.
+
+    Attributes:
+        system: how it answers.
+        model, train, loss_code: as :class:`NetworkSettings`; None of controls.
+    """
+
+    system: System
+    model: ModelSettings | None = None
+    train: TrainConfig | None = None
+    loss_code: str | None = None
+
+
+class FileSettings(Frozen):
+    """How predictions were read from a file.
+
+    Attributes:
+        digest: SHA-256 of the file.
+        combine: how columns of findings made one probability; None where they did not.
+        on: ``test`` for the images of the split, ``all`` for every image of the file.
+    """
+
+    digest: str
+    on: Literal["test", "all"]
+    combine: Literal["noisy_or", "max"] | None = None
+
+
+class ImportSettings(Frozen):
+    """Everything that imported predictions depend on.
+
+    Attributes:
+        data: the data source whose labels they are held against.
+        task: name of the task.
+        predictions: the file.
+    """
+
+    data: SourceSettings
+    task: str
+    predictions: FileSettings
+
+
+KINDS: dict[str, type[Frozen]] = {
+    "network": NetworkSettings,
+    "control": ControlSettings,
+    "imported": ImportSettings,
+    "cascade": CascadeSettings,
+}
+
+
+class Cell(Frozen):
+    """One run of the matrix, before it is run.
 
     Attributes:
         kind: ``network`` (trained), ``control`` (a predictor that sees no lungs), ``imported``
@@ -60,15 +174,32 @@ class Cell:
         model: registered name of the model or control, or what the predictions were called.
         loss: registered name; "" where nothing was trained here.
         seed: the run's seed; 0 where nothing was trained here.
-        settings: everything else that can change its predictions, as JSON values. Where the
-            files lie and which device is used are no part of it.
+        settings: everything else that can change its predictions. Where the files lie and which
+            device is used are no part of it.
     """
 
     kind: Literal["network", "control", "imported", "cascade"]
     model: str
     loss: str
     seed: int
-    settings: dict[str, Any]
+    settings: NetworkSettings | ControlSettings | ImportSettings | CascadeSettings
+
+    @model_validator(mode="after")
+    def _settings_are_of_its_kind(self) -> Cell:
+        if type(self.settings) is not KINDS[self.kind]:
+            raise ValueError(f"settings are not those of kind {self.kind}")
+        return self
+
+    @property
+    def network(self) -> NetworkSettings:
+        """The settings of a network's cell.
+
+        Raises:
+            TypeError: it is not a network's.
+        """
+        if not isinstance(self.settings, NetworkSettings):
+            raise TypeError(f"{self.label} is no network")
+        return self.settings
 
     @property
     def label(self) -> str:
@@ -82,31 +213,34 @@ class Cell:
     @property
     def system(self) -> str:
         """How a cascade answers: ``cascade``, ``flat`` or ``always normal``; "" of other kinds."""
-        return str(self.settings["system"]) if self.kind == "cascade" else ""
+        return self.settings.system if isinstance(self.settings, CascadeSettings) else ""
 
     def without_task(self) -> str:
         """A text that is equal for cells that differ in nothing but task and seed."""
-        settings = {key: value for key, value in self.settings.items() if key != "task"}
+        settings = self.settings.model_dump(mode="json", exclude={"task"})
         return json.dumps([self.kind, self.model, self.loss, settings], sort_keys=True)
 
-    def as_cascade(self, system: str) -> Cell:
+    def as_cascade(self, system: System) -> Cell:
         """The cell of a system that is made of the runs of this one's model, loss and seed.
 
         Args:
             system: ``cascade``, ``flat``, or ``always normal``, which no model changes.
         """
-        settings = {**self.settings, "task": CASCADE_TASK, "system": system}
         if system == "always normal":
-            settings = {key: settings[key] for key in ("data", "task", "system") if key in settings}
-            return Cell(kind="cascade", model="no network", loss="", seed=0, settings=settings)
-        return replace(self, kind="cascade", settings=settings)
+            settings = self.settings.model_dump(include={"data"})
+            named = {"model": "no network", "loss": "", "seed": 0}
+        else:
+            settings = self.settings.model_dump(exclude={"task"})
+            named = self.model_dump(include={"model", "loss", "seed"})
+        made = CascadeSettings.model_validate(settings | {"task": CASCADE_TASK, "system": system})
+        return Cell(kind="cascade", settings=made, **named)
 
     @property
-    def all_settings(self) -> dict[str, Any]:
-        """The settings by dotted key, with those that a network's run leaves unsaid."""
-        said = flatten(self.settings)
-        unsaid = UNSAID if self.kind == "network" else {}
-        return said | {key: value for key, value in unsaid.items() if key not in said}
+    def dotted(self) -> dict[str, JsonValue]:
+        """The settings by dotted key; without those that do not apply, such as a policy."""
+        flat = flatten(self.settings.model_dump(mode="json"))
+        # In training None is a choice: there is no limit.
+        return {k: value for k, value in flat.items() if value is not None or k[:6] == "train."}
 
     def key(self, *, data: str, split: str) -> str:
         """Sixteen hex digits that name the run: SHA-256 over settings, data and split.
@@ -117,11 +251,7 @@ class Cell:
         """
         content = {
             "version": RESULTS_VERSION,
-            "kind": self.kind,
-            "model": self.model,
-            "loss": self.loss,
-            "seed": self.seed,
-            "settings": self.settings,
+            **self.model_dump(mode="json"),
             "data": data,
             "split": split,
         }
@@ -151,82 +281,71 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
         InputError: an unknown model, loss or data source.
     """
     config = experiment.data
-    options = DATASETS.get(config.source).parse_options(dict(config.options))
-    # Seed and fractions of the split are left out: its hash, which is in the key, says what
-    # came of them.
-    data = {
-        "source": config.source,
-        "image_size": config.image_size,
-        "split": config.split,
-        "train_share": config.train_share,
-        "options": options.model_dump(mode="json"),
-    }
-    if config.train_share != 1.0:
-        # Drawn after the split was made: its hash does not know of it.
-        data["split_seed"] = config.split_seed
-    shared = {"data": data, "task": experiment.task}
-    cells = [
-        Cell(kind="control", model=name, loss="", seed=0, settings=shared)
-        for name in experiment.controls
+    data = DataSettings(
+        **source_settings(config).model_dump(),
+        image_size=config.image_size,
+        # Seed and fractions of the split are left out: its hash, which is in the key, says what
+        # came of them. A share is drawn after the split was made: its hash does not know of it.
+        split=config.split,
+        train_share=config.train_share,
+        split_seed=None if config.train_share == 1.0 else config.split_seed,
+    )
+    control = ControlSettings(data=data, task=experiment.task)
+    return [
+        *(
+            Cell(kind="control", model=name, loss="", seed=0, settings=control)
+            for name in experiment.controls
+        ),
+        *(
+            Cell(
+                kind="network",
+                model=model,
+                loss=loss,
+                seed=seed,
+                settings=NetworkSettings(
+                    data=data,
+                    task=experiment.task,
+                    model=_model_settings(experiment, find_model(model), weights.get(model)),
+                    train=experiment.train,
+                    loss_code=_code_digest(LOSSES.get(loss)),
+                ),
+            )
+            for seed in experiment.seeds
+            for model in experiment.models
+            for loss in experiment.losses
+        ),
     ]
-    for seed in experiment.seeds:
-        for model in experiment.models:
-            settings = {
-                **shared,
-                "model": _model_settings(experiment, find_model(model), weights.get(model)),
-                "train": _train_settings(experiment.train),
-            }
-            cells += [
-                Cell(
-                    kind="network",
-                    model=model,
-                    loss=loss,
-                    seed=seed,
-                    settings=settings | _loss_settings(LOSSES.get(loss)),
-                )
-                for loss in experiment.losses
-            ]
-    return cells
+
+
+def source_settings(config: DataConfig) -> SourceSettings:
+    """The data source with all its options.
+
+    Raises:
+        InputError: an unknown source or option.
+    """
+    options = DATASETS.get(config.source).parse_options(dict(config.options))
+    return SourceSettings(source=config.source, options=options.model_dump(mode="json"))
 
 
 def _model_settings(
     experiment: Experiment, entry: ModelEntry, weights: str | None
-) -> dict[str, Any]:
+) -> ModelSettings:
     config = experiment.model
-    settings: dict[str, Any] = {
-        "pretrained": weights is not None,
-        "in_channels": config.in_channels,
-        "options": config.options.get(entry.name, {}),
-    }
-    if weights is not None:
+    return ModelSettings(
+        pretrained=weights is not None,
+        in_channels=config.in_channels,
+        options=config.options.get(entry.name, {}),
+        weights=weights,
         # A network that starts from scratch is always trained whole.
-        settings |= {"weights": weights, "policy": config.policy}
-    if comes_from_plugin(entry.source):
-        settings["code"] = _code_digest(entry)
-    return settings
+        policy=None if weights is None else config.policy,
+        code=_code_digest(entry),
+    )
 
 
-def _train_settings(config: TrainConfig) -> dict[str, Any]:
-    """Of a network's key; the latest are left out where they are as in all runs before them."""
-    settings = config.model_dump(mode="json")
-    for name in _LATER:
-        if settings[name] == UNSAID[f"train.{name}"]:
-            del settings[name]
-    return settings
-
-
-def train_config_of(cell: Cell) -> TrainConfig:
-    """The training settings of a network's cell, those included that its key leaves out."""
-    unsaid = {name: UNSAID[f"train.{name}"] for name in _LATER}
-    return TrainConfig.model_validate(unsaid | cell.settings["train"])
-
-
-def _loss_settings(entry: LossEntry) -> dict[str, Any]:
-    return {"loss_code": _code_digest(entry)} if comes_from_plugin(entry.source) else {}
-
-
-def _code_digest(entry: ModelEntry | LossEntry) -> str:
+def _code_digest(entry: ModelEntry | LossEntry) -> str | None:
     """Digest of a plugin's file: who edits it must not be shown its old results."""
+    if not comes_from_plugin(entry.source):
+        return None
     file = getattr(sys.modules.get(entry.source), "__file__", None)
     content = Path(file).read_bytes() if file else entry.source.encode()
     return hashlib.sha256(content).hexdigest()[:16]

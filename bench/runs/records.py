@@ -18,7 +18,7 @@ from bench.config import Experiment
 from bench.config.schema import Frozen
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
-from bench.runs.cells import RESULTS_VERSION, Cell
+from bench.runs.cells import RESULTS_VERSION, Cell, FileSettings
 
 FORMAT_VERSION = 1
 """Raised when a record changes so that earlier versions of this package cannot read it."""
@@ -49,23 +49,17 @@ class AttemptsRecord(Frozen):
     attempts: tuple[EnvironmentRecord, ...]
 
 
-class ImportRecord(Frozen):
+class ImportRecord(FileSettings):
     """The file that imported predictions come from.
 
     Attributes:
         file: its name.
-        digest: its SHA-256.
-        combine: how columns of findings made one probability; None where they did not.
-        on: ``test`` for the images of the split, ``all`` for every image of the file.
         images: predicted images by part.
         of: by part, images that the task asks about.
         ignored: rows of the file that are of no part or not asked about.
     """
 
     file: str
-    digest: str
-    combine: Literal["noisy_or", "max"] | None
-    on: Literal["test", "all"]
     images: dict[str, int]
     of: dict[str, int]
     ignored: int

@@ -167,7 +167,10 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("run.json", "error.txt"):
             (folder / name).unlink(missing_ok=True)
-        record = {"format": FORMAT_VERSION, **CellRecord(cell=cell).model_dump(mode="json")}
+        record = {
+            "format": FORMAT_VERSION,
+            **CellRecord(cell=cell).model_dump(mode="json", exclude_none=True),
+        }
         experiment = facts.experiment.model_dump(mode="json")
         _write(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False))
         _write(folder / "experiment.yaml", yaml.safe_dump(experiment, sort_keys=False))

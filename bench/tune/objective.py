@@ -23,7 +23,6 @@ from bench.config import TrainConfig
 from bench.events import TrialEnded, TrialStarted
 from bench.execute.in_process import drop_damaged_checkpoint, keep_failure, reason_of
 from bench.execute.one_cell import Job
-from bench.runs.cells import train_config_of
 from bench.runs.records import Outcome
 from bench.runs.store import Store
 from bench.train import TrainingFailedError, Validation
@@ -120,7 +119,7 @@ class Objective:
         self.store.begin(folder, job.cell, runner.facts)
         watch = Watch(
             trial=trial,
-            config=train_config_of(job.cell),
+            config=job.cell.network.train,
             budget=self.context.plan.budget,
             charged=self._charged(trials, trial) if resumes else NOTHING,
         )

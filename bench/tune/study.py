@@ -186,7 +186,7 @@ def study_name(context: TuningContext, space: Space) -> str:
         "model": cell.model,
         "loss": cell.loss,
         "seed": cell.seed,
-        "settings": cell.settings,
+        "settings": cell.settings.model_dump(mode="json"),
         "data": {
             part: fingerprint(data.rows.iloc[data.parts[part]], data.image_size)
             for part in ("train", "validation")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bench.config import Experiment
 from bench.data.description import DataRecord
 from bench.data.tasks import Task, make_task
 from bench.environment import EnvironmentRecord
+from bench.runs.cells import Cell, FileSettings, ImportSettings, SourceSettings
+from bench.runs.records import ImportRecord
 
 ENVIRONMENT = EnvironmentRecord(
     versions={"cxnet-bench": "0.1.0", "torch": "2.6"},
@@ -18,6 +22,7 @@ ENVIRONMENT = EnvironmentRecord(
     commit="abc123",
     date="2026-01-02T03:04:05+00:00",
 )
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 EXPERIMENT = Experiment.model_validate(
     {
         "name": "mine",
@@ -27,6 +32,47 @@ EXPERIMENT = Experiment.model_validate(
         "losses": ["ce"],
     }
 )
+
+
+def cell(
+    name: str,
+    loss: str = "",
+    *,
+    seed: int = 0,
+    task: str = "m1",
+    data: Mapping[str, Any] = NOTHING,
+    model: Mapping[str, Any] = NOTHING,
+    train: Mapping[str, Any] = NOTHING,
+    loss_code: str | None = None,
+) -> Cell:
+    """A network, or a control where no loss is given.
+
+    Args:
+        name: of the model.
+        loss, seed, task: of the cell.
+        data, model, train: what differs from the settings below.
+        loss_code: of a network.
+    """
+    where = {"source": "nih", "options": {}, "image_size": 64, "split": "patient"}
+    made: dict[str, Any] = {"data": where | {"train_share": 1.0} | data, "task": task}
+    if loss:
+        policy = "full" if model.get("pretrained") else None
+        plain = {"pretrained": False, "in_channels": 1, "options": {}, "policy": policy}
+        made["model"] = plain | model
+        made["train"] = {"precision": "float32", "memory_format": "contiguous"} | train
+        made["loss_code"] = loss_code
+    kind = "network" if loss else "control"
+    return Cell.model_validate(
+        {"kind": kind, "model": name, "loss": loss, "seed": seed, "settings": made}
+    )
+
+
+def imported_cell(model: str, record: ImportRecord, *, task: str = "m1") -> Cell:
+    """Predictions that others made."""
+    file = FileSettings(digest=record.digest, combine=record.combine, on=record.on)
+    source = SourceSettings(source="nih", options={})
+    settings = ImportSettings(data=source, task=task, predictions=file)
+    return Cell(kind="imported", model=model, loss="", seed=0, settings=settings)
 
 
 def part(images: int, patients: int | None = None, **classes: int) -> dict[str, Any]:

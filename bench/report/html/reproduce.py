@@ -45,7 +45,11 @@ def recipe(row: Row) -> Recipe:
         name=f"{row.name}{', ' if row.settings else ''}{row.settings}",
         command=command,
         note=note,
-        settings=yaml.safe_dump(first.cell.settings, sort_keys=False, allow_unicode=True),
+        settings=yaml.safe_dump(
+            first.cell.settings.model_dump(mode="json", exclude_none=True),
+            sort_keys=False,
+            allow_unicode=True,
+        ),
         facts=(
             ("runs", _distinct(run.folder.name for run in row.runs)),
             ("commit", _distinct(one.commit or "unknown" for one in environments)),
@@ -76,7 +80,8 @@ def _command(row: Row, folder: Path) -> tuple[str, str]:
         ), "Controls are made with every network."
     seeds = ",".join(map(str, row.seeds))
     note = "Add --data DIR where the images lie elsewhere."
-    if {"code", "loss_code"} & {*row.runs[0].cell.settings["model"], *row.runs[0].cell.settings}:
+    network = row.runs[0].cell.network
+    if network.model.code or network.loss_code:
         note += " Add --plugin FILE with the plugin that registered it."
     return (
         shlex.join(["bench", "run", row.model, "--loss", row.loss, "--seeds", seeds, *config]),

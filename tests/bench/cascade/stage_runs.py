@@ -18,10 +18,9 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference, Row
 from bench.evaluate.scorer import Scorer
-from bench.runs.cells import Cell
 from bench.runs.records import Outcome
 from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, part
 
 CONTROLS = ("prior", "same_patient")
 
@@ -73,17 +72,7 @@ class StageRuns:
         asked, targets = task.select(self.rows), task.targets(self.rows)
         parts = {name: places[asked[places]] for name, places in self.split.parts.items()}
         control = model in CONTROLS
-        cell = Cell(
-            kind="control" if control else "network",
-            model=model,
-            loss="" if control else loss,
-            seed=seed,
-            settings={
-                "task": task_name,
-                **({} if control else {"model": {"pretrained": False}}),
-                **(settings or {}),
-            },
-        )
+        made = cell(model, "" if control else loss, seed=seed, task=task_name, **(settings or {}))
         data = data_record(
             task,
             source="hand-made",
@@ -99,9 +88,9 @@ class StageRuns:
             notes=["made by hand"],
             **(about or {}),
         )
-        folder = self.store.folder(cell, data)
+        folder = self.store.folder(made, data)
         facts = Facts(experiment=EXPERIMENT, data=data, environment=ENVIRONMENT)
-        self.store.begin(folder, cell, facts)
+        self.store.begin(folder, made, facts)
         if probabilities is not None:
             if probabilities.ndim == 1:
                 probabilities = np.column_stack([1.0 - probabilities, probabilities])

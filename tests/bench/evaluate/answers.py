@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
-from bench.runs.cells import Cell
 from bench.runs.predictions import Predictions
 from bench.runs.records import ImportRecord, Outcome, RunCosts
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, imported_cell, part
 
 COSTS = RunCosts(
     parameters=10,
@@ -109,17 +108,14 @@ class Answered:
                 of={part: len(places) for part, places in self.parts.items()},
                 ignored=0,
             )
-        named = {"model": {"pretrained": False, "in_channels": 1}} if kind == "network" else {}
-        cell = Cell(
-            kind=kind,
-            model=model,
-            loss=loss if kind == "network" else "",
-            seed=seed,
-            settings={"task": self.task.name, **named},
+        made = (
+            imported_cell(model, imported, task=self.task.name)
+            if imported
+            else cell(model, loss if kind == "network" else "", seed=seed, task=self.task.name)
         )
-        folder = self.store.folder(cell, data)
+        folder = self.store.folder(made, data)
         facts = Facts(experiment=EXPERIMENT, data=data, environment=ENVIRONMENT, imported=imported)
-        self.store.begin(folder, cell, facts)
+        self.store.begin(folder, made, facts)
         p = probabilities
         both = np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
         self.store.write_predictions(
@@ -136,7 +132,7 @@ class Answered:
         self.store.end(folder, outcome)
         return Run(
             folder=folder,
-            cell=cell,
+            cell=made,
             data=data,
             attempts=(ENVIRONMENT,),
             outcome=outcome,

@@ -16,11 +16,10 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.effects import answer_questions
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.scorer import Scorer
-from bench.runs.cells import Cell
 from bench.runs.records import Outcome
 from bench.runs.store import Facts, Store
 from tests.bench.evaluate.reference import auc
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, part
 
 IMAGES = 40  # two of each patient; every second patient is abnormal
 NAMED = ("Mass", "Nodule", "Hernia")  # nobody has the last
@@ -104,15 +103,19 @@ class Asked:
         """
         task = task or make_task("m1")
         about = self._about(task, fingerprint, split, notes)
-        kept: dict[str, Any] = {"data": {"split": split} | (settings or {}), "task": task.name}
-        if loss:
-            kept["model"] = {"pretrained": False, "options": options or {}}
-            kept["train"] = {"precision": "float32"} | (train or {})
-        kind = "network" if loss else "control"
-        cell = Cell(kind=kind, model=model, loss=loss, seed=seed, settings=kept)
-        folder = self.store.folder(cell, about)
+        data = {"split": split} | (settings or {})
+        made = cell(
+            model,
+            loss,
+            seed=seed,
+            task=task.name,
+            data=data,
+            model={"options": options or {}},
+            train=train or {},
+        )
+        folder = self.store.folder(made, about)
         facts = Facts(experiment=EXPERIMENT, data=about, environment=ENVIRONMENT)
-        self.store.begin(folder, cell, facts)
+        self.store.begin(folder, made, facts)
         if values is None and wrong is not None:
             values = [[1 - p, p] for p in scores(wrong)]
         if values is not None:

@@ -22,7 +22,7 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
     cells = plan_cells(experiment, device=CPU)
     assert len(cells) == 4 + 3 * 2
     # What "auto" comes to on this device is part of the key.
-    assert cells[-1].settings["train"]["precision"] == "float32"
+    assert cells[-1].network.train.precision == "float32"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from bench.errors import InputError
 from bench.evaluate.collect import collect
 from bench.evaluate.load import load_results
 from bench.evaluate.scorer import Scorer
+from bench.evaluate.settings import train_share
 from bench.events import CellFailed, CellFinished, CellStarted, Event, Note, Validated
 from bench.execute import Summary, run_experiment
 from bench.registry import MODELS
@@ -527,9 +528,7 @@ def test_a_share_of_the_training_part_is_said_and_is_another_run(tiny: str, tmp_
     wanted = experiment("vary.data.train_share=[0.5, 1.0]", "controls=[prior]", model=tiny)
     run(wanted, tmp_path)
     runs = Store(tmp_path).runs()
-    sizes = {
-        run_.cell.settings["data"]["train_share"]: run_.data.parts["train"].images for run_ in runs
-    }
+    sizes = {train_share(run_.cell): run_.data.parts["train"].images for run_ in runs}
     assert sizes[0.5] == pytest.approx(sizes[1.0] / 2, rel=0.1)
     assert len(runs) == 2 * 3
     notes = {note for run_ in runs for note in run_.data.notes}

@@ -22,6 +22,7 @@ from bench.evaluate.results import Reference
 from bench.evaluate.score import score_run
 from bench.evaluate.scorer import Scorer
 from bench.imported import Imported
+from bench.runs.cells import ImportSettings
 from bench.runs.records import ImportRecord
 from bench.runs.run import Run
 from bench.runs.store import Store
@@ -63,9 +64,10 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
     (run,) = Store(tmp_path / "out").runs()
     assert run.folder == found.folder
     assert (run.outcome.state, run.outcome.costs) == ("finished", None)
+    assert isinstance(run.cell.settings, ImportSettings)
     assert run.imported == ImportRecord(
         file="p.csv",
-        digest=run.cell.settings["predictions"]["digest"],
+        digest=run.cell.settings.predictions.digest,
         combine=None,
         on="test",
         images={"validation": 0, "test": 12},

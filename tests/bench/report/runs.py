@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,10 @@ from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference, Results, Table
 from bench.report import FORMATS, columns
 from bench.report.sections import sections
-from bench.runs.cells import Cell
 from bench.runs.records import ImportRecord, Outcome, RunCosts
 from bench.runs.run import Unfinished
 from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, imported_cell, part
 
 PARTS = {"validation": np.arange(4), "test": np.arange(4, 10)}
 
@@ -90,22 +89,7 @@ CHANCE = [0.5] * 6
 # Of Mass, Nodule and Hernia. The validation thresholds of LABELS are 0.5, 0.5 and 0.6.
 VALIDATION_LABELS = np.array([[0.1, 0.1, 0.2], [0.9, 0.1, 0.2], [0.1, 0.9, 0.2], [0.9, 0.9, 0.2]])
 VALIDATION_CLASSES = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]] * 2)
-TRAINING: dict[str, Any] = {
-    "optimizer": "sgd",
-    "lr": 0.01,
-    "momentum": 0.9,
-    "weight_decay": 0.0,
-    "nesterov": False,
-    "batch_size": 32,
-    "max_iterations": 6000,
-    "validate_every": 100,
-    "decay_factor": 5.0,
-    "patience": 2,
-    "max_decays": 3,
-    "class_weighting": False,
-    "augment": {"flip": False, "shift": 0.0, "contrast": 0.0, "brightness": 0.0},
-    "precision": "float32",
-}
+TRAINING: dict[str, Any] = {"max_iterations": 6000, "validate_every": 100}
 
 
 def data(case: Case = M1, **changes: Any) -> DataRecord:
@@ -182,24 +166,27 @@ class Runs:
             The name of its folder.
         """
         network = not is_control(model) and imported is None
-        named: dict[str, Any] = {"model": {"pretrained": False}} if network else {}
-        kind: Literal["network", "control"] = "network" if network else "control"
-        cell = Cell(
-            kind="imported" if imported else kind,
-            model=model,
-            loss=loss if network else "",
-            seed=seed,
-            settings={"task": case.task.name} | named | (settings or {}),
+        record = ImportRecord.model_validate(imported) if imported else None
+        made = (
+            imported_cell(model, record, task=case.task.name)
+            if record
+            else cell(
+                model,
+                loss if network else "",
+                seed=seed,
+                task=case.task.name,
+                **(settings or {}),
+            )
         )
         about = about or data(case)
-        folder = self.store.folder(cell, about)
+        folder = self.store.folder(made, about)
         facts = Facts(
             experiment=EXPERIMENT,
             data=about,
             environment=ENVIRONMENT.model_copy(update=environment or {}),
-            imported=ImportRecord.model_validate(imported) if imported else None,
+            imported=record,
         )
-        self.store.begin(folder, cell, facts)
+        self.store.begin(folder, made, facts)
         if answers is not None:
             self.store.write_predictions(
                 folder,

@@ -43,20 +43,20 @@ HOSTILE = "a\\b{c}$d^e~f&g%h#i_j<k>|l±–†"
 
 
 def test_latex_escapes_every_sign_that_tex_reads(runs: Runs) -> None:
-    runs.add("net", PERFECT, settings={"train": {"x": HOSTILE}})
-    runs.add("net", ONE_WRONG, settings={"train": {"x": {"deep": [1, {"y": "z_1"}]}}})
+    runs.add("net", PERFECT, settings={"model": {"options": {"x": HOSTILE}}})
+    runs.add("net", ONE_WRONG, settings={"model": {"options": {"x": {"deep": [1, {"y": "z_1"}]}}}})
     text = runs.text("latex")
     assert (
-        "train.x=a\\textbackslash{}b\\{c\\}\\$d\\textasciicircum{}e\\textasciitilde{}f\\&g\\%h\\#i\\_j"
+        "model.options.x=a\\textbackslash{}b\\{c\\}\\$d\\textasciicircum{}e\\textasciitilde{}f\\&g\\%h\\#i\\_j"
         "\\textless{}k\\textgreater{}\\textbar{}l$\\pm$--$\\dagger$"
     ) in text
     assert 'x.deep=[1, \\{"y": "z\\_1"\\}]' in text
 
 
 def test_what_is_not_printable_cannot_become_markup(runs: Runs) -> None:
-    runs.add("net", PERFECT, settings={"train": {"x": "a\0b\1\nc"}})
-    runs.add("net", ONE_WRONG, settings={"train": {"x": "plain"}})
-    assert 'train.x="a\\u0000b\\u0001\\nc"' in runs.markdown()
+    runs.add("net", PERFECT, settings={"train": {"optimizer": "a\0b\1\nc"}})
+    runs.add("net", ONE_WRONG, settings={"train": {"optimizer": "plain"}})
+    assert 'train.optimizer="a\\u0000b\\u0001\\nc"' in runs.markdown()
 
 
 def test_a_reason_of_several_lines_stays_in_its_line(runs: Runs) -> None:

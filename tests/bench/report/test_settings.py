@@ -108,8 +108,7 @@ def training_line(runs: Runs) -> str:
 
 
 def test_the_settings_that_all_networks_share_are_one_line_above_the_table(runs: Runs) -> None:
-    model = {"pretrained": False, "in_channels": 1}
-    runs.add("net", PERFECT, settings={"model": model, "train": TRAINING})
+    runs.add("net", PERFECT, settings={"train": TRAINING})
     runs.add("prior", CHANCE)
     assert training_line(runs) == (
         "- training: optimizer sgd, lr 0.01, momentum 0.9, weight decay 0, batch size 32, "
@@ -124,19 +123,18 @@ def test_the_settings_that_all_networks_share_are_one_line_above_the_table(runs:
 def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
     changed = {
         **TRAINING,
-        "optimizer": "adamw",
         "patience": 4,
         "nesterov": True,
-        "augment": {**TRAINING["augment"], "flip": True, "shift": 0.05},
+        "augment": {"flip": True, "shift": 0.05},
     }
     other = {**changed, "lr": 0.3, "patience": 1, "augment": {**changed["augment"], "flip": False}}
     runs.add("net", PERFECT, settings={"train": changed})
     runs.add("other", CHANCE, settings={"train": other})
     assert training_line(runs) == (
-        "- training (what differs is in the column settings, or was tuned): optimizer adamw, "
+        "- training (what differs is in the column settings, or was tuned): optimizer sgd, "
         "momentum 0.9, weight decay 0, nesterov, batch size 32, max iterations 6,000, "
         "validate every 100, decay factor 5, max decays 3, precision float32, "
-        "memory format contiguous, other augmentation shift 0.05"
+        "memory format contiguous, channels 1, other augmentation shift 0.05"
     )
     assert settings_of(runs.tables()[0]) == {
         "net": ["train.augment.flip=true, train.lr=0.01, train.patience=4"],
@@ -172,25 +170,7 @@ def test_shares_that_differ_are_in_the_rows(runs: Runs) -> None:
     assert "of the training part," not in training_line(runs)
 
 
-def test_the_defaults_of_newer_settings_are_said_neither_of_old_runs_nor_of_new(
-    runs: Runs,
-) -> None:
-    """All images, and batches that are split only where they must be."""
-    newer = {"train": {**TRAINING, "micro_batch": None}, "data": {"train_share": 1.0}}
-    runs.add("old", PERFECT, settings={"train": TRAINING})
-    without = training_line(runs)
-    runs.add("new", CHANCE, settings=newer)
-    assert settings_of(runs.tables()[0]) == {"old": [""], "new": [""]}
-    assert training_line(runs) == without
-    # The same training twice would look the same.
-    runs.add("old", PERFECT, settings=newer)
-    assert settings_of(runs.tables()[0])["old"] == [
-        "",
-        "data.train_share=1.0, train.micro_batch=null",
-    ]
-
-
-def test_a_layout_is_said_where_it_is_not_that_of_the_first_runs(runs: Runs) -> None:
+def test_a_memory_format_is_said_where_it_is_not_the_ordinary_one(runs: Runs) -> None:
     last = {"train": {**TRAINING, "memory_format": "channels_last"}}
     runs.add("net", PERFECT, settings=last)
     assert ", memory format channels_last, " in training_line(runs)

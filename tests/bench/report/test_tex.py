@@ -44,8 +44,8 @@ def compile_tables(text: str, folder: Path) -> str:
 
 
 def test_signs_that_tex_reads_compile(runs: Runs, tmp_path: Path) -> None:
-    runs.add("net_1", PERFECT, settings={"train": {"x": HOSTILE}})
-    runs.add("net_1", ONE_WRONG, settings={"train": {"x": ["{", 1]}})
+    runs.add("net_1", PERFECT, settings={"model": {"options": {"x": HOSTILE}}})
+    runs.add("net_1", ONE_WRONG, settings={"model": {"options": {"x": ["{", 1]}}})
     runs.add("broken", outcome=Outcome(state="failed", reason="a % of\nlines"))
     compile_tables(runs.text("latex"), tmp_path)
 

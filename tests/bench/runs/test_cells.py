@@ -10,7 +10,8 @@ from bench.config import load_experiment
 from bench.errors import InputError
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
-from bench.runs.cells import Cell, make_cells, select_models, train_config_of
+from bench.runs.cells import Cell, make_cells, select_models
+from tests.bench.records import cell
 
 CONFIGURED = ("cxnet_m1", "resnet18", "mobilenetv3_small_100")
 
@@ -78,25 +79,26 @@ def test_what_changes_no_result_does_not_change_the_key(setting: str) -> None:
     assert [key(c) for c in cells()] == [key(c) for c in cells(setting)]
 
 
-def test_the_memory_format_is_in_a_key_only_where_it_is_not_that_of_the_first_versions() -> None:
-    plain, last = (cells(f"train.memory_format={f}")[4] for f in ("contiguous", "channels_last"))
-    assert "memory_format" not in plain.settings["train"]
-    assert train_config_of(plain).memory_format == "contiguous"
-    assert train_config_of(last).memory_format == "channels_last"
-    assert key(plain) != key(last)
-    # The key of this cell before there was a choice, so that its runs are found again.
-    assert key(plain) == "500135daad9546da"
+def test_keys_of_stored_runs_hold() -> None:
+    """A key that changes loses users their runs: where results change, raise RESULTS_VERSION."""
+    made = cells("train.precision=float32", "train.memory_format=contiguous")
+    keys = {one.label: key(one) for one in made}
+    assert keys["control prior"] == "b9503c8ffe3c25a5"
+    assert keys["cxnet_m1 sin seed 0"] == "da9211c85dce2449"
 
 
-def test_whether_a_network_is_compiled_is_in_a_key_only_where_it_is() -> None:
-    plain, compiled = (
-        cells("train.memory_format=contiguous", f"train.compile={choice}")[4]
-        for choice in ("false", "true")
-    )
-    assert "compile" not in plain.settings["train"]
-    assert not train_config_of(plain).compile
-    assert train_config_of(compiled).compile
-    assert key(plain) == "500135daad9546da" != key(compiled)
+def test_a_cell_is_what_is_read_back_from_its_record() -> None:
+    for one in cells():
+        for record in (one.model_dump(), one.model_dump(mode="json", exclude_none=True)):
+            assert Cell.model_validate(record) == one
+
+
+def test_settings_are_those_of_the_kind() -> None:
+    control, network = cells()[0], cells()[4]
+    with pytest.raises(ValueError, match="settings are not those of kind network"):
+        Cell.model_validate(network.model_dump() | {"settings": control.settings})
+    with pytest.raises(TypeError, match="control prior is no network"):
+        _ = control.network
 
 
 def test_data_and_split_are_in_the_key() -> None:
@@ -115,10 +117,10 @@ def test_a_network_that_starts_from_weights_says_which() -> None:
     experiment = load_experiment("demo", settings=["losses=[ce]", "controls=[]"])
     made = make_cells(experiment, weights={"resnet18": "0123"})
     by_model = {cell.model: cell for cell in made}
-    assert by_model["cxnet_m1"].settings["model"]["pretrained"] is False
-    assert "policy" not in by_model["cxnet_m1"].settings["model"]
-    assert by_model["resnet18"].settings["model"]["pretrained"] is True
-    assert by_model["resnet18"].settings["model"]["policy"] == "full"
+    scratch, fine_tuned = (by_model[name].network.model for name in ("cxnet_m1", "resnet18"))
+    assert (scratch.pretrained, scratch.weights, scratch.policy) == (False, None, None)
+    assert (fine_tuned.pretrained, fine_tuned.weights) == (True, "0123")
+    assert fine_tuned.policy == "full"
     other = {cell.model: cell for cell in make_cells(experiment, weights={"resnet18": "4567"})}
     assert key(other["resnet18"]) != key(by_model["resnet18"])
     assert key(other["cxnet_m1"]) == key(by_model["cxnet_m1"])
@@ -144,10 +146,9 @@ def test_an_edited_plugin_has_another_key(tiny_plugin: Path) -> None:
 
 
 def test_folder_names_are_safe_and_readable() -> None:
-    cell = Cell(kind="network", model="timm:resnet10t.c3_in1k", loss="sin", seed=3, settings={})
-    assert cell.folder_name("0123") == "timm-resnet10t.c3_in1k-sin-s3-0123"
-    control = Cell(kind="control", model="prior", loss="", seed=0, settings={})
-    assert control.folder_name("0123") == "prior-control-0123"
+    network = cell("timm:resnet10t.c3_in1k", "sin", seed=3)
+    assert network.folder_name("0123") == "timm-resnet10t.c3_in1k-sin-s3-0123"
+    assert cell("prior").folder_name("0123") == "prior-control-0123"
 
 
 @pytest.mark.parametrize(

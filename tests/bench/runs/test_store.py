@@ -14,13 +14,12 @@ from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.runs.cells import Cell
 from bench.runs.records import Outcome, RunCosts
 from bench.runs.run import Unfinished
 from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, data_record, part
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, part
 
-CELL = Cell(kind="network", model="cxnet_m1", loss="sin", seed=1, settings={"train": {"lr": 0.1}})
+CELL = cell("cxnet_m1", "sin", seed=1, train={"lr": 0.1})
 DATA = data_record()
 COSTS = RunCosts(
     parameters=10,
@@ -42,9 +41,9 @@ def facts(data: DataRecord = DATA, **environment: str) -> Facts:
     return Facts(experiment=EXPERIMENT, data=data, environment=there)
 
 
-def finish(store: Store, cell: Cell = CELL, outcome: Outcome | None = None) -> Path:
-    folder = store.folder(cell, DATA)
-    store.begin(folder, cell, facts())
+def finish(store: Store, outcome: Outcome | None = None) -> Path:
+    folder = store.folder(CELL, DATA)
+    store.begin(folder, CELL, facts())
     store.end(folder, outcome or Outcome(state="finished", costs=COSTS))
     return folder
 

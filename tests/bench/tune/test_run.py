@@ -65,7 +65,7 @@ def test_the_winner_is_run_with_fresh_seeds_as_ordinary_runs(tuned: Tune) -> Non
     assert set(runs) == set(record.runs)
     assert {run.cell.seed for run in runs.values()} == {4, 2}
     for run in runs.values():
-        settings = run.cell.all_settings
+        settings = run.cell.dotted
         assert {key: settings[key] for key in record.winner} == record.winner
 
 
@@ -134,7 +134,7 @@ def test_the_runs_of_earlier_winners_are_kept_apart_from_the_winner_s(tune: Tune
         return {
             run.folder.name
             for run in Store(tune.out).runs()
-            if run.cell.all_settings.get("model.options.lean") == lean
+            if run.cell.dotted.get("model.options.lean") == lean
         }
 
     tune("trials=1", seeds=[0, 1], models=["leaning"])
@@ -289,7 +289,7 @@ def test_what_is_fixed_is_not_searched_and_one_level_of_what_is_varied_is_tuned(
     assert first.params["train.lr"] == 0.03
     assert "train.momentum" not in first.params.keys() | second.params.keys()
     run = next(run for run in Store(tune.out).runs() if run.cell.kind == "network")
-    assert run.cell.all_settings["train.momentum"] == 0.25
+    assert run.cell.dotted["train.momentum"] == 0.25
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_the_labels_of_the_test_part_change_nothing(tmp_path: Path) -> None:
             (
                 facts(tune.trials()),
                 (record.study, record.winner, record.validation_auc),
-                run.cell.all_settings,
+                run.cell.dotted,
                 run.predictions()["test"].probabilities.tolist(),
             )
         )

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from bench.report.html.reproduce import Recipe, recipe
+from bench.runs.cells import NetworkSettings
+from tests.bench.records import cell
 from tests.bench.report.html import pages
 from tests.bench.report.runs import CHANCE, PERFECT, Runs
 
@@ -35,7 +37,8 @@ def test_a_network_is_run_again_with_its_seeds(runs: Runs) -> None:
         f"my runs/{name}/experiment.yaml",
     ]  # fmt: skip
     assert "--plugin" not in made.note
-    assert yaml.safe_load(made.settings) == {"task": "m1", "model": {"pretrained": False}}
+    settings = NetworkSettings.model_validate(yaml.safe_load(made.settings))
+    assert settings == cell("timm:resnet10t", "sin").settings
     facts = dict(made.facts)
     assert facts["commit"] == "abc123"
     assert facts["versions"] == "cxnet-bench 0.1.0, torch 2.6"
