@@ -19,6 +19,7 @@ from bench.cli.options import (
     tensorboard_option,
     watched,
 )
+from bench.cli.output import read_results
 
 if TYPE_CHECKING:
     from bench.runs.run import Run
@@ -106,12 +107,8 @@ def cascade(
         make_folder_of(answers)
         stream = sys.stderr if as_json else None
         with show_progress(quiet=quiet, stream=stream) as progress:
-            summary = run_experiment(
-                experiment,
-                out=out,
-                device=device,
-                progress=watched(progress, tensorboard),
-            )
+            progress = watched(progress, tensorboard)
+            summary = run_experiment(experiment, out=out, device=device, progress=progress)
         if not quiet and not as_json:
             click.echo()
         runs = [run for run in store.runs() if run.folder.name in summary.runs]
@@ -122,13 +119,10 @@ def cascade(
 def _assemble_and_print(
     runs: Sequence[Run], store: Store, *, as_json: bool, answers: Path | None
 ) -> bool:
-    """Whether no run is missing that could be had."""
-    from bench.cache import cache_dir
+    """Assemble the cascades and print their table; False where a run is missing or failed."""
     from bench.cascade import FLAT, assemble, write_routes
-    from bench.evaluate.load import Filters, load_results
+    from bench.evaluate.load import Filters
     from bench.evaluate.results import Reference
-    from bench.evaluate.scorer import Scorer
-    from bench.progress import show_progress
     from bench.report import FORMATS
 
     assembled = assemble(runs, store=store)
@@ -138,14 +132,8 @@ def _assemble_and_print(
         click.echo(f"wrote {answers}", err=True)
     # The flat network is what a cascade is compared with.
     flat = next((r.cell for r in runs if r.cell.kind == "network" and r.data.task == FLAT), None)
-    with show_progress(stream=sys.stderr) as progress:
-        results = load_results(
-            store,
-            scorer=Scorer(kept=cache_dir() / "scores"),
-            filters=Filters(tasks=(FLAT,)),
-            reference=Reference(model=flat.model, loss=flat.loss) if flat else Reference(),
-            on_scored=lambda done, total: progress.advance("runs scored", done, total),
-        )
+    reference = Reference(model=flat.model, loss=flat.loss) if flat else Reference()
+    results = read_results(store.root, filters=Filters(tasks=(FLAT,)), reference=reference)
     click.echo(FORMATS["json" if as_json else "markdown"](results), nl=False)
     for line in assembled.missing:
         click.echo(line, err=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--as", "name", required=True, metavar="NAME",
-    help="What the predictions are called in the tables.",
+    help="Name of the predictions in the tables.",
 )  # fmt: skip
 @labels_options
 @click.option(
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--combine", type=click.Choice(["noisy_or", "max"]),
-    help="How columns of findings make the one probability of m1: 1 less the product of (1 - p), "
-    "or the largest.",
+    help="One probability of m1 from columns of findings: 1 less the product of (1 - p), or the "
+    "largest.",
 )  # fmt: skip
 @click.option(
     "--on", type=click.Choice(["test", "all"]), default="test", show_default=True,
@@ -73,22 +73,22 @@ def import_command(
 
         unread = list(found[0].unread)
         click.echo(f"columns that are not read: {first_names(unread, len(unread))}")
-    for one in found:
-        for line in _lines(one, name):
+    for imported in found:
+        for line in _lines(imported, name):
             click.echo(line)
     click.echo(f"the table: {report_command(out)}")
 
 
-def _lines(one: Imported, name: str) -> list[str]:
-    placed = one.placed
+def _lines(imported: Imported, name: str) -> list[str]:
+    placed = imported.placed
     split = placed.ground.split
     images = placed.images
     covered = ", ".join(
         f"{images[part]:,} of {of:,} {part} images" for part, of in placed.of.items() if of
     )
     lines = [
-        f"{name} on {one.source}, task {placed.task.name}, split {split.name} {split.hash[:12]}: "
-        f"{covered}"
+        f"{name} on {imported.source}, task {placed.task.name}, "
+        f"split {split.name} {split.hash[:12]}: {covered}"
     ]
     lines += [f"not judged: {count:,} {reason}" for reason, count in placed.ignored.items()]
     if placed.lacks_threshold:
@@ -102,12 +102,16 @@ def _lines(one: Imported, name: str) -> list[str]:
             "import again when there is one, as images that are not here, or identical, may change "
             "it"
         )
-    if one.twins:
+    if imported.twins:
         lines.append(
-            f"the same file is in this table already, as {', '.join(one.twins)}: it counts as "
+            f"the same file is in this table already, as {', '.join(imported.twins)}: it counts as "
             "another row and another comparison"
         )
-    auc = "n/a (the test images are of one class)" if math.isnan(one.auc) else f"{one.auc:.3f}"
+    auc = (
+        "n/a (the test images are of one class)"
+        if math.isnan(imported.auc)
+        else f"{imported.auc:.3f}"
+    )
     of_several = "" if len(placed.task.classes) == 2 else "macro "
-    state = "already imported" if one.already else "imported"
-    return [*lines, f"{state}: test {of_several}AUC {auc}, {one.folder}"]
+    state = "already imported" if imported.already else "imported"
+    return [*lines, f"{state}: test {of_several}AUC {auc}, {imported.folder}"]

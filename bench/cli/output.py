@@ -1,11 +1,18 @@
-"""Tables and JSON on standard output, alike in every command."""
+"""Results, tables and JSON, alike in every command."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from bench.evaluate.load import Filters
+    from bench.evaluate.results import Reference, Results
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -33,3 +40,20 @@ def print_table(rows: Sequence[Mapping[str, str]], *, numbers: Sequence[str] = (
         colalign=["right" if head in numbers else "left" for head in heads],
     )
     click.echo(table)
+
+
+def read_results(out: Path, *, filters: Filters, reference: Reference) -> Results:
+    """Results of the runs in a folder, with the user's cache and progress on standard error."""
+    from bench.cache import cache_dir
+    from bench.evaluate.load import load_results
+    from bench.evaluate.scorer import Scorer
+    from bench.progress import show_progress
+
+    with show_progress(stream=sys.stderr) as progress:
+        return load_results(
+            out,
+            scorer=Scorer(kept=cache_dir() / "scores"),
+            filters=filters,
+            reference=reference,
+            on_scored=lambda done, total: progress.advance("runs scored", done, total),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,10 @@ import click
 
 from bench.cli import complete
 from bench.cli.options import given, out_option
+from bench.cli.output import read_results
 
 if TYPE_CHECKING:
-    from bench.evaluate.results import Reference, Results
+    from bench.evaluate.results import Results
 
 # By format, the names of the files that `all` writes.
 FILES = {
@@ -37,7 +37,7 @@ DEFAULT_FIGURES = DEFAULT_TO / FIGURES
 )  # fmt: skip
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(["png", "pdf", "svg"]),
-    default=["png"], show_default=True, help="Of the figures. Repeats.",
+    default=["png"], show_default=True, help="Format of the figures. Repeats.",
 )  # fmt: skip
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task. Repeats.")
 @click.option("--split", "splits", multiple=True, metavar="NAME", help="Only this split. Repeats.")
@@ -77,22 +77,12 @@ def report(
     """
     _refuse_what_does_not_apply(format_name, to)
 
-    from bench.cache import cache_dir
     from bench.errors import InputError
-    from bench.evaluate.load import Filters, load_results, without_bare_tables
-    from bench.evaluate.scorer import Scorer
-    from bench.progress import show_progress
+    from bench.evaluate.load import Filters, without_bare_tables
+    from bench.evaluate.results import Reference
 
     filters = Filters(tasks=tasks, splits=splits, models=models, where=_settings(where))
-    reference = _reference(wanted)
-    with show_progress(stream=sys.stderr) as progress:
-        whole = load_results(
-            out,
-            scorer=Scorer(kept=cache_dir() / "scores"),
-            filters=filters,
-            reference=reference,
-            on_scored=lambda done, total: progress.advance("runs scored", done, total),
-        )
+    whole = read_results(out, filters=filters, reference=Reference.parse(wanted))
     if given("wanted") and not any(table.reference for table in whole.tables):
         raise InputError(_no_such_reference(wanted, whole))
     results = without_bare_tables(whole, filters)
@@ -159,26 +149,9 @@ def _settings(where: tuple[str, ...]) -> dict[str, str]:
     return settings
 
 
-def _reference(text: str) -> Reference:
-    from bench.evaluate.results import Reference
-    from bench.registry.models import TIMM_PREFIX
-
-    for kind in ("control", "imported"):
-        if text.startswith(f"{kind}:"):
-            return Reference(model=text.removeprefix(f"{kind}:").strip(), loss="")
-    prefix = TIMM_PREFIX if text.startswith(TIMM_PREFIX) else ""
-    model, _, loss = text.removeprefix(prefix).partition(":")
-    return Reference(model=prefix + model, loss=loss)
-
-
 def _no_such_reference(wanted: str, results: Results) -> str:
-    there = {
-        f"{row.model}:{row.loss}".rstrip(":")
-        for table in results.tables
-        for row in table.rows
-        if row.runs
-    }
-    names = ", ".join(sorted(there)) or "none"
+    rows = [row for table in results.tables for row in table.rows if row.runs]
+    names = ", ".join(sorted({f"{row.model}:{row.loss}".rstrip(":") for row in rows})) or "none"
     return f"reference {wanted!r}: no row of that name has finished; there are {names}"
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import load_plugins, plugin_option
+from bench.cli.options import load_plugins, models_argument, plugin_option
 
 if TYPE_CHECKING:
     from bench.speed.against import Rival
 
 
 @click.command("speed")
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@models_argument
 @click.option(
     "--image-size", type=click.IntRange(8, 2048), default=64, show_default=True, metavar="PX",
     help="Side of the square images.",
@@ -37,10 +37,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-    help="Where to measure.",
+    help="Device to measure on.",
 )  # fmt: skip
 @click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Of a CPU. [default: torch's own]"
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Threads of a CPU. [default: torch's own]",
 )
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=5, show_default=True, metavar="N",
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--seconds", type=click.FloatRange(min=1e-3, max=3600), default=1.0, show_default=True,
-    metavar="S", help="What each of them takes at least.",
+    metavar="S", help="Least duration of each.",
 )  # fmt: skip
 @click.option(
     "--against", "rival", type=click.Choice(["bare", "eager"]),

@@ -26,6 +26,7 @@ from bench.evaluate.published import PublishedFigure
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.run_scores import RunScores
 from bench.evaluate.settings import SharedSettings
+from bench.registry.models import TIMM_PREFIX
 from bench.runs.cells import Cell
 from bench.runs.predictions import Outputs
 from bench.runs.records import FailedTuningRecord, ImportRecord, TuningRecord
@@ -301,6 +302,16 @@ class Reference:
 
     model: str = "cxnet_m1"
     loss: str = "sin"
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """From ``MODEL[:LOSS]``, ``control:NAME`` or ``imported:NAME``."""
+        for kind in ("control", "imported"):
+            if text.startswith(f"{kind}:"):
+                return cls(model=text.removeprefix(f"{kind}:").strip(), loss="")
+        prefix = TIMM_PREFIX if text.startswith(TIMM_PREFIX) else ""
+        model, _, loss = text.removeprefix(prefix).partition(":")
+        return cls(model=prefix + model, loss=loss)
 
 
 class BestControl(NamedTuple):
