@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cascade.gather import gather
+from bench.cascade.stages import find_stages
 from bench.data.phantom.export import write_nih_layout
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.collect import collect
@@ -71,8 +71,8 @@ def test_own_predictions_come_back_as_the_same_figures(
 
     repeated = bench("import", "mine.csv", "--as", "again", *nih)
     assert repeated.out.splitlines()[-2].startswith("already imported: test ")
-    entrants = [entrant for ground in gather(Store(RUNS).runs()) for entrant in ground.entrants]
-    assert {entrant.cell.kind for entrant in entrants} == {"network", "control"}
+    stages = [entry for site in find_stages(Store(RUNS).runs()) for entry in site.stages]
+    assert {entry.cell.kind for entry in stages} == {"network", "control"}
 
 
 def test_a_manifest_without_its_images_and_a_file_that_covers_half(
