@@ -15,6 +15,10 @@ WHOLE = (
     "image_size", "seeds", "failed", "parameters", "multiply_adds", "support",
     "answered_images", "test_images", "compared_images", "tuning_trials",
 )  # fmt: skip
+COMPARED = (
+    "difference", "difference_low", "difference_high", "p", "p_holm", "verdict",
+    "smallest_difference", "compared_images", "delong_p",
+)  # fmt: skip
 SHORT = (
     "source", "task", "split", "kind", "model", "loss", "settings", "seeds", "auc", "auc_low",
     "auc_high", "macro_auc", "macro_auc_low", "macro_auc_high", "difference", "difference_low",
@@ -169,7 +173,8 @@ def _comparison(table: Table, row: Row) -> dict[str, Any]:
     }
     comparison = row.comparison
     if comparison is None:
-        return found | {"verdict": "reference" if row.is_reference else ""}
+        nothing = dict.fromkeys(COMPARED)  # the same columns whatever was compared
+        return found | nothing | {"verdict": "reference" if row.is_reference else ""}
     return found | {
         "difference": comparison.difference.value,
         "difference_low": comparison.difference.low,

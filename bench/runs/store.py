@@ -313,6 +313,22 @@ class Store:
     def _failed_tuning(self, study: str) -> Path:
         return self.tuning / "failed" / f"{study}.json"
 
+    def run(self, name: str) -> Run:
+        """The run of a folder that ended.
+
+        Args:
+            name: of the folder.
+
+        Raises:
+            InputError: there is none of that name, it has not ended, or it is damaged.
+        """
+        folder = self.root / name
+        if not (folder / "run.json").is_file():
+            state = "has not ended" if folder.is_dir() else "is not there"
+            raise InputError(f"run {name!r} {state} in {str(self.root)!r}: look at its name")
+        with _damage_named(folder):
+            return _read_run(folder)
+
     def runs(self) -> list[Run]:
         """All runs that ended, by folder name.
 

@@ -16,9 +16,14 @@ import cxnet
 def test_public_names() -> None:
     assert bench.__all__ == [
         "InputError",
+        "load_config",
+        "load_model",
+        "load_results",
         "register_dataset",
         "register_loss",
         "register_model",
+        "run",
+        "tune",
         "__version__",
     ]
     assert all(hasattr(bench, name) for name in bench.__all__)
@@ -27,7 +32,7 @@ def test_public_names() -> None:
 @pytest.mark.parametrize(
     ("module", "names"),
     [
-        ("backbones", ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create"]),
+        ("backbones", ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create", "names_like"]),
         ("finetune", ["Policy", "apply_policy", "set_training_mode"]),
         (
             "weights",

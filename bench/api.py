@@ -1,0 +1,141 @@
+"""From Python: load a config, run or tune it, and read what is stored.
+
+Nothing here imports torch before something is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.config import Experiment, load_experiment
+from bench.registry.plugins import load_plugin
+
+if TYPE_CHECKING:
+    from bench.evaluate.results import Results
+    from bench.model import LoadedModel
+
+DEFAULT_OUT = "results/runs"
+
+
+def load_config(name_or_path: str | Path, **changes: Any) -> Experiment:
+    """Load an experiment.
+
+    Args:
+        name_or_path: name of a shipped experiment, or path of a YAML file.
+        changes: values by dotted key, such as ``**{"train.lr": 0.02, "data.root": "images"}``.
+
+    Raises:
+        InputError: no such name or file, an unknown key, or a wrong value.
+    """
+    return load_experiment(name_or_path, changes=changes)
+
+
+def run(
+    config: Experiment | str | Path,
+    *,
+    out: str | Path = DEFAULT_OUT,
+    device: str = "auto",
+    plugins: Sequence[str | Path] = (),
+) -> Results:
+    """Train and evaluate every cell of an experiment that has not finished yet.
+
+    Args:
+        config: an experiment, or what :func:`load_config` takes.
+        out: folder of the runs; finished runs in it are kept, interrupted ones go on.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        plugins: Python files that register models, losses or data sources.
+
+    Returns:
+        As :func:`load_results` of ``out``. Cells that failed are in its rows and ``unfinished``.
+
+    Raises:
+        InputError: anything that the user can mend, before the first cell starts.
+    """
+    experiment = _experiment(config, plugins)
+    from bench.environment import pick_device
+    from bench.execute import run_experiment
+    from bench.progress import show_progress
+
+    with show_progress() as progress:
+        run_experiment(experiment, out=Path(out), device=pick_device(device), progress=progress)
+    return load_results(out)
+
+
+def tune(
+    config: Experiment | str | Path,
+    *,
+    budget: str = "trials=20",
+    out: str | Path = DEFAULT_OUT,
+    device: str = "auto",
+    plugins: Sequence[str | Path] = (),
+) -> Results:
+    """Search the settings of each model and loss within the same budget, and run the winners.
+
+    Args:
+        config, out, device, plugins: as for :func:`run`; the config's seeds are those of the
+            winners' runs.
+        budget: of each model and loss: ``trials=20``, ``iterations=50000`` or ``minutes=90``.
+
+    Returns:
+        As :func:`load_results` of ``out``.
+
+    Raises:
+        InputError: anything that the user can mend, before the first trial starts.
+    """
+    experiment = _experiment(config, plugins)
+    from bench.environment import pick_device
+    from bench.progress import show_progress
+    from bench.tune import Plan, parse_budget, tune_experiment
+
+    plan = Plan(budget=parse_budget(budget))
+    with show_progress() as progress:
+        tune_experiment(
+            experiment, plan, out=Path(out), device=pick_device(device), progress=progress
+        )
+    return load_results(out)
+
+
+def load_results(out: str | Path = DEFAULT_OUT, *, reference: str = "cxnet_m1:sin") -> Results:
+    """Every number that the stored runs give, with its interval.
+
+    Args:
+        out: folder of the runs.
+        reference: the row that all others are compared with: ``MODEL:LOSS``, ``control:NAME`` or
+            ``imported:NAME``. Where it is not there, no row is compared.
+
+    Raises:
+        InputError: there is no run, or one is damaged.
+    """
+    from bench.cache import cache_dir
+    from bench.evaluate.load import load_results as load
+    from bench.evaluate.results import Reference
+    from bench.evaluate.scorer import Scorer
+
+    scorer = Scorer(kept=cache_dir() / "scores")
+    return load(Path(out), scorer=scorer, reference=Reference.parse(reference))
+
+
+def load_model(
+    run_folder: str | Path, *, device: str = "cpu", plugins: Sequence[str | Path] = ()
+) -> LoadedModel:
+    """The trained network of a run, which predicts images as the run did.
+
+    Args:
+        run_folder: such as ``results/runs/cxnet_m1-sin-s0-0123456789abcdef``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        plugins: Python files that register the run's model.
+
+    Raises:
+        InputError: no such finished run of a network, or its model is not registered.
+    """
+    from bench.model import load_model as load
+
+    return load(run_folder, device=device, plugins=plugins)
+
+
+def _experiment(config: Experiment | str | Path, plugins: Sequence[str | Path]) -> Experiment:
+    for plugin in plugins:
+        load_plugin(Path(plugin))
+    return config if isinstance(config, Experiment) else load_config(config)

@@ -1,0 +1,187 @@
+"""A stored run's network, ready to predict other images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from bench.data.batches import ImageSet
+from bench.data.decode import resize
+from bench.data.description import DataRecord
+from bench.data.image_files import read_grayscale
+from bench.data.placement import MemoryMapped
+from bench.data.study import ImageError
+from bench.errors import InputError
+from bench.evaluate.thresholds import choose_threshold, choose_thresholds
+from bench.registry import find_model
+from bench.runs.cells import NetworkSettings
+from bench.runs.predictions import Predictions
+from bench.runs.run import Run
+from bench.runs.store import Store
+from bench.train import checkpoint
+from bench.train.device import lay_out
+from bench.train.prediction import predict
+
+Images = Sequence[str | Path] | NDArray[np.uint8]
+
+
+class LoadedModel:
+    """A trained network with its run's preprocessing, classes and threshold.
+
+    Args:
+        run: a finished run of a network.
+        device: where it computes.
+
+    Attributes:
+        name: of the run's folder.
+        data: the data that it was trained on: task, classes, image size, normalisation.
+        threshold: chosen on the validation part, at or above which the second of two classes
+            (a float) or a finding (float64 (classes,)) is called; None where the most probable
+            of several classes is.
+
+    Raises:
+        InputError: the weights are gone or damaged, or the model is a plugin's that is not loaded.
+    """
+
+    def __init__(self, run: Run, *, device: torch.device) -> None:
+        self.name = run.folder.name
+        self.data: DataRecord = run.data
+        self.threshold = _threshold(run.predictions()["validation"], run.data)
+        settings = run.cell.settings
+        assert isinstance(settings, NetworkSettings), "load_model has looked"
+        self._settings = settings
+        self._device = device
+        self._network = _network(run, settings, device)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the columns of the probabilities."""
+        return self.data.classes
+
+    def __call__(self, images: Images) -> NDArray[np.float64]:
+        """Predict some images.
+
+        Args:
+            images: paths of PNG, JPEG or TIFF files; or gray values, uint8 (n, height, width). They
+                are resized to the run's image size as its own images were.
+
+        Returns:
+            Probabilities, float64 (n, classes): of classes that exclude each other, or of each
+            finding by itself.
+
+        Raises:
+            InputError: a file is no image that can be read, or the array is of another shape or
+                type.
+        """
+        pixels = self._pixels(images)
+        assert self.data.image_size is not None
+        assert self.data.normalisation is not None
+        if not len(pixels):
+            return np.empty((0, len(self.classes)))
+        outputs = len(self.classes)
+        multilabel = self.data.kind == "multilabel"
+        unknown = np.zeros((len(pixels), outputs) if multilabel else len(pixels), np.int64)
+        image_set = ImageSet(
+            pixels=MemoryMapped(pixels, device=self._device),
+            pixel_rows=np.arange(len(pixels)),
+            targets=unknown,
+            normalisation=self.data.normalisation,
+            in_channels=self._settings.model.in_channels,
+        )
+        predicted = predict(
+            self._network,
+            _NoLoss(),
+            image_set,
+            kind=self.data.kind,
+            precision=self._settings.train.precision,
+        )
+        return predicted.probabilities.cpu().numpy()
+
+    def _pixels(self, images: Images) -> NDArray[np.uint8]:
+        size = self.data.image_size
+        assert size is not None, "a network was trained on pixels"
+        if isinstance(images, np.ndarray):
+            if images.dtype != np.uint8 or images.ndim != 3:
+                raise InputError(
+                    f"images are {images.dtype} {images.shape}: give uint8 (n, height, width), or "
+                    "paths"
+                )
+            grays: Sequence[NDArray[np.uint8]] = list(images)
+        else:
+            grays = [_read(Path(path)) for path in images]
+        return np.stack([resize(gray, size) for gray in grays]) if grays else np.empty(0, np.uint8)
+
+
+def load_model(
+    folder: str | Path, *, device: str = "cpu", plugins: Sequence[str | Path] = ()
+) -> LoadedModel:
+    """The network of a stored run.
+
+    Args:
+        folder: of the run, such as ``results/runs/cxnet_m1-sin-s0-0123456789abcdef``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        plugins: files that register the run's model, where it is a plugin's.
+
+    Raises:
+        InputError: there is no such run, it has not finished or is no network's, or its model is
+            not registered.
+    """
+    from bench.environment import pick_device
+    from bench.registry.plugins import load_plugin
+
+    for plugin in plugins:
+        load_plugin(Path(plugin))
+    path = Path(folder)
+    run = Store(path.parent).run(path.name)
+    if run.cell.kind != "network" or run.outcome.state != "finished":
+        what = run.outcome.state if run.cell.kind == "network" else f"of a {run.cell.kind}"
+        raise InputError(f"run {path.name} is {what}: load a finished run of a network")
+    return LoadedModel(run, device=pick_device(device))
+
+
+def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Module:
+    data, model = run.data, settings.model
+    assert data.image_size is not None
+    network = find_model(run.cell.model).build(
+        in_channels=model.in_channels,
+        outputs=len(data.classes),
+        image_size=data.image_size,
+        options=model.options,
+    )
+    lay_out(network, device=device, memory_format=settings.train.memory_format)
+    weights = checkpoint.load(run.folder / checkpoint.BEST, device=device)
+    if weights is None:
+        raise InputError(
+            f"the weights of run {run.folder.name} ({checkpoint.BEST}) are gone: delete its folder "
+            "and run it again"
+        )
+    network.load_state_dict(weights["network"])
+    return network
+
+
+def _threshold(validation: Predictions, data: DataRecord) -> float | NDArray[np.float64] | None:
+    if data.kind == "multilabel":
+        return choose_thresholds(validation.targets, validation.probabilities)
+    if len(data.classes) == 2:
+        return choose_threshold(validation.targets, validation.probabilities[:, 1])
+    return None
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    try:
+        return read_grayscale(path)
+    except ImageError as error:
+        raise InputError(f"image {str(path)!r}: {error}") from None
+
+
+class _NoLoss(nn.Module):
+    """Zero, since the right answers are not known."""
+
+    def forward(self, logits: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        """A scalar."""
+        return logits.new_zeros(())

@@ -1,0 +1,154 @@
+"""The harness from Python: run, read, load a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import bench
+from bench.evaluate.results import Results
+from bench.evaluate.thresholds import choose_threshold
+
+PATIENTS = 30
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of two kinds, 40 × 30 pixels, with their labels; two images a patient."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(3)
+    lines = []
+    for number in range(2 * PATIENTS):
+        abnormal = number // 2 % 2 == 1
+        pixels = rng.integers(0, 200, size=(30, 40), dtype=np.uint8)
+        pixels[10:20, 10:20] += 55 * abnormal
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+        label = "pneumonia" if abnormal else "normal"
+        lines.append(f"{number:02}.png,{label},p{number // 2}")
+    (folder / "manifest.csv").write_text("path,label,patient\n" + "\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that trains in no time."""
+    path = tmp_path_factory.mktemp("plugin") / "small.py"
+    path.write_text(
+        "import torch\n"
+        "from bench import register_model\n"
+        "@register_model('small_for_api', description='one convolution and a mean')\n"
+        "def small(*, in_channels, outputs, image_size):\n"
+        "    return torch.nn.Sequential(\n"
+        "        torch.nn.Conv2d(in_channels, 4, 5, stride=4), torch.nn.ReLU(),\n"
+        "        torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, outputs))\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def results(manifest: Path, plugin: Path, out: Path) -> Results:
+    changes = {
+        "data.root": str(manifest),
+        "data.image_size": 16,
+        "data.validation_fraction": 0.3,
+        "data.test_fraction": 0.3,
+        "models": ["small_for_api"],
+        "losses": ["ce"],
+        "seeds": [0, 1],
+        "model.pretrained": False,
+        "train.max_iterations": 4,
+        "train.validate_every": 2,
+        "train.batch_size": 8,
+    }
+    config = bench.load_config("manifest", **changes)
+    return bench.run(config, out=out, device="cpu", plugins=[plugin])
+
+
+def test_rows_are_the_tables_rows(results: Results) -> None:
+    rows = results.rows.set_index("model")
+    network = rows.loc["small_for_api"]
+    assert (network["kind"], network["loss"]) == ("network", "ce")
+    assert network["auc_low"] <= network["auc"] <= network["auc_high"]
+    assert {"difference", "difference_low", "difference_high", "p", "verdict"} <= {*rows.columns}
+    assert rows.loc["prior", "auc"] == 0.5
+
+
+def test_any_row_can_be_the_reference(results: Results, out: Path) -> None:
+    compared = bench.load_results(out, reference="control:prior").rows.set_index("model")
+    assert compared.loc["prior", "verdict"] == "reference"
+    difference = compared.loc["small_for_api", "auc"] - 0.5
+    assert compared.loc["small_for_api", "difference"] == pytest.approx(difference)
+    assert results.rows["difference"].isna().all()
+
+
+def test_runs_predictions_and_history_are_those_of_the_files(results: Results, out: Path) -> None:
+    runs = results.runs[results.runs["model"] == "small_for_api"]
+    assert sorted(runs["seed"]) == [0, 1]
+    for name in runs["run"]:
+        stored = pd.read_csv(out / name / "predictions.csv")
+        mine = results.predictions[results.predictions["run"] == name]
+        assert mine["probability"].tolist() == stored["probability"].tolist()
+        history = results.history[results.history["run"] == name]
+        assert history["iteration"].tolist() == [2, 4]
+    assert "<table" in results._repr_html_()
+
+
+def test_what_is_read_again_is_the_same(results: Results, out: Path) -> None:
+    pd.testing.assert_frame_equal(bench.load_results(out).rows, results.rows)
+
+
+def network_folder(out: Path) -> Path:
+    return next(path.parent for path in sorted(out.glob("small_for_api-*/run.json")))
+
+
+@pytest.mark.usefixtures("results")
+@pytest.mark.parametrize("form", ["paths", "arrays"])
+def test_a_loaded_model_predicts_what_its_run_did(out: Path, manifest: Path, form: str) -> None:
+    folder = network_folder(out)
+    stored = pd.read_csv(folder / "predictions.csv")
+    model = bench.load_model(folder)
+    paths = [manifest / name for name in stored["image"]]
+    arrays = np.stack([np.asarray(Image.open(path)) for path in paths])
+    probabilities = model(paths if form == "paths" else arrays)
+    assert model.classes == ("normal", "abnormal")
+    assert probabilities.shape == (len(stored), 2)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities[:, 1], stored["probability"], atol=1e-6)
+    validation = stored[stored["part"] == "validation"]
+    assert model.threshold == choose_threshold(validation["target"], validation["probability"])
+
+
+@pytest.mark.usefixtures("results")
+def test_no_images_are_no_predictions(out: Path) -> None:
+    assert bench.load_model(network_folder(out))([]).shape == (0, 2)
+
+
+@pytest.mark.usefixtures("results")
+def test_what_cannot_be_loaded_or_predicted_is_one_line(out: Path, tmp_path: Path) -> None:
+    control = next(path for path in out.glob("prior-*"))
+    model = bench.load_model(network_folder(out))
+    (tmp_path / "text.png").write_text("no image")
+    refused = [
+        (lambda: bench.load_model(tmp_path / "nothing"), "nothing"),
+        (lambda: bench.load_model(control), "control"),
+        (lambda: model([tmp_path / "text.png"]), "text.png"),
+        (lambda: model([tmp_path / "gone.png"]), "gone.png"),
+        (lambda: model(np.zeros((2, 8, 8))), "float64"),
+        (lambda: bench.load_results(tmp_path), "run"),
+        (lambda: bench.load_config("no_such_config"), "no_such_config"),
+        (lambda: bench.load_config("demo", **{"train.learning": 1}), "train.learning"),
+    ]
+    for call, named in refused:
+        with pytest.raises(bench.InputError) as error:
+            call()
+        assert named in str(error.value)
+        assert "\n" not in str(error.value)
