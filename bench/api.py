@@ -87,7 +87,7 @@ def tune(
     experiment = _experiment(config, plugins)
     from bench.environment import pick_device
     from bench.progress import show_progress
-    from bench.tune import Plan, parse_budget, tune_experiment
+    from bench.tuning import Plan, parse_budget, tune_experiment
 
     plan = Plan(budget=parse_budget(budget))
     with show_progress() as progress:

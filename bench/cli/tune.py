@@ -20,8 +20,8 @@ from bench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from bench.tune import Plan
-    from bench.tune.sampling import PrunerName, SamplerName
+    from bench.tuning import Plan
+    from bench.tuning.sampling import PrunerName, SamplerName
 
 DEFAULT_SEEDS = "0,1,2"
 
@@ -49,7 +49,7 @@ class SearchChoice:
             settings: of ``--set``, whose keys are not searched.
         """
         from bench.config.load import parse_setting
-        from bench.tune import Plan, parse_budget
+        from bench.tuning import Plan, parse_budget
 
         return Plan(
             budget=parse_budget(self.budget),
@@ -115,7 +115,7 @@ def tune(
         matrix = replace(matrix, seeds=DEFAULT_SEEDS)
     experiment = matrix.experiment()
 
-    from bench.tune import tune_experiment
+    from bench.tuning import tune_experiment
 
     plan = search.plan(matrix.settings)
     with watching.progress() as progress:
@@ -150,8 +150,8 @@ def tunings(
     far as it is.
     """
     from bench.runs.store import Store
-    from bench.tune.pictures import draw
-    from bench.tune.show import described, stored_studies
+    from bench.tuning.pictures import draw
+    from bench.tuning.show import described, stored_studies
 
     with stored_studies(Store(out), storage, models=models, losses=losses) as studies:
         click.echo("\n\n".join(map(described, studies)))

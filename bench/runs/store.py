@@ -22,7 +22,7 @@ computed from them.
 Beside the runs, ``splits/`` holds the splits and ``experiments/`` a file for each experiment:
 which runs are its own, since a run can belong to several. ``tuning/`` holds a file for each model
 and loss that was tuned (in its ``failed/`` those without a winner), and what the tuning keeps for
-itself (:mod:`bench.tune`).
+itself (:mod:`bench.tuning`).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,21 +57,24 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(manifest: Path, plugin: Path, out: Path) -> Results:
-    changes = {
+    config = bench.load_config("manifest", **changes(manifest), seeds=[0, 1])
+    return bench.run(config, out=out, device="cpu", plugins=[plugin])
+
+
+def changes(manifest: Path) -> dict[str, Any]:
+    """A matrix of seconds."""
+    return {
         "data.root": str(manifest),
         "data.image_size": 16,
         "data.validation_fraction": 0.3,
         "data.test_fraction": 0.3,
         "models": ["small_for_api"],
         "losses": ["ce"],
-        "seeds": [0, 1],
         "model.pretrained": False,
         "train.max_iterations": 4,
         "train.validate_every": 2,
         "train.batch_size": 8,
     }
-    config = bench.load_config("manifest", **changes)
-    return bench.run(config, out=out, device="cpu", plugins=[plugin])
 
 
 def test_rows_are_the_tables_rows(results: Results) -> None:
@@ -152,3 +156,13 @@ def test_what_cannot_be_loaded_or_predicted_is_one_line(out: Path, tmp_path: Pat
             call()
         assert named in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_tuning_runs_the_winner_with_the_configs_seeds(
+    manifest: Path, plugin: Path, tmp_path: Path
+) -> None:
+    config = bench.load_config("manifest", **changes(manifest), seeds=[5])
+    tuned = bench.tune(config, budget="trials=2", out=tmp_path, device="cpu", plugins=[plugin])
+    network = tuned.rows.set_index("model").loc["small_for_api"]
+    assert (network["seeds"], network["tuning_trials"]) == (1, 2)
+    assert callable(bench.tune), "no module may take the function's name"

@@ -32,7 +32,10 @@ def test_public_names() -> None:
 @pytest.mark.parametrize(
     ("module", "names"),
     [
-        ("backbones", ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create", "names_like"]),
+        (
+            "backbones",
+            ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create", "names_like"],
+        ),
         ("finetune", ["Policy", "apply_policy", "set_training_mode"]),
         (
             "weights",

@@ -13,9 +13,9 @@ from optuna.trial import FrozenTrial
 
 from bench.randomness import generator
 from bench.runs.store import Store
-from bench.tune.trials import WORKER, was_interrupted
+from bench.tuning.trials import WORKER, was_interrupted
 from tests.bench.cli.conftest import TINY, Command, finish, start
-from tests.bench.tune.conftest import Tune, facts
+from tests.bench.tuning.conftest import Tune, facts
 
 RUNS = Path("results/runs")
 

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from bench.config import TrainConfig
 from bench.randomness import derive_seed
-from bench.tune.trials import RETRIES
+from bench.tuning.trials import RETRIES
 
 if TYPE_CHECKING:
     from bench.registry.search import SearchSpace

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.runs.store import Store
-from bench.tune.trials import WORKER, spent
+from bench.tuning.trials import WORKER, spent
 from tests.bench.cli.conftest import TINY, finish, start
-from tests.bench.tune.conftest import Tune, facts
+from tests.bench.tuning.conftest import Tune, facts
 
 
 @pytest.mark.slow

@@ -13,11 +13,11 @@ from optuna.trial import TrialState, create_trial
 from bench.errors import InputError
 from bench.runs.records import FailedTuningRecord, Spent
 from bench.runs.store import Store
-from bench.tune import trials as trials_module
-from bench.tune.study import Search
-from bench.tune.trials import COST, FAILED, SKIPPED
+from bench.tuning import trials as trials_module
+from bench.tuning.study import Search
+from bench.tuning.trials import COST, FAILED, SKIPPED
 from tests.bench.cli.images import write_manifest
-from tests.bench.tune.conftest import Tune, facts, iterations
+from tests.bench.tuning.conftest import Tune, facts, iterations
 
 NO_PRUNING = {"pruner": "none"}
 

@@ -10,8 +10,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from bench.config import TrainConfig
-from bench.tune.sampling import ReseededSampler, SamplerName, make_pruner, suggest
-from bench.tune.trials import interrupted, retry
+from bench.tuning.sampling import ReseededSampler, SamplerName, make_pruner, suggest
+from bench.tuning.trials import interrupted, retry
 
 if TYPE_CHECKING:
     from bench.registry.search import Distribution

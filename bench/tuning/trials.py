@@ -21,7 +21,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.runs.records import Spent
-from bench.tune.budget import Budget
+from bench.tuning.budget import Budget
 
 WORKER = "worker"
 """``{"at": host and folder, "name": of the process}``."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from optuna.exceptions import ExperimentalWarning
 
 from bench.errors import first_line
-from bench.tune.show import StoredStudy
-from bench.tune.trials import spent
+from bench.tuning.show import StoredStudy
+from bench.tuning.trials import spent
 
 
 def draw(studies: Sequence[StoredStudy], folder: Path) -> Iterator[str]:

@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bench.errors import InputError
 from bench.runs.records import Spent
-from bench.tune.budget import parse_budget
-from bench.tune.trials import (
+from bench.tuning.budget import parse_budget
+from bench.tuning.trials import (
     COST,
     FAILED,
     REPEATED,

@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.errors import InputError
 from bench.events import settings_text
 from bench.runs.store import Store
-from bench.tune.storage import default_url, opened, shown, sqlite_file
-from bench.tune.study import ABOUT, is_dead, trial_store
-from bench.tune.trials import RETRIES, spent, unfinished, winner
+from bench.tuning.storage import default_url, opened, shown, sqlite_file
+from bench.tuning.study import ABOUT, is_dead, trial_store
+from bench.tuning.trials import RETRIES, spent, unfinished, winner
 
 COLUMNS = 100
 

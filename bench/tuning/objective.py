@@ -27,11 +27,11 @@ from bench.runs.records import Outcome
 from bench.runs.store import Store
 from bench.train import TrainingFailedError, Validation
 from bench.train.checkpoint import LAST, load
-from bench.tune.budget import Budget
-from bench.tune.context import TuningContext
-from bench.tune.sampling import suggest
-from bench.tune.space import Space
-from bench.tune.trials import (
+from bench.tuning.budget import Budget
+from bench.tuning.context import TuningContext
+from bench.tuning.sampling import suggest
+from bench.tuning.space import Space
+from bench.tuning.trials import (
     COST,
     FAILED,
     REPEATED,
@@ -65,7 +65,7 @@ class Objective:
         context: data, device and plan of the tuning.
         space: the trial's settings are drawn from it.
         store: of the trials' folders.
-        worker: this process, as :data:`bench.tune.trials.WORKER` says.
+        worker: this process, as :data:`bench.tuning.trials.WORKER` says.
     """
 
     context: TuningContext

@@ -10,9 +10,9 @@ import pytest
 
 from bench.errors import InputError
 from bench.runs.store import Store
-from bench.tune.show import stored_studies
-from bench.tune.storage import default_url, kind, opened, sqlite_file
-from tests.bench.tune.conftest import Tune, facts
+from bench.tuning.show import stored_studies
+from bench.tuning.storage import default_url, kind, opened, sqlite_file
+from tests.bench.tuning.conftest import Tune, facts
 
 
 def test_postgresql_holds_the_same_search_as_a_file(tmp_path: Path, postgres: str) -> None:

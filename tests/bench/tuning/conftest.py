@@ -22,10 +22,10 @@ from bench.progress import QuietProgress
 from bench.registry import MODELS, register_model
 from bench.runs.records import TuningRecord
 from bench.runs.store import Store
-from bench.tune import Plan, Tuned, parse_budget, tune_experiment
-from bench.tune.storage import default_url, opened
-from bench.tune.trials import COST, was_interrupted
-from tests.bench.tune.postgres import server as postgres_server
+from bench.tuning import Plan, Tuned, parse_budget, tune_experiment
+from bench.tuning.storage import default_url, opened
+from bench.tuning.trials import COST, was_interrupted
+from tests.bench.tuning.postgres import server as postgres_server
 
 CHANGES: dict[str, Any] = {
     "data.options.images": 120,

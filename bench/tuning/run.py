@@ -18,12 +18,12 @@ from bench.execute import Summary, about, check_experiment, prepare
 from bench.execute.in_process import run_cells
 from bench.progress import Progress
 from bench.runs.store import Store
-from bench.tune.context import Plan, TuningContext
-from bench.tune.space import make_space
-from bench.tune.storage import default_url, lock_of, opened
-from bench.tune.study import Search, make_search
-from bench.tune.trials import spent, winner
-from bench.tune.winners import record_failure, run_winner, why_no_winner
+from bench.tuning.context import Plan, TuningContext
+from bench.tuning.space import make_space
+from bench.tuning.storage import default_url, lock_of, opened
+from bench.tuning.study import Search, make_search
+from bench.tuning.trials import spent, winner
+from bench.tuning.winners import record_failure, run_winner, why_no_winner
 
 
 @dataclass(kw_only=True)

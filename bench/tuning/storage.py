@@ -16,7 +16,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from bench.errors import InputError, first_line
 from bench.runs.store import Store
-from bench.tune.trials import retry
+from bench.tuning.trials import retry
 
 HEARTBEAT_SECONDS = 60
 """Seconds between two heartbeats of a worker in its trial."""

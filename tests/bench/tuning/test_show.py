@@ -9,10 +9,10 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 from bench.runs.store import Store
-from bench.tune.pictures import draw
-from bench.tune.show import StoredStudy, described
-from bench.tune.study import worker_here
-from bench.tune.trials import COST, FAILED, WORKER
+from bench.tuning.pictures import draw
+from bench.tuning.show import StoredStudy, described
+from bench.tuning.study import worker_here
+from bench.tuning.trials import COST, FAILED, WORKER
 
 ABOUT = {"experiment": "demo", "task": "m1", "model": "net", "loss": "ce", "budget": {"trials": 9}}
 SPACE = {"train.lr": FloatDistribution(0.0, 1.0), "train.patience": IntDistribution(1, 9)}

@@ -10,10 +10,10 @@ from optuna.trial import FrozenTrial
 from bench.execute import Summary
 from bench.execute.in_process import run_cells
 from bench.runs.records import FailedTuningRecord, TuningRecord
-from bench.tune.sampling import PRUNERS, SAMPLERS
-from bench.tune.storage import kind
-from bench.tune.study import Search
-from bench.tune.trials import FAILED, spent
+from bench.tuning.sampling import PRUNERS, SAMPLERS
+from bench.tuning.storage import kind
+from bench.tuning.study import Search
+from bench.tuning.trials import FAILED, spent
 
 
 def run_winner(search: Search, best: FrozenTrial) -> Summary:

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from bench.config import load_experiment
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.tune.space import Space, described, make_space, nearest
+from bench.tuning.space import Space, described, make_space, nearest
 
 
 def space(model: str, *fixed: str, **changes: Any) -> Space:

@@ -19,12 +19,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from bench.errors import InputError
 from bench.runs.store import Store
 from bench.train import Validation, checkpoint
-from bench.tune import study as study_module
-from bench.tune.objective import Watch
-from bench.tune.storage import STALE_SECONDS
-from bench.tune.study import is_dead, worker_here
-from bench.tune.trials import RETRIES, WORKER, was_interrupted
-from tests.bench.tune.conftest import Tune, facts, iterations
+from bench.tuning import study as study_module
+from bench.tuning.objective import Watch
+from bench.tuning.storage import STALE_SECONDS
+from bench.tuning.study import is_dead, worker_here
+from bench.tuning.trials import RETRIES, WORKER, was_interrupted
+from tests.bench.tuning.conftest import Tune, facts, iterations
 
 WHOLE = 6  # iterations of a training, validated at 2, 4 and 6
 WRITES = (

@@ -17,9 +17,9 @@ from bench.execute.one_cell import CellRunner, Job
 from bench.progress import Progress
 from bench.registry.search import Scalar
 from bench.runs.store import Facts, Store
-from bench.tune.budget import Budget
-from bench.tune.sampling import PrunerName, SamplerName
-from bench.tune.space import Space
+from bench.tuning.budget import Budget
+from bench.tuning.sampling import PrunerName, SamplerName
+from bench.tuning.space import Space
 
 # The trials are trained with a seed far from those that people count from.
 FIRST_TRIAL_SEED = 1000

@@ -33,12 +33,12 @@ from bench.randomness import derive_seed
 from bench.runs.cells import RESULTS_VERSION
 from bench.runs.store import Store
 from bench.train.checkpoint import BEST, LAST
-from bench.tune.context import TuningContext
-from bench.tune.objective import Objective, TakenOverError
-from bench.tune.sampling import ReseededSampler, make_pruner
-from bench.tune.space import Space
-from bench.tune.storage import STALE_SECONDS
-from bench.tune.trials import WORKER, has_room, interrupted, no_use, retry, unfinished, used
+from bench.tuning.context import TuningContext
+from bench.tuning.objective import Objective, TakenOverError
+from bench.tuning.sampling import ReseededSampler, make_pruner
+from bench.tuning.space import Space
+from bench.tuning.storage import STALE_SECONDS
+from bench.tuning.trials import WORKER, has_room, interrupted, no_use, retry, unfinished, used
 
 ABOUT = "bench"
 """Attribute of a study: experiment, task, model, loss and budget."""
