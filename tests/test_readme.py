@@ -9,21 +9,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from bench.config import expand, load_experiment, missing_references, shipped_folder
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+DOCS = README.parent / "docs"
 # The README's run, made short; what it says is unchanged.
 SHORT = ["--set", "data.options.images=200", "--set", "train.max_iterations=4"]
 
 
-def block_after(marker: str) -> str:
+def block_after(marker: str, page: Path = README) -> str:
     """The code block that follows an HTML comment."""
     found = re.search(
-        rf"<!-- {re.escape(marker)} -->\n```\w+\n(.*?)```", README.read_text("utf-8"), re.DOTALL
+        rf"<!-- {re.escape(marker)} -->\n```\w+\n(.*?)```", page.read_text("utf-8"), re.DOTALL
     )
-    assert found is not None, f"README.md has no block after {marker!r}"
+    assert found is not None, f"{page.name} has no block after {marker!r}"
     return found.group(1)
 
 
@@ -58,11 +61,29 @@ def test_the_plugin_is_about_ten_lines() -> None:
 
 def test_a_question_of_ones_own_is_two_keys_in_a_config(tmp_path: Path) -> None:
     demo = (shipped_folder() / "demo.yaml").read_text("utf-8")
-    (tmp_path / "mine.yaml").write_text(demo + block_after("question"))
+    (tmp_path / "mine.yaml").write_text(demo + block_after("question", DOCS / "paper.md"))
     experiment = load_experiment(tmp_path / "mine.yaml")
     assert [one.train.lr for one in expand(experiment)] == [0.005, 0.01, 0.02]
     assert missing_references(experiment) == []
     assert experiment.question is not None
+
+
+def test_the_python_door_opens_as_it_stands(tmp_path: Path) -> None:
+    code = block_after("python door")
+    short = code.replace('"demo", **{', '"demo", **{"train.max_iterations": 4, ')
+    assert short != code
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "chest.png")
+    done = subprocess.run(
+        [sys.executable, "-c", f"{short}\nprint(probabilities.shape, model.classes)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "auc_low" in done.stdout
+    assert done.stdout.endswith("(1, 2) ('normal', 'abnormal')\n")
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
@@ -77,7 +98,15 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert command.endswith(" && pytest")
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "results/README.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "results/README.md",
+        *(f"docs/{p.name}" for p in DOCS.iterdir()),
+    ],
+)
 def test_links_to_files_of_the_project_resolve(page: str) -> None:
     path = README.parent / page
     links = re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8"))
