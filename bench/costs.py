@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from bench.cache import add_facts, read_facts
 from bench.errors import InputError, first_line
@@ -24,9 +24,7 @@ from bench.registry.core import comes_from_plugin
 from bench.registry.models import ModelEntry
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-Watcher = TypeVar("Watcher", bound=AbstractContextManager[object])
+    from torch import nn
 
 COSTS = "model_costs"
 SOURCES = "weights_sources"
@@ -69,16 +67,13 @@ def model_costs(
     """
     from torch.utils.flop_counter import FlopCounterMode
 
-    model, counter = watch_one_image(
-        entry,
-        lambda _model, _image: FlopCounterMode(display=False),
-        in_channels=in_channels,
-        outputs=outputs,
-        image_size=image_size,
+    counter = FlopCounterMode(display=False)
+    network = _pass_one_image(
+        entry, counter, in_channels=in_channels, outputs=outputs, image_size=image_size,
         options=options,
-    )
+    )  # fmt: skip
     return Costs(
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=sum(p.numel() for p in network.parameters()),
         # torch counts a multiplication and an addition as two.
         multiply_adds=counter.get_total_flops() // 2,
     )
@@ -92,7 +87,7 @@ def check_answer(
     image_size: int,
     options: Mapping[str, Any] | None = None,
 ) -> None:
-    """Whether a network takes such images and answers with so many logits; counts nothing.
+    """Check that a network takes such images and returns so many logits, without counting.
 
     Args:
         entry, in_channels, outputs, image_size, options: as for :func:`model_costs`.
@@ -100,72 +95,62 @@ def check_answer(
     Raises:
         InputError: as :func:`model_costs`.
     """
-    watch_one_image(
-        entry,
-        lambda _model, _image: nullcontext(),
-        in_channels=in_channels,
-        outputs=outputs,
-        image_size=image_size,
+    _pass_one_image(
+        entry, nullcontext(), in_channels=in_channels, outputs=outputs, image_size=image_size,
         options=options,
-    )
+    )  # fmt: skip
 
 
-def watch_one_image(
+def _pass_one_image(
     entry: ModelEntry,
-    watcher: Callable[[nn.Module, Tensor], Watcher],
+    context: AbstractContextManager[object],
     *,
     in_channels: int,
     outputs: int,
     image_size: int,
-    options: Mapping[str, Any] | None = None,
-) -> tuple[nn.Module, Watcher]:
-    """Send one image through a network, without computing anything where that is possible.
+    options: Mapping[str, Any] | None,
+) -> nn.Module:
+    """Pass an image through a network, without computing anything where that is possible.
 
     Args:
-        entry: the registered network.
-        watcher: from the network and the image (1, in_channels, side, side) to the context, such
-            as one of torch's dispatch modes, that the image passes in.
-        in_channels: 1 (grayscale) or 3.
-        outputs: number of logits.
-        image_size: side of the square input in pixels.
-        options: the network's own keyword arguments.
+        entry, in_channels, outputs, image_size, options: as for :func:`model_costs`.
+        context: in which the image passes.
 
     Returns:
-        The network, in evaluation mode and without numbers, and the watcher.
+        The network, in evaluation mode.
 
     Raises:
         InputError: as :func:`model_costs`.
     """
     import torch
 
-    def watch(device: str) -> tuple[nn.Module, Watcher]:
+    def run(device: str) -> nn.Module:
         # The caller's random state is left as it was; figures do not depend on it.
         with torch.random.fork_rng(devices=[]), torch.device(device):
-            model = entry.build(
+            network = entry.build(
                 in_channels=in_channels, outputs=outputs, image_size=image_size, options=options
             ).eval()
         image = torch.zeros(1, in_channels, image_size, image_size, device=device)
-        context = watcher(model, image)
         with torch.inference_mode(), context:
-            logits = model(image)
+            logits = network(image)
         _check_shape(entry.name, logits, outputs=outputs)
-        return model, context
+        return network
 
     try:
-        return watch("meta")
-    except InputError:
-        raise
-    except Exception:
-        # A plugin may look at numbers, which the meta device does not have.
         try:
-            return watch("cpu")
+            return run("meta")
         except InputError:
             raise
-        except Exception as error:
-            raise InputError(
-                f"model {entry.name!r} fails on an image of {in_channels}×{image_size}×"
-                f"{image_size}: {first_line(error)}"
-            ) from None
+        except Exception:
+            # A plugin may look at numbers, which the meta device does not have.
+            return run("cpu")
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"model {entry.name!r} fails on an image of {in_channels}×{image_size}×{image_size}: "
+            f"{first_line(error)}"
+        ) from None
 
 
 def _check_shape(name: str, logits: object, *, outputs: int) -> None:

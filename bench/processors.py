@@ -6,7 +6,7 @@ import os
 
 
 def processors() -> int:
-    """Those that it may use: on a cluster a job often has a few of the machine's."""
+    """Processors that this process may use: on a cluster often a few of the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -66,7 +66,7 @@ def measure_all(
         cases: one at least, of the same setting.
         repeats: measurements of each rate.
         block_seconds: each takes this long at least.
-        progress: is told of each network.
+        progress: receives a line for each network.
 
     Raises:
         InputError: the device cannot be measured.
@@ -87,7 +87,7 @@ def compare_all(
         rival: the other way.
         rounds: pairs of blocks.
         block_seconds: the rival's blocks take about this long at least.
-        progress: is told of each network.
+        progress: receives a line for each network.
 
     Raises:
         InputError: the device is not there.

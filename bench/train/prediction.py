@@ -72,7 +72,7 @@ def predict(
         torch.cuda.empty_cache()
         batch //= 2
     with torch.inference_mode():
-        # Autocast gives the loss float32 logits in training; here it has not been asked to.
+        # Autocast gives the loss float32 logits in training, but is not on here.
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         group = _at_most(side, images=LOSS_BATCH, pixels=LOSS_PIXELS)
         # The sum stays on the device: reading each part would make the host wait for it.

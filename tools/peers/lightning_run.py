@@ -95,30 +95,32 @@ def main() -> None:
     for name in ("lr", "momentum"):
         parser.add_argument(f"--{name}", type=float, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     train, validation = (
         loader(
-            asked.images / part,
-            size=asked.image_size,
-            batch_size=asked.batch_size,
-            workers=asked.workers,
+            arguments.images / part,
+            size=arguments.image_size,
+            batch_size=arguments.batch_size,
+            workers=arguments.workers,
             train=part == "train",
         )
         for part in ("train", "validation")
     )
     trainer = lightning.Trainer(
-        accelerator=asked.device,
+        accelerator=arguments.device,
         devices=1,
-        max_epochs=asked.epochs,
-        precision="bf16-mixed" if asked.precision == "bfloat16" else "32-true",
-        default_root_dir=asked.out,
+        max_epochs=arguments.epochs,
+        precision="bf16-mixed" if arguments.precision == "bfloat16" else "32-true",
+        default_root_dir=arguments.out,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         callbacks=[SaysSteps()],
     )
-    trainer.fit(Classifier(asked.model, lr=asked.lr, momentum=asked.momentum), train, validation)
+    trainer.fit(
+        Classifier(arguments.model, lr=arguments.lr, momentum=arguments.momentum), train, validation
+    )
 
 
 if __name__ == "__main__":

@@ -58,10 +58,6 @@ def measure(
         FailedError: it failed; the message holds its last lines.
         Exception: what ``on_line`` raised, after the process has ended.
     """
-    lines: list[str] = []
-    errors: list[Exception] = []
-    samples: list[float] = [0.0]
-    ended = threading.Event()
     began = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -72,24 +68,7 @@ def measure(
         text=True,
         errors="replace",
     )
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            try:
-                on_line(time.monotonic() - began, line)
-            except Exception as error:
-                # The reading goes on: a full pipe would have the process wait for ever.
-                errors.append(error)
-
-    def sample() -> None:
-        while not ended.wait(SECONDS_BETWEEN_SAMPLES):
-            samples.append(sum(map(_proportional_mib, _with_descendants(process.pid))))
-
-    threads = [threading.Thread(target=each) for each in (read, sample)]
-    for thread in threads:
-        thread.start()
+    watch = _Watch(process, on_line=lambda line: on_line(time.monotonic() - began, line))
     try:
         # `wait4` and not `Popen.wait`: it tells the memory too.
         _, status, usage = os.wait4(process.pid, 0)
@@ -98,18 +77,54 @@ def measure(
         raise
     finally:
         seconds = time.monotonic() - began
-        ended.set()
-        for thread in threads:
-            thread.join()
-        assert process.stdout is not None
-        process.stdout.close()
+        watch.end()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        last = "".join(lines[-20:])
+        last = "".join(watch.lines[-20:])
         raise FailedError(f"exit code {process.returncode}: {' '.join(command)}\n{last}")
-    if errors:
-        raise errors[0]
-    return Measured(seconds=seconds, largest_mib=usage.ru_maxrss / 1024, together_mib=max(samples))
+    if watch.errors:
+        raise watch.errors[0]
+    return Measured(
+        seconds=seconds,
+        largest_mib=usage.ru_maxrss / 1024,
+        together_mib=max(watch.samples),
+    )
+
+
+class _Watch:
+    """Two threads beside a process: one reads its lines, one samples its memory."""
+
+    def __init__(self, process: subprocess.Popen[str], *, on_line: Callable[[str], None]) -> None:
+        self.lines: list[str] = []
+        self.errors: list[Exception] = []
+        self.samples = [0.0]
+        self._process, self._on_line = process, on_line
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=each) for each in (self._read, self._sample)]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Wait for both threads and close the stream."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line)
+            try:
+                self._on_line(line)
+            except Exception as error:
+                # The reading goes on: a full pipe would have the process wait for ever.
+                self.errors.append(error)
+
+    def _sample(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_SAMPLES):
+            self.samples.append(sum(map(_proportional_mib, _with_descendants(self._process.pid))))
 
 
 def _with_descendants(pid: int) -> Iterator[int]:

@@ -124,12 +124,15 @@ def taken(take: Callable[[int], Tensor], steps: range) -> list[float]:
     return [take(number).item() for number in steps]
 
 
+@pytest.mark.parametrize("micro_batch", [None, 3])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT], ids=["as they are", "augmented"])
 def test_a_replayed_step_takes_each_steps_own_batch_and_seed(
-    optimizer: str, augment: AugmentConfig
+    optimizer: str, augment: AugmentConfig, micro_batch: int | None
 ) -> None:
-    config = TrainConfig(lr=0.01, batch_size=8, optimizer=optimizer, augment=augment)
+    config = TrainConfig(
+        lr=0.01, batch_size=8, optimizer=optimizer, augment=augment, micro_batch=micro_batch
+    )
     one, two = network(), network()
     plain = step_of(one, config)
     other = step_of(two, config)
