@@ -137,7 +137,7 @@ def test_partial_predictions_are_compared_on_the_common_images(
     one, other = roc_auc_score(SICK[:8], -np.arange(8)), roc_auc_score(SICK[:8], np.arange(8))
     assert (one, other) == (3 / 12, 9 / 12)
     assert math.isclose(versus.difference.value, one - other, abs_tol=1e-12)
-    whole_auc = by_name["whole"].metrics["auc"].mean
+    whole_auc = by_name["whole"].figures["auc"].value
     assert math.isclose(whole_auc, roc_auc_score(SICK, RISING), abs_tol=1e-12)
 
 

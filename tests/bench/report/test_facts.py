@@ -13,26 +13,11 @@ from tests.bench.report.runs import (
     CLASSES,
     LABELS,
     M2,
-    ONE_WRONG,
     PERFECT,
-    TRAINING,
     Case,
     Runs,
     data,
 )
-
-
-def test_each_data_set_split_and_size_has_its_own_table(runs: Runs) -> None:
-    runs.add("net", PERFECT)
-    runs.add("net", PERFECT, about=data(fingerprint="e" * 64, image_size=128))
-    other = {"name": "patient", "seed": 0, "hash": "b" * 64, "claims_disjoint": True}
-    runs.add("net", PERFECT, about=data(split=other))
-    titles = [line for line in runs.markdown().splitlines() if line.startswith("## nih")]
-    assert titles == [
-        "## nih (here), split image, 64 px, task m1 (normal or abnormal?)",
-        "## nih (here), split image, 128 px, task m1 (normal or abnormal?)",
-        "## nih (here), split patient, 64 px, task m1 (normal or abnormal?)",
-    ]
 
 
 def test_tables_are_in_the_order_of_the_tasks(runs: Runs) -> None:
@@ -193,53 +178,12 @@ def test_shared_patients_are_a_lower_bound_where_some_are_unknown(
     assert sentence in runs.markdown()
 
 
-def test_facts_stand_above_the_table_and_how_to_read_it_below(runs: Runs) -> None:
-    runs.add("net", PERFECT, settings={"train": TRAINING})
-    runs.add("broken", outcome=Outcome(state="failed", reason="boom"), settings={"train": TRAINING})
-    text = runs.markdown()
-    places = [
-        text.index(part)
-        for part in (
-            "## nih",
-            "| part ",
-            "- 6 of the 10 images are here",
-            "- train and test:",
-            "commit abc123",
-            "- training",
-            "| model ",
-            "Each network is one run.",
-            "### At the threshold",
-            "- broken ce, seed 0, failed: boom",
-        )
-    ]
-    assert places == sorted(places)
-
-
 def test_environments_that_differ_in_nothing_shown_are_one_line(runs: Runs) -> None:
     runs.add("a", PERFECT, environment={"date": "2026-01-04T00:00:00+00:00", "cpu_count": 8})
     runs.add("b", PERFECT)
     text = runs.markdown()
     assert text.count("commit abc123") == 1
     assert "run from 2026-01-02 to 2026-01-04" in text
-
-
-def test_one_seed_a_row_is_called_what_it_is(runs: Runs) -> None:
-    warning = "Each network is one run."
-    runs.add("net", PERFECT)
-    runs.add("other", CHANCE)
-    runs.add("prior", CHANCE)
-    assert warning in runs.markdown()
-    assert "±" not in runs.markdown()
-    runs.add("net", ONE_WRONG, seed=1)
-    assert warning not in runs.markdown()
-    assert "**±**: standard deviation over the seeds" in runs.markdown()
-
-
-def test_what_is_positive_is_said_where_it_is_not_illness(runs: Runs) -> None:
-    runs.add("net", PERFECT)
-    assert "positive class" not in runs.notes("At the threshold")
-    runs.add_answers(M2, "net", None, outcome=Outcome(state="failed", reason="boom"))
-    assert "The positive class is several." in runs.markdown()
 
 
 def test_runs_that_a_larger_tuning_replaced_are_named(runs: Runs) -> None:

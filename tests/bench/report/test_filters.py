@@ -45,7 +45,7 @@ def test_hidden_rows_are_compared_all_the_same(answered: Answered) -> None:
     assert (some.hidden, whole.hidden) == (2, 0)
     by_model = {row.model: row for row in whole.rows}
     for row in some.rows:
-        assert row.versus == by_model[row.model].versus
+        assert row.comparison == by_model[row.model].comparison
     assert some.reference is not None
     assert some.reference.model == "net"
 

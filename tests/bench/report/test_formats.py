@@ -4,27 +4,11 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
 import pandas as pd
 
 from bench.runs.records import Outcome
 from bench.runs.run import Unfinished
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
-
-
-def test_csv_has_every_row_with_full_precision(runs: Runs) -> None:
-    runs.add("net", ONE_WRONG)
-    runs.add("broken", outcome=Outcome(state="failed", reason="a, b\nc"))
-    runs.add("prior", CHANCE)
-    unfinished = [Unfinished(name="net-sin-s0-0123", running=False)]
-    text = runs.text("csv", unfinished=unfinished)
-    frame = pd.read_csv(io.StringIO(text))
-    assert frame["model"].tolist()[:3] == ["net", "prior", "broken"]
-    assert frame["state"].tolist() == ["finished", "finished", "failed", "interrupted"]
-    assert frame["auc"][0] == 8 / 9
-    assert np.isnan(frame["auc_sd"][0])
-    assert frame["reason"][2] == "seed 0: a, b\nc"
-    assert frame["reason"][3] == "net-sin-s0-0123"
 
 
 def test_latex_is_escaped_and_has_booktabs_rules(runs: Runs) -> None:

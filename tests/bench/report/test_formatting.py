@@ -53,6 +53,14 @@ def test_a_figure_is_shown_with_what_is_known_of_it(
     assert formatting.interval(figure) == interval
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.000"), (0.0123, "+0.012"), (-0.0003, "-0.0003"), (math.nan, "n/a")],
+)
+def test_a_difference_that_is_not_zero_is_not_shown_as_zero(value: float, text: str) -> None:
+    assert formatting.difference(value) == text
+
+
 def test_the_ends_of_a_difference_have_signs() -> None:
     interval = Interval(value=0.01, low=-0.0003, high=0.02)
     assert formatting.difference_interval(interval) == "-0.0003 to +0.020"

@@ -144,13 +144,6 @@ def test_figures_of_a_finding_are_averaged_over_seeds(runs: Runs) -> None:
     ]
 
 
-def test_a_row_that_failed_stays_among_the_findings(runs: Runs) -> None:
-    add_labels(runs, "net")
-    runs.add_answers(LABELS, "broken", None, outcome=Outcome(state="failed", reason="boom"))
-    assert runs.grid("AUC")[2][0] == "broken"
-    assert runs.grid("AUC")[2][3:] == ["n/a"] * 3
-
-
 def test_a_network_is_marked_by_its_macro_auc(runs: Runs) -> None:
     add_labels(runs, "good")
     runs.add_answers(LABELS, "bad", CONSTANT)
@@ -213,22 +206,6 @@ def test_csv_has_a_row_for_each_finding(runs: Runs) -> None:
     assert hernia["threshold"] == "0.6"
     figures = [name.removesuffix("_sd") for name in frame.columns if name.endswith("_sd")]
     assert set(hernia[figures].drop("threshold")) == {""}
-
-
-def test_csv_of_two_class_tasks_has_no_columns_of_findings(runs: Runs) -> None:
-    runs.add("net", PERFECT)
-    head = runs.csv().columns
-    assert not [name for name in head if name.startswith(("macro", "threshold", "support"))]
-    assert "finding" not in head
-
-
-def test_latex_has_a_table_for_each_measure_of_the_findings(runs: Runs) -> None:
-    add_labels(runs, "net")
-    text = runs.text("latex")
-    for rule in ("\\toprule", "\\midrule", "\\bottomrule"):
-        assert text.count(rule) == text.count("\\begin{table}")
-    assert text.count("\\caption{AUC of each finding: ") == 1
-    assert "Nodule (2)" in text
 
 
 @pytest.mark.parametrize("case", [LABELS, CLASSES], ids=lambda case: case.task.name)

@@ -50,14 +50,6 @@ def test_it_has_the_most_seeds(runs: Runs) -> None:
     assert settings_of_reference(table) == "train.max_iterations=200"
 
 
-def test_the_reference_is_a_row_that_is_held_against_none(runs: Runs) -> None:
-    runs.add("net", PERFECT)
-    runs.add("wide", CHANCE)
-    (table,) = collect(runs.store.runs(), reference=NET)
-    assert {row.model: row.versus is None for row in table.rows} == {"net": True, "wide": False}
-    assert table.reference in table.rows
-
-
 def test_the_legend_says_how_it_was_chosen(runs: Runs) -> None:
     runs.add("net", PERFECT, settings=trained(200))
     runs.add("net", ONE_WRONG, settings=trained(40))
@@ -90,7 +82,9 @@ def test_rows_that_were_trained_otherwise_are_named(runs: Runs) -> None:
     said = "net ce was trained with other settings than wide ce"
     assert not any(said in line for line in headline(table))
     better = [
-        replace(row, comparison=replace(row.versus, verdict="better")) if row.versus else row
+        replace(row, comparison=replace(row.comparison, verdict="better"))
+        if row.comparison
+        else row
         for row in table.rows
     ]
     assert any(said in line for line in headline(replace(table, rows=tuple(better))))

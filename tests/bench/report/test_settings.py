@@ -142,12 +142,6 @@ def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
     }
 
 
-def test_controls_alone_have_neither_training_nor_seeds(runs: Runs) -> None:
-    runs.add("prior", CHANCE)
-    assert "- training" not in runs.markdown()
-    assert "one run" not in runs.markdown()
-
-
 def test_a_share_of_the_training_part_is_in_the_training_line(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": TRAINING, "data": {"train_share": 0.07}})
     runs.add("other", CHANCE, settings={"train": TRAINING, "data": {"train_share": 0.07}})
@@ -185,13 +179,3 @@ def test_a_memory_format_is_said_where_it_is_not_the_ordinary_one(runs: Runs) ->
         "net ce (memory_format=contiguous)",
         "other ce",
     ]
-
-
-def test_micro_batches_that_were_asked_for_are_said(runs: Runs) -> None:
-    runs.add("net", PERFECT, settings={"train": {**TRAINING, "micro_batch": 8}})
-    assert ", micro batch 8, " in training_line(runs)
-    runs.add("old", CHANCE, settings={"train": TRAINING})
-    assert settings_of(runs.tables()[0]) == {
-        "net": ["train.micro_batch=8"],
-        "old": ["train.micro_batch=null"],
-    }

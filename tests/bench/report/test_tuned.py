@@ -183,12 +183,6 @@ def test_a_budget_is_the_same_only_where_as_much_was_spent(
         ) in text
 
 
-@pytest.mark.parametrize("name", ["markdown", "latex"])
-def test_without_tuning_nothing_is_said_of_it(runs: Runs, name: str) -> None:
-    runs.add("net", PERFECT)
-    assert "uning" not in runs.text(name)
-
-
 def test_a_tuning_without_a_winner_is_named_in_every_format(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     runs.add("net", PERFECT)

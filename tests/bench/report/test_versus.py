@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -92,12 +91,6 @@ def test_a_reference_that_is_not_there_is_named_with_the_way_out(runs: Runs) -> 
     )
 
 
-def test_a_reference_alone_is_compared_with_nothing(runs: Runs) -> None:
-    runs.add("net", ONE_WRONG)
-    text = runs.markdown(reference=NET)
-    assert "The reference is net ce; no other row has finished.\n" in text
-
-
 def test_of_several_rows_the_tuned_one_is_the_reference(runs: Runs) -> None:
     runs.add("net", ONE_WRONG, settings={"train": {"lr": 0.1}})
     tuned = runs.add("net", CHANCE, settings={"train": {"lr": 0.2}})
@@ -149,11 +142,11 @@ def test_p_is_shown_so_that_it_fits_its_verdict(p: float, text: str) -> None:
 
 def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     table = compared(runs, "better")
-    (row,) = [row for row in table.rows if row.versus is not None]
+    (row,) = [row for row in table.rows if row.comparison is not None]
     said = "Smallest true difference that would be shown with a probability of 80 %:"
     assert any(line.startswith(f"{said} 0.020.") for line in notes(table, "comparison"))
-    assert row.versus is not None
-    more = replace(row, comparison=replace(row.versus, smallest=0.0456))
+    assert row.comparison is not None
+    more = replace(row, comparison=replace(row.comparison, smallest=0.0456))
     wider = replace(table, rows=(*table.rows, more))
     assert any(line.startswith(f"{said} 0.020 to 0.046, ") for line in notes(wider, "comparison"))
     assert "p is corrected for 2 comparisons (Holm)." in notes(wider, "comparison")
@@ -180,24 +173,6 @@ def test_delongs_test_is_named_where_it_was_made(runs: Runs) -> None:
     parts = table.data.parts | {"test": one_each}
     table = replace(table, data=table.data.model_copy(update={"parts": parts}))
     assert "DeLong's test gives a p" in " ".join(notes(table, "comparison"))
-
-
-def test_delongs_intervals_are_for_programs(runs: Runs) -> None:
-    runs.add("one", ONE_WRONG)
-    for seed in (0, 1):
-        runs.add("two", ONE_WRONG, seed=seed)
-    (table,) = runs.tables()
-    interval = {row.model: row.delong for row in table.rows}["one"]
-    assert interval is not None
-    assert (interval.value, interval.reason) == (8 / 9, "")
-    frame = runs.csv().set_index("model")
-    assert float(frame.loc["one", "delong_low"]) == interval.low
-    assert float(frame.loc["one", "delong_high"]) == interval.high
-    assert frame.loc["two", "delong_low"] == ""
-    rows = {row["model"]: row for row in json.loads(runs.text("json"))["tables"][0]["rows"]}
-    assert rows["one"]["delong"]["high"] == interval.high
-    assert rows["two"]["delong"] is None
-    assert "DeLong's intervals of the AUC of single runs" in runs.markdown()
 
 
 def test_why_nothing_was_compared_is_said(runs: Runs) -> None:
@@ -273,34 +248,14 @@ def test_imported_predictions_alone_need_no_pixels_and_no_validation_part(runs: 
 
 def test_rows_on_fewer_images_are_named_beside_the_others(runs: Runs) -> None:
     table = compared(runs, "better")
-    (row,) = [row for row in table.rows if row.versus is not None]
-    assert row.versus is not None
+    (row,) = [row for row in table.rows if row.comparison is not None]
+    assert row.comparison is not None
     fewer = replace(row, model="theirs", loss="", kind="imported")
-    fewer = replace(fewer, comparison=replace(row.versus, images=5))
+    fewer = replace(fewer, comparison=replace(row.comparison, images=5))
     text = notes(replace(table, rows=(*table.rows, fewer)), "comparison")
     assert (
         "imported: theirs and the reference are compared on the 5 images that both answer." in text
     )
-
-
-def test_csv_has_the_comparison_with_full_precision(runs: Runs) -> None:
-    runs.add("cxnet_m1", ONE_WRONG, loss="sin")
-    runs.add("other", PERFECT)
-    frame = runs.csv().set_index("model")
-    (table,) = runs.tables()
-    (one,) = [row.versus for row in table.rows if row.versus is not None]
-    other = frame.loc["other"]
-    assert float(other["difference"]) == round(1 - 8 / 9, 13)
-    assert (other["reference"], other["verdict"]) == ("cxnet_m1 sin", "cannot tell")
-    assert float(other["difference_high"]) == one.difference.high == 1.0
-    assert float(other["p_holm"]) == float(other["p"]) == one.p
-    assert float(other["smallest_difference"]) == one.smallest
-    assert other["compared_images"] == "6"
-    assert float(other["delong_p"]) == one.delong_p
-    assert frame.loc["cxnet_m1", "verdict"] == "reference"
-    assert frame.loc["cxnet_m1", "difference"] == ""
-    assert [float(frame.loc["cxnet_m1", f"auc_{what}"]) for what in ("low", "high")] == [0.0, 1.0]
-    assert float(other["inference_images_per_second"]) == 800.0
 
 
 def test_a_temperature_that_nothing_fits_is_explained(runs: Runs) -> None:
