@@ -12,7 +12,7 @@ from bench.evaluate.load import load_results
 from bench.evaluate.results import Reference, Results
 from bench.evaluate.scorer import Scorer
 from bench.report import FORMATS
-from tests.bench.evaluate.answers import Answered
+from tests.bench.evaluate.stored_runs import StoredRuns
 
 MODELS, SEEDS = 40, 5
 IMAGES, VALIDATION = 160, 60
@@ -20,9 +20,9 @@ NET = Reference(model="net0", loss="ce")
 
 
 @pytest.fixture(scope="module")
-def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredRuns:
     truth = np.arange(IMAGES) % 2
-    runs = Answered(
+    runs = StoredRuns(
         tmp_path_factory.mktemp("store") / "runs",
         findings=[("Mass",) if sick else () for sick in truth],
         validation=VALIDATION,
@@ -36,23 +36,23 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
     return runs
 
 
-def report(answered: Answered, kept: Path) -> Results:
-    return load_results(answered.store, scorer=Scorer(kept=kept), reference=NET)
+def report(stored: StoredRuns, kept: Path) -> Results:
+    return load_results(stored.store, scorer=Scorer(kept=kept), reference=NET)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["markdown", "json", "html"])
 def test_a_report_of_200_runs(
     benchmark: BenchmarkFixture,
-    answered: Answered,
+    stored: StoredRuns,
     tmp_path_factory: pytest.TempPathFactory,
     format_name: str,
 ) -> None:
     kept = tmp_path_factory.getbasetemp() / "kept scores"
-    report(answered, kept)
+    report(stored, kept)
 
     def show() -> str:
-        return FORMATS[format_name](report(answered, kept))
+        return FORMATS[format_name](report(stored, kept))
 
     text = benchmark.pedantic(show, rounds=3)
     assert f"net{MODELS - 1}" in text

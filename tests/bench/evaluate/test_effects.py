@@ -12,10 +12,10 @@ from bench.data.tasks import make_task
 from bench.evaluate.design import level_text
 from bench.evaluate.estimate import Interval
 from bench.evaluate.question_result import LevelEffect, LevelResult
-from tests.bench.evaluate.asked import (
+from tests.bench.evaluate.question_runs import (
     FAILED,
     NAMED,
-    Asked,
+    QuestionRuns,
     auc_of,
     cross,
     experiment,
@@ -38,14 +38,14 @@ def effect_of(result: LevelResult) -> LevelEffect:
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Asked:
-    return Asked(tmp_path)
+def stored(tmp_path: Path) -> QuestionRuns:
+    return QuestionRuns(tmp_path)
 
 
-def test_an_effect_is_the_mean_difference_over_the_contexts(asked: Asked) -> None:
-    cross(asked, WRONG)
-    asked.record(experiment())
-    answer = asked.answer()
+def test_an_effect_is_the_mean_difference_over_the_contexts(stored: QuestionRuns) -> None:
+    cross(stored, WRONG)
+    stored.record(experiment())
+    answer = stored.answer()
     (loss,) = answer.factors
     assert list(loss.levels) == ["ce", "sin"]
     assert loss.levels["ce"].comparison is None
@@ -63,18 +63,20 @@ def test_an_effect_is_the_mean_difference_over_the_contexts(asked: Asked) -> Non
     assert answer.gaps == ()
 
 
-def test_a_network_that_answers_the_same_differs_by_exactly_nothing(asked: Asked) -> None:
-    cross(asked, dict.fromkeys(WRONG, 5))
-    asked.record(experiment())
-    comparison = effect_of(asked.answer().factors[0].levels["sin"])
+def test_a_network_that_answers_the_same_differs_by_exactly_nothing(stored: QuestionRuns) -> None:
+    cross(stored, dict.fromkeys(WRONG, 5))
+    stored.record(experiment())
+    comparison = effect_of(stored.answer().factors[0].levels["sin"])
     assert comparison.effect == Interval(value=0.0, low=0.0, high=0.0)
 
 
-def test_the_interaction_is_the_effect_at_one_level_less_that_elsewhere(asked: Asked) -> None:
-    cross(asked, WRONG)
-    cross(asked, {("three", "ce"): 4, ("three", "sin"): 7})
-    asked.record(experiment(models=["one", "two", "three"], question=CROSSED))
-    loss, model = asked.answer().factors
+def test_the_interaction_is_the_effect_at_one_level_less_that_elsewhere(
+    stored: QuestionRuns,
+) -> None:
+    cross(stored, WRONG)
+    cross(stored, {("three", "ce"): 4, ("three", "sin"): 7})
+    stored.record(experiment(models=["one", "two", "three"], question=CROSSED))
+    loss, model = stored.answer().factors
     (interaction,) = loss.interactions
     assert (interaction.level, interaction.key, interaction.reference) == ("sin", "model", "one")
     assert interaction.here.value == pytest.approx(auc_of(2) - auc_of(8))
@@ -84,10 +86,12 @@ def test_the_interaction_is_the_effect_at_one_level_less_that_elsewhere(asked: A
     assert list(model.levels) == ["one", "two", "three"]
 
 
-def test_failed_and_missing_runs_are_named_and_their_contexts_left_out(asked: Asked) -> None:
-    cross(asked, WRONG | {("two", "sin"): None}, seeds=(0, 1))
-    asked.record(experiment(seeds=[0, 1, 2], models=["one", "two"]))
-    answer = asked.answer()
+def test_failed_and_missing_runs_are_named_and_their_contexts_left_out(
+    stored: QuestionRuns,
+) -> None:
+    cross(stored, WRONG | {("two", "sin"): None}, seeds=(0, 1))
+    stored.record(experiment(seeds=[0, 1, 2], models=["one", "two"]))
+    answer = stored.answer()
     assert sorted(answer.gaps) == [
         "one ce, seed 2: has not ended",
         "one sin, seed 2: has not ended",
@@ -105,48 +109,48 @@ def test_failed_and_missing_runs_are_named_and_their_contexts_left_out(asked: As
     ]
 
 
-def test_only_seeds_that_both_levels_have_are_compared(asked: Asked) -> None:
+def test_only_seeds_that_both_levels_have_are_compared(stored: QuestionRuns) -> None:
     for seed, wrong in ((0, 8), (1, 6)):
-        asked.add("one", "ce", wrong=wrong, seed=seed)
+        stored.add("one", "ce", wrong=wrong, seed=seed)
     for seed, wrong in ((1, 3), (2, 0)):
-        asked.add("one", "sin", wrong=wrong, seed=seed)
-    asked.record(experiment(models=["one"], seeds=[0, 1, 2]))
-    sin = asked.answer().factors[0].levels["sin"]
+        stored.add("one", "sin", wrong=wrong, seed=seed)
+    stored.record(experiment(models=["one"], seeds=[0, 1, 2]))
+    sin = stored.answer().factors[0].levels["sin"]
     assert sin.seeds == (2, 2)
     assert effect_of(sin).seeds == (1, 1)
     assert effect_of(sin).effect.value == pytest.approx(auc_of(3) - auc_of(6))
 
 
-def test_narrowed_commands_come_together(asked: Asked) -> None:
-    cross(asked, {("one", "ce"): 8, ("one", "sin"): 2})
-    asked.record(experiment(models=["one"]))
-    cross(asked, {("two", "ce"): 6})
+def test_narrowed_commands_come_together(stored: QuestionRuns) -> None:
+    cross(stored, {("one", "ce"): 8, ("one", "sin"): 2})
+    stored.record(experiment(models=["one"]))
+    cross(stored, {("two", "ce"): 6})
     # The same folder by another path.
-    asked.record(experiment(models=["two"], losses=["ce"], data={"source": "nih", "root": "nih"}))
-    cross(asked, {("two", "sin"): 5})
-    asked.record(experiment(models=["two"], losses=["sin"]))
-    answer = asked.answer()
+    stored.record(experiment(models=["two"], losses=["ce"], data={"source": "nih", "root": "nih"}))
+    cross(stored, {("two", "sin"): 5})
+    stored.record(experiment(models=["two"], losses=["sin"]))
+    answer = stored.answer()
     assert answer.gaps == ()
     assert answer.factors[0].levels["sin"].contexts == 2
 
 
-def test_other_training_settings_are_another_answer(asked: Asked) -> None:
-    cross(asked, WRONG)
-    asked.record(experiment())
+def test_other_training_settings_are_another_answer(stored: QuestionRuns) -> None:
+    cross(stored, WRONG)
+    stored.record(experiment())
     for (model, loss), wrong in WRONG.items():
-        asked.add(model, loss, wrong=wrong + 1, train={"lr": 0.5})
-    asked.record(experiment(train={"lr": 0.5}))
-    assert [answer.factors[0].levels["ce"].contexts for answer in asked.answers()] == [2, 2]
+        stored.add(model, loss, wrong=wrong + 1, train={"lr": 0.5})
+    stored.record(experiment(train={"lr": 0.5}))
+    assert [answer.factors[0].levels["ce"].contexts for answer in stored.answers()] == [2, 2]
 
 
-def test_other_data_or_precision_are_another_answer(asked: Asked) -> None:
-    asked.add("one", "ce", wrong=8)
-    asked.record(experiment(models=["one"], losses=["ce"]))
-    asked.add("one", "sin", wrong=2, fingerprint="more images")
-    asked.record(experiment(models=["one"], losses=["sin"]))
-    asked.add("two", "sin", wrong=2, train={"precision": "bfloat16"})
-    asked.record(experiment(models=["two"], losses=["sin"]))
-    assert len(asked.answers()) == 3
+def test_other_data_or_precision_are_another_answer(stored: QuestionRuns) -> None:
+    stored.add("one", "ce", wrong=8)
+    stored.record(experiment(models=["one"], losses=["ce"]))
+    stored.add("one", "sin", wrong=2, fingerprint="more images")
+    stored.record(experiment(models=["one"], losses=["sin"]))
+    stored.add("two", "sin", wrong=2, train={"precision": "bfloat16"})
+    stored.record(experiment(models=["two"], losses=["sin"]))
+    assert len(stored.answers()) == 3
 
 
 def layouts() -> dict[str, Any]:
@@ -159,13 +163,15 @@ def layouts() -> dict[str, Any]:
     }
 
 
-def test_a_level_that_runs_leave_unsaid_is_the_one_that_all_had_before(asked: Asked) -> None:
+def test_a_level_that_runs_leave_unsaid_is_the_one_that_all_had_before(
+    stored: QuestionRuns,
+) -> None:
     for loss, wrong in (("ce", 6), ("sin", 5)):
-        asked.add("one", loss, wrong=wrong)
-        asked.add("one", loss, wrong=wrong - 2, train={"memory_format": "channels_last"})
-    asked.add("prior", wrong=20)
-    asked.record(experiment(**layouts(), controls=["prior"]))
-    answer = asked.answer()
+        stored.add("one", loss, wrong=wrong)
+        stored.add("one", loss, wrong=wrong - 2, train={"memory_format": "channels_last"})
+    stored.add("prior", wrong=20)
+    stored.record(experiment(**layouts(), controls=["prior"]))
+    answer = stored.answer()
     assert (answer.problem, answer.gaps) == ("", ())
     (layout,) = answer.factors
     assert {level: one.contexts for level, one in layout.levels.items()} == {
@@ -177,20 +183,20 @@ def test_a_level_that_runs_leave_unsaid_is_the_one_that_all_had_before(asked: As
     assert comparison.effect.value == pytest.approx(expected)
 
 
-def test_runs_in_another_layout_are_another_answer(asked: Asked) -> None:
+def test_runs_in_another_layout_are_another_answer(stored: QuestionRuns) -> None:
     """What is left open is decided by the device, and dropout is drawn in the layout's order."""
-    cross(asked, WRONG)
-    asked.record(experiment())
+    cross(stored, WRONG)
+    stored.record(experiment())
     for (model, loss), wrong in WRONG.items():
-        asked.add(model, loss, wrong=wrong, seed=1, train={"memory_format": "channels_last"})
-    asked.record(experiment(seeds=[1]))
-    assert len(asked.answers()) == 2
+        stored.add(model, loss, wrong=wrong, seed=1, train={"memory_format": "channels_last"})
+    stored.record(experiment(seeds=[1]))
+    assert len(stored.answers()) == 2
 
 
-def test_an_experiment_without_a_question_has_no_answer(asked: Asked) -> None:
-    cross(asked, WRONG)
-    asked.record(experiment(question=None))
-    assert asked.answers() == []
+def test_an_experiment_without_a_question_has_no_answer(stored: QuestionRuns) -> None:
+    cross(stored, WRONG)
+    stored.record(experiment(question=None))
+    assert stored.answers() == []
 
 
 def by_split() -> dict[str, object]:
@@ -206,15 +212,15 @@ def by_split() -> dict[str, object]:
     }
 
 
-def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) -> None:
-    asked.add("one", "ce", wrong=6)
-    asked.add("one", "ce", wrong=1, split="image", first_image=10)
-    asked.add("same_patient", wrong=20)
-    asked.add("same_patient", wrong=3, split="image", first_image=10)
-    asked.add("prior", wrong=20, split="image", first_image=10)
-    asked.add("metadata", outcome=FAILED)
-    asked.record(experiment(**by_split(), controls=["same_patient", "prior", "metadata"]))
-    answer = asked.answer()
+def test_different_test_images_are_said_and_controls_stand_beside(stored: QuestionRuns) -> None:
+    stored.add("one", "ce", wrong=6)
+    stored.add("one", "ce", wrong=1, split="image", first_image=10)
+    stored.add("same_patient", wrong=20)
+    stored.add("same_patient", wrong=3, split="image", first_image=10)
+    stored.add("prior", wrong=20, split="image", first_image=10)
+    stored.add("metadata", outcome=FAILED)
+    stored.record(experiment(**by_split(), controls=["same_patient", "prior", "metadata"]))
+    answer = stored.answer()
     (split,) = answer.factors
     comparison = effect_of(split.levels["image"])
     assert not comparison.same_images
@@ -239,30 +245,30 @@ def test_different_test_images_are_said_and_controls_stand_beside(asked: Asked) 
     assert len(answer.data) == 2
 
 
-def test_controls_are_expected_once_for_each_level_of_the_data(asked: Asked) -> None:
+def test_controls_are_expected_once_for_each_level_of_the_data(stored: QuestionRuns) -> None:
     for kernel in (3, 5):
         for lr in (0.1, 0.2):
             for split in ("patient", "image"):
                 options, train = {"kernel": kernel}, {"lr": lr}
-                asked.add("one", "ce", wrong=3, split=split, options=options, train=train)
-    asked.add("prior", wrong=20)
+                stored.add("one", "ce", wrong=3, split=split, options=options, train=train)
+    stored.add("prior", wrong=20)
     key = "model.options.one.kernel"
     levels = {"data.split": ["patient", "image"], key: [3, 5], "train.lr": [0.1, 0.2]}
     changes = by_split() | {"vary": levels, "models": ["one"], "seeds": [0]}
-    asked.record(experiment(**changes, controls=["prior", "brightness"]))
-    assert asked.answer().gaps == (
+    stored.record(experiment(**changes, controls=["prior", "brightness"]))
+    assert stored.answer().gaps == (
         "control prior, data.split=image: has not ended",
         "control brightness, data.split=patient: has not ended",
         "control brightness, data.split=image: has not ended",
     )
 
 
-def test_without_a_control_nothing_is_said_of_what_was_learned(asked: Asked) -> None:
-    asked.add("one", "ce", wrong=6)
-    asked.add("one", "ce", wrong=3, split="image", first_image=10)
-    asked.add("prior", wrong=3, split="image", first_image=10)
-    asked.record(experiment(**by_split(), controls=["prior"]))
-    answer = asked.answer()
+def test_without_a_control_nothing_is_said_of_what_was_learned(stored: QuestionRuns) -> None:
+    stored.add("one", "ce", wrong=6)
+    stored.add("one", "ce", wrong=3, split="image", first_image=10)
+    stored.add("prior", wrong=3, split="image", first_image=10)
+    stored.record(experiment(**by_split(), controls=["prior"]))
+    answer = stored.answer()
     assert answer.without_controls == ("data.split=patient",)
     assert answer.not_above_controls == ("one ce, data.split=image",)
     levels = answer.factors[0].levels
@@ -275,12 +281,12 @@ def test_without_a_control_nothing_is_said_of_what_was_learned(asked: Asked) -> 
     assert (comparison.judged, comparison.learned) == (0, 0)
 
 
-def test_networks_that_are_not_above_the_best_control_are_named(asked: Asked) -> None:
-    cross(asked, {("one", "ce"): 8, ("one", "sin"): 5, ("two", "ce"): 6, ("two", "sin"): 2})
-    asked.add("prior", wrong=20)
-    asked.add("brightness", wrong=5)
-    asked.record(experiment())
-    answer = asked.answer()
+def test_networks_that_are_not_above_the_best_control_are_named(stored: QuestionRuns) -> None:
+    cross(stored, {("one", "ce"): 8, ("one", "sin"): 5, ("two", "ce"): 6, ("two", "sin"): 2})
+    stored.add("prior", wrong=20)
+    stored.add("brightness", wrong=5)
+    stored.record(experiment())
+    answer = stored.answer()
     # A tie is not above.
     assert answer.not_above_controls == ("one ce", "one sin", "two ce")
     one, two = answer.factors[0].contexts
@@ -296,34 +302,34 @@ def test_networks_that_are_not_above_the_best_control_are_named(asked: Asked) ->
     ("control", "learned"), [(None, None), (0, False), (1, False), (2, True), (20, True)]
 )
 def test_an_interaction_is_of_networks_that_learned_on_both_sides(
-    asked: Asked, control: int | None, learned: bool | None
+    stored: QuestionRuns, control: int | None, learned: bool | None
 ) -> None:
-    cross(asked, {("one", "ce"): 8, ("one", "sin"): 0, ("two", "ce"): 1, ("two", "sin"): 5})
+    cross(stored, {("one", "ce"): 8, ("one", "sin"): 0, ("two", "ce"): 1, ("two", "sin"): 5})
     if control is not None:
-        asked.add("prior", wrong=control)
-    asked.record(experiment(question=CROSSED))
-    (interaction,) = asked.answer().factors[0].interactions
+        stored.add("prior", wrong=control)
+    stored.record(experiment(question=CROSSED))
+    (interaction,) = stored.answer().factors[0].interactions
     assert interaction.learned is learned
 
 
-def test_a_network_that_has_not_the_other_option_is_not_elsewhere(asked: Asked) -> None:
+def test_a_network_that_has_not_the_other_option_is_not_elsewhere(stored: QuestionRuns) -> None:
     for (kernel, loss), wrong in {(3, "ce"): 8, (3, "sin"): 6, (5, "ce"): 5, (5, "sin"): 1}.items():
-        asked.add("one", loss, wrong=wrong, options={"kernel": kernel})
-    cross(asked, {("two", "ce"): 9, ("two", "sin"): 2})
+        stored.add("one", loss, wrong=wrong, options={"kernel": kernel})
+    cross(stored, {("two", "ce"): 9, ("two", "sin"): 2})
     key = "model.options.one.kernel"
     factors = [CROSSED["factors"][0], {"key": key, "reference": 5}]
-    asked.record(experiment(vary={key: [3, 5]}, question={**CROSSED, "factors": factors}))
-    (interaction,) = asked.answer().factors[0].interactions
+    stored.record(experiment(vary={key: [3, 5]}, question={**CROSSED, "factors": factors}))
+    (interaction,) = stored.answer().factors[0].interactions
     expected = (auc_of(1) - auc_of(5)) - (auc_of(6) - auc_of(8))
     assert interaction.effect.value == pytest.approx(expected)
 
 
-def test_two_tasks_on_the_same_images_are_two_data_sets(asked: Asked) -> None:
+def test_two_tasks_on_the_same_images_are_two_data_sets(stored: QuestionRuns) -> None:
     findings = make_task("findings14", NAMED)
-    asked.add("one", "ce", wrong=3)
-    asked.add("one", "ce", values=[[p] * 3 for p in scores(3)], task=findings)
+    stored.add("one", "ce", wrong=3)
+    stored.add("one", "ce", values=[[p] * 3 for p in scores(3)], task=findings)
     factor = {"key": "task", "reference": "m1"}
-    asked.record(
+    stored.record(
         experiment(
             models=["one"],
             losses=["ce"],
@@ -331,22 +337,22 @@ def test_two_tasks_on_the_same_images_are_two_data_sets(asked: Asked) -> None:
             question={"asks": "?", "yes_if": "!", "factors": [factor]},
         )
     )
-    assert sorted(data.task for data in asked.answer().data) == ["findings14", "m1"]
+    assert sorted(data.task for data in stored.answer().data) == ["findings14", "m1"]
 
 
-def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> None:
+def test_a_network_is_no_context_of_another_networks_option(stored: QuestionRuns) -> None:
     for kernel, wrong in ((3, 6), (5, 4)):
-        asked.add("one", "ce", wrong=wrong, options={"kernel": kernel})
-    asked.add("two", "ce", wrong=1)
+        stored.add("one", "ce", wrong=wrong, options={"kernel": kernel})
+    stored.add("two", "ce", wrong=1)
     key = "model.options.one.kernel"
-    asked.record(
+    stored.record(
         experiment(
             losses=["ce"],
             vary={key: [3, 5.0]},
             question={"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]},
         )
     )
-    answer = asked.answer()
+    answer = stored.answer()
     assert answer.gaps == ()
     (kernel,) = answer.factors
     assert {level: score.contexts for level, score in kernel.levels.items()} == {"3": 1, "5": 1}
@@ -355,12 +361,12 @@ def test_a_network_is_no_context_of_another_networks_option(asked: Asked) -> Non
     assert comparison.effect.value == pytest.approx(auc_of(6) - auc_of(4))
 
 
-def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
+def test_two_settings_that_are_varied_are_two_factors(stored: QuestionRuns) -> None:
     wrong = {(3, "a"): 8, (3, "b"): 6, (11, "a"): 5, (11, "b"): 4, (5, "a"): 3, (5, "b"): 1}
     for (kernel, place), count in wrong.items():
-        asked.add("one", "ce", wrong=count, options={"kernel": kernel, "place": place})
+        stored.add("one", "ce", wrong=count, options={"kernel": kernel, "place": place})
     keys = ["model.options.one.kernel", "model.options.one.place"]
-    asked.record(
+    stored.record(
         experiment(
             models=["one"],
             losses=["ce"],
@@ -372,7 +378,7 @@ def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
             },
         )
     )
-    kernel, place = asked.answer().factors
+    kernel, place = stored.answer().factors
     # Numbers by size.
     assert list(kernel.levels) == ["3", "5", "11"]
     assert [list(context.scores) for context in kernel.contexts] == [["3", "5", "11"]] * 2
@@ -387,34 +393,34 @@ def test_two_settings_that_are_varied_are_two_factors(asked: Asked) -> None:
     ]
 
 
-def test_levels_that_runs_do_not_record_are_a_problem_that_is_told(asked: Asked) -> None:
-    asked.add("one", "ce", wrong=3)
+def test_levels_that_runs_do_not_record_are_a_problem_that_is_told(stored: QuestionRuns) -> None:
+    stored.add("one", "ce", wrong=3)
     key = "model.weights_dir"
     question = {**CROSSED, "factors": [{"key": key, "reference": "a"}]}
-    asked.record(experiment(vary={key: ["a", "b"]}, question=question))
-    answer = asked.answer()
+    stored.record(experiment(vary={key: ["a", "b"]}, question=question))
+    answer = stored.answer()
     assert answer.factors == ()
     assert answer.problem == (
         "runs do not record model.weights_dir, so that its levels cannot be told apart"
     )
 
 
-def test_without_a_finished_network_there_is_no_answer(asked: Asked) -> None:
-    cross(asked, dict.fromkeys(WRONG))
-    asked.record(experiment())
-    answer = asked.answer()
+def test_without_a_finished_network_there_is_no_answer(stored: QuestionRuns) -> None:
+    cross(stored, dict.fromkeys(WRONG))
+    stored.record(experiment())
+    answer = stored.answer()
     assert answer.problem == "no network of it has finished"
     assert len(answer.gaps) == 4
 
 
-def test_several_findings_are_averaged_over_those_that_occur(asked: Asked) -> None:
+def test_several_findings_are_averaged_over_those_that_occur(stored: QuestionRuns) -> None:
     rng = np.random.default_rng(0)
     values = {loss: rng.random((len(targets()), len(NAMED))) for loss in ("ce", "sin")}
     task = make_task("findings14", NAMED)
     for loss, probabilities in values.items():
-        asked.add("one", loss, values=probabilities.tolist(), task=task)
-    asked.record(experiment(models=["one"], task="findings14"))
-    sin = asked.answer().factors[0].levels["sin"]
+        stored.add("one", loss, values=probabilities.tolist(), task=task)
+    stored.record(experiment(models=["one"], task="findings14"))
+    sin = stored.answer().factors[0].levels["sin"]
     # Only Mass occurs among the test images.
     assert sin.auc.value == pytest.approx(auc(targets(), values["sin"][:, 0]))
 

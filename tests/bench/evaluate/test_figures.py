@@ -21,12 +21,12 @@ from bench.evaluate.thresholds import choose_threshold, choose_thresholds
 from bench.evaluate.two_classes import two_class_figures
 from bench.runs.predictions import Outputs, Predictions
 from tests.bench.evaluate import reference
-from tests.bench.evaluate.answers import judged
+from tests.bench.evaluate.stored_runs import predictions_of
 
 RESAMPLING = Resampling(resamples=15)
 TWO = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1])
 PATIENTS = ["a", "a", "b", "c", "c", "d", "e", "e", "f", "g", "h", "i"]
-VALIDATION = judged(np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.5, 0.9]))
+VALIDATION = predictions_of(np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.5, 0.9]))
 
 probability = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.6, 0.9, 1.0])
 
@@ -66,7 +66,7 @@ def plain_figures(t: NDArray[np.int64], p: NDArray[np.float64]) -> dict[str, flo
 @given(st.lists(probability, min_size=12, max_size=12))
 @settings(max_examples=8)
 def test_figures_of_two_classes(probabilities: list[float]) -> None:
-    sample = Sample.of(judged(TWO, np.array(probabilities), patients=PATIENTS), RESAMPLING)
+    sample = Sample.of(predictions_of(TWO, np.array(probabilities), patients=PATIENTS), RESAMPLING)
     figures, _ = two_class_figures(sample, VALIDATION)
     assert list(figures) == list(TWO_CLASSES)
     t, p = sample.targets, sample.probabilities[:, 1]
@@ -83,7 +83,7 @@ def test_figures_of_two_classes(probabilities: list[float]) -> None:
 def test_draws_of_the_calibration_error_lie_about_its_value() -> None:
     rng = np.random.default_rng(0)
     p = rng.random(300)
-    sample = Sample.of(judged((rng.random(300) < p).astype(int), p), RESAMPLING)
+    sample = Sample.of(predictions_of((rng.random(300) < p).astype(int), p), RESAMPLING)
     ece = two_class_figures(sample, VALIDATION)[0]["ece"]
     plain = [
         reference.calibration_error(sample.targets[here], sample.probabilities[here, 1])
@@ -95,13 +95,13 @@ def test_draws_of_the_calibration_error_lie_about_its_value() -> None:
 
 def test_the_confusion_counts_images_called_at_the_validation_threshold() -> None:
     # The threshold is that of the validation part: 0.35, between 0.2 and 0.5.
-    predictions = judged(np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.4, 0.3, 0.35, 0.9]))
+    predictions = predictions_of(np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.4, 0.3, 0.35, 0.9]))
     _, confusion = two_class_figures(Sample.of(predictions, RESAMPLING), VALIDATION)
     assert confusion.tolist() == [[1, 1], [1, 2]]
 
 
 def test_without_validation_what_rests_on_it_is_undefined_and_says_why() -> None:
-    predictions = judged(TWO, np.linspace(0, 1, 12), patients=PATIENTS)
+    predictions = predictions_of(TWO, np.linspace(0, 1, 12), patients=PATIENTS)
     figures, confusion = two_class_figures(Sample.of(predictions, RESAMPLING), None)
     undefined = {name for name, figure in figures.items() if math.isnan(figure.value)}
     assert undefined == {
@@ -127,7 +127,7 @@ def test_without_validation_what_rests_on_it_is_undefined_and_says_why() -> None
 def test_tiny_sets_have_no_interval_and_say_why(
     targets: list[int], patients: list[str], name: str, reason: str
 ) -> None:
-    predictions = judged(np.array(targets), np.array([0.1, 0.6, 0.7]), patients=patients)
+    predictions = predictions_of(np.array(targets), np.array([0.1, 0.6, 0.7]), patients=patients)
     figures, _ = two_class_figures(Sample.of(predictions, RESAMPLING), VALIDATION)
     assert figures[name].reason == reason
     assert math.isnan(Interval.of(figures[name]).low)
@@ -138,7 +138,9 @@ LABELS = Outputs(kind="multilabel", classes=NAMES)
 CLASSES = Outputs(kind="multiclass", classes=NAMES)
 # Nobody has a hernia in the test part.
 THERE = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0]] * 3, dtype=float)
-LABELS_VALIDATION = judged(np.eye(3), np.array([[0.7, 0.2, 0.1], [0.4, 0.6, 0.3], [0.1, 0.5, 0.8]]))
+LABELS_VALIDATION = predictions_of(
+    np.eye(3), np.array([[0.7, 0.2, 0.1], [0.4, 0.6, 0.3], [0.1, 0.5, 0.8]])
+)
 
 
 def plain_averages(
@@ -165,7 +167,9 @@ def plain_averages(
 @given(st.lists(st.lists(probability, min_size=3, max_size=3), min_size=12, max_size=12))
 @settings(max_examples=5)
 def test_figures_of_labels(probabilities: list[list[float]]) -> None:
-    sample = Sample.of(judged(THERE, np.array(probabilities), patients=PATIENTS), RESAMPLING)
+    sample = Sample.of(
+        predictions_of(THERE, np.array(probabilities), patients=PATIENTS), RESAMPLING
+    )
     figures, findings, confusion = finding_figures(sample, LABELS_VALIDATION, LABELS)
     thresholds = choose_thresholds(LABELS_VALIDATION.targets, LABELS_VALIDATION.probabilities)
     t, p = sample.targets > 0, sample.probabilities
@@ -191,8 +195,8 @@ def test_labels_by_hand() -> None:
     p = np.array([[0.9, 0.2], [0.3, 0.1], [0.4, 0.8], [0.1, 0.9]])
     both = Outputs(kind="multilabel", classes=NAMES[:2])
     # Thresholds of 0.5 and 0.5.
-    validation = judged(np.eye(2), np.array([[0.6, 0.4], [0.4, 0.6]]))
-    sample = Sample.of(judged(targets, p), RESAMPLING)
+    validation = predictions_of(np.eye(2), np.array([[0.6, 0.4], [0.4, 0.6]]))
+    sample = Sample.of(predictions_of(targets, p), RESAMPLING)
     figures, findings, _ = finding_figures(sample, validation, both)
     first, second = findings["Mass"], findings["Nodule"]
     # 0.9 is above 0.4 and 0.1, 0.3 above 0.1 alone; 0.8 is above 0.2 and 0.1 and below 0.9.
@@ -215,7 +219,7 @@ def test_a_finding_of_a_single_patient_leaves_the_macro_average_its_interval() -
     there = np.zeros((12, 3))
     there[::2, 0] = there[1::3, 1] = there[4, 2] = 1
     p = np.random.default_rng(0).random((12, 3))
-    sample = Sample.of(judged(there, p), RESAMPLING)
+    sample = Sample.of(predictions_of(there, p), RESAMPLING)
     figures, findings, _ = finding_figures(sample, LABELS_VALIDATION, LABELS)
     assert Interval.of(findings["Hernia"]["auc"]).reason
     assert not Interval.of(figures["macro_auc"]).reason
@@ -231,7 +235,7 @@ def test_a_finding_that_no_test_image_has_is_undefined(p: float, wrong: int) -> 
     """Neither for calling it nor for not calling it; in the pairs, calling it is wrong."""
     probabilities = np.full((12, 3), 0.6)
     probabilities[:, 2] = p
-    sample = Sample.of(judged(THERE, probabilities, patients=PATIENTS), RESAMPLING)
+    sample = Sample.of(predictions_of(THERE, probabilities, patients=PATIENTS), RESAMPLING)
     figures, findings, _ = finding_figures(sample, LABELS_VALIDATION, LABELS)
     hernia = findings["Hernia"]
     assert hernia.pop("threshold").value == pytest.approx(0.55)
@@ -243,8 +247,8 @@ def test_a_finding_that_no_test_image_has_is_undefined(p: float, wrong: int) -> 
 
 
 def test_a_finding_that_every_image_has_is_left_out_of_macro_auc_alone() -> None:
-    predictions = judged(np.array([[1.0, 0], [1, 1]]), np.array([[0.2, 0.1], [0.9, 0.4]]))
-    validation = judged(np.eye(2), np.array([[0.6, 0.4], [0.4, 0.6]]))
+    predictions = predictions_of(np.array([[1.0, 0], [1, 1]]), np.array([[0.2, 0.1], [0.9, 0.4]]))
+    validation = predictions_of(np.eye(2), np.array([[0.6, 0.4], [0.4, 0.6]]))
     both = Outputs(kind="multilabel", classes=NAMES[:2])
     figures, findings, _ = finding_figures(Sample.of(predictions, RESAMPLING), validation, both)
     assert math.isnan(findings["Mass"]["auc"].value)
@@ -253,7 +257,7 @@ def test_a_finding_that_every_image_has_is_left_out_of_macro_auc_alone() -> None
 
 def test_labels_without_validation_have_what_needs_no_threshold() -> None:
     p = np.random.default_rng(0).random((12, 3))
-    sample = Sample.of(judged(THERE, p, patients=PATIENTS), RESAMPLING)
+    sample = Sample.of(predictions_of(THERE, p, patients=PATIENTS), RESAMPLING)
     figures, findings, confusion = finding_figures(sample, None, LABELS)
     assert {name for name, figure in figures.items() if not math.isnan(figure.value)} == {
         *("macro_auc", "macro_average_precision", "micro_auc", "micro_average_precision"),
@@ -268,7 +272,7 @@ def test_a_cascade_calls_what_it_names_and_each_error_is_of_the_first_wrong_stag
     truth = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0], [1, 1, 0]], float)
     named = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]], bool)
     # By its probabilities alone every image would be called everything.
-    predictions = replace(judged(truth, np.full((6, 3), 0.9)), called=named)
+    predictions = replace(predictions_of(truth, np.full((6, 3), 0.9)), called=named)
     figures, findings, _ = finding_figures(Sample.of(predictions, RESAMPLING), None, LABELS)
     expected = {
         "exact_match": 3 / 6,
@@ -290,7 +294,7 @@ def test_the_most_probable_class_is_called_and_the_first_of_a_tie() -> None:
     p = np.full((6, 3), 0.2)
     p[np.arange(6), called] = 0.6
     p[5] = 0.4, 0.2, 0.4
-    sample = Sample.of(judged(targets, p), RESAMPLING)
+    sample = Sample.of(predictions_of(targets, p), RESAMPLING)
     figures, _, confusion = finding_figures(sample, None, CLASSES)
     assert confusion.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
     assert figures["exact_match"].value == pytest.approx(4 / 6)
@@ -305,7 +309,7 @@ def test_the_most_probable_class_is_called_and_the_first_of_a_tie() -> None:
 
 
 def test_the_order_of_the_images_makes_no_difference() -> None:
-    forwards = judged(TWO, np.linspace(0, 1, 12) ** 2, patients=PATIENTS)
+    forwards = predictions_of(TWO, np.linspace(0, 1, 12) ** 2, patients=PATIENTS)
     arrays = {name: values for name, values in vars(forwards).items() if values is not None}
     backwards = Predictions(**{name: values[::-1] for name, values in arrays.items()})
     one, other = (

@@ -16,7 +16,7 @@ from bench.evaluate.run_scores import RunScores
 from bench.evaluate.scorer import Scorer
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.run import Run
-from tests.bench.evaluate.answers import Answered
+from tests.bench.evaluate.stored_runs import StoredRuns
 
 NONE: tuple[str, ...] = ()
 MASS = ("Mass",)
@@ -24,13 +24,13 @@ RESAMPLING = Resampling(resamples=20)
 
 
 @pytest.fixture
-def answered(tmp_path: Path) -> Answered:
-    return Answered(tmp_path / "runs", findings=[NONE, MASS] * 10, validation=8)
+def stored(tmp_path: Path) -> StoredRuns:
+    return StoredRuns(tmp_path / "runs", findings=[NONE, MASS] * 10, validation=8)
 
 
 @pytest.fixture
-def run(answered: Answered) -> Run:
-    return answered.add("a", np.random.default_rng(0).random(20))
+def run(stored: StoredRuns) -> Run:
+    return stored.add("a", np.random.default_rng(0).random(20))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_what_is_read_back_is_what_was_kept(tmp_path: Path, task: str) -> None:
     findings = [("Mass",), ("Nodule",), ("Mass",), ("Hernia",)] * 6
     named = ("Mass", "Nodule", "Hernia")
     made = make_task(task) if task == "m1" else make_task(task, named)
-    runs = Answered(
+    runs = StoredRuns(
         tmp_path / "runs",
         findings=[NONE if task == "m1" and i % 2 else f for i, f in enumerate(findings)],
         validation=8,

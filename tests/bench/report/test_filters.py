@@ -12,7 +12,7 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.load import Filters, load_results, without_bare_tables
 from bench.evaluate.results import Reference, Table
 from bench.evaluate.scorer import Scorer
-from tests.bench.evaluate.answers import Answered
+from tests.bench.evaluate.stored_runs import StoredRuns
 from tests.bench.report.runs import CHANCE, M2, Runs
 
 IMAGES, VALIDATION = 300, 100
@@ -21,8 +21,8 @@ NET = Reference(model="net", loss="ce")
 
 
 @pytest.fixture
-def answered(tmp_path: Path) -> Answered:
-    runs = Answered(
+def stored(tmp_path: Path) -> StoredRuns:
+    runs = StoredRuns(
         tmp_path, findings=[("Mass",) if sick else () for sick in TRUTH], validation=VALIDATION
     )
     rng = np.random.default_rng(0)
@@ -33,14 +33,14 @@ def answered(tmp_path: Path) -> Answered:
     return runs
 
 
-def table(answered: Answered, filters: Filters) -> Table:
+def table(stored: StoredRuns, filters: Filters) -> Table:
     scorer = Scorer(Resampling(resamples=200))
-    return load_results(answered.store, scorer=scorer, filters=filters, reference=NET).tables[0]
+    return load_results(stored.store, scorer=scorer, filters=filters, reference=NET).tables[0]
 
 
-def test_hidden_rows_are_compared_all_the_same(answered: Answered) -> None:
-    whole = table(answered, Filters())
-    some = table(answered, Filters(models=("d*",)))
+def test_hidden_rows_are_compared_all_the_same(stored: StoredRuns) -> None:
+    whole = table(stored, Filters())
+    some = table(stored, Filters(models=("d*",)))
     assert {row.model for row in some.rows} == {"deep", "net", "prior"}
     assert (some.hidden, whole.hidden) == (2, 0)
     by_model = {row.model: row for row in whole.rows}
@@ -50,13 +50,13 @@ def test_hidden_rows_are_compared_all_the_same(answered: Answered) -> None:
     assert some.reference.model == "net"
 
 
-def test_settings_hide_rows_too(answered: Answered) -> None:
-    none = table(answered, Filters(where={"model.in_channels": "1"}))
+def test_settings_hide_rows_too(stored: StoredRuns) -> None:
+    none = table(stored, Filters(where={"model.in_channels": "1"}))
     assert none.hidden == 0
     with pytest.raises(InputError, match=r"values of model\.in_channels 1$"):
-        table(answered, Filters(where={"model.in_channels": "3"}))
+        table(stored, Filters(where={"model.in_channels": "3"}))
     with pytest.raises(InputError, match=r"; model\.inchannels is no setting of any run \(did"):
-        table(answered, Filters(where={"model.inchannels": "1"}))
+        table(stored, Filters(where={"model.inchannels": "1"}))
 
 
 def test_a_setting_that_runs_leave_unsaid_is_the_one_that_all_had_before(runs: Runs) -> None:
@@ -82,14 +82,14 @@ def test_a_setting_that_runs_leave_unsaid_is_the_one_that_all_had_before(runs: R
     ids=["task", "split", "model"],
 )
 def test_filters_that_nothing_passes_name_what_there_is(
-    answered: Answered, filters: Filters
+    stored: StoredRuns, filters: Filters
 ) -> None:
     wanted = (
         r"no run passes the filters: there are tasks m1; splits patient; models deep, flat, net, "
         r"wide$"
     )
     with pytest.raises(InputError, match=wanted):
-        table(answered, filters)
+        table(stored, filters)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from bench.evaluate.results import Results
 from bench.report import FORMATS
 from bench.runs.records import Outcome
 from bench.runs.run import Unfinished
-from tests.bench.evaluate.asked import Asked, experiment
+from tests.bench.evaluate.question_runs import QuestionRuns, experiment
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 from tests.bench.report.test_per_finding import add_labels
 from tests.bench.report.test_tuned import tune
@@ -99,14 +99,14 @@ def test_findings_have_their_own_figures(runs: Runs) -> None:
 
 
 def test_questions_and_unfinished_runs_are_there(runs: Runs, tmp_path: Path) -> None:
-    asked = Asked(tmp_path / "asked")
-    asked.add("one", "ce", wrong=16)
-    asked.add("one", "sin", wrong=1)
-    asked.record(experiment(models=["one"]))
+    stored = QuestionRuns(tmp_path / "asked")
+    stored.add("one", "ce", wrong=16)
+    stored.add("one", "sin", wrong=1)
+    stored.record(experiment(models=["one"]))
     runs.add("net", PERFECT)
     report = Results(
         tables=tuple(runs.tables()),
-        questions=tuple(asked.answers()),
+        questions=tuple(stored.answers()),
         unfinished=(Unfinished(name="net-ce-s1", running=False),),
     )
     content = read(FORMATS["json"](report))

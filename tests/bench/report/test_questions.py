@@ -23,19 +23,19 @@ from bench.report.formatting import difference
 from bench.report.markdown import markdown_answer
 from bench.report.questions import caveats, conclusions
 from bench.runs.store import Store
-from tests.bench.evaluate.asked import FAILED, Asked, auc_of, cross, experiment
+from tests.bench.evaluate.question_runs import FAILED, QuestionRuns, auc_of, cross, experiment
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Asked:
-    return Asked(tmp_path / "runs")
+def stored(tmp_path: Path) -> QuestionRuns:
+    return QuestionRuns(tmp_path / "runs")
 
 
-def one_network(asked: Asked, **wrong: int) -> QuestionResult:
+def one_network(stored: QuestionRuns, **wrong: int) -> QuestionResult:
     """An answer from one network with cross entropy and with the sin-loss."""
-    cross(asked, {("one", loss): count for loss, count in wrong.items()})
-    asked.record(experiment(models=["one"]))
-    return asked.answer()
+    cross(stored, {("one", loss): count for loss, count in wrong.items()})
+    stored.record(experiment(models=["one"]))
+    return stored.answer()
 
 
 def of_sin(answer: QuestionResult) -> Interval:
@@ -44,8 +44,8 @@ def of_sin(answer: QuestionResult) -> Interval:
     return comparison.effect
 
 
-def test_a_difference_is_claimed_where_the_interval_leaves_out_zero(asked: Asked) -> None:
-    answer = one_network(asked, ce=16, sin=1)
+def test_a_difference_is_claimed_where_the_interval_leaves_out_zero(stored: QuestionRuns) -> None:
+    answer = one_network(stored, ce=16, sin=1)
     effect = of_sin(answer)
     assert effect.low > 0
     assert conclusions(answer) == [
@@ -62,16 +62,18 @@ def test_a_difference_is_claimed_where_the_interval_leaves_out_zero(asked: Asked
     ],
 )
 def test_a_claim_has_a_side_and_says_whether_it_is_of_single_runs(
-    asked: Asked, ce: int, sin: int, seeds: list[int], claim: str
+    stored: QuestionRuns, ce: int, sin: int, seeds: list[int], claim: str
 ) -> None:
-    cross(asked, {("one", "ce"): ce, ("one", "sin"): sin}, seeds=seeds)
-    asked.record(experiment(models=["one"], seeds=seeds))
-    (sentence,) = conclusions(asked.answer())
+    cross(stored, {("one", "ce"): ce, ("one", "sin"): sin}, seeds=seeds)
+    stored.record(experiment(models=["one"], seeds=seeds))
+    (sentence,) = conclusions(stored.answer())
     assert re.fullmatch(claim, sentence)
 
 
-def test_where_it_includes_zero_nothing_is_claimed_but_what_is_unlikely(asked: Asked) -> None:
-    answer = one_network(asked, ce=0, sin=1)
+def test_where_it_includes_zero_nothing_is_claimed_but_what_is_unlikely(
+    stored: QuestionRuns,
+) -> None:
+    answer = one_network(stored, ce=0, sin=1)
     effect = of_sin(answer)
     assert effect.low < 0 <= effect.high
     assert conclusions(answer) == [
@@ -80,11 +82,11 @@ def test_where_it_includes_zero_nothing_is_claimed_but_what_is_unlikely(asked: A
     ]
 
 
-def test_whether_an_effect_depends_on_the_network_is_said(asked: Asked) -> None:
-    cross(asked, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 1, ("two", "sin"): 16})
+def test_whether_an_effect_depends_on_the_network_is_said(stored: QuestionRuns) -> None:
+    cross(stored, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 1, ("two", "sin"): 16})
     factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
-    asked.record(experiment(question={"asks": "?", "yes_if": "!", "factors": factors}))
-    answer = asked.answer()
+    stored.record(experiment(question={"asks": "?", "yes_if": "!", "factors": factors}))
+    answer = stored.answer()
     (interaction,) = answer.factors[0].interactions
     here, effect = interaction.here, interaction.effect
     assert conclusions(answer)[1] == (
@@ -95,13 +97,15 @@ def test_whether_an_effect_depends_on_the_network_is_said(asked: Asked) -> None:
     )
 
 
-def test_an_interaction_of_networks_that_learned_nothing_is_not_concluded(asked: Asked) -> None:
-    cross(asked, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 10, ("two", "sin"): 16})
-    asked.add("prior", wrong=5)
+def test_an_interaction_of_networks_that_learned_nothing_is_not_concluded(
+    stored: QuestionRuns,
+) -> None:
+    cross(stored, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 10, ("two", "sin"): 16})
+    stored.add("prior", wrong=5)
     factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
     question = {"asks": "?", "yes_if": "!", "factors": factors}
-    asked.record(experiment(question=question, controls=["prior"]))
-    assert conclusions(asked.answer())[1] == (
+    stored.record(experiment(question=question, controls=["prior"]))
+    assert conclusions(stored.answer())[1] == (
         "Whether the difference of sin to ce is another with one than with the other models: "
         "nothing can be concluded. No network with one, or none with the other models, is above "
         "the best control."
@@ -113,34 +117,36 @@ def test_an_interaction_of_networks_that_learned_nothing_is_not_concluded(asked:
     [((16, 1, 16, 10), "better on this test set."), ((8, 4, 6, 8), "is unlikely.")],
 )
 def test_where_few_networks_learned_it_is_said(
-    asked: Asked, wrong: tuple[int, ...], claim: str
+    stored: QuestionRuns, wrong: tuple[int, ...], claim: str
 ) -> None:
     cells = [(model, loss) for model in ("one", "two") for loss in ("ce", "sin")]
-    cross(asked, dict(zip(cells, wrong, strict=True)), seeds=(0, 1))
-    asked.add("prior", wrong=5)
-    asked.record(experiment(controls=["prior"], seeds=[0, 1]))
-    (sentence,) = conclusions(asked.answer())
+    cross(stored, dict(zip(cells, wrong, strict=True)), seeds=(0, 1))
+    stored.add("prior", wrong=5)
+    stored.record(experiment(controls=["prior"], seeds=[0, 1]))
+    (sentence,) = conclusions(stored.answer())
     assert sentence.endswith(
         f"{claim} Only in 1 of 2 contexts is a network above the best control."
     )
 
 
-def by_split(asked: Asked, *, controls: dict[str, int], sin: dict[str, int]) -> QuestionResult:
+def by_split(
+    stored: QuestionRuns, *, controls: dict[str, int], sin: dict[str, int]
+) -> QuestionResult:
     """The effect of sin in one network, on several splits, of which some have a control."""
     for split, wrong in sin.items():
-        asked.add("one", "ce", wrong=16, split=split)
-        asked.add("one", "sin", wrong=wrong, split=split)
+        stored.add("one", "ce", wrong=16, split=split)
+        stored.add("one", "sin", wrong=wrong, split=split)
     for split, wrong in controls.items():
-        asked.add("prior", wrong=wrong, split=split)
-    asked.record(
+        stored.add("prior", wrong=wrong, split=split)
+    stored.record(
         experiment(models=["one"], vary={"data": {"split": list(sin)}}, controls=["prior"])
     )
-    return asked.answer()
+    return stored.answer()
 
 
-def test_contexts_without_a_control_are_counted_for_nothing(asked: Asked) -> None:
+def test_contexts_without_a_control_are_counted_for_nothing(stored: QuestionRuns) -> None:
     sin = {"patient": 1, "image": 6, "official": 1}
-    answer = by_split(asked, sin=sin, controls={"patient": 5, "image": 5})
+    answer = by_split(stored, sin=sin, controls={"patient": 5, "image": 5})
     (sentence,) = conclusions(answer)
     assert sentence.endswith(
         " Only in 1 of the 2 contexts that have a control is a network above the best control."
@@ -155,8 +161,8 @@ def test_contexts_without_a_control_are_counted_for_nothing(asked: Asked) -> Non
     assert text.endswith("- control prior, data.split=official: has not ended")
 
 
-def test_one_control_that_is_not_everywhere_is_named_with_its_data(asked: Asked) -> None:
-    answer = by_split(asked, sin={"patient": 6, "image": 1}, controls={"patient": 5})
+def test_one_control_that_is_not_everywhere_is_named_with_its_data(stored: QuestionRuns) -> None:
+    answer = by_split(stored, sin={"patient": 6, "image": 1}, controls={"patient": 5})
     assert conclusions(answer) == [
         "sin against ce: nothing can be concluded. No network with either is known to be above "
         "the best control."
@@ -165,9 +171,9 @@ def test_one_control_that_is_not_everywhere_is_named_with_its_data(asked: Asked)
     assert f"- best control: prior, AUC {auc_of(5):.3f} (data.split=patient)\n" in text
 
 
-def test_networks_below_the_controls_answer_nothing(asked: Asked) -> None:
-    asked.add("brightness", wrong=0)
-    answer = one_network(asked, ce=16, sin=1)
+def test_networks_below_the_controls_answer_nothing(stored: QuestionRuns) -> None:
+    stored.add("brightness", wrong=0)
+    answer = one_network(stored, ce=16, sin=1)
     assert answer.without_controls == ()
     assert conclusions(answer) == [
         "sin against ce: nothing can be concluded. No network with either is above the best "
@@ -181,8 +187,8 @@ def test_networks_below_the_controls_answer_nothing(asked: Asked) -> None:
     assert "- best control: brightness, AUC 1.000\n" in text
 
 
-def test_caveats_are_those_that_apply(asked: Asked) -> None:
-    one_seed = caveats(one_network(asked, ce=16, sin=1))
+def test_caveats_are_those_that_apply(stored: QuestionRuns) -> None:
+    one_seed = caveats(one_network(stored, ce=16, sin=1))
     assert one_seed == [
         "No control has finished: whether a network learned more than a control is not known.",
         "One seed: the intervals say what other patients would give. They do not say what another "
@@ -193,13 +199,13 @@ def test_caveats_are_those_that_apply(asked: Asked) -> None:
     ]
 
 
-def test_several_seeds_and_comparisons_have_caveats_of_their_own(asked: Asked) -> None:
+def test_several_seeds_and_comparisons_have_caveats_of_their_own(stored: QuestionRuns) -> None:
     wrong: dict[tuple[str, str], int | None] = {("one", "ce"): 8, ("one", "focal"): 6}
-    cross(asked, wrong | {("one", "weighted_ce"): 4}, seeds=(0, 1, 2))
-    asked.add("prior", wrong=10)
+    cross(stored, wrong | {("one", "weighted_ce"): 4}, seeds=(0, 1, 2))
+    stored.add("prior", wrong=10)
     losses = ["ce", "focal", "weighted_ce"]
-    asked.record(experiment(models=["one"], losses=losses, seeds=[0, 1, 2], controls=["prior"]))
-    assert caveats(asked.answer()) == [
+    stored.record(experiment(models=["one"], losses=losses, seeds=[0, 1, 2], controls=["prior"]))
+    assert caveats(stored.answer()) == [
         "3 seeds: how much training runs differ is known from 3 runs each, so that the intervals "
         "are wide.",
         "2 comparisons, not corrected for: where nothing differs, about one interval in 20 leaves "
@@ -207,11 +213,11 @@ def test_several_seeds_and_comparisons_have_caveats_of_their_own(asked: Asked) -
     ]
 
 
-def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
-    cross(asked, {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6})
-    asked.add("two", "sin", outcome=FAILED)
-    asked.record(experiment())
-    text = markdown_answer(asked.answer())
+def test_the_section_has_tables_and_names_what_is_missing(stored: QuestionRuns) -> None:
+    cross(stored, {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6})
+    stored.add("two", "sin", outcome=FAILED)
+    stored.record(experiment())
+    text = markdown_answer(stored.answer())
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines[:5] == [
         "## Question: asked",
@@ -236,45 +242,45 @@ def test_the_section_has_tables_and_names_what_is_missing(asked: Asked) -> None:
     )
 
 
-def test_what_is_noted_of_one_level_alone_is_said_with_it(asked: Asked) -> None:
+def test_what_is_noted_of_one_level_alone_is_said_with_it(stored: QuestionRuns) -> None:
     for share, note in ((0.5, "half of them"), (1.0, "all of them")):
-        asked.add("one", "ce", wrong=3, settings={"train_share": share}, notes=["here", note])
+        stored.add("one", "ce", wrong=3, settings={"train_share": share}, notes=["here", note])
     question = {
         "asks": "?",
         "yes_if": "!",
         "factors": [{"key": "data.train_share", "reference": 1.0}],
     }
     vary = {"data.train_share": [0.5, 1.0]}
-    asked.record(experiment(models=["one"], losses=["ce"], vary=vary, question=question))
-    assert asked.answer().notes == (
+    stored.record(experiment(models=["one"], losses=["ce"], vary=vary, question=question))
+    assert stored.answer().notes == (
         "here",
         "half of them (data.train_share=0.5)",
         "all of them (data.train_share=1)",
     )
 
 
-def test_a_factor_is_told_at_the_references_of_the_earlier_ones_too(asked: Asked) -> None:
-    cross(asked, {("one", "ce"): 16, ("one", "sin"): 2, ("two", "ce"): 1, ("two", "sin"): 16})
+def test_a_factor_is_told_at_the_references_of_the_earlier_ones_too(stored: QuestionRuns) -> None:
+    cross(stored, {("one", "ce"): 16, ("one", "sin"): 2, ("two", "ce"): 1, ("two", "sin"): 16})
     factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
-    asked.record(experiment(question={"asks": "?", "yes_if": "!", "factors": factors}))
-    told = conclusions(asked.answer())
+    stored.record(experiment(question={"asks": "?", "yes_if": "!", "factors": factors}))
+    told = conclusions(stored.answer())
     (at_ce,) = [line for line in told if line.startswith("With ce alone: two ")]
     assert at_ce.startswith(f"With ce alone: two is above one by {auc_of(1) - auc_of(16):.3f} (95")
 
 
-def test_the_only_model_is_named(asked: Asked) -> None:
-    text = markdown_answer(one_network(asked, ce=8, sin=2))
+def test_the_only_model_is_named(stored: QuestionRuns) -> None:
+    text = markdown_answer(one_network(stored, ce=8, sin=2))
     assert "\n- all runs: model one\n" in text
 
 
-def test_every_row_of_a_control_has_its_name(asked: Asked) -> None:
+def test_every_row_of_a_control_has_its_name(stored: QuestionRuns) -> None:
     for share in (0.5, 1.0):
         for split in ("patient", "image"):
             settings = {"train_share": share}
-            asked.add("one", "ce", wrong=3, split=split, settings=settings)
-            asked.add("prior", wrong=20, split=split, settings=settings)
+            stored.add("one", "ce", wrong=3, split=split, settings=settings)
+            stored.add("prior", wrong=20, split=split, settings=settings)
     factor = {"key": "data.train_share", "reference": 1.0}
-    asked.record(
+    stored.record(
         experiment(
             models=["one"],
             losses=["ce"],
@@ -283,7 +289,7 @@ def test_every_row_of_a_control_has_its_name(asked: Asked) -> None:
             question={"asks": "?", "yes_if": "!", "factors": [factor]},
         )
     )
-    rows = markdown_answer(asked.answer()).split("\n| ")
+    rows = markdown_answer(stored.answer()).split("\n| ")
     assert [row.partition(" |")[0].strip() for row in rows[-4:]] == [
         "split patient",
         "split image",
@@ -292,48 +298,48 @@ def test_every_row_of_a_control_has_its_name(asked: Asked) -> None:
     ]
 
 
-def test_what_does_not_concern_a_network_is_not_missing(asked: Asked) -> None:
+def test_what_does_not_concern_a_network_is_not_missing(stored: QuestionRuns) -> None:
     for kernel in (3, 5):
         for loss in ("ce", "sin"):
-            asked.add("one", loss, wrong=kernel, options={"kernel": kernel})
-    cross(asked, {("two", "ce"): 1, ("two", "sin"): 2})
+            stored.add("one", loss, wrong=kernel, options={"kernel": kernel})
+    cross(stored, {("two", "ce"): 1, ("two", "sin"): 2})
     key = "model.options.one.kernel"
     question = {"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]}
-    asked.record(experiment(vary={key: [3, 5]}, question=question))
-    text = markdown_answer(asked.answer())
+    stored.record(experiment(vary={key: [3, 5]}, question=question))
+    text = markdown_answer(stored.answer())
     assert "| ce " in text
     assert "missing" not in text
     assert "| two " not in text
 
 
-def test_models_alone_are_drawn_too(asked: Asked, tmp_path: Path) -> None:
-    cross(asked, {("one", "ce"): 8, ("two", "ce"): 2})
+def test_models_alone_are_drawn_too(stored: QuestionRuns, tmp_path: Path) -> None:
+    cross(stored, {("one", "ce"): 8, ("two", "ce"): 2})
     factors = [{"key": "model", "reference": "one"}]
     question = {"asks": "?", "yes_if": "!", "factors": factors}
-    asked.record(experiment(losses=["ce"], question=question))
-    draw_question(asked.answer(), tmp_path / "picture.png")
+    stored.record(experiment(losses=["ce"], question=question))
+    draw_question(stored.answer(), tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size
 
 
-def test_a_question_without_an_answer_says_why(asked: Asked, tmp_path: Path) -> None:
-    cross(asked, {("one", "ce"): None, ("one", "sin"): None})
-    asked.record(experiment(models=["one"]))
-    answer = asked.answer()
+def test_a_question_without_an_answer_says_why(stored: QuestionRuns, tmp_path: Path) -> None:
+    cross(stored, {("one", "ce"): None, ("one", "sin"): None})
+    stored.record(experiment(models=["one"]))
+    answer = stored.answer()
     assert "There is no answer: no network of it has finished." in markdown_answer(answer)
-    with pytest.raises(InputError, match="question asked: nothing to draw, no network"):
+    with pytest.raises(InputError, match="question stored: nothing to draw, no network"):
         draw_question(answer, tmp_path / "picture.png")
 
 
-def test_a_missing_reference_is_said(asked: Asked) -> None:
-    cross(asked, {("one", "ce"): None, ("one", "sin"): 3})
-    asked.record(experiment(models=["one"]))
-    assert conclusions(asked.answer()) == [
+def test_a_missing_reference_is_said(stored: QuestionRuns) -> None:
+    cross(stored, {("one", "ce"): None, ("one", "sin"): 3})
+    stored.record(experiment(models=["one"]))
+    assert conclusions(stored.answer()) == [
         "loss: no run at the reference ce has finished, so that nothing can be compared."
     ]
 
 
-def test_a_picture_of_an_unknown_kind_is_refused(asked: Asked, tmp_path: Path) -> None:
-    answer = one_network(asked, ce=3, sin=1)
+def test_a_picture_of_an_unknown_kind_is_refused(stored: QuestionRuns, tmp_path: Path) -> None:
+    answer = one_network(stored, ce=3, sin=1)
     with pytest.raises(InputError, match="let its name end in"):
         draw_question(answer, tmp_path / "picture.txt")
     with pytest.raises(InputError, match="No such file"):

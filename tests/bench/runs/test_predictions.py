@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.runs.predictions import PREDICTIONS
-from tests.bench.evaluate.answers import Answered
+from tests.bench.evaluate.stored_runs import StoredRuns
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ from tests.bench.evaluate.answers import Answered
 def test_damaged_predictions_say_what_is_wrong(
     tmp_path: Path, old: str, new: str, what: str
 ) -> None:
-    answered = Answered(tmp_path, findings=[(), ("Mass",)] * 4, validation=4)
-    run = answered.add("a", np.full(8, 0.25))
+    stored = StoredRuns(tmp_path, findings=[(), ("Mass",)] * 4, validation=4)
+    run = stored.add("a", np.full(8, 0.25))
     path = run.folder / PREDICTIONS
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(

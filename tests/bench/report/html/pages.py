@@ -15,7 +15,7 @@ from bench.evaluate.collect import collect
 from bench.evaluate.results import Results
 from bench.runs.records import Outcome, Spent, TuningRecord
 from bench.runs.run import Unfinished
-from tests.bench.evaluate.asked import Asked, cross, experiment
+from tests.bench.evaluate.question_runs import QuestionRuns, cross, experiment
 from tests.bench.report.runs import (
     LABELS,
     M1,
@@ -62,12 +62,12 @@ def full_report(root: Path) -> Results:
     runs.add_answers(LABELS, "cxnet_m1", answers, loss="sin")
     runs.add_answers(LABELS, "resnet18", answers | {"test": test[::-1]}, loss="ce")
     runs.store.record_tuning(_tuning(tuned))
-    asked = Asked(root / "asked")
-    cross(asked, {("one", "ce"): 16, ("one", "sin"): 1})
-    asked.record(experiment(models=["one"]))
+    stored = QuestionRuns(root / "asked")
+    cross(stored, {("one", "ce"): 16, ("one", "sin"): 1})
+    stored.record(experiment(models=["one"]))
     return Results(
         tables=tuple(collect(runs.store.runs(), tunings=runs.store.tunings())),
-        questions=(asked.answer(),),
+        questions=(stored.answer(),),
         unfinished=(Unfinished(name="resnet18-ce-s9-0123", running=False),),
     )
 

@@ -62,7 +62,7 @@ def auc_of(wrong: int) -> float:
     return auc(targets(), scores(wrong))
 
 
-class Asked:
+class QuestionRuns:
     """A store to which hand-made runs and records are added."""
 
     def __init__(self, root: Path) -> None:
@@ -170,10 +170,10 @@ class Asked:
 
 
 def cross(
-    asked: Asked, wrong: dict[tuple[str, str], int | None], *, seeds: Iterable[int] = (0,)
+    stored: QuestionRuns, wrong: dict[tuple[str, str], int | None], *, seeds: Iterable[int] = (0,)
 ) -> None:
     """Add a network for each model and loss; one that failed where there is no count."""
     for (model, loss), count in wrong.items():
         for seed in seeds:
             outcome = FAILED if count is None else None
-            asked.add(model, loss, wrong=count, seed=seed, outcome=outcome)
+            stored.add(model, loss, wrong=count, seed=seed, outcome=outcome)

@@ -27,7 +27,7 @@ COSTS = RunCosts(
 )
 
 
-def judged(
+def predictions_of(
     targets: NDArray[Any], probabilities: NDArray[np.float64], *, patients: list[str] | None = None
 ) -> Predictions:
     """Answers with made-up ids; probabilities (n,) are those of the second of two classes."""
@@ -41,7 +41,7 @@ def judged(
     )
 
 
-class Answered:
+class StoredRuns:
     """A store of runs of one task, on a validation and a test part of any size.
 
     Args:
