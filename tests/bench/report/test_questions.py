@@ -326,7 +326,7 @@ def test_a_question_without_an_answer_says_why(stored: QuestionRuns, tmp_path: P
     stored.record(experiment(models=["one"]))
     answer = stored.answer()
     assert "There is no answer: no network of it has finished." in markdown_answer(answer)
-    with pytest.raises(InputError, match="question stored: nothing to draw, no network"):
+    with pytest.raises(InputError, match="question asked: nothing to draw, no network"):
         draw_question(answer, tmp_path / "picture.png")
 
 
