@@ -11,5 +11,7 @@ An undefined value is NaN, never 0; reports show it as n/a. From the plain to th
   of a task; ``score``: all figures of a run (``run_scores``); ``scorer`` keeps them.
 - ``comparison``: rows of a table against its reference; ``design``, ``effects``,
   ``question_result``: effects of the settings that an experiment varies.
-- ``load``, ``collect``, ``results``: everything of a report as typed rows.
+- ``load``, ``collect``, ``results``: everything of a report as typed rows, with help from
+  ``settings``, ``labels``, ``merge``, ``misclassified`` and ``published``; ``frames``: the same as
+  data frames.
 """
