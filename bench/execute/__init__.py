@@ -1,4 +1,4 @@
-"""Who runs the matrix. So far: this process, one cell after the other."""
+"""Running an experiment: its cells, one after the other, in this process."""
 
 from __future__ import annotations
 
@@ -46,42 +46,42 @@ def run_experiment(
         experiment: what to run.
         out: folder of the runs.
         device: where networks are trained.
-        progress: told of everything that happens.
+        progress: gets every event.
 
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
     """
-    plain = expand(experiment)
-    for one in plain:
-        check_experiment(one, device=device)
+    levels = expand(experiment)
+    for level in levels:
+        check_experiment(level, device=device)
     store = Store(out)
     store.check_writable()
     studies = _Studies()
-    for one in plain:
+    for level in levels:
         # A wrong path is found here, before pretrained weights are fetched, and a task that
         # the data cannot have before they are decoded.
-        make_task(one.task, studies.open(one.data).finding_names)
+        make_task(level.task, studies.open(level.data).finding_names)
     for line in missing_references(experiment):
         progress.event(Note(line))
     # The same for every level; asking for it starts processes.
     environment = describe_environment(device)
     placements = PlacementCache(device)
     jobs: list[Job] = []
-    told: set[str] = set()
-    for one in plain:
-        cells = plan_cells(one, device=device)
-        prepared = prepare(one, studies.open(one.data), progress)
+    noted: set[str] = set()
+    for level in levels:
+        cells = plan_cells(level, device=device)
+        prepared = prepare(level, studies.open(level.data), progress)
         for line in about(prepared, out):
-            if line not in told:
+            if line not in noted:
                 progress.event(Note(line))
-                told.add(line)
+                noted.add(line)
         runner = CellRunner(
-            experiment=one,
+            experiment=level,
             prepared=prepared,
             store=store,
             placements=placements,
             progress=progress,
-            levels=levels_of(experiment, one),
+            levels=levels_of(experiment, level),
             facts=Facts(experiment=experiment, data=prepared.record, environment=environment),
         )
         prepared.split.write(store.splits, prepared.rows)
@@ -96,7 +96,7 @@ def run_experiment(
 
 
 class _Studies:
-    """Each label file is read once, however many levels are made of it."""
+    """Label files, each read once, however many levels of the experiment use it."""
 
     def __init__(self) -> None:
         self._opened: dict[str, StudyTable] = {}

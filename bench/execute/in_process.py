@@ -1,4 +1,4 @@
-"""Runs the cells of a matrix one after the other, in this process."""
+"""Running the cells of a matrix one after the other, in this process."""
 
 from __future__ import annotations
 
@@ -183,6 +183,6 @@ def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> N
 
 
 def reason_of(error: Exception) -> str:
-    """Our own errors speak for themselves; others are told by their kind too."""
-    speaks = isinstance(error, TrainingFailedError | InputError)
-    return str(error) if speaks else first_line(error)
+    """Why a run failed, in a line: other errors than our own with the name of their type."""
+    own = isinstance(error, TrainingFailedError | InputError)
+    return str(error) if own else first_line(error)

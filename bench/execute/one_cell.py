@@ -1,4 +1,4 @@
-"""Runs one cell: a control, or a network from its initial weights to its predictions."""
+"""Running one cell: a control, or a network from its initial weights to its predictions."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
         levels: by dotted key; those that the cell does not depend on are left out, since it is
             the same run at all of them.
     """
-    said = [
+    shown = [
         f"{key}={level}"
         for key, level in levels.items()
         if (concerns_controls(key) if cell.kind == "control" else concerns_network(key, cell.model))
     ]
-    return ", ".join([cell.label, *said])
+    return ", ".join([cell.label, *shown])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class CellRunner:
         prepared: its data.
         store: where runs are kept.
         placements: where its pixels lie for the networks' device; shared by all cells.
-        progress: told of every step and validation.
+        progress: gets every step and validation.
         levels: what tells this matrix from others of an experiment that varies settings, by
             dotted key.
         facts: stored with every run.
@@ -127,7 +127,7 @@ class CellRunner:
         data = self.prepared
         costs = None
         if cell.kind == "control":
-            everywhere = predict_control(
+            probabilities = predict_control(
                 cell.model,
                 rows=data.rows,
                 targets=data.targets,
@@ -136,22 +136,22 @@ class CellRunner:
                 train=data.parts["train"],
                 pixels=data.pixels,
             )
-            judged = {part: everywhere[data.split.parts[part]] for part in EVALUATED_PARTS}
+            predicted = {part: probabilities[data.split.parts[part]] for part in EVALUATED_PARTS}
         else:
-            judged, costs = self._run_network(cell, folder)
+            predicted, costs = self._run_network(cell, folder)
         self.store.write_predictions(
             folder,
             rows=data.rows,
             task=data.task,
             targets=data.targets,
-            asked=data.task_mask,
+            task_mask=data.task_mask,
             parts=data.split.parts,
-            probabilities=judged,
+            probabilities=predicted,
         )
-        here = data.task_mask[data.split.test]
+        rows = data.split.test[data.task_mask[data.split.test]]
         test_auc = overall_auc(
-            torch.from_numpy(data.targets[data.split.test[here]]),
-            torch.from_numpy(judged["test"][here]),
+            torch.from_numpy(data.targets[rows]),
+            torch.from_numpy(predicted["test"][data.task_mask[data.split.test]]),
             kind=data.task.kind,
         )
         return test_auc, costs
@@ -175,8 +175,7 @@ class CellRunner:
             TrainingFailedError: the loss is no longer finite.
             InputError: a model or its weights cannot be had.
         """
-        config = cell.network.train
-        model = cell.network.model
+        config, model = cell.network.train, cell.network.model
         entry = find_model(cell.model)
         shape: dict[str, Any] = {
             "in_channels": model.in_channels,
@@ -244,22 +243,21 @@ class CellRunner:
     ) -> tuple[dict[str, NDArray[np.float64]], RunCosts]:
         with random_state_kept(self._device):
             trained = self.train(cell, folder)
-            judged, seconds = {}, {}
+            predicted, seconds = {}, {}
             for part in EVALUATED_PARTS:
                 began = time.perf_counter()
-                judged[part] = self._predict(cell, trained, part)
+                predicted[part] = self._predict(cell, trained, part)
                 seconds[part] = time.perf_counter() - began
         # The test part comes last, when the device has warmed up.
-        rate = len(judged["test"]) / seconds["test"]
-        return judged, trained.costs.model_copy(update={"inference_images_per_second": rate})
+        rate = len(predicted["test"]) / seconds["test"]
+        return predicted, trained.costs.model_copy(update={"inference_images_per_second": rate})
 
     def _predict(self, cell: Cell, trained: Trained, part: str) -> NDArray[np.float64]:
         """Probabilities of every image of a part: a cascade may route any of them here."""
-        places = self.prepared.split.parts[part]
         predicted = predict(
             trained.network,
             trained.loss,
-            self._image_set(places, cell.network.model.in_channels),
+            self._image_set(self.prepared.split.parts[part], cell.network.model.in_channels),
             kind=self.prepared.task.kind,
             precision=cell.network.train.precision,
         )
@@ -279,11 +277,11 @@ class CellRunner:
         )
         return loss.to(self._device)
 
-    def _image_set(self, places: NDArray[np.int64], in_channels: int) -> ImageSet:
+    def _image_set(self, positions: NDArray[np.int64], in_channels: int) -> ImageSet:
         return ImageSet(
             pixels=self.placements.get(self.prepared.pixels),
-            pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[places],
-            targets=self.prepared.targets[places],
+            pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[positions],
+            targets=self.prepared.targets[positions],
             normalisation=self.prepared.normalisation,
             in_channels=in_channels,
         )

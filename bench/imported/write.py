@@ -227,7 +227,7 @@ def _keep(
             rows=placed.ground.rows,
             task=placed.task,
             targets=placed.targets,
-            asked=placed.asked,
+            task_mask=placed.asked,
             parts=placed.answered,
             probabilities={part: probabilities[at] for part, at in placed.file_rows.items()},
         )

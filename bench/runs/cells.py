@@ -184,6 +184,17 @@ class Cell(Frozen):
     seed: int
     settings: NetworkSettings | ControlSettings | ImportSettings | CascadeSettings
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_settings_by_kind(cls, values: object) -> object:
+        """One kind's errors, instead of those of all that the settings are not."""
+        if not isinstance(values, dict):
+            return values
+        kind, settings = values.get("kind"), values.get("settings")
+        if kind in KINDS and isinstance(settings, dict):
+            return values | {"settings": KINDS[kind].model_validate(settings)}
+        return values
+
     @model_validator(mode="after")
     def _settings_are_of_its_kind(self) -> Cell:
         if type(self.settings) is not KINDS[self.kind]:

@@ -93,7 +93,7 @@ def to_frame(
         outputs: what they are about.
         part: its name.
         images, patients: ids, (n,).
-        targets: as :attr:`Predictions.targets`; None for images that are not asked about.
+        targets: as :attr:`Predictions.targets`; None for images outside the task.
         probabilities: (n, outputs).
         called: as :attr:`Predictions.called`.
     """

@@ -55,8 +55,8 @@ class ImportRecord(FileSettings):
     Attributes:
         file: its name.
         images: predicted images by part.
-        of: by part, images that the task asks about.
-        ignored: rows of the file that are of no part or not asked about.
+        of: images of the task by part.
+        ignored: rows of the file that are in no part of the split or outside the task.
     """
 
     file: str
@@ -266,5 +266,8 @@ def damage(error: Exception) -> str:
     """What is wrong with a damaged record, in one line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
+        inner = first.get("ctx", {}).get("error")  # a cell's settings are read by their kind
+        if isinstance(inner, ValidationError):
+            return damage(inner)
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,4 +1,4 @@
-"""A stored run as the reports see it: how it ended, what it cost, what it answered."""
+"""A stored run: its settings, data and environments, how it ended, and its predictions."""
 
 from __future__ import annotations
 

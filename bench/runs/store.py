@@ -9,8 +9,8 @@ import.json               the file of imported predictions
 history.csv               one line a validation
 best.pt                   weights of the best validation AUC
 last.pt                   state to go on from; removed when the run is finished
-predictions.csv           answers for the validation and test images
-others.csv                answers for those of them that the task does not ask about
+predictions.csv           predictions for the validation and test images of the task
+others.csv                predictions for those of them that are outside the task
 run.json                  the outcome (finished, failed, unavailable) and the costs; written
                           last, so a folder without it is an interrupted run
 error.txt                 the traceback of a failed run
@@ -191,7 +191,7 @@ class Store:
         rows: pd.DataFrame,
         task: Task,
         targets: NDArray[Any],
-        asked: NDArray[np.bool_],
+        task_mask: NDArray[np.bool_],
         parts: Mapping[str, NDArray[np.int64]],
         probabilities: Mapping[str, NDArray[np.float64]],
     ) -> None:
@@ -200,9 +200,9 @@ class Store:
         Args:
             folder: the run's.
             rows: the study table (image and patient ids), n rows.
-            task: the question.
-            targets: its answers for every row.
-            asked: (n,), which rows it asks about.
+            task: the task.
+            targets: its targets for every row.
+            task_mask: (n,), the rows that are part of the task.
             parts: row positions of each part of the split.
             probabilities: (images, outputs) for each part written, in the part's order.
         """
@@ -210,16 +210,17 @@ class Store:
         ids = {name: rows[name].to_numpy() for name in ("image", "patient")}
         files: dict[str, list[pd.DataFrame]] = {PREDICTIONS: [], OTHERS: []}
         for part, values in probabilities.items():
-            for name, here in ((PREDICTIONS, asked[parts[part]]), (OTHERS, ~asked[parts[part]])):
-                places = parts[part][here]
+            inside = task_mask[parts[part]]
+            for name, chosen in ((PREDICTIONS, inside), (OTHERS, ~inside)):
+                positions = parts[part][chosen]
                 files[name].append(
                     to_frame(
                         outputs,
                         part=part,
-                        images=ids["image"][places],
-                        patients=ids["patient"][places],
-                        targets=targets[places] if name == PREDICTIONS else None,
-                        probabilities=values[here],
+                        images=ids["image"][positions],
+                        patients=ids["patient"][positions],
+                        targets=targets[positions] if name == PREDICTIONS else None,
+                        probabilities=values[chosen],
                     )
                 )
         for name, frames in files.items():

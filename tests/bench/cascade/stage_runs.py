@@ -99,7 +99,7 @@ class StageRuns:
                 rows=self.rows,
                 task=task,
                 targets=targets,
-                asked=asked,
+                task_mask=asked,
                 parts=self.split.parts,
                 probabilities={
                     part: probabilities[self.split.parts[part]] for part in ("validation", "test")

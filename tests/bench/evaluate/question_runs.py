@@ -149,7 +149,7 @@ class QuestionRuns:
             rows=rows,
             task=task,
             targets=task.targets(rows),
-            asked=np.ones(IMAGES, np.bool_),
+            task_mask=np.ones(IMAGES, np.bool_),
             parts={"validation": np.arange(1), "test": np.arange(IMAGES)},
             probabilities={"validation": values[:1], "test": values},
         )

@@ -123,7 +123,7 @@ class StoredRuns:
             rows=self.rows,
             task=self.task,
             targets=self.targets,
-            asked=np.ones(len(self.rows), np.bool_),
+            task_mask=np.ones(len(self.rows), np.bool_),
             parts=parts,
             probabilities={part: both[places] for part, places in parts.items() if len(places)},
         )

@@ -193,7 +193,7 @@ class Runs:
                 rows=case.rows,
                 task=case.task,
                 targets=case.task.targets(case.rows),
-                asked=np.ones(10, np.bool_),
+                task_mask=np.ones(10, np.bool_),
                 parts=parts,
                 probabilities=answers,
             )

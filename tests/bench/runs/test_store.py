@@ -128,7 +128,7 @@ def test_predictions_keep_every_bit_and_ids_stay_text(store: Store) -> None:
         rows=rows,
         task=make_task("m1"),
         targets=np.array([0, 1, 0]),
-        asked=np.ones(3, np.bool_),
+        task_mask=np.ones(3, np.bool_),
         parts={"validation": np.array([2]), "test": np.array([0, 1])},
         probabilities={"validation": both[:1], "test": both[1:]},
     )
@@ -168,7 +168,7 @@ def test_predictions_of_several_outputs_and_of_images_not_asked_about(
         rows=rows,
         task=task,
         targets=task.targets(rows),
-        asked=asked,
+        task_mask=asked,
         parts=parts,
         probabilities={part: probabilities[at] for part, at in parts.items()},
     )
@@ -223,6 +223,16 @@ def test_a_damaged_run_is_one_line_that_names_it(store: Store, file: str, conten
     folder = finish(store)
     (folder / file).write_text(content)
     with pytest.raises(InputError, match=f"run {folder.name} is damaged"):
+        store.runs()
+
+
+def test_a_damaged_setting_is_named(store: Store) -> None:
+    folder = finish(store)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 0.1", "lr: -0.1"))
+    with pytest.raises(
+        InputError, match=r"damaged \(cell.train.lr: Input should be greater than 0\): "
+    ):
         store.runs()
 
 
