@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
-from bench.report.figures.rows import PlottedRow, plotted_rows
+from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows
 from bench.report.figures.style import INK, MUTED, SMALL, empty_figure
-from bench.report.words import all_of
+from bench.report.formatting import all_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -25,51 +24,39 @@ if TYPE_CHECKING:
 LABEL = 33
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """An axis.
-
-    Attributes:
-        attribute: of a row.
-        title: label of the axis, with the unit.
-        better: the better end of the axis.
-        hint: text at that end.
-    """
+class Cost(NamedTuple):
+    """An axis: an attribute of a row, its label, the better end, and the text at that end."""
 
     attribute: str
     title: str
     better: Literal["left", "right"]
     hint: str
 
+    def of(self, row: PlottedRow) -> float:
+        """The cost of a row; 0 where it is unknown."""
+        return float(getattr(row.row, self.attribute) or 0.0)
+
 
 COSTS = (
-    Cost(attribute="parameters", title="parameters", better="left", hint="← smaller"),
-    Cost(attribute="train_seconds", title="training time (s)", better="left", hint="← shorter"),
-    Cost(
-        attribute="inference_images_per_second",
-        title="inference (images/s)",
-        better="right",
-        hint="faster →",
-    ),
+    Cost("parameters", "parameters", "left", "← smaller"),
+    Cost("train_seconds", "training time (s)", "left", "← shorter"),
+    Cost("inference_images_per_second", "inference (images/s)", "right", "faster →"),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A cost against the measure, for the rows whose cost is known.
+    """A cost against the measure.
 
     Attributes:
         cost: the axis.
-        rows: those with a positive cost.
-        xs, ys: cost and measure of each row.
-        front: positions of the rows on the Pareto front, the cheapest first.
+        rows: those whose cost is known; the axis is logarithmic, so that it has no zero.
+        front: the rows on the Pareto front, the cheapest first.
     """
 
     cost: Cost
-    rows: tuple[PlottedRow, ...]
-    xs: tuple[float, ...]
-    ys: tuple[float, ...]
-    front: tuple[int, ...]
+    rows: list[PlottedRow]
+    front: list[PlottedRow]
 
 
 def costs(table: Table) -> Picture | None:
@@ -78,12 +65,13 @@ def costs(table: Table) -> Picture | None:
     panels = [panel for cost in COSTS if len((panel := _panel(cost, rows)).rows) > 1]
     if not panels:
         return None
-    measure = columns(table.outputs)[leading(table.outputs)]
+    measure = measure_name(table)
     alt: dict[str, list[str]] = {}
     for panel in panels:
-        for position, (row, x) in enumerate(zip(panel.rows, panel.xs, strict=True)):
-            best = " (Pareto front)" if position in panel.front else ""
-            alt.setdefault(row.label, []).append(f"{panel.cost.title} {x:,.0f}{best}")
+        for row in panel.rows:
+            best = " (Pareto front)" if row in panel.front else ""
+            text = f"{panel.cost.title} {panel.cost.of(row):,.0f}{best}"
+            alt.setdefault(row.label, []).append(text)
     return make_picture(
         "costs",
         title=f"{measure} against costs",
@@ -112,26 +100,24 @@ def pareto_front(costs: ArrayLike, values: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _panel(cost: Cost, rows: Sequence[PlottedRow]) -> Panel:
-    # The axis is logarithmic, so that it has no zero.
-    known = [row for row in rows if (getattr(row.row, cost.attribute) or 0) > 0]
-    xs = tuple(float(getattr(row.row, cost.attribute)) for row in known)
-    ys = tuple(row.score.value for row in known)
-    expense = np.array(xs) * (1.0 if cost.better == "left" else -1.0)
-    front = np.flatnonzero(pareto_front(expense, ys))
+    sign = 1.0 if cost.better == "left" else -1.0
+    known = sorted((row for row in rows if cost.of(row) > 0), key=lambda row: sign * cost.of(row))
+    best = pareto_front([sign * cost.of(row) for row in known], [row.score.value for row in known])
     return Panel(
         cost=cost,
-        rows=tuple(known),
-        xs=xs,
-        ys=ys,
-        front=tuple(sorted(front.tolist(), key=lambda position: float(expense[position]))),
+        rows=[row for row in rows if cost.of(row) > 0],
+        front=[row for row, is_best in zip(known, best, strict=True) if is_best],
     )
 
 
 def _plot(panels: Sequence[Panel], y_label: str) -> Figure:
     rows = list({row.label: row for panel in panels for row in panel.rows}.values())
+    names = {row.label: row.short(LABEL) for row in rows}
     # Rows without a look of their own are told apart by numbers.
     numbers = {row.label: str(n) for n, row in enumerate(rows, start=1)}
     numbered = not all(row.highlighted for row in rows)
+    if numbered:
+        names = {label: f"{numbers[label]}  {name}" for label, name in names.items()}
     height = (3.9 if numbered else 2.9) + 0.17 * -(-(len(rows) + 1) // 2)
     figure, (grid,) = empty_figure(height=height, columns=len(panels), sharey=True)
     handles: dict[str, Artist] = {}
@@ -139,9 +125,6 @@ def _plot(panels: Sequence[Panel], y_label: str) -> Figure:
         _plot_panel(axes, panel, markersize=4.5 if numbered else 6.5)
         handles |= {str(line.get_label()): line for line in axes.get_lines()}
     grid[0].set_ylabel(y_label)
-    names = {row.label: row.short(LABEL) for row in rows}
-    if numbered:
-        names = {label: f"{numbers[label]}  {name}" for label, name in names.items()}
     figure.legend(
         [handles[label] for label in [*names, "Pareto front"]],
         [*names.values(), "Pareto front"],
@@ -155,30 +138,30 @@ def _plot(panels: Sequence[Panel], y_label: str) -> Figure:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         for axes, panel in zip(grid, panels, strict=True):
-            points = list(zip(panel.xs, panel.ys, strict=True))
+            points = [(panel.cost.of(row), row.score.value) for row in panel.rows]
             label_points(axes, points, [numbers[row.label] for row in panel.rows])
     return figure
 
 
 def _plot_panel(axes: Axes, panel: Panel, *, markersize: float) -> None:
+    cost = panel.cost
     axes.plot(
-        [panel.xs[position] for position in panel.front],
-        [panel.ys[position] for position in panel.front],
+        [cost.of(row) for row in panel.front],
+        [row.score.value for row in panel.front],
         color=MUTED, linewidth=1.2, drawstyle="steps-post", zorder=1, label="Pareto front",
     )  # fmt: skip
-    for row, x, y in zip(panel.rows, panel.xs, panel.ys, strict=True):
-        if row.score.has_interval:
-            axes.vlines(
-                x, row.score.low, row.score.high, color=row.colour, linewidth=1.0, alpha=0.45
-            )
+    for row in panel.rows:
+        x, score = cost.of(row), row.score
+        if score.has_interval:
+            axes.vlines(x, score.low, score.high, color=row.colour, linewidth=1.0, alpha=0.45)
         axes.plot(
-            [x], [y], color=row.colour, marker=row.marker, markersize=markersize,
+            [x], [score.value], color=row.colour, marker=row.marker, markersize=markersize,
             linestyle="none", zorder=3, label=row.label,
         )  # fmt: skip
-    _scale(axes, panel.xs)
-    axes.set_xlabel(panel.cost.title)
+    _scale(axes, [cost.of(row) for row in panel.rows])
+    axes.set_xlabel(cost.title)
     axes.grid(visible=True)
-    axes.set_title(panel.cost.hint, fontsize=SMALL, loc=panel.cost.better)
+    axes.set_title(cost.hint, fontsize=SMALL, loc=cost.better)
 
 
 def _scale(axes: Axes, xs: Sequence[float]) -> None:

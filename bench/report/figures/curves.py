@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from bench.evaluate.measures import SPECIFICITIES
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
 from bench.report.figures.rows import PlottedRow, plotted_rows, select, with_interval
 from bench.report.figures.style import INK, MUTED, RULE, SMALL, empty_figure, square_panels
-from bench.report.words import many
+from bench.report.formatting import count
 from bench.text import printable
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 LABEL, FINDING = 30, 24
 
 
-@dataclass(frozen=True, kw_only=True)
-class CurveKind:
+class CurveKind(NamedTuple):
     """What differs between the two kinds of curves.
 
     Attributes:
@@ -44,47 +42,15 @@ class CurveKind:
     drawstyle: Literal["default", "steps-pre"]
 
 
-ROC = CurveKind(
-    name="roc",
-    title="ROC curves",
-    measure="auc",
-    head="AUC",
-    x="1 − specificity",
-    y="sensitivity",
-    drawstyle="default",
-)
+ROC = CurveKind("roc", "ROC curves", "auc", "AUC", "1 − specificity", "sensitivity", "default")
 PRECISION_RECALL = CurveKind(
-    name="precision_recall",
-    title="Precision-recall curves",
-    measure="average_precision",
-    head="AP",
-    x="recall (sensitivity)",
-    y="precision",
-    drawstyle="steps-pre",
-)
+    "precision_recall", "Precision-recall curves", "average_precision", "AP",
+    "recall (sensitivity)", "precision", "steps-pre",
+)  # fmt: skip
 
 
-def roc(table: Table) -> Picture | None:
-    """The ROC curve of every run of a two-class task; None where there is none."""
-    return _overall(ROC, table)
-
-
-def precision_recall(table: Table) -> Picture | None:
-    """The precision-recall curve of every run of a two-class task; None where there is none."""
-    return _overall(PRECISION_RECALL, table)
-
-
-def roc_by_finding(table: Table) -> Picture | None:
-    """ROC curves, a panel for each finding; None for two classes, or where there is none."""
-    return _by_finding(ROC, table)
-
-
-def precision_recall_by_finding(table: Table) -> Picture | None:
-    """Precision-recall curves, a panel for each finding; None as for :func:`roc_by_finding`."""
-    return _by_finding(PRECISION_RECALL, table)
-
-
-def _overall(kind: CurveKind, table: Table) -> Picture | None:
+def curves(table: Table, kind: CurveKind) -> Picture | None:
+    """The curve of every run of a two-class task; None for others, or where there is none."""
     if not table.outputs.binary:
         return None
     negative, positive = table.outputs.classes
@@ -124,6 +90,7 @@ def _numbers(kind: CurveKind, row: PlottedRow) -> str:
 
 
 def _prevalence(table: Table, name: str) -> float:
+    """Share of the test images with an output, which guessing reaches as precision."""
     test = table.data.parts["test"]
     return test.classes[name] / test.images
 
@@ -202,7 +169,8 @@ def _plot_operating_points(axes: Axes, rows: Sequence[PlottedRow]) -> None:
                 axes.plot([x], [value], color=row.colour, marker=row.marker, zorder=4, label="_")
 
 
-def _by_finding(kind: CurveKind, table: Table) -> Picture | None:
+def curves_by_finding(table: Table, kind: CurveKind) -> Picture | None:
+    """Curves, a panel for each finding; None for two classes, or where there is none."""
     if table.outputs.binary:
         return None
     rows = plotted_rows(table)
@@ -228,7 +196,7 @@ def _by_finding(kind: CurveKind, table: Table) -> Picture | None:
         plot=lambda: _plot_by_finding(kind, table, rows, findings),
         labels=[row.label for row in rows],
         measure=kind.head,
-        omitted=many(omitted, "finding") if omitted else "",
+        omitted=count(omitted, "finding") if omitted else "",
     )
 
 

@@ -11,7 +11,7 @@ from bench.errors import InputError
 from bench.evaluate.results import Table
 from bench.report.figures.pictures import pictures
 from bench.report.figures.style import house_style
-from bench.report.words import any_of
+from bench.report.formatting import any_of
 
 # With metadata that makes two files of the same figure equal.
 FORMATS: dict[str, dict[str, None]] = {

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import leading
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
-from bench.report.figures.rows import PlottedRow, plotted_rows, with_interval
+from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows, with_interval
 from bench.report.figures.style import DASHED, INK, MUTED, SERIES, SMALL, empty_figure
-from bench.report.words import many
+from bench.report.formatting import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ def intervals(table: Table) -> Picture | None:
     rows = [row for row in plotted_rows(table) if not math.isnan(row.score.value)]
     if not rows:
         return None
-    measure = columns(table.outputs)[leading(table.outputs)]
+    measure = measure_name(table)
     unfinished = sum(not row.runs for row in table.rows)
     return make_picture(
         "intervals",
@@ -35,7 +35,7 @@ def intervals(table: Table) -> Picture | None:
         measure=measure,
         reference=next((row.label for row in rows if row.reference), ""),
         best_control=bool(table.best_controls),
-        unfinished=many(unfinished, "row") if unfinished else "",
+        unfinished=count(unfinished, "row") if unfinished else "",
     )
 
 

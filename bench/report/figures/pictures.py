@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from bench.evaluate.results import Table
 from bench.report.figures.costs import costs
-from bench.report.figures.curves import (
-    precision_recall,
-    precision_recall_by_finding,
-    roc,
-    roc_by_finding,
-)
+from bench.report.figures.curves import PRECISION_RECALL, ROC, curves, curves_by_finding
 from bench.report.figures.intervals import intervals
 from bench.report.figures.matrices import confusions, findings
 from bench.report.figures.picture import Picture
 from bench.report.figures.reliability import reliability
 from bench.report.figures.training import training
 
-_KINDS = (
+_KINDS: tuple[Callable[[Table], Picture | None], ...] = (
     intervals,
-    roc,
-    precision_recall,
+    partial(curves, kind=ROC),
+    partial(curves, kind=PRECISION_RECALL),
     findings,
-    roc_by_finding,
-    precision_recall_by_finding,
+    partial(curves_by_finding, kind=ROC),
+    partial(curves_by_finding, kind=PRECISION_RECALL),
     costs,
     training,
     reliability,

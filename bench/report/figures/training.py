@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.evaluate import measures
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
-from bench.report.figures.rows import PlottedRow, plotted_rows, select
+from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows, select
 from bench.report.figures.style import DASHED, INK, MUTED, SERIES, SMALL, fixed_panels
-from bench.report.words import many
+from bench.report.formatting import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +34,7 @@ def training(table: Table) -> Picture | None:
     if not any(histories.values()):
         return None
     unreadable = sum(frame is None for frames in found.values() for frame in frames)
-    measure = measures.columns(table.outputs)[measures.leading(table.outputs)]
+    measure = measure_name(table)
     return make_picture(
         "training",
         title="Training curves",
@@ -47,7 +46,7 @@ def training(table: Table) -> Picture | None:
         plot=lambda: _plot(shown, histories, measure),
         measure=measure,
         rows_omitted=[row.label for row in networks if row not in shown],
-        unreadable=many(unreadable, "run") if unreadable else "",
+        unreadable=count(unreadable, "run") if unreadable else "",
     )
 
 

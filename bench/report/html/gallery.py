@@ -1,33 +1,45 @@
-"""The images that a network got most wrong: the ones that a reader wants to look at."""
+"""The test images that a network got most wrong."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.cache import pixel_cache
 from bench.data.thumbnails import thumbnails
-from bench.evaluate.misclassified import HardImage, hardest
+from bench.evaluate.misclassified import hardest
 from bench.evaluate.results import Row, Table
-from bench.report.words import many
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class Thumbnail:
     """An image.
 
     Attributes:
         image: its id.
-        probability: of the second class, in words.
-        src: its pixels as a ``data:`` address; "" without.
-        alt: the image in words.
+        probability: of the second class.
+        src: its pixels as a ``data:`` address; "" where they are not at hand.
     """
 
     image: str
-    probability: str
+    probability: float
     src: str
-    alt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistakes:
+    """Images of one class that were called the other, the surest mistake first.
+
+    Attributes:
+        label, called: the class that the images have, and the one they were called.
+        count: of all such images.
+        images: some of them.
+    """
+
+    label: str
+    called: str
+    count: int
+    images: tuple[Thumbnail, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,81 +47,73 @@ class Gallery:
     """The surest mistakes of one run.
 
     Attributes:
-        about: whose they are, and how they were chosen.
-        groups: title, how many there are in all, and images of each kind of mistake.
+        row: the row of the run.
+        seed: of the run.
+        threshold: images with at least this probability are called the second class.
+        mistakes: of both kinds.
         reason: why images or their pixels are not shown; "" where they are.
     """
 
-    about: str
-    groups: list[tuple[str, str, list[Shown]]]
+    row: Row
+    seed: int
+    threshold: float
+    mistakes: tuple[Mistakes, ...]
     reason: str
 
 
-def gallery(table: Table, *, most: int) -> Gallery | None:
-    """Those of the reference's first seed, or of a network's where no network is the reference.
+def gallery(table: Table, *, limit: int) -> Gallery | None:
+    """Mistakes of the reference's first seed, or of the first network by name.
 
     Args:
         table: the comparison.
-        most: images of each kind of mistake.
+        limit: most images of each kind of mistake.
 
     Returns:
-        None where none are wanted, no network has finished, or the task names findings: there an
-        image can be wrong in many ways.
+        None where no image is wanted, no network has finished, or the task names findings: an
+        image can be wrong in many ways there.
 
     Raises:
         InputError: the run's predictions are gone or damaged.
     """
-    row = _chosen(table)
-    if row is None or not most or not table.outputs.binary:
+    # The row is not chosen by its figures: mistakes of the best row alone would flatter.
+    row = min(
+        (row for row in table.rows if row.kind == "network" and row.runs),
+        key=lambda row: (not row.is_reference, row.model, row.loss, row.settings),
+        default=None,
+    )
+    if row is None or not limit or not table.outputs.binary:
         return None
-    run = row.runs[0]
-    found = hardest(run.run, most=most)
+    found = hardest(row.runs[0].run, most=limit)
     negative, positive = table.outputs.classes
-    sides = [
-        (f"{negative}, called {positive}", negative, found.false_positives),
-        (f"{positive}, called {negative}", positive, found.false_negatives),
-    ]
-    images = [one.image for _, _, side in sides for one in side]
-    small = thumbnails(run.data, images, cache=pixel_cache())
+    sides = (
+        (negative, positive, found.false_positives),
+        (positive, negative, found.false_negatives),
+    )
+    images = [each.image for _, _, side in sides for each in side]
+    pixels = thumbnails(row.runs[0].data, images, cache=pixel_cache())
     return Gallery(
-        about=(
-            f"The surest mistakes of {row.name}, seed {run.cell.seed}, by its probability of "
-            f"{positive}; an image is called so from {found.threshold:.3f} on. The row is "
-            + ("the reference." if row is table.reference else "the first by name.")
-        ),
-        groups=[
-            (
-                title,
-                many(count, "image"),
-                _shown(side, positive=positive, label=label, pngs=small.pngs),
+        row=row,
+        seed=row.runs[0].seed,
+        threshold=found.threshold,
+        mistakes=tuple(
+            Mistakes(
+                label=label,
+                called=called,
+                count=count,
+                images=tuple(
+                    Thumbnail(
+                        image=each.image,
+                        probability=each.probability,
+                        src=_address(pixels.pngs.get(each.image)),
+                    )
+                    for each in side
+                ),
             )
-            for (title, label, side), count in zip(sides, found.errors, strict=True)
-        ],
-        reason=found.reason or small.reason,
+            for (label, called, side), count in zip(sides, found.errors, strict=True)
+        ),
+        reason=found.reason or pixels.reason,
     )
 
 
-def _chosen(table: Table) -> Row | None:
-    """Not by its figures: a picture book of the best row would flatter."""
-    if table.reference is not None and table.reference.kind == "network":
-        return table.reference
-    networks = [row for row in table.rows if row.kind == "network" and row.runs]
-    return min(networks, key=lambda row: (row.model, row.loss, row.settings), default=None)
-
-
-def _shown(
-    side: Sequence[HardImage], *, positive: str, label: str, pngs: Mapping[str, bytes]
-) -> list[Shown]:
-    return [
-        Shown(
-            image=one.image,
-            probability=f"{one.probability:.3f}",
-            src=_address(pngs[one.image]) if one.image in pngs else "",
-            alt=f"{one.image}: probability of {positive} {one.probability:.3f}, labelled {label}",
-        )
-        for one in side
-    ]
-
-
-def _address(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _address(png: bytes | None) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else ""

@@ -1,4 +1,4 @@
-"""How to make a row of a table again."""
+"""Commands and facts to run a row again."""
 
 from __future__ import annotations
 
@@ -9,88 +9,86 @@ from pathlib import Path
 
 import yaml
 
-from bench.environment import EnvironmentRecord
 from bench.evaluate.results import Row
+from bench.report.formatting import count
+from bench.runs.cells import NetworkSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to make a row again.
+    """What is needed to run a row again.
 
     Attributes:
-        name: the row's.
-        command: to type in the folder that the runs lie below; "" where there is none.
-        note: what the command needs, or why there is none.
+        row: the row.
+        command: to type in the folder above the runs; "" where the experiment is not kept.
+        digest: SHA-256 of the file of imported predictions; "" for others.
+        plugin: whether a plugin registered the model or the loss.
         settings: of its runs, as YAML.
         facts: name and value: folders, commits, versions, devices, dates.
     """
 
-    name: str
+    row: Row
     command: str
-    note: str
+    digest: str
+    plugin: bool
     settings: str
     facts: tuple[tuple[str, str], ...]
 
 
 def recipe(row: Row) -> Recipe:
-    """How to make a row again.
-
-    Args:
-        row: with at least one run that finished.
-    """
+    """The recipe of a row with at least one finished run."""
     first = row.runs[0]
-    command, note = _command(row, first.folder)
+    settings = first.cell.settings
     environments = [run.environment for run in row.runs]
     return Recipe(
-        name=f"{row.name}{', ' if row.settings else ''}{row.settings}",
-        command=command,
-        note=note,
+        row=row,
+        command=_command(row),
+        digest=first.imported.digest if first.imported else "",
+        plugin=isinstance(settings, NetworkSettings)
+        and bool(settings.model.code or settings.loss_code),
         settings=yaml.safe_dump(
-            first.cell.settings.model_dump(mode="json", exclude_none=True),
-            sort_keys=False,
-            allow_unicode=True,
+            settings.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True
         ),
         facts=(
-            ("runs", _distinct(run.folder.name for run in row.runs)),
-            ("commit", _distinct(one.commit or "unknown" for one in environments)),
-            ("versions", _distinct(_versions(one) for one in environments)),
-            ("device", _distinct(f"{one.device}, {one.platform}" for one in environments)),
-            ("date", _distinct(one.date[:10] for one in environments)),
+            ("runs", _distinct(run.name for run in row.runs)),
+            ("commit", _distinct(each.commit or "unknown" for each in environments)),
+            (
+                "versions",
+                _distinct(
+                    ", ".join(f"{name} {version}" for name, version in each.versions.items())
+                    for each in environments
+                ),
+            ),
+            (
+                "device",
+                _distinct(
+                    f"{each.device}, {count(each.threads, 'thread')}, {each.platform}"
+                    for each in environments
+                ),
+            ),
+            ("date", _distinct(each.date[:10] for each in environments)),
         ),
     )
 
 
-def _command(row: Row, folder: Path) -> tuple[str, str]:
-    experiment = folder / "experiment.yaml"
-    if not experiment.is_file():
-        return "", "The experiment that it was part of is not kept with its run."
-    # An absolute path says more of a machine than of a run.
+def _command(row: Row) -> str:
+    folder = row.runs[0].folder
+    if not (folder / "experiment.yaml").is_file():
+        return ""
+    # An absolute path tells more of a machine than of a run.
     shown = Path(folder.parent.name, folder.name) if folder.is_absolute() else folder
-    config = ["--config", str(shown / experiment.name)]
-    if (told := row.runs[0].imported) is not None:
-        options = ["--combine", told.combine] if told.combine else []
-        options += ["--on", told.on]
-        return (
-            shlex.join(["bench", "import", told.file, "--as", row.model, *options, *config]),
-            f"With the file whose SHA-256 is {told.digest}.",
-        )
+    config = ["--config", str(shown / "experiment.yaml")]
     if row.kind == "control":
-        return shlex.join(
-            ["bench", "run", "--all", *config]
-        ), "Controls are made with every network."
+        return shlex.join(["bench", "run", "--all", *config])
+    if (source := row.runs[0].imported) is not None:
+        combine = ["--combine", source.combine] if source.combine else []
+        options = ["--as", row.model, *combine, "--on", source.on]
+        return shlex.join(["bench", "import", source.file, *options, *config])
+    command = "run" if row.kind == "network" else "cascade"
     seeds = ",".join(map(str, row.seeds))
-    note = "Add --data DIR where the images lie elsewhere."
-    network = row.runs[0].cell.network
-    if network.model.code or network.loss_code:
-        note += " Add --plugin FILE with the plugin that registered it."
-    return (
-        shlex.join(["bench", "run", row.model, "--loss", row.loss, "--seeds", seeds, *config]),
-        note,
-    )
-
-
-def _versions(environment: EnvironmentRecord) -> str:
-    return ", ".join(f"{name} {version}" for name, version in environment.versions.items())
+    # A cascade without a network comes with the others.
+    choice = [row.model, "--loss", row.loss, "--seeds", seeds] if row.loss else ["--all"]
+    return shlex.join(["bench", command, *choice, *config])
 
 
 def _distinct(texts: Iterable[str]) -> str:

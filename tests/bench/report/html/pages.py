@@ -41,7 +41,7 @@ IMPORTED = {
 VOID = frozenset({"meta", "link", "img", "br", "wbr", "path", "circle", "use", "rect"})
 
 
-def full_report(root: Path) -> Results:
+def full_results(root: Path) -> Results:
     """Two tables and an answer: networks, controls, a tuning, failures, hostile names.
 
     Args:
@@ -96,7 +96,7 @@ def _tuning(run: str) -> TuningRecord:
 
 
 def keep_pixels() -> None:
-    """Put the pixels of the images of :func:`full_report` where `bench run` would."""
+    """Put the pixels of the images of :func:`full_results` where `bench run` would."""
     folder = cache_dir() / "pixels" / ("0" * 64)
     folder.mkdir(parents=True, exist_ok=True)
     images = [f"{place}.png" for place in range(10)]

@@ -1,0 +1,52 @@
+"""Values and intervals as small bars in the cells of a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+WIDTH = 120.0
+# A dot at the end of a bar must not be cut.
+MARGIN = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """The axis that the bars of a column share.
+
+    Attributes:
+        low, high: values at its ends.
+        line: value of a line across all bars; None for none.
+    """
+
+    low: float
+    high: float
+    line: float | None = None
+
+    @classmethod
+    def around(cls, values: Iterable[float], *, line: float | None = None) -> Scale | None:
+        """An axis with round ends; NaN values are left out, and without any value it is None."""
+        line = None if line is None or math.isnan(line) else line
+        known = [value for value in values if not math.isnan(value)]
+        known += [] if line is None else [line]
+        if not known:
+            return None
+        low, high = min(known), max(known)
+        step = 10.0 ** math.floor(math.log10(max(high - low, 1e-3)))
+        step = step / 2 if (high - low) / step < 4 else step
+        # A product of floats can fall short of the value that it must hold.
+        low = min(low, math.floor(low / step) * step)
+        high = max(high, math.ceil(high / step) * step)
+        if low == high:
+            low, high = low - step, high + step
+        return cls(low=low, high=high, line=line)
+
+    def x(self, value: float) -> float:
+        """Position of a value in a bar of ``WIDTH`` units; values beyond the axis at its ends."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(MARGIN + (WIDTH - 2 * MARGIN) * min(max(share, 0.0), 1.0), 1)
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is on the axis."""
+        return self.low <= value <= self.high
