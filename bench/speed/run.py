@@ -112,6 +112,11 @@ def in_child(function: Callable[..., Found], *args: Any, **kwargs: Any) -> Found
             raise InputError(
                 "its process ended without a result, perhaps for want of memory"
             ) from None
+        except KeyboardInterrupt:
+            # Where this process alone was interrupted, the pool would wait for the child.
+            for child in multiprocessing.active_children():
+                child.kill()
+            raise
 
 
 def _describe(case: Case, *, repeats: int) -> Machine:

@@ -1,4 +1,4 @@
-"""Repeated timings, by torch.utils.benchmark, which waits for the device."""
+"""Repeated timings with torch.utils.benchmark, whose timer waits for the device."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import torch
-from torch.utils.benchmark import Timer
+from torch.utils.benchmark import Timer, timer
 
 BLOCK_SECONDS = 1.0
 """Shortest time that is measured as a rate, so that neither the clock nor a hiccup decides it."""
@@ -53,15 +53,21 @@ class Stopwatch:
     def __init__(
         self, function: Callable[[], object], *, block_seconds: float = BLOCK_SECONDS
     ) -> None:
-        # By default torch's timer uses a single thread.
+        self._function = function
+        # By default torch's Timer uses a single thread.
         threads = torch.get_num_threads()
-        self._timer = Timer("function()", globals={"function": function}, num_threads=threads)
-        seconds = self._timer.blocked_autorange(min_run_time=block_seconds / 2).median
+        calibrated = Timer("function()", globals={"function": function}, num_threads=threads)
+        seconds = calibrated.blocked_autorange(min_run_time=block_seconds / 2).median
         self.calls = max(1, math.ceil(block_seconds / seconds))
 
     def seconds(self, calls: int | None = None) -> float:
         """Mean seconds of a call in one block, of as many calls as given or :attr:`calls`."""
-        return self._timer.timeit(calls or self.calls).mean
+        calls = calls or self.calls
+        # Unlike Timer.timeit, without warm-up calls in each block: a step can take seconds.
+        began = timer()
+        for _ in range(calls):
+            self._function()
+        return (timer() - began) / calls
 
     def repeats(self, count: int) -> Repeats:
         """Calls a second, in so many blocks."""
