@@ -41,11 +41,19 @@ def server() -> Iterator[str]:
             shutil.chown(home, "postgres")
             shutil.chown(secret, "postgres")
         data = home / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256"]
+        initdb: list[str | Path] = [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            USER,
+            "-A",
+            "scram-sha-256",
+        ]
         _call([*as_server, *initdb, f"--pwfile={secret}", "-E", "UTF8", "--no-sync"])
         port = _free_port()
         options = f"-h 127.0.0.1 -p {port} -k {home} -c fsync=off"
-        control = [*as_server, binaries / "pg_ctl", "-D", data, "-w"]
+        control: list[str | Path] = [*as_server, binaries / "pg_ctl", "-D", data, "-w"]
         _call([*control, "-l", home / "log", "-o", options, "start"])
         try:
             yield f"postgresql+psycopg://{USER}:{password}@127.0.0.1:{port}/postgres"

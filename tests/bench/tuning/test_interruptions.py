@@ -124,7 +124,7 @@ def survives(tune: Tune, write: int) -> bool:
 
 
 def test_killed_again_and_again_it_has_the_same_trials(tune: Tune, uninterrupted: Tune) -> None:
-    for write in (5, 12, 20, 31, 33):
+    for write in (5, 20, 33):
         assert not survives(tune, write)
     tune("trials=3")
     check_whole(tune, uninterrupted)

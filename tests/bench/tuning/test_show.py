@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -66,26 +67,19 @@ def test_many_settings_are_folded(tmp_path: Path) -> None:
     assert sum("a_long_name_" in line for line in lines) > 3
 
 
-def test_each_study_with_enough_trials_is_drawn(tmp_path: Path) -> None:
-    lines = list(draw([stored(tmp_path, *["COMPLETE"] * 4, "PRUNED")], tmp_path / "figures"))
-    pictures = [
-        tmp_path / f"figures/net-ce-{name}.png" for name in ("history", "importance", "parallel")
-    ]
-    assert lines == [f"wrote {path}" for path in pictures]
-    assert sorted((tmp_path / "figures").iterdir()) == pictures
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
-    assert list(draw([stored(tmp_path, "COMPLETE", "PRUNED")], tmp_path / "few")) == [
-        "no pictures of net-ce: too few trials were trained to their end (1)"
-    ]
-
-
-def test_a_picture_that_cannot_be_drawn_is_named(tmp_path: Path) -> None:
-    study = stored(tmp_path)
+def test_each_picture_is_named_or_why_there_is_none(tmp_path: Path) -> None:
+    """Of two equal values no importance can be told."""
+    few = stored(tmp_path, "COMPLETE", "PRUNED")
+    drawn = stored(tmp_path)
     for lr in (0.1, 0.2):
         params = {"train.lr": lr, "train.patience": 1}
-        study.study.add_trial(create_trial(value=0.5, params=params, distributions=dict(SPACE)))
-    study = StoredStudy(
-        study=study.study, about=ABOUT, trials=study.study.trials, store=study.store
-    )
-    lines = [line.split(":")[0] for line in draw([study], tmp_path)]
-    assert "no net-ce-importance.png" in lines
+        drawn.study.add_trial(create_trial(value=0.5, params=params, distributions=dict(SPACE)))
+    drawn = replace(drawn, trials=drawn.study.trials)
+    folder = tmp_path / "figures"
+    history, importance, parallel, line = draw([drawn, few], folder)
+    files = [folder / "net-ce-history.png", folder / "net-ce-parallel.png"]
+    assert [history, parallel] == [f"wrote {file}" for file in files]
+    assert importance.startswith("no net-ce-importance.png: ")
+    assert line == "no pictures of net-ce: too few trials were trained to their end (1)"
+    assert sorted(folder.iterdir()) == files
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
