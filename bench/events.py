@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-Scalar = bool | int | float | str | None
+from bench.registry.search import Scalar
 
 
 @dataclass(frozen=True)
