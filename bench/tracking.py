@@ -37,9 +37,7 @@ class TensorBoard:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise InputError(
-                "--tensorboard needs TensorBoard: pip install 'cxnet-bench[tensorboard]'"
-            ) from None
+            raise InputError("--tensorboard needs TensorBoard: pip install tensorboard") from None
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -93,40 +93,27 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
     if planned:
         jobs[0].runner.progress.event(MatrixStarted(steps=planned))
     for index, job in enumerate(jobs, start=1):
-        cell, runner, folder = job.cell, job.runner, job.folder
-        with runner.store.claim(folder) as claimed:
-            outcome = runner.store.outcome(folder) if claimed else None
-            if not claimed or (outcome is not None and outcome.state != "failed"):
-                summary.count("already" if claimed else "elsewhere")
-                if job.label in planned:
-                    runner.progress.event(CellSkipped(cell=job.label, index=index, total=len(jobs)))
-                continue
-            drop_damaged_checkpoint(folder, runner.progress)
-            runner.store.begin(folder, cell, runner.facts)
-            runner.progress.event(
-                CellStarted(
-                    cell=job.label,
-                    index=index,
-                    total=len(jobs),
-                    folder=folder.name,
-                    resumes=(folder / LAST).is_file(),
+        store, progress, folder = job.runner.store, job.runner.progress, job.folder
+        with store.claim(folder) as claimed:
+            outcome = store.outcome(folder) if claimed else None
+            if claimed and (outcome is None or outcome.state == "failed"):
+                drop_damaged_checkpoint(folder, progress)
+                store.begin(folder, job.cell, job.runner.facts)
+                resumes = (folder / LAST).is_file()
+                progress.event(
+                    CellStarted(
+                        cell=job.label,
+                        index=index,
+                        total=len(jobs),
+                        folder=folder.name,
+                        resumes=resumes,
+                    )
                 )
-            )
-            try:
-                ending = _run(job)
-            except BrokenPipeError:
-                # Who read our output (`| head`) has gone; the cell is not at fault.
-                raise
-            except Exception as error:
-                reason = reason_of(error)
-                # The disk may be full or the folder gone: the failure is counted and told anyway.
-                with suppress(OSError):
-                    if not folder.is_dir():
-                        runner.store.begin(folder, cell, runner.facts)
-                    keep_failure(error, reason, folder, runner.store)
-                runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
-                ending = "failed"
-            summary.count(ending)
+                summary.count(_run(job))
+                continue
+        summary.count("already" if claimed else "elsewhere")
+        if job.label in planned:
+            progress.event(CellSkipped(cell=job.label, index=index, total=len(jobs)))
     return summary
 
 
@@ -142,6 +129,25 @@ def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
 
 
 def _run(job: Job) -> Ending:
+    """Run a cell; a failure is kept with its reason."""
+    runner, folder = job.runner, job.folder
+    try:
+        return _run_or_raise(job)
+    except BrokenPipeError:
+        # Who read our output (`| head`) has gone; the cell is not at fault.
+        raise
+    except Exception as error:
+        reason = reason_of(error)
+        # The disk may be full or the folder gone: the failure is counted and told anyway.
+        with suppress(OSError):
+            if not folder.is_dir():
+                runner.store.begin(folder, job.cell, runner.facts)
+            keep_failure(error, reason, folder, runner.store)
+        runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
+        return "failed"
+
+
+def _run_or_raise(job: Job) -> Ending:
     runner, folder = job.runner, job.folder
     began = time.perf_counter()
     try:

@@ -216,7 +216,10 @@ def find_model(name: str) -> ModelEntry:
         InputError: unknown name; the message lists near matches.
     """
     if not name.startswith(TIMM_PREFIX):
-        return MODELS.get(name)
+        try:
+            return MODELS.get(name)
+        except InputError as error:
+            raise InputError(f"{error} (any other of timm's is {TIMM_PREFIX}NAME)") from None
     from baselines.backbones import check_name
 
     timm_name = name.removeprefix(TIMM_PREFIX)
