@@ -86,10 +86,10 @@ def collect(
         shown=shown,
     )
     tables = [make(group) for by_pixels in groups.values() for group in by_pixels.values()]
-    return sorted(tables, key=_place)
+    return sorted(tables, key=_order)
 
 
-def _place(table: Table) -> tuple[Any, ...]:
+def _order(table: Table) -> tuple[Any, ...]:
     data = table.data
     return (
         data.source,
@@ -127,15 +127,15 @@ def _table(
         for group, settings, tuning in zip(by_row.values(), texts, tuned, strict=True)
     ]
     best = _best_controls(rows)
-    rows = [_mark(row, best) for row in rows]
-    rows = _compared(rows, reference, scorer)
-    looked_at = [
-        row
-        for row, group in zip(rows, by_row.values(), strict=True)
-        if row.kind == "control" or row.is_reference or any(map(shown, group))
-    ]
-    looked_at = _labelled(looked_at)
-    looked_at.sort(
+    rows = _compared([_mark(row, best) for row in rows], reference, scorer)
+    visible = _labelled(
+        [
+            row
+            for row, group in zip(rows, by_row.values(), strict=True)
+            if row.kind == "control" or row.is_reference or any(map(shown, group))
+        ]
+    )
+    visible.sort(
         key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings)
     )
     data = merge(runs)
@@ -143,15 +143,15 @@ def _table(
         data=data,
         outputs=runs[0].outputs,
         settings=compare(cells),
-        rows=tuple(looked_at),
-        hidden=len(rows) - len(looked_at),
+        rows=tuple(visible),
+        hidden=len(rows) - len(visible),
         superseded=tuple(superseded),
         best_controls=best,
         environments=tuple(
             environment for run in trained_here(runs) for environment in run.attempts
         ),
         wanted=reference,
-        reference=next((row for row in looked_at if row.is_reference), None),
+        reference=next((row for row in visible if row.is_reference), None),
         resamples=scorer.resampling.resamples if any(row.runs for row in rows) else 0,
         published=published_for(source=data.source, task=data.task),
     )
