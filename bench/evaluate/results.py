@@ -83,22 +83,6 @@ class Figure:
         """Whether its interval is known."""
         return not math.isnan(self.low)
 
-    @property
-    def mean(self) -> float:
-        """Another name of ``value``."""
-        return self.value
-
-    @property
-    def interval(self) -> Interval:
-        """The interval by itself."""
-        return Interval(
-            value=self.value,
-            low=self.low,
-            high=self.high,
-            left_out=self.left_out,
-            reason=self.reason,
-        )
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunView:
@@ -275,21 +259,6 @@ class Row:
         """For sentences and pictures: ``cxnet_m1 sin``, ``control: prior``."""
         name = f"{self.model} {self.loss}".strip()
         return name if self.kind == "network" else f"{self.kind}: {name}"
-
-    @property
-    def metrics(self) -> dict[str, Figure]:
-        """Another name of ``figures``."""
-        return self.figures
-
-    @property
-    def scores(self) -> tuple[RunScores, ...]:
-        """The scores of its runs, in their order."""
-        return tuple(view.scores for view in self.runs)
-
-    @property
-    def versus(self) -> Comparison | None:
-        """Another name of ``comparison``."""
-        return self.comparison
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,12 +60,12 @@ def test_own_predictions_come_back_as_the_same_figures(
     rows = {row.name: row for row in table.rows}
     assert rows.keys() == {"tiny ce", "imported: again", "control: prior"}
     mine, again = rows["tiny ce"], rows["imported: again"]
-    assert same(again.metrics, mine.metrics)
+    assert same(again.figures, mine.figures)
     assert same(again.findings, mine.findings)
     assert (again.weights, again.parameters, again.train_seconds) == ("", None, None)
-    assert again.versus is not None
-    assert again.versus.difference.value == 0.0
-    assert again.versus.verdict == "cannot tell"
+    assert again.comparison is not None
+    assert again.comparison.difference.value == 0.0
+    assert again.comparison.verdict == "cannot tell"
     assert table.data.image_size == 32
     assert len(table.environments) == 2
 

@@ -130,7 +130,7 @@ def test_partial_predictions_are_compared_on_the_common_images(
         reference=Reference(model="whole", loss=""),
     )
     by_name = {row.model: row for row in table.rows}
-    versus = by_name["part"].versus
+    versus = by_name["part"].comparison
     assert versus is not None
     assert versus.images == 8
     # Normal are the 1st and 5th of the eight, below 6 and 3 of the 6 abnormal ones.
