@@ -1,4 +1,4 @@
-"""From stored runs to the rows of a table. Every figure is computed from stored predictions."""
+"""Tables of rows from stored runs. Every figure is computed from stored predictions."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def _answered(runs: Sequence[Run]) -> tuple[int, int] | None:
 
 
 def _support(runs: Sequence[Run]) -> dict[str, int]:
-    """How many of the images that the runs answer have each output."""
+    """Number of images that have each output, of those that the runs answer."""
     if not runs:
         return {}
     first = runs[0]

@@ -1,4 +1,4 @@
-"""What rows are called in sentences and pictures, where there is no column of settings."""
+"""Names of rows in sentences and pictures, where there is no column of settings."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from bench.runs.run import Run
 
 
 def merge(runs: Sequence[Run]) -> DataRecord:
-    """What the runs of one table say of their data, together.
+    """One description of the data of all runs of a table.
 
     Args:
         runs: of one data set, task and split; at least one.

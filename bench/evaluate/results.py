@@ -103,7 +103,7 @@ class RunView:
 
     @property
     def seed(self) -> int:
-        """Of its training."""
+        """Seed of its training."""
         return self.run.cell.seed
 
     @property

@@ -1,4 +1,4 @@
-"""What the settings of a table's rows have in common, and what tells each row from the others."""
+"""Settings that the rows of a table share, and settings that differ between them."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def weights(cell: Cell) -> str:
 
 
 def training(cell: Cell) -> dict[str, Any]:
-    """How a network was trained, by dotted key, whatever its model; without digests."""
+    """Training settings of a network by dotted key, without digests."""
     return {
         key: value
         for key, value in cell.dotted.items()

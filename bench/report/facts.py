@@ -1,4 +1,4 @@
-"""What stands around a table: what it rests on, and what happened to its runs."""
+"""Sentences around a table: its data and training, and incidents of its runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def title(table: Table) -> str:
 
 
 def resting_on(table: Table) -> list[str]:
-    """What the table rests on: the data, what leaks, versions and device, the training."""
+    """Sentences on the data, the leakage between parts, versions, device and training."""
     found = lines(
         "facts",
         table=table,
@@ -37,7 +37,7 @@ def resting_on(table: Table) -> list[str]:
 
 
 def incidents(table: Table) -> list[str]:
-    """What happened to single runs.
+    """Sentences on runs that failed, are unavailable or were replaced.
 
     Every failed run and every control that this data cannot have, with the reason, and every run
     that better settings replaced.
@@ -46,7 +46,7 @@ def incidents(table: Table) -> list[str]:
 
 
 def without_row(results: Results) -> list[str]:
-    """What was run and is in no table: tunings without a winner, and runs that have not ended."""
+    """Sentences on what is in no table: tunings without a winner, and runs that have not ended."""
     return lines("unfinished", results=results)
 
 

@@ -71,7 +71,7 @@ def _run(view: RunView) -> dict[str, Any]:
 
 
 def _more(value: object) -> dict[str, Any]:
-    """What is said of a record beyond its attributes."""
+    """Entries of a record beyond its attributes."""
     if isinstance(value, Table):
         # The reference is among the rows, where it is marked.
         found = value.reference is not None

@@ -1,4 +1,4 @@
-"""What must be known to read one table, and the words that all tables share."""
+"""Sentences on one table, and the glossary of a report."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Gap:
 
 
 def gaps(table: Table, names: Iterable[str]) -> list[Gap]:
-    """What measures have no interval, or no value, in some rows.
+    """Measures without an interval, or without a value, in some rows, by the reason.
 
     Args:
         table: the comparison.

@@ -1,4 +1,4 @@
-"""What the runs say about each question: its tables, and what can be concluded."""
+"""Sections on a question: tables of effects, conclusions and caveats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEW_SEEDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerSections:
-    """What a report shows of an answer.
+    """Everything that a report shows of an answer.
 
     Attributes:
         answer: the answer.
@@ -41,7 +41,7 @@ class AnswerSections:
 
 
 def answer_sections(answer: QuestionResult) -> AnswerSections:
-    """What a report shows of an answer.
+    """Everything that a report shows of an answer.
 
     Args:
         answer: the answer.
@@ -75,7 +75,7 @@ def conclusions(answer: QuestionResult) -> list[str]:
 
 
 def caveats(answer: QuestionResult) -> list[str]:
-    """What the answer does not cover, as far as it applies."""
+    """Limits of the answer, as far as they apply."""
     return lines(
         "caveats",
         **_words(answer),
@@ -105,7 +105,7 @@ def level_name(key: str, level: str) -> str:
 
 
 def context_names(contexts: Sequence[ContextResult]) -> list[str]:
-    """What tells contexts apart, one text each: ``cxnet_m1, image_size 512``.
+    """A name for each context, of what differs between them: ``cxnet_m1, image_size 512``.
 
     Where nothing does, the one context is called by its model, or by its loss.
     """

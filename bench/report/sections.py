@@ -207,7 +207,7 @@ def _p(row: Row) -> Cell:
 
 
 def _verdict(row: Row, table: Table) -> Cell:
-    """What the comparison says, and whether it says it of single training runs."""
+    """The verdict of the comparison, with a mark where it is on single training runs."""
     if row.is_reference:
         return NONE
     if row.comparison is None:
