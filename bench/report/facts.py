@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bench.evaluate.results import Results, Table
 from bench.evaluate.settings import TRAIN_SHARE, SharedSettings
 from bench.report.formatting import setting
 from bench.report.text import lines
-from bench.runs.run import Unfinished
 
 TRAIN, AUGMENT, IN_CHANNELS = "train.", "train.augment.", "model.in_channels"
 
@@ -48,11 +45,6 @@ def incidents(table: Table) -> list[str]:
 def without_row(results: Results) -> list[str]:
     """Sentences on what is in no table: tunings without a winner, and runs that have not ended."""
     return lines("unfinished", results=results)
-
-
-def still_open(unfinished: Sequence[Unfinished]) -> list[str]:
-    """The runs that are in no table, since they have not ended."""
-    return without_row(Results(tables=(), unfinished=tuple(unfinished)))
 
 
 def training(settings: SharedSettings) -> list[str]:
