@@ -196,7 +196,7 @@ def curves_by_finding(table: Table, kind: CurveKind) -> Picture | None:
         plot=lambda: _plot_by_finding(kind, table, rows, findings),
         labels=[row.label for row in rows],
         measure=kind.head,
-        omitted=count(omitted, "finding") if omitted else "",
+        undefined=count(omitted, "finding") if omitted else "",
     )
 
 

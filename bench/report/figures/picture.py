@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from bench.report.figures.style import house_style
+from bench.report.formatting import one_line
+from bench.report.text import render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,31 +46,22 @@ def make_picture(
     limit: int = 14,
     **facts: Any,
 ) -> Picture:
-    """A picture whose caption is the macro of its name in ``captions.jinja``.
+    """A picture whose caption is that of its name in ``captions.j2``.
 
     Args:
-        name: of the picture and of the macro.
+        name: of the picture.
         title: of the picture.
         alt: texts by row label; those beyond ``limit`` are counted only.
         plot: draws the figure.
         limit: most rows in the text alternative.
-        facts: arguments of the macro.
+        facts: what the caption speaks of.
     """
     values = [f"{label} {text}".rstrip() for label, text in alt.items()]
     more = [f"{len(values) - limit} more"] if len(values) > limit else []
     return Picture(
         name=name,
         title=title,
-        caption=" ".join(getattr(_captions(), name)(**facts).split()),
+        caption=one_line(render("captions", picture=name, **facts)),
         alt=f"{title}. {'; '.join([*values[:limit], *more])}.",
         plot=plot,
     )
-
-
-@cache
-def _captions() -> Any:
-    """The macros by name."""
-    loader = PackageLoader("bench.report.figures", ".")
-    # Captions are plain text; the page escapes them.
-    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)
-    return environment.get_template("captions.jinja").module

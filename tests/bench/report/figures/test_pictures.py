@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def test_every_picture_has_a_caption_and_its_numbers_as_text(
             assert text.endswith(".")
             assert ".." not in text
             assert "  " not in text
+            assert not re.search(r"[a-z]\.[A-Z]", text)
 
 
 def test_without_a_finished_run_there_is_no_picture(runs: Runs) -> None:
