@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -13,6 +13,7 @@ from bench.data.tasks import Task
 from bench.errors import first_line
 from bench.execute.one_cell import label_at
 from bench.execute.preflight import check_experiment
+from bench.progress import duration
 from bench.registry import LOSSES, find_model
 from bench.runs.cells import Cell, make_cells
 from bench.train import lay_out, make_step, random_state_kept
@@ -20,7 +21,7 @@ from bench.train.allocator import keep_freed_memory
 from bench.train.random_images import random_images
 
 # A probe is one small training step; this bounds its arithmetic (multiply-adds), so that even
-# the largest network on a slow processor answers within some seconds.
+# the largest network on a slow processor takes some seconds.
 PROBE_MULTIPLY_ADDS = 20e9
 
 
@@ -34,58 +35,63 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     Raises:
         InputError: as :func:`check_experiment`.
     """
-    plain = [(one, check_experiment(one, device=device)) for one in expand(experiment)]
+    levels = [(level, check_experiment(level, device=device)) for level in expand(experiment)]
     # By its label a control is one cell, however many levels of the training are varied.
     planned = {
-        label_at(cell, levels_of(experiment, one)): (cell, one, task)
-        for one, task in plain
-        for cell in make_cells(one, weights={})
+        label_at(cell, levels_of(experiment, level)): (cell, level, task)
+        for level, task in levels
+        for cell in make_cells(level, weights={})
     }
-    iterations = max(one.train.max_iterations for one, _ in plain)
-    size = max(one.train.batch_size for one, _ in plain)
+    iterations = max(level.train.max_iterations for level, _ in levels)
+    size = max(level.train.batch_size for level, _ in levels)
     yield (
-        f"{experiment.name}, task {', '.join(dict.fromkeys(one.task for one, _ in plain))}: "
+        f"{experiment.name}, task {', '.join(dict.fromkeys(level.task for level, _ in levels))}: "
         f"{len(planned)} cells, {iterations:,} iterations "
         f"of {size} images at most for each network, on {device}"
     )
     yield from missing_references(experiment)
     rates: dict[str, float] = {}
     total = 0.0
-    for label, (cell, one, task) in planned.items():
+    for label, (cell, level, task) in planned.items():
         if cell.kind == "control":
             yield f"  {label}: seconds"
             continue
-        network = repr((cell.model, one.model, one.data.image_size, len(task.classes)))
+        network = repr((cell.model, level.model, level.data.image_size, len(task.classes)))
         if network not in rates:
             try:
-                rates[network] = probe(cell, task, one, device)
+                rates[network] = probe(cell, task, level, device)
             except Exception as error:
                 # Too little memory, say, or a model that fails in training mode.
                 yield f"  {label}: cannot be timed: {first_line(error)}"
                 continue
-        seconds = one.train.max_iterations * one.train.batch_size / rates[network]
+        seconds = level.train.max_iterations * level.train.batch_size / rates[network]
         total += seconds
-        yield f"  {label}: about {_minutes(seconds)} ({rates[network]:.0f} images/s)"
+        yield f"  {label}: about {duration(seconds)} ({rates[network]:.0f} images/s)"
     yield (
-        f"about {_minutes(total)} in all, validations and decoding left out; "
+        f"about {duration(total)} in all, validations and decoding left out; "
         "runs that are finished already are not done again; the data were not looked at"
     )
+    yield from _notes([level for level, _ in levels], device)
+
+
+def _notes(levels: Sequence[Experiment], device: torch.device) -> Iterator[str]:
+    """What the estimate leaves out, and weights that are not here yet."""
     if device.type == "cuda":
         yield (
             "timed in plain steps: where a run finds that replaying them from a CUDA graph pays, "
             "it is faster than this"
         )
-    if any(one.train.compile for one, _ in plain):
+    if any(level.train.compile for level in levels):
         yield (
             "timed without compiling: train.compile=true takes up to minutes at first, and saves a "
             "part of every step"
         )
     missing = {
         name
-        for one, _ in plain
-        if one.model.pretrained
+        for level in levels
+        if level.model.pretrained
         for name, found in weights_here(
-            map(find_model, one.models), weights_dir=one.model.weights_dir
+            map(find_model, level.models), weights_dir=level.model.weights_dir
         ).items()
         if found is False
     }
@@ -126,11 +132,3 @@ def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) 
         step(1).item()
         seconds = time.perf_counter() - began
     return batch / seconds
-
-
-def _minutes(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -27,7 +27,7 @@ it are not mistaken for runs from after it."""
 
 MODEL_OPTIONS = "model.options."
 CASCADE_TASK = "findings14"
-"""The task whose question a cascade answers."""
+"""The task of a cascade's predictions."""
 
 System = Literal["cascade", "flat", "always normal"]
 
@@ -119,7 +119,7 @@ class CascadeSettings(ControlSettings):
     """Everything that the runs depend on of which a cascade is made, but its task.
 
     Attributes:
-        system: how it answers.
+        system: how the findings of an image are found.
         model, train, loss_code: as :class:`NetworkSettings`; None of controls.
     """
 
@@ -223,7 +223,7 @@ class Cell(Frozen):
 
     @property
     def system(self) -> str:
-        """How a cascade answers: ``cascade``, ``flat`` or ``always normal``; "" of other kinds."""
+        """The system of a cascade's cell: ``cascade``, ``flat``, ``always normal``; else ""."""
         return self.settings.system if isinstance(self.settings, CascadeSettings) else ""
 
     def without_task(self) -> str:

@@ -1,6 +1,6 @@
 """Predictions as files: what every number of every report is computed from.
 
-``predictions.csv`` holds the images of the judged parts that the task asks about; columns
+``predictions.csv`` holds the validation and test images of the task; columns
 
     part, image, patient, target, probability                    two classes
     part, image, patient, target, prob_Atelectasis, prob_…       several classes, or labels
@@ -9,8 +9,8 @@ A two-class target is 0 or 1 and the probability that of the second class. Other
 names what is right, several joined by ``|``. A cascade's file has one more column after it,
 ``called``, with the findings that the cascade names; elsewhere a threshold says that.
 
-``others.csv`` has the same columns but the target: the images of those parts that the task does
-not ask about, which a cascade sends to it all the same when an earlier stage errs.
+``others.csv`` has the same columns but the target: the images of those parts that are outside the
+task, which a cascade routes to it all the same when an earlier stage errs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Outputs:
 
     @property
     def binary(self) -> bool:
-        """Two classes, of which one probability says all."""
+        """Whether there are two classes, so that one probability gives both."""
         return self.kind == "multiclass" and len(self.classes) == 2
 
     @property
@@ -58,13 +58,13 @@ class Outputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """A run's answers for some images of one part of the split.
+    """Predictions of a run for some images of one part of the split.
 
     Attributes:
         images: ids, str (n,).
         patients: str (n,); "" where unknown.
         targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for multi-label;
-            of images that the task does not ask about there are none, so the array is empty.
+            empty of images outside the task.
         probabilities: float64 (n, outputs); two columns for two classes.
         called: bool (n, outputs), the findings that a cascade names; None elsewhere, where a
             threshold chosen on the validation part decides.
@@ -157,15 +157,15 @@ def _parsed(outputs: Outputs, texts: Sequence[str]) -> NDArray[Any]:
         if wrong := set(texts) - {"0", "1"}:
             raise ValueError(f"a target is {min(wrong)!r}, not 0 or 1")
         return np.array([int(text) for text in texts], dtype=np.int64)
-    places = {name: place for place, name in enumerate(outputs.classes)}
+    columns = {name: column for column, name in enumerate(outputs.classes)}
     named = [text.split(SEPARATOR) if text else [] for text in texts]
-    if wrong := {name for names in named for name in names} - places.keys():
+    if wrong := {name for names in named for name in names} - columns.keys():
         raise ValueError(f"a target is {min(wrong)!r}, none of the outputs")
     if outputs.kind == "multiclass":
         if any(len(names) != 1 for names in named):
             raise ValueError("a target does not name exactly one class")
-        return np.array([places[name] for (name,) in named], dtype=np.int64)
+        return np.array([columns[name] for (name,) in named], dtype=np.int64)
     targets = np.zeros((len(texts), len(outputs.classes)))
     for row, names in enumerate(named):
-        targets[row, [places[name] for name in names]] = 1.0
+        targets[row, [columns[name] for name in names]] = 1.0
     return targets

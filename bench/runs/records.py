@@ -151,7 +151,7 @@ class Spent(Frozen):
         """How far one worker may pass a budget, since it ends a trial only at a validation.
 
         Args:
-            unit: of the budget, and of the answer.
+            unit: of the budget, and of the result.
             validate_every: iterations between two validations.
         """
         of_an_iteration = self.measured(unit) / max(self.iterations, 1)
@@ -167,7 +167,7 @@ class FailedTuningRecord(Frozen):
         task: its question.
         model, loss: registered names.
         budget: as :class:`TuningRecord`'s.
-        reason: why there is none, with the way out where there is one.
+        reason: why there is none, with a hint where there is one.
         spent: what was used of the budget.
     """
 

@@ -85,7 +85,7 @@ class Run:
             return frame
 
     def predictions(self) -> dict[str, Predictions]:
-        """The answers for the images that the task asks about, by part (``EVALUATED_PARTS``).
+        """The predictions for the images of the task, by part (``EVALUATED_PARTS``).
 
         Imported predictions may have none for the validation part.
 
@@ -100,7 +100,7 @@ class Run:
             }
 
     def probabilities(self, part: str) -> pd.DataFrame:
-        """The probabilities for every image of a part, asked about or not.
+        """The probabilities for every image of a part, those outside the task too.
 
         Args:
             part: one of ``EVALUATED_PARTS``.
@@ -116,7 +116,7 @@ class Run:
             if (self.folder / OTHERS).is_file():
                 frames.append(read_frame(self.folder / OTHERS, self.outputs, with_targets=False))
             # Targets would be parsed, and those of the other images are not there.
-            judged = [
+            found = [
                 from_frame(
                     frame[frame["part"] == part].drop(columns="target", errors="ignore"),
                     self.outputs,
@@ -124,8 +124,8 @@ class Run:
                 for frame in frames
             ]
         return pd.concat(
-            pd.DataFrame(one.probabilities, index=one.images, columns=list(self.outputs.classes))
-            for one in judged
+            pd.DataFrame(each.probabilities, index=each.images, columns=list(self.outputs.classes))
+            for each in found
         ).sort_index()
 
     @contextmanager
