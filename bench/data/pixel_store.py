@@ -17,6 +17,7 @@ removed like any store.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -240,9 +241,14 @@ def _write_zeros(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> No
     """Write an array of zeros that has its room on the disk."""
     open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     with path.open("r+b") as file:
-        # Without room, writing to the mapped file would kill the process. macOS has no such call.
+        # Without room, writing to the mapped file would kill the process. macOS has no such call,
+        # and some file systems refuse it.
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                    raise
         os.fsync(file.fileno())
 
 

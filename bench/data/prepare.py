@@ -91,16 +91,9 @@ def prepare_data(
     check_classes(task, targets, parts)
     pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
     normalisation = measure_normalisation(store.pixels, pixel_rows[parts["train"]])
-    notes = [*study.notes, f"split: {split.how}"]
-    if len(train) < len(split.train):
-        notes.append(
-            f"learned from {len(train):,} of the {len(split.train):,} training images, whole "
-            "patients"
-        )
-    if store.enlarged:
-        notes.append(f"{store.enlarged:,} images are smaller than the image size and were enlarged")
+    notes = _notes(study, split, learned_from=len(train), enlarged=store.enlarged)
     record = describe_data(
-        replace(study, rows=rows, problems=problems, notes=tuple(notes)),
+        replace(study, rows=rows, problems=problems, notes=notes),
         task,
         root=config.root,
         split=split,
@@ -120,3 +113,16 @@ def prepare_data(
         normalisation=normalisation,
         record=record,
     )
+
+
+def _notes(study: StudyTable, split: Split, *, learned_from: int, enlarged: int) -> tuple[str, ...]:
+    """Facts for the head of every report."""
+    notes = [*study.notes, f"split: {split.how}"]
+    if learned_from < len(split.train):
+        notes.append(
+            f"learned from {learned_from:,} of the {len(split.train):,} training images, whole "
+            "patients"
+        )
+    if enlarged:
+        notes.append(f"{enlarged:,} images are smaller than the image size and were enlarged")
+    return tuple(notes)

@@ -43,11 +43,9 @@ def make_split(
             have to have them, except its training part, of which whole patients are left out.
 
     Raises:
-        InputError: unknown name or no images; the split needs patient ids or given parts that
-            the source does not have; a part would be empty; there are too few images for the
-            sizes, or whole patients do not add up to them; or a known patient is shared by two
-            parts of a split that is to share none (``official``, ``patient``), whether or not
-            other patients are unknown.
+        InputError: unknown name; patient ids or given parts that the source does not have; an
+            empty part; sizes that images or whole patients do not add up to; or a known patient
+            in two parts of a split that is to keep patients apart (``official``, ``patient``).
     """
     if name not in SPLITS:
         raise InputError(f"unknown split {name!r}: {near_matches(name, list(SPLITS))}")

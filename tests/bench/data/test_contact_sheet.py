@@ -31,12 +31,12 @@ def test_half_are_normal_where_there_are_enough(
     normal: int, abnormal: int, images: int, shown: tuple[int, int]
 ) -> None:
     table = rows(normal, abnormal)
-    places = choose(table, images=images, seed=0)
-    found = [len(f) for f in table["findings"].iloc[places]]
+    chosen = choose(table, images=images, seed=0)
+    found = [len(f) for f in table["findings"].iloc[chosen]]
     assert (found.count(0), found.count(1)) == shown
     assert found == sorted(found)
-    assert len(set(places)) == len(places)
-    captions = [f for f in table["findings"].iloc[places] if f]
+    assert len(set(chosen)) == len(chosen)
+    captions = [f for f in table["findings"].iloc[chosen] if f]
     assert captions == sorted(captions)
 
 

@@ -230,11 +230,16 @@ def test_a_study_without_images_has_an_empty_store(tmp_path: Path) -> None:
         assert store.images == ()
 
 
+def fallocate_fails(number: int) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
 def test_too_little_room_is_told_before_decoding_and_leaves_nothing(
     files: FileReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     reader = CountingReader(files)
     usage = shutil.disk_usage(tmp_path)
@@ -243,11 +248,18 @@ def test_too_little_room_is_told_before_decoding_and_leaves_nothing(
         with pytest.raises(InputError, match=r"choose a smaller data.image_size"):
             open_all(reader, tmp_path / "cache")
     with monkeypatch.context() as patch:
-        patch.setattr(os, "posix_fallocate", full, raising=False)
+        patch.setattr(os, "posix_fallocate", fallocate_fails(errno.ENOSPC), raising=False)
         with pytest.raises(InputError, match=r"cannot be kept in .*No space left on device"):
             open_all(reader, tmp_path / "cache")
     assert reader.reads == 0
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] in ([".lock"], [])
+
+
+def test_a_file_system_that_cannot_take_room_beforehand_will_do(
+    files: FileReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", fallocate_fails(errno.EOPNOTSUPP), raising=False)
+    assert_pixels(open_all(files, tmp_path / "cache"), files)
 
 
 def test_real_radiographs(tmp_path: Path) -> None:
@@ -336,12 +348,12 @@ def test_rows_are_said_to_be_done_only_when_they_are_on_the_disk(
     broken: FileReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pixel_store, "SECONDS_BETWEEN_FLUSHES", 0.0)
-    flush, on_disk, said = np.memmap.flush, {}, []
+    flush, on_disk, counts = np.memmap.flush, {}, []
 
     def checked(array: np.memmap[Any, Any]) -> None:
         path = Path(str(array.filename))
         done = int(np.load(path.parent / DONE)[0])
-        said.append(done)
+        counts.append(done)
         for name in (PIXELS, RECORDS):
             if done:
                 written = np.load(path.parent / name)[:done]
@@ -351,7 +363,7 @@ def test_rows_are_said_to_be_done_only_when_they_are_on_the_disk(
 
     monkeypatch.setattr(np.memmap, "flush", checked)
     open_all(broken, tmp_path / "cache")
-    assert set(said) == set(range(COUNT + 1))
+    assert set(counts) == set(range(COUNT + 1))
 
 
 @settings(max_examples=15)

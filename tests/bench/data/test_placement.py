@@ -71,10 +71,10 @@ def test_three_placements_give_the_same_batches_bit_for_bit(
         batches(make(mapped, device=device), augment=augment) for make in EVERY
     )
     assert len(on_device) == 2 * (7 + 2 + 1)
-    for one, two, three in zip(on_device, in_memory, from_file, strict=True):
-        assert one.device.type == device.type
-        assert torch.equal(one, two)
-        assert torch.equal(one, three)
+    for expected, second, third in zip(on_device, in_memory, from_file, strict=True):
+        assert expected.device.type == device.type
+        assert torch.equal(expected, second)
+        assert torch.equal(expected, third)
 
 
 @needs_cuda
@@ -175,7 +175,7 @@ def test_a_data_set_that_does_not_fit_beside_another_takes_its_place(
     )
     placements = PlacementCache(torch.device("cuda"))
     sets = [pixels() for _ in range(3)]
-    placed = [placements.get(one) for one in sets]
+    placed = [placements.get(each) for each in sets]
     gone = [weakref.ref(placed.pop(0)), weakref.ref(placed.pop(0))]
     assert [ref() for ref in gone] == [None, None]
     assert placements.get(sets[2]) is placed[0]

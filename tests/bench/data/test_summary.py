@@ -132,15 +132,14 @@ def test_the_lines_are_aligned_and_name_every_part() -> None:
 
 def test_json_has_every_number() -> None:
     summary = _small()
-    told = json.loads(json.dumps(summary.as_dict()))
-    assert told["findings"]["C_D"] == {"images": 3, "alone": 1, "with_others": 2}
-    assert (told["images"], told["patients"], told["normal"], told["one"], told["several"]) == (
-        8, 6, 3, 3, 2,
-    )  # fmt: skip
-    assert told["split"]["hash"] == summary.split.hash
-    assert [told["parts"][part]["images"] for part in ("train", "validation", "test")] == [3, 1, 2]
-    assert told["parts"]["left_out"]["images"] == 2
-    assert told["notes"] == ["a fact"]
+    content = json.loads(json.dumps(summary.as_dict()))
+    assert content["findings"]["C_D"] == {"images": 3, "alone": 1, "with_others": 2}
+    numbers = {key: content[key] for key in ("images", "patients", "normal", "one", "several")}
+    assert numbers == {"images": 8, "patients": 6, "normal": 3, "one": 3, "several": 2}
+    assert content["split"]["hash"] == summary.split.hash
+    images = {part: counts["images"] for part, counts in content["parts"].items()}
+    assert images == {"train": 3, "validation": 1, "test": 2, "left_out": 2}
+    assert content["notes"] == ["a fact"]
 
 
 def _area(picture: Path, colour: str) -> int:
