@@ -38,7 +38,7 @@ def demo(*more: object) -> Arguments:
     ("arguments", "parts"),
     [
         (("run",), ("nothing to run", "give --all")),
-        (("run", "cxnet_m2"), ("unknown model 'cxnet_m2'", "did you mean cxnet_m1")),
+        (("run", "cxnet_m2"), ("unknown model 'cxnet_m2'", "did you mean cxnet_m1", "timm:NAME")),
         (("run", "timm:resnet19"), ("resnet19", "resnet18")),
         (("run", "unet*"), ("no model fits 'unet*'", "cxnet_m1")),
         (demo("--loss", "sine"), ("unknown loss 'sine'", "sin")),
