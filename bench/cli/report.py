@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli import complete
-from bench.cli.options import given, out_option
+from bench.cli.options import given, grouped, out_option
 from bench.cli.output import read_results
 
 if TYPE_CHECKING:
+    from bench.evaluate.load import Filters
     from bench.evaluate.results import Results
 
 # By format, the names of the files that `all` writes.
@@ -27,6 +29,57 @@ DEFAULT_TO = Path("results/report")
 DEFAULT_FIGURES = DEFAULT_TO / FIGURES
 
 
+@dataclass(frozen=True, kw_only=True)
+class RowsChoice:
+    """``--task``, ``--split``, ``--model`` and ``--where``."""
+
+    tasks: tuple[str, ...]
+    splits: tuple[str, ...]
+    models: tuple[str, ...]
+    where: tuple[str, ...]
+
+    def filters(self) -> Filters:
+        """Filters of the results.
+
+        Raises:
+            click.BadParameter: ``--where`` is not KEY=VALUE, or means another key.
+        """
+        from bench.config import suggest
+        from bench.evaluate.load import Filters
+
+        where = {}
+        for text in self.where:
+            key, equals, value = text.partition("=")
+            if not equals or not key:
+                raise click.BadParameter(
+                    f"{text!r}: write it as KEY=VALUE, such as train.lr=0.02", param_hint="--where"
+                )
+            if meant := suggest(key):
+                raise click.BadParameter(
+                    f"no key {key!r}: did you mean {meant}?", param_hint="--where"
+                )
+            where[key] = value
+        return Filters(tasks=self.tasks, splits=self.splits, models=self.models, where=where)
+
+
+rows_options = grouped(
+    RowsChoice, "chosen",
+    click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task. Repeats."),
+    click.option(
+        "--split", "splits", multiple=True, metavar="NAME", help="Only this split. Repeats."
+    ),
+    click.option(
+        "--model", "models", multiple=True, metavar="NAME|PATTERN", shell_complete=complete.models,
+        help="Only these models, the reference and the controls; p stays corrected for all. "
+        "Repeats.",
+    ),
+    click.option(
+        "--where", multiple=True, metavar="KEY=VALUE",
+        help="Only rows with this setting, such as train.lr=0.02, likewise. Repeats.",
+    ),
+)  # fmt: skip
+
+
 @click.command("report")
 @click.argument("format_name", type=click.Choice([*FILES, ALL, FIGURES]), metavar="FORMAT")
 @out_option
@@ -39,16 +92,7 @@ DEFAULT_FIGURES = DEFAULT_TO / FIGURES
     "--format", "formats", multiple=True, type=click.Choice(["png", "pdf", "svg"]),
     default=["png"], show_default=True, help="Format of the figures. Repeats.",
 )  # fmt: skip
-@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Only this task. Repeats.")
-@click.option("--split", "splits", multiple=True, metavar="NAME", help="Only this split. Repeats.")
-@click.option(
-    "--model", "models", multiple=True, metavar="NAME|PATTERN", shell_complete=complete.models,
-    help="Only these models, the reference and the controls; p stays corrected for all. Repeats.",
-)  # fmt: skip
-@click.option(
-    "--where", multiple=True, metavar="KEY=VALUE",
-    help="Only rows with this setting, such as train.lr=0.02, likewise. Repeats.",
-)  # fmt: skip
+@rows_options
 @click.option(
     "--reference", "wanted", metavar="MODEL[:LOSS]", default="cxnet_m1:sin", show_default=True,
     help="The row that all others are compared with; control:NAME and imported:NAME are others.",
@@ -62,10 +106,7 @@ def report(
     out: Path,
     to: Path | None,
     formats: tuple[str, ...],
-    tasks: tuple[str, ...],
-    splits: tuple[str, ...],
-    models: tuple[str, ...],
-    where: tuple[str, ...],
+    chosen: RowsChoice,
     wanted: str,
     thumbnails: int,
 ) -> None:
@@ -78,10 +119,10 @@ def report(
     _refuse_what_does_not_apply(format_name, to)
 
     from bench.errors import InputError
-    from bench.evaluate.load import Filters, without_bare_tables
+    from bench.evaluate.load import without_bare_tables
     from bench.evaluate.results import Reference
 
-    filters = Filters(tasks=tasks, splits=splits, models=models, where=_settings(where))
+    filters = chosen.filters()
     whole = read_results(out, filters=filters, reference=Reference.parse(wanted))
     if given("wanted") and not any(table.reference for table in whole.tables):
         raise InputError(_no_such_reference(wanted, whole))
@@ -131,22 +172,6 @@ def _refuse_what_does_not_apply(format_name: str, to: Path | None) -> None:
         )
     if format_name not in drawn and to.is_dir():
         raise click.UsageError(f"--to {to} is a folder: name a file")
-
-
-def _settings(where: tuple[str, ...]) -> dict[str, str]:
-    from bench.config import suggest
-
-    settings = {}
-    for text in where:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise click.BadParameter(
-                f"{text!r}: write it as KEY=VALUE, such as train.lr=0.02", param_hint="--where"
-            )
-        if meant := suggest(key):
-            raise click.BadParameter(f"no key {key!r}: did you mean {meant}?", param_hint="--where")
-        settings[key] = value
-    return settings
 
 
 def _no_such_reference(wanted: str, results: Results) -> str:
