@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import JsonValue
+
 from bench.runs.cells import (
     MODEL_OPTIONS,
     CascadeSettings,
@@ -38,7 +40,7 @@ class SharedSettings:
             them lack.
     """
 
-    shared: dict[str, Any]
+    shared: dict[str, JsonValue]
     differing: frozenset[str]
 
 
@@ -120,7 +122,7 @@ def weights(cell: Cell) -> str:
     return "pretrained" if model.policy == "full" else f"pretrained, {model.policy}"
 
 
-def training(cell: Cell) -> dict[str, Any]:
+def training(cell: Cell) -> dict[str, JsonValue]:
     """Training settings of a network by dotted key, without digests."""
     return {
         key: value
@@ -149,12 +151,12 @@ def _in_cell(key: str, cell: Cell) -> str:
     return MODEL_OPTIONS + key.removeprefix(own) if key.startswith(own) else key
 
 
-def _caption(settings: dict[str, Any], keys: Iterable[str], mark: str) -> str:
+def _caption(settings: dict[str, JsonValue], keys: Iterable[str], mark: str) -> str:
     said = [f"{key}={setting_text(settings[key])}" for key in sorted(keys)]
     return ", ".join([mark, *said] if mark else said)
 
 
-def _differing(flat: Sequence[dict[str, Any]]) -> frozenset[str]:
+def _differing(flat: Sequence[dict[str, JsonValue]]) -> frozenset[str]:
     values: defaultdict[str, list[str]] = defaultdict(list)
     for settings in flat:
         for key, value in settings.items():

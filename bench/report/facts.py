@@ -66,7 +66,8 @@ def training(settings: SharedSettings) -> list[str]:
     ]
     if IN_CHANNELS in shared:
         found.append(f"channels {shared[IN_CHANNELS]}")
-    if (share := shared.get(TRAIN_SHARE, 1.0)) != 1.0:
+    share = shared.get(TRAIN_SHARE)
+    if isinstance(share, float) and share < 1.0:
         found.append(f"{100 * share:g} % of the training part")
     augmented = {
         key.removeprefix(AUGMENT): v for key, v in shared.items() if key.startswith(AUGMENT)
