@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One of several workers on these cores: two of torch's threads each would wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples in every run: the suite is red or green for a reason. `pytest -m slow` explores:
 # it runs the property tests again with examples of its own. A deadline would be a timed assertion.

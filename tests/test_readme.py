@@ -95,7 +95,7 @@ def test_ci_runs_the_readmes_test_command() -> None:
     (command,) = block_after("test command").splitlines()
     assert done.stdout.splitlines() == [command]
     assert command.startswith("pip install -e '.[test]' && ")
-    assert command.endswith(" && pytest")
+    assert command.endswith(" && pytest -n 2")
 
 
 @pytest.mark.parametrize(
