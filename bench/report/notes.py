@@ -84,6 +84,8 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         tuned=any(text.startswith(TUNED) for text in settings),
         as_configured=any(text.startswith(AS_CONFIGURED) for text in settings),
         partial=any(row.answered for row in rows),
+        # Tables say themselves which control it is.
+        marked=any(answer.not_above_controls for answer in results.questions),
         delong=any(row.delong and not row.delong.reason for row in rows),
         mixed=any(row.timed_on_several_devices for row in rows),
         sin=any(row.loss.startswith("sin") for row in rows),

@@ -16,11 +16,13 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.effects import answer_questions
 from bench.evaluate.estimate import Interval
 from bench.evaluate.question_result import LevelEffect, QuestionResult
+from bench.evaluate.results import Results
 from bench.evaluate.scorer import Scorer
 from bench.execute import run_experiment
 from bench.report.figures.questions import draw_question
 from bench.report.formatting import difference
 from bench.report.markdown import markdown_answer
+from bench.report.notes import glossary
 from bench.report.questions import caveats, conclusions
 from bench.runs.store import Store
 from tests.bench.evaluate.question_runs import FAILED, QuestionRuns, auc_of, cross, experiment
@@ -463,3 +465,10 @@ def test_a_small_question_asks_as_the_large_one(name: str) -> None:
     assert [one.key for one in large.question.factors] == [
         one.key for one in small.question.factors
     ]
+
+
+def test_a_mark_in_a_question_is_in_the_glossary(stored: QuestionRuns) -> None:
+    learned = one_network(stored, ce=16, sin=1)
+    assert "†" not in dict(glossary(Results(tables=(), questions=(learned,))))
+    stored.add("brightness", wrong=0)
+    assert "†" in dict(glossary(Results(tables=(), questions=(stored.answer(),))))
