@@ -37,12 +37,13 @@ from bench.tuning.context import TuningContext
 from bench.tuning.objective import Objective, TakenOverError
 from bench.tuning.sampling import ReseededSampler, make_pruner
 from bench.tuning.space import Space
-from bench.tuning.storage import STALE_SECONDS
 from bench.tuning.trials import WORKER, has_room, interrupted, no_use, retry, unfinished, used
 
 ABOUT = "bench"
 """Attribute of a study: experiment, task, model, loss and budget."""
 SECONDS_BETWEEN_LOOKS = 1.0
+NAMELESS_SECONDS = 10
+"""A worker names itself in milliseconds; a running trial without a name for so long has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,13 @@ class Search:
                 trials = self._retry_interrupted()
                 queued = any(trial.state == TrialState.WAITING for trial in trials)
                 reason = no_use(trials)
-                if queued or (has_room(trials, budget) and reason is None):
+                # One that is just beginning, or was killed as it began, comes before new ones.
+                nameless = any(
+                    trial.state == TrialState.RUNNING and WORKER not in trial.user_attrs
+                    for trial in trials
+                )
+                room = has_room(trials, budget) and reason is None
+                if (queued or room) and not nameless:
                     self._run_trial(objective)
                 elif not (running := unfinished(trials)):
                     return reason if has_room(trials, budget) else None
@@ -218,7 +225,7 @@ def is_dead(trial: FrozenTrial, store: Store) -> bool:
     """
     worker = trial.user_attrs.get(WORKER)
     if worker is None:
-        # Killed before it wrote its name; without a heartbeat Optuna waits for it for ever.
+        # Killed before it wrote its name; perhaps without a heartbeat, so that it is never stale.
         began = trial.datetime_start
-        return began is not None and datetime.now() - began > timedelta(seconds=STALE_SECONDS)
+        return began is not None and datetime.now() - began > timedelta(seconds=NAMELESS_SECONDS)
     return worker["at"] == worker_here(store) and not store.is_held(store.root / worker["name"])

@@ -21,7 +21,6 @@ from bench.runs.store import Store
 from bench.train import Validation, checkpoint
 from bench.tuning import study as study_module
 from bench.tuning.objective import Watch
-from bench.tuning.storage import STALE_SECONDS
 from bench.tuning.study import is_dead, worker_here
 from bench.tuning.trials import RETRIES, WORKER, was_interrupted
 from tests.bench.tuning.conftest import Tune, facts, iterations
@@ -92,6 +91,12 @@ def at_validation(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[]
     return set_up
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was killed before it named itself is dead at once."""
+    monkeypatch.setattr(study_module, "NAMELESS_SECONDS", 0)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Tune:
     """A search that nobody disturbed."""
@@ -124,7 +129,7 @@ def survives(tune: Tune, write: int) -> bool:
 
 
 def test_killed_again_and_again_it_has_the_same_trials(tune: Tune, uninterrupted: Tune) -> None:
-    for write in (5, 20, 33):
+    for write in (6, 20, 33):
         assert not survives(tune, write)
     tune("trials=3")
     check_whole(tune, uninterrupted)
@@ -308,7 +313,8 @@ def test_a_worker_is_alive_while_it_holds_its_lock(tmp_path: Path) -> None:
 
 def test_a_trial_whose_worker_did_not_name_itself_is_dead_after_a_while(tmp_path: Path) -> None:
     trial = create_trial(state=TrialState.RUNNING)
-    assert not is_dead(trial, Store(tmp_path))
     assert trial.datetime_start is not None
-    trial.datetime_start -= timedelta(seconds=STALE_SECONDS + 1)
+    trial.datetime_start += timedelta(hours=1)
+    assert not is_dead(trial, Store(tmp_path))
+    trial.datetime_start -= timedelta(hours=2)
     assert is_dead(trial, Store(tmp_path))
