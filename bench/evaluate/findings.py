@@ -25,7 +25,6 @@ from bench.evaluate.thresholds import choose_thresholds
 from bench.evaluate.two_classes import NO_VALIDATION
 from bench.registry import TargetKind
 from bench.runs.predictions import Outputs, Predictions
-from cxnet.hierarchy import Blame, Routed, blame, leaf_of
 
 ABSENT = "no test image has it"
 CHOSEN = "chosen, not estimated"
@@ -133,6 +132,9 @@ def _routing(resamples: Resamples, positive: Bools, called: Bools) -> dict[str, 
     so that the answers alone tell which stage was the first to be wrong.
     """
     normal = ~positive.any(axis=1)
+    # Imported here: the package imports torch, which no other report needs.
+    from cxnet.hierarchy import Blame, Routed, blame, leaf_of
+
     first_wrong = blame(Routed(leaf=leaf_of(called), findings=called), positive)
     stages = {"lost_m1": Blame.M1, "lost_m2": Blame.M2, "lost_leaf": Blame.LEAF}
     every = np.ones(len(positive), bool)

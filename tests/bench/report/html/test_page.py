@@ -6,6 +6,8 @@ import base64
 import dataclasses
 import hashlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +182,8 @@ def test_controls_alone_make_a_page_too(tmp_path: Path) -> None:
     # Without a reference no line crosses the bars.
     assert 'class="bar"' in page
     assert 'class="zero"' not in page
+
+
+def test_a_report_does_without_torch_whose_import_takes_seconds() -> None:
+    code = "import sys, bench.report.html; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
