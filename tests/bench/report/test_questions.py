@@ -467,8 +467,9 @@ def test_a_small_question_asks_as_the_large_one(name: str) -> None:
     ]
 
 
-def test_a_mark_in_a_question_is_in_the_glossary(stored: QuestionRuns) -> None:
-    learned = one_network(stored, ce=16, sin=1)
-    assert "†" not in dict(glossary(Results(tables=(), questions=(learned,))))
-    stored.add("brightness", wrong=0)
-    assert "†" in dict(glossary(Results(tables=(), questions=(stored.answer(),))))
+@pytest.mark.parametrize("wrong", [0, 20])
+def test_a_mark_in_a_question_is_in_the_glossary(stored: QuestionRuns, wrong: int) -> None:
+    stored.add("brightness", wrong=wrong)
+    answer = one_network(stored, ce=16, sin=1)
+    terms = dict(glossary(Results(tables=(), questions=(answer,))))
+    assert ("†" in terms) == bool(answer.not_above_controls) == (wrong == 0)
