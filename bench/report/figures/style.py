@@ -44,9 +44,9 @@ VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
     RULE: "--rule",
-    **{colour: f"--series-{place}" for place, colour in enumerate(SERIES, start=1)},
+    **{colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)},
 }
-# The same colours, lighter, for a page on a dark ground; each is told from #15181c by a contrast
+# The same colours, lighter, for a page on a dark ground; each differs from #15181c by a contrast
 # of at least 4.5.
 ON_DARK = {
     "--ink": "#e8e8e8",

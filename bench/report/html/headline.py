@@ -23,7 +23,7 @@ def headline(table: Table) -> list[str]:
     judged = [row for row in table.rows if row.kind != "control" and row.figures]
     networks = [row for row in judged if row.kind == "network"]
     compared = [row for row in judged if row.comparison is not None]
-    told = [row for row in compared if _verdict(row) in ("better", "worse")]
+    decided = [row for row in compared if _verdict(row) in ("better", "worse")]
     smallest = [
         row.comparison.smallest
         for row in compared
@@ -52,7 +52,7 @@ def headline(table: Table) -> list[str]:
             )
             for verdict in ("better", "worse", "cannot tell", "n/a")
         },
-        otherwise=[row for row in told if row.trained_otherwise],
+        otherwise=[row for row in decided if row.trained_otherwise],
         power=median(smallest) if smallest else None,
         tests=sum(
             row.comparison is not None and not math.isnan(row.comparison.p) for row in table.rows
