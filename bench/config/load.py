@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ class _StrictLoader(yaml.SafeLoader):
                 )
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 takes a number without a point, such as 1e-3, for a text.
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def shipped_folder() -> Path:
@@ -95,7 +102,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise InputError(f"--set {setting!r}: write it as KEY=VALUE, such as train.lr=0.02")
     try:
-        return key.strip(), yaml.safe_load(text)
+        return key.strip(), yaml.load(text, Loader=_StrictLoader)
     except yaml.YAMLError:
         raise InputError(f"--set {setting!r}: the value is not valid YAML") from None
 

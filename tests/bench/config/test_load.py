@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import Experiment, expand, load_experiment, shipped_names
+from bench.config import Experiment, expand, load_experiment, shipped_folder, shipped_names
 from bench.config.load import parse_setting
 from bench.errors import InputError
 from bench.registry import LOSSES, find_model
@@ -170,3 +170,15 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     assert isinstance(experiment, Experiment)
     assert experiment.data.source == "manifest"
     assert experiment.seeds == (0,)
+
+
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path) -> None:
+    # YAML 1.1 takes 1e-3 for a text: as a level it would be another than 0.001.
+    demo = (shipped_folder() / "demo.yaml").read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(demo + "vary: {train.lr: [1e-3, 2.5E-2]}\n")
+    assert load_experiment(tmp_path / "mine.yaml").vary == {"train.lr": (0.001, 0.025)}
+    varied = load_experiment("demo", settings=["vary.train.lr=[1e-3, -1e+3, 0.01]"])
+    assert varied.vary["train.lr"] == (0.001, -1000.0, 0.01)
+    with pytest.raises(InputError):
+        expand(load_experiment("demo", settings=["vary.train.lr=[1e-3, 0.001]"]))
+    assert parse_setting("data.options.label_column=1e3x") == ("data.options.label_column", "1e3x")
