@@ -175,15 +175,7 @@ class CellRunner:
             TrainingFailedError: the loss is no longer finite.
             InputError: a model or its weights cannot be had.
         """
-        config, model = cell.network.train, cell.network.model
-        entry = find_model(cell.model)
-        shape: dict[str, Any] = {
-            "in_channels": model.in_channels,
-            "outputs": len(self.prepared.task.classes),
-            "image_size": self.prepared.image_size,
-            "options": model.options,
-        }
-        costs = model_costs(entry, **shape)
+        config, channels = cell.network.train, cell.network.model.in_channels
         parts = self.prepared.parts
 
         def validated(history: Sequence[Validation]) -> None:
@@ -193,24 +185,14 @@ class CellRunner:
         label = self.label(cell)
         with random_state_kept(self._device):
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
-            network = lay_out(
-                entry.build(
-                    **shape,
-                    pretrained=model.pretrained,
-                    weights_dir=self.experiment.model.weights_dir,
-                ),
-                device=self._device,
-                memory_format=config.memory_format,
-            )
-            if model.policy is not None:
-                apply_policy(network, model.policy)
+            network = self._make_network(cell)
             loss = self._make_loss(cell.loss, config)
             training = train(
                 network,
                 loss,
                 TrainingData(
-                    training=self._image_set(parts["train"], model.in_channels),
-                    validation=self._image_set(parts["validation"], model.in_channels),
+                    training=self._image_set(parts["train"], channels),
+                    validation=self._image_set(parts["validation"], channels),
                     kind=self.prepared.task.kind,
                 ),
                 config=config,
@@ -222,21 +204,44 @@ class CellRunner:
                     on_note=lambda text: self.progress.event(Note(f"    {label}: {text}")),
                 ),
             )
-        return Trained(
-            network=network,
-            loss=loss,
-            training=training,
-            costs=RunCosts(
-                parameters=costs.parameters,
-                multiply_adds=costs.multiply_adds,
-                train_seconds=training.train_seconds,
-                capture_seconds=training.capture_seconds,
-                compile_seconds=training.compile_seconds,
-                images_per_second=_rate(training, config),
-                iterations=training.iterations,
-                best_iteration=training.best.iteration,
-            ),
+        costs = self._costs(cell, training)
+        return Trained(network=network, loss=loss, training=training, costs=costs)
+
+    def _make_network(self, cell: Cell) -> nn.Module:
+        """A cell's network with its initial weights, on the device."""
+        model = cell.network.model
+        network = find_model(cell.model).build(
+            **self._shape(cell),
+            pretrained=model.pretrained,
+            weights_dir=self.experiment.model.weights_dir,
         )
+        memory_format = cell.network.train.memory_format
+        lay_out(network, device=self._device, memory_format=memory_format)
+        if model.policy is not None:
+            apply_policy(network, model.policy)
+        return network
+
+    def _costs(self, cell: Cell, training: Training) -> RunCosts:
+        costs = model_costs(find_model(cell.model), **self._shape(cell))
+        return RunCosts(
+            parameters=costs.parameters,
+            multiply_adds=costs.multiply_adds,
+            train_seconds=training.train_seconds,
+            capture_seconds=training.capture_seconds,
+            compile_seconds=training.compile_seconds,
+            images_per_second=_rate(training, cell.network.train),
+            iterations=training.iterations,
+            best_iteration=training.best.iteration,
+        )
+
+    def _shape(self, cell: Cell) -> dict[str, Any]:
+        """What a network is built with, whatever its weights."""
+        return {
+            "in_channels": cell.network.model.in_channels,
+            "outputs": len(self.prepared.task.classes),
+            "image_size": self.prepared.image_size,
+            "options": cell.network.model.options,
+        }
 
     def _run_network(
         self, cell: Cell, folder: Path
