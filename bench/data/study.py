@@ -95,7 +95,7 @@ class PixelReader(Protocol):
         """
 
     def stamp(self, image: str) -> str:
-        """A text that is cheap and changes with the stored image (size and time of a file)."""
+        """A cheap text that changes whenever the stored image does (size and time of a file)."""
 
 
 @dataclass(frozen=True, kw_only=True)

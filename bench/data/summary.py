@@ -56,7 +56,7 @@ class LabelCounts:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Summary:
+class LabelSummary:
     """A data set and the parts of one split of it, counted.
 
     Attributes:
@@ -106,14 +106,14 @@ class Summary:
         ]
 
 
-def summarise(table: StudyTable, split: Split | None) -> Summary:
+def summarise(table: StudyTable, split: Split | None) -> LabelSummary:
     """Count the labels of a data set, and of each part of a split.
 
     Args:
         table: the labels.
         split: of ``table.rows``; None counts the whole alone.
     """
-    return Summary(
+    return LabelSummary(
         source=table.name,
         whole=count_labels(table.rows, table.finding_names),
         parts={

@@ -32,7 +32,7 @@ NOTHING = BestControl("", -math.inf)
 
 
 def _every(_: Run) -> bool:
-    """Hides nothing."""
+    """Whether a run is shown: always."""
     return True
 
 
@@ -311,7 +311,7 @@ def _figures(
     estimates: Sequence[Mapping[str, Estimate]],
     scorer: Scorer,
 ) -> dict[str, Figure]:
-    """Over the seeds; of each run its estimates by name."""
+    """Each measure as a mean over the seeds, with its interval."""
     figures = {}
     for name in estimates[0] if estimates else ():
         by_seed = {run.cell.seed: one[name] for run, one in zip(runs, estimates, strict=True)}
@@ -333,7 +333,7 @@ def _findings(
 
 
 def _best_controls(rows: Iterable[Row]) -> dict[float, BestControl]:
-    """By share of the training part: a control learns from it too."""
+    """The best control for each share of the training part, since a control learns from it too."""
     best: dict[float, BestControl] = {}
     for row in rows:
         if row.kind == "control" and row.auc > best.get(row.train_share, NOTHING).value:

@@ -39,8 +39,7 @@ def _apart(rows: Sequence[Row]) -> list[str]:
         texts = [_said(*each, rows, keys) for each in zip(rows, full, strict=True)]
         if len({*texts}) == len(texts):
             return texts
-    said = [cell.dotted for cell in cells]
-    return [_said(*each, rows, every) for each in zip(rows, said, strict=True)]
+    return [_said(*each, rows, every) for each in zip(rows, full, strict=True)]
 
 
 def _said(row: Row, settings: Mapping[str, Any], rows: Sequence[Row], keys: Collection[str]) -> str:

@@ -102,7 +102,7 @@ def load_results(
 
 
 def without_bare_tables(results: Results, filters: Filters) -> Results:
-    """The results without tables of controls, and of a reference that was not asked for, alone.
+    """The results without tables that hold only controls or the unrequested reference.
 
     Args:
         results: what :func:`load_results` gave with these filters.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bench.runs.predictions import Outputs
 
 SPECIFICITIES = (0.95, 0.90)
@@ -68,15 +66,3 @@ def columns(outputs: Outputs) -> dict[str, str]:
 def leading(outputs: Outputs) -> str:
     """The measure that sorts the rows and that models are compared by: AUC, or macro AUC."""
     return next(iter(columns(outputs)))
-
-
-def all_measures(outputs: Sequence[Outputs]) -> list[str]:
-    """Names of all that is measured of any of these, which is more than the tables show.
-
-    Those of two classes come first: most are also those of a single finding.
-    """
-    names = list(TWO_CLASSES)
-    if all(each.binary for each in outputs):
-        return names
-    averages = [f"{kind}_{name}" for kind in ("macro", "micro") for name in AVERAGED]
-    return [*names, "threshold", *averages, "exact_match"]

@@ -1,4 +1,4 @@
-"""One description of data that a table's runs read at several times and in several shares."""
+"""One description of the data of all runs of a table."""
 
 from __future__ import annotations
 

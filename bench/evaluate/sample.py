@@ -50,7 +50,7 @@ class Sample:
         )
 
     def positive(self) -> Bools:
-        """Membership of each image in each output: its label or class, (n, outputs)."""
+        """Whether each image has each label or class, (n, outputs)."""
         if self.targets.ndim == 2:
             return self.targets > 0
         classes = np.arange(self.probabilities.shape[1])

@@ -52,7 +52,7 @@ class Scorer:
         return self._scored[name]
 
     def _name(self, run: Run) -> str:
-        """By the predictions' size and times and not their content, which is long to read."""
+        """File name of a run's kept scores, from the size and times of its predictions."""
         stamp: list[int] = []
         with suppress(OSError):  # that they are gone is said where they are read
             status = (run.folder / PREDICTIONS).stat()

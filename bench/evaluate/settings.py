@@ -132,11 +132,9 @@ def training(cell: Cell) -> dict[str, JsonValue]:
 
 
 def telling(cells: Sequence[Cell]) -> tuple[frozenset[str], frozenset[str]]:
-    """The dotted keys of the settings in which some cells differ: what a reader looks for, all."""
-    return (
-        _differing([cell.dotted for cell in cells]) - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES,
-        _differing([cell.dotted for cell in cells]),
-    )
+    """The keys in which some cells differ: without those of a column or digest, and all of them."""
+    every = _differing([cell.dotted for cell in cells])
+    return every - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES, every
 
 
 def train_share(cell: Cell) -> float:

@@ -13,7 +13,7 @@ Kind = Literal["name", "number", "text"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class TableCell:
     """A cell of a table.
 
     Attributes:
@@ -48,7 +48,7 @@ class Column:
     key: str
     head: str
     kind: Kind
-    cells: Sequence[Cell]
+    cells: Sequence[TableCell]
 
     @property
     def align(self) -> Literal["left", "right"]:

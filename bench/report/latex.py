@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bench.evaluate.results import Results
 from bench.report import facts
-from bench.report.columns import Cell, Section
+from bench.report.columns import Section, TableCell
 from bench.report.formatting import one_line
 from bench.report.notes import glossary
 from bench.report.sections import sections
@@ -68,7 +68,7 @@ def comments(lines: Iterable[str]) -> str:
     return "\n".join(f"% {one_line(line)}" for line in lines)
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TableCell) -> str:
     text = f"\\textbf{{{escape(cell.text)}}}" if cell.bold else escape(cell.text)
     detail = f"({escape(cell.detail)})" if cell.detail else ""
     return " ".join(filter(None, [text, detail, escape(cell.mark)]))

@@ -9,7 +9,7 @@ from tabulate import tabulate
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results
 from bench.report import facts
-from bench.report.columns import Cell, Section
+from bench.report.columns import Section, TableCell
 from bench.report.notes import glossary
 from bench.report.questions import answer_sections
 from bench.report.sections import parts, sections
@@ -65,6 +65,6 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: TableCell) -> str:
     text = f"**{cell.text}**" if cell.bold else cell.text
     return " ".join(filter(None, [text, f"({cell.detail})" if cell.detail else "", cell.mark]))

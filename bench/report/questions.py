@@ -12,7 +12,7 @@ from bench.evaluate.labels import key_name
 from bench.evaluate.question_result import ContextResult, FactorResult, LevelResult, QuestionResult
 from bench.evaluate.settings import compare
 from bench.report import formatting as fmt
-from bench.report.columns import Cell, Column, Section
+from bench.report.columns import Column, Section, TableCell
 from bench.report.facts import training
 from bench.report.sections import DAGGER, NONE
 from bench.report.text import lines
@@ -192,14 +192,14 @@ def _means(factor: FactorResult) -> list[Column]:
     counts = []
     for score in scores:
         of = score.comparison or score
-        counts.append(Cell(text=f"{of.contexts} × {fmt.count_range(of.seeds)}"))
+        counts.append(TableCell(text=f"{of.contexts} × {fmt.count_range(of.seeds)}"))
     images = [
-        Cell(text="differ")
+        TableCell(text="differ")
         if score.train_images is None
-        else Cell(text=f"{score.train_images:,}", value=score.train_images)
+        else TableCell(text=f"{score.train_images:,}", value=score.train_images)
         for score in scores
     ]
-    levels = [Cell(text=level, value=level) for level in factor.levels]
+    levels = [TableCell(text=level, value=level) for level in factor.levels]
     found = [
         Column(key="level", head=key_name(factor.key), kind="name", cells=levels),
         Column(key="train_images", head="training images", kind="number", cells=images),
@@ -223,10 +223,14 @@ def _contexts(factor: FactorResult) -> list[Column]:
         *context_names(factor.contexts),
         *(f"control: {name}" for name in control_names(factor.controls)),
     ]
-    found = [Column(key="context", head="", kind="name", cells=[Cell(text=name) for name in names])]
+    found = [
+        Column(key="context", head="", kind="name", cells=[TableCell(text=name) for name in names])
+    ]
     for level in factor.levels:
         scores = [row.scores.get(level) for row in rows]
-        cells = [_auc(score, interval=False) if score else Cell(text="missing") for score in scores]
+        cells = [
+            _auc(score, interval=False) if score else TableCell(text="missing") for score in scores
+        ]
         found.append(Column(key=f"auc-{level}", head=level, kind="number", cells=cells))
         if level != factor.reference:
             differences = [
@@ -240,9 +244,9 @@ def _contexts(factor: FactorResult) -> list[Column]:
     return found
 
 
-def _auc(score: LevelResult, *, interval: bool = True) -> Cell:
+def _auc(score: LevelResult, *, interval: bool = True) -> TableCell:
     measured = score.auc
-    return Cell(
+    return TableCell(
         text=fmt.number(measured.value),
         detail=fmt.interval(measured) if interval else "",
         value=measured.value,
@@ -252,8 +256,8 @@ def _auc(score: LevelResult, *, interval: bool = True) -> Cell:
     )
 
 
-def _effect(effect: Interval) -> Cell:
-    return Cell(
+def _effect(effect: Interval) -> TableCell:
+    return TableCell(
         text=fmt.difference(effect.value),
         detail=fmt.difference_interval(effect),
         value=effect.value,

@@ -19,14 +19,14 @@ from bench.evaluate.measures import (
 )
 from bench.evaluate.results import Figure, Row, Table
 from bench.report import formatting as fmt
-from bench.report.columns import Cell, Column, Kind, Section
+from bench.report.columns import Column, Kind, Section, TableCell
 from bench.report.notes import notes
 
 DAGGER = "†"
 # Of measures that are no shares of anything.
 FEWER_DECIMALS = {"needed_to_read_at_95": 2, "needed_to_read_at_90": 2, "temperature": 2}
-NONE = Cell(text=fmt.MISSING)
-UNDEFINED = Cell(text=fmt.UNDEFINED)
+NONE = TableCell(text=fmt.MISSING)
+UNDEFINED = TableCell(text=fmt.UNDEFINED)
 
 
 def sections(table: Table) -> list[Section]:
@@ -176,20 +176,20 @@ def _comparison(table: Table) -> list[Column]:
     ]
 
 
-def _seeds(row: Row) -> Cell:
+def _seeds(row: Row) -> TableCell:
     if not row.loss:
-        return UNDEFINED if row.unavailable else Cell(text="failed") if row.failures else NONE
+        return UNDEFINED if row.unavailable else TableCell(text="failed") if row.failures else NONE
     detail = f"{len(row.failures)} failed" if row.failures else ""
-    return Cell(text=str(len(row.seeds)), detail=detail, value=len(row.seeds))
+    return TableCell(text=str(len(row.seeds)), detail=detail, value=len(row.seeds))
 
 
-def _difference(row: Row) -> Cell:
+def _difference(row: Row) -> TableCell:
     if row.is_reference:
-        return Cell(text="reference")
+        return TableCell(text="reference")
     if row.comparison is None:
         return UNDEFINED
     measured = row.comparison.difference
-    return Cell(
+    return TableCell(
         text=fmt.difference(measured.value),
         detail=fmt.difference_interval(measured),
         value=measured.value,
@@ -198,15 +198,15 @@ def _difference(row: Row) -> Cell:
     )
 
 
-def _p(row: Row) -> Cell:
+def _p(row: Row) -> TableCell:
     if row.is_reference:
         return NONE
     if row.comparison is None:
         return UNDEFINED
-    return Cell(text=fmt.p_value(row.comparison.p_holm), value=row.comparison.p_holm)
+    return TableCell(text=fmt.p_value(row.comparison.p_holm), value=row.comparison.p_holm)
 
 
-def _verdict(row: Row, table: Table) -> Cell:
+def _verdict(row: Row, table: Table) -> TableCell:
     """The verdict of the comparison, with a mark where it is on single training runs."""
     if row.is_reference:
         return NONE
@@ -214,7 +214,7 @@ def _verdict(row: Row, table: Table) -> Cell:
         return UNDEFINED
     verdict = row.comparison.verdict
     alone = verdict in ("better", "worse") and of_one_run(row, table)
-    return Cell(text=verdict, detail="one run" if alone else "", value=verdict)
+    return TableCell(text=verdict, detail="one run" if alone else "", value=verdict)
 
 
 def of_one_run(row: Row, table: Table) -> bool:
@@ -222,10 +222,10 @@ def of_one_run(row: Row, table: Table) -> bool:
     return row.single_run or (table.reference is not None and table.reference.single_run)
 
 
-def _cost(value: float | None, row: Row) -> Cell:
+def _cost(value: float | None, row: Row) -> TableCell:
     if value is not None:
-        return Cell(text=f"{value:,.0f}", value=value)
-    return Cell(text="mixed") if row.timed_on_several_devices else NONE
+        return TableCell(text=f"{value:,.0f}", value=value)
+    return TableCell(text="mixed") if row.timed_on_several_devices else NONE
 
 
 def _figures(table: Table, name: str) -> Column:
@@ -259,10 +259,10 @@ def _finding(table: Table, finding: str, measure: str) -> Column:
 
 def _figure(
     figure: Figure | None, *, decimals: int, bold: bool = False, interval: bool = True
-) -> Cell:
+) -> TableCell:
     if figure is None or math.isnan(figure.value):
         return UNDEFINED
-    return Cell(
+    return TableCell(
         text=fmt.figure(figure, decimals=decimals),
         detail=fmt.interval(figure, decimals=decimals) if interval else "",
         value=figure.value,
@@ -272,14 +272,14 @@ def _figure(
     )
 
 
-def _marked(cell: Cell) -> Cell:
+def _marked(cell: TableCell) -> TableCell:
     return replace(cell, mark=DAGGER)
 
 
 def _best_alone(
     rows: Sequence[Row], figures: Sequence[Figure | None], *, name: str, decimals: int
 ) -> int | None:
-    """The position of the best value as shown; None where several show it or one alone has any.
+    """Position of the one best value as printed; None for a tie or a single value.
 
     Rows that answer some of the test images do not take part: theirs may be the easy ones.
     """
@@ -309,13 +309,16 @@ def _tuning(rows: Sequence[Row]) -> list[Column]:
         _column(
             "train_seconds",
             "training time (s)",
-            [Cell(text=f"{each.train_seconds:,.0f}", value=each.train_seconds) for each in spent],
+            [
+                TableCell(text=f"{each.train_seconds:,.0f}", value=each.train_seconds)
+                for each in spent
+            ],
         ),
         _column(
             "validation_auc",
             "validation AUC",
             [
-                Cell(text=fmt.number(tuning.validation_auc), value=tuning.validation_auc)
+                TableCell(text=fmt.number(tuning.validation_auc), value=tuning.validation_auc)
                 for tuning in tunings
             ],
         ),
@@ -348,19 +351,19 @@ def _published(table: Table) -> list[Column]:
     ]
 
 
-def _column(key: str, head: str, cells: Iterable[Cell], *, kind: Kind = "number") -> Column:
+def _column(key: str, head: str, cells: Iterable[TableCell], *, kind: Kind = "number") -> Column:
     return Column(key=key, head=head, kind=kind, cells=tuple(cells))
 
 
 def _texts(key: str, head: str, texts: Iterable[str], *, kind: Kind = "number") -> Column:
     """Cells of text; an empty one is shown as missing and sorts last."""
-    cells = [Cell(text=text, value=text) if text else NONE for text in texts]
+    cells = [TableCell(text=text, value=text) if text else NONE for text in texts]
     return _column(key, head, cells, kind=kind)
 
 
 def _counts(name: str, counts: Iterable[int | None], *, missing: str = "unknown") -> Column:
     cells = [
-        Cell(text=missing) if count is None else Cell(text=f"{count:,}", value=count)
+        TableCell(text=missing) if count is None else TableCell(text=f"{count:,}", value=count)
         for count in counts
     ]
     return _column(name, name, cells)

@@ -26,7 +26,7 @@ def render(name: str, **context: Any) -> str:
 
 
 def lines(name: str, **context: Any) -> list[str]:
-    """The lines of a filled template that are not empty; each is a sentence or some.
+    """The lines of a filled template that are not empty, one or more sentences each.
 
     Args:
         name, context: as of :func:`render`.

@@ -55,7 +55,7 @@ class SourceSettings(Frozen):
 
 
 class DataSettings(SourceSettings):
-    """The data of a run, as far as their fingerprint and the hash of the split do not say it.
+    """The data settings of a run that neither fingerprint nor split hash contains.
 
     Attributes:
         image_size, split, train_share: as :class:`bench.config.DataConfig`.
@@ -116,7 +116,7 @@ class NetworkSettings(ControlSettings):
 
 
 class CascadeSettings(ControlSettings):
-    """Everything that the runs depend on of which a cascade is made, but its task.
+    """The settings, less the task, of the runs that a cascade is made of.
 
     Attributes:
         system: how the findings of an image are found.

@@ -21,7 +21,7 @@ Rival = Literal["bare", "eager"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class SpeedComparison:
     """Two ways of training the same network, in rounds.
 
     Attributes:
@@ -58,7 +58,7 @@ class Comparison:
 
 def compare(
     case: Case, *, rival: Rival, rounds: int, block_seconds: float = BLOCK_SECONDS
-) -> Comparison:
+) -> SpeedComparison:
     """Train a network in two ways, in rounds of as many steps of each; the order alternates.
 
     Neighbouring blocks share what else happens on the machine, so their ratio means more than
@@ -66,7 +66,7 @@ def compare(
 
     Args:
         case: the network and its setting.
-        rival: see :class:`Comparison`; ``eager`` needs CUDA.
+        rival: see :class:`SpeedComparison`; ``eager`` needs CUDA.
         rounds: pairs of blocks.
         block_seconds: the rival's blocks take about this long at least.
 
@@ -93,7 +93,7 @@ def compare(
             for way in (0, 1) if number % 2 == 0 else (1, 0):
                 rates[way].append(case.batch_size / ways[way].seconds(steps))
     harness, other = (Repeats(tuple(values)) for values in rates)
-    return Comparison(model=case.model, rival=rival, steps=steps, harness=harness, other=other)
+    return SpeedComparison(model=case.model, rival=rival, steps=steps, harness=harness, other=other)
 
 
 def _numbered(step: Callable[[int], object]) -> Callable[[], object]:

@@ -15,13 +15,13 @@ from bench.environment import pick_device
 from bench.errors import InputError, first_line
 from bench.events import CellFailed, Note
 from bench.progress import Progress
-from bench.speed.against import Comparison, Rival, compare
+from bench.speed.against import Rival, SpeedComparison, compare
 from bench.speed.case import Case
 from bench.speed.machine import Machine, describe_machine
 from bench.speed.measure import Measured, measure
 
 Found = TypeVar("Found")
-Row = TypeVar("Row", Measured, Comparison)
+Row = TypeVar("Row", Measured, SpeedComparison)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def measure_all(
 
 def compare_all(
     cases: Sequence[Case], *, rival: Rival, rounds: int, block_seconds: float, progress: Progress
-) -> Figures[Comparison]:
+) -> Figures[SpeedComparison]:
     """Compare networks' training with a rival's (:func:`bench.speed.against.compare`).
 
     Args:
@@ -170,10 +170,10 @@ def to_json(figures: Figures[Any]) -> str:
     return json.dumps(found, indent=2, allow_nan=False)
 
 
-def _facts(row: Measured | Comparison | Failed, machine: Machine) -> dict[str, object]:
+def _facts(row: Measured | SpeedComparison | Failed, machine: Machine) -> dict[str, object]:
     if isinstance(row, Failed):
         return {"model": row.model, "failed": row.reason}
-    if isinstance(row, Comparison):
+    if isinstance(row, SpeedComparison):
         return row.describe()
     assert machine.flops is not None, "measured with the networks"
     return row.describe(machine.flops)

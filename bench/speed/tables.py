@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.speed.against import Comparison
+from bench.speed.against import SpeedComparison
 from bench.speed.measure import Measured
 from bench.speed.run import Figures
 from bench.speed.timing import Repeats
@@ -47,7 +47,7 @@ def measured_table(figures: Figures[Measured]) -> str:
     return _table(figures, rows, notes)
 
 
-def compared_table(figures: Figures[Comparison]) -> str:
+def compared_table(figures: Figures[SpeedComparison]) -> str:
     """Training rates of the harness and a rival, and their ratios."""
     rows = {
         row.model: {
@@ -58,7 +58,7 @@ def compared_table(figures: Figures[Comparison]) -> str:
             f"{row.rival} images/s": _spread(row.other),
         }
         for row in figures.rows
-        if isinstance(row, Comparison)
+        if isinstance(row, SpeedComparison)
     }
     note = "median of the ratios of neighbouring blocks; above 1 the harness is faster"
     return _table(figures, rows, [note])

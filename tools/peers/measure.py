@@ -24,7 +24,7 @@ class FailedError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class ProcessUse:
     """What a process took.
 
     Attributes:
@@ -45,7 +45,7 @@ def measure(
     environment: Mapping[str, str],
     folder: Path,
     on_line: Callable[[float, str], None],
-) -> Measured:
+) -> ProcessUse:
     """Run a command to its end.
 
     Args:
@@ -84,7 +84,7 @@ def measure(
         raise FailedError(f"exit code {process.returncode}: {' '.join(command)}\n{last}")
     if watch.errors:
         raise watch.errors[0]
-    return Measured(
+    return ProcessUse(
         seconds=seconds,
         largest_mib=usage.ru_maxrss / 1024,
         together_mib=max(watch.samples),

@@ -17,7 +17,6 @@ from bench.data.phantom.seeding import Purpose, generator
 from bench.data.phantom.textures import VESSEL_TREES
 
 Side = Literal[-1, 1]
-SIDES: tuple[Side, Side] = (-1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ _COLUMNS = ("image", "part")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """The study rows of the three parts and of none: sorted, disjoint, together all rows.
+    """The images of train, validation and test, and those left out, as sorted row numbers.
 
     Attributes:
         name: one of :data:`bench.data.splits.SPLITS`.

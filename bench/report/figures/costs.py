@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LABEL = 33
 
 
-class Cost(NamedTuple):
+class CostAxis(NamedTuple):
     """An axis: an attribute of a row, its label, the better end, and the text at that end."""
 
     attribute: str
@@ -38,9 +38,9 @@ class Cost(NamedTuple):
 
 
 COSTS = (
-    Cost("parameters", "parameters", "left", "← smaller"),
-    Cost("train_seconds", "training time (s)", "left", "← shorter"),
-    Cost("inference_images_per_second", "inference (images/s)", "right", "faster →"),
+    CostAxis("parameters", "parameters", "left", "← smaller"),
+    CostAxis("train_seconds", "training time (s)", "left", "← shorter"),
+    CostAxis("inference_images_per_second", "inference (images/s)", "right", "faster →"),
 )
 
 
@@ -54,7 +54,7 @@ class Panel:
         front: the rows on the Pareto front, the cheapest first.
     """
 
-    cost: Cost
+    cost: CostAxis
     rows: list[PlottedRow]
     front: list[PlottedRow]
 
@@ -99,7 +99,7 @@ def pareto_front(costs: ArrayLike, values: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(~(no_worse & better).any(axis=1))
 
 
-def _panel(cost: Cost, rows: Sequence[PlottedRow]) -> Panel:
+def _panel(cost: CostAxis, rows: Sequence[PlottedRow]) -> Panel:
     sign = 1.0 if cost.better == "left" else -1.0
     known = sorted((row for row in rows if cost.of(row) > 0), key=lambda row: sign * cost.of(row))
     best = pareto_front([sign * cost.of(row) for row in known], [row.score.value for row in known])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.evaluate.results import Row, Table
-from bench.report.columns import Cell, Column, Section
+from bench.report.columns import Column, Section, TableCell
 
 CALLS = ("true negatives", "false positives", "false negatives", "true positives")
 
@@ -48,13 +48,15 @@ def _section(
             head=call,
             kind="number",
             cells=[
-                Cell(text=f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}", value=value)
+                TableCell(
+                    text=f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}", value=value
+                )
                 for value in values[:, position].tolist()
             ],
         )
         for position, call in enumerate(calls)
     ]
     names_ = Column(
-        key=head, head=head, kind="name", cells=[Cell(text=name, value=name) for name in names]
+        key=head, head=head, kind="name", cells=[TableCell(text=name, value=name) for name in names]
     )
     return Section(id="confusion", title=title, columns=[names_, *columns], rows=rows or ())

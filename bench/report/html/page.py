@@ -16,7 +16,7 @@ from markupsafe import Markup
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Results, Table
 from bench.report import facts, formatting, text
-from bench.report.columns import Cell, Section
+from bench.report.columns import Section, TableCell
 from bench.report.figures import Picture, pictures, svg
 from bench.report.figures.style import ON_DARK, VARIABLES
 from bench.report.html.bars import Scale
@@ -118,7 +118,7 @@ def chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
 
 
 def render(results: Results, chapters: Sequence[Chapter]) -> str:
-    """The page of some chapters; texts of any kind stay texts."""
+    """The page of some chapters; all text is escaped."""
     script = _asset("tables.js")
     return _page().render(
         chapters=chapters,
@@ -174,7 +174,7 @@ def _svg(picture: Picture, id: str) -> Markup:
     return Markup('<svg role="img" aria-label="{}"').format(picture.alt) + Markup(element)
 
 
-def sort_key(cell: Cell) -> str:
+def sort_key(cell: TableCell) -> str:
     """The ``data-key`` of a cell; "" for a missing value, which sorts last."""
     if cell.value is None or (isinstance(cell.value, float) and math.isnan(cell.value)):
         return ""

@@ -14,7 +14,7 @@ from bench.config import PartSizes, load_experiment
 from bench.data.load import open_labels
 from bench.data.splits import make_split, split_as_configured
 from bench.data.study import StudyTable, study_rows
-from bench.data.summary import Summary, count_labels, summarise
+from bench.data.summary import LabelSummary, count_labels, summarise
 from bench.data.summary_figures import DARK, GRAY, LIGHT, draw_summary
 from tests.shared_data import shared
 
@@ -40,7 +40,7 @@ NORMAL, ONE, SEVERAL = 60_361, 30_963, 20_795
 
 
 @cache
-def _nih() -> Summary:
+def _nih() -> LabelSummary:
     config = load_experiment("nih_official", changes={"data.root": shared("nih-mini")}).data
     table = open_labels(config)
     return summarise(table, split_as_configured(table.rows, config))
@@ -74,7 +74,7 @@ def test_the_parts_of_the_real_labels_add_up_to_the_whole() -> None:
     assert images.to_dict() == FINDINGS
 
 
-def _small() -> Summary:
+def _small() -> LabelSummary:
     rows = study_rows(
         {
             "image": [f"{number}.png" for number in range(8)],

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.randomness import derive_seed
-from bench.speed.against import Comparison, bare_loop, compare
+from bench.speed.against import SpeedComparison, bare_loop, compare
 from bench.speed.case import Case, Workbench
 from bench.speed.timing import Repeats
 from tests.cuda import needs_cuda
@@ -53,7 +53,7 @@ def test_rounds_and_their_ratios() -> None:
 
 
 def test_ratios_are_of_each_round() -> None:
-    found = Comparison(
+    found = SpeedComparison(
         model="m", rival="bare", steps=1, harness=Repeats((2.0, 9.0)), other=Repeats((4.0, 3.0))
     )
     assert found.ratios.values == (0.5, 3.0)
