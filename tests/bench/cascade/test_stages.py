@@ -144,7 +144,7 @@ def test_probabilities_that_are_none_are_refused(runs: StageRuns) -> None:
     add_by_hand(runs, but=("m1",))
     folder = runs.add("m1", PROBABILITIES["m1"])
     edit(folder, "predictions.csv", "test,t0,t0,0,0.1", "test,t0,t0,0,1.1")
-    assert refusal(runs).startswith("predictions of runs ")
+    assert refusal(runs).startswith(f"predictions of run {folder.name} are damaged (")
 
 
 def test_runs_are_narrowed_by_model_loss_and_seed(runs: StageRuns) -> None:
