@@ -16,7 +16,7 @@ from torch import nn
 from baselines.finetune import apply_policy
 from bench.config import Experiment, TrainConfig
 from bench.controls import predict_control
-from bench.costs import model_costs
+from bench.costs import Costs, model_costs
 from bench.data.batches import ImageSet
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
@@ -177,6 +177,7 @@ class CellRunner:
         """
         config, channels = cell.network.train, cell.network.model.in_channels
         parts = self.prepared.parts
+        costs = model_costs(find_model(cell.model), **self._shape(cell))
 
         def validated(history: Sequence[Validation]) -> None:
             self._on_validation(cell, folder, history)
@@ -204,8 +205,12 @@ class CellRunner:
                     on_note=lambda text: self.progress.event(Note(f"    {label}: {text}")),
                 ),
             )
-        costs = self._costs(cell, training)
-        return Trained(network=network, loss=loss, training=training, costs=costs)
+        return Trained(
+            network=network,
+            loss=loss,
+            training=training,
+            costs=_run_costs(costs, training, config),
+        )
 
     def _make_network(self, cell: Cell) -> nn.Module:
         """A cell's network with its initial weights, on the device."""
@@ -220,19 +225,6 @@ class CellRunner:
         if model.policy is not None:
             apply_policy(network, model.policy)
         return network
-
-    def _costs(self, cell: Cell, training: Training) -> RunCosts:
-        costs = model_costs(find_model(cell.model), **self._shape(cell))
-        return RunCosts(
-            parameters=costs.parameters,
-            multiply_adds=costs.multiply_adds,
-            train_seconds=training.train_seconds,
-            capture_seconds=training.capture_seconds,
-            compile_seconds=training.compile_seconds,
-            images_per_second=_rate(training, cell.network.train),
-            iterations=training.iterations,
-            best_iteration=training.best.iteration,
-        )
 
     def _shape(self, cell: Cell) -> dict[str, Any]:
         """What a network is built with, whatever its weights."""
@@ -308,6 +300,19 @@ class Job:
     def folder(self) -> Path:
         """Where its run is kept."""
         return self.runner.store.folder(self.cell, self.runner.facts.data)
+
+
+def _run_costs(costs: Costs, training: Training, config: TrainConfig) -> RunCosts:
+    return RunCosts(
+        parameters=costs.parameters,
+        multiply_adds=costs.multiply_adds,
+        train_seconds=training.train_seconds,
+        capture_seconds=training.capture_seconds,
+        compile_seconds=training.compile_seconds,
+        images_per_second=_rate(training, config),
+        iterations=training.iterations,
+        best_iteration=training.best.iteration,
+    )
 
 
 def _rate(training: Training, config: TrainConfig) -> float:
