@@ -28,7 +28,7 @@ class ControlUnavailable(Exception):  # noqa: N818 - it is no fault, the table s
 
 @dataclass(frozen=True, kw_only=True)
 class _Study:
-    """What a control may see. Labels are those of the training images only."""
+    """Inputs of a control. Labels are those of the training images only."""
 
     rows: pd.DataFrame
     train: RowNumbers

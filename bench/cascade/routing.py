@@ -1,4 +1,4 @@
-"""What a cascade, and its flat rival, name in each test image.
+"""Findings that a cascade, and its flat rival, name in each test image.
 
 Thresholds are chosen on the validation images that a stage's task asks about: those of m1 and m2 by
 Youden's J, as everywhere here, and those of each finding by F1, in m3 and the flat network alike.
@@ -33,7 +33,7 @@ from cxnet.hierarchy import StageProbabilities, StageThresholds, route, soft_fin
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Routes:
-    """What one system names in the test images, in the order of their ids.
+    """Findings that one system names in the test images, in the order of their ids.
 
     Attributes:
         called: the findings named, bool (n, k).

@@ -112,7 +112,7 @@ class FactorResult:
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionResult:
-    """What the runs of an experiment say about its question.
+    """Answer of an experiment's runs to its question.
 
     Attributes:
         experiment: its name.

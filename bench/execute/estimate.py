@@ -1,4 +1,4 @@
-"""What a run would do and about how long it would take, without doing it."""
+"""Plan of a run and an estimate of its time, without running it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
 
 
 def _notes(levels: Sequence[Experiment], device: torch.device) -> Iterator[str]:
-    """What the estimate leaves out, and weights that are not here yet."""
+    """Lines on what the estimate leaves out, and on weights that are not here yet."""
     if device.type == "cuda":
         yield (
             "timed in plain steps: where a run finds that replaying them from a CUDA graph pays, "

@@ -79,7 +79,7 @@ def _ignore(_: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class CellRunner:
-    """What all cells of a matrix are run with.
+    """Runner of the cells of a matrix, with what they share.
 
     Attributes:
         experiment: the matrix's settings, as given.
@@ -227,7 +227,7 @@ class CellRunner:
         return network
 
     def _shape(self, cell: Cell) -> dict[str, Any]:
-        """What a network is built with, whatever its weights."""
+        """Arguments that build a cell's network, whatever its weights."""
         return {
             "in_channels": cell.network.model.in_channels,
             "outputs": len(self.prepared.task.classes),

@@ -1,4 +1,4 @@
-"""What is checked before anything starts, so that a mistake costs seconds and not a night."""
+"""Checks before anything starts, so that a mistake costs seconds and not a night."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ NAMED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionFile:
-    """What a file of predictions says.
+    """Content of a file of predictions.
 
     Attributes:
         name: the file's, without its folder.

@@ -31,7 +31,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be imported as what.
+    """Request to import a file of predictions under a name.
 
     Attributes:
         path: the CSV file (:mod:`bench.imported.file`).

@@ -35,7 +35,7 @@ SEPARATOR = "|"
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """What a run's predictions are about.
+    """Classes or findings that a run predicts.
 
     Attributes:
         kind: "multiclass" or "multilabel".

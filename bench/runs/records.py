@@ -66,7 +66,7 @@ class ImportRecord(FileSettings):
 
 
 class RunCosts(Frozen):
-    """What a network cost.
+    """Costs of a network and its training.
 
     Attributes:
         parameters: number of parameters, trainable or not.
@@ -120,7 +120,7 @@ class ExperimentRecord(Frozen):
 
 
 class Spent(Frozen):
-    """What a tuning has cost so far; a trial that was interrupted and went on counts once.
+    """Costs of a tuning so far; a trial that was interrupted and went on counts once.
 
     Attributes:
         trials: all that ended: ``finished`` + ``pruned`` + ``failed``.
@@ -263,7 +263,7 @@ def read_record(path: Path, model: type[R], *, name: str) -> R:
 
 
 def damage(error: Exception) -> str:
-    """What is wrong with a damaged record, in one line."""
+    """The fault of a damaged record, in one line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         inner = first.get("ctx", {}).get("error")  # a cell's settings are read by their kind

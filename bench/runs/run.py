@@ -54,7 +54,7 @@ class Run:
 
     @property
     def outputs(self) -> Outputs:
-        """What its predictions are about."""
+        """Classes or findings that it predicts."""
         return Outputs(kind=self.data.kind, classes=self.data.classes)
 
     @property

@@ -69,7 +69,7 @@ from bench.runs.run import Run, Unfinished
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is stored with a run beside its settings; all runs of a matrix have it in common.
+    """Facts stored with a run beside its settings; all runs of a matrix have it in common.
 
     Attributes:
         experiment: its settings as they were given, for ``--config``.

@@ -1,4 +1,4 @@
-"""What is measured: one network under one setting, with the pieces that a run trains it with."""
+"""One network under one setting, with the pieces that a run trains it with."""
 
 from __future__ import annotations
 

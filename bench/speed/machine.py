@@ -22,7 +22,7 @@ _SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What figures were measured on.
+    """Machine that figures were measured on.
 
     Attributes:
         environment: device, versions, commit and date.

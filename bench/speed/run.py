@@ -39,7 +39,7 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures(Generic[Row]):
-    """What was measured of each network, in the order of the request.
+    """Figures of each network, in the order of the request.
 
     Attributes:
         machine: what it was measured on.

@@ -64,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class TuningContext:
-    """What all trials and winners' runs of a tuning share.
+    """Context that all trials and winners' runs of a tuning share.
 
     Attributes:
         plan: how the settings are searched.

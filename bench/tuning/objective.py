@@ -166,7 +166,7 @@ class Objective:
         )
 
     def _charged(self, trials: Sequence[FrozenTrial], trial: optuna.Trial) -> Cost:
-        """What earlier trials were charged for the checkpoint that a trial goes on from."""
+        """Cost that earlier trials were charged for the checkpoint that a trial goes on from."""
         return cost(
             [
                 other

@@ -28,7 +28,7 @@ from bench.tuning.winners import record_failure, run_winner, why_no_winner
 
 @dataclass(kw_only=True)
 class Tuned:
-    """What came of a tuning.
+    """Outcome of a tuning.
 
     Attributes:
         runs: how the winners' runs and the controls ended.

@@ -23,7 +23,7 @@ HEARTBEAT_SECONDS = 60
 STALE_SECONDS = 300
 """A trial without a heartbeat for so long is failed and queued again."""
 POSTGRESQL_EXTRA = "cxnet-bench[postgresql]"
-"""What installs the driver of PostgreSQL."""
+"""Requirement that installs the driver of PostgreSQL."""
 # Another worker may be writing to the file; it holds it for milliseconds.
 SQLITE_PATIENCE_SECONDS = 60
 EXAMPLES = "write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"

@@ -43,7 +43,7 @@ REPEATED = "evaluated before"
 
 @dataclass(frozen=True)
 class Cost:
-    """What a training has cost up to a validation."""
+    """Cost of a training up to a validation."""
 
     iterations: int = 0
     train_seconds: float = 0.0
@@ -53,7 +53,7 @@ class Cost:
 
 
 def cost(trials: Sequence[FrozenTrial]) -> Cost:
-    """What trials have cost together."""
+    """Cost of several trials together."""
     costs = [Cost(**trial.user_attrs[COST]) for trial in trials if COST in trial.user_attrs]
     return Cost(
         sum(part.iterations for part in costs), math.fsum(part.train_seconds for part in costs)
@@ -61,7 +61,7 @@ def cost(trials: Sequence[FrozenTrial]) -> Cost:
 
 
 def spent(trials: Sequence[FrozenTrial]) -> Spent:
-    """What a study has spent: the trials that ended by themselves, and the training of all."""
+    """Costs of a study: the trials that ended by themselves, and the training of all."""
     states = Counter(
         trial.state
         for trial in trials

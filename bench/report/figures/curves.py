@@ -23,7 +23,7 @@ LABEL, FINDING = 30, 24
 
 
 class CurveKind(NamedTuple):
-    """What differs between the two kinds of curves.
+    """Differences between the two kinds of curves.
 
     Attributes:
         name: in :class:`bench.evaluate.curves.Curves`; stem of the pictures' names.

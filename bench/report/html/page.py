@@ -88,7 +88,7 @@ def html(results: Results, *, thumbnails: int = 12) -> str:
 
 
 def chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
-    """What the page shows of a table.
+    """One table as the page shows it.
 
     Args:
         table: the comparison.

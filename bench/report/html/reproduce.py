@@ -16,7 +16,7 @@ from bench.runs.cells import NetworkSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is needed to run a row again.
+    """Recipe to run a row again.
 
     Attributes:
         row: the row.
