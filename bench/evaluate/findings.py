@@ -128,19 +128,20 @@ def _pooled(
 def _routing(resamples: Resamples, positive: Bools, called: Bools) -> dict[str, Estimate]:
     """Shares of a cascade's answers: normal images left alone, and the stages that erred first.
 
-    The number of findings named tells where the routing ended (:func:`cxnet.hierarchy.leaf_of`),
-    so that the answers alone tell which stage was the first to be wrong.
+    The number of findings named tells where the routing ended (:mod:`cxnet.hierarchy`), so that
+    the answers alone tell which stage was the first to be wrong, as :func:`cxnet.blame` does.
+    That package imports torch, which no other report needs.
     """
-    normal = ~positive.any(axis=1)
-    # Imported here: the package imports torch, which no other report needs.
-    from cxnet.hierarchy import Blame, Routed, blame, leaf_of
-
-    first_wrong = blame(Routed(leaf=leaf_of(called), findings=called), positive)
-    stages = {"lost_m1": Blame.M1, "lost_m2": Blame.M2, "lost_leaf": Blame.LEAF}
+    named, present = called.sum(axis=1), positive.sum(axis=1)
+    m1 = (named == 0) != (present == 0)
+    m2 = ~m1 & ((named > 1) != (present > 1))
+    leaf = ~m1 & ~m2 & (called != positive).any(axis=1)
     every = np.ones(len(positive), bool)
     return {
-        "normal_right": resamples.ratio(normal & ~called.any(axis=1), normal),
-        **{name: resamples.ratio(first_wrong == stage, every) for name, stage in stages.items()},
+        "normal_right": resamples.ratio((present == 0) & (named == 0), present == 0),
+        "lost_m1": resamples.ratio(m1, every),
+        "lost_m2": resamples.ratio(m2, every),
+        "lost_leaf": resamples.ratio(leaf, every),
     }
 
 

@@ -22,8 +22,10 @@ Ints = NDArray[np.int64]
 Counts = NDArray[np.integer]
 
 CALIBRATION_BINS = 15  # as in Guo et al., "On Calibration of Modern Neural Networks", ICML 2017
-# Resamples computed at once: for 25,596 images some 6 MiB, which stay in the processor's cache.
-CHUNK = 32
+# Values computed at once, images times resamples, so that they stay in the processor's cache; and
+# the fewest resamples, since each takes some calls of NumPy.
+CHUNK = 50_000
+FEWEST = 32
 
 
 def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
@@ -43,7 +45,7 @@ def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
         [np.bincount(groups, weights=column, minlength=len(counts)) for column in table.T], axis=1
     )
     found = np.empty((counts.shape[1], by_patient.shape[1]))
-    for part, chunk in _chunks(counts):
+    for part, chunk in _chunks(counts, len(groups)):
         found[part] = chunk.T @ by_patient
     return found
 
@@ -66,7 +68,7 @@ def auc(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Flo
     below = np.searchsorted(scores[negatives], scores[positives], side="left")
     not_above = np.searchsorted(scores[negatives], scores[positives], side="right")
     found = np.empty(counts.shape[1])
-    for part, chunk in _chunks(counts):
+    for part, chunk in _chunks(counts, len(groups)):
         # Row i: how many images the i lowest negatives stand for.
         lower = _cumulative(chunk[groups[negatives]])
         weights = chunk[groups[positives]]
@@ -98,7 +100,7 @@ def average_precision(positive: Bools, scores: Floats, *, groups: Ints, counts: 
     falling = -scores[positives]
     first = np.flatnonzero(np.append(True, falling[1:] != falling[:-1]))
     last = np.searchsorted(-scores[order], falling[first], side="right") - 1
-    for part, chunk in _chunks(counts):
+    for part, chunk in _chunks(counts, len(groups)):
         gains = np.add.reduceat(chunk[groups[positives]], first, axis=0)
         hits = np.cumsum(gains, axis=0)
         called = np.cumsum(chunk[groups[order]], axis=0)[last]
@@ -134,7 +136,7 @@ def calibration_error(
     first = np.flatnonzero(np.append(True, rising[1:] != rising[:-1]))
     images = np.diff(np.append(first, len(p)))
     residuals = (rising - positive[order])[:, None]
-    for part, chunk in _chunks(counts):
+    for part, chunk in _chunks(counts, len(groups)):
         weights = chunk[groups[order]]
         of_value = np.add.reduceat(weights, first, axis=0)
         total = weights.sum(axis=0)
@@ -185,7 +187,7 @@ def operating_point(
     # For a threshold just above each negative: how many of either class are not above it.
     spared = np.searchsorted(thresholds, thresholds, side="right")
     missed = np.searchsorted(scores[positives], thresholds, side="right")
-    for part, chunk in _chunks(counts):
+    for part, chunk in _chunks(counts, len(groups)):
         columns = np.arange(chunk.shape[1])
         lower_negatives = _cumulative(chunk[groups[negatives]])
         lower_positives = _cumulative(chunk[groups[positives]])
@@ -235,8 +237,9 @@ def _cumulative(weights: Floats) -> Floats:
     return found
 
 
-def _chunks(counts: Counts) -> Iterator[tuple[slice, Floats]]:
+def _chunks(counts: Counts, images: int) -> Iterator[tuple[slice, Floats]]:
     """Some resamples after the other, so that what is summed stays in the processor's cache."""
-    for start in range(0, counts.shape[1], CHUNK):
-        part = slice(start, start + CHUNK)
+    resamples = max(FEWEST, CHUNK // images)
+    for start in range(0, counts.shape[1], resamples):
+        part = slice(start, start + resamples)
         yield part, counts[:, part].astype(np.float64)

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.metrics import CALIBRATION_BINS, CHUNK
+from bench.evaluate.metrics import CALIBRATION_BINS, FEWEST
 
 Case = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint16]]
 """Targets, scores, groups and counts."""
@@ -26,7 +26,7 @@ def cases(draw: st.DrawFn) -> Case:
     groups = np.array(draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)), np.int64)
     targets = np.array(draw(st.lists(st.integers(0, 1), min_size=n, max_size=n)))
     scores = np.array(draw(st.lists(st.integers(-3, 3), min_size=n, max_size=n)), np.float64)
-    resamples = draw(st.sampled_from([1, CHUNK, CHUNK + 3]))
+    resamples = draw(st.sampled_from([1, FEWEST, FEWEST + 3]))
     counts = draw(hnp.arrays(np.uint16, (6, resamples), elements=st.integers(0, 4)))
     return targets, scores, groups, counts
 

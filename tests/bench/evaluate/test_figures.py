@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +22,7 @@ from bench.evaluate.sample import Sample
 from bench.evaluate.thresholds import choose_threshold, choose_thresholds
 from bench.evaluate.two_classes import two_class_figures
 from bench.runs.predictions import Outputs, Predictions
+from cxnet.hierarchy import Blame, Routed, blame, leaf_of
 from tests.bench.evaluate import reference
 from tests.bench.evaluate.stored_runs import predictions_of
 
@@ -286,6 +289,37 @@ def test_a_cascade_calls_what_it_names_and_each_error_is_of_the_first_wrong_stag
     }
     assert {name: figures[name].value for name in expected} == pytest.approx(expected)
     assert findings["Mass"]["recall"].value == 3 / 4
+
+
+def test_errors_of_a_cascade_are_blamed_on_the_stages_that_the_hierarchy_blames() -> None:
+    rng = np.random.default_rng(0)
+    truth, named = (rng.random((200, 3)) < 0.3 for _ in range(2))
+    predictions = replace(predictions_of(truth.astype(float), rng.random((200, 3))), called=named)
+    figures, _, _ = finding_figures(Sample.of(predictions, RESAMPLING), None, LABELS)
+    blamed = blame(Routed(leaf=leaf_of(named), findings=named), truth)
+    stages = {"lost_m1": Blame.M1, "lost_m2": Blame.M2, "lost_leaf": Blame.LEAF}
+    found = {name: figures[name].value for name in stages}
+    assert found == pytest.approx({name: np.mean(blamed == s) for name, s in stages.items()})
+
+
+def test_a_cascade_is_scored_without_torch_whose_import_takes_half_a_gigabyte() -> None:
+    code = """if True:
+        import sys
+        import numpy as np
+        from bench.evaluate.bootstrap import Resampling
+        from bench.evaluate.findings import finding_figures
+        from bench.evaluate.sample import Sample
+        from bench.runs.predictions import Outputs, Predictions
+        both = np.eye(2)
+        ids = np.array(["a", "b"], object)
+        predictions = Predictions(
+            images=ids, patients=ids, targets=both, probabilities=both, called=both > 0
+        )
+        outputs = Outputs(kind="multilabel", classes=("Mass", "Nodule"))
+        finding_figures(Sample.of(predictions, Resampling(resamples=2)), None, outputs)
+        sys.exit("torch" in sys.modules)
+    """
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_most_probable_class_is_called_and_the_first_of_a_tie() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -14,6 +14,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from bench.evaluate import metrics
 from tests.bench.evaluate import reference
 from tests.bench.evaluate.reference import Case, cases
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_chunks() -> Iterator[None]:
+    """As few resamples at once as with many images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "CHUNK", 1)
+        yield
 
 
 def one_by_one(case: Case, metric: Callable[[np.ndarray, np.ndarray], float]) -> list[float]:
