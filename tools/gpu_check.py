@@ -34,7 +34,7 @@ from bench.speed.case import Case
 from bench.speed.machine import describe_machine
 from bench.speed.measure import measure
 from bench.train import Listener, TrainingData, cuda_graph, lay_out, make_step, train
-from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep, StepRunner, capture
+from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep, StepRunner
 from bench.train.step import Step
 
 CPU = torch.device("cpu")
@@ -175,7 +175,7 @@ def refusal(device: torch.device) -> Found:
         return step_of(lay_out(network, device=device, memory_format="auto"), data)
 
     plain = losses_of(step(), range(60))
-    runner = StepRunner(step(), end=10**9, on_note=notes.append, capture=capture)
+    runner = StepRunner(step(), end=10**9, on_note=notes.append)
     tried = [loss.item() for loss in runner(range(60))]
     off = largest_relative(plain, tried)
     failed = [] if off <= SAME_LOSS else [f"losses are {off:.3g} off the plain ones"]

@@ -18,7 +18,7 @@ from bench.speed.case import Case, Workbench
 from bench.speed.peak_memory import peak_memory
 from bench.speed.timing import BLOCK_SECONDS, Repeats, Stopwatch
 from bench.train import TrainingFailedError, predict, random_state_kept
-from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, StepRunner, capture
+from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, StepRunner
 from bench.train.device import autocast
 from bench.train.errors import memory_errors_explained
 from bench.train.prediction import prediction_batch
@@ -99,12 +99,7 @@ def measure(case: Case, *, repeats: int, block_seconds: float = BLOCK_SECONDS) -
             raise InputError(f"model {case.model!r}: {error}") from None
         notes: list[str] = []
         on_cuda = bench.device.type == "cuda"
-        runner = StepRunner(
-            bench.step,
-            end=sys.maxsize,
-            on_note=notes.append,
-            capture=capture if on_cuda else None,
-        )
+        runner = StepRunner(bench.step, end=sys.maxsize, on_note=notes.append)
         steps = runner(range(sys.maxsize))
         for _ in range(WARM_UP_STEPS + 2 * TIMED_STEPS + 2 if on_cuda else 0):
             next(steps)  # it has chosen by then

@@ -2,7 +2,8 @@
 
 from bench.train.device import lay_out, pick_memory_format, pick_precision, random_state_kept
 from bench.train.errors import TrainingFailedError
-from bench.train.loop import Listener, Training, TrainingData, Validation, train
+from bench.train.history import Listener, Training, TrainingData, Validation
+from bench.train.loop import train
 from bench.train.optimizer import make_optimizer
 from bench.train.prediction import Predicted, predict
 from bench.train.schedule import PlateauDecay

@@ -38,7 +38,7 @@ TIMED_STEPS = 20
 WORTH_SECONDS = 1.0
 
 
-def capture(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+def capture_graph(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
     """Capture what a function launches on the current CUDA device as a graph.
 
     Nothing is computed during capture.
@@ -75,13 +75,9 @@ class GraphedStep:
     Args:
         step: the step; at least :data:`WARM_UP_STEPS` were taken with it.
         capture: how it is captured.
-
-    Attributes:
-        capture_seconds: spent in capturing so far.
     """
 
-    def __init__(self, step: Step, *, capture: Capture = capture) -> None:
-        self.capture_seconds = 0.0
+    def __init__(self, step: Step, *, capture: Capture = capture_graph) -> None:
         self._step = step
         self._capture = capture
         self._updates_inside = type(step.optimizer) is torch.optim.SGD
@@ -108,7 +104,6 @@ class GraphedStep:
         if self._batch is None:
             self._batch = self._step.stream.raw(number)
         batch = self._batch
-        began = time.perf_counter()
 
         def once() -> Tensor:
             loss = self._step.backward(batch)
@@ -116,10 +111,7 @@ class GraphedStep:
                 self._step.optimizer.step()
             return loss
 
-        try:
-            self._replay = self._capture(once)
-        finally:
-            self.capture_seconds += time.perf_counter() - began
+        self._replay = self._capture(once)
         self._captured_rates = self._rates()
 
     def __call__(self, number: int) -> Tensor:
@@ -160,8 +152,11 @@ class StepRunner:
         step: the step.
         end: number of steps of the whole run.
         on_note: called with a line for the user about what was chosen, and why.
-        capture: how the step is captured; None for never, as on a CPU.
+        capture: how the step is captured; by default as a graph on CUDA, and never elsewhere.
         clock: seconds, for timing.
+
+    Attributes:
+        capture_seconds: spent in capturing so far.
     """
 
     def __init__(
@@ -170,22 +165,18 @@ class StepRunner:
         *,
         end: int,
         on_note: Callable[[str], None],
-        capture: Capture | None = capture,
+        capture: Capture | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.capture_seconds = 0.0
         self._step = step
         self._end = end
         self._on_note = on_note
-        self._capture = capture
+        self._on_cuda = step.stream.device.type == "cuda"
+        self._capture = capture or (capture_graph if self._on_cuda else None)
         self._clock = clock
         self._graph: GraphedStep | None = None
-        self._untried = capture is not None
-        self._past_capture_seconds = 0.0
-
-    @property
-    def capture_seconds(self) -> float:
-        """Seconds spent in capturing so far."""
-        return self._past_capture_seconds + (self._graph.capture_seconds if self._graph else 0.0)
+        self._untried = self._capture is not None
 
     def __call__(self, numbers: range) -> Iterator[Tensor]:
         """Take the steps between two validations; yields each one's mean loss, on the device."""
@@ -207,8 +198,10 @@ class StepRunner:
         yield from map(self._step, islice(steps, timed))
         plain = (self._now() - began) / timed
         following = numbers.start + WARM_UP_STEPS + timed
+        before = self.capture_seconds
         if plain * (self._end - following) < WORTH_SECONDS or not self._try_capture(following):
             return
+        capture_seconds = self.capture_seconds - before
         assert self._graph is not None
         yield from map(self._graph, islice(steps, 1))  # the first replay uploads the graph
         began = self._now()
@@ -216,9 +209,9 @@ class StepRunner:
         replayed = (self._now() - began) / timed
         each = f"{replayed * 1e3:.2f} ms each instead of {plain * 1e3:.2f} ms"
         if replayed < plain:
-            even = math.ceil(self.capture_seconds / (plain - replayed))
+            even = math.ceil(capture_seconds / (plain - replayed))
             self._on_note(
-                f"steps are replayed from a CUDA graph: {each}; the {self.capture_seconds:.2f} s "
+                f"steps are replayed from a CUDA graph: {each}; the {capture_seconds:.2f} s "
                 f"of capturing are made up after {even:,} steps"
             )
         else:
@@ -230,23 +223,25 @@ class StepRunner:
         assert self._capture is not None
         self._drop()
         self._graph = GraphedStep(self._step, capture=self._capture)
+        began = self._clock()
         try:
             self._graph.prepare(number)
         except RuntimeError as error:
             self._on_note(f"steps are not replayed from a CUDA graph: {first_line(error)}")
         else:
             return True
+        finally:
+            self.capture_seconds += self._clock() - began
         self._step.optimizer.zero_grad(set_to_none=True)
         self._drop()
         return False
 
     def _drop(self) -> None:
         """Return the graph's memory."""
-        self._past_capture_seconds = self.capture_seconds
         self._graph = None
         torch.cuda.empty_cache()  # does nothing where CUDA is not used
 
     def _now(self) -> float:
-        if self._step.stream.device.type == "cuda":
+        if self._on_cuda:
             torch.cuda.synchronize(self._step.stream.device)
         return self._clock()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -48,3 +50,15 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
         momentum=config.momentum,
     )
     return optimizer
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Restore momenta and learning rates, but not how the update is computed.
+
+    Whether it is fused belongs to this device, not to the one where the state was written.
+    """
+    fused = [group.get("fused") for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, fused, strict=True):
+        if "fused" in group:
+            group["fused"] = own

@@ -29,10 +29,12 @@ class Predicted(NamedTuple):
     Attributes:
         probabilities: (images, outputs) float64 on the images' device: softmax over classes, or
             a sigmoid per label.
+        targets: of the images, on the same device.
         loss: mean loss over the images.
     """
 
     probabilities: Tensor
+    targets: Tensor
     loss: float
 
 
@@ -74,17 +76,17 @@ def predict(
     with torch.inference_mode():
         # Autocast gives the loss float32 logits in training, but is not on here.
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        group = _at_most(side, images=LOSS_BATCH, pixels=LOSS_PIXELS)
+        group = min(LOSS_BATCH, max(1, LOSS_PIXELS // side**2))
         # The sum stays on the device: reading each part would make the host wait for it.
         total = torch.zeros((), dtype=torch.float64, device=images.device)
-        for some, answers in zip(
+        for part, its_targets in zip(
             torch.split(logits, group), torch.split(targets, group), strict=True
         ):
-            total += loss(some, answers).double() * len(some)
+            total += loss(part, its_targets).double() * len(part)
         # Double, so that confident predictions keep their order and do not tie at 1.0.
         wide = logits.double()
         probabilities = wide.softmax(1) if kind == "multiclass" else wide.sigmoid()
-    return Predicted(probabilities, total.item() / len(images))
+    return Predicted(probabilities, targets, total.item() / len(images))
 
 
 def _logits(
@@ -101,17 +103,6 @@ def _logits(
 
 
 def prediction_batch(side: int, device: torch.device) -> int:
-    """Images in a batch of :func:`predict`, where there are so many and memory suffices.
-
-    Args:
-        side: of an image in pixels.
-        device: of the network.
-    """
-    if device.type == "cuda":
-        return _at_most(side, images=CUDA_BATCH, pixels=CUDA_PIXELS)
-    return _at_most(side, images=CPU_BATCH, pixels=CPU_PIXELS)
-
-
-def _at_most(side: int, *, images: int, pixels: int) -> int:
-    """Number of images within both limits; one at least."""
+    """Images in a batch of :func:`predict`, of so many pixels a side; fewer if memory runs out."""
+    images, pixels = (CUDA_BATCH, CUDA_PIXELS) if device.type == "cuda" else (CPU_BATCH, CPU_PIXELS)
     return min(images, max(1, pixels // side**2))

@@ -8,7 +8,7 @@ at the plateau after the last decay. The rule is ours; the factors are the paper
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 Decision = Literal["improved", "waiting", "decay", "stop"]
@@ -16,7 +16,7 @@ Decision = Literal["improved", "waiting", "decay", "stop"]
 
 @dataclass(kw_only=True)
 class PlateauDecay:
-    """Decides after each validation whether to go on, decay or stop.
+    """Decides after each validation whether to go on, decay or stop; its fields are its state.
 
     Attributes:
         patience: validations without a lower validation loss that make a plateau.
@@ -46,7 +46,3 @@ class PlateauDecay:
             return "stop"
         self.decays += 1
         return "decay"
-
-    def state(self) -> dict[str, float | int]:
-        """All of it, for a checkpoint; ``PlateauDecay(**state)`` goes on from there."""
-        return asdict(self)

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,34 +15,18 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from bench.config import AugmentConfig, TrainConfig
-from bench.config.schema import Precision
+from bench.config.schema import MemoryFormat, Precision
 from bench.data.batches import ImageSet, TrainingStream
-from bench.data.normalisation import Normalisation
-from bench.data.placement import place_pixels
 from bench.randomness import derive_seed
-from bench.registry import LOSSES
-from bench.train import TrainingData, Validation, lay_out, make_step, overall_auc, train
-from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, GraphedStep, StepRunner, capture
+from bench.train import Validation, lay_out, overall_auc
+from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, GraphedStep, StepRunner
 from bench.train.step import Step
 from cxnet import CXNetM1
+from tests.bench.train.small import CPU, SEED, images, losses, make_loss, step_of, taken, trained
 from tests.cuda import needs_cuda
 
-CPU = torch.device("cpu")
 AUGMENT = AugmentConfig(flip=True, shift=0.1, contrast=0.2, brightness=0.1)
-SEED = 5
-
-
-def images(count: int = 60, *, side: int = 16, device: torch.device = CPU) -> ImageSet:
-    random = np.random.default_rng(count)
-    return ImageSet(
-        pixels=place_pixels(
-            random.integers(0, 256, size=(count, side, side), dtype=np.uint8), device=device
-        ),
-        pixel_rows=np.arange(count, dtype=np.int64),
-        targets=np.arange(count, dtype=np.int64) % 2,
-        normalisation=Normalisation(mean=0.5, std=0.3),
-        in_channels=1,
-    )
+AS_IT_IS_AND_AUGMENTED = pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT])
 
 
 def network(*, dropout: float = 0.5) -> nn.Module:
@@ -51,16 +34,8 @@ def network(*, dropout: float = 0.5) -> nn.Module:
     return CXNetM1(in_channels=1, outputs=2, dropout=dropout)
 
 
-def on_cuda() -> nn.Module:
-    return lay_out(network(), device=torch.device("cuda"), memory_format="auto")
-
-
-def step_of(model: nn.Module, config: TrainConfig) -> Step:
-    device = next(model.parameters()).device
-    loss: nn.Module = LOSSES.get("sin").factory(kind="multiclass", class_weights=None)
-    return make_step(
-        model.train(), loss.to(device), images(device=device), config=config, seed=SEED
-    )
+def on_cuda(model: nn.Module) -> nn.Module:
+    return lay_out(model, device=torch.device("cuda"), memory_format="auto")
 
 
 def the_function(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -72,7 +47,7 @@ def written_out(
     model: nn.Module, training: ImageSet, validation: ImageSet, config: TrainConfig
 ) -> list[tuple[float, float, float]]:
     """The training loop with nothing that makes it fast: (train loss, validation loss, AUC)."""
-    loss = LOSSES.get("sin").factory(kind="multiclass", class_weights=None)
+    loss = make_loss()
     optimizer = torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
     stream = TrainingStream(
         training, batch_size=config.batch_size, seed=SEED, augment=config.augment
@@ -91,15 +66,14 @@ def written_out(
             losses.append(value.item())
         model.eval()
         with torch.no_grad():
-            (x, targets), *rest = list(validation.in_order(len(validation)))
-            assert not rest
+            ((x, targets),) = validation.in_order(len(validation))
             logits = model(x)
             auc = overall_auc(targets, logits.double().softmax(1), kind="multiclass")
             history.append((sum(losses) / len(losses), loss(logits, targets).item(), auc))
     return history
 
 
-@pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT], ids=["as they are", "augmented"])
+@AS_IT_IS_AND_AUGMENTED
 def test_the_loops_history_is_bit_for_bit_that_of_the_plainest_loop(
     tmp_path: Path, augment: AugmentConfig
 ) -> None:
@@ -107,67 +81,55 @@ def test_the_loops_history_is_bit_for_bit_that_of_the_plainest_loop(
         lr=0.02, batch_size=16, max_iterations=12, validate_every=4, patience=9, augment=augment
     )
     expected = written_out(network(), images(), images(40), config)
-    done = train(
-        network(),
-        LOSSES.get("sin").factory(kind="multiclass", class_weights=None),
-        TrainingData(training=images(), validation=images(40), kind="multiclass"),
-        config=config,
-        seed=SEED,
-        folder=tmp_path,
-    )
+    done = trained(network(), tmp_path, (images(), images(40)), config=config)
     found = [(h.train_loss, h.validation_loss, h.validation_auc) for h in done.history]
     assert found == expected
     assert done.capture_seconds == 0.0
 
 
-def taken(take: Callable[[int], Tensor], steps: range) -> list[float]:
-    return [take(number).item() for number in steps]
-
-
 @pytest.mark.parametrize("micro_batch", [None, 3])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT], ids=["as they are", "augmented"])
+@AS_IT_IS_AND_AUGMENTED
 def test_a_replayed_step_takes_each_steps_own_batch_and_seed(
     optimizer: str, augment: AugmentConfig, micro_batch: int | None
 ) -> None:
     config = TrainConfig(
         lr=0.01, batch_size=8, optimizer=optimizer, augment=augment, micro_batch=micro_batch
     )
-    one, two = network(), network()
-    plain = step_of(one, config)
-    other = step_of(two, config)
+    plain, other = step_of(network(), config), step_of(network(), config)
     assert taken(plain, range(3)) == taken(other, range(3))
     graphed = GraphedStep(other, capture=the_function)
     assert taken(plain, range(3, 12)) == taken(graphed, range(3, 12))
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    weights = other.network.state_dict()
+    assert all(torch.equal(weights[k], weight) for k, weight in plain.network.state_dict().items())
 
 
-@pytest.mark.parametrize(("optimizer", "recordings"), [("sgd", 3), ("adamw", 1)])
-def test_a_step_is_recorded_again_when_a_learning_rate_inside_the_graph_changes(
-    optimizer: str, recordings: int
+@pytest.mark.parametrize(("optimizer", "captures"), [("sgd", 3), ("adamw", 1)])
+def test_a_step_is_captured_again_when_a_learning_rate_inside_the_graph_changes(
+    optimizer: str, captures: int
 ) -> None:
-    recorded = []
+    captured = []
 
-    def record(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        recorded.append(function)
+    def capture(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        captured.append(function)
         return function
 
     step = step_of(network(), TrainConfig(lr=0.01, batch_size=8, optimizer=optimizer))
-    graphed = GraphedStep(step, capture=record)
+    graphed = GraphedStep(step, capture=capture)
     for number in range(6):
         if number in (2, 4):
             step.optimizer.param_groups[0]["lr"] /= 5
         graphed(number)
-    assert len(recorded) == recordings
+    assert len(captured) == captures
 
 
 def test_a_loss_that_was_returned_is_not_written_over_by_the_next_step() -> None:
     graph_own = torch.zeros(())
 
-    def record(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    def capture(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
         return lambda: graph_own.copy_(function())
 
-    graphed = GraphedStep(step_of(network(), TrainConfig(lr=0.01, batch_size=8)), capture=record)
+    graphed = GraphedStep(step_of(network(), TrainConfig(lr=0.01, batch_size=8)), capture=capture)
     first = graphed(0)
     before = first.item()
     assert graphed(1).item() != before
@@ -204,7 +166,7 @@ def paced(
 
     class Invented(GraphedStep):
         def prepare(self, _: int) -> None:
-            self.capture_seconds += 1.5
+            clock.now += 1.5
             refusal = next(refusals, "") if refusals else ""
             if refusal:
                 raise RuntimeError(refusal)
@@ -252,14 +214,14 @@ def test_a_slower_graph_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert notes == ["steps are not replayed from a CUDA graph: 60.00 ms each instead of 50.00 ms"]
 
 
-def test_a_step_that_cannot_be_recorded_is_taken_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_cannot_be_captured_is_taken_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(plain=0.05, replayed=0.02)
     ways, notes = paced(monkeypatch, clock, steps=900, refusals=iter(["it waits\nfor the host"]))
     assert ways == "p" * 900
     assert notes == ["steps are not replayed from a CUDA graph: RuntimeError: it waits"]
 
 
-def test_nothing_is_recorded_for_a_short_rest_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_captured_for_a_short_rest_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(plain=0.003, replayed=0.001)
     assert paced(monkeypatch, clock, steps=300, start=600) == ("p" * 300, [])
 
@@ -279,7 +241,7 @@ def test_no_validation_is_taken_for_a_step(validate_every: int, start: int) -> N
         assert "250.00 ms each instead of 500.00 ms" in notes[0]
 
 
-def test_a_graph_that_cannot_be_recorded_again_after_a_decay_gives_way(
+def test_a_graph_that_cannot_be_captured_again_after_a_decay_gives_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock(plain=0.05, replayed=0.02)
@@ -295,20 +257,13 @@ def test_a_graph_that_cannot_be_recorded_again_after_a_decay_gives_way(
 
 def test_a_finished_training_leaves_nothing_behind(tmp_path: Path) -> None:
     """Without a look for garbage: the next cell needs the memory at once."""
-    training = images()
-    model = network()
+    training, model = images(), network()
     left = [weakref.ref(training.pixels), weakref.ref(model)]
+    config = TrainConfig(lr=0.01, batch_size=16, max_iterations=2, validate_every=1)
     gc.collect()
     gc.disable()
     try:
-        train(
-            model,
-            LOSSES.get("ce").factory(kind="multiclass", class_weights=None),
-            TrainingData(training=training, validation=images(40), kind="multiclass"),
-            config=TrainConfig(lr=0.01, batch_size=16, max_iterations=2, validate_every=1),
-            seed=SEED,
-            folder=tmp_path,
-        )
+        trained(model, tmp_path, (training, images(40)), config=config)
         del training, model
         assert [ref() for ref in left] == [None, None]
     finally:
@@ -322,16 +277,15 @@ def test_channels_last_is_the_same_step_up_to_rounding(
     """Without dropout, whose masks are drawn in the order of memory, and without TF32 on CUDA."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     config = TrainConfig(lr=0.001, batch_size=8, augment=AUGMENT)
-    losses = []
-    for memory_format in ("contiguous", "channels_last"):
+
+    def steps(memory_format: MemoryFormat) -> list[float]:
         model = lay_out(network(dropout=0.0), device=device, memory_format=memory_format)
-        convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-        wide = [m.weight for m in convolutions if min(m.weight.shape) > 1]
-        assert wide
-        last = [w.is_contiguous(memory_format=torch.channels_last) for w in wide]
-        assert all(last) if memory_format == "channels_last" else not any(last)
-        losses.append(taken(step_of(model, config), range(4)))
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+        conv4 = model.get_submodule("classifier.conv4").get_parameter("weight")
+        last = conv4.is_contiguous(memory_format=torch.channels_last)
+        assert last == (memory_format == "channels_last")
+        return taken(step_of(model, config), range(4))
+
+    assert steps("contiguous") == pytest.approx(steps("channels_last"), rel=1e-3)
 
 
 @needs_cuda
@@ -343,58 +297,38 @@ def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(
     config = TrainConfig(
         lr=0.01, batch_size=8, optimizer=optimizer, augment=AUGMENT, precision=precision
     )
-    one = on_cuda()
-    two = copy.deepcopy(one)
-    plain = step_of(one, config)
-    other = step_of(two, config)
-    warm_up = range(WARM_UP_STEPS)
-    taken(plain, warm_up)
-    taken(other, warm_up)
-    graphed = GraphedStep(other, capture=capture)
-    rest = range(WARM_UP_STEPS, 20)
+    plain, other = (step_of(on_cuda(network()), config) for _ in range(2))
+    warm_up, rest = range(WARM_UP_STEPS), range(WARM_UP_STEPS, 20)
+    assert taken(other, warm_up) == pytest.approx(taken(plain, warm_up), rel=1e-2)
     # Gradients are summed by atomic additions in some kernels, in no fixed order.
-    assert taken(graphed, rest) == pytest.approx(taken(plain, rest), rel=1e-2)
+    assert taken(GraphedStep(other), rest) == pytest.approx(taken(plain, rest), rel=1e-2)
 
 
 @needs_cuda
 def test_a_whole_cuda_run_with_graphs_has_the_history_of_one_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def history(folder: Path) -> list[Validation]:
-        folder.mkdir()
-        return list(
-            train(
-                on_cuda(),
-                LOSSES.get("ce").factory(kind="multiclass", class_weights=None),
-                TrainingData(
-                    training=images(device=torch.device("cuda")),
-                    validation=images(40, device=torch.device("cuda")),
-                    kind="multiclass",
-                ),
-                config=TrainConfig(
-                    lr=0.01, batch_size=16, max_iterations=120, validate_every=60, patience=9
-                ),
-                seed=SEED,
-                folder=folder,
-            ).history
+    def history(folder: Path) -> tuple[Validation, ...]:
+        parts = tuple(images(count, device=torch.device("cuda")) for count in (60, 40))
+        config = TrainConfig(
+            lr=0.01, batch_size=16, max_iterations=120, validate_every=60, patience=9
         )
+        return trained(on_cuda(network()), folder, parts, config=config).history
 
     monkeypatch.setattr("bench.train.cuda_graph.WORTH_SECONDS", float("inf"))
     without = history(tmp_path / "without")
     monkeypatch.setattr("bench.train.cuda_graph.WORTH_SECONDS", 0.0)
-    recorded: list[int] = []
+    captured: list[int] = []
     prepare = GraphedStep.prepare
 
     def watched(step: GraphedStep, number: int) -> None:
         prepare(step, number)
-        recorded.append(number)
+        captured.append(number)
 
     monkeypatch.setattr(GraphedStep, "prepare", watched)
     with_graphs = history(tmp_path / "with")
-    assert recorded
-    for a, b in zip(without, with_graphs, strict=True):
-        assert a.train_loss == pytest.approx(b.train_loss, rel=0.05)
-        assert a.validation_loss == pytest.approx(b.validation_loss, rel=0.05)
+    assert captured
+    assert losses(with_graphs) == pytest.approx(losses(without), rel=0.05)
 
 
 class Waits(nn.Module):
@@ -411,14 +345,11 @@ class Waits(nn.Module):
 
 
 @needs_cuda
-def test_after_a_recording_that_broke_off_plain_steps_go_on() -> None:
-    torch.manual_seed(0)
-    one = Waits().to("cuda")
-    two = copy.deepcopy(one)
+def test_after_a_capture_that_broke_off_plain_steps_go_on() -> None:
+    waiting = Waits().to("cuda")
     config = TrainConfig(lr=0.01, batch_size=8)
-    broken = step_of(two, config)
+    plain, broken = step_of(copy.deepcopy(waiting), config), step_of(waiting, config)
     with pytest.raises(RuntimeError):
-        GraphedStep(broken, capture=capture).prepare(0)
+        GraphedStep(broken).prepare(0)
     broken.optimizer.zero_grad(set_to_none=True)
-    expected = taken(step_of(one, config), range(5))
-    assert taken(broken, range(5)) == pytest.approx(expected, rel=1e-2)
+    assert taken(broken, range(5)) == pytest.approx(taken(plain, range(5)), rel=1e-2)

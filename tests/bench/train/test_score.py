@@ -26,17 +26,12 @@ def overall_auc(
     return score.overall_auc(torch.from_numpy(targets), torch.from_numpy(probabilities), kind=kind)
 
 
-def test_of_two_classes_it_is_the_auc_of_the_second() -> None:
-    targets = RANDOM.integers(2, size=50)
-    probabilities = RANDOM.dirichlet([1, 1], size=50)
-    expected = roc_auc_score(targets, probabilities[:, 1])
-    assert overall_auc(targets, probabilities, kind="multiclass") == pytest.approx(expected)
-
-
-def test_of_more_classes_it_is_the_mean_of_each_against_the_others() -> None:
-    targets = np.arange(80, dtype=np.int64) % 4
-    probabilities = RANDOM.dirichlet([1] * 4, size=80)
-    expected = roc_auc_score(targets, probabilities, multi_class="ovr", average="macro")
+@pytest.mark.parametrize("outputs", [2, 4])
+def test_of_classes_it_is_the_mean_of_each_against_the_others(outputs: int) -> None:
+    targets = np.arange(80, dtype=np.int64) % outputs
+    probabilities = RANDOM.dirichlet([1] * outputs, size=80)
+    scores = probabilities[:, 1] if outputs == 2 else probabilities
+    expected = roc_auc_score(targets, scores, multi_class="ovr", average="macro")
     assert overall_auc(targets, probabilities, kind="multiclass") == pytest.approx(expected)
 
 

@@ -1,0 +1,102 @@
+"""Records of a training: its data, each validation, the result, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.data.batches import ImageSet
+from bench.registry import TargetKind
+from bench.train.schedule import Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """The two parts that a training looks at.
+
+    Attributes:
+        training, validation: on the same device.
+        kind: how logits become probabilities.
+    """
+
+    training: ImageSet
+    validation: ImageSet
+    kind: TargetKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """One line of a run's history.
+
+    Attributes:
+        iteration: steps taken.
+        lr: learning rate of the steps since the last validation.
+        train_loss: mean loss of those steps.
+        validation_loss: mean loss over the validation part.
+        validation_auc: AUC over the validation part (:func:`bench.train.score.overall_auc`); NaN
+            where it is undefined.
+        decision: of the decay schedule (improved, waiting, decay, stop).
+        best: whether the AUC is the highest so far, so that the weights were kept; where AUC is
+            undefined, those of the first validation are.
+        train_seconds: seconds in training steps since the start of the run, without those that an
+            interruption lost.
+    """
+
+    iteration: int
+    lr: float
+    train_loss: float
+    validation_loss: float
+    validation_auc: float
+    decision: Decision
+    best: bool
+    train_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A finished training; the network holds its best weights.
+
+    Attributes:
+        history: one entry a validation.
+        capture_seconds: seconds in capturing steps as CUDA graphs (:mod:`bench.train.cuda_graph`).
+        compile_seconds: seconds in compiling the network, in every process that trained it.
+    """
+
+    history: tuple[Validation, ...]
+    capture_seconds: float
+    compile_seconds: float
+
+    @property
+    def best(self) -> Validation:
+        """The validation whose weights were kept."""
+        return [entry for entry in self.history if entry.best][-1]
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken in all."""
+        return self.history[-1].iteration
+
+    @property
+    def train_seconds(self) -> float:
+        """Seconds in training steps, without validation, start-up, capturing and compiling."""
+        return self.history[-1].train_seconds
+
+
+def _ignore(_: object) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Functions that a training calls.
+
+    Attributes:
+        on_step: with the number of steps taken, after each.
+        on_validation: with the history so far, after each validation, when the state is stored.
+            What it raises ends the training, which can be resumed.
+        on_note: with a line for the user.
+    """
+
+    on_step: Callable[[int], None] = _ignore
+    on_validation: Callable[[Sequence[Validation]], None] = _ignore
+    on_note: Callable[[str], None] = _ignore
