@@ -100,3 +100,6 @@ class Listener:
     on_step: Callable[[int], None] = _ignore
     on_validation: Callable[[Sequence[Validation]], None] = _ignore
     on_note: Callable[[str], None] = _ignore
+
+
+SILENT = Listener()

@@ -15,7 +15,7 @@ from bench.train import checkpoint
 from bench.train.allocator import keep_freed_memory
 from bench.train.cuda_graph import StepRunner
 from bench.train.errors import TrainingFailedError, memory_errors_explained
-from bench.train.history import Listener, Training, TrainingData, Validation
+from bench.train.history import SILENT, Listener, Training, TrainingData, Validation
 from bench.train.prediction import predict
 from bench.train.schedule import PlateauDecay
 from bench.train.score import overall_auc
@@ -31,7 +31,7 @@ def train(
     config: TrainConfig,
     seed: int,
     folder: Path,
-    listener: Listener = Listener(),
+    listener: Listener = SILENT,
 ) -> Training:
     """Train a network, keep the weights of the best validation AUC, and load them into it.
 
