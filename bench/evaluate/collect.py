@@ -6,10 +6,8 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +15,11 @@ from bench.data.tasks import TASKS
 from bench.errors import InputError
 from bench.evaluate.comparison import compare_with
 from bench.evaluate.delong import from_components
-from bench.evaluate.estimate import Estimate, Interval
+from bench.evaluate.estimate import Estimate, Figure, Interval
 from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
 from bench.evaluate.published import published_for
-from bench.evaluate.results import BestControl, Figure, Reference, Row, RunView, Table
-from bench.evaluate.run_scores import RunScores
+from bench.evaluate.results import BestControl, Reference, Row, RunView, Table
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import captions, compare, train_share, training, weights
 from bench.runs.records import TuningRecord
@@ -43,6 +40,7 @@ def collect(
     tunings: Iterable[TuningRecord] = (),
     reference: Reference | None = None,
     shown: Callable[[Run], bool] = _every,
+    on_scored: Callable[[Run], None] | None = None,
 ) -> list[Table]:
     """Group runs into tables: one for each data set, image size, task and split.
 
@@ -58,10 +56,32 @@ def collect(
         shown: which runs are shown. The reference and the controls are shown in any case, and a
             row that is not is compared all the same: what is looked at must not change what p is
             corrected for.
+        on_scored: called with each run whose figures are there, to show progress.
 
     Raises:
         InputError: there are none, a run is there twice, or stored predictions are damaged.
     """
+    collector = _Collector(
+        scorer=scorer or Scorer(),
+        tunings=tuple(tunings),
+        reference=reference or Reference(),
+        shown=shown,
+        on_scored=on_scored,
+    )
+    tables = [collector.table(group) for group in _groups(runs)]
+    return sorted(
+        tables,
+        key=lambda table: (
+            table.data.source,
+            TASKS.index(table.data.task),
+            table.data.split.name,
+            table.data.image_size or 0,  # imported predictions alone know none
+        ),
+    )
+
+
+def _groups(runs: Iterable[Run]) -> list[list[Run]]:
+    """The runs of each table."""
     # By what was asked of which images, and by their pixels.
     groups: defaultdict[tuple[str, ...], defaultdict[str, list[Run]]] = defaultdict(
         lambda: defaultdict(list)
@@ -78,134 +98,197 @@ def collect(
             imported = by_pixels.pop("")
             for group in by_pixels.values():
                 group += imported
-    make = partial(
-        _table,
-        scorer=scorer or Scorer(),
-        tunings=tuple(tunings),
-        reference=reference or Reference(),
-        shown=shown,
-    )
-    tables = [make(group) for by_pixels in groups.values() for group in by_pixels.values()]
-    return sorted(tables, key=_order)
+    return [group for by_pixels in groups.values() for group in by_pixels.values()]
 
 
-def _order(table: Table) -> tuple[Any, ...]:
-    data = table.data
-    return (
-        data.source,
-        TASKS.index(data.task),
-        data.split.name,
-        data.image_size or 0,  # imported predictions alone know none
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Collector:
+    """Makes tables; the attributes are the arguments of :func:`collect`."""
 
+    scorer: Scorer
+    tunings: Sequence[TuningRecord]
+    reference: Reference
+    shown: Callable[[Run], bool]
+    on_scored: Callable[[Run], None] | None
 
-def _table(
-    runs: list[Run],
-    *,
-    scorer: Scorer,
-    tunings: Sequence[TuningRecord],
-    reference: Reference,
-    shown: Callable[[Run], bool],
-) -> Table:
-    winners = {name: tuning for tuning in tunings for name in tuning.runs}
-    earlier = {name for tuning in tunings for name in tuning.superseded} - winners.keys()
-    superseded = [run.folder.name for run in runs if run.folder.name in earlier]
-    runs = [run for run in runs if run.folder.name not in earlier]
-    by_row: defaultdict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        cell = run.cell
-        key = json.dumps([cell.kind, cell.model, cell.loss, cell.dotted], sort_keys=True)
-        by_row[key].append(run)
-    cells = [group[0].cell for group in by_row.values()]
-    tuned = [
-        next((winners[run.folder.name] for run in group if run.folder.name in winners), None)
-        for group in by_row.values()
-    ]
-    texts = captions(cells, searched=[tuning.searched if tuning else () for tuning in tuned])
-    rows = [
-        _row(group, settings=settings, scorer=scorer, tuning=tuning)
-        for group, settings, tuning in zip(by_row.values(), texts, tuned, strict=True)
-    ]
-    best = _best_controls(rows)
-    rows = _compared([_mark(row, best) for row in rows], reference, scorer)
-    visible = _labelled(
-        [
-            row
-            for row, group in zip(rows, by_row.values(), strict=True)
-            if row.kind == "control" or row.is_reference or any(map(shown, group))
+    def table(self, runs: list[Run]) -> Table:
+        winners = {name: tuning for tuning in self.tunings for name in tuning.runs}
+        earlier = {name for tuning in self.tunings for name in tuning.superseded} - winners.keys()
+        superseded = tuple(run.folder.name for run in runs if run.folder.name in earlier)
+        runs = [run for run in runs if run.folder.name not in earlier]
+        by_row: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in runs:
+            cell = run.cell
+            key = json.dumps([cell.kind, cell.model, cell.loss, cell.dotted], sort_keys=True)
+            by_row[key].append(run)
+        groups = list(by_row.values())
+        cells = [group[0].cell for group in groups]
+        tuned = [
+            next((winners[run.folder.name] for run in group if run.folder.name in winners), None)
+            for group in groups
         ]
-    )
-    visible.sort(
-        key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings)
-    )
-    data = merge(runs)
-    return Table(
-        data=data,
-        outputs=runs[0].outputs,
-        settings=compare(cells),
-        rows=tuple(visible),
-        hidden=len(rows) - len(visible),
-        superseded=tuple(superseded),
-        best_controls=best,
-        environments=tuple(
-            environment for run in trained_here(runs) for environment in run.attempts
-        ),
-        wanted=reference,
-        reference=next((row for row in visible if row.is_reference), None),
-        resamples=scorer.resampling.resamples if any(row.runs for row in rows) else 0,
-        published=published_for(source=data.source, task=data.task),
-    )
-
-
-def _labelled(rows: Sequence[Row]) -> list[Row]:
-    finished = [row for row in rows if row.runs]
-    names = iter(labels(finished))
-    return [replace(row, label=next(names) if row.runs else row.name) for row in rows]
-
-
-def _compared(rows: Sequence[Row], reference: Reference, scorer: Scorer) -> list[Row]:
-    """The rows compared with the reference, which is marked."""
-    fitting = [
-        row
-        for row in rows
-        if row.runs
-        and row.kind in ("network", "control", "imported")
-        and (row.model, row.loss) == (reference.model, reference.loss)
-    ]
-    if not fitting:
-        return list(rows)
-    # Not by its figures: a reference must not be chosen by the test part. Of several it is one that
-    # was tuned, then of the most seeds, then trained as most networks of the table were.
-    trained = [training(row.runs[0].cell) for row in rows if row.kind == "network" and row.runs]
-    chosen = min(
-        fitting,
-        key=lambda row: (
-            row.tuning is None,
-            -len(row.seeds),
-            -trained.count(training(row.runs[0].cell)),
-            row.settings,
-        ),
-    )
-    others = {
-        str(position): _runs(row)
-        for position, row in enumerate(rows)
-        if row.runs and row is not chosen
-    }
-    found = compare_with(_runs(chosen), others, scorer=scorer)
-    return [
-        replace(row, is_reference=True)
-        if row is chosen
-        else replace(
-            row,
-            comparison=found.get(str(position)),
-            trained_otherwise=_trained_otherwise(row, chosen),
+        texts = captions(cells, searched=[tuning.searched if tuning else () for tuning in tuned])
+        rows = [
+            self.row(group, settings=settings, tuning=tuning)
+            for group, settings, tuning in zip(groups, texts, tuned, strict=True)
+        ]
+        best = _best_controls(rows)
+        rows = self.compared([_marked(row, best) for row in rows])
+        visible = [
+            row
+            for row, group in zip(rows, groups, strict=True)
+            if row.kind == "control" or row.is_reference or any(map(self.shown, group))
+        ]
+        visible = [
+            replace(row, label=label) for row, label in zip(visible, labels(visible), strict=True)
+        ]
+        visible.sort(
+            key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings)
         )
-        for position, row in enumerate(rows)
-    ]
+        data = merge(runs)
+        return Table(
+            data=data,
+            outputs=runs[0].outputs,
+            settings=compare(cells),
+            rows=tuple(visible),
+            hidden=len(rows) - len(visible),
+            superseded=superseded,
+            best_controls=best,
+            environments=tuple(
+                environment for run in trained_here(runs) for environment in run.attempts
+            ),
+            wanted=self.reference,
+            reference=next((row for row in visible if row.is_reference), None),
+            resamples=self.scorer.resampling.resamples if any(row.runs for row in rows) else 0,
+            published=published_for(source=data.source, task=data.task),
+        )
 
+    def row(self, runs: list[Run], *, settings: str, tuning: TuningRecord | None) -> Row:
+        runs = sorted(runs, key=lambda run: run.cell.seed)
+        for earlier, later in pairwise(runs):
+            if earlier.cell.seed == later.cell.seed:
+                raise InputError(
+                    f"runs {earlier.folder.name} and {later.folder.name} are the same run "
+                    f"({later.cell.label}): delete one of the two folders"
+                )
+        cell = runs[0].cell
+        finished = [run for run in runs if run.outcome.state == "finished"]
+        costs = [run.outcome.costs for run in finished if run.outcome.costs is not None]
+        devices = tuple(dict.fromkeys(e.device for run in finished for e in run.attempts))
+        timed = costs if len(devices) == 1 else []
+        row = Row(
+            kind=cell.system or cell.kind,
+            model=cell.model,
+            loss=cell.loss,
+            weights=weights(cell),
+            settings=settings,
+            train_share=train_share(cell),
+            seeds=tuple(run.cell.seed for run in finished),
+            parameters=costs[0].parameters if costs else None,
+            multiply_adds=costs[0].multiply_adds if costs else None,
+            train_seconds=_mean(c.train_seconds for c in timed),
+            images_per_second=_mean(c.images_per_second for c in timed),
+            inference_images_per_second=_mean(c.inference_images_per_second for c in timed),
+            devices=devices,
+            failures=tuple(
+                (run.cell.seed, run.outcome.reason) for run in runs if run.outcome.state == "failed"
+            ),
+            unavailable=next(
+                (run.outcome.reason for run in runs if run.outcome.state == "unavailable"), ""
+            ),
+            tuning=tuning,
+        )
+        return self.scored(row, finished) if finished else row
 
-def _runs(row: Row) -> list[Run]:
-    return [view.run for view in row.runs]
+    def scored(self, row: Row, runs: Sequence[Run]) -> Row:
+        """The row with the figures of its finished runs."""
+        scores = []
+        for run in runs:
+            scores.append(self.scorer.score(run))
+            if self.on_scored:
+                self.on_scored(run)
+        # The seeds were judged on the same images, so that they agree on what has figures.
+        first, leading = scores[0], scores[0].leading
+        delong = None
+        if len(runs) == 1 and leading.components is not None:
+            delong = from_components([leading.components]).interval(0)
+        return replace(
+            row,
+            runs=tuple(
+                RunView(
+                    **vars(run),
+                    values={name: figure.value for name, figure in each.figures.items()},
+                    curves=each.curves,
+                    confusion=each.confusion,
+                )
+                for run, each in zip(runs, scores, strict=True)
+            ),
+            figures=self.figures(row.seeds, [each.figures for each in scores], leading.count),
+            findings={
+                name: self.figures(
+                    row.seeds, [each.findings[name] for each in scores], leading.count
+                )
+                for name in first.findings
+            },
+            macro_over=first.macro_over,
+            answered=_answered(runs[0]),
+            support=_support(runs[0]),
+            delong=delong,
+        )
+
+    def figures(
+        self, seeds: Sequence[int], estimates: Sequence[Mapping[str, Estimate]], images: int
+    ) -> dict[str, Figure]:
+        """Each measure as a mean over the seeds, with its interval."""
+        found = {}
+        for name in estimates[0]:
+            by_seed = {seed: of_run[name] for seed, of_run in zip(seeds, estimates, strict=True)}
+            values = [estimate.value for estimate in by_seed.values()]
+            interval = Interval.of(self.scorer.resampling.over_seeds(by_seed))
+            deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+            found[name] = Figure(**vars(interval), deviation=deviation, images=images)
+        return found
+
+    def compared(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows compared with the reference, which is marked."""
+        chosen = self.chosen_reference(rows)
+        if chosen is None:
+            return list(rows)
+        others = [row.runs for row in rows if row.runs and row is not chosen]
+        comparisons = iter(compare_with(chosen.runs, others, scorer=self.scorer))
+        compared = []
+        for row in rows:
+            if row is chosen:
+                row = replace(row, is_reference=True)
+            elif row.runs:
+                otherwise = _trained_otherwise(row, chosen)
+                row = replace(row, comparison=next(comparisons), trained_otherwise=otherwise)
+            compared.append(row)
+        return compared
+
+    def chosen_reference(self, rows: Sequence[Row]) -> Row | None:
+        """The row that all others are compared with; None where there is none.
+
+        It is not chosen by its figures, which are of the test part: of several it is one that was
+        tuned, then of the most seeds, then trained as most networks of the table were.
+        """
+        trained = [training(row.runs[0].cell) for row in rows if row.kind == "network" and row.runs]
+        return min(
+            (
+                row
+                for row in rows
+                if row.runs
+                and row.kind in ("network", "control", "imported")
+                and (row.model, row.loss) == (self.reference.model, self.reference.loss)
+            ),
+            key=lambda row: (
+                row.tuning is None,
+                -len(row.seeds),
+                -trained.count(training(row.runs[0].cell)),
+                row.settings,
+            ),
+            default=None,
+        )
 
 
 def _trained_otherwise(row: Row, reference: Row) -> bool:
@@ -213,7 +296,7 @@ def _trained_otherwise(row: Row, reference: Row) -> bool:
 
     What was searched for is no difference between two rows that were both tuned.
     """
-    if not (row.kind == reference.kind == "network" and row.runs):
+    if not row.kind == reference.kind == "network":
         return False
     searched: set[str] = set()
     if row.tuning is not None and reference.tuning is not None:
@@ -222,79 +305,19 @@ def _trained_otherwise(row: Row, reference: Row) -> bool:
     return any(own.get(key) != other.get(key) for key in (own.keys() | other.keys()) - searched)
 
 
-def _row(runs: list[Run], *, settings: str, scorer: Scorer, tuning: TuningRecord | None) -> Row:
-    runs = sorted(runs, key=lambda run: run.cell.seed)
-    for earlier, later in pairwise(runs):
-        if earlier.cell.seed == later.cell.seed:
-            raise InputError(
-                f"runs {earlier.folder.name} and {later.folder.name} are the same run "
-                f"({later.cell.label}): delete one of the two folders"
-            )
-    cell = runs[0].cell
-    finished = [run for run in runs if run.outcome.state == "finished"]
-    costs = [run.outcome.costs for run in finished if run.outcome.costs is not None]
-    devices = tuple(dict.fromkeys(e.device for run in finished for e in run.attempts))
-    scores = [scorer.score(run) for run in finished]
-    timed = costs if len(devices) == 1 else []
-    return Row(
-        kind=cell.system or cell.kind,
-        model=cell.model,
-        loss=cell.loss,
-        weights=weights(cell),
-        settings=settings,
-        train_share=train_share(cell),
-        seeds=tuple(run.cell.seed for run in finished),
-        runs=tuple(
-            RunView(run=run, scores=run_scores)
-            for run, run_scores in zip(finished, scores, strict=True)
-        ),
-        figures=_figures(finished, scores, [each.figures for each in scores], scorer),
-        findings=_findings(finished, scores, scorer),
-        # The seeds were judged on the same images, so that they agree on this.
-        macro_over=scores[0].macro_over if scores else {},
-        parameters=costs[0].parameters if costs else None,
-        multiply_adds=costs[0].multiply_adds if costs else None,
-        train_seconds=_mean(c.train_seconds for c in timed),
-        images_per_second=_mean(c.images_per_second for c in timed),
-        inference_images_per_second=_mean(c.inference_images_per_second for c in timed),
-        devices=devices,
-        failures=tuple(
-            (run.cell.seed, run.outcome.reason) for run in runs if run.outcome.state == "failed"
-        ),
-        unavailable=next(
-            (run.outcome.reason for run in runs if run.outcome.state == "unavailable"), ""
-        ),
-        tuning=tuning,
-        answered=_answered(finished),
-        support=_support(finished),
-        delong=_delong(scores),
-    )
-
-
-def _answered(runs: Sequence[Run]) -> tuple[int, int] | None:
-    if not runs:
-        return None
-    answers, whole = runs[0].predicted_images["test"], runs[0].data.parts["test"].images
+def _answered(run: Run) -> tuple[int, int] | None:
+    """:attr:`Row.answered`."""
+    answers, whole = run.predicted_images["test"], run.data.parts["test"].images
     return None if answers == whole else (answers, whole)
 
 
-def _support(runs: Sequence[Run]) -> dict[str, int]:
-    """Number of images that have each output, of those that the runs answer."""
-    if not runs:
-        return {}
-    first = runs[0]
-    if _answered(runs) is None:
-        return dict(first.data.parts["test"].classes)
-    targets, names = first.predictions()["test"].targets, first.outputs.classes
+def _support(run: Run) -> dict[str, int]:
+    """Number of images that have each output, of those that a run answers."""
+    if _answered(run) is None:
+        return dict(run.data.parts["test"].classes)
+    targets, names = run.predictions()["test"].targets, run.outputs.classes
     of_each = targets if targets.ndim == 2 else np.eye(len(names))[targets]
     return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))
-
-
-def _delong(scores: Sequence[RunScores]) -> Interval | None:
-    components = [one.components for one in scores]
-    if len(components) != 1 or components[0] is None:
-        return None
-    return from_components([components[0]]).interval(0)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -303,33 +326,6 @@ def _mean(values: Iterable[float | None]) -> float | None:
     if not known or None in known:
         return None
     return float(np.mean(np.asarray(known, dtype=np.float64)))
-
-
-def _figures(
-    runs: Sequence[Run],
-    scores: Sequence[RunScores],
-    estimates: Sequence[Mapping[str, Estimate]],
-    scorer: Scorer,
-) -> dict[str, Figure]:
-    """Each measure as a mean over the seeds, with its interval."""
-    figures = {}
-    for name in estimates[0] if estimates else ():
-        by_seed = {run.cell.seed: one[name] for run, one in zip(runs, estimates, strict=True)}
-        figures[name] = Figure.over(
-            [one.value for one in by_seed.values()],
-            interval=Interval.of(scorer.resampling.over_seeds(by_seed)),
-            images=scores[0].count,
-        )
-    return figures
-
-
-def _findings(
-    runs: Sequence[Run], scores: Sequence[RunScores], scorer: Scorer
-) -> dict[str, dict[str, Figure]]:
-    return {
-        finding: _figures(runs, scores, [each.findings[finding] for each in scores], scorer)
-        for finding in (scores[0].findings if scores else ())
-    }
 
 
 def _best_controls(rows: Iterable[Row]) -> dict[float, BestControl]:
@@ -341,13 +337,9 @@ def _best_controls(rows: Iterable[Row]) -> dict[float, BestControl]:
     return best
 
 
-def _mark(row: Row, best_controls: dict[float, BestControl]) -> Row:
-    if (
-        row.kind == "control"
-        or row.answered
-        or row.train_share not in best_controls
-        or not row.figures
-    ):
+def _marked(row: Row, best_controls: Mapping[float, BestControl]) -> Row:
+    """The row, marked where it is not above the best control of its training part."""
+    best = best_controls.get(row.train_share)
+    if best is None or row.kind == "control" or row.answered or not row.figures:
         return row
-    best = best_controls[row.train_share].value
-    return replace(row, below_controls=not row.auc > best)
+    return replace(row, below_controls=not row.auc > best.value)

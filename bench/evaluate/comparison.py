@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Interval, difference
-from bench.evaluate.measures import leading
-from bench.evaluate.run_scores import RunScores
-from bench.evaluate.score import overall_auc
+from bench.evaluate.run_scores import LeadingScore
+from bench.evaluate.score import leading_figure
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.testing import holm, p_value, smallest_difference
 from bench.runs.predictions import Predictions
@@ -51,93 +50,98 @@ class Comparison:
 
 
 def compare_with(
-    reference: Sequence[Run], others: Mapping[str, Sequence[Run]], *, scorer: Scorer
-) -> dict[str, Comparison]:
+    reference: Sequence[Run], others: Sequence[Sequence[Run]], *, scorer: Scorer
+) -> list[Comparison]:
     """Compare rows with the reference and correct for their number.
 
     Args:
         reference: its finished runs, which differ in their seed.
-        others: the finished runs of each other row, by any key.
+        others: the finished runs of each other row.
         scorer: of all runs.
+
+    Returns:
+        A comparison of each other row.
 
     Raises:
         InputError: stored predictions are gone or damaged.
     """
-    differences = [_difference(runs, reference, scorer=scorer) for runs in others.values()]
-    p = [p_value(estimate) for estimate, _, _ in differences]
+    differences = [_difference(runs, reference, scorer=scorer) for runs in others]
+    p = [p_value(each.estimate) for each in differences]
     tests = sum(not math.isnan(value) for value in p)
-    compared = {}
-    for key, (estimate, images, delong_p), plain, corrected in zip(
-        others, differences, p, holm(p), strict=True
-    ):
-        interval = Interval.of(estimate)
-        compared[key] = Comparison(
-            difference=interval,
-            p=plain,
-            p_holm=corrected,
-            verdict=_verdict(interval, corrected),
-            smallest=math.nan
-            if math.isnan(plain)
-            else smallest_difference(estimate, level=SIGNIFICANCE / tests),
-            images=images,
-            delong_p=delong_p,
-        )
-    return compared
+    return [
+        _comparison(difference, p=plain, p_holm=corrected, tests=tests)
+        for difference, plain, corrected in zip(differences, p, holm(p), strict=True)
+    ]
 
 
-def _verdict(interval: Interval, p: float) -> Verdict:
-    if math.isnan(p):
-        return "n/a"
-    if p >= SIGNIFICANCE or interval.value == 0.0:
-        return "cannot tell"
-    return "better" if interval.value > 0 else "worse"
-
-
-def _difference(
-    runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer
-) -> tuple[Estimate, int, float | None]:
+class _Difference(NamedTuple):
     """The difference of two rows, the number of images it is on, and DeLong's p."""
-    scores = [scorer.score(run) for run in (*runs, *reference)]
-    if len({run_scores.images for run_scores in scores}) > 1:
+
+    estimate: Estimate
+    images: int
+    delong_p: float | None = None
+
+
+def _comparison(found: _Difference, *, p: float, p_holm: float, tests: int) -> Comparison:
+    interval = Interval.of(found.estimate)
+    verdict: Verdict = "cannot tell"
+    if math.isnan(p):
+        verdict = "n/a"
+    elif p_holm < SIGNIFICANCE and interval.value != 0.0:
+        verdict = "better" if interval.value > 0 else "worse"
+    return Comparison(
+        difference=interval,
+        p=p,
+        p_holm=p_holm,
+        verdict=verdict,
+        smallest=math.nan
+        if math.isnan(p)
+        else smallest_difference(found.estimate, level=SIGNIFICANCE / tests),
+        images=found.images,
+        delong_p=found.delong_p,
+    )
+
+
+def _difference(runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer) -> _Difference:
+    sides = [{run.cell.seed: scorer.leading(run) for run in side} for side in (runs, reference)]
+    scores = [score for side in sides for score in side.values()]
+    if len({score.images for score in scores}) > 1:
         # Imported predictions need not cover the whole test part.
-        return *_on_common_images(runs, reference, scorer), None
+        return _on_common_images(runs, reference, scorer)
     row, base = (
-        scorer.resampling.over_seeds(
-            {run.cell.seed: scorer.score(run).figures[leading(run.outputs)] for run in side}
-        )
-        for side in (runs, reference)
+        scorer.resampling.over_seeds({seed: score.figure for seed, score in side.items()})
+        for side in sides
     )
     delong_p = _delong_p(*scores) if len(scores) == 2 else None
-    return difference(row, base), scores[0].count, delong_p
+    return _Difference(difference(row, base), scores[0].count, delong_p)
 
 
-def _on_common_images(
-    runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer
-) -> tuple[Estimate, int]:
+def _on_common_images(runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer) -> _Difference:
     """Both sides evaluated anew on the images that all of their runs predict."""
     predictions = {run.folder: run.predictions()["test"] for run in (*runs, *reference)}
     common = set.intersection(*(set(each.images) for each in predictions.values()))
-    if not common:
-        return _incomparable("they have no image in common", scorer), 0
     here = {folder: _only(each, common) for folder, each in predictions.items()}
     targets = here[runs[0].folder].targets
-    if any(not np.array_equal(each.targets, targets) for each in here.values()):
-        return _incomparable("their labels differ: run the older one again", scorer), 0
+    reason = ""
+    if not common:
+        reason = "they have no image in common"
+    elif any(not np.array_equal(each.targets, targets) for each in here.values()):
+        reason = "their labels differ: run the older one again"
+    if reason:
+        draws = np.full(scorer.resampling.resamples, math.nan)
+        return _Difference(
+            Estimate(value=math.nan, draws=draws, bounds=(-1.0, 1.0), reason=reason), 0
+        )
     row, base = (
         scorer.resampling.over_seeds(
             {
-                run.cell.seed: overall_auc(here[run.folder], run.outputs, scorer.resampling)
+                run.cell.seed: leading_figure(here[run.folder], run.outputs, scorer.resampling)
                 for run in side
             }
         )
         for side in (runs, reference)
     )
-    return difference(row, base), len(common)
-
-
-def _incomparable(reason: str, scorer: Scorer) -> Estimate:
-    draws = np.full(scorer.resampling.resamples, math.nan)
-    return Estimate(value=math.nan, draws=draws, bounds=(-1.0, 1.0), reason=reason)
+    return _Difference(difference(row, base), len(common))
 
 
 def _only(predictions: Predictions, images: set[str]) -> Predictions:
@@ -152,9 +156,9 @@ def _only(predictions: Predictions, images: set[str]) -> Predictions:
     )
 
 
-def _delong_p(run: RunScores, reference: RunScores) -> float | None:
+def _delong_p(row: LeadingScore, reference: LeadingScore) -> float | None:
     """DeLong's p of two runs on the same images; None where there is more than one AUC."""
-    if run.components is None or reference.components is None:
+    if row.components is None or reference.components is None:
         return None
-    p = from_components([run.components, reference.components]).p_value(0, 1)
+    p = from_components([row.components, reference.components]).p_value(0, 1)
     return None if math.isnan(p) else p

@@ -18,7 +18,6 @@ from bench.config import Factor
 from bench.data.description import DataRecord
 from bench.evaluate.design import NOT_APPLICABLE, Design, Point, find_designs, level_text
 from bench.evaluate.estimate import Estimate, Interval, difference, mean_of
-from bench.evaluate.measures import leading
 from bench.evaluate.question_result import (
     ContextResult,
     FactorResult,
@@ -78,7 +77,7 @@ class _ScoredDesign:
         """The mean AUC over all seeds of a point, or over some of them."""
         runs = self.runs[point]
         by_seed = {
-            seed: self._scorer.score(runs[seed]).figures[leading(runs[seed].outputs)]
+            seed: self._scorer.leading(runs[seed]).figure
             for seed in (runs if seeds is None else seeds)
         }
         return self._scorer.resampling.over_seeds(by_seed)
@@ -95,7 +94,7 @@ class _ScoredDesign:
 
     def images(self, point: Point) -> str:
         """A digest of the test images, which are the same for all seeds."""
-        return self._scorer.score(next(iter(self.runs[point].values()))).images
+        return self._scorer.leading(next(iter(self.runs[point].values()))).images
 
     def train_images(self, point: Point) -> int:
         """Number of images that the networks of a point learned from."""

@@ -67,6 +67,24 @@ class Interval:
         return cls(value=estimate.value, low=float(low), high=float(high), left_out=left_out)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Figure(Interval):
+    """The mean of a figure over the seeds of a row, with its interval for other patients and seeds.
+
+    Attributes:
+        deviation: sample standard deviation over the seeds; None for a single seed.
+        images: how many test images the value is measured on.
+    """
+
+    deviation: float | None = None
+    images: int = 0
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether its interval is known."""
+        return not math.isnan(self.low)
+
+
 def difference(estimate: Estimate, reference: Estimate) -> Estimate:
     """The first estimate less the second, resample by resample.
 

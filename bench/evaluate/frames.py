@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 if TYPE_CHECKING:
-    from bench.evaluate.results import Figure, Row, RunView, Table
+    from bench.evaluate.estimate import Figure
+    from bench.evaluate.results import Row, RunView, Table
 
 # Columns of whole numbers, which may lack some.
 WHOLE = (
@@ -80,14 +82,18 @@ def runs(tables: Sequence[Table]) -> pd.DataFrame:
 
 def predictions(tables: Sequence[Table]) -> pd.DataFrame:
     """The stored predictions of all finished runs."""
-    by_run = {view.name: view.run.predictions_frame() for _, _, view in _runs(tables)}
+    by_run = {view.name: view.predictions_frame() for _, _, view in _runs(tables)}
     return _together(by_run)
 
 
 def history(tables: Sequence[Table]) -> pd.DataFrame:
     """The validations of all finished runs."""
-    by_run = {view.name: view.history() for _, _, view in _runs(tables)}
-    return _together({name: frame for name, frame in by_run.items() if frame is not None})
+    by_run = {}
+    for _, _, view in _runs(tables):
+        # It is no result: a report without it stands.
+        with suppress(OSError, ValueError):
+            by_run[view.name] = pd.read_csv(view.folder / "history.csv")
+    return _together(by_run)
 
 
 def short(frame: pd.DataFrame) -> pd.DataFrame:
@@ -146,15 +152,16 @@ def _names(row: Row) -> dict[str, Any]:
 
 
 def _figures(figures: Mapping[str, Figure]) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    for name, figure in figures.items():
-        found |= {
-            name: figure.value,
-            f"{name}_sd": figure.deviation,
-            f"{name}_low": figure.low,
-            f"{name}_high": figure.high,
-        }
-    return found
+    return {
+        column: value
+        for name, figure in figures.items()
+        for column, value in (
+            (name, figure.value),
+            (f"{name}_sd", figure.deviation),
+            (f"{name}_low", figure.low),
+            (f"{name}_high", figure.high),
+        )
+    }
 
 
 def _comparison(table: Table, row: Row) -> dict[str, Any]:

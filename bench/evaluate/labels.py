@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from bench.evaluate.results import Row
 from bench.evaluate.settings import AS_CONFIGURED, TUNED, setting_text, telling
@@ -12,47 +11,49 @@ from bench.text import printable
 
 
 def labels(rows: Sequence[Row]) -> list[str]:
-    """Names, with what tells those of the same model and loss apart, and what they answer.
-
-    Args:
-        rows: all with a finished run.
-    """
-    alike: defaultdict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        alike[row.name].append(place)
+    """Names that tell the finished rows of a table apart, and say which images they answer."""
     names = [row.name for row in rows]
-    for places in alike.values():
-        if len(places) > 1:
-            for place, said in zip(places, _apart([rows[at] for at in places]), strict=True):
-                names[place] += f" ({said})"
-    return [printable(name) + coverage(row.answered) for name, row in zip(names, rows, strict=True)]
+    alike: defaultdict[str, list[int]] = defaultdict(list)
+    for position, row in enumerate(rows):
+        if row.runs:
+            alike[row.name].append(position)
+    for positions in alike.values():
+        texts = _apart([rows[position] for position in positions])
+        for position, text in zip(positions, texts, strict=True):
+            name = f"{names[position]} ({text})" if len(positions) > 1 else names[position]
+            names[position] = printable(name) + coverage(rows[position].answered)
+    return names
 
 
 def _apart(rows: Sequence[Row]) -> list[str]:
     """``max_iterations=200``, ``tuned``, ``pretrained``: what tells rows of one name apart."""
-    cells = [row.runs[0].cell for row in rows]
-    few, every = telling(cells)
+    few, every = telling([row.runs[0].cell for row in rows])
     searched = {key for row in rows if row.tuning for key in row.tuning.searched}
     # "tuned" says what was searched for, unless only its values tell rows apart.
-    full = [cell.dotted for cell in cells]
     for keys in (few - searched, few):
-        texts = [_said(*each, rows, keys) for each in zip(rows, full, strict=True)]
+        texts = _settings(rows, keys)
         if len({*texts}) == len(texts):
             return texts
-    return [_said(*each, rows, every) for each in zip(rows, full, strict=True)]
+    return _settings(rows, every)
 
 
-def _said(row: Row, settings: Mapping[str, Any], rows: Sequence[Row], keys: Collection[str]) -> str:
-    last = Counter(map(key_name, keys))
-    parts = [
-        f"{key_name(key) if last[key_name(key)] == 1 else key}={setting_text(settings[key])}"
-        for key in sorted(settings.keys() & keys)
-    ]
-    if any(one.tuning for one in rows):
-        parts.insert(0, TUNED if row.tuning else AS_CONFIGURED)
-    if len({one.weights for one in rows}) > 1:
-        parts.append(row.weights)
-    return ", ".join(parts)
+def _settings(rows: Sequence[Row], keys: Collection[str]) -> list[str]:
+    """Some settings of each row, whether it was tuned and its weights, as far as rows differ."""
+    last_parts = Counter(map(key_name, keys))
+    names = {key: key_name(key) if last_parts[key_name(key)] == 1 else key for key in keys}
+    any_tuned = any(row.tuning for row in rows)
+    weights_differ = len({row.weights for row in rows}) > 1
+    texts = []
+    for row in rows:
+        settings = row.runs[0].cell.dotted
+        shown = sorted(settings.keys() & keys)
+        parts = [f"{names[key]}={setting_text(settings[key])}" for key in shown]
+        if any_tuned:
+            parts.insert(0, TUNED if row.tuning else AS_CONFIGURED)
+        if weights_differ:
+            parts.append(row.weights)
+        texts.append(", ".join(parts))
+    return texts
 
 
 def key_name(key: str) -> str:

@@ -77,17 +77,21 @@ def load_results(
     shown = [run for run in runs if run.cell.kind != "control" and filters.show(run)]
     if stored and not shown and filters != Filters():
         raise InputError(_nothing_left(stored, filters))
-    finished = [run for run in runs if run.outcome.state == "finished"]
-    for done, run in enumerate(finished, start=1):
-        scorer.score(run)
+    finished = sum(run.outcome.state == "finished" for run in runs)
+    scored = set()
+
+    def show_progress(run: Run) -> None:
+        scored.add(run.folder)  # imported predictions can be in several tables
         if on_scored:
-            on_scored(done, len(finished))
+            on_scored(len(scored), finished)
+
     tables = collect(
         runs,
         scorer=scorer,
         tunings=store.tunings(),
         reference=reference,
         shown=filters.show,
+        on_scored=show_progress,
     )
     # A question is of the runs that it is of, whichever rows are looked at.
     answers = answer_questions(stored, store.experiments(), scorer=scorer)
@@ -119,7 +123,7 @@ def _asked_for(table: Table, filters: Filters) -> bool:
     # All other rows are in the table because a run of theirs passed.
     return any(
         row.kind != "control"
-        and (not row.is_reference or any(filters.show(view.run) for view in row.runs))
+        and (not row.is_reference or any(filters.show(view) for view in row.runs))
         for row in table.rows
     )
 

@@ -6,10 +6,8 @@ Nothing that reads these types computes a number, and nothing that makes them fo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,140 +19,39 @@ from bench.environment import EnvironmentRecord
 from bench.evaluate import frames
 from bench.evaluate.comparison import Comparison
 from bench.evaluate.curves import Curves
-from bench.evaluate.estimate import Interval
+from bench.evaluate.estimate import Figure, Interval
 from bench.evaluate.published import PublishedFigure
 from bench.evaluate.question_result import QuestionResult
-from bench.evaluate.run_scores import RunScores
 from bench.evaluate.settings import SharedSettings
 from bench.registry.models import TIMM_PREFIX
-from bench.runs.cells import Cell
 from bench.runs.predictions import Outputs
-from bench.runs.records import FailedTuningRecord, ImportRecord, TuningRecord
+from bench.runs.records import FailedTuningRecord, TuningRecord
 from bench.runs.run import Run, Unfinished
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """A measured value over the seeds of a row, with its interval.
-
-    Attributes:
-        value: the mean over the seeds; NaN where it is undefined for any of them.
-        deviation: sample standard deviation over the seeds; None for a single seed.
-        low, high: ends of the interval of the mean, for other patients and seeds
-            (:data:`bench.evaluate.estimate.LEVEL`); both NaN where there is none.
-        reason: why there is no interval, or no value; "" where there is one.
-        images: how many test images the value is measured on.
-        left_out: resamples in which it is undefined; the interval rests on the others.
-    """
-
-    value: float
-    deviation: float | None = None
-    low: float = math.nan
-    high: float = math.nan
-    reason: str = ""
-    images: int = 0
-    left_out: int = 0
-
-    @classmethod
-    def over(
-        cls, values: Sequence[float], *, interval: Interval | None = None, images: int = 0
-    ) -> Figure:
-        """Mean and sample standard deviation of one value a seed.
-
-        Args:
-            values: one a seed.
-            interval: of their mean; None where it was not asked for.
-            images: that each value is measured on.
-        """
-        array = np.asarray(values, dtype=np.float64)
-        bare = Interval(value=math.nan) if interval is None else interval
-        return cls(
-            value=float(array.mean()),
-            deviation=float(array.std(ddof=1)) if len(values) > 1 else None,
-            low=bare.low,
-            high=bare.high,
-            reason=bare.reason,
-            images=images,
-            left_out=bare.left_out,
-        )
-
-    @property
-    def has_interval(self) -> bool:
-        """Whether its interval is known."""
-        return not math.isnan(self.low)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RunView:
-    """One finished run of a row.
+class RunView(Run):
+    """One finished run of a row, and what its predictions for the test part amount to.
 
     Attributes:
-        run: the stored run, for its history and its predictions.
-        scores: what its predictions for the test part amount to.
+        values: its figures, by measure.
+        curves: ROC, precision-recall and reliability curve of each output, by its name.
+        confusion: as :attr:`bench.evaluate.run_scores.RunScores.confusion`.
     """
 
-    run: Run = field(repr=False)
-    scores: RunScores = field(repr=False)
+    values: dict[str, float]
+    curves: dict[str, Curves]
+    confusion: NDArray[np.int64]
 
     @property
     def name(self) -> str:
         """The name of its folder."""
-        return self.run.folder.name
+        return self.folder.name
 
     @property
     def seed(self) -> int:
         """Seed of its training."""
-        return self.run.cell.seed
-
-    @property
-    def folder(self) -> Path:
-        """Where it is stored."""
-        return self.run.folder
-
-    @property
-    def cell(self) -> Cell:
-        """Its model, loss and settings."""
-        return self.run.cell
-
-    @property
-    def data(self) -> DataRecord:
-        """The record of its data."""
-        return self.run.data
-
-    @property
-    def environment(self) -> EnvironmentRecord:
-        """The record of its last attempt's versions and device."""
-        return self.run.environment
-
-    def history(self) -> pd.DataFrame | None:
-        """Its validations, one a line: iteration, losses, AUC; None where none can be read.
-
-        It is no result: a report without it stands.
-        """
-        try:
-            return pd.read_csv(self.folder / "history.csv")
-        except (OSError, ValueError):
-            return None
-
-    @property
-    def imported(self) -> ImportRecord | None:
-        """The record of the file that imported predictions come from."""
-        return self.run.imported
-
-    @property
-    def values(self) -> dict[str, float]:
-        """Its figures on the test part, by measure."""
-        return {name: estimate.value for name, estimate in self.scores.figures.items()}
-
-    @property
-    def curves(self) -> dict[str, Curves]:
-        """ROC, precision-recall and reliability curve of each output, by its name."""
-        return self.scores.curves
-
-    @property
-    def confusion(self) -> NDArray[np.int64]:
-        """The confusion matrix, as :attr:`bench.evaluate.run_scores.RunScores.confusion` has it."""
-        return self.scores.confusion
+        return self.cell.seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,13 +62,11 @@ class Row:
         kind: ``network``, ``control`` or ``imported``; or how a cascade answers: ``cascade``,
             ``flat`` or ``always normal``.
         model, loss: names; loss is "" where nothing was trained here.
-        weights: ``from scratch``, ``pretrained`` or ``pretrained, head``
-            (:func:`bench.evaluate.settings.weights`); "" for a control.
+        weights: :func:`bench.evaluate.settings.weights`; "" for a control.
         settings: what tells this row from others (:func:`bench.evaluate.settings.captions`).
-        label: what it is called where there is no column of settings; no other row of its table
-            is called so.
         train_share: the share of the training part that it learned from.
         seeds: those that finished.
+        label: its name where there is no column of settings; unique in its table.
         runs: that finished, in the order of the seeds.
         figures: of the whole task, by the names of :mod:`bench.evaluate.measures`, the one that
             sorts the table first; empty where no seed finished.
@@ -185,18 +80,17 @@ class Row:
         failures: seed and reason of each failed run.
         unavailable: why a control cannot be had; "" otherwise.
         tuning: how its settings were searched for; None where they were given.
-        answered: of how many test images it answers how many, where it does not answer all:
-            imported predictions; None elsewhere. Its figures are of these images.
+        answered: how many test images it answers, and how many there are, where these differ:
+            imported predictions; None elsewhere. Its figures are of the images that it answers.
         delong: the AUC with DeLong's interval, clustered by patient (Obuchowski), as a check; None
             unless the row is one run of a two-class task.
         is_reference: whether all other rows of the table are compared with this one.
         comparison: with the table's reference; None for the reference itself, where there is
             none, and where no seed finished.
-        trained_otherwise: whether a network's settings, its own options and what was searched
-            for aside, are others than the reference's.
-        below_controls: a network, or imported predictions, whose mean AUC (macro over the
-            findings, where there are several) is not above that of the best control of the same
-            share of the training part.
+        trained_otherwise: whether a network's training settings, without what was searched for,
+            are others than the reference's.
+        below_controls: whether its mean leading figure is not above that of the best control of
+            the same share of the training part; False for controls.
     """
 
     kind: str
@@ -230,16 +124,13 @@ class Row:
 
     @property
     def auc(self) -> float:
-        """Mean AUC, macro over the findings where there are several.
-
-        Minus infinity where there is none, so that such rows sort last.
-        """
+        """The leading figure; minus infinity where there is none, so that such rows sort last."""
         value = next((figure.value for figure in self.figures.values()), math.nan)
         return -math.inf if math.isnan(value) else value
 
     @property
     def timed_on_several_devices(self) -> bool:
-        """Times of a network that cannot be averaged."""
+        """Whether its times cannot be averaged."""
         return self.kind == "network" and len(self.devices) > 1
 
     @property
@@ -256,7 +147,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """For sentences and pictures: ``cxnet_m1 sin``, ``control: prior``."""
+        """Its name in sentences and pictures: ``cxnet_m1 sin``, ``control: prior``."""
         name = f"{self.model} {self.loss}".strip()
         return name if self.kind == "network" else f"{self.kind}: {name}"
 
@@ -296,16 +187,15 @@ class Table:
 
     Attributes:
         data: the data of its runs, merged (:func:`bench.evaluate.merge.merge`).
-        outputs: what its runs' predictions are about.
+        outputs: classes or findings that its runs predict.
         settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.
-        hidden: how many more rows there are, which were compared and are not shown.
-        superseded: runs of settings that a tuning held for the best until a larger budget found
-            others, by folder name; they are in no row.
-        best_controls: the best control of each share of the training part; shares without any
-            are left out.
+        best_controls: the best control of each share of the training part that has any.
         environments: those of its runs, earlier attempts included; those of imports only where
             there is nothing else.
+        hidden: how many more rows there are, which were compared and are not shown.
+        superseded: folder names of runs in no row: a tuning with a larger budget found better
+            settings.
         wanted: the reference that was asked for.
         reference: the row that all others are compared with; None where it is not there.
         resamples: how many an interval rests on.
@@ -324,6 +214,14 @@ class Table:
     reference: Row | None = None
     resamples: int = 0
     published: tuple[PublishedFigure, ...] = ()
+
+    def rests_on_one_run(self, row: Row) -> bool:
+        """Whether a row is better or worse, and it or the reference is a single training run."""
+        return (
+            row.comparison is not None
+            and row.comparison.verdict in ("better", "worse")
+            and (row.single_run or (self.reference is not None and self.reference.single_run))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

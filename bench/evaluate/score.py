@@ -7,7 +7,8 @@ from bench.evaluate.curves import Curves
 from bench.evaluate.delong import Components, structural_components
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.findings import finding_figures
-from bench.evaluate.run_scores import RunScores
+from bench.evaluate.measures import leading
+from bench.evaluate.run_scores import LeadingScore, RunScores
 from bench.evaluate.sample import Sample
 from bench.evaluate.two_classes import two_class_figures
 from bench.runs.predictions import Outputs, Predictions
@@ -35,7 +36,20 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
         names, positive, p = names[1:], positive[:, 1:], p[:, 1:]
     else:
         figures, findings, confusion = finding_figures(sample, validation, outputs)
+    components = None
+    if outputs.binary:
+        components = Components(
+            values=structural_components(positive[:, 0], p[:, 0]),
+            positive=positive[:, 0],
+            groups=sample.resamples.groups,
+        )
     return RunScores(
+        leading=LeadingScore(
+            figure=figures[leading(outputs)],
+            images=sample.digest,
+            count=len(p),
+            components=components,
+        ),
         figures=figures,
         findings=findings,
         confusion=confusion,
@@ -44,17 +58,14 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
             for name, present, of_output in zip(names, positive.T, p.T, strict=True)
             if present.any() and not present.all()
         },
-        images=sample.digest,
-        count=len(p),
-        components=_components(sample) if outputs.binary else None,
     )
 
 
-def overall_auc(predictions: Predictions, outputs: Outputs, resampling: Resampling) -> Estimate:
-    """The figure that models are compared by: AUC, or macro AUC over several findings.
+def leading_figure(predictions: Predictions, outputs: Outputs, resampling: Resampling) -> Estimate:
+    """The figure that models are compared by, for any test images: AUC, or macro AUC.
 
     Args:
-        predictions: for some test images.
+        predictions: for these images.
         outputs: what they are about.
         resampling: shared by everything that is to be compared.
     """
@@ -64,12 +75,3 @@ def overall_auc(predictions: Predictions, outputs: Outputs, resampling: Resampli
         return resamples.auc(sample.targets == 1, sample.probabilities[:, 1])
     columns = zip(sample.positive().T, sample.probabilities.T, strict=True)
     return resamples.macro([resamples.auc(present, p) for present, p in columns])
-
-
-def _components(sample: Sample) -> Components:
-    positive = sample.targets == 1
-    return Components(
-        values=structural_components(positive, sample.probabilities[:, 1]),
-        positive=positive,
-        groups=sample.resamples.groups,
-    )

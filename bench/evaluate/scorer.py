@@ -14,17 +14,16 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
 from bench.evaluate.delong import Components
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.run_scores import RunScores
+from bench.evaluate.run_scores import LeadingScore, RunScores
 from bench.evaluate.score import score_run
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.run import Run
 
-# Part of every kept file's name: raised when a figure is computed otherwise.
+# Part of every kept file's name: raised when a figure is computed otherwise. So are the fields of
+# what is kept, for which it need not be raised.
 VERSION = 3
-# So are the fields of what is kept, for which no version need be raised.
-FIELDS = [
-    field.name for kept in (RunScores, Estimate, Curves, Components) for field in fields(kept)
-]
+KEPT = (RunScores, LeadingScore, Estimate, Curves, Components)
+FIELDS = [field.name for kept in KEPT for field in fields(kept)]
 
 
 class Scorer:
@@ -32,24 +31,33 @@ class Scorer:
 
     Args:
         resampling: of patients and seeds.
-        kept: folder in which scores are kept between commands; None keeps them in memory alone.
+        kept: folder in which scores are kept between commands; None keeps none.
     """
 
     def __init__(self, resampling: Resampling | None = None, *, kept: Path | None = None) -> None:
         self.resampling = resampling or Resampling()
         self._kept = kept
-        self._scored: dict[str, RunScores] = {}
+        self._leading: dict[str, LeadingScore] = {}
 
     def score(self, run: Run) -> RunScores:
-        """All figures of a run that finished.
+        """All figures of a run that finished: some megabytes of resamples, to be read and dropped.
 
         Raises:
             InputError: its predictions are gone or damaged.
         """
         name = self._name(run)
-        if name not in self._scored:
-            self._scored[name] = self._read(name) or self._keep(name, run)
-        return self._scored[name]
+        scores = self._read(name) or self._keep(name, run)
+        self._leading[name] = scores.leading
+        return scores
+
+    def leading(self, run: Run) -> LeadingScore:
+        """What a run that finished is compared by; a run is scored once for it.
+
+        Raises:
+            InputError: its predictions are gone or damaged.
+        """
+        known = self._leading.get(self._name(run))
+        return self.score(run).leading if known is None else known
 
     def _name(self, run: Run) -> str:
         """File name of a run's kept scores, from the size and times of its predictions."""

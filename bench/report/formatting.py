@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.evaluate.comparison import SIGNIFICANCE
-from bench.evaluate.estimate import LEVEL, Interval
-from bench.evaluate.results import Figure
+from bench.evaluate.estimate import LEVEL, Figure, Interval
 from bench.evaluate.settings import setting_text
 
 DECIMALS = 3
@@ -31,7 +30,7 @@ def number(value: float, *, decimals: int = DECIMALS) -> str:
     return UNDEFINED if math.isnan(value) else f"{value:.{decimals}f}"
 
 
-def interval(measured: Figure | Interval | None, *, decimals: int = DECIMALS) -> str:
+def interval(measured: Interval | None, *, decimals: int = DECIMALS) -> str:
     """``0.800–0.824``; "" where there is none."""
     if measured is None or math.isnan(measured.low):
         return ""
@@ -51,7 +50,7 @@ def size(value: float) -> str:
     return rounded if value == 0 or float(rounded) else f"{abs(value):.1g}"
 
 
-def difference_interval(measured: Figure | Interval) -> str:
+def difference_interval(measured: Interval) -> str:
     """``-0.010 to +0.014``; "" where there is none."""
     if math.isnan(measured.low):
         return ""

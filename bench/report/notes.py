@@ -74,13 +74,7 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         kinds={table.outputs.kind for table in results.tables if not table.outputs.binary},
         compared=any(row.comparison for row in rows),
         several_seeds=any(len(row.seeds) > 1 for row in rows),
-        one_run=any(
-            row.comparison is not None
-            and row.comparison.verdict in ("better", "worse")
-            and (row.single_run or (table.reference is not None and table.reference.single_run))
-            for table in results.tables
-            for row in table.rows
-        ),
+        one_run=any(table.rests_on_one_run(row) for table in results.tables for row in table.rows),
         tuned=any(text.startswith(TUNED) for text in settings),
         as_configured=any(text.startswith(AS_CONFIGURED) for text in settings),
         partial=any(row.answered for row in rows),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from bench.evaluate.estimate import Figure
 from bench.evaluate.labels import coverage
 from bench.evaluate.measures import (
     AT_THRESHOLD,
@@ -17,7 +18,7 @@ from bench.evaluate.measures import (
     columns,
     leading,
 )
-from bench.evaluate.results import Figure, Row, Table
+from bench.evaluate.results import Row, Table
 from bench.report import formatting as fmt
 from bench.report.columns import Column, Kind, Section, TableCell
 from bench.report.notes import notes
@@ -213,13 +214,8 @@ def _verdict(row: Row, table: Table) -> TableCell:
     if row.comparison is None:
         return UNDEFINED
     verdict = row.comparison.verdict
-    alone = verdict in ("better", "worse") and of_one_run(row, table)
+    alone = table.rests_on_one_run(row)
     return TableCell(text=verdict, detail="one run" if alone else "", value=verdict)
-
-
-def of_one_run(row: Row, table: Table) -> bool:
-    """Whether a row, the reference or both are one training run each."""
-    return row.single_run or (table.reference is not None and table.reference.single_run)
 
 
 def _cost(value: float | None, row: Row) -> TableCell:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.evaluate.estimate import Figure
 from bench.evaluate.measures import columns, leading
-from bench.evaluate.results import Figure, Row, Table
+from bench.evaluate.results import Row, Table
 from bench.report.figures.style import DASHED, LINES, MARKERS, MUTED, SERIES
 
 

@@ -83,7 +83,7 @@ def gallery(table: Table, *, limit: int) -> Gallery | None:
     )
     if row is None or not limit or not table.outputs.binary:
         return None
-    found = hardest(row.runs[0].run, most=limit)
+    found = hardest(row.runs[0], most=limit)
     negative, positive = table.outputs.classes
     sides = (
         (negative, positive, found.false_positives),

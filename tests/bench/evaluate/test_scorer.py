@@ -120,4 +120,4 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, run: Run, counted: list[st
 def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path, run: Run) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    assert Scorer(RESAMPLING, kept=in_the_way / "kept").score(run).count == 12
+    assert Scorer(RESAMPLING, kept=in_the_way / "kept").leading(run).count == 12

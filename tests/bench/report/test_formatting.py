@@ -6,9 +6,8 @@ import math
 
 import pytest
 
-from bench.evaluate.estimate import Interval
+from bench.evaluate.estimate import Figure, Interval
 from bench.evaluate.labels import coverage
-from bench.evaluate.results import Figure
 from bench.report import formatting
 
 
