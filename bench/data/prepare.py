@@ -16,7 +16,7 @@ from bench.data.check import refusal, usable
 from bench.data.description import DataRecord, describe_data
 from bench.data.normalisation import Normalisation, measure_normalisation
 from bench.data.pixel_store import open_pixels
-from bench.data.splits import RowNumbers, Split, draw_share, split_as_configured
+from bench.data.splits import RowNumbers, Split, draw_share, make_split
 from bench.data.study import StudyTable
 from bench.data.tasks import Task, check_classes
 from bench.data.thumbnails import note_store
@@ -81,7 +81,7 @@ def prepare_data(
     rows, problems = usable(study, store)
     if problems and config.on_bad == "refuse":
         raise InputError(refusal(problems))
-    split = split_as_configured(rows, config)
+    split = make_split(rows, config)
     train = draw_share(rows, split, share=config.train_share)
     task_mask, targets = task.select(rows), task.targets(rows)
     parts = {

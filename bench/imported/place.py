@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from bench.config import DataConfig
-from bench.data.splits import LEFT_OUT, Split, split_as_configured
+from bench.data.splits import LEFT_OUT, Split, make_split
 from bench.data.splits.split import file_name
 from bench.data.study import StudyTable
 from bench.data.tasks import Task, check_classes
@@ -113,7 +113,7 @@ def grounds(
         if listed <= known:
             here = rows[rows["image"].isin(listed)].reset_index(drop=True)
             found.append(Ground(rows=here, split=Split.read(path, here), of_runs=True))
-    return found or [Ground(rows=rows, split=split_as_configured(rows, config))]
+    return found or [Ground(rows=rows, split=make_split(rows, config))]
 
 
 def place(ground: Ground, task: Task, images: Sequence[str]) -> Placed:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from bench.controls import CONTROLS, ControlUnavailable, predict_control
-from bench.data.splits import Split, make_split
+from bench.data.splits import Split
 from bench.data.study import NIH_FINDINGS, study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold
 from tests.bench.data.nih_labels import nih_label_rows
+from tests.bench.data.splits.tables import split_of
 
 NO_PIXELS = np.zeros((0, 8, 8), np.uint8)
 M1 = make_task("m1")
@@ -64,7 +65,7 @@ def _made(
     brightness = (100 + 40 * abnormal + random.normal(0, 20, count)).clip(0, 255)
     pixels = np.empty((count, 8, 8), np.uint8)
     pixels[rows["pixel_row"]] = brightness[:, None, None].astype(np.uint8)
-    split = make_split(rows, name="image", seed=0, validation_fraction=0.2, test_fraction=0.3)
+    split = split_of(rows, "image", validation=0.2, test=0.3)
     return rows, split, M1.targets(rows), pixels
 
 
@@ -101,7 +102,7 @@ def test_prior_and_same_patient_by_hand() -> None:
             "given_split": ["train"] * 4 + ["validation"] + ["test"] * 3,
         }
     ).assign(digest="")
-    split = make_split(rows, name="fixed", seed=0, validation_fraction=0.1, test_fraction=0.1)
+    split = split_of(rows, "fixed")
 
     def predict(name: str) -> list[float]:
         return probability_of_abnormal(
@@ -177,9 +178,7 @@ def test_unknown_control_names_near_matches() -> None:
 
 
 def _nih_split(name: str, seed: int) -> Split:
-    return make_split(
-        nih_label_rows(), name=name, seed=seed, validation_fraction=0.10, test_fraction=0.15
-    )
+    return split_of(nih_label_rows(), name, seed)
 
 
 def test_same_patient_reaches_auc_069_on_the_real_labels_split_by_image() -> None:

@@ -30,7 +30,7 @@ def split(*, config: LabelsChoice, labels_only: bool, folder: Path | None, as_js
     from bench.cache import pixel_cache
     from bench.data.load import open_decoded, open_labels
     from bench.data.split_report import describe_split
-    from bench.data.splits import split_as_configured
+    from bench.data.splits import make_split
     from bench.progress import show_progress
 
     if labels_only:
@@ -42,7 +42,7 @@ def split(*, config: LabelsChoice, labels_only: bool, folder: Path | None, as_js
                 cache=pixel_cache(),
                 progress=lambda done, total: progress.advance("decoding images", done, total),
             )
-    made = split_as_configured(table.rows, chosen)
+    made = make_split(table.rows, chosen)
     report = describe_split(table, made, by_labels=labels_only, train_share=chosen.train_share)
     path = made.write(folder, table.rows) if folder else None
     if as_json:

@@ -31,7 +31,7 @@ class Split:
     """The images of train, validation and test, and those left out, as sorted row numbers.
 
     Attributes:
-        name: one of :data:`bench.data.splits.SPLITS`.
+        name: ``data.split`` of the config.
         seed: what random choices were drawn from, >= 0.
         train: row numbers of the study table that it was made of, int64.
         validation: likewise.

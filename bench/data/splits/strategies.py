@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.config import PartSizes
+from bench.config import DataConfig, PartSizes
 from bench.data.splits.groups import divide, divide_exactly, inseparable_groups
 from bench.data.splits.split import PARTS
 from bench.data.tasks import is_abnormal
@@ -26,114 +25,101 @@ _GIVEN_PARTS = {
     "test": TEST,
 }
 
+# The given parts that stay as they are, by those that are drawn from the given training part.
+_KEPT = {
+    "validation": "train and test",
+    "validation and train": "test",
+    "train": "validation and test",
+}
+
 _WITHOUT_SIZES = (
     "give --set data.sizes=null (data.validation_fraction and data.test_fraction then hold)"
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SplitRequest:
-    """A study table, sorted by image, and how it is to be split.
-
-    The other attributes are the arguments of :func:`bench.data.splits.make_split`.
-    """
-
-    rows: pd.DataFrame
-    name: str
-    seed: int
-    validation_fraction: float
-    test_fraction: float
-    sizes: PartSizes | None
+Assignment = tuple[NDArray[np.int64], str]
+"""The part of every row, ``TRAIN`` … ``LEFT_OUT``, and one line on how the parts were made."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """The part of every row, as a strategy assigns it.
-
-    Attributes:
-        part_of_row: ``TRAIN`` … ``LEFT_OUT``, (rows,).
-        keeps_patients_apart: the strategy promises it: a known patient in two parts is an error.
-        how: one line saying how the parts were made.
-    """
-
-    part_of_row: NDArray[np.int64]
-    keeps_patients_apart: bool
-    how: str
-
-
-def _official(request: SplitRequest) -> Assignment:
-    """Take the lists that are published with the data set."""
-    part_of_row, how = _given(request)
-    return Assignment(part_of_row=part_of_row, keeps_patients_apart=True, how=how)
-
-
-def _fixed(request: SplitRequest) -> Assignment:
-    """Take the parts that somebody gave; nothing is promised about them."""
-    part_of_row, how = _given(request)
-    return Assignment(part_of_row=part_of_row, keeps_patients_apart=False, how=how)
-
-
-def _by_patient(request: SplitRequest) -> Assignment:
+def _by_patient(rows: pd.DataFrame, config: DataConfig) -> Assignment:
     """Draw at random, each patient and each set of identical images in one part."""
-    rows = request.rows
     unknown = int((rows["patient"] == "").sum())
     if unknown:
         raise InputError(
             f"split 'patient' needs patient ids, and {unknown:,} of {len(rows):,} images have "
             "none: name the patient column of the data, or set data.split=image"
         )
-    sizes = request.sizes
+    sizes = config.sizes
     if sizes is None:
         wanted = (
-            _wanted(request.validation_fraction, len(rows)),
-            _wanted(request.test_fraction, len(rows)),
+            _wanted(config.validation_fraction, len(rows)),
+            _wanted(config.test_fraction, len(rows)),
         )
-        part_of_row = _divide(rows, wanted, request)
+        part_of_row = _divide(rows, wanted, config)
     else:
-        part_of_row = _divide_exactly(rows, (sizes.train, sizes.validation, sizes.test), request)
-    return Assignment(
-        part_of_row=part_of_row,
-        keeps_patients_apart=True,
-        how="random by patient, prevalence of abnormal images kept, identical images together",
-    )
+        part_of_row = _divide_exactly(rows, (sizes.train, sizes.validation, sizes.test), config)
+    how = "random by patient, prevalence of abnormal images kept, identical images together"
+    return part_of_row, how
 
 
-def _by_image(request: SplitRequest) -> Assignment:
+def _by_image(rows: pd.DataFrame, config: DataConfig) -> Assignment:
     """Draw images at random, with exact sizes: patients are shared between the parts."""
-    count = len(request.rows)
-    bits = generator(request.seed, "split by image").bit_generator.random_raw(count)
+    count = len(rows)
+    bits = generator(config.split_seed, "split by image").bit_generator.random_raw(count)
     order = np.argsort(bits, kind="stable")
-    sizes = request.sizes
+    sizes = config.sizes
     if sizes is None:
-        test = _wanted(request.test_fraction, count)
-        validation = _wanted(request.validation_fraction, count)
+        test = _wanted(config.test_fraction, count)
+        validation = _wanted(config.validation_fraction, count)
         train = count  # all the others
     else:
         test, validation, train = sizes.test, sizes.validation, sizes.train
-        _refuse_too_few(count, (train, validation, test), request)
+        _refuse_too_few(count, (train, validation, test), config)
     part_of_row = np.full(count, LEFT_OUT, np.int64)
     part_of_row[order[test + validation :][:train]] = TRAIN
     part_of_row[order[:test]] = TEST
     part_of_row[order[test : test + validation]] = VALIDATION
-    return Assignment(part_of_row=part_of_row, keeps_patients_apart=False, how="random by image")
+    return part_of_row, "random by image"
 
 
-SPLITS: dict[str, Callable[[SplitRequest], Assignment]] = {
-    "official": _official,
-    "patient": _by_patient,
-    "image": _by_image,
-    "fixed": _fixed,
-}
+def _given(rows: pd.DataFrame, config: DataConfig) -> Assignment:
+    """The parts that the source gives; validation is drawn from training where it gives none.
+
+    Exact sizes leave training images out, and no others.
+    """
+    part_of_row = _given_parts(rows, config)
+    pool = np.flatnonzero(part_of_row == TRAIN)
+    draws_validation = not (part_of_row == VALIDATION).any()
+    drawn = "validation" if draws_validation else ""
+    if (sizes := config.sizes) is not None:
+        _refuse_other_sizes(part_of_row, sizes, config)
+        if draws_validation:
+            drawn = "validation and train"
+        elif len(pool) != sizes.train:
+            drawn = "train"
+    if not drawn:
+        return part_of_row, "as given by the source"
+    training = rows.iloc[pool]
+    if len(pool) and sizes is None:
+        wanted = _wanted(config.validation_fraction, len(pool))
+        part_of_row[pool] = _divide(training, (wanted,), config)
+    elif len(pool) and sizes is not None:
+        exactly = (sizes.train, sizes.validation) if draws_validation else (sizes.train,)
+        part_of_row[pool] = _divide_exactly(training, exactly, config)
+    kept = _KEPT[drawn]
+    unit = "patient" if knows_patients(training) else "image (some patients are unknown)"
+    return part_of_row, (
+        f"{kept} as given by the source; {drawn} drawn from the given training images at random "
+        f"by {unit}, prevalence of abnormal images kept, identical images together"
+    )
 
 
-def _given(request: SplitRequest) -> tuple[NDArray[np.int64], str]:
-    """The parts that the source gives; validation is drawn from training where it gives none."""
-    rows = request.rows
+def _given_parts(rows: pd.DataFrame, config: DataConfig) -> NDArray[np.int64]:
     given = rows["given_split"].to_numpy(dtype=object)
     missing = given == ""
     if missing.any():
         raise InputError(
-            f"split {request.name!r} takes the parts that the source gives, and "
+            f"split {config.split!r} takes the parts that the source gives, and "
             f"{int(missing.sum()):,} of {len(rows):,} images are in none of them, such as "
             f"{rows['image'].iloc[int(missing.argmax())]!r}: mark them in the data set's split "
             "lists or column, or set data.split=patient"
@@ -141,69 +127,40 @@ def _given(request: SplitRequest) -> tuple[NDArray[np.int64], str]:
     names = set(given)
     if unknown := names - set(_GIVEN_PARTS):
         raise InputError(
-            f"split {request.name!r}: the source gives a part {min(unknown)!r}, which is none of "
+            f"split {config.split!r}: the source gives a part {min(unknown)!r}, which is none of "
             f"{', '.join(_GIVEN_PARTS)}: rename it in the data, or set data.split=patient"
         )
-    part_of_row = np.array([_GIVEN_PARTS[name] for name in given], np.int64)
     if {"validation", "train_validation"} <= names:
         raise InputError(
-            f"split {request.name!r}: the source gives both 'validation' and 'train_validation' "
+            f"split {config.split!r}: the source gives both 'validation' and 'train_validation' "
             "images, which leaves open what the latter are: mark them train or validation"
         )
-    if request.sizes is not None:
-        return _given_exactly(part_of_row, request.sizes, request)
-    if "validation" not in names:
-        return _draw_validation(part_of_row, request)
-    return part_of_row, "as given by the source"
+    return np.array([_GIVEN_PARTS[name] for name in given], np.int64)
 
 
-def _draw_validation(
-    part_of_row: NDArray[np.int64], request: SplitRequest
-) -> tuple[NDArray[np.int64], str]:
-    pool = np.flatnonzero(part_of_row == TRAIN)
-    training = request.rows.iloc[pool]
-    if len(training):
-        wanted = _wanted(request.validation_fraction, len(training))
-        part_of_row[pool] = _divide(training, (wanted,), request)
-    return part_of_row, (
-        "train and test as given by the source; validation drawn from the given training images "
-        + _by_unit(training)
-    )
-
-
-def _given_exactly(
-    part_of_row: NDArray[np.int64], sizes: PartSizes, request: SplitRequest
-) -> tuple[NDArray[np.int64], str]:
-    """Given parts brought to exact sizes; images are left out of the training part alone."""
-    draws_validation = not (part_of_row == VALIDATION).any()
-    wanted_of_given = (
-        {TEST: sizes.test} if draws_validation else {VALIDATION: sizes.validation, TEST: sizes.test}
-    )
-    for part, wanted in wanted_of_given.items():
+def _refuse_other_sizes(
+    part_of_row: NDArray[np.int64], sizes: PartSizes, config: DataConfig
+) -> None:
+    """Refuse given parts, except the training part, that are not of the exact sizes."""
+    for part, wanted in ((VALIDATION, sizes.validation), (TEST, sizes.test)):
         given = int((part_of_row == part).sum())
-        if given != wanted:
+        if given != wanted and not (part == VALIDATION and given == 0):
             raise InputError(
-                f"split {request.name!r}: data.sizes wants {wanted:,} {PARTS[part]} images, and "
+                f"split {config.split!r}: data.sizes wants {wanted:,} {PARTS[part]} images, and "
                 f"the source gives {given:,}: change the size, or {_WITHOUT_SIZES}"
             )
-    pool = np.flatnonzero(part_of_row == TRAIN)
-    training = request.rows.iloc[pool]
-    if not draws_validation and len(pool) == sizes.train:
-        return part_of_row, "as given by the source"
-    if len(pool):
-        wanted_of_pool = (sizes.train, sizes.validation) if draws_validation else (sizes.train,)
-        part_of_row[pool] = _divide_exactly(training, wanted_of_pool, request)
-    drawn = "validation and train" if draws_validation else "train"
-    rest = "test" if draws_validation else "validation and test"
-    return part_of_row, (
-        f"{rest} as given by the source; {drawn} drawn from the given training images "
-        + _by_unit(training)
-    )
 
 
-def _by_unit(training: pd.DataFrame) -> str:
-    unit = "patient" if knows_patients(training) else "image (some patients are unknown)"
-    return f"at random by {unit}, prevalence of abnormal images kept, identical images together"
+STRATEGIES: dict[str, Callable[[pd.DataFrame, DataConfig], Assignment]] = {
+    "official": _given,
+    "patient": _by_patient,
+    "image": _by_image,
+    "fixed": _given,
+}
+"""The strategies by ``data.split``; each takes a study table sorted by image.
+
+``official`` and ``fixed`` differ in what they promise: only the former keeps patients apart.
+"""
 
 
 def knows_patients(rows: pd.DataFrame) -> bool:
@@ -215,45 +172,43 @@ def _wanted(fraction: float, images: int) -> int:
     return max(1, round(fraction * images))
 
 
-def _divide(
-    rows: pd.DataFrame, wanted: tuple[int, ...], request: SplitRequest
-) -> NDArray[np.int64]:
+def _divide(rows: pd.DataFrame, wanted: tuple[int, ...], config: DataConfig) -> NDArray[np.int64]:
     # Part 0 is the rest: the numbers are those of PARTS.
     return divide(
-        _groups_for(1 + len(wanted), rows, request),
+        _groups_for(1 + len(wanted), rows, config),
         positive=is_abnormal(rows),
         wanted=wanted,
-        generator=generator(request.seed, "split by patient"),
+        generator=generator(config.split_seed, "split by patient"),
     )
 
 
 def _divide_exactly(
-    rows: pd.DataFrame, wanted: tuple[int, ...], request: SplitRequest
+    rows: pd.DataFrame, wanted: tuple[int, ...], config: DataConfig
 ) -> NDArray[np.int64]:
     """Divide into train, validation and test, or as many of these as sizes are wanted."""
-    _refuse_too_few(len(rows), wanted, request)
+    _refuse_too_few(len(rows), wanted, config)
     part_of_row = divide_exactly(
-        _groups_for(len(wanted), rows, request),
+        _groups_for(len(wanted), rows, config),
         positive=is_abnormal(rows),
         wanted=wanted,
-        generator=generator(request.seed, "split by patient"),
+        generator=generator(config.split_seed, "split by patient"),
     )
     reached = tuple(np.bincount(part_of_row, minlength=len(wanted))[: len(wanted)].tolist())
     if reached != wanted:
         raise InputError(
-            f"split {request.name!r}: a patient's images and identical ones stay together, and no "
+            f"split {config.split!r}: a patient's images and identical ones stay together, and no "
             f"division was found with exactly {_by_part(wanted)} images; the nearest has "
             f"{_by_part(reached)}: set data.sizes so, or {_WITHOUT_SIZES}"
         )
     return np.where(part_of_row == len(wanted), LEFT_OUT, part_of_row)
 
 
-def _groups_for(parts: int, rows: pd.DataFrame, request: SplitRequest) -> NDArray[np.int64]:
+def _groups_for(parts: int, rows: pd.DataFrame, config: DataConfig) -> NDArray[np.int64]:
     groups = inseparable_groups(rows)
     count = len(np.unique(groups))
     if count < parts:
         raise InputError(
-            f"split {request.name!r}: the {len(rows):,} images to divide form {count} inseparable "
+            f"split {config.split!r}: the {len(rows):,} images to divide form {count} inseparable "
             f"group{'' if count == 1 else 's'} (a patient's images and identical ones stay "
             f"together), too few for {parts} part{'' if parts == 1 else 's'}: add images of more "
             "patients, or choose another data.split"
@@ -266,9 +221,9 @@ def _by_part(sizes: tuple[int, ...]) -> str:
     return ", ".join(f"{part} {size:,}" for part, size in zip(PARTS, sizes, strict=False))
 
 
-def _refuse_too_few(images: int, wanted: tuple[int, ...], request: SplitRequest) -> None:
+def _refuse_too_few(images: int, wanted: tuple[int, ...], config: DataConfig) -> None:
     if sum(wanted) > images:
         raise InputError(
-            f"split {request.name!r}: data.sizes wants {sum(wanted):,} images "
+            f"split {config.split!r}: data.sizes wants {sum(wanted):,} images "
             f"({_by_part(wanted)}), and there are {images:,}: add the others, or {_WITHOUT_SIZES}"
         )

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from bench.config import PartSizes, load_experiment
+from bench.config import load_experiment
 from bench.data.load import open_labels
-from bench.data.splits import make_split, split_as_configured
+from bench.data.splits import make_split
 from bench.data.study import StudyTable, study_rows
 from bench.data.summary import LabelSummary, count_labels, summarise
 from bench.data.summary_figures import DARK, GRAY, LIGHT, draw_summary
+from tests.bench.data.splits.tables import split_of
 from tests.shared_data import shared
 
 # Fig. 6 of the paper.
@@ -43,7 +44,7 @@ NORMAL, ONE, SEVERAL = 60_361, 30_963, 20_795
 def _nih() -> LabelSummary:
     config = load_experiment("nih_official", changes={"data.root": shared("nih-mini")}).data
     table = open_labels(config)
-    return summarise(table, split_as_configured(table.rows, config))
+    return summarise(table, make_split(table.rows, config))
 
 
 def test_the_real_label_file_has_the_counts_of_figure_6() -> None:
@@ -83,14 +84,7 @@ def _small() -> LabelSummary:
         }
     ).assign(digest="")
     table = StudyTable(name="mine", rows=rows, finding_names=("A", "C_D", "B"), notes=("a fact",))
-    split = make_split(
-        rows,
-        name="image",
-        seed=0,
-        validation_fraction=0.1,
-        test_fraction=0.1,
-        sizes=PartSizes(train=3, validation=1, test=2),
-    )
+    split = split_of(rows, "image", sizes=(3, 1, 2))
     return summarise(table, split)
 
 

@@ -5,23 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.config import PartSizes
-from bench.data.splits import Split, make_split
+from bench.config import DataConfig
+from bench.data.splits import PARTS, Split, make_split
 from bench.data.study import study_rows
 
 Sizes = tuple[int, int, int]  # train, validation, test
 
 
-def split_of(rows: pd.DataFrame, name: str, seed: int = 0, sizes: Sizes | None = None) -> Split:
-    """The paper's shares: 75 % train, 10 % validation, 15 % test."""
-    return make_split(
-        rows,
-        name=name,
-        seed=seed,
-        validation_fraction=0.10,
-        test_fraction=0.15,
-        sizes=sizes and PartSizes(train=sizes[0], validation=sizes[1], test=sizes[2]),
-    )
+def split_of(
+    rows: pd.DataFrame,
+    name: str,
+    seed: int = 0,
+    sizes: Sizes | None = None,
+    *,
+    validation: float = 0.10,
+    test: float = 0.15,
+) -> Split:
+    """A split by the paper's shares: 75 % train, 10 % validation, 15 % test."""
+    config = {
+        "source": "phantom",
+        "split": name,
+        "split_seed": seed,
+        "validation_fraction": validation,
+        "test_fraction": test,
+        "sizes": sizes and dict(zip(PARTS, sizes, strict=True)),
+    }
+    return make_split(rows, DataConfig.model_validate(config))
 
 
 def made_rows(

@@ -9,7 +9,7 @@ import pytest
 from bench.config import Experiment, expand, load_experiment
 from bench.data.leakage import measure_leakage
 from bench.data.load import open_labels
-from bench.data.splits import Split, split_as_configured
+from bench.data.splits import Split, make_split
 from bench.data.study import StudyTable
 from bench.data.tasks import is_abnormal
 from tests.bench.data.nih_labels import nih_label_rows
@@ -44,7 +44,7 @@ def _labels() -> StudyTable:
 
 @cache
 def _split(name: str) -> Split:
-    return split_as_configured(_labels().rows, _experiment(name).data)
+    return make_split(_labels().rows, _experiment(name).data)
 
 
 def _sizes(split: Split) -> dict[str, int]:
@@ -112,7 +112,7 @@ def test_the_other_trainings_have_four_test_images_in_five_of_a_training_patient
 def test_the_honest_split_of_the_other_trainings_has_the_same_sizes_and_no_leak() -> None:
     honest = load_experiment("paper_run4", settings=["data.split=patient"]).data
     rows = _labels().rows
-    split = split_as_configured(_labels().rows, honest)
+    split = make_split(_labels().rows, honest)
     assert _sizes(split) == RUNS_2_TO_4
     assert len(split.left_out) == 0
     assert [pair.shared_patients for pair in measure_leakage(rows, split.parts)] == [0, 0, 0]
@@ -151,6 +151,6 @@ def test_the_trainings_have_what_the_paper_states() -> None:
 def test_without_the_sizes_the_fractions_give_nearly_the_same_parts(name: str) -> None:
     """For a partial download: the shares are the published ones."""
     config = load_experiment(name, settings=["data.sizes=null"]).data
-    sizes = _sizes(split_as_configured(_labels().rows, config))
+    sizes = _sizes(make_split(_labels().rows, config))
     for part, wanted in _sizes(_split(name)).items():
         assert sizes[part] == pytest.approx(wanted, rel=0.003)

@@ -11,7 +11,7 @@ import pytest
 
 from bench.config import DataConfig
 from bench.data.load import open_study
-from bench.data.splits import Split, draw_share, split_as_configured
+from bench.data.splits import Split, draw_share, make_split
 from tests.bench.data.nih_labels import nih_label_rows
 
 CONFIG = DataConfig(source="phantom", split="patient", split_seed=3, options={"images": 600})
@@ -34,7 +34,7 @@ class Divided:
 def divided(request: pytest.FixtureRequest) -> Divided:
     rows = open_study(CONFIG).rows if request.param == "phantom" else nih_label_rows()
     rows = rows.assign(digest="")
-    return Divided(rows, split_as_configured(rows, CONFIG))
+    return Divided(rows, make_split(rows, CONFIG))
 
 
 def test_a_share_is_whole_patients_and_part_of_every_larger_one(divided: Divided) -> None:
@@ -54,7 +54,7 @@ def test_a_share_is_whole_patients_and_part_of_every_larger_one(divided: Divided
 
 def test_a_share_does_not_depend_on_the_order_of_the_rows(divided: Divided) -> None:
     shuffled = divided.rows.sample(frac=1.0, random_state=5).reset_index(drop=True)
-    again = Divided(shuffled, split_as_configured(shuffled, CONFIG))
+    again = Divided(shuffled, make_split(shuffled, CONFIG))
     assert again.split.hash == divided.split.hash
     assert again.share(0.1) == divided.share(0.1)
 
