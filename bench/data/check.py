@@ -1,22 +1,17 @@
-"""Checking a data set: its problems, its identical images, the rows that can be used."""
+"""Checking a data set: its problems and its identical images."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-
-import numpy as np
-import pandas as pd
 
 from bench.data.pixel_store import PixelStore
 from bench.data.study import Problem, ProblemKind, StudyTable
 from bench.data.tasks import is_abnormal
-from bench.text import first_names, printable
+from bench.text import printable
 
 # Images that are named for each kind of problem; the JSON form has them all.
 LISTED = 10
-LISTED_IN_REFUSAL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +23,8 @@ class DataReport:
         notes: facts about the data set.
         usable: how many images a run can use.
         enlarged: how many of them are smaller than the wanted size and were interpolated.
-        problems: the images that a run cannot use, by kind of problem.
+        dropped: how many images a run cannot use.
+        problems: these images, by kind of problem.
         identical: groups of images with equal original pixels. They are not dropped; the splits
             and every report deal with them.
         contradicting: the groups that hold normal and abnormal images.
@@ -38,14 +34,10 @@ class DataReport:
     notes: tuple[str, ...]
     usable: int
     enlarged: int
+    dropped: int
     problems: dict[ProblemKind, tuple[Problem, ...]]
     identical: tuple[tuple[str, ...], ...]
     contradicting: tuple[tuple[str, ...], ...]
-
-    @property
-    def dropped(self) -> int:
-        """Number of images that a run would leave out."""
-        return len({problem.image for found in self.problems.values() for problem in found})
 
     def lines(self) -> list[str]:
         """The report as plain lines of text."""
@@ -75,7 +67,7 @@ class DataReport:
 
     def as_dict(self) -> dict[str, object]:
         """The whole report, for JSON."""
-        return asdict(self) | {"dropped": self.dropped}
+        return asdict(self)
 
 
 def check_data(study: StudyTable, store: PixelStore) -> DataReport:
@@ -85,7 +77,8 @@ def check_data(study: StudyTable, store: PixelStore) -> DataReport:
         study: a data source's labels.
         store: the pixels of that study, at any size.
     """
-    rows, problems = usable(study, store)
+    checked = store.usable(study)
+    rows = checked.rows
     copies = rows[rows["digest"].duplicated(keep=False)]
     groups = [
         (tuple(group["image"]), is_abnormal(group))
@@ -96,51 +89,11 @@ def check_data(study: StudyTable, store: PixelStore) -> DataReport:
         notes=study.notes,
         usable=len(rows),
         enlarged=store.enlarged,
-        problems=_by_kind(problems),
+        dropped=checked.skipped,
+        problems=checked.problems_by_kind,
         identical=tuple(images for images, _ in groups),
         contradicting=tuple(images for images, marks in groups if len(set(marks)) > 1),
     )
-
-
-def usable(study: StudyTable, store: PixelStore) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
-    """The rows that a run can use, and the problems of the others.
-
-    Args:
-        study: a data source's labels.
-        store: the pixels of that study, at any size.
-
-    Returns:
-        The study table's rows whose pixels could be read, index 0..n-1, with the columns
-        ``pixel_row`` (int64: the row of ``store.pixels``) and ``digest`` (text: equal for
-        pixel-identical images); and the problems of labels, files and pixels together.
-    """
-    rows = study.rows.assign(
-        pixel_row=np.arange(len(study.rows), dtype=np.int64),
-        digest=np.array(store.digests, dtype=object),
-    )
-    rows = rows[rows["digest"] != ""].reset_index(drop=True)
-    return rows, study.problems + store.problems
-
-
-def refusal(problems: Sequence[Problem]) -> str:
-    """The error message for images that cannot be used: one line with names and hints."""
-    kinds = [
-        f"{len(found):,} {kind}: "
-        + first_names([problem.image for problem in found], LISTED_IN_REFUSAL)
-        for kind, found in _by_kind(problems).items()
-    ]
-    count = len({problem.image for problem in problems})
-    return (
-        f"{_images(count)} cannot be used ({'; '.join(kinds)}): see `bench data check`, mend "
-        f"{'it' if count == 1 else 'them'}, or set data.on_bad=skip"
-    )
-
-
-def _by_kind(problems: Iterable[Problem]) -> dict[ProblemKind, tuple[Problem, ...]]:
-    kinds: dict[ProblemKind, list[Problem]] = defaultdict(list)
-    for problem in problems:
-        kinds[problem.kind].append(problem)
-    return {kind: tuple(found) for kind, found in kinds.items()}
 
 
 def _groups(groups: Sequence[tuple[str, ...]]) -> str:

@@ -105,9 +105,6 @@ def describe_data(
     """
     rows, digests = study.rows, study.rows["digest"]
     targets = task.targets(rows)
-    skipped: dict[str, tuple[str, ...]] = {}
-    for problem in study.problems:
-        skipped[problem.kind] = (*skipped.get(problem.kind, ()), problem.image)
     return DataRecord(
         source=study.name,
         root=root.resolve().name if root else "",
@@ -132,7 +129,10 @@ def describe_data(
         ),
         normalisation=normalisation,
         notes=study.notes,
-        skipped=skipped,
+        skipped={
+            kind: tuple(problem.image for problem in problems)
+            for kind, problems in study.problems_by_kind.items()
+        },
         fingerprint=fingerprint(rows, image_size or 0),
     )
 

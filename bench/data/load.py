@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.config import DataConfig
-from bench.data.check import refusal, usable
-from bench.data.pixel_store import open_pixels
+from bench.data.pixel_store import PixelStore, open_pixels
 from bench.data.study import StudyTable
 from bench.errors import InputError
 from bench.registry import DATASETS
-from bench.text import printable
+from bench.text import first_names, printable
+
+NAMED = 3  # images of each kind of problem in the message of a refusal
 
 
 def open_study(config: DataConfig) -> StudyTable:
@@ -40,40 +41,56 @@ def open_labels(config: DataConfig) -> StudyTable:
         InputError: unknown source, missing files, wrong options, no row that can be used, or
             rows that cannot be used and are not to be skipped.
     """
-    table = DATASETS.get(config.source).open_labels(
+    study = DATASETS.get(config.source).open_labels(
         root=config.root, image_size=config.image_size, options=dict(config.options)
     )
-    return _accepted(replace(table, rows=table.rows.assign(digest="")), config)
+    refuse_problems(study, config)
+    return replace(study, rows=study.rows.assign(digest=""))
 
 
-def open_decoded(
-    config: DataConfig, *, cache: Path, progress: Callable[[int, int], None] | None = None
-) -> StudyTable:
-    """Read the labels and decode the images, as a run would.
+def decode_study(
+    study: StudyTable,
+    config: DataConfig,
+    *,
+    cache: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[StudyTable, PixelStore]:
+    """Decode the images of a study (or open them where that was done before).
 
     Args:
+        study: from :func:`open_study`.
         config: the experiment's ``data``.
         cache: folder of decoded pixels.
         progress: called with images decoded and images in all.
 
     Returns:
-        The table of the images that can be used, with the columns ``digest`` and ``pixel_row``.
+        The part of the study that a run can use, from :meth:`PixelStore.usable`, and its pixels.
 
     Raises:
-        InputError: as :func:`open_labels`, of labels and pixels together.
+        InputError: images that cannot be used and are not to be skipped.
     """
-    study = open_study(config)
     store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
-    rows, problems = usable(study, store)
-    return _accepted(replace(study, rows=rows, problems=problems), config)
+    usable = store.usable(study)
+    refuse_problems(usable, config)
+    return usable, store
 
 
-def _accepted(table: StudyTable, config: DataConfig) -> StudyTable:
-    """The table if a run would take it, with a note on skipped images."""
-    if not table.problems:
-        return table
-    if config.on_bad == "refuse":
-        raise InputError(refusal(table.problems))
-    skipped = len({problem.image for problem in table.problems})
-    note = f"images that cannot be used and are skipped (see bench data check): {skipped:,}"
-    return replace(table, notes=(*table.notes, note))
+def refuse_problems(study: StudyTable, config: DataConfig) -> None:
+    """Refuse a study with images that cannot be used, unless they are to be skipped.
+
+    Raises:
+        InputError: on one line, with the first names of each kind of problem.
+    """
+    if not study.problems or config.on_bad == "skip":
+        return
+    kinds = [
+        f"{len(problems):,} {kind}: " + first_names([problem.image for problem in problems], NAMED)
+        for kind, problems in study.problems_by_kind.items()
+    ]
+    images, them = (
+        ("1 image", "it") if study.skipped == 1 else (f"{study.skipped:,} images", "them")
+    )
+    raise InputError(
+        f"{images} cannot be used ({'; '.join(kinds)}): see `bench data check`, mend {them}, or "
+        "set data.on_bad=skip"
+    )

@@ -25,7 +25,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,6 +83,24 @@ class PixelStore:
     digests: tuple[str, ...]
     problems: tuple[Problem, ...]
     enlarged: int
+
+    def usable(self, study: StudyTable) -> StudyTable:
+        """The part of a study that a run can use.
+
+        Args:
+            study: the labels that the store was opened for.
+
+        Returns:
+            The study with the rows whose pixels could be read, index 0..n-1, and the problems of
+            labels, files and pixels together. The rows have two more columns: ``pixel_row`` (int64:
+            the row of :attr:`pixels`) and ``digest`` (str: equal for pixel-identical images).
+        """
+        rows = study.rows.assign(
+            pixel_row=np.arange(len(study.rows), dtype=np.int64),
+            digest=np.array(self.digests, dtype=object),
+        )
+        rows = rows[rows["digest"] != ""].reset_index(drop=True)
+        return replace(study, rows=rows, problems=study.problems + self.problems)
 
 
 def open_pixels(

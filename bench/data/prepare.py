@@ -12,15 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config import DataConfig
-from bench.data.check import refusal, usable
 from bench.data.description import DataRecord, describe_data
+from bench.data.load import decode_study
 from bench.data.normalisation import Normalisation, measure_normalisation
-from bench.data.pixel_store import open_pixels
 from bench.data.splits import RowNumbers, Split, draw_share, make_split
 from bench.data.study import StudyTable
 from bench.data.tasks import Task, check_classes
 from bench.data.thumbnails import note_store
-from bench.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +31,9 @@ class PreparedData:
         task: the question.
         targets: of every row, as :attr:`bench.data.tasks.Task.targets` gives them.
         task_mask: the rows that the task concerns, (rows,) bool.
-        split: of all rows.
-        parts: row numbers of each part that the task concerns; of the training part the share
-            to learn from.
+        split: of all rows, whatever the task.
+        task_parts: row numbers of each part of the split that the task concerns; of the training
+            part the share to learn from.
         normalisation: of the training pixels.
         record: the description of the data that is stored with every run.
     """
@@ -46,7 +44,7 @@ class PreparedData:
     targets: NDArray[Any]
     task_mask: NDArray[np.bool_]
     split: Split
-    parts: dict[str, RowNumbers]
+    task_parts: dict[str, RowNumbers]
     normalisation: Normalisation
     record: DataRecord
 
@@ -77,27 +75,25 @@ def prepare_data(
         InputError: images that cannot be used and are not to be skipped, an impossible split,
             a part with a single class, or anything wrong with the source.
     """
-    store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
-    rows, problems = usable(study, store)
-    if problems and config.on_bad == "refuse":
-        raise InputError(refusal(problems))
+    usable, store = decode_study(study, config, cache=cache, progress=progress)
+    rows = usable.rows
     split = make_split(rows, config)
     train = draw_share(rows, split, share=config.train_share)
     task_mask, targets = task.select(rows), task.targets(rows)
-    parts = {
+    task_parts = {
         name: numbers[task_mask[numbers]]
         for name, numbers in (split.parts | {"train": train}).items()
     }
-    check_classes(task, targets, parts)
+    check_classes(task, targets, task_parts)
     pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
-    normalisation = measure_normalisation(store.pixels, pixel_rows[parts["train"]])
+    normalisation = measure_normalisation(store.pixels, pixel_rows[task_parts["train"]])
     notes = _notes(study, split, learned_from=len(train), enlarged=store.enlarged)
     record = describe_data(
-        replace(study, rows=rows, problems=problems, notes=notes),
+        replace(usable, notes=notes),
         task,
         root=config.root,
         split=split,
-        parts=parts,
+        parts=task_parts,
         image_size=config.image_size,
         normalisation=normalisation,
     )
@@ -109,7 +105,7 @@ def prepare_data(
         targets=targets,
         task_mask=task_mask,
         split=split,
-        parts=parts,
+        task_parts=task_parts,
         normalisation=normalisation,
         record=record,
     )

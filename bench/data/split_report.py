@@ -10,7 +10,7 @@ import pandas as pd
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.splits import Split
 from bench.data.study import StudyTable, count_patients
-from bench.data.summary import number_or_unknown
+from bench.data.summary import notes_with_skipped, number_or_unknown
 from bench.data.tasks import is_abnormal
 from bench.text import text_table
 
@@ -123,7 +123,7 @@ def describe_split(
         train_share: share of the training part that runs learn from.
     """
     parts = {name: table.rows.iloc[rows] for name, rows in split.parts_and_left_out.items()}
-    notes = [*table.notes]
+    notes = [*notes_with_skipped(table)]
     if by_labels:
         notes.append(BY_LABELS)
     if train_share != 1.0:

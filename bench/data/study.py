@@ -121,6 +121,17 @@ class StudyTable:
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def problems_by_kind(self) -> dict[ProblemKind, tuple[Problem, ...]]:
+        """The problems by their kind, each kind where it first occurs."""
+        kinds = dict.fromkeys(problem.kind for problem in self.problems)
+        return {kind: tuple(p for p in self.problems if p.kind == kind) for kind in kinds}
+
+    @property
+    def skipped(self) -> int:
+        """Number of images that have a problem."""
+        return len({problem.image for problem in self.problems})
+
 
 def study_rows(columns: dict[str, Sequence[object]]) -> pd.DataFrame:
     """Build the rows of a :class:`StudyTable` from columns; columns not given are "unknown".

@@ -121,7 +121,7 @@ def summarise(table: StudyTable, split: Split | None) -> LabelSummary:
             for name, rows in (split.parts_and_left_out.items() if split else ())
         },
         split=split,
-        notes=table.notes,
+        notes=notes_with_skipped(table),
     )
 
 
@@ -152,6 +152,14 @@ def count_labels(rows: pd.DataFrame, findings: Sequence[str]) -> LabelCounts:
 def number_or_unknown(number: int | None) -> str:
     """A number as text."""
     return "unknown" if number is None else f"{number:,}"
+
+
+def notes_with_skipped(study: StudyTable) -> tuple[str, ...]:
+    """A study's notes, and how many images were left out of its rows."""
+    if not study.problems:
+        return study.notes
+    note = f"images that cannot be used and are skipped (see bench data check): {study.skipped:,}"
+    return (*study.notes, note)
 
 
 def _about_parts(split: Split | None) -> str:

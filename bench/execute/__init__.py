@@ -125,7 +125,7 @@ def prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> Pr
 
 def about(prepared: PreparedData, out: Path) -> list[str]:
     """Lines about the data, told before anything is run."""
-    sizes = ", ".join(f"{len(rows):,} {part}" for part, rows in prepared.parts.items())
+    sizes = ", ".join(f"{len(rows):,} {part}" for part, rows in prepared.task_parts.items())
     data = prepared.record
     return [
         f"{data.source}, task {data.task}: {sizes} images at {data.image_size} px; "

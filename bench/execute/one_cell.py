@@ -133,7 +133,7 @@ class CellRunner:
                 targets=data.targets,
                 kind=data.task.kind,
                 outputs=len(data.task.classes),
-                train=data.parts["train"],
+                train=data.task_parts["train"],
                 pixels=data.pixels,
             )
             predicted = {part: probabilities[data.split.parts[part]] for part in EVALUATED_PARTS}
@@ -176,7 +176,7 @@ class CellRunner:
             InputError: a model or its weights cannot be had.
         """
         config, channels = cell.network.train, cell.network.model.in_channels
-        parts = self.prepared.parts
+        parts = self.prepared.task_parts
         costs = model_costs(find_model(cell.model), **self._shape(cell))
 
         def validated(history: Sequence[Validation]) -> None:
@@ -268,7 +268,7 @@ class CellRunner:
         task = self.prepared.task
         loss = LOSSES.get(name).build(
             kind=task.kind,
-            targets=self.prepared.targets[self.prepared.parts["train"]],
+            targets=self.prepared.targets[self.prepared.task_parts["train"]],
             outputs=len(task.classes),
             weighted=config.class_weighting,
         )

@@ -195,7 +195,7 @@ def study_name(context: TuningContext, space: Space) -> str:
         "seed": cell.seed,
         "settings": cell.settings.model_dump(mode="json"),
         "data": {
-            part: fingerprint(data.rows.iloc[data.parts[part]], data.image_size)
+            part: fingerprint(data.rows.iloc[data.task_parts[part]], data.image_size)
             for part in ("train", "validation")
         },
         "space": space.described(),

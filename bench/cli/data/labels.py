@@ -28,7 +28,7 @@ def split(*, config: LabelsChoice, labels_only: bool, folder: Path | None, as_js
     chosen = config.data()
 
     from bench.cache import pixel_cache
-    from bench.data.load import open_decoded, open_labels
+    from bench.data.load import decode_study, open_labels, open_study
     from bench.data.split_report import describe_split
     from bench.data.splits import make_split
     from bench.progress import show_progress
@@ -37,7 +37,8 @@ def split(*, config: LabelsChoice, labels_only: bool, folder: Path | None, as_js
         table = open_labels(chosen)
     else:
         with show_progress(quiet=as_json) as progress:
-            table = open_decoded(
+            table, _ = decode_study(
+                open_study(chosen),
                 chosen,
                 cache=pixel_cache(),
                 progress=lambda done, total: progress.advance("decoding images", done, total),

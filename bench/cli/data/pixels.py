@@ -49,11 +49,10 @@ def sheet(path: Path, *, config: ConfigChoice, images: int, seed: int) -> None:
     """Draw some images of a data set, as the networks see them, with their labels."""
     experiment = config.experiment()
 
-    from bench.data.check import usable
     from bench.data.contact_sheet import draw_sheet
 
     study, store = _open(experiment, quiet=False)
-    rows, _ = usable(study, store)
+    rows = store.usable(study).rows
     drawn = draw_sheet(rows, store.pixels, path, images=images, seed=seed)
     click.echo(f"{path}: {drawn} of {len(rows):,} images at {experiment.data.image_size} px")
 

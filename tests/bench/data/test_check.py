@@ -12,9 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.data.check import check_data, refusal, usable
+from bench.config import DataConfig
+from bench.data.check import check_data
+from bench.data.load import refuse_problems
 from bench.data.pixel_store import PixelStore, open_pixels
-from bench.data.study import Problem, ProblemKind, StudyTable
+from bench.data.study import Problem, ProblemKind, StudyTable, study_rows
+from bench.errors import InputError
 from bench.registry import DATASETS
 from tests.shared_data import shared
 
@@ -85,10 +88,9 @@ def test_report_as_text(bad: tuple[StudyTable, PixelStore]) -> None:
     ]
 
 
-def test_report_as_json_holds_everything(bad: tuple[StudyTable, PixelStore]) -> None:
+def test_the_report_for_json_holds_everything(bad: tuple[StudyTable, PixelStore]) -> None:
     report = json.loads(json.dumps(check_data(*bad).as_dict()))
-    assert report["dropped"] == 6
-    assert report["usable"] == 3
+    assert (report["dropped"], report["usable"]) == (6, 3)
     assert report["identical"] == [["a.png", "i.png"]]
     assert report["problems"]["truncated"] == [
         {"kind": "truncated", "image": "c.png", "detail": "the file ends too early"}
@@ -107,23 +109,25 @@ def test_long_lists_are_cut_in_text_with_their_count(tmp_path: Path) -> None:
 
 def test_usable_rows_point_at_their_pixels(bad: tuple[StudyTable, PixelStore]) -> None:
     study, store = bad
-    rows, problems = usable(study, store)
+    usable = store.usable(study)
+    rows = usable.rows
     assert rows["image"].tolist() == ["a.png", "b.png", "i.png"]
     assert rows.index.tolist() == [0, 1, 2]
     assert rows["pixel_row"].dtype == np.int64
     assert store.pixels[rows["pixel_row"], 0, 0].tolist() == [0, 10, 0]
     digests = rows["digest"].tolist()
     assert digests[0] == digests[2] != digests[1]
-    assert {p.image for p in problems} == {f"{name}.png" for name in "cdefgz"}
+    assert {p.image for p in usable.problems} == {f"{name}.png" for name in "cdefgz"}
 
 
-def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
-    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+def test_a_clean_set_has_nothing_to_report_but_enlarged_images(tmp_path: Path) -> None:
+    Image.new("L", (3, 3)).save(tmp_path / "a.png")
     report = check_data(*opened(tmp_path, "a.png,Mass\n"))
     assert (report.dropped, report.problems, report.identical) == (0, {}, ())
     assert report.lines() == [
         "manifest: 1 image can be used, 0 cannot",
         "labels read: normal 0; findings: Mass (1)",
+        "1 image smaller than the wanted size: interpolated",
     ]
 
 
@@ -150,29 +154,35 @@ def test_names_with_line_breaks_break_no_line(tmp_path: Path) -> None:
     assert "  a\\nb.png: listed, but the file is not there" in lines
     assert "  c\\u2028é.png: label 'Mas' is unknown: did you mean Mass?" in lines
     assert all(len(line.splitlines()) == 1 for line in lines)
-    assert "1 missing: a\\nb.png" in refusal(study.problems)
-    assert len(refusal(study.problems).splitlines()) == 1
+    assert "1 missing: a\\nb.png" in refused(study)
 
 
-def test_enlarged_images_are_told(tmp_path: Path) -> None:
-    Image.new("L", (3, 3)).save(tmp_path / "a.png")
-    report = check_data(*opened(tmp_path, "a.png,Mass\n"))
-    assert "1 image smaller than the wanted size: interpolated" in report.lines()
+def refused(study: StudyTable) -> str:
+    with pytest.raises(InputError) as caught:
+        refuse_problems(study, DataConfig(source="manifest"))
+    refuse_problems(study, DataConfig(source="manifest", on_bad="skip"))
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
 
 
-def test_refusal_is_one_line_with_counts_names_and_ways_out() -> None:
-    problems = [
-        Problem(kind="truncated", image="a.png", detail=""),
-        Problem(kind="unknown finding", image="c.png", detail=""),
-        Problem(kind="truncated", image="b.png", detail=""),
-    ]
-    assert refusal(problems) == (
+def test_a_refusal_has_counts_names_and_ways_out() -> None:
+    def study(*problems: tuple[ProblemKind, str]) -> StudyTable:
+        return StudyTable(
+            name="test",
+            rows=study_rows({"image": [], "findings": []}),
+            finding_names=(),
+            problems=tuple(Problem(kind=kind, image=i, detail="") for kind, i in problems),
+        )
+
+    three = study(("truncated", "a.png"), ("unknown finding", "c.png"), ("truncated", "b.png"))
+    assert refused(three) == (
         "3 images cannot be used (2 truncated: a.png, b.png; 1 unknown finding: c.png): "
         "see `bench data check`, mend them, or set data.on_bad=skip"
     )
-    many = [Problem(kind="missing", image=f"{i}.png", detail="") for i in range(1500)]
-    assert "(1,500 missing: 0.png, 1.png, 2.png and 1,497 more)" in refusal(many)
-    assert refusal(problems[:1]).startswith("1 image cannot be used (1 truncated: a.png): ")
+    assert refused(study(("truncated", "a.png"))).startswith("1 image cannot be used (1 truncated")
+    many = study(*(("missing", f"{number}.png") for number in range(1500)))
+    assert "(1,500 missing: 0.png, 1.png, 2.png and 1,497 more)" in refused(many)
 
 
 def test_real_pneumonia_set_has_its_known_duplicates(tmp_path: Path) -> None:
