@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,7 +69,9 @@ class DatasetEntry(Entry):
         """
         if self.read_labels is not None:
             self._check_root(root)
-            return self.read_labels(root=root, options=self.parse_options(options))
+            labels = self.read_labels(root=root, options=self.parse_options(options))
+            note = "all images of the label file, here or not"
+            return replace(labels, notes=(note, *labels.notes))
         return self.open(root=root, image_size=image_size, options=options)
 
     def _check_root(self, root: Path | None) -> None:

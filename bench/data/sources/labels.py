@@ -1,4 +1,4 @@
-"""Reading label files: label texts, ages, and the rows that can be used."""
+"""The columns of label files: labels, and ages."""
 
 from __future__ import annotations
 
@@ -25,15 +25,22 @@ _UNITS_PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label:
-    """The findings that a label text names, or the problem with it.
+class LabelColumn:
+    """A column of labels, understood.
 
     Attributes:
-        findings: finding names, sorted, each once; () is normal.
-        problem: the kind of problem; None where there is none.
-        detail: one clause on the problem for the user.
+        findings: each row's finding names, sorted; () is normal, or a row with a problem.
+        usable: which rows can be used, (rows,) bool.
+        problems: one for each image that cannot.
     """
 
+    findings: list[tuple[str, ...]]
+    usable: NDArray[np.bool_]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Label:
     findings: tuple[str, ...] = ()
     problem: ProblemKind | None = None
     detail: str = ""
@@ -45,66 +52,76 @@ def not_csv(file: Path, error: Exception) -> InputError:
     return InputError(f"{file.name} is no CSV file that can be read: {reason}")
 
 
-def parse_label(
-    text: str,
+def parse_labels(
+    images: Sequence[str],
+    texts: Sequence[str],
     *,
     separator: str,
     normal: Collection[str],
     known: Sequence[str] | None,
     unlabelled: Collection[str] = (),
-) -> Label:
-    """Read one cell of a label column.
-
-    Args:
-        text: the cell, for example ``"Mass|Nodule"``.
-        separator: between two findings.
-        normal: texts that mean a normal image, in lower case.
-        known: the finding names that may occur; None admits any.
-        unlabelled: texts that stand for a label that nobody knows, in lower case.
-    """
-    names = sorted({part.strip() for part in text.split(separator)} - {""})
-    if not names:
-        return Label(problem="unlabelled", detail="the label is empty")
-    if any(name.lower() in unlabelled for name in names):
-        says = "says nothing" if len(names) == 1 else "leaves something open"
-        return Label(problem="unlabelled", detail=f"label {text!r} {says}")
-    findings = [name for name in names if name.lower() not in normal]
-    if findings and len(findings) < len(names):
-        return Label(
-            problem="unknown finding", detail=f"label {text!r} is normal and abnormal at once"
-        )
-    for name in findings:
-        if known is not None and name not in known:
-            hint = near_matches(name, list(known))
-            return Label(problem="unknown finding", detail=f"label {name!r} is unknown: {hint}")
-    return Label(findings=tuple(findings))
-
-
-def sort_out(
-    images: Sequence[str], labels: Sequence[Label]
-) -> tuple[NDArray[np.bool_], tuple[Problem, ...]]:
-    """Separate the rows that can be used from those that cannot.
+) -> LabelColumn:
+    """Read a label column.
 
     An image in several rows is left out altogether: nobody can tell which of them is right.
 
     Args:
         images: each row's image id.
-        labels: each row's label.
-
-    Returns:
-        Which rows are good (bool, shape (rows,)), and one problem for each other image.
+        texts: each row's label, for example ``"Mass|Nodule"``.
+        separator: between two findings.
+        normal: texts that mean a normal image, in lower case.
+        known: the finding names that may occur; None admits any.
+        unlabelled: texts that stand for a label that nobody knows, in lower case.
     """
+    by_text = {
+        text: _parse_label(
+            text, separator=separator, normal=normal, known=known, unlabelled=unlabelled
+        )
+        for text in set(texts)
+    }
+    labels = [by_text[text] for text in texts]
     repeated = pd.Series(images, dtype=object).duplicated(keep=False).to_numpy(dtype=np.bool_)
     wrong = np.array([label.problem is not None for label in labels], dtype=np.bool_)
     problems = [
         Problem(kind="duplicated", image=image, detail=f"listed in {count} rows")
         for image, count in Counter(compress(images, repeated)).items()
     ]
-    for row in np.flatnonzero(wrong & ~repeated).tolist():
-        label = labels[row]
-        if label.problem is not None:
-            problems.append(Problem(kind=label.problem, image=images[row], detail=label.detail))
-    return ~(repeated | wrong), tuple(problems)
+    problems += [
+        Problem(kind=label.problem, image=image, detail=label.detail)
+        for image, label in compress(zip(images, labels, strict=True), ~repeated)
+        if label.problem is not None
+    ]
+    return LabelColumn(
+        findings=[label.findings for label in labels],
+        usable=~(repeated | wrong),
+        problems=tuple(problems),
+    )
+
+
+def _parse_label(
+    text: str,
+    *,
+    separator: str,
+    normal: Collection[str],
+    known: Sequence[str] | None,
+    unlabelled: Collection[str],
+) -> _Label:
+    names = sorted({part.strip() for part in text.split(separator)} - {""})
+    if not names:
+        return _Label(problem="unlabelled", detail="the label is empty")
+    if any(name.lower() in unlabelled for name in names):
+        says = "says nothing" if len(names) == 1 else "leaves something open"
+        return _Label(problem="unlabelled", detail=f"label {text!r} {says}")
+    findings = [name for name in names if name.lower() not in normal]
+    if findings and len(findings) < len(names):
+        return _Label(
+            problem="unknown finding", detail=f"label {text!r} is normal and abnormal at once"
+        )
+    for name in findings:
+        if known is not None and name not in known:
+            hint = near_matches(name, list(known))
+            return _Label(problem="unknown finding", detail=f"label {name!r} is unknown: {hint}")
+    return _Label(findings=tuple(findings))
 
 
 def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
-from bench.data.image_files import SUFFIXES, FileReader
-from bench.data.sources.labels import Label, not_csv, parse_ages, parse_label, sort_out
+from bench.data.image_files import FileReader
+from bench.data.sources.labels import LabelColumn, not_csv, parse_ages, parse_labels
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -26,8 +25,8 @@ from bench.text import first_names
 ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones
 
 FINDINGS_NAMED = 20  # in the note on the labels
-FILES_NAMED = 3  # in the note on the files without a row
 
+# The part of the split by the text of the split column, in lower case.
 SPLITS = {
     "train": "train",
     "val": "validation",
@@ -71,16 +70,47 @@ class ManifestOptions(SourceOptions):
     """
 
 
-def _every_label(*, root: Path, options: ManifestOptions) -> StudyTable:
-    listed = _list(root, options)
-    return listed.table(listed.rows, more_notes=["all images of the CSV file, here or not"])
+def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
+    """Read the CSV file, without looking at an image; see :func:`open_manifest`."""
+    file = _csv_file(root, options)
+    table = _read(file)
+    columns, notes = _choose_columns(options, table.columns, file.name)
+    texts = pd.DataFrame({ours: table[theirs].str.strip() for ours, theirs in columns.items()})
+    if (empty := texts["path"] == "").any():
+        row = int(empty.argmax()) + 1
+        raise InputError(f"{file.name}, data row {row}: column {columns['path']!r} is empty")
+    images = _image_ids(texts["path"].tolist(), file.parent)
+    labels = _labels(images, texts["label"].tolist(), options, file.name)
+    data: dict[str, object] = {"image": images, "findings": labels.findings}
+    data |= {name: texts[name] for name in ("patient", "view") if name in texts}
+    if "sex" in texts:
+        data["sex"] = sexes = texts["sex"].str.lower().map(_SEXES).fillna("")
+        if unknown := int(((texts["sex"] != "") & (sexes == "")).sum()):
+            notes.append(f"{unknown:,} entries of the sex column were taken as unknown")
+    if "age" in texts:
+        data["age"], age_notes = parse_ages(texts["age"].tolist())
+        notes += age_notes
+    if "split" in texts:
+        data["given_split"] = texts["split"].str.lower().map(SPLITS).fillna("")
+    rows = pd.DataFrame(data)[labels.usable]
+    if "split" in texts and (unknown := int((rows["given_split"] == "").sum())):
+        have = "image has" if unknown == 1 else "images have"
+        notes.append(f"split column: {unknown:,} {have} none of train, validation, test")
+    names = {name for found in labels.findings for name in found}
+    return StudyTable(
+        name="manifest",
+        rows=study_rows({name: rows[name].tolist() for name in COLUMNS if name in rows}),
+        finding_names=tuple(sorted(names)) if options.findings is None else options.findings,
+        notes=(*notes, _about_labels(rows["findings"])),
+        problems=labels.problems,
+    )
 
 
 @register_dataset(
     "manifest",
     description="your own images: a CSV file with a path and a label column",
     options_model=ManifestOptions,
-    read_labels=_every_label,
+    read_labels=read_labels,
 )
 def open_manifest(
     *,
@@ -96,8 +126,7 @@ def open_manifest(
     file elsewhere stays one, and holds on its machine only.
 
     A column of zeros and ones is read as normal and the finding "abnormal". Splits other than
-    train, validation and test become "" and are counted in a note, as are image files in the
-    folder that no row names: they may belong to another CSV file.
+    train, validation and test become "" and are counted in a note.
 
     Args:
         root: the CSV file, or the folder with ``options.csv``.
@@ -108,132 +137,44 @@ def open_manifest(
         InputError: no such file or column, a file that is no CSV, two columns of one name, or
             labels that are zeros and ones beside words.
     """
-    listed = _list(root, options)
-    files = {image: listed.file.parent / image for image in listed.rows["image"]}
+    labels = read_labels(root, options)
+    folder = _csv_file(root, options).parent
+    files = {image: folder / image for image in labels.rows["image"]}
     missing = sorted(image for image, path in files.items() if not path.is_file())
-    table = listed.table(
-        listed.rows[~listed.rows["image"].isin(missing)],
-        more_notes=_about_rowless(root, listed.images) if root.is_dir() else [],
-    )
-    problems = (
-        Problem(kind="missing", image=image, detail="listed, but the file is not there")
-        for image in missing
-    )
+    detail = "listed, but the file is not there"
+    problems = (Problem(kind="missing", image=image, detail=detail) for image in missing)
     return replace(
-        table,
-        reader=FileReader({image: files[image] for image in table.rows["image"]}),
-        problems=(*table.problems, *problems),
+        labels,
+        rows=labels.rows[~labels.rows["image"].isin(missing)].reset_index(drop=True),
+        reader=FileReader(files),
+        problems=(*labels.problems, *problems),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Listed:
-    """The content of a CSV file.
-
-    Attributes:
-        file: the CSV file.
-        images: the image ids of all rows.
-        rows: the rows that can be used, with some columns of a study table.
-        finding_names: of all rows, or as the options name them.
-        problems: the other rows.
-        notes: on the columns.
-    """
-
-    file: Path
-    images: list[str]
-    rows: pd.DataFrame
-    finding_names: tuple[str, ...]
-    problems: tuple[Problem, ...]
-    notes: tuple[str, ...]
-
-    def table(self, rows: pd.DataFrame, *, more_notes: Sequence[str]) -> StudyTable:
-        """The study table of some of the rows."""
-        notes = [*self.notes]
-        if "given_split" in rows and (unknown := int((rows["given_split"] == "").sum())):
-            notes.append(f"split column: {_images(unknown)} none of train, validation, test")
-        return StudyTable(
-            name="manifest",
-            rows=study_rows({name: rows[name].tolist() for name in COLUMNS if name in rows}),
-            finding_names=self.finding_names,
-            notes=(*notes, *more_notes, _about_labels(rows["findings"])),
-            problems=self.problems,
-        )
-
-
-def _list(root: Path, options: ManifestOptions) -> _Listed:
-    file = root / options.csv if root.is_dir() else root
-    table = _read(file)
-    columns, notes = _choose_columns(options, table.columns, file.name)
-    texts = pd.DataFrame({ours: table[theirs].str.strip() for ours, theirs in columns.items()})
-    if (empty := texts["path"] == "").any():
-        row = int(empty.argmax()) + 1
-        raise InputError(f"{file.name}, data row {row}: column {columns['path']!r} is empty")
-    images = _image_ids(texts["path"].tolist(), file.parent)
-    labels = _labels(texts["label"].tolist(), options, file.name)
-    good, problems = sort_out(images, labels)
-    data: dict[str, Sequence[object]] = {
-        "image": images,
-        "findings": [label.findings for label in labels],
-    }
-    data |= {name: texts[name].tolist() for name in ("patient", "view") if name in texts}
-    if "sex" in texts:
-        sexes = texts["sex"].str.lower().map(_SEXES).fillna("")
-        data["sex"] = sexes.tolist()
-        if strange := int(((texts["sex"] != "") & (sexes == "")).sum()):
-            notes.append(f"{strange:,} entries of the sex column were taken as unknown")
-    if "age" in texts:
-        ages, age_notes = parse_ages(texts["age"].tolist())
-        data["age"] = ages.tolist()
-        notes += age_notes
-    if "split" in texts:
-        data["given_split"] = texts["split"].str.lower().map(SPLITS).fillna("").tolist()
-    names = {name for label in labels for name in label.findings}
-    return _Listed(
-        file=file,
-        images=images,
-        rows=pd.DataFrame(data, dtype=object)[good],
-        finding_names=tuple(sorted(names)) if options.findings is None else options.findings,
-        problems=problems,
-        notes=tuple(notes),
-    )
+def _csv_file(root: Path, options: ManifestOptions) -> Path:
+    return root / options.csv if root.is_dir() else root
 
 
 def _read(file: Path) -> pd.DataFrame:
     """The CSV file as texts."""
-    if file.is_dir():
-        raise InputError(
-            f"{file.name} in {str(file.parent)!r} is a folder, not a CSV file: name the file with "
-            "--data or data.options.csv"
-        )
     if not file.is_file():
-        found = [path.name for path in file.parent.glob("*.csv") if path.is_file()]
-        others = ", ".join(sorted(found)[:5])
+        others = ", ".join(sorted(path.name for path in file.parent.glob("*.csv"))[:5])
         hint = f"did you mean {others} (data.options.csv)?" if others else "name it with --data"
         raise InputError(f"no {file.name} in {str(file.parent)!r}: {hint}")
     try:
-        # The header as it stands: pandas makes the second "label" of a header a "label.1".
-        header = _read_texts(file, header=None, nrows=1).iloc[0].str.strip()
-        table = _read_texts(file)
+        # The header is a row like the others: pandas would rename the second of two equal names,
+        # and take the first column for an index where the rows have more fields.
+        lines = pd.read_csv(file, header=None, dtype=str, na_filter=False, encoding="utf-8-sig")
     except pd.errors.EmptyDataError:
         raise InputError(f"{file.name} is empty") from None
     except (OSError, ValueError) as error:
         raise not_csv(file, error) from None
-    if not isinstance(table.index, pd.RangeIndex):
-        # pandas has taken the first column for an index, and every other by its neighbour's name.
-        raise InputError(f"{file.name}: the rows have more fields than the header")
+    header = lines.iloc[0].str.strip()
     if repeated := sorted(set(header[header.duplicated()]) - {""}):
         raise InputError(
             f"{file.name} has more than one column {repeated[0]!r}: rename or remove the others"
         )
-    return table.rename(columns=str.strip)
-
-
-def _read_texts(
-    file: Path, *, header: Literal["infer"] | None = "infer", nrows: int | None = None
-) -> pd.DataFrame:
-    return pd.read_csv(
-        file, header=header, nrows=nrows, dtype=str, na_filter=False, encoding="utf-8-sig"
-    )
+    return lines[1:].reset_index(drop=True).set_axis(header.tolist(), axis=1)
 
 
 def _choose_columns(
@@ -276,10 +217,11 @@ def _image_id(path: str, prefixes: Iterable[str]) -> str:
     return os.path.normpath(path).replace("\\", "/")
 
 
-def _labels(texts: list[str], options: ManifestOptions, file: str) -> list[Label]:
+def _labels(
+    images: list[str], texts: list[str], options: ManifestOptions, file: str
+) -> LabelColumn:
     normal = {label.strip().lower() for label in options.normal_labels}
-    named = normal | {name.lower() for name in options.findings or ()}
-    unlabelled = _UNLABELLED - named
+    unlabelled = _UNLABELLED - normal - {name.lower() for name in options.findings or ()}
     given = {text for text in texts if text and text.lower() not in unlabelled}
     numbers = given & _BINARY.keys()
     # Zeros and ones are names like any other where the options give them a meaning.
@@ -295,17 +237,14 @@ def _labels(texts: list[str], options: ManifestOptions, file: str) -> list[Label
             )
         texts = [_BINARY.get(text, text) for text in texts]
         normal = {"normal"}
-    by_text = {
-        text: parse_label(
-            text,
-            separator=options.label_separator,
-            normal=normal,
-            known=options.findings,
-            unlabelled=unlabelled,
-        )
-        for text in set(texts)
-    }
-    return [by_text[text] for text in texts]
+    return parse_labels(
+        images,
+        texts,
+        separator=options.label_separator,
+        normal=normal,
+        known=options.findings,
+        unlabelled=unlabelled,
+    )
 
 
 def _about_labels(findings: pd.Series) -> str:
@@ -315,30 +254,3 @@ def _about_labels(findings: pd.Series) -> str:
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
     named = first_names([f"{name} ({counts[name]:,})" for name in ordered], FINDINGS_NAMED)
     return f"labels read: normal {normal:,}; " + (f"findings: {named}" if named else "no findings")
-
-
-def _about_rowless(root: Path, images: Iterable[str]) -> list[str]:
-    """A note on the image files in the folder that no row names; hidden ones are passed over."""
-    named = set(images)
-    rowless = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name[0] != "."]
-        below = Path(folder).relative_to(root)
-        rowless += [
-            image
-            for name in files
-            if name.lower().endswith(SUFFIXES) and name[0] != "."
-            if (image := (below / name).as_posix()) not in named
-        ]
-    if not rowless:
-        return []
-    subject = (
-        "1 image file in the folder is"
-        if len(rowless) == 1
-        else f"{len(rowless):,} image files in the folder are"
-    )
-    return [f"{subject} named by no row: {first_names(sorted(rowless), FILES_NAMED)}"]
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image has" if count == 1 else f"{count:,} images have"

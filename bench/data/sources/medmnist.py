@@ -11,15 +11,15 @@ from __future__ import annotations
 import threading
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.image_files import file_stamp, luma
-from bench.data.study import NIH_FINDINGS, ImageError, StudyTable, study_rows
+from bench.data.study import NIH_FINDINGS, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import SourceOptions, register_dataset
 
@@ -29,21 +29,13 @@ _BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # MedMNIST's names → ours
 
 
-@dataclass(frozen=True)
-class _Known:
-    """The normal class and the class names of a file, from MedMNIST's ``info.py``."""
-
-    normal: int
-    names: tuple[str, ...]
-
-
-_KNOWN = {
-    "pneumoniamnist": _Known(0, ("normal", "Pneumonia")),
-    "breastmnist": _Known(1, ("malignant", "normal or benign")),
-    "octmnist": _Known(
-        3, ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal")
-    ),
+# Known files' class names, and which of them is normal, from MedMNIST's ``info.py``.
+_CLASSES = {
+    "pneumoniamnist": ("normal", "Pneumonia"),
+    "breastmnist": ("malignant", "normal or benign"),
+    "octmnist": ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
 }
+_NORMAL = {"pneumoniamnist": 0, "breastmnist": 1, "octmnist": 3}
 
 
 class MedMnistOptions(SourceOptions):
@@ -86,26 +78,24 @@ def open_medmnist(
             a normal class that does not occur.
     """
     file = _find(root, options.file)
-    size = _check_images(file)
+    height, width = _check_images(file)
     labels = {split: _read_labels(file, split) for split in SPLITS}
-    counts = {array.shape[1] for array in labels.values()}
-    if len(counts) > 1:
+    if len({array.shape[1] for array in labels.values()}) > 1:
         raise InputError(f"{file.name}: the splits have different numbers of labels")
     stacked = np.concatenate(list(labels.values()))
-    facts = f"{file.name}: {len(stacked):,} images of {size[0]}×{size[1]} px"
+    notes = [f"{file.name}: {len(stacked):,} images of {height}×{width} px"]
     if stacked.shape[1] == 1:
-        names, is_finding, notes = _classes(file, stacked[:, 0], options.normal_class)
+        names, is_finding = _classes(file, stacked[:, 0], options.normal_class)
+        if options.normal_class is None and _kind(file) not in _NORMAL:
+            notes.append("class 0 is taken as normal (data.options.normal_class)")
     else:
-        names, is_finding, notes = _several_labels(file, stacked, options.normal_class)
-    findings = [tuple(np.compress(row, names).tolist()) for row in is_finding]
-    splits = [split for split, array in labels.items() for _ in array]
+        names, is_finding = _several_labels(file, stacked, options.normal_class)
+    numbered = [(split, row) for split, array in labels.items() for row in range(len(array))]
     rows = study_rows(
         {
-            "image": [
-                f"{split}_{row:06d}" for split, array in labels.items() for row in range(len(array))
-            ],
-            "findings": findings,
-            "given_split": [SPLITS[split] for split in splits],
+            "image": [f"{split}_{row:06d}" for split, row in numbered],
+            "findings": [tuple(np.compress(row, names).tolist()) for row in is_finding],
+            "given_split": [SPLITS[split] for split, _ in numbered],
         }
     )
     return StudyTable(
@@ -113,7 +103,7 @@ def open_medmnist(
         rows=rows,
         finding_names=names,
         reader=_ArrayReader(file),
-        notes=(facts, *notes),
+        notes=tuple(notes),
     )
 
 
@@ -123,31 +113,33 @@ class _ArrayReader:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._stamp = file_stamp(file)
-        # A failure is kept too: a large array is not decompressed again for each of its images.
-        self._arrays: dict[str, NDArray[np.uint8] | ImageError] = {}
+        self._arrays: dict[str, NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
 
     def read(self, image: str) -> NDArray[np.uint8]:
-        """See :meth:`bench.data.study.PixelReader.read`."""
+        """See :meth:`bench.data.study.PixelReader.read`.
+
+        Raises:
+            InputError: the file is damaged, and with it all images of the array.
+        """
         split, _, row = image.rpartition("_")
-        return luma(Image.fromarray(self._images(split)[int(row)]))
+        with self._lock:
+            if split not in self._arrays:
+                self._arrays[split] = _load(self._file, f"{split}_images")
+        return luma(Image.fromarray(self._arrays[split][int(row)]))
 
     def stamp(self, image: str) -> str:  # noqa: ARG002 -- all images lie in one file
         """The whole file's; see :func:`bench.data.image_files.file_stamp`."""
         return self._stamp
 
-    def _images(self, split: str) -> NDArray[np.uint8]:
-        with self._lock:
-            if split not in self._arrays:
-                try:
-                    with np.load(self._file) as arrays:
-                        self._arrays[split] = arrays[f"{split}_images"]
-                except _BROKEN as error:
-                    self._arrays[split] = ImageError("unreadable", f"{self._file.name}: {error}")
-            images = self._arrays[split]
-        if isinstance(images, ImageError):
-            raise ImageError(images.kind, str(images))
-        return images
+
+def _load(file: Path, name: str) -> NDArray[Any]:
+    try:
+        with np.load(file) as arrays:
+            array: NDArray[Any] = arrays[name]
+    except _BROKEN as error:
+        raise InputError(f"{file.name} cannot be read as a MedMNIST file: {error}") from None
+    return array
 
 
 def _find(root: Path, name: str | None) -> Path:
@@ -207,11 +199,7 @@ def _header(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic
 
 def _read_labels(file: Path, split: str) -> NDArray[np.int64]:
     """Labels, int64, shape (images, labels)."""
-    try:
-        with np.load(file) as arrays:
-            labels: NDArray[np.generic] = arrays[f"{split}_labels"]
-    except _BROKEN as error:
-        raise InputError(f"{file.name} cannot be read as a MedMNIST file: {error}") from None
+    labels = _load(file, f"{split}_labels")
     if labels.dtype.kind not in "iub" or labels.ndim > 2:
         raise InputError(
             f"{file.name}: {split}_labels is {labels.dtype} of shape {labels.shape}, not whole "
@@ -220,35 +208,36 @@ def _read_labels(file: Path, split: str) -> NDArray[np.int64]:
     return labels.reshape(len(labels), -1).astype(np.int64)
 
 
+def _kind(file: Path) -> str:
+    """Name of MedMNIST's set: "pneumoniamnist_224.npz" is the same set at a larger size."""
+    return file.stem.lower().split("_")[0]
+
+
 def _classes(
     file: Path, classes: NDArray[np.int64], normal: int | None
-) -> tuple[tuple[str, ...], NDArray[np.bool_], tuple[str, ...]]:
-    """Finding names, which image has which (bool, shape (images, findings)), and notes."""
+) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
+    """Finding names, and which image has which (bool, shape (images, findings))."""
     present = np.unique(classes).tolist()
-    # "pneumoniamnist_224.npz" is the same set at a larger size.
-    known = _KNOWN.get(file.stem.lower().split("_")[0])
-    notes: tuple[str, ...] = ()
     if normal is None:
-        normal = known.normal if known else 0
-        if known is None:
-            notes = ("class 0 is taken as normal (data.options.normal_class)",)
+        normal = _NORMAL.get(_kind(file), 0)
     if normal not in present:
         raise InputError(
             f"{file.name} has no class {normal} (data.options.normal_class): it has "
             f"{', '.join(map(str, present)) or 'no image'}"
         )
-    findings = [c for c in present if c != normal]
-    if known and max(present) < len(known.names):
-        names = tuple(known.names[c] for c in findings)
+    findings = [number for number in present if number != normal]
+    known = _CLASSES.get(_kind(file), ())
+    if max(present) < len(known):
+        names = tuple(known[number] for number in findings)
     else:
-        names = tuple(f"class_{c}" for c in findings)
-    return names, classes[:, None] == np.array(findings, dtype=np.int64), notes
+        names = tuple(f"class_{number}" for number in findings)
+    return names, classes[:, None] == np.array(findings, dtype=np.int64)
 
 
 def _several_labels(
     file: Path, labels: NDArray[np.int64], normal: int | None
-) -> tuple[tuple[str, ...], NDArray[np.bool_], tuple[str, ...]]:
-    """Finding names, which image has which, and notes, for a file with several labels per image."""
+) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
+    """As :func:`_classes`, for a file with several labels per image."""
     if normal is not None:
         raise InputError(
             f"{file.name} has several labels per image and no normal class: leave "
@@ -258,5 +247,5 @@ def _several_labels(
         raise InputError(f"{file.name}: labels of several per image must be 0 or 1")
     count = labels.shape[1]
     if count == len(NIH_FINDINGS):
-        return NIH_FINDINGS, labels == 1, ()
-    return tuple(f"label_{i}" for i in range(count)), labels == 1, ()
+        return NIH_FINDINGS, labels == 1
+    return tuple(f"label_{number}" for number in range(count)), labels == 1

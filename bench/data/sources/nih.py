@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
-from bench.data.sources.labels import not_csv, parse_ages, parse_label, sort_out
+from bench.data.sources.labels import not_csv, parse_ages, parse_labels
 from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -37,21 +37,56 @@ _COLUMNS = {
 }
 
 
-def _every_label(*, root: Path, options: SourceOptions) -> StudyTable:  # noqa: ARG001 -- it has none
-    labels = read_labels(root)
-    return replace(labels, notes=("all images of the label file, here or not", *labels.notes))
+def read_labels(
+    root: Path,
+    options: SourceOptions | None = None,  # noqa: ARG001 -- it has none
+) -> StudyTable:
+    """Read the label file and the official lists, without looking for images.
+
+    Args:
+        root: the folder with ``Data_Entry_2017*.csv``.
+        options: none.
+
+    Raises:
+        InputError: no label file, a column missing, a list that is no text in UTF-8, or an image
+            in both lists.
+    """
+    file, notes = _label_file(root)
+    table = _read_columns(file)
+    labels = parse_labels(
+        table["image"].tolist(),
+        table["label"].tolist(),
+        separator="|",
+        normal=("no finding",),
+        known=NIH_FINDINGS,
+    )
+    ages, age_notes = parse_ages(table["age"].tolist())
+    splits, split_notes = _official_splits(root, table["image"])
+    table = table.assign(
+        findings=pd.Series(labels.findings, dtype=object),
+        age=ages,
+        follow_up=pd.to_numeric(table["follow_up"], errors="coerce"),
+        given_split=splits,
+    )[labels.usable]
+    return StudyTable(
+        name="nih",
+        rows=study_rows({name: table[name].tolist() for name in COLUMNS}),
+        finding_names=NIH_FINDINGS,
+        notes=(*notes, *age_notes, *split_notes),
+        problems=labels.problems,
+    )
 
 
 @register_dataset(
     "nih",
     description="ChestX-ray14 as NIH or Kaggle unpack it, whole or in part",
-    read_labels=_every_label,
+    read_labels=read_labels,
 )
 def open_nih(
     *,
     root: Path,
     image_size: int,  # noqa: ARG001 -- files are resized when they are decoded
-    options: SourceOptions,  # noqa: ARG001 -- it has none
+    options: SourceOptions,
 ) -> StudyTable:
     """The images of ChestX-ray14 that are in a folder, with their labels.
 
@@ -66,10 +101,9 @@ def open_nih(
     Raises:
         InputError: no label file, a column missing, or none of the images are there.
     """
-    labels = read_labels(root)
+    labels = read_labels(root, options)
     files = find_images(root)
-    rows = labels.rows
-    listed = {*rows["image"], *(problem.image for problem in labels.problems)}
+    listed = {*labels.rows["image"], *(problem.image for problem in labels.problems)}
     here = listed & files.keys()
     if not here:
         raise InputError(
@@ -84,51 +118,13 @@ def open_nih(
     for image in sorted(several - {problem.image for problem in problems}):
         folders = " and ".join(str(file.parent.relative_to(root)) for file in files[image])
         problems.append(Problem(kind="duplicated", image=image, detail=f"lies in {folders}"))
-    rows = rows[rows["image"].isin(here - several)].reset_index(drop=True)
+    count = f"{len(here):,} of the {len(listed):,} images of the label file are here"
     return replace(
         labels,
-        rows=rows,
-        reader=FileReader({image: files[image][0] for image in rows["image"]}),
-        notes=(
-            f"{len(here):,} of the {len(listed):,} images of the label file are here",
-            *labels.notes,
-        ),
+        rows=labels.rows[labels.rows["image"].isin(here - several)].reset_index(drop=True),
+        reader=FileReader({image: paths[0] for image, paths in files.items()}),
+        notes=(count, *labels.notes),
         problems=tuple(problems),
-    )
-
-
-def read_labels(root: Path) -> StudyTable:
-    """Read the label file and the official lists, without looking for images.
-
-    Args:
-        root: the folder with ``Data_Entry_2017*.csv``.
-
-    Raises:
-        InputError: no label file, a column missing, a list that is no text in UTF-8, or an image
-            in both lists.
-    """
-    file, notes = _label_file(root)
-    table = _read_columns(file)
-    by_text = {
-        text: parse_label(text, separator="|", normal=("no finding",), known=NIH_FINDINGS)
-        for text in set(table["label"])
-    }
-    labels = [by_text[text] for text in table["label"]]
-    good, problems = sort_out(table["image"].tolist(), labels)
-    ages, age_notes = parse_ages(table["age"].tolist())
-    splits, split_notes = _official_splits(root, table["image"])
-    table = table.assign(
-        findings=pd.Series([label.findings for label in labels], dtype=object),
-        age=ages,
-        follow_up=pd.to_numeric(table["follow_up"], errors="coerce"),
-        given_split=splits,
-    )[good]
-    return StudyTable(
-        name="nih",
-        rows=study_rows({name: table[name].tolist() for name in COLUMNS}),
-        finding_names=NIH_FINDINGS,
-        notes=(*notes, *age_notes, *split_notes),
-        problems=problems,
     )
 
 

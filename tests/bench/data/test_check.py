@@ -68,9 +68,8 @@ def test_every_kind_of_problem_is_found_and_nothing_else(
 def test_report_as_text(bad: tuple[StudyTable, PixelStore]) -> None:
     assert check_data(*bad).lines() == [
         "manifest: 3 images can be used, 6 cannot",
-        "1 image file in the folder is named by no row: h.png",
-        # read from the table; the pixels of two of them then fail
-        "labels read: normal 1; findings: Mass (3), Nodule (1)",
+        # read from the table: the files of three of them then fail
+        "labels read: normal 1; findings: Mass (4), Nodule (1)",
         "1 duplicated:",
         "  g.png: listed in 2 rows",
         "1 unknown finding:",

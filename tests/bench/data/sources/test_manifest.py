@@ -140,7 +140,6 @@ def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
         ),
         ("path,label\na.png,0\nb.png,1\nc.png,2\n", {}, "mixes 0 and 1 .* such as '2'"),
         ("path,label\na.png,1\n,0\n", {}, "data row 2: column 'path' is empty"),
-        ("path,label\na.png,1,extra\n", {}, "more fields than the header"),
         ("path,label\na.png,1\nb.png,1,extra\n", {}, "no CSV file that can be read"),
         ("", {}, "is empty"),
         ("path,label\na.png,1\n", {"csv": "manifst.csv"}, r"did you mean manifest.csv"),
@@ -154,19 +153,6 @@ def test_unusable_files_give_one_line(
     with pytest.raises(InputError, match=message) as caught:
         open_manifest(tmp_path, **options)
     assert "\n" not in str(caught.value)
-
-
-def test_a_folder_in_place_of_the_file_is_named_as_one(tmp_path: Path) -> None:
-    (tmp_path / "manifest.csv").mkdir()
-    with pytest.raises(InputError, match="is a folder, not a CSV file") as caught:
-        open_manifest(tmp_path)
-    assert "did you mean" not in str(caught.value)
-
-
-def test_a_folder_is_not_offered_as_the_file_that_was_meant(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").mkdir()
-    with pytest.raises(InputError, match=r"no manifest\.csv in .*: name it with --data"):
-        open_manifest(tmp_path)
 
 
 def test_at_most_twenty_findings_are_named_the_frequent_ones_first(tmp_path: Path) -> None:
@@ -255,19 +241,6 @@ def test_absolute_paths_in_the_folder_become_relative_to_it(tmp_path: Path) -> N
     study = open_manifest(link)
     assert study.rows["image"].tolist() == list(names)
     assert [study.reader.read(name)[0, 0] for name in names] == [1, 2, 3]
-
-
-def test_image_files_without_a_row_are_noted(tmp_path: Path) -> None:
-    names = ("a.png", "sub/b.PNG", "c.jpg", "d.tif", "e.jpeg")
-    text = "path,label\na.png,Normal\ngone.png,Mass\n"
-    root = folder(tmp_path, text, *names, "._a.png", ".hidden/f.png")
-    (tmp_path / "notes.txt").write_text("no image")
-    study = open_manifest(root)
-    note = "4 image files in the folder are named by no row: c.jpg, d.tif, e.jpeg and 1 more"
-    assert note in study.notes
-    assert [problem.kind for problem in study.problems] == ["missing"]
-    alone = open_manifest(root / "manifest.csv")
-    assert note not in alone.notes
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
