@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.config.schema import AugmentConfig, Precision, TrainConfig
-from bench.data.batches import ImageSet, TrainingStream
+from bench.data.batches import ImageSet
 from bench.data.normalisation import measure_normalisation
-from bench.data.placement import InHostMemory, MemoryMapped, OnDevice
+from bench.data.placement import OnDevice
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.registry import DATASETS, LOSSES, find_model
@@ -34,8 +35,6 @@ from bench.speed.case import Case
 from bench.speed.machine import describe_machine
 from bench.speed.measure import measure
 from bench.train import Listener, TrainingData, cuda_graph, lay_out, make_step, train
-from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep, StepRunner
-from bench.train.step import Step
 
 CPU = torch.device("cpu")
 SEED, BATCH, SIDE = 3, 16, 64
@@ -50,13 +49,20 @@ MODELS = ("cxnet_m1", "resnet18")
 # convolutions, has 11. Later steps make more of a difference than they were given.
 LOSS: dict[Precision, float] = {"float32": 0.01, "bfloat16": 0.03}
 FIRST_STEPS = 3
-# Kernels that add in no fixed order differ in the last bits.
-SAME_LOSS = 0.01
 # Three seeds on a CPU have a standard deviation of 0.009: three times that of two means.
 MEAN_AUC = 0.025
 # The least ratios of median rates: of replayed to plain steps, and of the harness to a bare loop.
 OVER_EAGER = {"cxnet_m1": 0.0, "resnet18": 0.0, "densenet121": 2.0, "efficientnet_b0": 2.0}
 OVER_BARE = dict.fromkeys(("cxnet_m1", "resnet18", "mobilenetv3_small_100", "densenet121"), 0.97)
+
+# Tests that skip without CUDA: placements give the CPU's batches, replayed steps the losses of
+# plain ones, and a network that cannot be captured trains on.
+TESTS = (
+    "tests/bench/data/test_placement.py",
+    "tests/bench/train/test_cuda_graph.py",
+    "tests/bench/train/test_device.py",
+    "tests/bench/speed",
+)
 
 Found = dict[str, Any]
 
@@ -67,13 +73,12 @@ class Phantom:
     def __init__(self, images: int) -> None:
         study = DATASETS.get("phantom").open(root=None, image_size=SIDE, options={"images": images})
         assert study.reader is not None
-        names = study.rows["image"]
-        self.pixels = np.stack([study.reader.read(name) for name in names])
+        self.pixels = np.stack([study.reader.read(name) for name in study.rows["image"]])
         self.targets = make_task("m1").targets(study.rows)
-        self.normalisation = measure_normalisation(self.pixels, np.arange(len(names)))
+        self.normalisation = measure_normalisation(self.pixels, np.arange(len(self.pixels)))
 
-    def part(self, placed: Any, rows: range) -> ImageSet:
-        """Some of the images, wherever they are placed."""
+    def part(self, placed: OnDevice, rows: range) -> ImageSet:
+        """Some of the images, on the device where they are placed."""
         index = np.asarray(rows, dtype=np.int64)
         return ImageSet(
             pixels=placed,
@@ -83,10 +88,6 @@ class Phantom:
             in_channels=1,
         )
 
-    def on(self, device: torch.device) -> ImageSet:
-        """All images on a device."""
-        return self.part(OnDevice(self.pixels, device=device), range(len(self.pixels)))
-
 
 def make_network(model: str, device: torch.device, *, seed: int = SEED) -> nn.Module:
     """A registered network with two outputs, its weights drawn on the CPU."""
@@ -95,93 +96,18 @@ def make_network(model: str, device: torch.device, *, seed: int = SEED) -> nn.Mo
     return lay_out(network, device=device, memory_format="auto")
 
 
-def step_of(network: nn.Module, images: ImageSet, config: TrainConfig = CONFIG) -> Step:
-    """A training step with the paper's loss."""
-    loss = LOSSES.get("sin").factory(kind="multiclass", class_weights=None).to(images.device)
-    return make_step(network.train(), loss, images, config=config, seed=SEED)
+def make_loss(device: torch.device) -> nn.Module:
+    """The paper's loss."""
+    loss: nn.Module = LOSSES.get("sin").factory(kind="multiclass", class_weights=None)
+    return loss.to(device)
 
 
-def losses_of(way: Callable[[int], Tensor], numbers: Iterable[int]) -> list[float]:
-    """Losses of some steps."""
-    return [way(number).item() for number in numbers]
-
-
-def largest_relative(reference: list[float], other: list[float]) -> float:
-    """The largest relative difference of as many numbers; NaN where one of them is."""
-    a, b = (torch.tensor(values, dtype=torch.float64) for values in (reference, other))
-    return float(((a - b).abs() / a.abs()).max())
-
-
-def placements(device: torch.device) -> Found:
-    """The three placements give the CPU's batches, augmented."""
-    data, rows = Phantom(200), range(150)
-
-    def batches(placed: Any) -> Tensor:
-        stream = TrainingStream(
-            data.part(placed, rows), batch_size=BATCH, seed=SEED, augment=CONFIG.augment
-        )
-        return torch.stack([stream.batch(number)[0].cpu() for number in range(12)])
-
-    reference = batches(MemoryMapped(data.pixels, device=CPU))
-    off = {
-        kind.__name__: float((batches(kind(data.pixels, device=device)) - reference).abs().max())
-        for kind in (OnDevice, InHostMemory, MemoryMapped)
-    }
-    failed = [f"{name} is {value:g} off" for name, value in off.items() if not value <= 1e-4]
-    return {"largest_difference_from_cpu": off, "failed": failed}
-
-
-def graphs(device: torch.device) -> Found:
-    """Replayed steps have the losses of plain ones, before and after a decay."""
-    data = Phantom(400).on(device)
-    found: Found = {"tolerance": SAME_LOSS, "failed": []}
-    for model in MODELS:
-        for precision in PRECISIONS:
-            config = CONFIG.model_copy(update={"precision": precision})
-            losses: dict[str, list[float]] = {}
-            for name in ("plain", "replayed"):
-                step = step_of(make_network(model, device), data, config)
-                losses_of(step, range(WARM_UP_STEPS))
-                way = GraphedStep(step) if name == "replayed" else step
-                losses[name] = losses_of(way, range(WARM_UP_STEPS, WARM_UP_STEPS + FIRST_STEPS))
-                for group in step.optimizer.param_groups:
-                    group["lr"] /= 10
-                losses[name] += losses_of(way, range(WARM_UP_STEPS + FIRST_STEPS, 12))
-            off = largest_relative(*(losses[name][: 2 * FIRST_STEPS] for name in losses))
-            found[f"{model} {precision}"] = losses | {"relative_difference": off}
-            if not off <= SAME_LOSS:
-                found["failed"].append(f"{model} {precision}: losses are {off:.3g} off")
-    return found
-
-
-class Waits(nn.Module):
-    """Changes nothing, but reads a number back, which ends a capture."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.clamp(max=x.max().item())
-
-
-def refusal(device: torch.device) -> Found:
-    """A network that cannot be captured trains on as if nobody had tried."""
-    data = Phantom(400).on(device)
-    notes: list[str] = []
-
-    def step() -> Step:
-        torch.manual_seed(SEED)
-        network = nn.Sequential(
-            nn.Conv2d(1, 8, 5, stride=2), nn.ReLU(), nn.Dropout(0.5), Waits(),
-            nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.5), nn.Linear(32, 2),
-        )  # fmt: skip
-        return step_of(lay_out(network, device=device, memory_format="auto"), data)
-
-    plain = losses_of(step(), range(60))
-    runner = StepRunner(step(), end=10**9, on_note=notes.append)
-    tried = [loss.item() for loss in runner(range(60))]
-    off = largest_relative(plain, tried)
-    failed = [] if off <= SAME_LOSS else [f"losses are {off:.3g} off the plain ones"]
-    if not any("are not replayed" in note and "ms each" not in note for note in notes):
-        failed.append("the step was not refused")
-    return {"relative_difference": off, "notes": notes, "failed": failed}
+def cuda_tests(_: torch.device) -> Found:
+    """The suite's own tests of CUDA pass."""
+    command = [sys.executable, "-m", "pytest", "-q", *TESTS]
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=False)
+    return {"output": done.stdout, "failed": ["pytest"] if done.returncode else []}
 
 
 def precision(device: torch.device) -> Found:
@@ -194,15 +120,18 @@ def precision(device: torch.device) -> Found:
         for module in network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-        step = step_of(network, data.on(where), CONFIG.model_copy(update=settings))
-        return losses_of(step, range(FIRST_STEPS))
+        images = data.part(OnDevice(data.pixels, device=where), range(400))
+        config = CONFIG.model_copy(update=settings)
+        step = make_step(network.train(), make_loss(where), images, config=config, seed=SEED)
+        return [step(number).item() for number in range(FIRST_STEPS)]
 
     for model in MODELS:
         reference = losses(model, CPU, precision="float32")
         for name in PRECISIONS:
             for compiled in (False, True) if model == "cxnet_m1" else (False,):
                 on_device = losses(model, device, precision=name, compile=compiled)
-                off = largest_relative(reference, on_device)
+                a, b = np.array(reference), np.array(on_device)
+                off = float((np.abs(a - b) / np.abs(a)).max())
                 key = f"{model} {name}{' compiled' if compiled else ''}"
                 found[key] = {
                     "cpu": reference, "device": on_device, "relative_difference": off,
@@ -234,11 +163,10 @@ def trainings(device: torch.device, *, images: int = 2400, iterations: int = 320
                 "max_iterations": iterations, "validate_every": iterations // 5,
                 "decay_factor": 2.0,
             }  # fmt: skip
-            loss = LOSSES.get("sin").factory(kind="multiclass", class_weights=None).to(where)
             with tempfile.TemporaryDirectory() as folder:
                 done = train(
                     make_network("cxnet_m1", where, seed=seed),
-                    loss,
+                    make_loss(where),
                     parts,
                     config=CONFIG.model_copy(update=settings),
                     seed=seed,
@@ -279,23 +207,20 @@ def against(device: torch.device, rival: Rival, least: dict[str, float]) -> Foun
 def speed(device: torch.device) -> Found:
     """Every figure of ``bench speed``."""
     machine = describe_machine(case_of("cxnet_m1", device), repeats=5)
-    assert machine.flops is not None
     models = (*OVER_EAGER, "mobilenetv3_small_100", "resnet50")
     rows = [measure(case_of(model, device), repeats=5, block_seconds=0.3) for model in models]
-    return {"device_flops": machine.flops, "models": [row.describe(machine.flops) for row in rows]}
+    return {"device_flops": machine.flops, "models": [row.describe(machine) for row in rows]}
 
 
 CHECKS: dict[str, Callable[[torch.device], Found]] = {
-    "placements": placements,
-    "graphs": graphs,
-    "refusal": refusal,
+    "cuda_tests": cuda_tests,
     "precision": precision,
     "trainings": trainings,
     "against_eager": lambda device: against(device, "eager", OVER_EAGER),
     "against_bare": lambda device: against(device, "bare", OVER_BARE),
     "speed": speed,
 }
-NEED_CUDA = ("graphs", "refusal", "against_eager")
+NEED_CUDA = ("cuda_tests", "against_eager")
 
 
 def main(words: list[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +81,10 @@ def speed(
     from bench.config import load_experiment
     from bench.progress import show_progress
     from bench.runs.cells import select_models
+    from bench.speed.against import compare
     from bench.speed.case import Case
-    from bench.speed.run import compare_all, measure_all, to_json
+    from bench.speed.measure import measure
+    from bench.speed.run import measure_all, to_json
     from bench.speed.tables import compared_table, measured_table
 
     demo = load_experiment("demo").models
@@ -90,17 +93,17 @@ def speed(
         Case(model=model, plugins=paths, **setting)
         for model in select_models(models, configured=demo, take_all=not models)
     ]
+    take: Any = (
+        partial(compare, rival=rival, rounds=repeats, block_seconds=seconds)
+        if rival
+        else partial(measure, repeats=repeats, block_seconds=seconds)
+    )
     figures: Any
     try:
         with show_progress(stream=sys.stderr) as progress:
-            if rival:
-                figures = compare_all(
-                    cases, rival=rival, rounds=repeats, block_seconds=seconds, progress=progress
-                )
-            else:
-                figures = measure_all(
-                    cases, repeats=repeats, block_seconds=seconds, progress=progress
-                )
+            figures = measure_all(
+                cases, take, flops_repeats=0 if rival else repeats, progress=progress
+            )
     except KeyboardInterrupt:
         # Unlike a run, no measurement goes on where it was.
         raise click.Abort("\ninterrupted") from None

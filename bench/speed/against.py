@@ -10,9 +10,8 @@ from typing import Literal
 
 from bench.environment import pick_device
 from bench.errors import InputError
-from bench.registry import find_model
 from bench.speed.bare import BareLoop
-from bench.speed.case import OUTPUTS, Case, Workbench
+from bench.speed.case import Case, Workbench
 from bench.speed.timing import BLOCK_SECONDS, Repeats, Stopwatch
 from bench.train import random_state_kept
 from bench.train.errors import memory_errors_explained
@@ -44,7 +43,7 @@ class SpeedComparison:
         pairs = zip(self.harness.values, self.other.values, strict=True)
         return Repeats(tuple(ours / theirs for ours, theirs in pairs))
 
-    def describe(self) -> dict[str, object]:
+    def describe(self, _: object = None) -> dict[str, object]:
         """All figures as JSON values."""
         return {
             "model": self.model,
@@ -96,16 +95,13 @@ def compare(
     return SpeedComparison(model=case.model, rival=rival, steps=steps, harness=harness, other=other)
 
 
+def bare_loop(case: Case, bench: Workbench) -> BareLoop:
+    """A hand-written loop on a workbench's images, with a network of its own."""
+    return BareLoop(
+        case.build(), bench.images, batch_size=case.batch_size, precision=bench.step.precision
+    )
+
+
 def _numbered(step: Callable[[int], object]) -> Callable[[], object]:
     """The next step at each call."""
     return partial(next, map(step, count()))
-
-
-def bare_loop(case: Case, bench: Workbench) -> BareLoop:
-    """A hand-written loop on a workbench's images, with a network of its own."""
-    network = find_model(case.model).build(
-        in_channels=1, outputs=OUTPUTS, image_size=case.image_size
-    )
-    return BareLoop(
-        network, bench.images, batch_size=case.batch_size, precision=bench.step.precision
-    )

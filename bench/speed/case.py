@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from baselines.finetune import set_training_mode
 from bench.config.schema import MemoryFormat, Precision, TrainConfig
@@ -63,6 +64,16 @@ class Case:
         keep_freed_memory(device)  # as a run does
         return device
 
+    def build(self) -> nn.Module:
+        """The network, on the CPU.
+
+        Raises:
+            InputError: the name is unknown, or the network cannot take the size.
+        """
+        return find_model(self.model).build(
+            in_channels=1, outputs=OUTPUTS, image_size=self.image_size
+        )
+
     @property
     def too_large(self) -> str:
         """The end of the line that tells of too little memory, with what to try."""
@@ -97,10 +108,7 @@ class Workbench:
             compile=case.compiled,
         )
         torch.manual_seed(derive_seed(0, "initialisation"))
-        network = find_model(case.model).build(
-            in_channels=1, outputs=OUTPUTS, image_size=case.image_size
-        )
-        self.network = lay_out(network, device=self.device, memory_format=case.memory_format)
+        self.network = lay_out(case.build(), device=self.device, memory_format=case.memory_format)
         self.images = random_images(IMAGES, side=case.image_size, device=self.device)
         loss = LOSSES.get("ce").factory(kind="multiclass", class_weights=None).to(self.device)
         self.step = make_step(self.network, loss, self.images, config=config, seed=0)

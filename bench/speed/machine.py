@@ -1,9 +1,11 @@
-"""The machine that figures were measured on, and the rate of its arithmetic."""
+"""The machine that figures were measured on: the rate of its arithmetic, and its peak memory."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -83,3 +85,24 @@ def measure_flops(device: torch.device, *, precision: Precision, repeats: int) -
     finally:
         torch.set_float32_matmul_precision(before)
     return max(rates)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Peak memory so far, in bytes.
+
+    Returns:
+        On CUDA what torch had given out of the device's memory at most; on a CPU the peak
+        resident set of the process, which holds torch itself.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        # Not getrusage's figure, in which Linux counts the parent's memory before `exec`.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.environment import pick_device
 from bench.errors import InputError
 from bench.speed.case import Case, Workbench
-from bench.speed.peak_memory import peak_memory
+from bench.speed.machine import Machine, peak_memory
 from bench.speed.timing import BLOCK_SECONDS, Repeats, Stopwatch
 from bench.train import TrainingFailedError, predict, random_state_kept
 from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, StepRunner
@@ -37,7 +37,7 @@ class Measured:
         inference: images a second from the stored pixels to probabilities, as a run predicts.
         prediction_batch: images in a batch there.
         latency: seconds from one stored image to its logits on the host, each call.
-        peak_memory: bytes until the end of training (:func:`bench.speed.peak_memory.peak_memory`).
+        peak_memory: bytes until the end of training (:func:`bench.speed.machine.peak_memory`).
         training_flop, inference_flop: additions and multiplications of an image, by torch's own
             counter (convolutions, matrix products and attention).
         capture_seconds: of the step as a CUDA graph; None where it was not tried.
@@ -62,18 +62,21 @@ class Measured:
         """90th percentile of the latency, in seconds."""
         return float(np.quantile(self.latency.values, 0.9))
 
-    def describe(self, flops: float) -> dict[str, object]:
-        """All figures as JSON values.
+    def shares(self, machine: Machine) -> tuple[float, float]:
+        """FLOPs a second in training and in inference over the device's own rate."""
+        assert machine.flops is not None, "measured with the networks"
+        training = self.training.median * self.training_flop
+        return training / machine.flops, self.inference.median * self.inference_flop / machine.flops
 
-        Args:
-            flops: additions and multiplications a second of the device, for the shares of it.
-        """
+    def describe(self, machine: Machine) -> dict[str, object]:
+        """All figures as JSON values, with their shares of a machine's rate."""
         repeated = ("training", "inference", "latency")
         found = asdict(self) | {name: getattr(self, name).describe() for name in repeated}
+        training, inference = self.shares(machine)
         return found | {
             "latency_90": self.latency_90,
-            "training_share": self.training.median * self.training_flop / flops,
-            "inference_share": self.inference.median * self.inference_flop / flops,
+            "training_share": training,
+            "inference_share": inference,
         }
 
 

@@ -8,17 +8,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from bench.environment import pick_device
 from bench.errors import InputError, first_line
 from bench.events import CellFailed, Note
 from bench.progress import Progress
-from bench.speed.against import Rival, SpeedComparison, compare
+from bench.speed.against import SpeedComparison
 from bench.speed.case import Case
 from bench.speed.machine import Machine, describe_machine
-from bench.speed.measure import Measured, measure
+from bench.speed.measure import Measured
 
 Found = TypeVar("Found")
 Row = TypeVar("Row", Measured, SpeedComparison)
@@ -35,6 +34,10 @@ class Failed:
 
     model: str
     reason: str
+
+    def describe(self, _: Machine) -> dict[str, object]:
+        """The row as JSON values."""
+        return {"model": self.model, "failed": self.reason}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,43 +61,42 @@ class Figures(Generic[Row]):
 
 
 def measure_all(
-    cases: Sequence[Case], *, repeats: int, block_seconds: float, progress: Progress
-) -> Figures[Measured]:
-    """Measure networks (:func:`bench.speed.measure.measure`).
+    cases: Sequence[Case],
+    measure: Callable[[Case], Row],
+    *,
+    flops_repeats: int,
+    progress: Progress,
+) -> Figures[Row]:
+    """Measure or compare each network in a process of its own.
 
     Args:
         cases: one at least, of the same setting.
-        repeats: measurements of each rate.
-        block_seconds: each takes this long at least.
+        measure: called there; a function that can be pickled.
+        flops_repeats: measurements of the device's rate; 0 leaves it out.
         progress: receives a line for each network.
 
     Raises:
-        InputError: the device cannot be measured.
+        InputError: the device is not there or cannot be measured, or a plugin fails.
     """
-    progress.event(Note("measuring the rate of the device"))
-    machine = _describe(cases[0], repeats=repeats)
-    run = partial(measure, repeats=repeats, block_seconds=block_seconds)
-    return Figures(machine=machine, setting=cases[0], rows=_each(cases, run, progress))
-
-
-def compare_all(
-    cases: Sequence[Case], *, rival: Rival, rounds: int, block_seconds: float, progress: Progress
-) -> Figures[SpeedComparison]:
-    """Compare networks' training with a rival's (:func:`bench.speed.against.compare`).
-
-    Args:
-        cases: one at least, of the same setting.
-        rival: the other way.
-        rounds: pairs of blocks.
-        block_seconds: the rival's blocks take about this long at least.
-        progress: receives a line for each network.
-
-    Raises:
-        InputError: the device is not there.
-    """
-    machine = _describe(cases[0], repeats=0)
-    run = partial(compare, rival=rival, rounds=rounds, block_seconds=block_seconds)
-    return Figures(machine=machine, setting=cases[0], rows=_each(cases, run, progress))
+    pick_device(cases[0].device)  # the user's mistake, where it is not there
+    if flops_repeats:
+        progress.event(Note("measuring the rate of the device"))
+    try:
+        machine = in_child(describe_machine, cases[0], repeats=flops_repeats)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"device {cases[0].device}: {first_line(error)}") from None
+    rows: list[Row | Failed] = []
+    for number, case in enumerate(cases, start=1):
+        progress.event(Note(f"[{number}/{len(cases)}] {case.model}"))
+        try:
+            rows.append(in_child(measure, case))
+        except Exception as error:
+            reason = str(error) if isinstance(error, InputError) else first_line(error)
+            rows.append(Failed(model=case.model, reason=reason))
+            progress.event(CellFailed(cell=case.model, reason=reason))
+    return Figures(machine=machine, setting=cases[0], rows=tuple(rows))
 
 
 def in_child(function: Callable[..., Found], *args: Any, **kwargs: Any) -> Found:
@@ -119,32 +121,6 @@ def in_child(function: Callable[..., Found], *args: Any, **kwargs: Any) -> Found
             raise
 
 
-def _describe(case: Case, *, repeats: int) -> Machine:
-    """Describe the machine in a child, so that no memory is taken here."""
-    pick_device(case.device)  # the user's mistake, where it is not there
-    try:
-        return in_child(describe_machine, case, repeats=repeats)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"device {case.device}: {first_line(error)}") from None
-
-
-def _each(
-    cases: Sequence[Case], run: Callable[[Case], Row], progress: Progress
-) -> tuple[Row | Failed, ...]:
-    rows: list[Row | Failed] = []
-    for number, case in enumerate(cases, start=1):
-        progress.event(Note(f"[{number}/{len(cases)}] {case.model}"))
-        try:
-            rows.append(in_child(run, case))
-        except Exception as error:
-            reason = str(error) if isinstance(error, InputError) else first_line(error)
-            rows.append(Failed(model=case.model, reason=reason))
-            progress.event(CellFailed(cell=case.model, reason=reason))
-    return tuple(rows)
-
-
 def to_json(figures: Figures[Any]) -> str:
     """All figures as JSON: the machine, the setting, and an object for each network.
 
@@ -153,27 +129,16 @@ def to_json(figures: Figures[Any]) -> str:
     ``failed``, the reason.
     """
     machine, case = figures.machine, figures.setting
-    setting = {
-        "image_size": case.image_size,
-        "batch_size": case.batch_size,
-        "precision": machine.precision,
-        "memory_format": machine.memory_format,
-        "compiled": case.compiled,
-    }
-    models = [_facts(row, machine) for row in figures.rows]
     found = {
         "machine": machine.environment.model_dump(mode="json"),
-        "setting": setting,
+        "setting": {
+            "image_size": case.image_size,
+            "batch_size": case.batch_size,
+            "precision": machine.precision,
+            "memory_format": machine.memory_format,
+            "compiled": case.compiled,
+        },
         "device_flops": machine.flops,
-        "models": models,
+        "models": [row.describe(machine) for row in figures.rows],
     }
     return json.dumps(found, indent=2, allow_nan=False)
-
-
-def _facts(row: Measured | SpeedComparison | Failed, machine: Machine) -> dict[str, object]:
-    if isinstance(row, Failed):
-        return {"model": row.model, "failed": row.reason}
-    if isinstance(row, SpeedComparison):
-        return row.describe()
-    assert machine.flops is not None, "measured with the networks"
-    return row.describe(machine.flops)

@@ -9,42 +9,37 @@ import pandas as pd
 
 from bench.speed.against import SpeedComparison
 from bench.speed.measure import Measured
-from bench.speed.run import Figures
+from bench.speed.run import Failed, Figures
 from bench.speed.timing import Repeats
 
 
 def measured_table(figures: Figures[Measured]) -> str:
     """Rates with their shares of the device's arithmetic, latency, memory and seconds."""
-    flops = figures.machine.flops
-    assert flops is not None, "measured with the networks"
-    rows = {
-        row.model: {
+    rows, notes = {}, []
+    for row in figures.rows:
+        if isinstance(row, Failed):
+            continue
+        training, inference = row.shares(figures.machine)
+        rows[row.model] = {
             "training images/s": _spread(row.training),
-            "of the device": f"{row.training.median * row.training_flop / flops:.0%}",
+            "of the device": f"{training:.0%}",
             "inference images/s": _spread(row.inference),
-            "of the device ": f"{row.inference.median * row.inference_flop / flops:.0%}",
+            "of the device ": f"{inference:.0%}",
             "latency ms": f"{1e3 * row.latency.median:.3g} ({1e3 * row.latency_90:.3g})",
             "peak memory MB": f"{row.peak_memory / 1e6:,.0f}",
             "GFLOP/training image": f"{row.training_flop / 1e9:.3g}",
             "capture s": _seconds(row.capture_seconds),
             "compile s": _seconds(row.compile_seconds),
         }
-        for row in figures.rows
-        if isinstance(row, Measured)
-    }
-    notes = [
-        f"of the device: FLOPs a second over the {flops / 1e12:.3g} TFLOP/s that it reached in "
-        "large matrix products",
+        notes += [f"{row.model}: {note}" for note in row.notes]
+    assert figures.machine.flops is not None, "measured with the networks"
+    legend = [
+        f"of the device: FLOPs a second over the {figures.machine.flops / 1e12:.3g} TFLOP/s that "
+        "it reached in large matrix products",
         "rates: median (minimum–maximum); latency of one image: median (90th percentile)",
         "peak memory: until the end of training; on a CPU of the whole process, with torch",
     ]
-    notes += [
-        f"{row.model}: {note}"
-        for row in figures.rows
-        if isinstance(row, Measured)
-        for note in row.notes
-    ]
-    return _table(figures, rows, notes)
+    return _table(figures, rows, legend + notes)
 
 
 def compared_table(figures: Figures[SpeedComparison]) -> str:
@@ -58,7 +53,7 @@ def compared_table(figures: Figures[SpeedComparison]) -> str:
             f"{row.rival} images/s": _spread(row.other),
         }
         for row in figures.rows
-        if isinstance(row, SpeedComparison)
+        if not isinstance(row, Failed)
     }
     note = "median of the ratios of neighbouring blocks; above 1 the harness is faster"
     return _table(figures, rows, [note])
@@ -74,26 +69,21 @@ def _table(figures: Figures[Any], rows: dict[str, dict[str, str]], notes: Sequen
         disable_numparse=True, colalign=["left", *["right"] * frame.shape[1]]
     )
     failures = [f"{row.model} failed: {row.reason}" for row in figures.failed]
-    lines = [_setting(figures), _machine(figures), *notes, *failures]
+    lines = [*_provenance(figures), *notes, *failures]
     return f"{table}\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _setting(figures: Figures[Any]) -> str:
+def _provenance(figures: Figures[Any]) -> tuple[str, str]:
+    """A line on the setting and one on the machine."""
     case, machine = figures.setting, figures.machine
+    environment, versions = machine.environment, machine.environment.versions
     compiled = ", compiled" if case.compiled else ""
     return (
         f"{case.image_size} px, 1 channel, batches of {case.batch_size}, {machine.precision}, "
-        f"{machine.memory_format}{compiled}, loss ce"
-    )
-
-
-def _machine(figures: Figures[Any]) -> str:
-    environment = figures.machine.environment
-    versions = environment.versions
-    return (
+        f"{machine.memory_format}{compiled}, loss ce",
         f"{environment.device}, threads: {environment.threads}, torch {versions['torch']}, "
         f"timm {versions['timm']}, cxnet-bench {versions['cxnet-bench']} "
-        f"({environment.commit or 'commit unknown'}), {environment.date}"
+        f"({environment.commit or 'commit unknown'}), {environment.date}",
     )
 
 

@@ -19,15 +19,15 @@ def test_a_check_that_fails_or_breaks_stops_no_other(
     checks = {
         "breaks": lambda _: 1 / 0,
         "fails": lambda _: {"failed": ["too slow"]},
-        "graphs": lambda _: {},
+        "cuda_tests": lambda _: {},
         "fine": lambda _: {"x": 1.5},
     }
     monkeypatch.setattr(gpu_check, "CHECKS", checks)
     assert gpu_check.main([str(tmp_path / "new"), "--device", "cpu"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "failed: breaks, fails"
-    assert "graphs: left out, it needs CUDA" in lines
-    assert not (tmp_path / "new" / "graphs.json").exists()
+    assert "cuda_tests: left out, it needs CUDA" in lines
+    assert not (tmp_path / "new" / "cuda_tests.json").exists()
     assert json.loads((tmp_path / "new" / "fine.json").read_text())["x"] == 1.5
     assert "ZeroDivisionError" in (tmp_path / "new" / "breaks.json").read_text()
     assert gpu_check.main([str(tmp_path), "--device", "cpu", "--part", "fine"]) == 0
@@ -38,12 +38,6 @@ def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
         pytest.skip("there is a GPU")
     assert gpu_check.main([str(tmp_path / "new")]) == 2
     assert not (tmp_path / "new").exists()
-
-
-def test_placements_on_a_cpu() -> None:
-    found = gpu_check.placements(CPU)
-    assert set(found["largest_difference_from_cpu"].values()) == {0.0}
-    assert found["failed"] == []
 
 
 @pytest.mark.slow

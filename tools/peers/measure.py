@@ -10,8 +10,9 @@ import os
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,75 +57,57 @@ def measure(
 
     Raises:
         FailedError: it failed; the message holds its last lines.
-        Exception: what ``on_line`` raised, after the process has ended.
+        Exception: what ``on_line`` raised; the process is killed.
     """
     began = time.monotonic()
-    process = subprocess.Popen(
-        command,
-        env=dict(environment),
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    watch = _Watch(process, on_line=lambda line: on_line(time.monotonic() - began, line))
-    try:
-        # `wait4` and not `Popen.wait`: it tells the memory too.
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.kill()
-        raise
-    finally:
+    last: deque[str] = deque(maxlen=20)
+    with (
+        subprocess.Popen(
+            command,
+            env=dict(environment),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+        _memory_samples(process.pid) as samples,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                last.append(line)
+                on_line(time.monotonic() - began, line)
+            # `wait4` and not `Popen.wait`: it tells the memory too.
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
         seconds = time.monotonic() - began
-        watch.end()
-    process.returncode = os.waitstatus_to_exitcode(status)
+        process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        last = "".join(watch.lines[-20:])
-        raise FailedError(f"exit code {process.returncode}: {' '.join(command)}\n{last}")
-    if watch.errors:
-        raise watch.errors[0]
+        raise FailedError(f"exit code {process.returncode}: {' '.join(command)}\n{''.join(last)}")
     return ProcessUse(
-        seconds=seconds,
-        largest_mib=usage.ru_maxrss / 1024,
-        together_mib=max(watch.samples),
+        seconds=seconds, largest_mib=usage.ru_maxrss / 1024, together_mib=max(samples)
     )
 
 
-class _Watch:
-    """Two threads beside a process: one reads its lines, one samples its memory."""
+@contextmanager
+def _memory_samples(pid: int) -> Iterator[list[float]]:
+    """MiB of a process with its descendants, sampled by a thread."""
+    samples, ended = [0.0], threading.Event()
 
-    def __init__(self, process: subprocess.Popen[str], *, on_line: Callable[[str], None]) -> None:
-        self.lines: list[str] = []
-        self.errors: list[Exception] = []
-        self.samples = [0.0]
-        self._process, self._on_line = process, on_line
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=each) for each in (self._read, self._sample)]
-        for thread in self._threads:
-            thread.start()
+    def sample() -> None:
+        while not ended.wait(SECONDS_BETWEEN_SAMPLES):
+            samples.append(sum(map(_proportional_mib, _with_descendants(pid))))
 
-    def end(self) -> None:
-        """Wait for both threads and close the stream."""
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.lines.append(line)
-            try:
-                self._on_line(line)
-            except Exception as error:
-                # The reading goes on: a full pipe would have the process wait for ever.
-                self.errors.append(error)
-
-    def _sample(self) -> None:
-        while not self._ended.wait(SECONDS_BETWEEN_SAMPLES):
-            self.samples.append(sum(map(_proportional_mib, _with_descendants(self._process.pid))))
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _with_descendants(pid: int) -> Iterator[int]:

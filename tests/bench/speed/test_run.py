@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from bench.config import load_experiment
 from bench.errors import InputError
 from bench.progress import QuietProgress
 from bench.speed import run
+from bench.speed.against import compare
 from bench.speed.case import Case
 from bench.speed.machine import describe_machine
-from bench.speed.run import Failed, compare_all, in_child, measure_all
+from bench.speed.measure import measure
+from bench.speed.run import Failed, in_child, measure_all
 
 CASE = Case(model="cxnet_m1", image_size=32, batch_size=8, device="cpu")
 ERRORS = [
@@ -37,13 +40,15 @@ def test_a_result_comes_back_from_another_process_and_so_do_errors() -> None:
 def test_a_plugins_failure_is_told_as_it_is(tmp_path: Path) -> None:
     case = replace(CASE, plugins=(tmp_path / "gone.py",))
     with pytest.raises(InputError, match=r"^plugin '.*gone\.py' is not there$"):
-        compare_all([case], rival="bare", rounds=1, block_seconds=1e-3, progress=QuietProgress())
+        measure_all([case], measure, flops_repeats=0, progress=QuietProgress())
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["cuda", "cpu"])
-@pytest.mark.parametrize("rival", [None, "bare"])
+@pytest.mark.parametrize(
+    "take", [partial(measure, repeats=1), partial(compare, rival="bare", rounds=1)]
+)
 def test_too_little_memory_is_a_row_that_says_what_to_try(
-    rival: Any, error: RuntimeError, monkeypatch: pytest.MonkeyPatch
+    take: Any, error: RuntimeError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_memory(*_: object, **__: object) -> None:
         raise error
@@ -51,12 +56,7 @@ def test_too_little_memory_is_a_row_that_says_what_to_try(
     monkeypatch.setattr(run, "in_child", lambda do, *args, **more: do(*args, **more))
     monkeypatch.setattr("bench.speed.machine.measure_flops", lambda *_, **__: 1e9)
     monkeypatch.setattr("bench.speed.case.Workbench.__init__", no_memory)
-    quiet = QuietProgress()
-    figures: Any = (
-        compare_all([CASE], rival=rival, rounds=1, block_seconds=1e-3, progress=quiet)
-        if rival
-        else measure_all([CASE], repeats=1, block_seconds=1e-3, progress=quiet)
-    )
+    figures = measure_all([CASE], take, flops_repeats=1, progress=QuietProgress())
     reason = (
         "memory does not suffice for batches of 8 images of 32 px: try a smaller --batch-size or "
         "--image-size"
