@@ -19,24 +19,46 @@ def _dropout_search(name: str) -> SearchChanges:
     return {f"model.options.{name}.dropout": FloatDistribution(0.0, 0.8)}
 
 
-for name, target, description in (
-    ("cxnet_m1", "cxnet:CXNetM1", "CXNet-m1, the paper's thin network (Xu 2019)"),
-    ("cxnet_m1_v2", "cxnet:CXNetM1V2", "CXNet-m1 (v2), wider kernels for 512 px (Xu 2019)"),
-):
-    MODELS.add(
-        ModelEntry(
-            name=name,
-            description=description,
-            target=target,
-            min_image_size=8,
-            search=partial(_dropout_search, name),
-        )
+MODELS.add(
+    ModelEntry(
+        name="cxnet_m1",
+        description="CXNet-m1, the paper's thin network (Xu 2019)",
+        target="cxnet:CXNetM1",
+        min_image_size=8,
+        search=partial(_dropout_search, "cxnet_m1"),
     )
+)
+MODELS.add(
+    ModelEntry(
+        name="cxnet_m1_v2",
+        description="CXNet-m1 (v2), wider kernels for 512 px (Xu 2019)",
+        target="cxnet:CXNetM1V2",
+        min_image_size=8,
+        search=partial(_dropout_search, "cxnet_m1_v2"),
+    )
+)
 
-
-def _baseline(name: str, description: str, *, smallest: int = 1, multiple: int = 1) -> None:
-    # The sizes are those of `baselines.backbones.BUILT_IN`, which cannot be imported here
-    # without timm; a test holds the two together.
+# Name, smallest side, multiple of the side, description. The sizes are those of
+# `baselines.backbones.BUILT_IN`, which cannot be imported here without timm; a test holds the two
+# together.
+for name, smallest, multiple, description in (
+    ("vgg16_bn", 32, 1,
+     "VGG-16 with batch norm (2014): plain stacks of 3×3, by far the most parameters"),
+    ("inception_v3", 75, 1, "Inception v3 (2015): parallel, factorised convolutions"),
+    ("resnet18", 1, 1, "ResNet-18 (2015): residual connections, the common small baseline"),
+    ("resnet50", 1, 1, "ResNet-50 (2015): residual bottlenecks, the common large baseline"),
+    ("densenet121", 29, 1,
+     "DenseNet-121 (2016): the usual network on ChestX-ray14 since CheXNet"),
+    ("mobilenetv3_small_100", 1, 1,
+     "MobileNetV3-Small (2019): found by search for telephones, few operations"),
+    ("efficientnet_b0", 1, 1,
+     "EfficientNet-B0 (2019): depth, width and resolution scaled together"),
+    ("convnext_tiny", 32, 1,
+     "ConvNeXt-T (2022): a convolutional network with a transformer's habits"),
+    ("vit_small_patch16_224", 1, 1, "ViT-S/16 (2020): a plain transformer over 16×16 patches"),
+    ("swin_tiny_patch4_window7_224", 4, 4,
+     "Swin-T (2021): a hierarchical transformer with shifted windows"),
+):  # fmt: skip
     MODELS.add(
         ModelEntry(
             name=name,
@@ -48,62 +70,20 @@ def _baseline(name: str, description: str, *, smallest: int = 1, multiple: int =
         )
     )
 
-
-_baseline(
-    "vgg16_bn",
-    "VGG-16 with batch norm (2014): plain stacks of 3×3, by far the most parameters",
-    smallest=32,
-)
-_baseline("inception_v3", "Inception v3 (2015): parallel, factorised convolutions", smallest=75)
-_baseline("resnet18", "ResNet-18 (2015): residual connections, the common small baseline")
-_baseline("resnet50", "ResNet-50 (2015): residual bottlenecks, the common large baseline")
-_baseline(
-    "densenet121",
-    "DenseNet-121 (2016): the usual network on ChestX-ray14 since CheXNet",
-    smallest=29,
-)
-_baseline(
-    "mobilenetv3_small_100",
-    "MobileNetV3-Small (2019): found by search for telephones, few operations",
-)
-_baseline("efficientnet_b0", "EfficientNet-B0 (2019): depth, width and resolution scaled together")
-_baseline(
-    "convnext_tiny",
-    "ConvNeXt-T (2022): a convolutional network with a transformer's habits",
-    smallest=32,
-)
-_baseline("vit_small_patch16_224", "ViT-S/16 (2020): a plain transformer over 16×16 patches")
-_baseline(
-    "swin_tiny_patch4_window7_224",
-    "Swin-T (2021): a hierarchical transformer with shifted windows",
-    smallest=4,
-    multiple=4,
-)
-
 for name, target, description in (
-    ("ce", "cxnet:CrossEntropy", "Cross entropy (the paper's v0)"),
-    (
-        "weighted_ce",
-        "cxnet:WeightedCrossEntropy",
-        "Cross entropy with every class weighted by its rarity",
-    ),
-    ("focal", "cxnet:FocalLoss", "Focal loss, gamma 2 (Lin et al. 2017)"),
-    (
-        "sin",
-        "cxnet:SinLoss",
-        "Sin-loss, weight sin(pi/2 (1 - p_t)); the paper's eq. (9) reconstructed",
-    ),
-    (
-        "sin_hump",
-        "cxnet:SinHumpLoss",
-        "Sin-loss, weight 1 + sin(pi p_t), highest on the undecided; a reconstruction too",
-    ),
-):
+    ("ce", "CrossEntropy", "Cross entropy (the paper's v0)"),
+    ("weighted_ce", "WeightedCrossEntropy",
+     "Cross entropy with every class weighted by its rarity"),
+    ("focal", "FocalLoss", "Focal loss, gamma 2 (Lin et al. 2017)"),
+    ("sin", "SinLoss", "Sin-loss, weight sin(pi/2 (1 - p_t)); the paper's eq. (9) reconstructed"),
+    ("sin_hump", "SinHumpLoss",
+     "Sin-loss, weight 1 + sin(pi p_t), highest on the undecided; a reconstruction too"),
+):  # fmt: skip
     LOSSES.add(
         LossEntry(
             name=name,
             description=description,
-            target=target,
+            target=f"cxnet:{target}",
             needs_class_weights=name == "weighted_ce",
         )
     )

@@ -19,12 +19,12 @@ from bench.registry.core import (
     comes_from_plugin,
     near_matches,
 )
-from bench.registry.search import POLICY, check_search, default_search, policy_search
+from bench.registry.search import search_space
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.registry.search import Distribution, Search, SearchSpace
+    from bench.registry.search import Search, SearchSpace
 
     ModelFactory = Callable[..., nn.Module]
 
@@ -67,17 +67,10 @@ class ModelEntry(Entry):
     def search_space(self) -> SearchSpace:
         """Distributions that ``bench tune`` draws this model's settings from, by dotted key.
 
-        ``model.policy`` is there for a network that can start from pretrained weights; it means
-        nothing in an experiment that does not.
-
         Raises:
             InputError: the registration declares something that cannot be searched.
         """
-        space: dict[str, Distribution | None] = {**default_search()}
-        if self.timm_name is not None:
-            space[POLICY] = policy_search()
-        space |= check_search(self.name, self.search)
-        return {key: distribution for key, distribution in space.items() if distribution}
+        return search_space(self.name, self.search, pretrainable=self.timm_name is not None)
 
     def build(
         self,
@@ -116,18 +109,13 @@ class ModelEntry(Entry):
         if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
             if "image_size" not in parameters:
                 del arguments["image_size"]  # a network that takes any
-            self._check_options(arguments, parameters)
+            for name in arguments.keys() - parameters.keys():
+                own = [p for p in parameters if p not in STANDARD_ARGUMENTS]
+                hint = near_matches(name, own) if own else "it takes none"
+                raise InputError(f"model {self.name!r} takes no option {name!r}: {hint}")
         with self._refusals():
             network: nn.Module = factory(**arguments)
         return network
-
-    def _check_options(
-        self, arguments: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]
-    ) -> None:
-        for name in arguments.keys() - parameters.keys():
-            own = [p for p in parameters if p not in STANDARD_ARGUMENTS]
-            hint = near_matches(name, own) if own else "it takes none"
-            raise InputError(f"model {self.name!r} takes no option {name!r}: {hint}")
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -151,17 +139,18 @@ class ModelEntry(Entry):
             InputError: the side is under ``min_image_size``, no multiple of
                 ``image_size_multiple``, or found to be impossible by trying (``timm:NAME``).
         """
-        if image_size < self.min_image_size:
-            raise InputError(
-                f"model {self.name!r} needs images of at least {self.min_image_size} px, "
-                f"not {image_size}: set data.image_size={self.min_image_size} or leave it out"
+        multiple = self.image_size_multiple
+        # The smallest size that fits and is not below the requested one.
+        nearest = max(self.min_image_size, -(-image_size // multiple) * multiple)
+        if image_size != nearest:
+            needed = (
+                f"of at least {self.min_image_size} px"
+                if image_size < self.min_image_size
+                else f"whose side is a multiple of {multiple} px"
             )
-        if image_size % self.image_size_multiple:
-            larger = -(-image_size // self.image_size_multiple) * self.image_size_multiple
             raise InputError(
-                f"model {self.name!r} needs images whose side is a multiple of "
-                f"{self.image_size_multiple} px, not {image_size}: set data.image_size={larger} "
-                "or leave it out"
+                f"model {self.name!r} needs images {needed}, not {image_size}: "
+                f"set data.image_size={nearest} or leave it out"
             )
         if self.source == TIMM:
             from baselines.backbones import check_image_size
@@ -238,17 +227,17 @@ def match_models(patterns: Sequence[str]) -> list[ModelEntry]:
     Raises:
         InputError: a name of timm's, not a pattern, is unknown.
     """
-    found = MODELS.match([p for p in patterns if not p.startswith(TIMM_PREFIX)])
-    if patterns and all(p.startswith(TIMM_PREFIX) for p in patterns):
-        found = []
+    registered = [p for p in patterns if not p.startswith(TIMM_PREFIX)]
+    found = MODELS.match(registered) if registered or not patterns else []
     for pattern in patterns:
-        if pattern.startswith(TIMM_PREFIX):
-            if is_pattern(pattern):
-                from baselines.backbones import names_like
+        if pattern in registered:
+            continue
+        if is_pattern(pattern):
+            from baselines.backbones import names_like
 
-                found += map(_timm_entry, names_like(pattern.removeprefix(TIMM_PREFIX)))
-            else:
-                found.append(find_model(pattern))
+            found += map(_timm_entry, names_like(pattern.removeprefix(TIMM_PREFIX)))
+        else:
+            found.append(find_model(pattern))
     return found
 
 

@@ -29,40 +29,18 @@ POLICY = "model.policy"
 NOT_SEARCHED = ("train.max_iterations", "train.validate_every", "train.precision")
 
 
-def default_search() -> dict[str, Distribution]:
-    """Search space of every model that declares nothing else.
+def search_space(model: str, search: Search, *, pretrainable: bool) -> SearchSpace:
+    """Distributions of a model's settings: the default ones, changed by its registration.
 
     The decay factors are the paper's; the ranges are ours, wide about what networks of this size
-    are trained with.
-    """
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    return {
-        "train.lr": FloatDistribution(1e-4, 1e-1, log=True),
-        "train.decay_factor": CategoricalDistribution((2.0, 5.0, 10.0)),
-        "train.patience": IntDistribution(1, 4),
-        "train.weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
-        "train.momentum": FloatDistribution(0.0, 0.99),
-    }
-
-
-def policy_search() -> Distribution:
-    """Fine-tuning policies to choose from, for a network that starts from pretrained weights."""
-    from optuna.distributions import CategoricalDistribution
-
-    return CategoricalDistribution(("full", "head", "last_stage"))
-
-
-def check_search(model: str, search: Search) -> dict[str, Distribution | None]:
-    """The space that a registration declares, as far as it can be checked without the schema.
+    are trained with. ``model.policy`` is there for a network that can start from pretrained
+    weights; it means nothing in an experiment that does not.
 
     Args:
         model: the model's name.
         search: distributions by dotted key, None for a key that is left alone; or a function
             that returns them.
-
-    Returns:
-        A copy of it.
+        pretrainable: whether there are pretrained weights.
 
     Raises:
         InputError: a key that may not be searched, a value that is no distribution, or an
@@ -70,10 +48,29 @@ def check_search(model: str, search: Search) -> dict[str, Distribution | None]:
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+    space: dict[str, Distribution | None] = {
+        "train.lr": FloatDistribution(1e-4, 1e-1, log=True),
+        "train.decay_factor": CategoricalDistribution((2.0, 5.0, 10.0)),
+        "train.patience": IntDistribution(1, 4),
+        "train.weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+        "train.momentum": FloatDistribution(0.0, 0.99),
+    }
+    if pretrainable:
+        space[POLICY] = CategoricalDistribution(("full", "head", "last_stage"))
+    space |= _checked(model, search)
+    return {key: distribution for key, distribution in space.items() if distribution}
+
+
+def _checked(model: str, search: Search) -> SearchChanges:
+    """A registration's changes, checked as far as that goes without the schema."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
     changes = search() if callable(search) else search
     for key, value in changes.items():
         where = f"model {model!r}: search key {key!r}"
-        if not isinstance(key, str) or key in NOT_SEARCHED or not _belongs_to(model, key):
+        own = ("train.", f"{OPTIONS}{model}.")
+        is_setting = key.startswith(own) and key not in own
+        if key in NOT_SEARCHED or not (is_setting or key == POLICY):
             raise InputError(
                 f"{where} cannot be searched: a key of train such as train.lr (none of "
                 f"{', '.join(NOT_SEARCHED)}), {POLICY}, or {OPTIONS}{model}.OPTION"
@@ -86,11 +83,4 @@ def check_search(model: str, search: Search) -> dict[str, Distribution | None]:
                 f"{where}: give a FloatDistribution, IntDistribution or CategoricalDistribution "
                 "of optuna.distributions, or None to leave it alone"
             )
-    return dict(changes)
-
-
-def _belongs_to(model: str, key: str) -> bool:
-    own = f"{OPTIONS}{model}."
-    return key == POLICY or any(
-        key.startswith(prefix) and len(key) > len(prefix) for prefix in ("train.", own)
-    )
+    return changes

@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from bench.errors import InputError
 from bench.registry import MODELS, find_model, register_model
-from bench.registry.search import check_search
+from bench.registry.search import search_space
 
 DEFAULT = ["train.lr", "train.decay_factor", "train.patience", "train.weight_decay"]
 DEFAULT += ["train.momentum"]
@@ -23,7 +23,7 @@ DEFAULT += ["train.momentum"]
 )  # fmt: skip
 def test_what_a_search_may_not_change_is_refused(key: str) -> None:
     with pytest.raises(InputError, match=f"search key '{key}' cannot be searched"):
-        check_search("mine", {key: FloatDistribution(0.0, 1.0)})
+        search_space("mine", {key: FloatDistribution(0.0, 1.0)}, pretrainable=False)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_what_a_search_may_not_change_is_refused(key: str) -> None:
 )
 def test_what_is_no_distribution_is_refused_in_one_line(value: Any, reason: str) -> None:
     with pytest.raises(InputError, match=reason) as refused:
-        check_search("mine", {"train.lr": value})
+        search_space("mine", {"train.lr": value}, pretrainable=False)
     assert "\n" not in str(refused.value)
 
 
