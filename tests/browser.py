@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,11 +27,7 @@ FLAGS = (
 
 
 class Browser:
-    """A browser with what tests of pages ask of it.
-
-    Attributes:
-        driver: selenium's.
-    """
+    """A browser with what tests of pages ask of it; ``driver`` is selenium's."""
 
     def __init__(self, profile: Path) -> None:
         from selenium import webdriver
@@ -78,7 +75,7 @@ class Browser:
     def requests(self) -> list[str]:
         """The addresses that were asked for since the page was opened; data in it is none."""
         messages = (
-            json.loads(one["message"])["message"] for one in self.driver.get_log("performance")
+            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
         )
         sent = (
             message["params"]["request"]["url"]
@@ -89,15 +86,11 @@ class Browser:
 
     def screenshot(self, path: Path) -> None:
         """The whole page, however long, as PNG."""
-        import base64
-
         shot = self._command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def pdf(self) -> bytes:
         """The page as it is printed."""
-        import base64
-
         printed = self._command("Page.printToPDF", preferCSSPageSize=True, printBackground=True)
         return base64.b64decode(printed["data"])
 

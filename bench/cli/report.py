@@ -188,12 +188,8 @@ def _write(path: Path, text: str) -> None:
 
 def _draw(results: Results, folder: Path, formats: tuple[str, ...]) -> None:
     from bench.report.figures import write_figures
-    from bench.report.figures.questions import draw_questions
 
-    drawn = [
-        *write_figures(results.tables, folder, formats=formats),
-        *draw_questions(results.questions, folder, formats=formats),
-    ]
+    drawn = write_figures(results, folder, formats=formats)
     for path in drawn:
         click.echo(f"wrote {path}", err=True)
     if not drawn:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.evaluate.estimate import Interval
 from bench.evaluate.results import Row
+from bench.report import formatting as fmt
 
 Kind = Literal["name", "number", "text"]
 
@@ -32,6 +34,12 @@ class TableCell:
     high: float = math.nan
     bold: bool = False
     mark: str = ""
+
+    @property
+    def sort_key(self) -> str:
+        """What a page sorts by; "" for a missing value, which sorts last."""
+        missing = self.value is None or (isinstance(self.value, float) and math.isnan(self.value))
+        return "" if missing else str(self.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,3 +93,42 @@ class Section:
             if column.key == key:
                 return column
         raise KeyError(key)
+
+
+NONE = TableCell(text=fmt.MISSING)
+UNDEFINED = TableCell(text=fmt.UNDEFINED)
+
+
+def cells(key: str, head: str, found: Iterable[TableCell], *, kind: Kind = "number") -> Column:
+    """A column of cells that are there."""
+    return Column(key=key, head=head, kind=kind, cells=tuple(found))
+
+
+def texts(key: str, head: str, values: Iterable[str], *, kind: Kind = "number") -> Column:
+    """A column of texts; an empty one is shown as missing and sorts last."""
+    return cells(
+        key,
+        head,
+        (TableCell(text=text, value=text) if text else NONE for text in values),
+        kind=kind,
+    )
+
+
+def counts(name: str, values: Iterable[int | None], *, missing: str = "unknown") -> Column:
+    """A column of whole numbers, named as it is keyed."""
+    found = (
+        TableCell(text=missing) if value is None else TableCell(text=f"{value:,}", value=value)
+        for value in values
+    )
+    return cells(name, name, found)
+
+
+def difference(measured: Interval) -> TableCell:
+    """A difference with its sign and its interval."""
+    return TableCell(
+        text=fmt.difference(measured.value),
+        detail=fmt.difference_interval(measured),
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+    )

@@ -34,7 +34,7 @@ def latex(results: Results) -> str:
     A table that is wider than the line is scaled to it.
     """
     return render(
-        "report.tex",
+        "report.tex.j2",
         results=results,
         title=facts.title,
         resting_on=facts.resting_on,

@@ -19,7 +19,7 @@ from bench.report.text import render
 def markdown(results: Results) -> str:
     """Each table with what it rests on, then the answers to questions, then a glossary."""
     text = render(
-        "report.md",
+        "report.md.j2",
         results=results,
         title=facts.title,
         parts=parts,
@@ -42,7 +42,7 @@ def markdown_answer(answer: QuestionResult) -> str:
         answer: what the runs say about it.
     """
     return render(
-        "question.md", found=answer_sections(answer), pipe_table=pipe_table, bullets=bullets
+        "question.md.j2", found=answer_sections(answer), pipe_table=pipe_table, bullets=bullets
     ).rstrip()
 
 

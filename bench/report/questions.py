@@ -7,14 +7,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.evaluate.design import NOT_APPLICABLE
-from bench.evaluate.estimate import LEVEL, Interval
+from bench.evaluate.estimate import LEVEL
 from bench.evaluate.labels import key_name
 from bench.evaluate.question_result import ContextResult, FactorResult, LevelResult, QuestionResult
 from bench.evaluate.settings import compare
 from bench.report import formatting as fmt
-from bench.report.columns import Column, Section, TableCell
+from bench.report.columns import (
+    NONE,
+    Column,
+    Section,
+    TableCell,
+    cells,
+    counts,
+    difference,
+    texts,
+)
 from bench.report.facts import training
-from bench.report.sections import DAGGER, NONE
+from bench.report.sections import DAGGER
 from bench.report.text import lines
 
 # Fewer runs than this tell little about how much runs differ.
@@ -41,23 +50,19 @@ class AnswerSections:
 
 
 def answer_sections(answer: QuestionResult) -> AnswerSections:
-    """Everything that a report shows of an answer.
-
-    Args:
-        answer: the answer.
-    """
+    """Everything that a report shows of an answer."""
     known = not answer.problem
     return AnswerSections(
         answer=answer,
-        resting_on=resting_on(answer) if known else [],
+        resting_on=_resting_on(answer) if known else [],
         conclusions=conclusions(answer) if known else [],
         caveats=caveats(answer) if known else [],
-        effects=[section for factor in answer.factors for section in effects(factor)],
+        effects=[section for factor in answer.factors for section in _effects(factor)],
         gaps=[fmt.one_line(gap) for gap in answer.gaps],
     )
 
 
-def resting_on(answer: QuestionResult) -> list[str]:
+def _resting_on(answer: QuestionResult) -> list[str]:
     """The data, the training, what an interval is, the best control."""
     # What differs is in the tables of the factors.
     shared = training(replace(compare(answer.cells), differing=frozenset()))
@@ -85,12 +90,8 @@ def caveats(answer: QuestionResult) -> list[str]:
     )
 
 
-def effects(factor: FactorResult) -> list[Section]:
-    """The mean effect of each level, and that in each context where there are several.
-
-    Args:
-        factor: of the question.
-    """
+def _effects(factor: FactorResult) -> list[Section]:
+    """The mean effect of each level, and that in each context where there are several."""
     name = f"{key_name(factor.key)} (reference: {factor.reference})"
     found = [Section(id="effect", title=f"Effect of {name}", columns=_means(factor))]
     if len([*factor.contexts, *factor.controls]) > 1:
@@ -104,163 +105,109 @@ def level_name(key: str, level: str) -> str:
     return level if key in ("model", "loss") else f"{key_name(key)} {level}"
 
 
-def context_names(contexts: Sequence[ContextResult]) -> list[str]:
+def context_names(contexts: Sequence[ContextResult], *, always: Sequence[str] = ()) -> list[str]:
     """A name for each context, of what differs between them: ``cxnet_m1, image_size 512``.
 
     Where nothing does, the one context is called by its model, or by its loss.
+
+    Args:
+        contexts: of a factor, or of its controls.
+        always: keys that are named whether they differ or not.
     """
-    first = list(contexts[0].context)[:1] if contexts else []
-    return _context_names(contexts, _telling(contexts) or first)
+    keys = list(contexts[0].context) if contexts else []
+    differing = [
+        key
+        for key in keys
+        if key in always or len({context.context[key] for context in contexts}) > 1
+    ]
+    return [
+        ", ".join(
+            level_name(key, context.context[key])
+            for key in differing or keys[:1]
+            if context.context[key] not in ("", NOT_APPLICABLE)
+        )
+        for context in contexts
+    ]
 
 
 def control_names(controls: Sequence[ContextResult]) -> list[str]:
     """The control's name, and what tells it from others of its name: ``metadata, task m1``."""
-    telling = [key for key in _telling(controls) if key != "model"]
-    return _context_names(controls, ["model", *telling])
-
-
-def _telling(contexts: Sequence[ContextResult]) -> list[str]:
-    keys = contexts[0].context if contexts else {}
-    return [key for key in keys if len({each.context[key] for each in contexts}) > 1]
-
-
-def _context_names(contexts: Sequence[ContextResult], keys: Sequence[str]) -> list[str]:
-    return [
-        ", ".join(
-            level_name(key, each.context[key])
-            for key in keys
-            if each.context[key] not in ("", NOT_APPLICABLE)
-        )
-        for each in contexts
-    ]
+    return context_names(controls, always=["model"])
 
 
 def _words(answer: QuestionResult) -> dict[str, Any]:
-    compared = [
-        score.comparison
-        for factor in answer.factors
-        for score in factor.levels.values()
-        if score.comparison is not None
-    ]
-    intervals = [
-        *(score.auc for factor in answer.factors for score in factor.levels.values()),
-        *(comparison.effect for comparison in compared),
-    ]
+    levels = [level for factor in answer.factors for level in factor.levels.values()]
+    compared = [level.comparison for level in levels if level.comparison is not None]
+    intervals = [*(level.auc for level in levels), *(each.effect for each in compared)]
     return {
         "answer": answer,
         "percent": fmt.PERCENT,
         "key_name": key_name,
         "level_name": level_name,
         "includes_zero": lambda effect: effect.low <= 0 <= effect.high,
-        "elsewhere": _at_references,
         "comparisons": len(compared) + sum(len(each.interactions) for each in answer.factors),
         "left_out": max((each.left_out for each in intervals), default=0),
         "other_images": [
             key_name(factor.key)
             for factor in answer.factors
             if any(
-                score.comparison and not score.comparison.same_images
-                for score in factor.levels.values()
+                level.comparison and not level.comparison.same_images
+                for level in factor.levels.values()
             )
         ],
     }
 
 
-def _at_references(
-    answer: QuestionResult, factor: FactorResult, level: str
-) -> list[tuple[str, LevelResult]]:
-    """The level where an earlier factor is at its reference: that level's name, and the score.
-
-    Their interactions say what the effects of earlier factors are at this one's reference.
-    """
-    found = []
-    for other in answer.factors[: answer.factors.index(factor)]:
-        if other.key == factor.key:
-            continue
-        there = [each for each in factor.contexts if each.context[other.key] == other.reference]
-        scores = [each.scores[level] for each in there if level in each.scores]
-        # With several the mean over them is no number of the tables.
-        if len(factor.contexts) > 1 and len(scores) == 1 and scores[0].comparison:
-            found.append((level_name(other.key, other.reference), scores[0]))
-    return found
-
-
 def _means(factor: FactorResult) -> list[Column]:
     """A row for each level, averaged over the contexts."""
-    scores = list(factor.levels.values())
-    effects_ = [score.comparison.effect if score.comparison else None for score in scores]
-    counts = []
-    for score in scores:
-        of = score.comparison or score
-        counts.append(TableCell(text=f"{of.contexts} × {fmt.count_range(of.seeds)}"))
-    images = [
-        TableCell(text="differ")
-        if score.train_images is None
-        else TableCell(text=f"{score.train_images:,}", value=score.train_images)
-        for score in scores
-    ]
-    levels = [TableCell(text=level, value=level) for level in factor.levels]
+    levels = list(factor.levels.values())
+    counted = [level.comparison or level for level in levels]
     found = [
-        Column(key="level", head=key_name(factor.key), kind="name", cells=levels),
-        Column(key="train_images", head="training images", kind="number", cells=images),
-        Column(key="auc", head="AUC", kind="number", cells=[_auc(score) for score in scores]),
-        Column(
-            key="difference",
-            head="difference",
-            kind="number",
-            cells=[_effect(effect) if effect else NONE for effect in effects_],
+        texts("level", key_name(factor.key), factor.levels, kind="name"),
+        cells("auc", "AUC", map(_auc, levels)),
+        cells("difference", "difference", map(_difference, levels)),
+        texts(
+            "counts",
+            "contexts × seeds",
+            [f"{each.contexts} × {fmt.count_range(each.seeds)}" for each in counted],
         ),
-        Column(key="counts", head="contexts × seeds", kind="number", cells=counts),
     ]
-    with_images = factor.key == "data.train_share"
-    return [column for column in found if column.key != "train_images" or with_images]
+    if factor.key == "data.train_share":
+        images = [level.train_images for level in levels]
+        found.insert(1, counts("training images", images, missing="differ"))
+    return found
 
 
 def _contexts(factor: FactorResult) -> list[Column]:
     """A row for each context and each control; AUC and difference of each level."""
     rows = [*factor.contexts, *factor.controls]
-    names = [
-        *context_names(factor.contexts),
-        *(f"control: {name}" for name in control_names(factor.controls)),
-    ]
-    found = [
-        Column(key="context", head="", kind="name", cells=[TableCell(text=name) for name in names])
-    ]
+    controls = [f"control: {name}" for name in control_names(factor.controls)]
+    found = [texts("context", "", [*context_names(factor.contexts), *controls], kind="name")]
     for level in factor.levels:
-        scores = [row.scores.get(level) for row in rows]
-        cells = [
-            _auc(score, interval=False) if score else TableCell(text="missing") for score in scores
+        results = [row.scores.get(level) for row in rows]
+        aucs = [
+            _auc(result, in_context=True) if result else TableCell(text="missing")
+            for result in results
         ]
-        found.append(Column(key=f"auc-{level}", head=level, kind="number", cells=cells))
+        found.append(cells(f"auc-{level}", level, aucs))
         if level != factor.reference:
-            differences = [
-                _effect(score.comparison.effect) if score and score.comparison else NONE
-                for score in scores
-            ]
             head = f"difference of {level}"
-            found.append(
-                Column(key=f"difference-{level}", head=head, kind="number", cells=differences)
-            )
+            found.append(cells(f"difference-{level}", head, map(_difference, results)))
     return found
 
 
-def _auc(score: LevelResult, *, interval: bool = True) -> TableCell:
-    measured = score.auc
+def _auc(result: LevelResult, *, in_context: bool = False) -> TableCell:
+    """With its interval, or with a mark: in how many contexts says nothing of which."""
+    auc = result.auc
     return TableCell(
-        text=fmt.number(measured.value),
-        detail=fmt.interval(measured) if interval else "",
-        value=measured.value,
-        low=measured.low,
-        high=measured.high,
-        mark=DAGGER if score.not_above_controls and not interval else "",
+        text=fmt.number(auc.value),
+        detail="" if in_context else fmt.interval(auc),
+        value=auc.value,
+        low=auc.low,
+        high=auc.high,
+        mark=DAGGER if in_context and result.not_above_controls else "",
     )
 
 
-def _effect(effect: Interval) -> TableCell:
-    return TableCell(
-        text=fmt.difference(effect.value),
-        detail=fmt.difference_interval(effect),
-        value=effect.value,
-        low=effect.low,
-        high=effect.high,
-    )
+def _difference(result: LevelResult | None) -> TableCell:
+    return difference(result.comparison.effect) if result and result.comparison else NONE

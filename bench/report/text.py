@@ -1,37 +1,38 @@
-"""Sentences from the templates of this package; none is written anywhere else."""
+"""Templates of this package, filled; no sentence is written anywhere else."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from bench.report import formatting
 
 FILTERS = (
-    "all_of", "any_of", "count", "count_range", "difference", "difference_interval", "figure",
-    "interval", "number", "one_line", "p_value", "setting", "settings", "share", "size",
+    "all_of", "any_of", "count", "difference", "difference_interval", "number", "one_line",
+    "share", "size",
 )  # fmt: skip
 
 
 def render(name: str, **context: Any) -> str:
-    """A template, filled.
+    """A template, filled; in HTML all values are escaped.
 
     Args:
-        name: of a file in ``bench/report/templates``, without ``.j2``.
+        name: of a file in ``bench/report/templates``.
         context: what it speaks of.
     """
-    return _environment().get_template(f"{name}.j2").render(context)
+    return _environment().get_template(name).render(context)
 
 
 def lines(name: str, **context: Any) -> list[str]:
     """The lines of a filled template that are not empty, one or more sentences each.
 
     Args:
-        name, context: as of :func:`render`.
+        name: of the template, without ``.j2``.
+        context: as of :func:`render`.
     """
-    text = render(name, **context)
+    text = render(f"{name}.j2", **context)
     return [line for line in map(formatting.one_line, text.splitlines()) if line]
 
 
@@ -40,7 +41,7 @@ def _environment() -> Environment:
     """Made once: to compile a template takes longer than to fill it."""
     environment = Environment(
         loader=PackageLoader("bench.report"),
-        autoescape=False,
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

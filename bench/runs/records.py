@@ -147,16 +147,6 @@ class Spent(Frozen):
             "minutes": self.train_seconds / 60,
         }[unit]
 
-    def overshoot(self, unit: str, *, validate_every: int) -> float:
-        """How far one worker may pass a budget, since it ends a trial only at a validation.
-
-        Args:
-            unit: of the budget, and of the result.
-            validate_every: iterations between two validations.
-        """
-        of_an_iteration = self.measured(unit) / max(self.iterations, 1)
-        return 0.0 if unit == "trials" else validate_every * of_an_iteration
-
 
 class FailedTuningRecord(Frozen):
     """A search for the settings of one model with one loss that has no winner.

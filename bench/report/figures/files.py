@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.evaluate.results import Table
-from bench.report.figures.pictures import pictures
+from bench.evaluate.results import Results, Table
+from bench.report.figures.questions import question_picture
 from bench.report.figures.style import house_style
-from bench.report.formatting import any_of
+from bench.report.figures.tables import pictures
 
-# With metadata that makes two files of the same figure equal.
-FORMATS: dict[str, dict[str, None]] = {
-    "png": {},
-    "pdf": {"CreationDate": None},
-    "svg": {"Date": None},
-}
+# Without a date, two files of the same figure are equal.
+METADATA: dict[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 DPI = 200
 
 
-def write_figures(tables: Sequence[Table], folder: Path, *, formats: Sequence[str]) -> list[Path]:
-    """Write every figure of some tables on white ground.
+def write_figures(results: Results, folder: Path, *, formats: Sequence[str]) -> list[Path]:
+    """Write every figure of the tables, and one of each question, on white ground.
 
-    A file has the name of its picture, such as ``roc.png``. With several tables, source, task,
-    split and image size come first: ``nih_m1_patient_64_roc.png``.
+    A file has the name of its picture: ``roc.png``, ``question_EXPERIMENT.png``. With several
+    tables, source, task, split and image size come first: ``nih_m1_patient_64_roc.png``.
 
     Args:
-        tables: the comparisons.
+        results: with the tables and the questions; those without an answer are left out.
         folder: made where it does not exist.
-        formats: some of ``FORMATS``.
+        formats: endings of the files: ``png``, ``pdf``, ``svg``.
 
     Returns:
         The paths, in the order of writing.
 
     Raises:
-        InputError: a format is unknown, or a file cannot be written.
+        InputError: a file cannot be written.
     """
-    for name in formats:
-        if name not in FORMATS:
-            raise InputError(f"figure format {name!r}: take {any_of(list(FORMATS))}")
+    answers = [answer for answer in results.questions if not answer.problem]
+    # The records of an experiment that contradict each other give it several answers.
+    stems = _different([f"question_{answer.experiment}" for answer in answers])
+    named = [
+        (f"{prefix}{picture.name}", picture)
+        for prefix, table in zip(_prefixes(results.tables), results.tables, strict=True)
+        for picture in pictures(table)
+    ]
+    named += zip(stems, map(question_picture, answers), strict=True)
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for prefix, table in zip(_prefixes(tables), tables, strict=True):
-            for picture in pictures(table):
-                figure = picture.draw()
-                for name in formats:
-                    path = folder / f"{prefix}{picture.name}.{name}"
-                    with house_style():
-                        figure.savefig(path, dpi=DPI, facecolor="white", metadata=FORMATS[name])
-                    written.append(path)
+        for stem, picture in named:
+            figure = picture.draw()
+            for name in formats:
+                path = folder / f"{stem}.{name}"
+                with house_style():
+                    figure.savefig(path, dpi=DPI, facecolor="white", metadata=METADATA.get(name))
+                written.append(path)
     except OSError as error:
         raise InputError(
             f"figures cannot be written to {str(folder)!r} ({error.strerror or error}): choose "
@@ -71,10 +71,12 @@ def _prefixes(tables: Sequence[Table]) -> list[str]:
         parts = (data.source, data.task, data.split.name, data.image_size)
         # Imported predictions have no image size, and a plugin's source may have any name.
         stems.append("_".join(re.sub(r"[^\w.-]+", "-", str(part)) for part in parts if part))
-    total, seen = Counter(stems), Counter[str]()
-    prefixes = []
-    for stem in stems:
-        seen[stem] += 1
-        # A tilde is in no stem, so that a number makes no two prefixes equal.
-        prefixes.append(f"{stem}~{seen[stem]}_" if total[stem] > 1 else f"{stem}_")
-    return prefixes
+    return [f"{stem}_" for stem in _different(stems)]
+
+
+def _different(stems: Sequence[str]) -> list[str]:
+    """Equal ones are numbered behind a tilde, which is in no stem."""
+    return [
+        f"{stem}~{stems[:position].count(stem) + 1}" if stems.count(stem) > 1 else stem
+        for position, stem in enumerate(stems)
+    ]

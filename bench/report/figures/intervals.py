@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from bench.report.formatting import count
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-LABEL = 44
 
 
 def intervals(table: Table) -> Picture | None:
@@ -33,7 +32,7 @@ def intervals(table: Table) -> Picture | None:
         alt={row.label: with_interval(row.score) for row in rows},
         plot=lambda: _plot(table, rows, measure),
         measure=measure,
-        reference=next((row.label for row in rows if row.reference), ""),
+        reference=next((row.label for row in rows if row.row.is_reference), ""),
         best_control=bool(table.best_controls),
         unfinished=count(unfinished, "row") if unfinished else "",
     )
@@ -44,14 +43,14 @@ def _plot(table: Table, rows: Sequence[PlottedRow], measure: str) -> Figure:
     ordered = sorted(rows, key=lambda row: row.control)
     networks = sum(not row.control for row in rows)
     heights = [y + 0.5 * (y >= networks > 0) for y in range(len(ordered))]
-    figure, ((axes,),) = empty_figure(height=0.75 + 0.27 * len(ordered))
+    figure, ((axes,),) = empty_figure(height=0.75 + 0.29 * len(ordered))
     for y, row in zip(heights, ordered, strict=True):
         _plot_row(axes, row, leading(table.outputs), y)
-        if row.reference:
+        if row.row.is_reference:
             axes.axvline(row.score.value, color=SERIES[0], linewidth=0.9, zorder=0.5)
     for best in table.best_controls.values():
         axes.axvline(best.value, color=MUTED, linewidth=1.0, linestyle=DASHED, zorder=0.5)
-    axes.set_yticks(heights, [row.short(LABEL) for row in ordered])
+    axes.set_yticks(heights, [textwrap.fill(row.label, 44) for row in ordered], fontsize=SMALL)
     for tick, row in zip(axes.get_yticklabels(), ordered, strict=True):
         tick.set_fontweight(row.weight)
     axes.set_ylim(heights[-1] + 0.6, -0.6)
@@ -66,7 +65,7 @@ def _plot_row(axes: Axes, row: PlottedRow, measure: str, y: float) -> None:
     colour, score = MUTED if row.control else SERIES[0], row.score
     if score.has_interval:
         axes.plot([score.low, score.high], [y, y], color=colour, linewidth=2.0, alpha=0.55)
-    marker = "D" if row.reference else "o"
+    marker = "D" if row.row.is_reference else "o"
     axes.plot([score.value], [y], color=colour, marker=marker, markersize=5.5)
     seeds = [run.values[measure] for run in row.row.runs]
     if len(seeds) > 1:

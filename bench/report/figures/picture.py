@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ class Picture:
         title: a few words.
         caption: a few sentences: what is shown, and what is left out.
         alt: the main numbers as text.
+        plot: makes the figure.
     """
 
     name: str
@@ -35,6 +38,13 @@ class Picture:
         """A new figure at each call."""
         with house_style():
             return self.plot()
+
+    def address(self) -> str:
+        """The drawing as SVG on transparent ground, in a ``data:`` address for a page."""
+        figure, file = self.draw(), io.BytesIO()
+        with house_style():
+            figure.savefig(file, format="svg", metadata={"Date": None})
+        return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def make_picture(
@@ -61,7 +71,7 @@ def make_picture(
     return Picture(
         name=name,
         title=title,
-        caption=one_line(render("captions", picture=name, **facts)),
+        caption=one_line(render("captions.j2", picture=name, **facts)),
         alt=f"{title}. {'; '.join([*values[:limit], *more])}.",
         plot=plot,
     )

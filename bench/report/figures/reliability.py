@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,15 +42,16 @@ def reliability(table: Table) -> Picture | None:
 
 
 def _plot(rows: Sequence[PlottedRow], positive: str) -> Figure:
-    x, y = f"probability of {positive}", f"share of {positive}"
-    figure, panels = square_panels(len(rows), x=x, y=y)
+    figure, panels = square_panels(
+        len(rows), x=f"probability of {positive}", y=f"share of {positive}", top=0.45
+    )
     for axes, row in zip(panels, rows, strict=True):
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=":")
         for run in row.row.runs:
             if positive in run.curves:
                 points = run.curves[positive].reliability[:, :2]
                 axes.plot(*points.T, color=SERIES[0], marker="o", markersize=3.5, linewidth=1.0)
-        axes.set_title(row.short(22), fontsize=8.5, fontweight=row.weight)
+        axes.set_title(textwrap.fill(row.label, 24), fontsize=SMALL, fontweight=row.weight)
         ece, scaled = (row.row.figures[name].value for name in ("ece", "ece_scaled"))
         text = f"ECE {ece:.3f}" + ("" if math.isnan(scaled) else f" ({scaled:.3f})")
         axes.annotate(text, (0.03, 0.97), xycoords="axes fraction", va="top", fontsize=SMALL)

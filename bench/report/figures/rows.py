@@ -1,10 +1,8 @@
-"""Rows of a table in figures: which are shown, their labels and how they look."""
+"""Rows of a table in figures: which are shown, and how they look."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +11,7 @@ from bench.evaluate.estimate import Figure
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Row, Table
 from bench.report.figures.style import DASHED, LINES, MARKERS, MUTED, SERIES
+from bench.report.formatting import number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +21,6 @@ class PlottedRow:
     Attributes:
         row: has at least one finished run.
         score: the measure that sorts the table.
-        labels: of all plotted rows of the table.
         highlighted: whether it has a colour, a marker and a line of its own. Controls have none;
             in a table of more rows than colours only the reference and the best row have.
         colour, marker, line: gray where the row is not highlighted.
@@ -31,7 +29,6 @@ class PlottedRow:
 
     row: Row
     score: Figure
-    labels: tuple[str, ...]
     highlighted: bool
     colour: str
     marker: str
@@ -44,11 +41,6 @@ class PlottedRow:
         return self.row.label
 
     @property
-    def reference(self) -> bool:
-        """Whether all other rows are compared with this one."""
-        return self.row.is_reference
-
-    @property
     def control(self) -> bool:
         """Whether the row is a control."""
         return self.row.kind == "control"
@@ -56,17 +48,12 @@ class PlottedRow:
     @property
     def weight(self) -> str:
         """Font weight of the label: the reference is bold."""
-        return "bold" if self.reference else "normal"
-
-    def short(self, length: int) -> str:
-        """The label in at most so many characters, where it stays unique."""
-        return shorten(self.labels, length)[self.label]
+        return "bold" if self.row.is_reference else "normal"
 
 
 def plotted_rows(table: Table) -> list[PlottedRow]:
     """The rows with a finished run, in the order of the table."""
     rows = [row for row in table.rows if row.runs]
-    labels = tuple(row.label for row in rows)
     looks = {position: look for look, position in enumerate(_highlighted(rows))}
     plotted = []
     for position, row in enumerate(rows):
@@ -76,7 +63,6 @@ def plotted_rows(table: Table) -> list[PlottedRow]:
             PlottedRow(
                 row=row,
                 score=row.figures[leading(table.outputs)],
-                labels=labels,
                 highlighted=look is not None,
                 colour=MUTED if look is None else SERIES[look],
                 marker="o" if look is None else MARKERS[look],
@@ -110,38 +96,15 @@ def select(rows: Sequence[PlottedRow], limit: int) -> list[PlottedRow]:
     The reference is kept first, then networks and imported predictions, then the best control,
     then other controls; among equals the first of the table.
     """
-    first = sorted(rows, key=lambda row: (not row.reference, row.control, not row.best_control))
+    first = sorted(
+        rows, key=lambda row: (not row.row.is_reference, row.control, not row.best_control)
+    )
     kept = {row.label for row in first[:limit]}
     return [row for row in rows if row.label in kept]
 
 
-def shorten(labels: Sequence[str], length: int) -> dict[str, str]:
-    """Short forms of labels, by label; no two are equal.
-
-    The middle of a long label becomes an ellipsis. Labels that become equal lose their common
-    beginning instead. If some are equal even then, all labels stay whole.
-    """
-    short = {label: _cut_middle(label, length) for label in labels}
-    for text, count in Counter(short.values()).items():
-        if count > 1:
-            alike = [label for label in short if short[label] == text]
-            prefix = os.path.commonprefix(alike)  # noqa: RUF071 (labels are no paths)
-            # One label may begin another: something of it has to be left.
-            common = min(len(prefix), min(map(len, alike)) - 1)
-            short |= {label: _cut_middle(f"…{label[common:]}", length) for label in alike}
-    return short if len({*short.values()}) == len(short) else {label: label for label in labels}
-
-
-def _cut_middle(label: str, length: int) -> str:
-    if len(label) <= length:
-        return label
-    tail = (length - 1) // 2
-    return f"{label[: length - 1 - tail]}…{label[len(label) - tail :]}"
-
-
-def with_interval(figure: Figure | None) -> str:
+def with_interval(figure: Figure) -> str:
     """``0.812 (0.801 to 0.823)``, ``0.812`` without an interval, ``n/a`` where undefined."""
-    if figure is None or math.isnan(figure.value):
-        return "n/a"
-    interval = f" ({figure.low:.3f} to {figure.high:.3f})" if figure.has_interval else ""
-    return f"{figure.value:.3f}{interval}"
+    if math.isnan(figure.value) or not figure.has_interval:
+        return number(figure.value)
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"

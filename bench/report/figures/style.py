@@ -1,4 +1,4 @@
-"""Colours, lines and fonts that all figures share, and empty figures.
+"""Colours, lines and fonts that all figures share, and figures with empty axes.
 
 Matplotlib is imported inside the functions: the text reports do without it.
 """
@@ -28,39 +28,8 @@ SERIES = (
     "#5b4fa2",
 )
 DASHED = (0, (4, 2))
-MARKERS = ("o", "s", "^", "v", "P", "X", "D", "*")
-LINES: tuple[Any, ...] = (
-    "-",
-    (0, (5, 1.5)),
-    (0, (1.2, 1.2)),
-    (0, (6, 1.5, 1.2, 1.5)),
-    (0, (3, 1.2)),
-    (0, (8, 2)),
-    (0, (1.2, 2.4)),
-    (0, (6, 1.2, 1.2, 1.2, 1.2, 1.2)),
-)
-# A page can give these variables other values, such as those for a dark ground.
-VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    RULE: "--rule",
-    **{colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)},
-}
-# The same colours, lighter, for a page on a dark ground; each differs from #15181c by a contrast
-# of at least 4.5.
-ON_DARK = {
-    "--ink": "#e8e8e8",
-    "--muted": "#a0a4a8",
-    "--rule": "#3a3f45",
-    "--series-1": "#4aa8e0",
-    "--series-2": "#ff8a3d",
-    "--series-3": "#2fcb9b",
-    "--series-4": "#e3a3c6",
-    "--series-5": "#f0b93a",
-    "--series-6": "#9ad4f5",
-    "--series-7": "#e0719f",
-    "--series-8": "#a99be6",
-}
+MARKERS = "os^vPXD*"
+LINES = ("-", "--", "-.", ":") * 2
 # Inches: about what a page is wide, so that letters keep their size.
 WIDTH = 7.2
 SMALL = 7.5
@@ -76,7 +45,6 @@ _SETTINGS: Any = {
     "axes.titlesize": 9.0,
     "axes.titlelocation": "left",
     "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
     "axes.edgecolor": MUTED,
     "axes.facecolor": "none",
     "axes.spines.top": False,
@@ -92,10 +60,8 @@ _SETTINGS: Any = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
-    "legend.labelcolor": INK,
     "figure.facecolor": "none",
     "lines.markeredgewidth": 0.0,
-    "patch.edgecolor": MUTED,
     "svg.fonttype": "none",
     "svg.hashsalt": "cxnet-bench",
     "savefig.facecolor": "auto",
@@ -103,20 +69,16 @@ _SETTINGS: Any = {
 
 
 @contextmanager
-def house_style(**settings: Any) -> Iterator[None]:
-    """Matplotlib's settings for drawing and for writing, whatever the user's own are.
-
-    Args:
-        settings: further ``rcParams``.
-    """
+def house_style() -> Iterator[None]:
+    """Matplotlib's settings for drawing and for writing, whatever the user's own are."""
     import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        # In SVG the page's fonts draw what matplotlib's own cannot; elsewhere boxes stand there.
+        # In SVG the reader's fonts draw what matplotlib's own cannot; elsewhere boxes stand there.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        with matplotlib.rc_context(_SETTINGS | settings):
-            yield
+        matplotlib.rcParams.update(_SETTINGS)
+        yield
 
 
 def empty_figure(
@@ -178,21 +140,24 @@ def fixed_panels(
     return figure, figure.subplots(rows, columns, squeeze=False, gridspec_kw=spacing, **subplots)
 
 
-def square_panels(count: int, *, x: str, y: str, top: float = 0.3) -> tuple[Figure, list[Axes]]:
-    """Panels in rows of four, with titles, whose axes go from 0 to 1.
+def square_panels(
+    count: int, *, x: str, y: str, side: float = 1.49, top: float = 0.3
+) -> tuple[Figure, list[Axes]]:
+    """Panels in rows of four, whose axes go from 0 to 1.
 
     Args:
         count: of panels.
         x, y: labels of their axes.
+        side: of each panel, in inches.
         top: room above, in inches.
     """
-    columns, side = min(SQUARES, count), 1.49
+    columns = min(SQUARES, count)
     figure, grid = fixed_panels(
         rows=-(-count // columns),
         columns=columns,
         width=side,
         height=side,
-        gap=(0.17, 0.45),
+        gap=(0.17, 0.5),
         top=top,
         sharex=True,
         sharey=True,
@@ -200,10 +165,9 @@ def square_panels(count: int, *, x: str, y: str, top: float = 0.3) -> tuple[Figu
     panels = list(grid.flat)
     for spare in panels[count:]:
         spare.remove()
+    ticks = [0, 0.5, 1] if count > 1 else [0, 0.2, 0.4, 0.6, 0.8, 1]
     for position, axes in enumerate(panels[:count]):
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        axes.set_xticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
-        axes.set_yticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=ticks, yticks=ticks)
         # In the last row but one, some axes have none below them.
         axes.tick_params(labelbottom=position + columns >= count)
         axes.grid(visible=True)

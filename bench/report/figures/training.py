@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.evaluate.results import Table
+from bench.evaluate.results import RunView, Table
 from bench.report.figures.picture import Picture, make_picture
 from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows, select
 from bench.report.figures.style import DASHED, INK, MUTED, SERIES, SMALL, fixed_panels
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 PANELS = 12
-NUMBERS = ["iteration", "train_loss", "validation_loss", "validation_auc"]
+NUMBERS = ("iteration", "train_loss", "validation_loss", "validation_auc")
 
 
 def training(table: Table) -> Picture | None:
     """Training curves of each network; None where no run has a history."""
     networks = [row for row in plotted_rows(table) if row.row.kind == "network"]
     shown = select(networks, PANELS)
-    found = {row.label: [read_history(run.folder) for run in row.row.runs] for row in shown}
+    found = {row.label: [_history(run) for run in row.row.runs] for row in shown}
     histories = {
         label: [frame for frame in frames if frame is not None] for label, frames in found.items()
     }
@@ -50,24 +50,12 @@ def training(table: Table) -> Picture | None:
     )
 
 
-def read_history(folder: Path) -> pd.DataFrame | None:
-    """The validations of a run, from ``history.csv``; None where the file cannot be read.
-
-    It is no result: a report without it stands.
-
-    Returns:
-        One row per validation with the columns ``iteration``, ``train_loss``,
-        ``validation_loss``, ``validation_auc``, ``decay`` and ``best`` (the last two bool).
-    """
-    try:
-        frame = pd.read_csv(folder / "history.csv")
-        return (
-            frame[NUMBERS]
-            .astype(float)
-            .assign(decay=frame["decision"] == "decay", best=frame["best"].astype(str) == "True")
-        )
-    except (OSError, ValueError, KeyError):
+def _history(view: RunView) -> pd.DataFrame | None:
+    """Numbers of a run's validations, with ``decay`` and ``best`` as bool; None without them."""
+    frame = view.history()
+    if frame is None or not {*NUMBERS, "decision", "best"} <= {*frame.columns}:
         return None
+    return frame.assign(decay=frame["decision"] == "decay", best=frame["best"].astype(bool))
 
 
 def _in_words(history: pd.DataFrame) -> str:
@@ -108,7 +96,7 @@ def _plot(
         for axes in spare:
             axes.remove()
     for position, (row, (losses, aucs)) in enumerate(zip(rows, panels, strict=False)):
-        losses.set_title(row.short(30), fontsize=8.5, fontweight=row.weight)
+        losses.set_title(textwrap.fill(row.label, 34), fontsize=SMALL, fontweight=row.weight)
         _plot_panel(losses, aucs, histories[row.label])
         aucs.set_ylim(min(0.45, lowest - 0.02), 1.02)
         if position % columns == 0:

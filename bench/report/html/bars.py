@@ -6,6 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.evaluate.measures import leading
+from bench.evaluate.results import Table
+from bench.report.columns import Section
+
 WIDTH = 120.0
 # A dot at the end of a bar must not be cut.
 MARGIN = 4.0
@@ -50,3 +54,31 @@ class Scale:
     def holds(self, value: float) -> bool:
         """Whether the value is on the axis."""
         return self.low <= value <= self.high
+
+
+def bars(table: Table, section: Section) -> dict[str, Scale]:
+    """Axes for the leading measure and for the difference to the reference, by column.
+
+    Controls are far below: on an axis that holds them, the intervals of networks would be dots.
+    """
+    measure = leading(table.outputs)
+    reference = table.reference
+    lines = {
+        measure: None if reference is None else reference.figures[measure].value,
+        "difference": 0.0,
+    }
+    networks = [row.kind != "control" for row in section.rows]
+    scales = {}
+    for column in section.columns:
+        if column.key in lines:
+            shown = zip(column.cells, networks, strict=True)
+            cells = [cell for cell, network in shown if network or not any(networks)]
+            values = [
+                value
+                for cell in cells
+                for value in (cell.value, cell.low, cell.high)
+                if isinstance(value, float)
+            ]
+            if (scale := Scale.around(values, line=lines[column.key])) is not None:
+                scales[column.key] = scale
+    return scales

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.evaluate.results import Row, Table
-from bench.report.columns import Column, Section, TableCell
+from bench.report.columns import Section, TableCell, cells, texts
 
 CALLS = ("true negatives", "false positives", "false negatives", "true positives")
 
@@ -42,21 +42,10 @@ def _section(
     values: np.ndarray[tuple[int, int], np.dtype[np.float64]],
     rows: list[Row] | None = None,
 ) -> Section:
-    columns = [
-        Column(
-            key=call,
-            head=call,
-            kind="number",
-            cells=[
-                TableCell(
-                    text=f"{value:,.0f}" if value.is_integer() else f"{value:,.1f}", value=value
-                )
-                for value in values[:, position].tolist()
-            ],
-        )
-        for position, call in enumerate(calls)
-    ]
-    names_ = Column(
-        key=head, head=head, kind="name", cells=[TableCell(text=name, value=name) for name in names]
-    )
-    return Section(id="confusion", title=title, columns=[names_, *columns], rows=rows or ())
+    columns = [texts(head, head, names, kind="name")]
+    for call, of_call in zip(calls, values.T.tolist(), strict=True):
+        # Means over the seeds need not be whole.
+        shown = [f"{value:,.{0 if value.is_integer() else 1}f}" for value in of_call]
+        found = zip(shown, of_call, strict=True)
+        columns.append(cells(call, call, (TableCell(text=t, value=value) for t, value in found)))
+    return Section(id="confusion", title=title, columns=columns, rows=rows or ())

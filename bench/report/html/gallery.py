@@ -7,39 +7,8 @@ from dataclasses import dataclass
 
 from bench.cache import pixel_cache
 from bench.data.thumbnails import thumbnails
-from bench.evaluate.misclassified import hardest
+from bench.evaluate.misclassified import Hardest, hardest
 from bench.evaluate.results import Row, Table
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thumbnail:
-    """An image.
-
-    Attributes:
-        image: its id.
-        probability: of the second class.
-        src: its pixels as a ``data:`` address; "" where they are not at hand.
-    """
-
-    image: str
-    probability: float
-    src: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mistakes:
-    """Images of one class that were called the other, the surest mistake first.
-
-    Attributes:
-        label, called: the class that the images have, and the one they were called.
-        count: of all such images.
-        images: some of them.
-    """
-
-    label: str
-    called: str
-    count: int
-    images: tuple[Thumbnail, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +18,15 @@ class Gallery:
     Attributes:
         row: the row of the run.
         seed: of the run.
-        threshold: images with at least this probability are called the second class.
-        mistakes: of both kinds.
+        hardest: the images.
+        sources: by image id, pixels as a ``data:`` address; images without are left out.
         reason: why images or their pixels are not shown; "" where they are.
     """
 
     row: Row
     seed: int
-    threshold: float
-    mistakes: tuple[Mistakes, ...]
+    hardest: Hardest
+    sources: dict[str, str]
     reason: str
 
 
@@ -83,37 +52,17 @@ def gallery(table: Table, *, limit: int) -> Gallery | None:
     )
     if row is None or not limit or not table.outputs.binary:
         return None
-    found = hardest(row.runs[0], most=limit)
-    negative, positive = table.outputs.classes
-    sides = (
-        (negative, positive, found.false_positives),
-        (positive, negative, found.false_negatives),
-    )
-    images = [each.image for _, _, side in sides for each in side]
-    pixels = thumbnails(row.runs[0].data, images, cache=pixel_cache())
+    first = row.runs[0]
+    found = hardest(first, most=limit)
+    images = [each.image for each in (*found.false_positives, *found.false_negatives)]
+    pixels = thumbnails(first.data, images, cache=pixel_cache())
     return Gallery(
         row=row,
-        seed=row.runs[0].seed,
-        threshold=found.threshold,
-        mistakes=tuple(
-            Mistakes(
-                label=label,
-                called=called,
-                count=count,
-                images=tuple(
-                    Thumbnail(
-                        image=each.image,
-                        probability=each.probability,
-                        src=_address(pixels.pngs.get(each.image)),
-                    )
-                    for each in side
-                ),
-            )
-            for (label, called, side), count in zip(sides, found.errors, strict=True)
-        ),
+        seed=first.seed,
+        hardest=found,
+        sources={
+            image: f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            for image, png in pixels.pngs.items()
+        },
         reason=found.reason or pixels.reason,
     )
-
-
-def _address(png: bytes | None) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else ""

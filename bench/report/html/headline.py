@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from statistics import median
 
+import numpy as np
+
 from bench.evaluate.comparison import SIGNIFICANCE
 from bench.evaluate.measures import columns, leading
-from bench.evaluate.results import Row, Table
+from bench.evaluate.results import Table
 from bench.report.text import lines
 
 # More rows than this are counted instead of named.
@@ -22,14 +24,15 @@ def headline(table: Table) -> list[str]:
     """The sentences of the template ``headline.j2`` that apply to a table."""
     judged = [row for row in table.rows if row.kind != "control" and row.figures]
     networks = [row for row in judged if row.kind == "network"]
-    compared = [row for row in judged if row.comparison is not None]
-    decided = [row for row in compared if _verdict(row) in ("better", "worse")]
+    # A row that answers some of the images is not compared with those that answer all.
+    whole = [row for row in judged if row.answered is None]
+    compared = [(row, row.comparison) for row in judged if row.comparison is not None]
+    # The largest difference first; an undefined one is no number to sort by.
+    compared.sort(key=lambda pair: -np.nan_to_num(abs(pair[1].difference.value)))
     smallest = [
-        row.comparison.smallest
-        for row in compared
-        if row.comparison is not None
-        and _verdict(row) == "cannot tell"
-        and not math.isnan(row.comparison.smallest)
+        comparison.smallest
+        for _, comparison in compared
+        if comparison.verdict == "cannot tell" and not math.isnan(comparison.smallest)
     ]
     measure = leading(table.outputs)
     return lines(
@@ -40,19 +43,18 @@ def headline(table: Table) -> list[str]:
         judged=judged,
         networks=networks,
         below=[row for row in networks if row.below_controls],
-        # A row that answers some of the images is not compared with those that answer all.
-        best=next((row for row in judged if row.answered is None), None),
-        imported=next(
-            (row for row in judged if row.kind == "imported" and row.answered is None), None
-        ),
+        best=next(iter(whole), None),
+        imported=next((row for row in whole if row.kind == "imported"), None),
         compared=compared,
         verdicts={
-            verdict: sorted(
-                (row for row in compared if _verdict(row) == verdict), key=_size, reverse=True
-            )
+            verdict: [row for row, comparison in compared if comparison.verdict == verdict]
             for verdict in ("better", "worse", "cannot tell", "n/a")
         },
-        otherwise=[row for row in decided if row.trained_otherwise],
+        otherwise=[
+            row
+            for row, comparison in compared
+            if comparison.verdict in ("better", "worse") and row.trained_otherwise
+        ],
         power=median(smallest) if smallest else None,
         tests=sum(
             row.comparison is not None and not math.isnan(row.comparison.p) for row in table.rows
@@ -61,12 +63,3 @@ def headline(table: Table) -> list[str]:
         failed=sum(len(row.failures) for row in table.rows),
         limit=NAMED,
     )
-
-
-def _verdict(row: Row) -> str:
-    return row.comparison.verdict if row.comparison else ""
-
-
-def _size(row: Row) -> float:
-    value = row.comparison.difference.value if row.comparison else math.nan
-    return -1.0 if math.isnan(value) else abs(value)

@@ -118,6 +118,20 @@ def data(case: Case = M1, **changes: Any) -> DataRecord:
     return data_record(case.task, **made | changes)
 
 
+def imported(*, validation: int = 4, test: int = 6, **changes: Any) -> dict[str, Any]:
+    """The record of a file of predictions for so many images of each part."""
+    given = {
+        "file": "theirs.csv",
+        "digest": "d" * 64,
+        "combine": None,
+        "on": "test",
+        "images": {"validation": validation, "test": test},
+        "of": {"validation": 4, "test": 6},
+        "ignored": 0,
+    }
+    return given | changes
+
+
 def is_control(model: str) -> bool:
     return model in ("prior", "metadata")
 

@@ -13,7 +13,6 @@ from bench.evaluate.comparison import Comparison
 from bench.evaluate.comparison import Verdict as Said
 from bench.evaluate.estimate import Interval
 from bench.evaluate.results import Reference, Results, Table
-from bench.report.formatting import p_value
 from bench.report.notes import glossary, notes
 from bench.report.sections import sections
 from bench.runs.records import Outcome
@@ -26,6 +25,7 @@ from tests.bench.report.runs import (
     PERFECT,
     Runs,
     data,
+    imported,
     shown,
 )
 from tests.bench.report.test_per_finding import LABELS_ANSWERED
@@ -123,23 +123,6 @@ def test_a_verdict_of_single_runs_says_so(
     assert explained == text.endswith("(one run)")
 
 
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [
-        (math.nan, "n/a"),
-        (0.0001, "<0.001"),
-        (0.0005, "0.001"),
-        (0.0312, "0.031"),
-        (0.04996, "0.0500"),
-        (0.0499, "0.0499"),
-        (0.0503, "0.0503"),
-        (1.0, "1.000"),
-    ],
-)
-def test_p_is_shown_so_that_it_fits_its_verdict(p: float, text: str) -> None:
-    assert p_value(p) == text
-
-
 def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     table = compared(runs, "better")
     (row,) = [row for row in table.rows if row.comparison is not None]
@@ -150,15 +133,9 @@ def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     wider = replace(table, rows=(*table.rows, more))
     assert any(line.startswith(f"{said} 0.020 to 0.046, ") for line in notes(wider, "comparison"))
     assert "p is corrected for 2 comparisons (Holm)." in notes(wider, "comparison")
-
-
-def test_hidden_rows_are_counted_and_said_to_be_corrected_for(runs: Runs) -> None:
-    table = replace(compared(runs, "better"), hidden=1)
-    text = " ".join(notes(table, "comparison"))
-    assert "p is corrected for all comparisons, those of hidden rows among them" in text
-    assert "1 comparison" not in text
-    assert "1 row is hidden by the filters." in text
-    assert "hidden" not in " ".join(notes(replace(table, hidden=0), "comparison"))
+    hidden = notes(replace(table, hidden=1), "comparison")
+    assert "p is corrected for all comparisons, those of hidden rows among them (Holm)." in hidden
+    assert hidden[0].startswith("1 row is hidden by the filters.")
 
 
 def test_delongs_test_is_named_where_it_was_made(runs: Runs) -> None:
@@ -185,24 +162,16 @@ def test_why_nothing_was_compared_is_said(runs: Runs) -> None:
 
 def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
     runs.add("net", ONE_WRONG)
-    imported = {
-        "file": "preds.csv",
-        "digest": "ab" * 32,
-        "combine": "max",
-        "on": "test",
-        "images": {"validation": 0, "test": 5},
-        "of": {"validation": 4, "test": 6},
-        "ignored": 0,
-    }
+    record = imported(validation=0, test=5, combine="max")
     answers = np.column_stack([1 - np.array(PERFECT), PERFECT])[1:]
     parts = {"test": np.arange(5, 10)}
-    runs.add_answers(M1, "theirs", {"test": answers}, imported=imported, parts=parts)
+    runs.add_answers(M1, "theirs", {"test": answers}, imported=record, parts=parts)
     row = runs.row("imported: theirs (5 of 6 images)", reference=NET)
     assert (row["loss"], row["weights"], row["seeds"]) == ("–", "–", "–")
     assert row["AUC"].startswith("1.000 (")
     text = runs.markdown(reference=NET)
     assert (
-        "- imported: theirs: predictions of others (preds.csv, sha256 abababababababab, of its "
+        "- imported: theirs: predictions of others (theirs.csv, sha256 dddddddddddddddd, of its "
         "findings the most probable) for 5 of 6 test images and 0 of 4 validation images. Its "
         "figures are of these, and rows are compared on the images that both have. Without "
         "validation images it has no threshold and no temperature. "
@@ -219,26 +188,18 @@ def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
 def test_imported_predictions_alone_need_no_pixels_and_no_validation_part(runs: Runs) -> None:
     test = {"test": data(LABELS).parts["test"]}
     about = data(LABELS, image_size=None, identical_images=None, leakage=[], parts=test)
-    imported = {
-        "file": "preds.csv",
-        "digest": "ab" * 32,
-        "combine": None,
-        "on": "all",
-        "images": {"validation": 0, "test": 6},
-        "of": {"validation": 0, "test": 6},
-        "ignored": 0,
-    }
+    record = imported(on="all", images={"test": 6}, of={"test": 6})
     runs.add_answers(
         LABELS,
         "theirs",
         {"test": LABELS_ANSWERED},
         about=about,
-        imported=imported,
+        imported=record,
         parts={"test": np.arange(4, 10)},
     )
     text = runs.markdown()
     assert text.startswith("## nih (here), split image, task findings14 (")
-    assert "(preds.csv, sha256 abababababababab) for 6 of 6 test images. Without" in text
+    assert "(theirs.csv, sha256 dddddddddddddddd) for 6 of 6 test images. Without" in text
     assert "whole set" not in text
     assert "No validation image has" not in text
     assert runs.row("imported: theirs", "Over all findings")["exact match"] == "n/a"

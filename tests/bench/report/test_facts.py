@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bench.report import facts
 from bench.runs.records import Outcome
-from tests.bench.report.runs import (
-    CHANCE,
-    CLASSES,
-    LABELS,
-    M2,
-    PERFECT,
-    Case,
-    Runs,
-    data,
-)
+from tests.bench.report.runs import CHANCE, CLASSES, LABELS, M2, PERFECT, Case, Runs, data
 
 
 def test_tables_are_in_the_order_of_the_tasks(runs: Runs) -> None:
@@ -46,19 +38,13 @@ def test_two_splits_with_equal_parts_are_two_tables(runs: Runs) -> None:
 
 def test_facts_of_all_runs_of_a_table_are_shown_once_each(runs: Runs) -> None:
     """The same data, read from two folders of which one has files that cannot be used."""
-    runs.add("a", PERFECT, about=data(root="one", skipped={}, notes=["shared", "first"]))
-    runs.add(
-        "b",
-        PERFECT,
-        about=data(
-            root="two", skipped={"truncated": ["a.png"], "missing": ["c.png"]}, notes=["shared"]
-        ),
-    )
-    runs.add(
-        "c",
-        PERFECT,
-        about=data(root="one", skipped={"truncated": ["b.png", "a.png"]}, notes=["last"]),
-    )
+    skipped = {"truncated": ["a.png"], "missing": ["c.png"]}
+    for model, about in {
+        "a": data(root="one", skipped={}, notes=["shared", "first"]),
+        "b": data(root="two", skipped=skipped, notes=["shared"]),
+        "c": data(root="one", skipped={"truncated": ["b.png", "a.png"]}, notes=["last"]),
+    }.items():
+        runs.add(model, PERFECT, about=about)
     (table,) = runs.tables()
     assert table.data.root == "one, two"
     assert table.data.notes == ("shared", "first", "last")
@@ -132,50 +118,24 @@ def test_each_share_of_the_training_part_is_a_part_of_its_own(runs: Runs) -> Non
         assert f"- learned from {images}\n" in text
 
 
-def test_unknown_patients_are_said_to_be_unknown(runs: Runs) -> None:
-    pair = (
-        data()
-        .leakage[0]
-        .model_copy(update={"shared_patients": None, "images_of_shared_patients": None})
-    )
-    runs.add("net", PERFECT, about=data(leakage=[pair]))
-    text = runs.markdown()
-    assert "train and test: shared patients unknown; 0 test images identical" in text
-
-
 @pytest.mark.parametrize(
-    ("unknown", "sentence"),
+    ("changes", "sentence"),
     [
-        (0, "train and test: 10 patients shared (20 of 100 test images); 0 test images identical"),
+        ({"shared_patients": None, "images_of_shared_patients": None}, "shared patients unknown"),
+        ({}, "10 patients shared (20 of 100 test images)"),
         (
-            1,
-            "train and test: at least 10 patients shared (20 of 100 test images); "
-            "1 image without a patient id; 0 test images identical",
-        ),
-        (
-            3,
-            "train and test: at least 10 patients shared (20 of 100 test images); "
-            "3 images without a patient id; 0 test images identical",
+            {"unknown_patients": 3},
+            "at least 10 patients shared (20 of 100 test images); 3 images without a patient id",
         ),
     ],
 )
-def test_shared_patients_are_a_lower_bound_where_some_are_unknown(
-    runs: Runs, unknown: int, sentence: str
+def test_shared_patients_are_counted_as_far_as_patients_are_known(
+    runs: Runs, changes: dict[str, Any], sentence: str
 ) -> None:
-    pair = (
-        data()
-        .leakage[0]
-        .model_copy(
-            update={
-                "later_images": 100,
-                "shared_patients": 10,
-                "images_of_shared_patients": 20,
-                "unknown_patients": unknown,
-            }
-        )
-    )
+    counted = {"later_images": 100, "shared_patients": 10, "images_of_shared_patients": 20}
+    pair = data().leakage[0].model_copy(update=counted | changes)
     runs.add("net", PERFECT, about=data(leakage=[pair]))
-    assert sentence in runs.markdown()
+    assert f"train and test: {sentence}; 0 test images identical" in runs.markdown()
 
 
 def test_environments_that_differ_in_nothing_shown_are_one_line(runs: Runs) -> None:

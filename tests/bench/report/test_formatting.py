@@ -76,3 +76,20 @@ def test_the_ends_of_a_difference_have_signs() -> None:
 )
 def test_a_budget_is_in_its_own_units(amounts: dict[str, float], text: str) -> None:
     assert formatting.amounts(amounts) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (math.nan, "n/a"),
+        (0.0001, "<0.001"),
+        (0.0005, "0.001"),
+        (0.0312, "0.031"),
+        (0.04996, "0.0500"),
+        (0.0499, "0.0499"),
+        (0.0503, "0.0503"),
+        (1.0, "1.000"),
+    ],
+)
+def test_p_is_shown_so_that_it_fits_its_verdict(p: float, text: str) -> None:
+    assert formatting.p_value(p) == text

@@ -32,20 +32,15 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
     tune(runs, "other", runs_=[name])
     content = read(runs.text("json"))
     assert list(content) == [
-        "version",
-        "level",
-        "tables",
-        "questions",
-        "unfinished",
-        "failed_tunings",
-    ]
+        "version", "level", "tables", "questions", "unfinished", "failed_tunings"
+    ]  # fmt: skip
     assert (content["version"], content["level"]) == (1, 0.95)
     (table,) = content["tables"]
     assert (table["wanted"], table["reference"]) == ({"model": "cxnet_m1", "loss": "sin"}, True)
     assert table["resamples"] == 2000
     assert (table["hidden"], table["superseded"]) == (0, [])
     assert next(iter(table["measures"])) == "auc"
-    assert [one["value"] for one in table["published"]] == [0.783, 0.982]
+    assert [figure["value"] for figure in table["published"]] == [0.783, 0.982]
     other, reference = table["rows"]
     assert (reference["is_reference"], other["is_reference"]) == (True, False)
     (expected,) = runs.tables()

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from bench.data.tasks import make_task
-from bench.evaluate.results import Reference
 from bench.report import FORMATS
-from bench.report.figures.rows import plotted_rows
 from bench.report.html.headline import headline
 from tests.bench.report.runs import (
     BOTH,
@@ -25,6 +23,7 @@ from tests.bench.report.runs import (
     VALIDATION_LABELS,
     Case,
     Runs,
+    imported,
 )
 from tests.bench.report.test_per_finding import LABELS_ANSWERED
 
@@ -33,18 +32,6 @@ COMPLETE = Case(
     task=make_task("findings14", ("Mass", "Nodule")),
     findings=(NONE, MASS, NODULE, BOTH, NONE, MASS, NODULE, BOTH, MASS, NONE),
 )
-
-
-def imported(images: int) -> dict[str, object]:
-    return {
-        "file": "theirs.csv",
-        "digest": "d" * 64,
-        "combine": None,
-        "on": "test",
-        "images": {"validation": 4, "test": images},
-        "of": {"validation": 4, "test": 6},
-        "ignored": 0,
-    }
 
 
 def add_labels(runs: Runs, case: Case, places: list[int], name: str = "theirs") -> None:
@@ -59,7 +46,7 @@ def add_labels(runs: Runs, case: Case, places: list[int], name: str = "theirs") 
         case,
         name,
         {"validation": validation, "test": test[chosen - 4]},
-        imported=imported(len(places)),
+        imported=imported(test=len(places)),
         parts={"validation": np.arange(4), "test": chosen},
     )
 
@@ -73,7 +60,7 @@ def add_two_classes(runs: Runs) -> None:
         M1,
         "theirs",
         {part: np.column_stack([1 - values, values]) for part, values in p.items()},
-        imported=imported(4),
+        imported=imported(test=4),
         parts={"validation": np.arange(4), "test": np.array([4, 5, 8, 9])},
     )
 
@@ -101,14 +88,6 @@ def test_macro_averages_say_of_each_row_what_they_are_over(runs: Runs) -> None:
     assert f"{others} and {theirs} answer some of them.\n" in runs.notes("AUC of each finding")
 
 
-def test_where_all_findings_are_there_the_part_is_named_alone(runs: Runs) -> None:
-    add_labels(runs, COMPLETE, [4, 5, 9])
-    assert (
-        "Macro averages of imported: theirs (3 of 6 images) are over 1 of 2 findings: no test "
-        "image that it answers has Nodule.\n"
-    ) in runs.notes("Over all findings")
-
-
 def test_a_finding_is_supported_by_the_images_that_the_row_answers(runs: Runs) -> None:
     add_labels(runs, COMPLETE, [4, 5, 9])
     frame = runs.csv().set_index(["model", "finding"])["support"]
@@ -133,14 +112,8 @@ def test_a_useless_row_of_a_part_is_not_held_against_controls_of_the_whole(runs:
     runs.add("prior", CHANCE)
     half = {"validation": np.full((4, 2), 0.5), "test": np.full((4, 2), 0.5)}
     parts = {"validation": np.arange(4), "test": np.array([4, 5, 8, 9])}
-    runs.add_answers(M1, "theirs", half, imported=imported(4), parts=parts)
+    runs.add_answers(M1, "theirs", half, imported=imported(test=4), parts=parts)
     assert "†" not in runs.markdown()
-
-
-def test_the_headline_does_not_hold_a_part_against_the_whole(runs: Runs) -> None:
-    add_two_classes(runs)
-    (table,) = runs.tables(reference=Reference(model="absent", loss="ce"))
-    assert "cxnet_m1 sin has the highest AUC, 0.889 (0.000 to 1.000)" in headline(table)[0]
 
 
 def test_programs_learn_how_much_a_row_answers(runs: Runs) -> None:
@@ -159,16 +132,9 @@ def test_what_answers_a_part_alone_is_never_the_highest(runs: Runs) -> None:
     half = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
     parts = {"validation": np.arange(4), "test": np.array([4, 5, 8, 9])}
     answers = {"validation": half, "test": half}
-    runs.add_answers(M1, "theirs", answers, imported=imported(4), parts=parts)
+    runs.add_answers(M1, "theirs", answers, imported=imported(test=4), parts=parts)
     (table,) = runs.tables()
     assert not any("highest" in line for line in headline(table))
     runs.add("cxnet_m1", CHANCE, loss="sin")
     (table,) = runs.tables()
     assert not any("highest" in line for line in headline(table))
-
-
-def test_pictures_say_how_much_a_row_answers(runs: Runs) -> None:
-    add_two_classes(runs)
-    (table,) = runs.tables()
-    labels = [row.label for row in plotted_rows(table)]
-    assert labels == ["imported: theirs (4 of 6 images)", "cxnet_m1 sin", "control: prior"]

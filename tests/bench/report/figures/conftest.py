@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,11 @@ from tests.bench.report.runs import (
 HISTORY: list[dict[str, Any]] = [
     {
         "iteration": iteration,
-        "lr": 0.1,
         "train_loss": 1.0 / iteration,
         "validation_loss": 2.0 / iteration,
         "validation_auc": auc,
         "decision": decision,
         "best": best,
-        "train_seconds": 1.0,
     }
     for iteration, auc, decision, best in (
         (10, 0.6, "improved", True),
@@ -110,12 +109,12 @@ def make_classes(root: Path) -> Table:
 def make_many(root: Path) -> Table:
     """More networks than there are colours."""
     runs = Runs(root)
-    for place in range(15):
-        better = place % 7 / 10.0
+    for number in range(15):
+        better = number % 7 / 10.0
         runs.add(
-            f"network_{place}",
+            f"network_{number}",
             [0.1, 0.2, 0.5, 0.3 + better, 0.4 + better, 0.05 + better],
-            outcome=finished(1000 + 10 * place, 5.0 + place, 10.0 + place),
+            outcome=finished(1000 + 10 * number, 5.0 + number, 10.0 + number),
         )
     runs.add("cxnet_m1", ONE_WRONG, loss="sin", outcome=finished(900, 4.0, 9.0))
     runs.add("prior", CHANCE)
@@ -123,21 +122,14 @@ def make_many(root: Path) -> Table:
     return the_table(runs)
 
 
-@pytest.fixture(scope="package")
-def two_classes(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    return make_two_classes(tmp_path_factory.mktemp("two_classes"))
+def _fixture(name: str, make: Callable[[Path], Table]) -> Any:
+    def made(tmp_path_factory: pytest.TempPathFactory) -> Table:
+        return make(tmp_path_factory.mktemp(name))
+
+    return pytest.fixture(made, scope="package", name=name)
 
 
-@pytest.fixture(scope="package")
-def labels(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    return make_labels(tmp_path_factory.mktemp("labels"))
-
-
-@pytest.fixture(scope="package")
-def classes(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    return make_classes(tmp_path_factory.mktemp("classes"))
-
-
-@pytest.fixture(scope="package")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    return make_many(tmp_path_factory.mktemp("many"))
+two_classes = _fixture("two_classes", make_two_classes)
+labels = _fixture("labels", make_labels)
+classes = _fixture("classes", make_classes)
+many = _fixture("many", make_many)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from bench.evaluate.results import Table
 from bench.report.figures import pictures
-from bench.report.figures.rows import plotted_rows, select, shorten
+from bench.report.figures.rows import plotted_rows, select
 from bench.report.figures.style import MUTED, SERIES
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 from tests.bench.report.test_tuned import tune
@@ -21,7 +18,7 @@ def test_few_rows_have_colours_markers_and_lines_of_their_own(two_classes: Table
     assert all(row.highlighted for row in networks)
     for attribute in ("colour", "marker", "line"):
         assert len({getattr(row, attribute) for row in networks}) == len(networks)
-    assert [row.label for row in rows if row.reference] == ["cxnet_m1 sin"]
+    assert [row.label for row in rows if row.row.is_reference] == ["cxnet_m1 sin"]
     assert [row.label for row in rows if row.best_control] == ["control: prior"]
 
 
@@ -39,29 +36,6 @@ def test_the_reference_and_then_networks_are_selected_first(many: Table) -> None
     assert [row.label for row in select(rows, 1)] == ["cxnet_m1 sin"]
     assert not any(row.control for row in select(rows, 16))
     assert select(rows, 99) == rows
-
-
-@given(st.text(min_size=1), st.integers(3, 30))
-def test_a_short_label_keeps_its_ends(label: str, length: int) -> None:
-    short = shorten([label], length)[label]
-    assert len(short) <= length
-    assert short == label or (short[0] == label[0] and short[-1] == label[-1] and "…" in short)
-
-
-@given(st.sets(st.text("ab ", min_size=1, max_size=9), min_size=1, max_size=9), st.integers(3, 6))
-def test_no_two_labels_become_equal(labels: set[str], length: int) -> None:
-    found = shorten(sorted(labels), length)
-    assert found.keys() == labels
-    assert len({*found.values()}) == len(labels)
-
-
-def test_labels_of_which_one_begins_the_other_stay_different() -> None:
-    assert [*shorten(["aaaa", "aaaaa"], 3).values()] == ["…a", "…aa"]
-
-
-def test_labels_that_differ_in_the_middle_lose_their_beginning() -> None:
-    labels = ["cxnet_m1 sin (lr=0.1, momentum=0.9)", "cxnet_m1 sin (lr=0.2, momentum=0.9)", "net"]
-    assert [*shorten(labels, 14).values()] == ["…1, mom…m=0.9)", "…2, mom…m=0.9)", "net"]
 
 
 def test_labels_show_what_tells_rows_of_a_model_apart(tmp_path: Path) -> None:

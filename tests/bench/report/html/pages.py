@@ -13,7 +13,7 @@ from bench.cache import cache_dir
 from bench.data.thumbnails import note_store
 from bench.evaluate.collect import collect
 from bench.evaluate.results import Results
-from bench.runs.records import Outcome, Spent, TuningRecord
+from bench.runs.records import Outcome
 from bench.runs.run import Unfinished
 from tests.bench.evaluate.question_runs import QuestionRuns, cross, experiment
 from tests.bench.report.runs import (
@@ -24,21 +24,15 @@ from tests.bench.report.runs import (
     VALIDATION_LABELS,
     Runs,
     data,
+    imported,
 )
+from tests.bench.report.test_tuned import tune
 
 # Anyone names models, and files on a disk have any name.
 HOSTILE = "<script>alert('1')</script>\"|&é$x$"
 SIZE = 64
-IMPORTED = {
-    "file": "theirs.csv",
-    "digest": "d" * 64,
-    "combine": None,
-    "on": "test",
-    "images": {"validation": 4, "test": 6},
-    "of": {"validation": 4, "test": 6},
-    "ignored": 0,
-}
-VOID = frozenset({"meta", "link", "img", "br", "wbr", "path", "circle", "use", "rect"})
+IMPORTED = imported()
+VOID = frozenset({"meta", "link", "img", "br", "path", "circle", "use", "rect"})
 
 
 def full_results(root: Path) -> Results:
@@ -61,7 +55,7 @@ def full_results(root: Path) -> Results:
     answers = {"validation": VALIDATION_LABELS, "test": test}
     runs.add_answers(LABELS, "cxnet_m1", answers, loss="sin")
     runs.add_answers(LABELS, "resnet18", answers | {"test": test[::-1]}, loss="ce")
-    runs.store.record_tuning(_tuning(tuned))
+    tune(runs, "resnet18", runs_=[tuned])
     stored = QuestionRuns(root / "asked")
     cross(stored, {("one", "ce"): 16, ("one", "sin"): 1})
     stored.record(experiment(models=["one"]))
@@ -69,29 +63,6 @@ def full_results(root: Path) -> Results:
         tables=tuple(collect(runs.store.runs(), tunings=runs.store.tunings())),
         questions=(stored.answer(),),
         unfinished=(Unfinished(name="resnet18-ce-s9-0123", running=False),),
-    )
-
-
-def _tuning(run: str) -> TuningRecord:
-    return TuningRecord(
-        study="demo-resnet18-ce",
-        experiment="demo",
-        model="resnet18",
-        loss="ce",
-        budget={"trials": 20},
-        spent=Spent(
-            trials=20, finished=11, pruned=8, failed=1, iterations=4000, train_seconds=321.0
-        ),
-        searched={"train.lr": "1e-04 to 0.1, log"},
-        winner={"train.lr": 0.0123},
-        trial=7,
-        validation_auc=0.9,
-        seed=1000,
-        seeds=(0,),
-        runs=(run,),
-        sampler="TPE",
-        pruner="median",
-        storage="sqlite",
     )
 
 
@@ -139,7 +110,6 @@ class Outline(HTMLParser):
         self.texts: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self.unclosed: list[str] = []
-        self._broken = False
         self.feed(page)
         self.close()
 
@@ -150,8 +120,6 @@ class Outline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
-        # A name goes on behind a place where a line may break.
-        self._broken = tag == "wbr"
         if tag not in VOID:
             self.unclosed.append(tag)
         if tag == "table":
@@ -179,6 +147,4 @@ class Outline(HTMLParser):
             self.tables[-1].caption += data.strip()
         elif {"th", "td"} & {*self.unclosed}:
             cell = self.tables[-1].rows[-1][-1]
-            gap = "" if self._broken else " "
-            self.tables[-1].rows[-1][-1] = " ".join(f"{cell}{gap}{data}".split())
-            self._broken = False
+            self.tables[-1].rows[-1][-1] = " ".join(f"{cell} {data}".split())

@@ -45,52 +45,64 @@ def compared(verdict: Any, value: float, low: float, high: float) -> Comparison:
     )
 
 
-def with_verdicts(table: Table, comparisons: dict[str, Comparison]) -> list[str]:
-    """The headline, had the comparisons of these models come out so."""
-    rows = tuple(
-        replace(row, comparison=comparisons.get(row.model, row.comparison)) for row in table.rows
-    )
-    return headline(replace(table, rows=rows))
+NOTHING = replace(
+    compared("n/a", math.nan, math.nan, math.nan),
+    difference=Interval(value=math.nan, reason="they have no image in common"),
+    smallest=math.nan,
+)
 
 
-def with_two_others(runs: Runs) -> Table:
+@pytest.mark.parametrize(
+    ("resnet18", "tiny", "sentences"),
+    [
+        (
+            compared("worse", -0.02, -0.03, -0.01),
+            compared("cannot tell", 0.001, -0.01, 0.012),
+            [
+                f"{HERE}, no row is better than cxnet_m1 sin beyond chance.",
+                "resnet18 ce is worse by 0.020 (0.010 to 0.030).",
+                "tiny ce and cxnet_m1 sin cannot be told apart.",
+                "This test set shows a true difference of 0.030 four times in five (p below 0.05, "
+                "corrected for 3 comparisons), and smaller ones less often.",
+            ],
+        ),
+        (
+            compared("better", 0.02, 0.01, 0.03),
+            compared("better", 0.04, 0.02, 0.06),
+            [
+                f"{HERE}, tiny ce and resnet18 ce are better than cxnet_m1 sin by 0.040 (0.020 to "
+                "0.060) and 0.020 (0.010 to 0.030)."
+            ],
+        ),
+        (
+            NOTHING,
+            NOTHING,
+            [
+                f"{HERE}, no row is better than cxnet_m1 sin beyond chance.",
+                "resnet18 ce and tiny ce cannot be compared: they have no image in common.",
+            ],
+        ),
+    ],
+)
+def test_rows_are_named_by_their_verdict_the_largest_difference_first(
+    runs: Runs, resnet18: Comparison, tiny: Comparison, sentences: list[str]
+) -> None:
     for seed in (0, 1):
         for model, loss in (("cxnet_m1", "sin"), ("resnet18", "ce"), ("tiny", "ce")):
             runs.add(model, ONE_WRONG, loss=loss, seed=seed)
-    return only(runs)
-
-
-def test_no_better_row_comes_before_worse_and_unclear_ones(runs: Runs) -> None:
-    found = {
-        "resnet18": compared("worse", -0.02, -0.03, -0.01),
-        "tiny": compared("cannot tell", 0.001, -0.01, 0.012),
-    }
-    assert with_verdicts(with_two_others(runs), found) == [
-        f"{HERE}, no row is better than cxnet_m1 sin beyond chance.",
-        "resnet18 ce is worse by 0.020 (0.010 to 0.030).",
-        "tiny ce and cxnet_m1 sin cannot be told apart.",
-        "This test set shows a true difference of 0.030 four times in five (p below 0.05, "
-        "corrected for 3 comparisons), and smaller ones less often.",
-    ]
-
-
-def test_better_rows_are_named_with_their_difference_the_largest_first(runs: Runs) -> None:
-    found = {
-        "resnet18": compared("better", 0.02, 0.01, 0.03),
-        "tiny": compared("better", 0.04, 0.02, 0.06),
-    }
-    assert with_verdicts(with_two_others(runs), found) == [
-        f"{HERE}, tiny ce and resnet18 ce are better than cxnet_m1 sin by 0.040 (0.020 to 0.060) "
-        "and 0.020 (0.010 to 0.030)."
-    ]
+    table, found = only(runs), {"resnet18": resnet18, "tiny": tiny}
+    rows = [replace(row, comparison=found.get(row.model, row.comparison)) for row in table.rows]
+    assert headline(replace(table, rows=tuple(rows))) == sentences
 
 
 def test_many_rows_are_counted(runs: Runs) -> None:
     runs.add("cxnet_m1", ONE_WRONG, loss="sin")
     for number in range(4):
         runs.add(f"net{number}", ONE_WRONG)
+    table = only(runs)
     found = {f"net{n}": compared("worse", -n / 100, -n / 50, -n / 1000) for n in range(4)}
-    sentence = with_verdicts(only(runs), found)[1]
+    rows = [replace(row, comparison=found.get(row.model, row.comparison)) for row in table.rows]
+    sentence = headline(replace(table, rows=tuple(rows)))[1]
     assert sentence.startswith("4 of 4 rows are worse")
     assert "net3 ce, 0.030 (0.003 to 0.060)" in sentence
 
@@ -133,17 +145,6 @@ def test_without_the_reference_no_difference_is_claimed(runs: Runs) -> None:
 def test_the_reference_alone_is_compared_with_nothing(runs: Runs) -> None:
     runs.add("cxnet_m1", PERFECT, loss="sin")
     assert headline(only(runs))[0] == f"{HERE}, no other row can be compared with cxnet_m1 sin."
-
-
-def test_rows_that_cannot_be_compared_have_a_reason(runs: Runs) -> None:
-    nothing = replace(
-        compared("n/a", math.nan, math.nan, math.nan),
-        difference=Interval(value=math.nan, reason="they have no image in common"),
-        smallest=math.nan,
-    )
-    sentence = with_verdicts(with_two_others(runs), {"resnet18": nothing, "tiny": nothing})[-1]
-    assert "resnet18 ce and tiny ce" in sentence
-    assert sentence.endswith("they have no image in common.")
 
 
 def test_what_limits_the_result_is_told(tmp_path: Path) -> None:
