@@ -84,11 +84,6 @@ class Browser:
         )
         return [url for url in sent if not url.startswith("data:")]
 
-    def screenshot(self, path: Path) -> None:
-        """The whole page, however long, as PNG."""
-        shot = self._command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
-
     def pdf(self) -> bytes:
         """The page as it is printed."""
         printed = self._command("Page.printToPDF", preferCSSPageSize=True, printBackground=True)

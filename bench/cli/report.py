@@ -146,11 +146,8 @@ def report(
 def _text(results: Results, format_name: str, thumbnails: int) -> str:
     from bench.report import FORMATS
 
-    if format_name == "html":
-        from bench.report.html import html
-
-        return html(results, thumbnails=thumbnails)
-    return FORMATS[format_name](results)
+    options = {"thumbnails": thumbnails} if format_name == "html" else {}
+    return FORMATS[format_name](results, **options)
 
 
 def _refuse_what_does_not_apply(format_name: str, to: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""The formats of a report, by name."""
+"""The formats of a report, by name; each takes results and, as keywords, its own options."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bench.report.latex import latex
 from bench.report.markdown import markdown
 
 
-def _html(results: Results) -> str:
+def _html(results: Results, **options: int) -> str:
     # Its pictures and templates take long to import, and the other formats need neither.
     from bench.report.html import html
 
-    return html(results)
+    return html(results, **options)
 
 
-FORMATS: dict[str, Callable[[Results], str]] = {
+FORMATS: dict[str, Callable[..., str]] = {
     "markdown": markdown,
     "html": _html,
     "latex": latex,

@@ -34,7 +34,7 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
         "notes",
         id=id,
         table=table,
-        measure=columns(table.outputs)[leading(table.outputs)],
+        head=columns(table.outputs)[leading(table.outputs)],
         compared=[row for row, _ in compared],
         partial=[row for row in table.rows if row.answered],
         gaps=_gaps(table, measures),

@@ -50,7 +50,7 @@ def costs(table: Table) -> Picture | None:
     panels = {cost: shown for cost, shown in known.items() if len(shown) > 1}
     if not panels:
         return None
-    measure = measure_name(table)
+    head = measure_name(table)
     alt: dict[str, list[str]] = {}
     for cost, shown in panels.items():
         front = _front(cost, shown)
@@ -59,10 +59,10 @@ def costs(table: Table) -> Picture | None:
             alt.setdefault(row.label, []).append(f"{cost.title} {cost.of(row):,.0f}{best}")
     return make_picture(
         "costs",
-        title=f"{measure} against costs",
+        title=f"{head} against costs",
         alt={label: ", ".join(texts) for label, texts in alt.items()},
-        plot=lambda: _plot(panels, f"test {measure}"),
-        measure=measure,
+        plot=lambda: _plot(panels, f"test {head}"),
+        head=head,
         axes=all_of([cost.title for cost in panels]),
         untimed=[row.label for row in rows if row.row.timed_on_several_devices],
     )

@@ -24,21 +24,21 @@ def intervals(table: Table) -> Picture | None:
     rows = [row for row in plotted_rows(table) if not math.isnan(row.score.value)]
     if not rows:
         return None
-    measure = measure_name(table)
+    head = measure_name(table)
     unfinished = sum(not row.runs for row in table.rows)
     return make_picture(
         "intervals",
-        title=f"{measure} with 95 % intervals",
+        title=f"{head} with 95 % intervals",
         alt={row.label: with_interval(row.score) for row in rows},
-        plot=lambda: _plot(table, rows, measure),
-        measure=measure,
+        plot=lambda: _plot(table, rows, head),
+        head=head,
         reference=next((row.label for row in rows if row.row.is_reference), ""),
         best_control=bool(table.best_controls),
         unfinished=count(unfinished, "row") if unfinished else "",
     )
 
 
-def _plot(table: Table, rows: Sequence[PlottedRow], measure: str) -> Figure:
+def _plot(table: Table, rows: Sequence[PlottedRow], head: str) -> Figure:
     # Controls stand apart at the bottom.
     ordered = sorted(rows, key=lambda row: row.control)
     networks = sum(not row.control for row in rows)
@@ -57,7 +57,7 @@ def _plot(table: Table, rows: Sequence[PlottedRow], measure: str) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.set_xlabel(f"test {measure}, 95 % interval")
+    axes.set_xlabel(f"test {head}, 95 % interval")
     return figure
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.evaluate.results import RunView, Table
+from bench.evaluate.frames import history
+from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
 from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows, select
 from bench.report.figures.style import DASHED, INK, MUTED, SERIES, SMALL, fixed_panels
@@ -20,21 +21,21 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 PANELS = 12
-NUMBERS = ("iteration", "train_loss", "validation_loss", "validation_auc")
+NUMBERS = ["iteration", "train_loss", "validation_loss", "validation_auc"]
 
 
 def training(table: Table) -> Picture | None:
     """Training curves of each network; None where no run has a history."""
     networks = [row for row in plotted_rows(table) if row.row.kind == "network"]
     shown = select(networks, PANELS)
-    found = {row.label: [_history(run) for run in row.row.runs] for row in shown}
+    by_run = _histories(table)
     histories = {
-        label: [frame for frame in frames if frame is not None] for label, frames in found.items()
+        row.label: [by_run[run.name] for run in row.row.runs if run.name in by_run] for row in shown
     }
     if not any(histories.values()):
         return None
-    unreadable = sum(frame is None for frames in found.values() for frame in frames)
-    measure = measure_name(table)
+    unreadable = sum(run.name not in by_run for row in shown for run in row.row.runs)
+    head = measure_name(table)
     return make_picture(
         "training",
         title="Training curves",
@@ -43,26 +44,27 @@ def training(table: Table) -> Picture | None:
             for label, frames in histories.items()
         },
         limit=6,
-        plot=lambda: _plot(shown, histories, measure),
-        measure=measure,
+        plot=lambda: _plot(shown, histories, head),
+        head=head,
         rows_omitted=[row.label for row in networks if row not in shown],
         unreadable=count(unreadable, "run") if unreadable else "",
     )
 
 
-def _history(view: RunView) -> pd.DataFrame | None:
-    """Numbers of a run's validations, with ``decay`` and ``best`` as bool; None without them."""
-    frame = view.history()
-    if frame is None or not {*NUMBERS, "decision", "best"} <= {*frame.columns}:
-        return None
-    return frame.assign(decay=frame["decision"] == "decay", best=frame["best"].astype(bool))
+def _histories(table: Table) -> dict[str, pd.DataFrame]:
+    """The validations of each run that has some, with ``decay`` and ``best`` as bool."""
+    frame = history([table])
+    if not {*NUMBERS, "decision", "best"} <= {*frame.columns}:
+        return {}
+    frame = frame.assign(decay=frame["decision"].eq("decay"), best=frame["best"].eq(True))
+    return {str(run): own for run, own in frame.dropna(subset=NUMBERS).groupby("run")}
 
 
-def _in_words(history: pd.DataFrame) -> str:
-    decays = ", ".join(f"{iteration:,.0f}" for iteration in history["iteration"][history["decay"]])
+def _in_words(frame: pd.DataFrame) -> str:
+    decays = ", ".join(f"{iteration:,.0f}" for iteration in frame["iteration"][frame["decay"]])
     kept = "no weights kept"
-    if history["best"].any():
-        best = history[history["best"]].iloc[-1]
+    if frame["best"].any():
+        best = frame[frame["best"]].iloc[-1]
         kept = (
             f"weights kept at iteration {best['iteration']:,.0f} "
             f"(validation AUC {best['validation_auc']:.3f})"
@@ -71,7 +73,7 @@ def _in_words(history: pd.DataFrame) -> str:
 
 
 def _plot(
-    rows: Sequence[PlottedRow], histories: dict[str, list[pd.DataFrame]], measure: str
+    rows: Sequence[PlottedRow], histories: dict[str, list[pd.DataFrame]], head: str
 ) -> Figure:
     columns = min(COLUMNS, len(rows))
     lines = -(-len(rows) // columns)
@@ -101,7 +103,7 @@ def _plot(
         aucs.set_ylim(min(0.45, lowest - 0.02), 1.02)
         if position % columns == 0:
             losses.set_ylabel("loss", fontsize=8.0)
-            aucs.set_ylabel(f"validation\n{measure}", fontsize=8.0)
+            aucs.set_ylabel(f"validation\n{head}", fontsize=8.0)
     figure.supxlabel("iterations", fontsize=9)
     handles = {
         str(artist.get_label()): artist

@@ -38,8 +38,8 @@ def headline(table: Table) -> list[str]:
     return lines(
         "headline",
         table=table,
-        measure=columns(table.outputs)[measure],
-        leading=measure,
+        measure=measure,
+        head=columns(table.outputs)[measure],
         judged=judged,
         networks=networks,
         below=[row for row in networks if row.below_controls],

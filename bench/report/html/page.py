@@ -34,7 +34,7 @@ class Chapter:
         id: of its heading; the ids of its parts begin with it.
         table: the comparison.
         headline: its result in sentences.
-        measure: name of the measure that sorts the table.
+        head: what the measure that sorts the table is called.
         comparison: the main table.
         bars: the axes of the columns that are drawn as bars, by key.
         others: further tables.
@@ -49,7 +49,7 @@ class Chapter:
     id: str
     table: Table
     headline: Sequence[str]
-    measure: str
+    head: str
     comparison: Section
     bars: dict[str, Scale]
     others: Sequence[Section]
@@ -97,7 +97,7 @@ def _chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
         id=id,
         table=table,
         headline=headline(table),
-        measure=columns(table.outputs)[leading(table.outputs)],
+        head=columns(table.outputs)[leading(table.outputs)],
         comparison=_reordered(comparison),
         bars=bars(table, comparison),
         others=others,

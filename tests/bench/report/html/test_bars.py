@@ -42,11 +42,6 @@ def test_there_is_no_axis_without_a_value_and_no_line_at_nan() -> None:
 
 def test_values_beyond_the_axis_are_at_its_ends() -> None:
     scale = Scale(low=0.0, high=1.0)
-    assert [scale.x(value) for value in (-1.0, 0.0, 0.25, 1.0, 2.0)] == [
-        4.0,
-        4.0,
-        32.0,
-        116.0,
-        116.0,
-    ]
+    positions = [scale.x(value) for value in (-1.0, 0.0, 0.25, 1.0, 2.0)]
+    assert positions == [4.0, 4.0, 32.0, 116.0, 116.0]
     assert not scale.holds(-0.1)

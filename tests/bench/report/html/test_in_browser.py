@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -43,18 +42,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots are kept: ``$BENCH_SCREENSHOTS``, or with the other files of the tests."""
-    if wanted := os.environ.get("BENCH_SCREENSHOTS"):
-        Path(wanted).mkdir(parents=True, exist_ok=True)
-        return Path(wanted)
-    return tmp_path_factory.mktemp("screenshots")
-
-
-def test_it_renders_without_a_complaint_and_fetches_nothing(
-    browser: Browser, page: Path, screenshots: Path
-) -> None:
+def test_it_renders_without_a_complaint_and_fetches_nothing(browser: Browser, page: Path) -> None:
     browser.open(page)
     assert browser.ask("return document.querySelectorAll('table.sortable').length") > 5
     broken = "return [...document.images].filter((image) => !image.naturalWidth).length"
@@ -64,7 +52,6 @@ def test_it_renders_without_a_complaint_and_fetches_nothing(
     text = browser.ask("return document.body.textContent")
     assert HOSTILE.replace("/", "-") in text
     assert browser.ask("return document.scripts.length") == 1
-    browser.screenshot(screenshots / "report.png")
 
 
 def test_the_policy_stops_what_the_page_did_not_bring(browser: Browser, page: Path) -> None:
@@ -159,9 +146,7 @@ def test_the_keyboard_comes_to_the_report_first_and_sees_where_it_is(
     assert browser.ask("return document.activeElement.id") == "main"
 
 
-def test_text_can_be_read_on_light_and_dark_ground(
-    browser: Browser, page: Path, screenshots: Path
-) -> None:
+def test_text_can_be_read_on_light_and_dark_ground(browser: Browser, page: Path) -> None:
     grounds = set()
     for dark in (False, True):
         browser.open(page, dark=dark)
@@ -171,12 +156,9 @@ def test_text_can_be_read_on_light_and_dark_ground(
         assert faint == []
         grounds.add(browser.ask("return getComputedStyle(document.body).backgroundColor"))
     assert len(grounds) == 2
-    browser.screenshot(screenshots / "dark.png")
 
 
-def test_a_phone_scrolls_tables_but_never_the_page_sideways(
-    browser: Browser, page: Path, screenshots: Path
-) -> None:
+def test_a_phone_scrolls_tables_but_never_the_page_sideways(browser: Browser, page: Path) -> None:
     browser.open(page, width=PHONE)
     assert browser.ask(IN_VIEW, "AUC") is True
     browser.ask(UNFOLD)
@@ -191,7 +173,6 @@ def test_a_phone_scrolls_tables_but_never_the_page_sideways(
     regions = browser.ask(wide)
     assert regions
     assert all(region == [0, True] for region in regions)
-    browser.screenshot(screenshots / "phone.png")
 
 
 def test_on_a_laptop_the_verdict_is_in_view(browser: Browser, page: Path) -> None:
