@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ class Recipe:
         digest: SHA-256 of the file of imported predictions; "" for others.
         plugin: whether a plugin registered the model or the loss.
         settings: of its runs, as YAML.
-        facts: name and value: folders, commits, versions, devices, dates.
+        facts: folders, commits, versions, devices and dates, by name.
     """
 
     row: Row
@@ -32,7 +31,7 @@ class Recipe:
     digest: str
     plugin: bool
     settings: str
-    facts: tuple[tuple[str, str], ...]
+    facts: dict[str, str]
 
 
 def recipe(row: Row) -> Recipe:
@@ -40,6 +39,19 @@ def recipe(row: Row) -> Recipe:
     first = row.runs[0]
     settings = first.cell.settings
     environments = [run.environment for run in row.runs]
+    facts = {
+        "runs": [run.name for run in row.runs],
+        "commit": [each.commit or "unknown" for each in environments],
+        "versions": [
+            ", ".join(f"{name} {version}" for name, version in each.versions.items())
+            for each in environments
+        ],
+        "device": [
+            f"{each.device}, {count(each.threads, 'thread')}, {each.platform}"
+            for each in environments
+        ],
+        "date": [each.date[:10] for each in environments],
+    }
     return Recipe(
         row=row,
         command=_command(row),
@@ -49,25 +61,7 @@ def recipe(row: Row) -> Recipe:
         settings=yaml.safe_dump(
             settings.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True
         ),
-        facts=(
-            ("runs", _distinct(run.name for run in row.runs)),
-            ("commit", _distinct(each.commit or "unknown" for each in environments)),
-            (
-                "versions",
-                _distinct(
-                    ", ".join(f"{name} {version}" for name, version in each.versions.items())
-                    for each in environments
-                ),
-            ),
-            (
-                "device",
-                _distinct(
-                    f"{each.device}, {count(each.threads, 'thread')}, {each.platform}"
-                    for each in environments
-                ),
-            ),
-            ("date", _distinct(each.date[:10] for each in environments)),
-        ),
+        facts={name: "; ".join(dict.fromkeys(values)) for name, values in facts.items()},
     )
 
 
@@ -89,7 +83,3 @@ def _command(row: Row) -> str:
     # A cascade without a network comes with the others.
     choice = [row.model, "--loss", row.loss, "--seeds", seeds] if row.loss else ["--all"]
     return shlex.join(["bench", command, *choice, *config])
-
-
-def _distinct(texts: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(texts))

@@ -38,12 +38,11 @@ def test_a_network_is_run_again_with_its_seeds(runs: Runs) -> None:
     assert not found.plugin
     settings = NetworkSettings.model_validate(yaml.safe_load(found.settings))
     assert settings == cell("timm:resnet10t", "sin").settings
-    facts = dict(found.facts)
-    assert facts["commit"] == "unknown; abc123"
-    assert facts["versions"] == "cxnet-bench 0.1.0, torch 2.6"
-    assert facts["device"] == "CPU, 2 cores (a processor), 2 threads, Linux"
-    assert facts["date"] == "2026-01-02"
-    assert name in facts["runs"]
+    assert found.facts["commit"] == "unknown; abc123"
+    assert found.facts["versions"] == "cxnet-bench 0.1.0, torch 2.6"
+    assert found.facts["device"] == "CPU, 2 cores (a processor), 2 threads, Linux"
+    assert found.facts["date"] == "2026-01-02"
+    assert name in found.facts["runs"]
 
 
 def test_a_network_of_a_plugin_needs_it(runs: Runs) -> None:
