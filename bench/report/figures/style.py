@@ -165,7 +165,7 @@ def square_panels(
     panels = list(grid.flat)
     for spare in panels[count:]:
         spare.remove()
-    ticks = [0, 0.5, 1] if count > 1 else [0, 0.2, 0.4, 0.6, 0.8, 1]
+    ticks = [0, 0.5, 1] if side < 2 else [0, 0.2, 0.4, 0.6, 0.8, 1]
     for position, axes in enumerate(panels[:count]):
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=ticks, yticks=ticks)
         # In the last row but one, some axes have none below them.
