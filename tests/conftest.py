@@ -29,6 +29,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def registries_kept() -> Iterator[None]:
+    """What a test registers is forgotten after it."""
+    from bench.registry import LOSSES, MODELS
+
+    before = {registry: {entry.name for entry in registry} for registry in (MODELS, LOSSES)}
+    yield
+    for registry, names in before.items():
+        for added in {entry.name for entry in registry} - names:
+            registry.remove(added)
+
+
+@pytest.fixture
 def tiny_plugin(tmp_path: Path) -> Path:
     """A plugin with a network small enough to train in a test."""
     path = tmp_path / "tiny_plugin.py"

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import cxnet
 from baselines.backbones import BUILT_IN
+from bench.config import load_experiment
 from bench.errors import InputError
+from bench.execute import check_experiment
 from bench.registry import MODELS, find_model
 from bench.registry.models import match_models
 
@@ -40,21 +43,17 @@ def test_maps_a_batch_to_logits(name: str) -> None:
         assert model(torch.empty(2, 1, 96, 96)).shape == (2, 14)
 
 
-def test_too_small_an_image_is_refused_with_the_smallest() -> None:
-    with pytest.raises(InputError, match="'inception_v3' needs images of at least 75 px, not 64"):
-        find_model("inception_v3").check_image_size(64)
-
-
-def test_a_size_that_swin_cannot_divide_is_refused_with_the_next() -> None:
-    with pytest.raises(InputError, match=r"multiple of 4 px, not 75: set data.image_size=76"):
-        find_model("swin_tiny_patch4_window7_224").check_image_size(75)
-
-
-def test_options_reach_the_network() -> None:
-    model = find_model("cxnet_m1").build(
-        in_channels=1, outputs=2, image_size=8, options={"dropout": 0.25}
-    )
-    assert [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)] == [0.25]
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("inception_v3", 64, "'inception_v3' needs images of at least 75 px, not 64"),
+        ("swin_tiny_patch4_window7_224", 75, "multiple of 4 px, not 75: set data.image_size=76"),
+        ("timm:deit_tiny_patch16_224", 30, "30 px: the side must be a multiple of 16"),
+    ],
+)
+def test_a_size_that_a_network_cannot_take_is_refused(name: str, size: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        find_model(name).check_image_size(size)
 
 
 @pytest.mark.parametrize("name", ["cxnet_m1", "resnet18"])
@@ -88,14 +87,46 @@ def test_an_unknown_timm_name_lists_near_ones() -> None:
         find_model("timm:resnet19")
 
 
-def test_a_timm_network_refuses_a_size_it_cannot_take() -> None:
-    with pytest.raises(InputError, match="30 px: the side must be a multiple of 16"):
-        find_model("timm:deit_tiny_patch16_224").check_image_size(30)
-
-
 def test_damaged_weights_are_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "resnet18.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="do not fit resnet18"):
         find_model("resnet18").build(
             in_channels=1, outputs=2, image_size=32, pretrained=True, weights_dir=tmp_path
         )
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_options_reach_the_network(name: str) -> None:
+    options = {"conv4_kernel": 7, "dropout_at": "after_norm", "dropout": 0.2}
+    model = find_model(name).build(in_channels=1, outputs=2, image_size=32, options=options)
+    conv4 = model.get_submodule("classifier.conv4")
+    assert isinstance(conv4, nn.Conv2d)
+    assert conv4.kernel_size == (7, 7)
+    names = [child for child, _ in model.get_submodule("classifier").named_children()]
+    assert names == ["conv4", "relu4", "norm", "dropout", "pool", "conv5", "flatten"]
+    dropout = model.get_submodule("classifier.dropout")
+    assert isinstance(dropout, nn.Dropout)
+    assert dropout.p == 0.2
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("conv4_kernel=4", "conv4_kernel must be an odd number of pixels, not 4"),
+        ("conv4_kernel=true", "conv4_kernel must be an odd number of pixels, not True"),
+        ("conv4_kernel=seven", "conv4_kernel must be an odd number of pixels, not 'seven'"),
+        ("dropout_at=sideways", "dropout_at must be before_norm or after_norm, not 'sideways'"),
+        ("dropout_at=[]", "dropout_at must be before_norm or after_norm, not []"),
+        ("dropout=2", "dropout must be a share from 0 to 1, not 2"),
+    ],
+)
+def test_a_value_out_of_range_is_one_line_before_anything_starts(
+    name: str, setting: str, message: str
+) -> None:
+    experiment = load_experiment(
+        "demo", settings=[f"models=[{name}]", f"model.options.{name}.{setting}"]
+    )
+    with pytest.raises(InputError) as caught:
+        check_experiment(experiment, device=torch.device("cpu"))
+    assert str(caught.value) == f"model.options.{name}: {message}"

@@ -57,12 +57,15 @@ def test_a_registration_adds_overrides_and_removes(lazy: bool) -> None:
     wide = FloatDistribution(1e-6, 1.0, log=True)
     width = CategoricalDistribution((4, 8))
     search = {"train.lr": wide, "train.momentum": None, "model.options.mine.width": width}
-    try:
-        declared: Any = (lambda: search) if lazy else search
-        register_model("mine", description="a network", search=declared)(lambda: None)  # type: ignore[arg-type, return-value]
-        space = find_model("mine").search_space
-    finally:
-        MODELS.remove("mine")
+    declared: Any = (lambda: search) if lazy else search
+    space = search_space("mine", declared, pretrainable=False)
     assert list(space) == [*DEFAULT[:-1], "model.options.mine.width"]
     assert (space["train.lr"], space["model.options.mine.width"]) == (wide, width)
     assert space["train.patience"] == IntDistribution(1, 4)
+
+
+@pytest.mark.usefixtures("registries_kept")
+def test_a_model_is_registered_with_its_changes() -> None:
+    fixed = {"train.momentum": None}
+    register_model("mine", description="a network", search=fixed)(lambda: None)  # type: ignore[arg-type, return-value]
+    assert list(find_model("mine").search_space) == DEFAULT[:-1]

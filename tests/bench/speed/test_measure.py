@@ -14,7 +14,7 @@ from bench import register_model
 from bench.costs import model_costs
 from bench.data.batches import ImageSet
 from bench.errors import InputError
-from bench.registry import MODELS, find_model
+from bench.registry import find_model
 from bench.speed.case import OUTPUTS, Case, Workbench
 from bench.speed.machine import measure_flops
 from bench.speed.measure import LATENCY_CALLS, count_flop, measure
@@ -89,6 +89,7 @@ def test_a_devices_rate_leaves_torchs_state_alone(monkeypatch: pytest.MonkeyPatc
     assert torch.get_float32_matmul_precision() == "highest"
 
 
+@pytest.mark.usefixtures("registries_kept")
 def test_a_plugins_model_and_the_threads_of_a_case(tiny_plugin: Path) -> None:
     before = torch.get_num_threads()
     try:
@@ -97,20 +98,17 @@ def test_a_plugins_model_and_the_threads_of_a_case(tiny_plugin: Path) -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
-        MODELS.remove("tiny")
 
 
+@pytest.mark.usefixtures("registries_kept")
 def test_a_network_with_nothing_to_train_is_not_told_to_mind_its_memory() -> None:
     @register_model("untrained", description="one pixel in two")
     def untrained(*, in_channels: int, outputs: int, image_size: int) -> nn.Module:
         assert image_size == SMALL.image_size
         return nn.Sequential(nn.AdaptiveAvgPool2d((in_channels, outputs)), nn.Flatten())
 
-    try:
-        with pytest.raises(InputError, match="'untrained': the network has no parameter"):
-            measure(replace(SMALL, model="untrained"), repeats=1)
-    finally:
-        MODELS.remove("untrained")
+    with pytest.raises(InputError, match="'untrained': the network has no parameter"):
+        measure(replace(SMALL, model="untrained"), repeats=1)
 
 
 def test_mistakes_are_named() -> None:
