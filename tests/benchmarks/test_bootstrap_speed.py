@@ -28,15 +28,6 @@ def study() -> dict[str, Any]:
     }
 
 
-def test_auc_of_one_model_in_2000_resamples(benchmark: BenchmarkFixture) -> None:
-    case = study()
-    resampling = Resampling(resamples=2000)
-    # Drawing the patients happens once for all models on the same images.
-    estimated_auc(resampling, **case)
-    estimate = benchmark.pedantic(estimated_auc, args=(resampling,), kwargs=case, rounds=3)
-    assert 0.74 < estimate.value < 0.78
-
-
 def test_auc_of_twenty_models_in_2000_resamples(benchmark: BenchmarkFixture) -> None:
     """With the drawing of patients; the aim is a minute on two cores."""
     case = study()

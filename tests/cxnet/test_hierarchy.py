@@ -107,20 +107,6 @@ def test_soft_findings_of_the_case_by_hand() -> None:
     assert soft[7] == pytest.approx([0.396, 0.324, 0.18], abs=1e-15)
 
 
-def three_findings(of_several: list[float], thresholds: list[float]) -> list[int]:
-    """What m3 answers."""
-    routed = route(
-        StageProbabilities(
-            abnormal=np.array([1.0]),
-            several=np.array([1.0]),
-            of_several=np.array([of_several]),
-            of_one=np.full((1, 3), 1 / 3),
-        ),
-        StageThresholds(abnormal=0.5, several=0.5, of_several=np.array(thresholds)),
-    )
-    return [int(named) for named in routed.findings[0]]
-
-
 @pytest.mark.parametrize(
     ("of_several", "thresholds", "answer"),
     [
@@ -139,7 +125,14 @@ def three_findings(of_several: list[float], thresholds: list[float]) -> list[int
 def test_m3_names_two_at_least(
     of_several: list[float], thresholds: list[float], answer: list[int]
 ) -> None:
-    assert three_findings(of_several, thresholds) == answer
+    probabilities = StageProbabilities(
+        abnormal=np.array([1.0]),
+        several=np.array([1.0]),
+        of_several=np.array([of_several]),
+        of_one=np.full((1, 3), 1 / 3),
+    )
+    limits = StageThresholds(abnormal=0.5, several=0.5, of_several=np.array(thresholds))
+    assert route(probabilities, limits).findings.astype(int).tolist() == [answer]
 
 
 def test_a_threshold_taken_from_float32_probabilities_is_reached_by_them() -> None:
@@ -328,13 +321,9 @@ def test_what_no_four_stages_can_say_is_refused(name: str, value: Any, message: 
 
 
 def test_one_finding_is_no_hierarchy() -> None:
+    single = {"of_several": np.ones((2, 1)), "of_one": np.ones((2, 1))}
     with pytest.raises(ValueError, match="of_several and of_one have 1 findings"):
-        StageProbabilities(
-            abnormal=np.ones(2),
-            several=np.ones(2),
-            of_several=np.ones((2, 1)),
-            of_one=np.ones((2, 1)),
-        )
+        StageProbabilities(**(good_probabilities() | single))
 
 
 @pytest.mark.parametrize(

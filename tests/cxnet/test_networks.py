@@ -20,11 +20,6 @@ def test_cxnet_m1_has_the_papers_parameter_count(in_channels: int, expected: int
     assert parameters(CXNetM1(in_channels=in_channels, outputs=2)) == expected
 
 
-def test_cxnet_m1_keeps_97_percent_in_conv4() -> None:
-    model = CXNetM1()
-    assert round(100 * parameters(model.get_submodule("classifier.conv4")) / 3_374_594) == 97
-
-
 def test_v2_has_the_parameters_of_its_kernels() -> None:
     """Counted by hand from the kernels 11, 7, 5, 5, 11 and the widths 32, 64, 128, 128, 1024."""
     convolutions = [(1, 32, 11), (32, 64, 7), (64, 128, 5), (128, 128, 5), (128, 1024, 11)]
@@ -61,16 +56,13 @@ def layers(model: nn.Module) -> list[str]:
 CLASSIFICATION = ["ReLU", "Dropout", "BatchNorm2d", "AdaptiveAvgPool2d", "conv 2 1x", "Flatten"]
 
 
-def test_cxnet_m1_is_drawn_as_in_figure_5() -> None:
+def test_the_networks_are_drawn_as_in_figures_5_and_9() -> None:
     assert layers(CXNetM1()) == [
         *("conv 32 3x", "ReLU", "MaxPool2d"),
         *("conv 64 3x", "ReLU", "MaxPool2d"),
         *("conv 128 3x", "ReLU", "MaxPool2d"),
         *("conv 1024 5x", *CLASSIFICATION),
     ]
-
-
-def test_v2_is_drawn_as_in_figure_9() -> None:
     assert layers(CXNetM1V2()) == [
         *("conv 32 11x", "ReLU", "MaxPool2d"),
         *("conv 64 7x", "ReLU", "MaxPool2d"),
@@ -143,16 +135,11 @@ def test_an_option_out_of_range_is_refused(
 
 
 @pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])
-@pytest.mark.parametrize("size", [32, 33, 97, 224, 511])
-@pytest.mark.parametrize("in_channels", [1, 3])
-@pytest.mark.parametrize("outputs", [1, 2, 14])
-def test_takes_any_size_channels_and_outputs(
-    network: type[CXNetM1] | type[CXNetM1V2], size: int, in_channels: int, outputs: int
-) -> None:
+@pytest.mark.parametrize("size", [97, 224, 511])
+def test_takes_any_size(network: type[CXNetM1] | type[CXNetM1V2], size: int) -> None:
     """Shapes alone, on a device without numbers."""
     with torch.device("meta"):
-        model = network(in_channels=in_channels, outputs=outputs)
-        assert model(torch.empty(2, in_channels, size, size)).shape == (2, outputs)
+        assert network(outputs=14)(torch.empty(2, 1, size, size)).shape == (2, 14)
 
 
 @pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])

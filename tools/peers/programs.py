@@ -11,7 +11,6 @@ import json
 import re
 import sys
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -57,6 +56,9 @@ class Work:
 class Program:
     """One of the programs, for one run.
 
+    An epoch of a program that prints the number of a step when it is done is timed from the end of
+    its first step, so that what the program does between two epochs is not counted as training.
+
     Attributes:
         work: what it does.
         first_step_s: seconds from the start of the process to the end of the first step.
@@ -66,6 +68,8 @@ class Program:
     work: Work
     first_step_s: float | None = None
     images_per_second: float | None = None
+    _epochs: list[float] = field(default_factory=list)
+    _began: float | None = None
 
     def command(self, out: Path) -> list[str]:
         """Program and arguments; what it keeps goes to ``out``."""
@@ -75,13 +79,28 @@ class Program:
         """Take in a line that was printed ``at`` so many seconds after the start."""
         raise NotImplementedError
 
+    def step_done(self, at: float, step: int) -> None:
+        """Take in the end of an epoch's first or last step, counted from 1 over all epochs."""
+        steps = self.work.steps
+        if step == 1:
+            self.first_step_s = at
+        elif step % steps == 1:
+            self._began = at
+        elif step % steps == 0 and self._began is not None:
+            self.epoch_done(at - self._began, images=(steps - 1) * self.work.batch_size)
+
+    def epoch_done(self, seconds: float, *, images: int) -> None:
+        """Take in an epoch from the second one on."""
+        self._epochs.append(seconds)
+        if len(self._epochs) == self.work.epochs - 1:
+            self.images_per_second = images / median(self._epochs)
+
 
 @dataclass(kw_only=True)
 class Bench(Program):
     """``bench run``, which also predicts the test part and stores predictions."""
 
     _cell: str | None = None
-    _train_seconds: list[float] = field(default_factory=list)
 
     def command(self, out: Path) -> list[str]:
         """See :class:`Program`."""
@@ -118,39 +137,13 @@ class Bench(Program):
             if self.first_step_s is None:
                 self.first_step_s = at
         elif event["event"] == "validated":
-            self._train_seconds.append(event["train_seconds"])
-            if len(self._train_seconds) == self.work.epochs:
-                epochs = [after - before for before, after in pairwise(self._train_seconds)]
-                self.images_per_second = self.work.train_images / median(epochs)
+            before, self._began = self._began, event["train_seconds"]
+            if before is not None:
+                self.epoch_done(event["train_seconds"] - before, images=self.work.train_images)
 
 
 @dataclass(kw_only=True)
-class _Peer(Program):
-    """A program that prints the number of a step when it is done."""
-
-    _began: float | None = None
-    _epochs: list[float] = field(default_factory=list)
-
-    def step_done(self, at: float, step: int) -> None:
-        """Take in the end of an epoch's first or last step, counted from 1 over all epochs.
-
-        An epoch is timed from the end of its first step, so that what a program does between two
-        epochs is not counted as training; the first epoch is not timed.
-        """
-        steps = self.work.steps
-        if step == 1:
-            self.first_step_s = at
-        elif step % steps == 1:
-            self._began = at
-        elif step % steps == 0 and self._began is not None:
-            self._epochs.append(at - self._began)
-        if step == self.work.epochs * steps and self._epochs:
-            images = (steps - 1) * self.work.batch_size
-            self.images_per_second = images / median(self._epochs)
-
-
-@dataclass(kw_only=True)
-class Timm(_Peer):
+class Timm(Program):
     """timm's ``train.py``.
 
     Attributes:
@@ -189,7 +182,7 @@ class Timm(_Peer):
 
 
 @dataclass(kw_only=True)
-class Lightning(_Peer):
+class Lightning(Program):
     """Our script with a Lightning Trainer, ``lightning_run.py``."""
 
     def command(self, out: Path) -> list[str]:
