@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data.image_files import gray_array
 from bench.data.study import ImageError, PixelReader, Problem
 from bench.processors import processors
 
@@ -87,7 +86,7 @@ def resize(pixels: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
     width, height = image.size
     # One side at a time, since a side that shrinks and one that grows take different filters.
     image = image.resize((image_size, height), _filter(width, image_size))
-    return gray_array(image.resize((image_size, image_size), _filter(height, image_size)))
+    return np.asarray(image.resize((image_size, image_size), _filter(height, image_size)))
 
 
 def digest(pixels: NDArray[np.uint8]) -> str:

@@ -24,38 +24,21 @@ from bench.registry import TargetKind, near_matches
 
 
 def count_findings(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """Number of findings of each image.
-
-    Args:
-        rows: a study table of n images.
-
-    Returns:
-        Shape (n,).
-    """
+    """Number of findings of each image of a study table, (n,)."""
     return np.fromiter((len(found) for found in rows["findings"]), np.int64, len(rows))
 
 
 def is_abnormal(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Mask of the images with at least one finding.
-
-    Args:
-        rows: a study table of n images.
-
-    Returns:
-        Shape (n,).
-    """
+    """Mask of the images of a study table with at least one finding, (n,)."""
     return count_findings(rows) > 0
 
 
 def finding_labels(rows: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.float32]:
-    """The findings of each image as zeros and ones.
+    """The findings of each image of a study table as zeros and ones, (n, findings).
 
     Args:
-        rows: a study table of n images.
+        rows: the study table.
         findings: names; every finding of the rows is among them.
-
-    Returns:
-        0 or 1, shape (n, findings).
     """
     columns = {finding: column for column, finding in enumerate(findings)}
     labels = np.zeros((len(rows), len(findings)), np.float32)
@@ -88,73 +71,7 @@ class Task:
     targets: Callable[[pd.DataFrame], NDArray[Any]]
 
 
-def _m1(_: tuple[str, ...]) -> Task:
-    return Task(
-        name="m1",
-        question="normal or abnormal?",
-        kind="multiclass",
-        classes=("normal", "abnormal"),
-        select=_every_image,
-        targets=lambda rows: is_abnormal(rows).astype(np.int64),
-    )
-
-
-def _m2(_: tuple[str, ...]) -> Task:
-    return Task(
-        name="m2",
-        question="one finding or several?",
-        kind="multiclass",
-        classes=("one", "several"),
-        select=is_abnormal,
-        targets=lambda rows: (count_findings(rows) > 1).astype(np.int64),
-    )
-
-
-def _m3(findings: tuple[str, ...]) -> Task:
-    return Task(
-        name="m3",
-        question="which findings, where there are several?",
-        kind="multilabel",
-        classes=findings,
-        select=lambda rows: count_findings(rows) > 1,
-        targets=lambda rows: finding_labels(rows, findings),
-    )
-
-
-def _m4(findings: tuple[str, ...]) -> Task:
-    return Task(
-        name="m4",
-        question="which finding, where there is one?",
-        kind="multiclass",
-        classes=findings,
-        select=lambda rows: count_findings(rows) == 1,
-        targets=lambda rows: finding_labels(rows, findings).argmax(axis=1).astype(np.int64),
-    )
-
-
-def _findings14(findings: tuple[str, ...]) -> Task:
-    return Task(
-        name="findings14",
-        question="which findings, if any?",
-        kind="multilabel",
-        classes=findings,
-        select=_every_image,
-        targets=lambda rows: finding_labels(rows, findings),
-    )
-
-
-def _every_image(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    return np.ones(len(rows), np.bool_)
-
-
-_MAKERS: dict[str, Callable[[tuple[str, ...]], Task]] = {
-    "m1": _m1,
-    "m2": _m2,
-    "m3": _m3,
-    "m4": _m4,
-    "findings14": _findings14,
-}
-TASKS = tuple(_MAKERS)
+TASKS = ("m1", "m2", "m3", "m4", "findings14")
 """Names of the tasks."""
 NAMING_TASKS = ("m3", "m4", "findings14")
 """Tasks whose classes are the findings of the data source."""
@@ -172,14 +89,64 @@ def make_task(name: str, findings: Sequence[str] = NIH_FINDINGS) -> Task:
         InputError: unknown name (the message lists near matches), or a task that names findings
             for a source with one.
     """
-    if name not in _MAKERS:
+    if name not in TASKS:
         raise InputError(f"unknown task {name!r}: {near_matches(name, list(TASKS))}")
     if name in NAMING_TASKS and len(findings) < 2:
         raise InputError(
             f"task {name!r} tells findings apart, and this data source has only "
             f"{', '.join(findings) or 'none'}: use task m1"
         )
-    return _MAKERS[name](tuple(findings))
+    (task,) = (task for task in _tasks(tuple(findings)) if task.name == name)
+    return task
+
+
+def _tasks(findings: tuple[str, ...]) -> tuple[Task, ...]:
+    return (
+        Task(
+            name="m1",
+            question="normal or abnormal?",
+            kind="multiclass",
+            classes=("normal", "abnormal"),
+            select=_every_image,
+            targets=lambda rows: is_abnormal(rows).astype(np.int64),
+        ),
+        Task(
+            name="m2",
+            question="one finding or several?",
+            kind="multiclass",
+            classes=("one", "several"),
+            select=is_abnormal,
+            targets=lambda rows: (count_findings(rows) > 1).astype(np.int64),
+        ),
+        Task(
+            name="m3",
+            question="which findings, where there are several?",
+            kind="multilabel",
+            classes=findings,
+            select=lambda rows: count_findings(rows) > 1,
+            targets=lambda rows: finding_labels(rows, findings),
+        ),
+        Task(
+            name="m4",
+            question="which finding, where there is one?",
+            kind="multiclass",
+            classes=findings,
+            select=lambda rows: count_findings(rows) == 1,
+            targets=lambda rows: finding_labels(rows, findings).argmax(axis=1).astype(np.int64),
+        ),
+        Task(
+            name="findings14",
+            question="which findings, if any?",
+            kind="multilabel",
+            classes=findings,
+            select=_every_image,
+            targets=lambda rows: finding_labels(rows, findings),
+        ),
+    )
+
+
+def _every_image(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    return np.ones(len(rows), np.bool_)
 
 
 def check_classes(

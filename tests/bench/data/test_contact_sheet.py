@@ -53,12 +53,13 @@ def test_the_picture_has_the_pixels_of_the_chosen_images(tmp_path: Path) -> None
     assert (picture == 200).sum() >= 0.99 * height * width
 
 
-def test_an_ending_that_is_no_picture_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'sheet\.txt': let its name end in \.png"):
-        draw_sheet(rows(2, 2), np.zeros((4, 8, 8), np.uint8), tmp_path / "sheet.txt", images=2)
-
-
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "no" / "sheet.png"
-    with pytest.raises(InputError, match=r"contact sheet .*No such file"):
-        draw_sheet(rows(2, 2), np.zeros((4, 8, 8), np.uint8), path, images=2)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sheet.txt", r"'sheet\.txt': let its name end in \.png"),
+        ("no/sheet.png", r"contact sheet .*No such file"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        draw_sheet(rows(2, 2), np.zeros((4, 8, 8), np.uint8), tmp_path / name, images=2)

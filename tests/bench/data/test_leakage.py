@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
+import pytest
 
 from bench.data.leakage import measure_leakage
 from bench.data.study import study_rows
-
-
-def _rows(patients: list[str], digests: list[str]) -> pd.DataFrame:
-    images = [f"i{number}" for number in range(len(patients))]
-    rows = study_rows({"image": images, "patient": patients, "findings": [()] * len(images)})
-    return rows.assign(digest=digests)
-
 
 PARTS = {
     "train": np.array([0, 1, 2]),
@@ -22,33 +15,47 @@ PARTS = {
 }
 
 
-def test_each_pair_of_parts_is_counted_by_hand() -> None:
-    rows = _rows(list("aab" + "bc" + "aad"), list("123" + "43" + "422"))
-    found = [tuple(pair.model_dump().values()) for pair in measure_leakage(rows, PARTS)]
-    #    earlier, later, images of the later, patients, images of theirs, unknown, identical
+@pytest.mark.parametrize(
+    ("patients", "digests", "expected"),
+    [
+        # patients in both, images of theirs, unknown patients, identical images
+        pytest.param(
+            "aab bc aad",
+            "123 43 422",
+            [(1, 1, 0, 1), (1, 2, 0, 2), (0, 0, 0, 1)],
+            id="counted by hand",
+        ),
+        pytest.param(
+            "ab. a. abb",
+            "123 45 678",
+            [(1, 1, 2, 0), (2, 3, 1, 0), (1, 1, 1, 0)],
+            id="known ids are counted, unknown ones beside",
+        ),
+        pytest.param(
+            "abc .. afg",
+            "123 45 678",
+            [(None, None, 2, 0), (1, 1, 0, 0), (None, None, 2, 0)],
+            id="patients are unknown where a part has no ids at all",
+        ),
+        pytest.param(
+            "abc de fgh",
+            "12. 34 567",
+            [(0, 0, 0, None), (0, 0, 0, None), (0, 0, 0, 0)],
+            id="identical images are unknown where any digest is",
+        ),
+    ],
+)
+def test_each_pair_of_parts_is_counted(
+    patients: str, digests: str, expected: list[tuple[int | None, ...]]
+) -> None:
+    """A letter is a patient, a digit a digest, and a point is unknown."""
+    names, pixels = (
+        [letter.strip(".") for letter in text.replace(" ", "")] for text in (patients, digests)
+    )
+    rows = study_rows({"image": list("abcdefgh"), "patient": names, "findings": [()] * 8})
+    pairs = measure_leakage(rows.assign(digest=pixels), PARTS)
+    found = [tuple(pair.model_dump().values()) for pair in pairs]
+    names_of_pairs = [("train", "validation", 2), ("train", "test", 3), ("validation", "test", 3)]
     assert found == [
-        ("train", "validation", 2, 1, 1, 0, 1),
-        ("train", "test", 3, 1, 2, 0, 2),
-        ("validation", "test", 3, 0, 0, 0, 1),
+        (*pair, *counts) for pair, counts in zip(names_of_pairs, expected, strict=True)
     ]
-
-
-def test_shared_patients_are_counted_over_the_known_ids_and_the_unknown_ones_beside() -> None:
-    rows = _rows(["a", "b", "", *["a", ""], *["a", "b", "b"]], list("12345678"))
-    found = measure_leakage(rows, PARTS)
-    assert [pair.shared_patients for pair in found] == [1, 2, 1]
-    assert [pair.images_of_shared_patients for pair in found] == [1, 3, 1]
-    assert [pair.unknown_patients for pair in found] == [2, 1, 1]
-
-
-def test_shared_patients_are_unknown_where_a_part_has_no_ids_at_all() -> None:
-    rows = _rows(["a", "b", "c", "", "", "a", "f", "g"], list("12345678"))
-    found = measure_leakage(rows, PARTS)
-    assert [pair.shared_patients for pair in found] == [None, 1, None]
-    assert [pair.images_of_shared_patients for pair in found] == [None, 1, None]
-    assert [pair.unknown_patients for pair in found] == [2, 0, 2]
-
-
-def test_identical_images_are_unknown_where_any_digest_is() -> None:
-    rows = _rows(list("abcdefgh"), ["1", "2", "", *"34567"])
-    assert [pair.identical_images for pair in measure_leakage(rows, PARTS)] == [None, None, 0]

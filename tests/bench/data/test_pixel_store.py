@@ -28,8 +28,6 @@ from bench.data.image_files import FileReader
 from bench.data.pixel_store import DONE, INDEX, PIXELS, RECORDS, PixelStore, open_pixels
 from bench.data.study import PixelReader, StudyTable, study_rows
 from bench.errors import InputError
-from bench.registry import DATASETS
-from tests.shared_data import shared
 
 COUNT, SIZE = 10, 8
 NAMES = [f"{row:03d}.png" for row in range(COUNT)]
@@ -163,24 +161,24 @@ def other_images(folder: Path) -> None:
     (folder / INDEX).write_text(json.dumps(index))
 
 
-@pytest.mark.parametrize(
+damaged = pytest.mark.parametrize(
     "damage",
     [
         lambda folder: cut(folder, PIXELS),
-        lambda folder: cut(folder, RECORDS),
-        lambda folder: np.save(folder / PIXELS, np.zeros((COUNT, 8, 7), np.uint8)),
-        lambda folder: np.save(folder / RECORDS, np.zeros((COUNT, 2), np.uint8)),
-        lambda folder: np.save(folder / DONE, np.array([COUNT - 1])),
-        lambda folder: (folder / PIXELS).unlink(),
         lambda folder: (folder / PIXELS).write_bytes(b""),
-        lambda folder: (folder / PIXELS).write_bytes(b"not numpy's"),
-        lambda folder: (folder / INDEX).unlink(),
-        lambda folder: (folder / INDEX).write_text('{"images": ['),
+        lambda folder: np.save(folder / PIXELS, np.zeros((COUNT, 8, 7), np.uint8)),
+        lambda folder: (folder / RECORDS).unlink(),
+        lambda folder: np.save(folder / RECORDS, np.zeros((COUNT, 2), np.uint8)),
+        lambda folder: np.save(folder / DONE, np.array([COUNT + 1])),
+        lambda folder: cut(folder, INDEX),
         lambda folder: (folder / INDEX).write_text("[]"),
         lambda folder: (folder / INDEX).write_bytes(b"\xff\xfe"),
         other_images,
     ],
 )
+
+
+@damaged
 def test_a_damaged_store_is_made_again(
     damage: Callable[[Path], object], files: FileReader, tmp_path: Path
 ) -> None:
@@ -223,13 +221,6 @@ def test_a_cache_that_is_a_file_is_refused(files: FileReader, tmp_path: Path) ->
         open_all(files, tmp_path / "cache")
 
 
-def test_a_study_without_images_has_an_empty_store(tmp_path: Path) -> None:
-    for _ in range(2):
-        store = open_all(FileReader({}), tmp_path, images=[])
-        assert store.pixels.shape == (0, SIZE, SIZE)
-        assert store.images == ()
-
-
 def fallocate_fails(number: int) -> Callable[..., None]:
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -262,17 +253,6 @@ def test_a_file_system_that_cannot_take_room_beforehand_will_do(
     assert_pixels(open_all(files, tmp_path / "cache"), files)
 
 
-def test_real_radiographs(tmp_path: Path) -> None:
-    root = shared("nih-mini")
-    study = DATASETS.get("nih").open(root=root, image_size=32, options={})
-    images = list(study.rows["image"])[::20]
-    store = open_all(study.reader, tmp_path, images=images, size=128)
-    assert store.problems == ()
-    assert_pixels(store, study.reader, 128)
-    shapes = [study.reader.read(image).shape for image in images]
-    assert store.enlarged == shapes.count((64, 64))
-
-
 # --- interrupted preparations ----------------------------------------------------------------
 
 
@@ -280,14 +260,16 @@ class Interrupted(BaseException):
     """Like a KeyboardInterrupt, of these tests alone."""
 
 
-def interrupt(reader: PixelReader, cache: Path, at: int) -> None:
+def interrupt(
+    reader: PixelReader, cache: Path, at: int, error: type[BaseException] = Interrupted
+) -> None:
     """Begin a preparation and end it when so many images are done."""
 
     def progress(done: int, _total: int) -> None:
         if done == at:
-            raise Interrupted
+            raise error
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(error):
         open_all(reader, cache, progress=progress)
 
 
@@ -317,31 +299,26 @@ def broken(files: FileReader, tmp_path: Path) -> FileReader:
     return files
 
 
-@pytest.mark.parametrize("stops", [(1,), (4,), (COUNT,), (2, 3, 3, 9)])
+@pytest.mark.parametrize(
+    ("stops", "error"),
+    [
+        ((1,), Interrupted),
+        ((4,), MemoryError),
+        ((COUNT,), BrokenPipeError),
+        ((2, 3, 3, 9), Interrupted),
+    ],
+)
 def test_it_goes_on_where_it_was(
-    stops: tuple[int, ...], broken: FileReader, tmp_path: Path
+    stops: tuple[int, ...], error: type[BaseException], broken: FileReader, tmp_path: Path
 ) -> None:
     whole = open_all(broken, tmp_path / "whole")
     for stop in stops:
-        interrupt(broken, tmp_path / "cache", stop)
+        interrupt(broken, tmp_path / "cache", stop, error)
         assert partial_in(tmp_path / "cache").name == f"{whole.folder.name}.partial"
     store = go_on(broken, tmp_path / "cache", done=stops[-1])
     assert store.problems == whole.problems
     assert content(store.folder) == content(whole.folder)
     assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == [store.folder]
-
-
-@pytest.mark.parametrize("error", [MemoryError, BrokenPipeError])
-def test_an_error_loses_nothing_that_was_decoded(
-    error: type[Exception], files: FileReader, tmp_path: Path
-) -> None:
-    def fail(done: int, _total: int) -> None:
-        if done == 6:
-            raise error
-
-    with pytest.raises(error):
-        open_all(files, tmp_path / "cache", progress=fail)
-    assert_pixels(go_on(files, tmp_path / "cache", done=6), files)
 
 
 def test_rows_are_said_to_be_done_only_when_they_are_on_the_disk(
@@ -383,17 +360,7 @@ def test_what_a_power_cut_leaves_behind_the_done_rows_does_not_matter(done: int,
         assert (store.problems, store.enlarged) == ((), 4)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda folder: (folder / INDEX).unlink(),
-        lambda folder: cut(folder, INDEX),
-        lambda folder: cut(folder, PIXELS),
-        lambda folder: (folder / RECORDS).unlink(),
-        lambda folder: np.save(folder / DONE, np.array([COUNT + 1])),
-        other_images,
-    ],
-)
+@damaged
 def test_a_damaged_partial_store_is_made_anew(
     damage: Callable[[Path], object], files: FileReader, tmp_path: Path
 ) -> None:

@@ -19,43 +19,32 @@ ROWS = study_rows(
 THREE = ("Mass", "Nodule", "Hernia")
 
 
-def test_m1_asks_about_every_image_whether_it_has_a_finding() -> None:
-    task = make_task("m1")
-    assert task.select(ROWS).tolist() == [True] * 5
-    targets = task.targets(ROWS)
-    assert targets.dtype == np.int64
-    assert task.classes == ("normal", "abnormal")
-    assert targets.tolist() == [0, 1, 1, 0, 1]
-
-
-def test_m2_asks_about_abnormal_images_whether_they_have_several_findings() -> None:
-    task = make_task("m2")
-    assert task.select(ROWS).tolist() == [False, True, True, False, True]
-    assert task.classes == ("one", "several")
-    assert task.targets(ROWS)[[1, 2, 4]].tolist() == [0, 1, 0]
-
-
-def test_m3_asks_which_findings_an_image_with_several_has() -> None:
-    task = make_task("m3", THREE)
-    assert (task.kind, task.classes) == ("multilabel", THREE)
-    assert task.select(ROWS).tolist() == [False, False, True, False, False]
-    assert task.targets(ROWS).dtype == np.float32
-    assert task.targets(ROWS)[2].tolist() == [1, 1, 0]
-
-
-def test_m4_asks_which_finding_an_image_with_one_has() -> None:
-    task = make_task("m4", THREE)
-    assert (task.kind, task.classes) == ("multiclass", THREE)
-    assert task.select(ROWS).tolist() == [False, True, False, False, True]
-    assert task.targets(ROWS).dtype == np.int64
-    assert task.targets(ROWS)[[1, 4]].tolist() == [0, 2]
-
-
-def test_findings14_asks_which_findings_any_image_has() -> None:
-    task = make_task("findings14", THREE)
-    assert task.kind == "multilabel"
-    assert task.select(ROWS).tolist() == [True] * 5
-    assert task.targets(ROWS).tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 1]]
+@pytest.mark.parametrize(
+    ("name", "kind", "classes", "concerned", "targets"),
+    [
+        ("m1", "multiclass", ("normal", "abnormal"), "abcde", [0, 1, 1, 0, 1]),
+        ("m2", "multiclass", ("one", "several"), "bce", [0, 1, 0]),
+        ("m3", "multilabel", THREE, "c", [[1, 1, 0]]),
+        ("m4", "multiclass", THREE, "be", [0, 2]),
+        (
+            "findings14",
+            "multilabel",
+            THREE,
+            "abcde",
+            [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 1]],
+        ),
+    ],
+)
+def test_a_task_has_its_images_classes_and_targets(
+    name: str, kind: str, classes: tuple[str, ...], concerned: str, targets: list[object]
+) -> None:
+    task = make_task(name, THREE)
+    assert (task.name, task.kind, task.classes) == (name, kind, classes)
+    mask = task.select(ROWS)
+    assert "".join(ROWS["image"][mask]) == concerned
+    found = task.targets(ROWS)[mask]
+    assert found.tolist() == targets
+    assert found.dtype == (np.int64 if kind == "multiclass" else np.float32)
 
 
 def test_images_of_the_tasks_in_the_paper() -> None:
