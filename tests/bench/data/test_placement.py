@@ -106,10 +106,6 @@ def test_more_rows_than_go_to_a_device_at_once(monkeypatch: pytest.MonkeyPatch) 
     assert torch.equal(placed.gather(np.arange(60)), torch.from_numpy(pixels()))
 
 
-def test_on_a_cpu_the_pixels_stay_in_their_file(mapped: NDArray[np.uint8]) -> None:
-    assert type(place_pixels(mapped, device=CPU)) is MemoryMapped
-
-
 @pytest.mark.parametrize(
     ("device_free", "host_free", "expected"),
     [
@@ -132,19 +128,14 @@ def test_on_a_gpu_half_of_what_is_free_decides(
     assert chosen == [expected]
 
 
-def test_available_host_memory_is_the_systems_own_figure(
+def test_available_host_memory_is_the_systems_figure_or_the_containers_limit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(placement, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(placement, "_CGROUP", tmp_path)
     assert placement._available_host_memory() == 0  # a system without the file
     (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemFree: 3 kB\nMemAvailable:   42 kB\n")
     assert placement._available_host_memory() == 42 * 1024
-
-
-def test_a_containers_limit_counts_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(placement, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(placement, "_CGROUP", tmp_path)
-    (tmp_path / "meminfo").write_text("MemAvailable:   42 kB\n")
     (tmp_path / "memory.current").write_text("1000\n")
     for limit, expected in (("max", 42 * 1024), ("9000", 8000), ("900", 0), ("99999", 42 * 1024)):
         (tmp_path / "memory.max").write_text(f"{limit}\n")
@@ -155,6 +146,7 @@ def test_a_data_set_is_placed_once_however_often_its_file_is_mapped(
     mapped: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     placements = PlacementCache(CPU)
+    assert type(placements.get(mapped)) is MemoryMapped
     again = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     assert placements.get(again) is placements.get(mapped)
     np.save(tmp_path / "other.npy", pixels())

@@ -85,18 +85,32 @@ def test_root_may_be_the_csv_file_and_paths_absolute(tmp_path: Path) -> None:
     assert study.reader.read(elsewhere.as_posix())[0, 0] == 2
 
 
-@pytest.mark.parametrize(("zero", "one"), [("0", "1"), ("0.0", "1.0")])
-def test_zeros_and_ones_are_normal_and_abnormal(zero: str, one: str, tmp_path: Path) -> None:
-    folder(tmp_path, f"path,label\na.png,{zero}\nb.png,{one}\n", "a.png", "b.png")
-    study = open_manifest(tmp_path)
-    assert study.rows["findings"].tolist() == [(), ("abnormal",)]
-    assert study.finding_names == ("abnormal",)
-
-
-def test_zero_and_one_are_names_where_the_findings_say_so(tmp_path: Path) -> None:
-    folder(tmp_path, "path,label\na.png,0\nb.png,1\n", "a.png", "b.png")
-    study = open_manifest(tmp_path, findings=["0", "1"])
-    assert study.rows["findings"].tolist() == [("0",), ("1",)]
+@pytest.mark.parametrize(
+    ("labels", "options", "findings"),
+    [
+        ("0 1", {}, [(), ("abnormal",)]),
+        ("0.0 1.0", {}, [(), ("abnormal",)]),
+        ("0 1", {"findings": ["0", "1"]}, [("0",), ("1",)]),
+        ("0 1", {"normal_labels": ["1"]}, [("0",), ()]),
+        ("0 1 TB", {"normal_labels": ["1"]}, [("0",), (), ("TB",)]),
+        ("0 1 nan", {}, [(), ("abnormal",)]),  # the last row has no label
+        (
+            "None unknown",
+            {"normal_labels": ["none"], "findings": ["unknown", "Mass"]},
+            [(), ("unknown",)],
+        ),
+    ],
+)
+def test_zeros_ones_and_texts_for_an_unknown_label_mean_what_the_options_say(
+    labels: str, options: dict[str, Any], findings: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    names = ("a.png", "b.png", "c.png")
+    lines = [f"{name},{label}\n" for name, label in zip(names, labels.split(), strict=False)]
+    study = open_manifest(folder(tmp_path, "path,label\n" + "".join(lines), *names), **options)
+    assert study.rows["findings"].tolist() == findings
+    assert len(study.problems) == len(lines) - len(findings)
+    if not options:
+        assert study.finding_names == ("abnormal",)
 
 
 def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
@@ -164,11 +178,6 @@ def test_at_most_twenty_findings_are_named_the_frequent_ones_first(tmp_path: Pat
     assert study.notes == (f"labels read: normal 10; findings: {named} and 3 more",)
 
 
-def test_a_set_without_findings_says_so(tmp_path: Path) -> None:
-    study = open_manifest(folder(tmp_path, "path,label\na.png,Normal\n", "a.png"))
-    assert study.notes == ("labels read: normal 1; no findings",)
-
-
 @pytest.mark.parametrize("text", ["nan", "NaN", "NA", "n/a", "None", "null", "?", "Unknown"])
 def test_texts_for_a_label_that_is_not_known_are_no_findings(text: str, tmp_path: Path) -> None:
     root = folder(
@@ -180,28 +189,6 @@ def test_texts_for_a_label_that_is_not_known_are_no_findings(text: str, tmp_path
         ("unlabelled", "a.png", f"label {text!r} says nothing"),
         ("unlabelled", "c.png", f"label {'Mass|' + text!r} leaves something open"),
     ]
-
-
-def test_none_is_normal_and_unknown_a_finding_where_the_options_say_so(tmp_path: Path) -> None:
-    root = folder(tmp_path, "path,label\na.png,None\nb.png,unknown\n", "a.png", "b.png")
-    study = open_manifest(root, normal_labels=["none"], findings=["unknown"])
-    assert study.rows["findings"].tolist() == [(), ("unknown",)]
-
-
-def test_zeros_and_ones_beside_a_missing_label(tmp_path: Path) -> None:
-    root = folder(tmp_path, "path,label\na.png,0\nb.png,1\nc.png,nan\n", "a.png", "b.png", "c.png")
-    study = open_manifest(root)
-    assert study.rows["findings"].tolist() == [(), ("abnormal",)]
-    assert [(p.kind, p.image) for p in study.problems] == [("unlabelled", "c.png")]
-
-
-def test_zero_or_one_is_normal_where_the_options_say_so(tmp_path: Path) -> None:
-    root = folder(tmp_path, "path,label\na.png,0\nb.png,1\nc.png,TB\n", "a.png", "b.png", "c.png")
-    study = open_manifest(root, normal_labels=["1"])
-    assert study.rows["findings"].tolist() == [("0",), (), ("TB",)]
-    folder(tmp_path, "path,label\na.png,0\nb.png,1\n")
-    study = open_manifest(tmp_path, normal_labels=["1"])
-    assert study.rows["findings"].tolist() == [("0",), ()]
 
 
 def test_a_split_column_of_other_words_is_noted_and_given_as_unknown(tmp_path: Path) -> None:

@@ -62,35 +62,36 @@ def test_binary_file_with_its_splits(compressed: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "classes", "findings"),
+    ("name", "options", "classes", "findings", "normal"),
     [
-        ("breastmnist_64.npz", 2, ("malignant",)),
-        ("octmnist.npz", 4, ("choroidal neovascularization", "diabetic macular edema", "drusen")),
+        ("breastmnist_64.npz", {}, 2, ("malignant",), 1),
+        (
+            "octmnist.npz",
+            {},
+            4,
+            ("choroidal neovascularization", "diabetic macular edema", "drusen"),
+            3,
+        ),
+        ("mine.npz", {}, 3, ("class_1", "class_2"), 0),
+        ("mine.npz", {"normal_class": 2}, 3, ("class_0", "class_1"), 2),
     ],
 )
-def test_known_files_have_the_right_normal_class_and_names(
-    name: str, classes: int, findings: tuple[str, ...], tmp_path: Path
+def test_one_class_is_normal_and_the_others_are_findings(
+    name: str,
+    options: dict[str, int],
+    classes: int,
+    findings: tuple[str, ...],
+    normal: int,
+    tmp_path: Path,
 ) -> None:
     content = arrays(classes=classes)
-    study = open_file(write(tmp_path / name, content))
+    study = open_file(write(tmp_path / name, content), **options)
     assert study.finding_names == findings
-    normal = int((study.rows["findings"].map(len) == 0).sum())
     stacked = np.concatenate([content[f"{split}_labels"] for split in COUNTS])
-    assert normal == int((stacked == classes - 1).sum())
-    assert not any("normal_class" in note for note in study.notes)
-
-
-def test_unknown_classes_take_class_0_as_normal_and_say_so(tmp_path: Path) -> None:
-    study = open_file(write(tmp_path / "mine.npz", arrays(classes=3)))
-    assert study.finding_names == ("class_1", "class_2")
-    assert "class 0 is taken as normal (data.options.normal_class)" in study.notes
-
-
-def test_normal_class_can_be_chosen(tmp_path: Path) -> None:
-    study = open_file(write(tmp_path / "mine.npz", arrays(classes=3)), normal_class=2)
-    assert study.finding_names == ("class_0", "class_1")
-    assert study.rows.set_index("image").loc["train_000002", "findings"] == ()
-    assert not any("normal_class" in note for note in study.notes)
+    is_normal = study.rows["findings"].map(len) == 0
+    assert int(is_normal.sum()) == int((stacked == normal).sum())
+    noted = "class 0 is taken as normal (data.options.normal_class)" in study.notes
+    assert noted == (name == "mine.npz" and not options)
 
 
 def test_fourteen_labels_are_chestmnists(tmp_path: Path) -> None:

@@ -107,8 +107,7 @@ def write_lists(root: Path, train: Sequence[str], test: Sequence[str], end: str 
     (root / "test_list.txt").write_bytes(end.join(test).encode())
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("last", [[], [""]], ids=["no final newline", "final newline"])
+@pytest.mark.parametrize(("end", "last"), [("\n", []), ("\r\n", [""])])
 def test_official_lists_in_every_form(end: str, last: list[str], tmp_path: Path) -> None:
     write_labels(tmp_path)
     write_lists(tmp_path, [*NAMES[:2], *last], [NAMES[2], *last], end)
@@ -216,20 +215,17 @@ def test_the_newer_label_file_is_preferred_and_named(tmp_path: Path) -> None:
             r"has no column 'Patient ID' .*did you mean PatientID",
         ),
         (f"{START}\n" + '"never closed,Mass,0,1,5,M,PA\n', "cannot be read|can be read"),
+        ("\n".join([START, *ROWS]), r"none of the 3 images .* images_001/images/"),
     ],
 )
-def test_unusable_label_files_give_one_line(text: str | None, message: str, tmp_path: Path) -> None:
+def test_folders_that_cannot_be_used_give_one_line(
+    text: str | None, message: str, tmp_path: Path
+) -> None:
     if text is not None:
         (tmp_path / "Data_Entry_2017.csv").write_text(text)
     with pytest.raises(InputError, match=message) as caught:
         open_nih(tmp_path)
     assert "\n" not in str(caught.value)
-
-
-def test_labels_without_any_image_are_refused_with_the_places_looked_at(tmp_path: Path) -> None:
-    write_labels(tmp_path)
-    with pytest.raises(InputError, match=r"none of the 3 images .* images_001/images/"):
-        open_nih(tmp_path)
 
 
 def test_real_partial_copy() -> None:

@@ -104,16 +104,9 @@ def test_a_split_by_patient_leaves_no_part_without_a_wanted_size() -> None:
     assert _sizes(split) == {"train": 1, "validation": 1, "test": 1}
 
 
-def test_an_official_split_with_an_unknown_patient_is_made_and_claims_nothing() -> None:
-    rows = made_rows(["a", "", "c", "d"], given=["train", "train", "validation", "test"])
-    split = split_of(rows, "official")
-    assert not split.claims_disjoint
-    assert [pair.unknown_patients for pair in measure_leakage(rows, split.parts)] == [1, 1, 0]
-
-
 def test_given_validation_is_taken_as_it_is() -> None:
     given = ["train"] * 4 + ["validation"] * 3 + ["test"] * 3
-    rows = made_rows([""] * 10, given=given)
+    rows = made_rows(["a", *[""] * 9], given=given)
     for name in ("official", "fixed"):
         split = split_of(rows, name)
         assert split.validation.tolist() == [4, 5, 6]
@@ -211,13 +204,29 @@ def test_refusals_are_one_line_with_the_way_out(
 # --- exact sizes -----------------------------------------------------------------------------
 
 
-def test_an_image_split_of_exact_sizes_leaves_the_others_out() -> None:
-    rows = made_rows([f"p{number // 3}" for number in range(60)])
-    split = split_of(rows, "image", sizes=(20, 11, 7))
+@pytest.mark.parametrize(
+    ("name", "sizes", "how"),
+    [
+        ("image", (90, 40, 21), "random by image; exact sizes, images left out: 49"),
+        (
+            "patient",
+            (100, 40, 52),
+            "random by patient, prevalence of abnormal images kept, identical images together; "
+            "exact sizes, images left out: 8",
+        ),
+    ],
+)
+def test_a_random_split_of_exact_sizes_leaves_the_others_out(
+    name: str, sizes: Sizes, how: str
+) -> None:
+    rows = made_rows([f"p{number // 4:02}" for number in range(200)])
+    split = split_of(rows, name, sizes=sizes)
     _assert_partition(split, rows)
-    assert _sizes(split) == {"train": 20, "validation": 11, "test": 7}
-    assert len(split.left_out) == 22
-    assert split.how == "random by image; exact sizes, images left out: 22"
+    assert tuple(_sizes(split).values()) == sizes
+    assert split.how == how
+    placed = set(rows["patient"].iloc[np.concatenate(list(split.parts.values()))])
+    whole_patients = placed.isdisjoint(rows["patient"].iloc[split.left_out])
+    assert whole_patients == split.claims_disjoint == (name == "patient")
 
 
 @pytest.mark.parametrize("name", ["image", "fixed"])
@@ -228,17 +237,6 @@ def test_exact_sizes_that_the_fractions_give_anyway_are_the_same_split(name: str
     plain, exact = split_of(rows, name), split_of(rows, name, sizes=(75, 10, 15))
     assert len(exact.left_out) == 0
     assert (exact.hash, exact.how) == (plain.hash, plain.how)
-
-
-def test_a_patient_split_of_exact_sizes_leaves_whole_patients_out() -> None:
-    rows = made_rows([f"p{number // 4:02}" for number in range(200)])
-    split = split_of(rows, "patient", sizes=(100, 40, 52))
-    _assert_partition(split, rows)
-    assert _sizes(split) == {"train": 100, "validation": 40, "test": 52}
-    assert split.claims_disjoint
-    placed = set(rows["patient"].iloc[np.concatenate(list(split.parts.values()))])
-    assert placed.isdisjoint(rows["patient"].iloc[split.left_out])
-    assert split.how.endswith("identical images together; exact sizes, images left out: 8")
 
 
 @settings(max_examples=25)
