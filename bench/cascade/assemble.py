@@ -170,7 +170,7 @@ def _read_separation(store: Store, run: Run) -> Separation:
             f"split file {str(path)!r} is not there, and without it nobody can say that no test "
             "image was learned from: copy it here, or run `bench run` once more, which writes it"
         )
-    return Separation(images=Split.images(path, digest=split.hash))
+    return Separation(images=Split.read_images(path, digest=split.hash))
 
 
 def _store(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.splits import Split
-from bench.data.study import StudyTable, count_patients
-from bench.data.summary import notes_with_skipped, number_or_unknown
-from bench.data.tasks import is_abnormal
+from bench.data.study import StudyTable
+from bench.data.summary import LabelCounts, number_or_unknown, summarise
 from bench.text import text_table
 
 BY_LABELS = (
@@ -19,30 +17,6 @@ BY_LABELS = (
     "together where it draws by patient, so its split differs where images are missing or have "
     "copies"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartCounts:
-    """Size of a part.
-
-    Attributes:
-        images: how many.
-        patients: how many; None where any of them is unknown.
-        abnormal: images with a finding.
-    """
-
-    images: int
-    patients: int | None
-    abnormal: int
-
-    @property
-    def prevalence(self) -> float:
-        """Share of abnormal images."""
-        return self.abnormal / self.images
-
-    def as_dict(self) -> dict[str, Any]:
-        """The counts for JSON."""
-        return {**vars(self), "prevalence": self.prevalence}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +33,25 @@ class SplitReport:
 
     source: str
     split: Split
-    parts: dict[str, PartCounts]
+    parts: dict[str, LabelCounts]
     leakage: tuple[Leakage, ...]
     notes: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The report for JSON."""
+        parts = {
+            name: {
+                "images": part.images,
+                "patients": part.patients,
+                "abnormal": part.abnormal,
+                "prevalence": part.prevalence,
+            }
+            for name, part in self.parts.items()
+        }
+        leakage = [
+            pair.model_dump() | {"share_of_later_images": pair.share_of_later_images}
+            for pair in self.leakage
+        ]
         return {
             "source": self.source,
             "split": self.split.name,
@@ -72,11 +59,8 @@ class SplitReport:
             "how": self.split.how,
             "hash": self.split.hash,
             "claims_disjoint": self.split.claims_disjoint,
-            "parts": {name: part.as_dict() for name, part in self.parts.items()},
-            "leakage": [
-                {**pair.model_dump(), "share_of_later_images": pair.share_of_later_images}
-                for pair in self.leakage
-            ],
+            "parts": parts,
+            "leakage": leakage,
             "notes": list(self.notes),
         }
 
@@ -122,8 +106,8 @@ def describe_split(
         by_labels: the table comes from the label files alone.
         train_share: share of the training part that runs learn from.
     """
-    parts = {name: table.rows.iloc[rows] for name, rows in split.parts_and_left_out.items()}
-    notes = [*notes_with_skipped(table)]
+    summary = summarise(table, split)
+    notes = [*summary.notes]
     if by_labels:
         notes.append(BY_LABELS)
     if train_share != 1.0:
@@ -131,14 +115,7 @@ def describe_split(
     return SplitReport(
         source=table.name,
         split=split,
-        parts={
-            name: PartCounts(
-                images=len(rows),
-                patients=count_patients(rows),
-                abnormal=int(is_abnormal(rows).sum()),
-            )
-            for name, rows in parts.items()
-        },
+        parts=summary.parts,
         leakage=measure_leakage(table.rows, split.parts),
         notes=tuple(notes),
     )

@@ -38,6 +38,16 @@ class LabelCounts:
     several: int
     findings: pd.DataFrame
 
+    @property
+    def abnormal(self) -> int:
+        """Images with a finding."""
+        return self.images - self.normal
+
+    @property
+    def prevalence(self) -> float:
+        """Share of abnormal images."""
+        return self.abnormal / self.images
+
     def as_dict(self) -> dict[str, Any]:
         """The counts for JSON."""
         return vars(self) | {"findings": self.findings.to_dict(orient="index")}
@@ -64,7 +74,7 @@ class LabelSummary:
         whole: counts of all images.
         parts: counts of train, validation and test, and of "left_out" where there is any.
         split: the split that has these parts; None where there is none.
-        notes: facts on the data set.
+        notes: facts on the data set, and how many images were left out of it.
     """
 
     source: str
@@ -113,6 +123,10 @@ def summarise(table: StudyTable, split: Split | None) -> LabelSummary:
         table: the labels.
         split: of ``table.rows``; None counts the whole alone.
     """
+    notes = table.notes
+    if table.problems:
+        skipped = "images that cannot be used and are skipped (see bench data check)"
+        notes = (*notes, f"{skipped}: {table.skipped:,}")
     return LabelSummary(
         source=table.name,
         whole=count_labels(table.rows, table.finding_names),
@@ -121,7 +135,7 @@ def summarise(table: StudyTable, split: Split | None) -> LabelSummary:
             for name, rows in (split.parts_and_left_out.items() if split else ())
         },
         split=split,
-        notes=notes_with_skipped(table),
+        notes=notes,
     )
 
 
@@ -152,14 +166,6 @@ def count_labels(rows: pd.DataFrame, findings: Sequence[str]) -> LabelCounts:
 def number_or_unknown(number: int | None) -> str:
     """A number as text."""
     return "unknown" if number is None else f"{number:,}"
-
-
-def notes_with_skipped(study: StudyTable) -> tuple[str, ...]:
-    """A study's notes, and how many images were left out of its rows."""
-    if not study.problems:
-        return study.notes
-    note = f"images that cannot be used and are skipped (see bench data check): {study.skipped:,}"
-    return (*study.notes, note)
 
 
 def _about_parts(split: Split | None) -> str:

@@ -109,7 +109,7 @@ def grounds(
     found = []
     known = set(rows["image"])
     for path, digest in _splits_of_runs(labels.name, config, store):
-        listed = frozenset().union(*Split.images(path, digest=digest).values())
+        listed = frozenset().union(*Split.read_images(path, digest=digest).values())
         if listed <= known:
             here = rows[rows["image"].isin(listed)].reset_index(drop=True)
             found.append(Ground(rows=here, split=Split.read(path, here), of_runs=True))

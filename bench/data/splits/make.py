@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.config import DataConfig
 from bench.data.leakage import measure_leakage
 from bench.data.splits.split import Split
-from bench.data.splits.strategies import LEFT_OUT, STRATEGIES, knows_patients
+from bench.data.splits.strategies import NO_PART, STRATEGIES, knows_patients
 from bench.errors import InputError
 from bench.randomness import generator
 
@@ -35,7 +35,7 @@ def make_split(rows: pd.DataFrame, config: DataConfig) -> Split:
     order = np.argsort(rows["image"].to_numpy(dtype=object), kind="stable")
     part_of_row = np.empty(len(rows), np.int64)
     part_of_row[order], how = STRATEGIES[config.split](rows.iloc[order], config)
-    if left_out := int((part_of_row == LEFT_OUT).sum()):
+    if left_out := int((part_of_row == NO_PART).sum()):
         how += f"; exact sizes, images left out: {left_out:,}"
     keeps_patients_apart = config.split in ("official", "patient")
     split = Split.of(

@@ -126,7 +126,7 @@ class Split:
         return path
 
     @staticmethod
-    def images(path: Path, *, digest: str) -> dict[str, frozenset[str]]:
+    def read_images(path: Path, *, digest: str) -> dict[str, frozenset[str]]:
         """The ids of the images of each part of a split that :meth:`write` wrote.
 
         Args:

@@ -15,7 +15,7 @@ from bench.data.tasks import is_abnormal
 from bench.errors import InputError
 from bench.randomness import generator
 
-TRAIN, VALIDATION, TEST, LEFT_OUT = range(len(PARTS) + 1)
+TRAIN, VALIDATION, TEST, NO_PART = range(len(PARTS) + 1)
 
 # The part of an image by its ``given_split``.
 _GIVEN_PARTS = {
@@ -38,7 +38,7 @@ _WITHOUT_SIZES = (
 
 
 Assignment = tuple[NDArray[np.int64], str]
-"""The part of every row, ``TRAIN`` … ``LEFT_OUT``, and one line on how the parts were made."""
+"""The part of every row, ``TRAIN`` … ``NO_PART``, and one line on how the parts were made."""
 
 
 def _by_patient(rows: pd.DataFrame, config: DataConfig) -> Assignment:
@@ -75,7 +75,7 @@ def _by_image(rows: pd.DataFrame, config: DataConfig) -> Assignment:
     else:
         test, validation, train = sizes.test, sizes.validation, sizes.train
         _refuse_too_few(count, (train, validation, test), config)
-    part_of_row = np.full(count, LEFT_OUT, np.int64)
+    part_of_row = np.full(count, NO_PART, np.int64)
     part_of_row[order[test + validation :][:train]] = TRAIN
     part_of_row[order[:test]] = TEST
     part_of_row[order[test : test + validation]] = VALIDATION
@@ -200,7 +200,7 @@ def _divide_exactly(
             f"division was found with exactly {_by_part(wanted)} images; the nearest has "
             f"{_by_part(reached)}: set data.sizes so, or {_WITHOUT_SIZES}"
         )
-    return np.where(part_of_row == len(wanted), LEFT_OUT, part_of_row)
+    return np.where(part_of_row == len(wanted), NO_PART, part_of_row)
 
 
 def _groups_for(parts: int, rows: pd.DataFrame, config: DataConfig) -> NDArray[np.int64]:
