@@ -146,9 +146,7 @@ class Registry(Generic[E]):
 
     def match(self, patterns: Sequence[str] = ()) -> list[E]:
         """Entries whose name fits any of the shell patterns; all of them without a pattern."""
-        if not patterns:
-            return list(self._loaded().values())
-        return [e for e in self if any(fnmatchcase(e.name, p) for p in patterns)]
+        return [e for e in self if not patterns or any(fnmatchcase(e.name, p) for p in patterns)]
 
     def remove(self, name: str) -> None:
         """Forget an entry (used by tests, so that they leave no trace)."""
@@ -156,9 +154,3 @@ class Registry(Generic[E]):
 
     def __iter__(self) -> Iterator[E]:
         return iter(self._loaded().values())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._loaded()
-
-    def __len__(self) -> int:
-        return len(self._loaded())

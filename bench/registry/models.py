@@ -106,7 +106,8 @@ class ModelEntry(Entry):
             arguments |= {"pretrained": pretrained, "weights_dir": weights_dir}
         factory = self.factory
         parameters = inspect.signature(factory).parameters
-        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        if not takes_any:
             if "image_size" not in parameters:
                 del arguments["image_size"]  # a network that takes any
             for name in arguments.keys() - parameters.keys():
@@ -232,18 +233,13 @@ def match_models(patterns: Sequence[str]) -> list[ModelEntry]:
     for pattern in patterns:
         if pattern in registered:
             continue
-        if is_pattern(pattern):
+        if any(sign in pattern for sign in "*?["):
             from baselines.backbones import names_like
 
             found += map(_timm_entry, names_like(pattern.removeprefix(TIMM_PREFIX)))
         else:
             found.append(find_model(pattern))
     return found
-
-
-def is_pattern(name: str) -> bool:
-    """Whether a name on the command line is a shell pattern."""
-    return any(sign in name for sign in "*?[")
 
 
 def _timm_entry(timm_name: str) -> ModelEntry:

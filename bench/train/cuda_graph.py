@@ -22,7 +22,7 @@ from torch import Tensor
 
 from bench.data.batches import Batch
 from bench.errors import first_line
-from bench.train.device import seed_step
+from bench.train.device import wait_for
 from bench.train.step import Step
 
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
@@ -73,7 +73,7 @@ class GraphedStep:
     The network's training mode must stay as it is.
 
     Args:
-        step: the step; at least :data:`WARM_UP_STEPS` were taken with it.
+        step: at least :data:`WARM_UP_STEPS` were taken with it.
         capture: how it is captured.
     """
 
@@ -115,14 +115,9 @@ class GraphedStep:
         self._captured_rates = self._rates()
 
     def __call__(self, number: int) -> Tensor:
-        """Take the step.
+        """Take the step; returns the batch's mean loss, on the device.
 
-        Args:
-            number: of steps taken before it.
-
-        Returns:
-            The batch's mean loss, a scalar on the device; a copy, as the next step writes over
-            the graph's own.
+        The loss is a copy, as the next step writes over the graph's own.
         """
         if self.is_outdated:
             self.prepare(number)
@@ -132,7 +127,7 @@ class GraphedStep:
             if own is not None and new is not None:
                 own.copy_(new)
         # The graph reads seed and offset from the generator when it is replayed.
-        seed_step(self._step.dropout_seed(number), self._step.stream.device)
+        self._step.seed_dropout(number)
         loss = self._replay().clone()
         if not self._updates_inside:
             self._step.optimizer.step()
@@ -172,8 +167,8 @@ class StepRunner:
         self._step = step
         self._end = end
         self._on_note = on_note
-        self._on_cuda = step.stream.device.type == "cuda"
-        self._capture = capture or (capture_graph if self._on_cuda else None)
+        on_cuda = step.stream.device.type == "cuda"
+        self._capture = capture or (capture_graph if on_cuda else None)
         self._clock = clock
         self._graph: GraphedStep | None = None
         self._untried = self._capture is not None
@@ -242,6 +237,5 @@ class StepRunner:
         torch.cuda.empty_cache()  # does nothing where CUDA is not used
 
     def _now(self) -> float:
-        if self._on_cuda:
-            torch.cuda.synchronize(self._step.stream.device)
+        wait_for(self._step.stream.device)
         return self._clock()

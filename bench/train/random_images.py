@@ -27,20 +27,16 @@ def random_images(
     """Images of random bytes with random targets, the same at every call.
 
     Args:
-        count: images.
-        side: of an image in pixels.
+        count: images, of ``side`` pixels a side.
         device: where they are placed.
-        in_channels: 1 (grayscale) or 3.
         outputs: number of classes or labels.
-        kind: of the targets.
     """
     pixels = generator(0, "random pixels").integers(0, 256, (count, side, side), dtype=np.uint8)
     random = generator(0, "random targets")
-    targets = (
-        random.integers(0, outputs, count)
-        if kind == "multiclass"
-        else random.integers(0, 2, (count, outputs)).astype(np.float32)
-    )
+    if kind == "multiclass":
+        targets = random.integers(0, outputs, count)
+    else:
+        targets = random.integers(0, 2, (count, outputs)).astype(np.float32)
     return ImageSet(
         pixels=place_pixels(pixels, device=device),
         pixel_rows=np.arange(count),

@@ -15,7 +15,7 @@ from bench.config.schema import Precision, TrainConfig
 from bench.data.batches import Batch, ImageSet, TrainingStream
 from bench.errors import InputError, first_line
 from bench.randomness import derive_seed
-from bench.train.device import autocast, pick_precision, seed_step
+from bench.train.device import autocast, pick_precision, seed_step, wait_for
 from bench.train.errors import is_out_of_memory
 from bench.train.optimizer import make_optimizer
 
@@ -49,29 +49,19 @@ class Step:
     compile_seconds: float = 0.0
 
     def __call__(self, number: int) -> Tensor:
-        """Take the step.
-
-        Args:
-            number: of steps taken before it.
-
-        Returns:
-            The batch's mean loss, a scalar without gradient, on the device.
-        """
+        """Take the step after ``number`` others; returns the batch's mean loss, on the device."""
         batch = self.stream.raw(number)
-        seed_step(self.dropout_seed(number), self.stream.device)
+        self.seed_dropout(number)
         loss = self.backward(batch)
         self.optimizer.step()
         return loss
 
     def backward(self, batch: Batch) -> Tensor:
-        """Set the parameters' gradients to those of a batch's mean loss.
+        """Set the parameters' gradients to those of a batch's mean loss, which is returned.
 
         Each micro-batch's mean loss is weighted by its share of the images. So the gradients are
         those of the whole batch up to rounding, but for batch norm, which sees a micro-batch, and
         dropout, which draws other masks.
-
-        Returns:
-            The batch's mean loss, a scalar without gradient, on the device.
         """
         images = self.stream.to_input(batch)
         # Parts of nearly the same size: none is left with a single image for batch norm.
@@ -88,13 +78,13 @@ class Step:
             losses.append(loss.detach())
         return torch.stack(losses).sum()
 
-    def dropout_seed(self, number: int) -> int:
-        """Seed of torch's global generators in a step, which dropout draws from.
+    def seed_dropout(self, number: int) -> None:
+        """Seed torch's global generators, which dropout draws from, for a step.
 
-        It follows from the step, so dropout does not depend on what was drawn before, by an
+        The seed follows from the step, so dropout does not depend on what was drawn before, by an
         earlier run or before an interruption.
         """
-        return derive_seed(self.seed, "dropout", number)
+        seed_step(derive_seed(self.seed, "dropout", number), self.stream.device)
 
 
 @dataclass(kw_only=True)
@@ -114,8 +104,7 @@ class CompiledStep(Step):
         """Take the step; see :class:`Step`.
 
         Raises:
-            InputError: torch cannot compile the whole network, or not here. The training can go
-                on from its checkpoint elsewhere.
+            InputError: torch cannot compile the whole network, or not here.
         """
         from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
@@ -140,8 +129,7 @@ class CompiledStep(Step):
         return loss
 
     def _now(self) -> float:
-        if self.stream.device.type == "cuda":
-            torch.cuda.synchronize(self.stream.device)
+        wait_for(self.stream.device)
         return time.perf_counter()
 
 
