@@ -83,17 +83,6 @@ class Section:
     rows: Sequence[Row] = ()
     notes: Sequence[str] = ()
 
-    def column(self, key: str) -> Column:
-        """The column that holds something.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for column in self.columns:
-            if column.key == key:
-                return column
-        raise KeyError(key)
-
 
 NONE = TableCell(text=fmt.MISSING)
 UNDEFINED = TableCell(text=fmt.UNDEFINED)

@@ -204,13 +204,7 @@ def _cost(row: Row, attribute: str) -> TableCell:
 
 def _figures(table: Table, name: str) -> Column:
     """A measure of each row, with its interval."""
-    decimals = FEWER_DECIMALS.get(name, fmt.DECIMALS)
-    figures = [row.figures.get(name) for row in table.rows]
-    best = _best_alone(table.rows, figures, name=name, decimals=decimals)
-    found = [
-        _figure(figure, decimals=decimals, bold=position == best)
-        for position, figure in enumerate(figures)
-    ]
+    found = _figure_cells(table.rows, [row.figures.get(name) for row in table.rows], name)
     if name == leading(table.outputs):
         found = [
             replace(cell, mark=DAGGER) if row.below_controls else cell
@@ -222,28 +216,30 @@ def _figures(table: Table, name: str) -> Column:
 def _finding(table: Table, finding: str, measure: str) -> Column:
     """A measure of one finding; its head tells how many images it rests on."""
     figures = [row.findings.get(finding, {}).get(measure) for row in table.rows]
-    best = _best_alone(table.rows, figures, name=measure, decimals=fmt.DECIMALS)
-    found = [
-        _figure(figure, decimals=fmt.DECIMALS, bold=position == best, interval=False)
+    # Fourteen findings with intervals would be too wide.
+    found = [replace(cell, detail="") for cell in _figure_cells(table.rows, figures, measure)]
+    return cells(finding, f"{finding} ({table.data.parts['test'].classes[finding]:,})", found)
+
+
+def _figure_cells(
+    rows: Sequence[Row], figures: Sequence[Figure | None], name: str
+) -> list[TableCell]:
+    """A cell for the figure of each row, by the measure's name; the best alone is bold."""
+    decimals = FEWER_DECIMALS.get(name, fmt.DECIMALS)
+    best = _best_alone(rows, figures, name=name, decimals=decimals)
+    return [
+        UNDEFINED
+        if figure is None or math.isnan(figure.value)
+        else TableCell(
+            text=fmt.figure(figure, decimals=decimals),
+            detail=fmt.interval(figure, decimals=decimals),
+            value=figure.value,
+            low=figure.low,
+            high=figure.high,
+            bold=position == best,
+        )
         for position, figure in enumerate(figures)
     ]
-    support = table.data.parts["test"].classes[finding]
-    return cells(finding, f"{finding} ({support:,})", found)
-
-
-def _figure(
-    figure: Figure | None, *, decimals: int, bold: bool = False, interval: bool = True
-) -> TableCell:
-    if figure is None or math.isnan(figure.value):
-        return UNDEFINED
-    return TableCell(
-        text=fmt.figure(figure, decimals=decimals),
-        detail=fmt.interval(figure, decimals=decimals) if interval else "",
-        value=figure.value,
-        low=figure.low,
-        high=figure.high,
-        bold=bold,
-    )
 
 
 def _best_alone(

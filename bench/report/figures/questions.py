@@ -85,9 +85,10 @@ def _plot_factor(part: SubFigure, factor: FactorResult, answer: QuestionResult) 
 
 def _has_curve(factor: FactorResult) -> bool:
     """Whether its levels are numbers."""
-    return len(factor.levels) > 1 and all(
-        level.replace(".", "", 1).isdecimal() for level in factor.levels
-    )
+    try:
+        return len([float(level) for level in factor.levels]) > 1
+    except ValueError:
+        return False
 
 
 def _contexts(factor: FactorResult) -> list[tuple[ContextResult, dict[str, Any]]]:

@@ -58,9 +58,9 @@ class Case:
         return {
             part: {
                 name: int(count)
-                for name, count in zip(self.task.classes, of_each[places].sum(axis=0), strict=True)
+                for name, count in zip(self.task.classes, of_each[rows].sum(axis=0), strict=True)
             }
-            for part, places in PARTS.items()
+            for part, rows in PARTS.items()
         }
 
 

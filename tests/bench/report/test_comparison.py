@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.evaluate.comparison import Comparison
-from bench.evaluate.comparison import Verdict as Said
+from bench.evaluate.comparison import Comparison, Verdict
 from bench.evaluate.estimate import Interval
 from bench.evaluate.results import Reference, Results, Table
 from bench.report.notes import glossary, notes
@@ -35,7 +34,12 @@ NET = Reference(model="net", loss="ce")
 
 
 def compared(
-    runs: Runs, said: Said, *, p: float = 0.01, seeds: tuple[int, int] = (1, 1), **changes: Any
+    runs: Runs,
+    verdict: Verdict,
+    *,
+    p: float = 0.01,
+    seeds: tuple[int, int] = (1, 1),
+    **changes: Any,
 ) -> Table:
     """A table of the reference and another network, of which a comparison says what is given."""
     for model, count in zip(("net", "other"), seeds, strict=True):
@@ -46,21 +50,23 @@ def compared(
         "difference": Interval(value=0.0123, low=0.0011, high=0.0244),
         "p": p,
         "p_holm": p,
-        "verdict": said,
+        "verdict": verdict,
         "smallest": 0.02,
         "images": 6,
         "delong_p": None,
     }
-    one = Comparison(**given | changes)
-    rows = [replace(row, comparison=one) if row.model == "other" else row for row in table.rows]
+    comparison = Comparison(**given | changes)
+    rows = [
+        replace(row, comparison=comparison) if row.model == "other" else row for row in table.rows
+    ]
     return replace(table, rows=tuple(rows))
 
 
 def cells(table: Table) -> list[str]:
     """Difference, p and verdict of the other network."""
-    section = sections(table)[0]
-    (place,) = [place for place, row in enumerate(table.rows) if row.model == "other"]
-    return [shown(section.column(key).cells[place]) for key in ("difference", "p", "verdict")]
+    columns = {column.key: column for column in sections(table)[0].columns}
+    (position,) = [position for position, row in enumerate(table.rows) if row.model == "other"]
+    return [shown(columns[key].cells[position]) for key in ("difference", "p", "verdict")]
 
 
 def test_the_reference_is_marked_and_others_are_held_against_it(runs: Runs) -> None:
@@ -105,7 +111,7 @@ def test_of_several_rows_the_tuned_one_is_the_reference(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "seeds", "text"),
+    ("verdict", "seeds", "text"),
     [
         ("better", (1, 1), "better (one run)"),
         ("worse", (1, 3), "worse (one run)"),
@@ -115,9 +121,9 @@ def test_of_several_rows_the_tuned_one_is_the_reference(runs: Runs) -> None:
     ],
 )
 def test_a_verdict_of_single_runs_says_so(
-    runs: Runs, said: Said, seeds: tuple[int, int], text: str
+    runs: Runs, verdict: Verdict, seeds: tuple[int, int], text: str
 ) -> None:
-    table = compared(runs, said, seeds=seeds)
+    table = compared(runs, verdict, seeds=seeds)
     assert cells(table) == ["+0.012 (+0.001 to +0.024)", "0.010", text]
     explained = any(term == "(one run)" for term, _ in glossary(Results(tables=(table,))))
     assert explained == text.endswith("(one run)")
@@ -126,12 +132,14 @@ def test_a_verdict_of_single_runs_says_so(
 def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     table = compared(runs, "better")
     (row,) = [row for row in table.rows if row.comparison is not None]
-    said = "Smallest true difference that would be shown with a probability of 80 %:"
-    assert any(line.startswith(f"{said} 0.020.") for line in notes(table, "comparison"))
+    sentence = "Smallest true difference that would be shown with a probability of 80 %:"
+    assert f"{sentence} 0.020." in notes(table, "comparison")
     assert row.comparison is not None
     more = replace(row, comparison=replace(row.comparison, smallest=0.0456))
     wider = replace(table, rows=(*table.rows, more))
-    assert any(line.startswith(f"{said} 0.020 to 0.046, ") for line in notes(wider, "comparison"))
+    assert any(
+        line.startswith(f"{sentence} 0.020 to 0.046, ") for line in notes(wider, "comparison")
+    )
     assert "p is corrected for 2 comparisons (Holm)." in notes(wider, "comparison")
     hidden = notes(replace(table, hidden=1), "comparison")
     assert "p is corrected for all comparisons, those of hidden rows among them (Holm)." in hidden
@@ -156,8 +164,8 @@ def test_why_nothing_was_compared_is_said(runs: Runs) -> None:
     nothing = Interval(value=math.nan, reason="they have no image in common")
     table = compared(runs, "n/a", p=math.nan, difference=nothing, smallest=math.nan, images=0)
     assert cells(table) == ["n/a", "n/a", "n/a"]
-    said = "No interval of the difference for other ce: they have no image in common."
-    assert said in notes(table, "comparison")
+    sentence = "No interval of the difference for other ce: they have no image in common."
+    assert sentence in notes(table, "comparison")
 
 
 def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:

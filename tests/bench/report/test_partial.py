@@ -34,19 +34,19 @@ COMPLETE = Case(
 )
 
 
-def add_labels(runs: Runs, case: Case, places: list[int], name: str = "theirs") -> None:
+def add_labels(runs: Runs, case: Case, rows: list[int], name: str = "theirs") -> None:
     """A network that answers everything, and predictions for some test images alone."""
     findings = len(case.task.classes)
     validation, test = VALIDATION_LABELS[:, :findings], LABELS_ANSWERED[:, :findings]
     if not runs.store.runs():
         answers = {"validation": validation, "test": test[::-1]}
         runs.add_answers(case, "cxnet_m1", answers, loss="sin")
-    chosen = np.array(places)
+    chosen = np.array(rows)
     runs.add_answers(
         case,
         name,
         {"validation": validation, "test": test[chosen - 4]},
-        imported=imported(test=len(places)),
+        imported=imported(test=len(rows)),
         parts={"validation": np.arange(4), "test": chosen},
     )
 

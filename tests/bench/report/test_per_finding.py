@@ -194,7 +194,7 @@ def test_csv_has_a_row_for_each_finding(runs: Runs) -> None:
         ["findings14", "Nodule", "2"],
         ["findings14", "Hernia", "0"],
     ]
-    two, whole, mass, hernia = (frame.iloc[place] for place in (0, 5, 6, 8))
+    two, whole, mass, hernia = (frame.iloc[row] for row in (0, 5, 6, 8))
     assert (two["auc"], two["macro_auc"]) == ("1.0", "")
     assert (whole["auc"], whole["threshold"]) == ("", "")
     assert float(whole["macro_auc"]) == (8 / 9 + 1) / 2

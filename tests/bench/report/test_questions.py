@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
+from bench import run
 from bench.config import load_experiment
-from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.effects import answer_questions
 from bench.evaluate.estimate import Interval
-from bench.evaluate.question_result import LevelEffect, QuestionResult
+from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results
-from bench.evaluate.scorer import Scorer
-from bench.execute import run_experiment
 from bench.report.figures.questions import question_picture
 from bench.report.formatting import difference
 from bench.report.markdown import markdown_answer
 from bench.report.notes import glossary
 from bench.report.questions import caveats, conclusions
-from bench.runs.store import Store
 from tests.bench.evaluate.question_runs import FAILED, QuestionRuns, auc_of, cross, experiment
 
 
@@ -310,44 +304,8 @@ def test_a_missing_reference_is_said(stored: QuestionRuns) -> None:
     ]
 
 
-class Silent:
-    def event(self, name: str, **fields: Any) -> None:
-        """Nothing is shown."""
-
-    def advance(self, label: str, done: int, total: int) -> None:
-        """Nothing is shown."""
-
-
-def shortly(config: str, *settings: str, out: Path) -> QuestionResult:
-    """Run a shipped experiment on a few images, for a few steps."""
-    quick = (
-        "data.options.images=120",
-        "train.max_iterations=2",
-        "train.validate_every=2",
-        "train.batch_size=4",
-        *settings,
-    )
-    run_experiment(
-        load_experiment(config, settings=quick),
-        out=out,
-        device=torch.device("cpu"),
-        progress=Silent(),
-    )
-    store = Store(out)
-    (answer,) = answer_questions(
-        store.runs(), store.experiments(), scorer=Scorer(Resampling(resamples=100))
-    )
-    assert (answer.gaps, answer.problem) == ((), "")
-    return answer
-
-
-def compared(answer: QuestionResult, place: int) -> dict[str, tuple[int, bool]]:
-    """Contexts behind each effect of a factor, and whether the test images are the same."""
-    levels = answer.factors[place].levels
-    comparisons: dict[str, LevelEffect] = {
-        level: score.comparison for level, score in levels.items() if score.comparison
-    }
-    return {level: (one.contexts, one.same_images) for level, one in comparisons.items()}
+SMALL = "data.image_size=16"
+RESNET = {"timm:resnet10t": (5, True)}
 
 
 @pytest.mark.parametrize(
@@ -355,49 +313,52 @@ def compared(answer: QuestionResult, place: int) -> dict[str, tuple[int, bool]]:
     [
         (
             "loss_vs_architecture_small",
-            ("data.image_size=16",),
-            [
-                dict.fromkeys(["ce", "weighted_ce", "focal", "sin_hump"], (2, True)),
-                {"timm:resnet10t": (5, True)},
-            ],
+            [SMALL],
+            [dict.fromkeys(["ce", "weighted_ce", "focal", "sin_hump"], (2, True)), RESNET],
         ),
         (
             "resolution_small",
-            ("vary.data.image_size=[16, 32]",),
+            ["vary.data.image_size=[16, 32]"],
             [{"16": (2, True)}, {"cxnet_m1_v2": (2, True)}],
         ),
         (
             "more_data_small",
-            ("data.image_size=16", "data.options.images=240"),
-            [
-                dict.fromkeys(["0.05", "0.1", "0.25", "0.5"], (2, True)),
-                {"timm:resnet10t": (5, True)},
-            ],
+            [SMALL, "data.options.images=240"],
+            [dict.fromkeys(["0.05", "0.1", "0.25", "0.5"], (2, True)), RESNET],
         ),
         (
             "leakage_small",
-            ("data.image_size=16", "data.sizes={train: 70, validation: 20, test: 30}"),
+            [SMALL, "data.sizes={train: 70, validation: 20, test: 30}"],
             [{"image": (4, False)}],
         ),
         (
             "kernels_small",
-            ("data.image_size=16",),
-            [
-                dict.fromkeys(["3", "7", "11"], (2, True)),
-                {"after_norm": (4, True)},
-            ],
+            [SMALL],
+            [dict.fromkeys(["3", "7", "11"], (2, True)), {"after_norm": (4, True)}],
         ),
     ],
 )
 def test_every_shipped_question_is_asked_answered_and_drawn(
     config: str,
-    settings: tuple[str, ...],
+    settings: list[str],
     expected: list[dict[str, tuple[int, bool]]],
     tmp_path: Path,
 ) -> None:
-    answer = shortly(config, *settings, out=tmp_path / "runs")
-    assert [compared(answer, place) for place in range(len(answer.factors))] == expected
-    of_first = [score.train_images for score in answer.factors[0].levels.values()]
+    """A few images, a few steps; expected are contexts, and whether test images are the same."""
+    steps = ["train.max_iterations=2", "train.validate_every=2", "train.batch_size=4"]
+    quick = load_experiment(config, settings=["data.options.images=120", *steps, *settings])
+    (answer,) = run(quick, out=tmp_path, device="cpu").questions
+    assert (answer.gaps, answer.problem) == ((), "")
+    found = [
+        {
+            level: (result.comparison.contexts, result.comparison.same_images)
+            for level, result in factor.levels.items()
+            if result.comparison
+        }
+        for factor in answer.factors
+    ]
+    assert found == expected
+    of_first = [result.train_images for result in answer.factors[0].levels.values()]
     if config == "more_data_small":
         assert of_first == sorted(set(map(int, filter(None, of_first))))
     else:
@@ -421,9 +382,8 @@ def test_a_small_question_asks_as_the_large_one(name: str) -> None:
     assert large.question is not None
     assert small.question is not None
     assert large.question.asks == small.question.asks
-    assert [one.key for one in large.question.factors] == [
-        one.key for one in small.question.factors
-    ]
+    keys = [factor.key for factor in large.question.factors]
+    assert keys == [factor.key for factor in small.question.factors]
 
 
 @pytest.mark.parametrize("wrong", [0, 20])

@@ -62,15 +62,15 @@ def test_rows_that_were_trained_otherwise_are_named(runs: Runs) -> None:
         "the settings."
     ) in notes(table, "comparison")
     # No difference was shown: there is nothing to explain.
-    said = "net ce was trained with other settings than wide ce"
-    assert not any(said in line for line in headline(table))
+    sentence = "net ce was trained with other settings than wide ce"
+    assert not any(sentence in line for line in headline(table))
     better = [
         replace(row, comparison=replace(row.comparison, verdict="better"))
         if row.comparison
         else row
         for row in table.rows
     ]
-    assert any(said in line for line in headline(replace(table, rows=tuple(better))))
+    assert any(sentence in line for line in headline(replace(table, rows=tuple(better))))
 
 
 def test_searched_settings_of_two_tuned_rows_are_no_other_training(runs: Runs) -> None:

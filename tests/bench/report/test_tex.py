@@ -37,10 +37,10 @@ def compile_tables(text: str, folder: Path) -> str:
         capture_output=True,
         check=False,
     )
-    said = done.stdout.decode(errors="replace")
-    assert done.returncode == 0, said
+    log = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, log
     assert (folder / "article.pdf").is_file()
-    return said
+    return log
 
 
 def test_signs_that_tex_reads_compile(runs: Runs, tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_no_table_is_wider_than_its_page(runs: Runs, tmp_path: Path) -> None:
     runs.add_answers(LABELS, "broken", None, outcome=Outcome(state="failed", reason="boom"))
     text = runs.text("latex", reference=Reference(model="cxnet_m1", loss="sin"))
     assert text.startswith("% Wants \\usepackage{booktabs} and \\usepackage{graphicx}")
-    said = compile_tables(text, tmp_path)
-    assert "Overfull" not in said
+    log = compile_tables(text, tmp_path)
+    assert "Overfull" not in log
     assert "Tuning" in text
     # Every table is on a page: TeX keeps a few floats back at most and drops the rest.
-    assert "unprocessed floats" not in said
+    assert "unprocessed floats" not in log

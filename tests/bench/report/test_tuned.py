@@ -147,10 +147,10 @@ def test_a_tuning_without_a_winner_is_named_in_every_format(tmp_path: Path) -> N
         )
     )
     report = load_results(runs.store, scorer=Scorer(Resampling(resamples=50)))
-    said = f"tuning big ce (experiment demo, task m1) has no winner: {reason}"
-    assert said in FORMATS["markdown"](report)
-    assert said in FORMATS["html"](report)
-    assert f"% {said}" in FORMATS["latex"](report)
+    sentence = f"tuning big ce (experiment demo, task m1) has no winner: {reason}"
+    assert sentence in FORMATS["markdown"](report)
+    assert sentence in FORMATS["html"](report)
+    assert f"% {sentence}" in FORMATS["latex"](report)
     (failed,) = json.loads(FORMATS["json"](report))["failed_tunings"]
     assert (failed["model"], failed["reason"], failed["spent"]["failed"]) == ("big", reason, 3)
     frame = pd.read_csv(io.StringIO(FORMATS["csv"](report)), keep_default_na=False)

@@ -70,7 +70,7 @@ def keep_pixels() -> None:
     """Put the pixels of the images of :func:`full_results` where `bench run` would."""
     folder = cache_dir() / "pixels" / ("0" * 64)
     folder.mkdir(parents=True, exist_ok=True)
-    images = [f"{place}.png" for place in range(10)]
+    images = [f"{number}.png" for number in range(10)]
     (folder / "index.json").write_text(json.dumps({"images": images}))
     ramp = np.arange(SIZE * SIZE, dtype=np.uint32) * 255 // (SIZE * SIZE)
     np.save(folder / "pixels.npy", np.stack([ramp.reshape(SIZE, SIZE)] * 10).astype(np.uint8))
