@@ -54,8 +54,8 @@ def tabular(section: Section) -> str:
     body = zip(*(map(_cell, column.cells) for column in section.columns), strict=True)
     first, *others = [f"{' & '.join(line)} \\\\" for line in (head, *body)]
     align = "".join(column.align[0] for column in section.columns)
-    rules = f"\\begin{{tabular}}{{{align}}}\n\\toprule", "\\midrule", "\\bottomrule\n\\end{tabular}"
-    return "\n".join([rules[0], first, rules[1], *others, rules[2]])
+    begin, end = f"\\begin{{tabular}}{{{align}}}", "\\end{tabular}"
+    return "\n".join([begin, "\\toprule", first, "\\midrule", *others, "\\bottomrule", end])
 
 
 def escape(text: str) -> str:

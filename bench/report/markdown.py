@@ -36,11 +36,7 @@ def markdown(results: Results) -> str:
 
 
 def markdown_answer(answer: QuestionResult) -> str:
-    """A section on one question.
-
-    Args:
-        answer: what the runs say about it.
-    """
+    """A section on one question."""
     return render(
         "question.md.j2", found=answer_sections(answer), pipe_table=pipe_table, bullets=bullets
     ).rstrip()

@@ -21,7 +21,7 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
     """Sentences on one section of a table.
 
     Args:
-        table: the comparison.
+        table: with its rows.
         id: of the section, as in :class:`bench.report.columns.Section`.
         measures: names of those that the section shows.
     """
@@ -51,11 +51,7 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
 
 
 def glossary(results: Results) -> list[tuple[str, str]]:
-    """The words and marks of a report that occur in it, with what they mean.
-
-    Args:
-        results: what the report is of.
-    """
+    """The words and marks that occur in a report, with what they mean."""
     rows = [row for table in results.tables for row in table.rows]
     settings = [row.settings for row in rows]
     binary = [table.outputs.binary for table in results.tables]

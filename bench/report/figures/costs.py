@@ -103,7 +103,7 @@ def _plot(panels: Mapping[CostAxis, Sequence[PlottedRow]], y_label: str) -> Figu
         numbers = {row.label: str(number) for number, row in enumerate(rows, start=1)}
         names = {label: f"{numbers[label]}  {name}" for label, name in names.items()}
     height = (3.9 if numbers else 2.9) + 0.17 * -(-(len(rows) + 1) // 2)
-    figure, (grid,) = empty_figure(height=height, columns=len(panels), sharey=True)
+    figure, (grid,) = empty_figure(height=height, ncols=len(panels), sharey=True)
     handles: dict[str, Artist] = {}
     for axes, (cost, shown) in zip(grid, panels.items(), strict=True):
         _plot_panel(axes, cost, shown, numbers)

@@ -81,14 +81,11 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def empty_figure(
-    *, height: float, rows: int = 1, columns: int = 1, **subplots: Any
-) -> tuple[Figure, Any]:
+def empty_figure(*, height: float, **subplots: Any) -> tuple[Figure, Any]:
     """A figure of the common width with axes, laid out by matplotlib when it is drawn.
 
     Args:
         height: in inches.
-        rows, columns: of axes.
         subplots: as ``Figure.subplots`` takes them.
 
     Returns:
@@ -97,7 +94,7 @@ def empty_figure(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
+    return figure, figure.subplots(squeeze=False, **subplots)
 
 
 def fixed_panels(

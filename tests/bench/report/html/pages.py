@@ -113,10 +113,6 @@ class Outline(HTMLParser):
         self.feed(page)
         self.close()
 
-    def table(self, caption: str) -> Table:
-        """The first table whose caption begins so."""
-        return next(table for table in self.tables if table.caption.startswith(caption))
-
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
