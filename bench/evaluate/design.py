@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import product
 from pathlib import PurePath
 from typing import Any
@@ -22,13 +23,12 @@ NOT_APPLICABLE = "–"
 """The level of a key that does not concern a cell, such as another network's option."""
 
 # What a command may narrow without asking another question, and what changes no result.
-NARROWED = ("models", "losses", "seeds", "controls")
-WITHOUT_EFFECT = ("name", "description", "vary", "question")
+NARROWED = {"models", "losses", "seeds", "controls", "vary", "description"}
 # How a network's numbers are computed, which an experiment may leave to the device.
 ARITHMETIC = ("train.precision", "train.memory_format", "train.compile")
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Design:
     """An experiment with a question, and its runs.
 
@@ -52,13 +52,6 @@ class Design:
     gaps: list[str] = field(default_factory=list)
     problem: str = ""
 
-    def sort_key(self, point: Point) -> tuple[int, ...]:
-        """Sorts points by their levels; a key that does not concern one comes first."""
-        return tuple(
-            self.levels[key].index(level) if level in self.levels[key] else -1
-            for key, level in zip(self.keys, point, strict=True)
-        )
-
     def label(self, point: Point) -> str:
         """A network or control and its levels: ``cxnet_m1 sin, data.image_size=512``."""
         model, loss, *others = point
@@ -69,17 +62,36 @@ class Design:
         ]
         return ", ".join([f"{model} {loss}".strip(), *settings])
 
-    def run_label(self, point: Point, seed: int) -> str:
-        """A run: ``cxnet_m1 sin, data.image_size=512, seed 0``; ``control prior``."""
-        label, is_network = self.label(point), point[1]
-        return f"{label}, seed {seed}" if is_network else f"control {label}"
-
     def data_label(self, point: Point) -> str:
         """The data of a point: ``data.image_size=512``; "" where no key of the data is varied."""
         return ", ".join(
             f"{key}={level}"
             for key, level in zip(self.keys, point, strict=True)
             if concerns_controls(key)
+        )
+
+    def add(self, runs: Iterable[Run], expected: Iterable[tuple[Point, int]]) -> None:
+        """Add the runs that ended; those expected that are not among them are gaps."""
+        by_point = {(_point(run, self.keys), run.cell.seed): run for run in runs}
+        for point, seed in dict.fromkeys([*expected, *by_point]):
+            run = by_point.get((point, seed))
+            if run is None or run.outcome.state != "finished":
+                label = self.label(point)
+                name = f"{label}, seed {seed}" if point[1] else f"control {label}"
+                outcome = f"{run.outcome.state}: {run.outcome.reason}" if run else "has not ended"
+                self.gaps.append(f"{name}: {outcome}")
+        for point, seed in sorted(by_point, key=lambda key: self._order(key[0])):
+            run = by_point[point, seed]
+            if run.outcome.state == "finished" and run.cell.kind == "control":
+                self.controls[point] = run
+            elif run.outcome.state == "finished":
+                self.networks.setdefault(point, {})[seed] = run
+
+    def _order(self, point: Point) -> tuple[int, ...]:
+        """Sorts points by their levels; a key that does not concern one comes first."""
+        return tuple(
+            self.levels[key].index(level) if level in self.levels[key] else -1
+            for key, level in zip(self.keys, point, strict=True)
         )
 
 
@@ -96,7 +108,11 @@ def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> l
     """
     by_name = {run.folder.name: run for run in runs}
     groups: list[list[_Record]] = []
-    for record in (_Record.of(each, by_name) for each in recorded if each.experiment.question):
+    for each in recorded:
+        if each.experiment.question is None:
+            continue
+        ended = [by_name[name] for name in sorted(each.runs) if name in by_name]
+        record = _Record(experiment=each.experiment, runs=ended)
         fitting = (group for group in groups if all(record.fits(other) for other in group))
         group = next(fitting, None)
         if group is None:
@@ -107,128 +123,90 @@ def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> l
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
-    """One command's part of a design.
-
-    Attributes:
-        experiment: as it was given.
-        runs: those of its runs that ended.
-        shared: what the records of a design have in common, as JSON.
-        facts: what two records of a design do not differ in, where both know it.
-    """
+    """One command's part of a design: its experiment, and those of its runs that ended."""
 
     experiment: Experiment
-    runs: tuple[Run, ...]
-    shared: str
-    facts: dict[str, str]
+    runs: Sequence[Run]
 
-    @classmethod
-    def of(cls, recorded: ExperimentRecord, by_name: Mapping[str, Run]) -> _Record:
-        experiment = recorded.experiment
-        runs = tuple(by_name[name] for name in sorted(recorded.runs) if name in by_name)
-        return cls(
-            experiment=experiment,
-            runs=runs,
-            shared=json.dumps(_shared(experiment), sort_keys=True),
-            facts=dict(_facts(runs, _keys(experiment))),
-        )
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return ("model", "loss", *self.experiment.vary)
 
     def fits(self, other: _Record) -> bool:
-        return self.shared == other.shared and all(
-            other.facts.get(key, value) == value for key, value in self.facts.items()
+        """Whether both are of one design, as far as their runs tell."""
+        return self._shared == other._shared and all(
+            other._facts.get(key, value) == value for key, value in self._facts.items()
         )
+
+    @cached_property
+    def _shared(self) -> dict[str, Any]:
+        """The settings that narrowed commands of one experiment have in common."""
+        shared = flatten(self.experiment.model_dump(mode="json", exclude=NARROWED))
+        for key in self.experiment.vary:
+            shared.pop(key, None)
+        # The same folder can be reached by several paths, and the weights be in several.
+        shared["data.root"] = PurePath(self.experiment.data.root or "").name
+        shared.pop("model.weights_dir", None)
+        return shared | {"vary": self.keys}
+
+    @cached_property
+    def _facts(self) -> dict[str, str]:
+        """The data at each level, the run at each point, and how its numbers were computed."""
+        facts = {}
+        for run in self.runs:
+            point = [_level(run, key) for key in self.keys]
+            levels = dict(zip(self.keys, point, strict=True))
+            data = {key: level for key, level in levels.items() if key.startswith("data.")}
+            facts[f"data at {data}"] = run.data.fingerprint
+            facts[f"run at {point}, seed {run.cell.seed}"] = run.folder.name
+            if run.cell.kind == "network":
+                settings = run.cell.dotted
+                for key in ARITHMETIC:
+                    if key not in self.keys:
+                        facts[key] = level_text(settings[key])
+        return facts
 
     def expected(self) -> Iterator[tuple[Point, int]]:
         """Points and seeds of the runs that the command was to make, the controls first."""
         experiment = self.experiment
-        for control, *levels in product(experiment.controls, *experiment.vary.values()):
-            others = (
-                level_text(level) if concerns_controls(key) else NOT_APPLICABLE
+        levels = experiment.vary.values()
+
+        def varied(levels: Sequence[Any], concerns: Callable[[str], bool]) -> Point:
+            return tuple(
+                level_text(level) if concerns(key) else NOT_APPLICABLE
                 for key, level in zip(experiment.vary, levels, strict=True)
             )
-            yield (control, "", *others), 0
-        for model, loss, *levels, seed in product(
-            experiment.models, experiment.losses, *experiment.vary.values(), experiment.seeds
+
+        for control, *others in product(experiment.controls, *levels):
+            yield (control, "", *varied(others, concerns_controls)), 0
+        for model, loss, *others, seed in product(
+            experiment.models, experiment.losses, *levels, experiment.seeds
         ):
-            others = (
-                level_text(level) if concerns_network(key, model) else NOT_APPLICABLE
-                for key, level in zip(experiment.vary, levels, strict=True)
-            )
-            yield (model, loss, *others), seed
-
-
-def _keys(experiment: Experiment) -> tuple[str, ...]:
-    return ("model", "loss", *experiment.vary)
-
-
-def _shared(experiment: Experiment) -> dict[str, Any]:
-    """The settings that narrowed commands of one experiment have in common."""
-    left_out = (*NARROWED, *WITHOUT_EFFECT)
-    flat = flatten(experiment.model_dump(mode="json", exclude={*left_out}))
-    for key in experiment.vary:
-        flat.pop(key, None)
-    # The same folder can be reached by several paths, and the weights be in several.
-    flat["data.root"] = PurePath(experiment.data.root or "").name
-    flat.pop("model.weights_dir", None)
-    return {
-        "settings": flat,
-        "name": experiment.name,
-        "keys": _keys(experiment),
-        "question": experiment.question.model_dump() if experiment.question else None,
-    }
-
-
-def _facts(runs: Iterable[Run], keys: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The data at each level, the run at each point, and how its numbers were computed."""
-    for run in runs:
-        point = [_level(run, key) for key in keys]
-        if None in point:
-            continue
-        here = dict(zip(keys, point, strict=True))
-        data = {key: level for key, level in here.items() if key.startswith("data.")}
-        yield f"data at {data}", run.data.fingerprint
-        yield f"run at {point}, seed {run.cell.seed}", run.folder.name
-        if run.cell.kind == "network":
-            settings = run.cell.dotted
-            yield from ((key, level_text(settings[key])) for key in ARITHMETIC if key not in keys)
+            own = partial(concerns_network, model=model)
+            yield (model, loss, *varied(others, own)), seed
 
 
 def _design(group: Sequence[_Record]) -> Design:
     experiments = [record.experiment for record in group]
-    question = experiments[0].question
+    question, keys = experiments[0].question, group[0].keys
     assert question is not None, "only such records are grouped"
-    keys = _keys(experiments[0])
     levels: dict[str, list[Any]] = {
         "model": [model for each in experiments for model in each.models],
         "loss": [loss for each in experiments for loss in each.losses],
     } | {key: [level for each in experiments for level in each.vary[key]] for key in keys[2:]}
+    runs = {run.folder.name: run for record in group for run in record.runs}.values()
+    unknown = [key for key in keys if any(_level(run, key) is None for run in runs)]
     design = Design(
         name=experiments[0].name,
         question=question,
         keys=keys,
         levels={key: _in_order(map(level_text, levels[key])) for key in keys},
+        problem=f"runs do not record {unknown[0]}, so that its levels cannot be told apart"
+        if unknown
+        else "",
     )
-    by_point: dict[tuple[Point, int], Run] = {}
-    for run in {run.folder.name: run for record in group for run in record.runs}.values():
-        point = _point(run, keys)
-        if point is None:
-            unknown = next(key for key in keys if _level(run, key) is None)
-            design.problem = (
-                f"runs do not record {unknown}, so that its levels cannot be told apart"
-            )
-            return design
-        by_point[point, run.cell.seed] = run
-    expected = dict.fromkeys(each for record in group for each in record.expected())
-    for point, seed in expected | by_point:
-        outcome = by_point[point, seed].outcome if (point, seed) in by_point else None
-        if outcome is None or outcome.state != "finished":
-            reason = f"{outcome.state}: {outcome.reason}" if outcome else "has not ended"
-            design.gaps.append(f"{design.run_label(point, seed)}: {reason}")
-    for point, seed in sorted(by_point, key=lambda at: design.sort_key(at[0])):
-        run = by_point[point, seed]
-        if run.outcome.state == "finished" and run.cell.kind == "control":
-            design.controls[point] = run
-        elif run.outcome.state == "finished":
-            design.networks.setdefault(point, {})[seed] = run
+    if not unknown:
+        design.add(runs, [each for record in group for each in record.expected()])
     return design
 
 
@@ -241,13 +219,12 @@ def _in_order(levels: Iterable[str]) -> list[str]:
         return distinct
 
 
-def _point(run: Run, keys: Sequence[str]) -> Point | None:
-    levels = [_level(run, key) for key in keys]
-    return None if None in levels else tuple(level for level in levels if level is not None)
+def _point(run: Run, keys: Sequence[str]) -> Point:
+    return tuple(str(_level(run, key)) for key in keys)
 
 
 def _level(run: Run, key: str) -> str | None:
-    """A run's level of a key; None where it does not say."""
+    """A run's level of a key; None where it does not record it."""
     cell = run.cell
     if key in ("model", "loss"):
         return cell.model if key == "model" else cell.loss
