@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -11,7 +12,7 @@ from bench.data.description import DataRecord
 from bench.errors import InputError
 from bench.evaluate.collect import collect
 from bench.evaluate.effects import answer_questions
-from bench.evaluate.results import Reference, Results, Table
+from bench.evaluate.results import Reference, Results, Row
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import setting_text
 from bench.registry import near_matches
@@ -112,23 +113,20 @@ def without_bare_tables(results: Results, filters: Filters) -> Results:
         results: what :func:`load_results` gave with these filters.
         filters: which runs they are about.
     """
+
+    def was_requested(row: Row) -> bool:
+        # All rows but the controls and the reference are in the table because a run passed.
+        return row.kind != "control" and (not row.is_reference or any(map(filters.show, row.runs)))
+
     if not filters.models and not filters.where:
         return results
-    return replace(
-        results, tables=tuple(table for table in results.tables if _asked_for(table, filters))
-    )
+    tables = tuple(table for table in results.tables if any(map(was_requested, table.rows)))
+    return replace(results, tables=tables)
 
 
-def _asked_for(table: Table, filters: Filters) -> bool:
-    # All other rows are in the table because a run of theirs passed.
-    return any(
-        row.kind != "control"
-        and (not row.is_reference or any(filters.show(view) for view in row.runs))
-        for row in table.rows
-    )
+def _nothing_left(stored: Sequence[Run], filters: Filters) -> str:
+    """The message of an error that names what there is to filter by."""
 
-
-def _nothing_left(stored: Sequence[Run], wanted: Filters) -> str:
     def listed(names: Iterable[str]) -> str:
         return ", ".join(sorted(set(names))) or "none"
 
@@ -139,12 +137,13 @@ def _nothing_left(stored: Sequence[Run], wanted: Filters) -> str:
         f"{listed(run.data.split.name for run in stored)}; models "
         f"{listed(run.cell.model for run in networks)}"
     )
-    flat = [run.cell.dotted for run in networks]
-    for key in wanted.where:
-        known = sorted({name for settings in flat for name in settings})
-        if key not in known:
-            message += f"; {key} is no setting of any run ({near_matches(key, known)})"
-            continue
-        values = listed(setting_text(settings[key]) for settings in flat if key in settings)
-        message += f"; values of {key} {values}"
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    for run in networks:
+        for key, value in run.cell.dotted.items():
+            values[key].add(setting_text(value))
+    for key in filters.where:
+        if key in values:
+            message += f"; values of {key} {listed(values[key])}"
+        else:
+            message += f"; {key} is no setting of any run ({near_matches(key, sorted(values))})"
     return message

@@ -3,9 +3,10 @@
 Each value is that of scikit-learn's metric with every image weighted by how often its patient is
 in the resample, at a fraction of the time: the images are sorted once for all resamples.
 
-All functions take ``groups``, the patient of each image, (n,), and ``counts``, how often each
-patient is in each resample, (patients, resamples); see
-:class:`bench.evaluate.resamples.Resamples`. Values are (resamples,), NaN where undefined.
+All functions take ``positive``, which images are positive, (n,); ``scores``, (n,), higher for the
+more positive, or probabilities ``p``; ``groups``, the patient of each image, (n,); and ``counts``,
+how often each patient is in each resample, (patients, resamples), as
+:class:`bench.evaluate.resamples.Resamples` has them. Values are (resamples,), NaN where undefined.
 """
 
 from __future__ import annotations
@@ -29,16 +30,9 @@ FEWEST = 32
 
 
 def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
-    """Sums over the images of each resample; those of whole numbers are exact.
+    """Sums over the images of each resample, (resamples, k), of values (n, k); k is 1 for (n,).
 
-    A mean, an accuracy or a Brier score is a quotient of two of them.
-
-    Args:
-        values: of each image, (n, k) or (n,).
-        groups, counts: see the module.
-
-    Returns:
-        (resamples, k); k is 1 for values (n,).
+    Those of whole numbers are exact. An accuracy or a Brier score is a quotient of two of them.
     """
     table = np.asarray(values, np.float64).reshape(len(groups), -1)
     by_patient = np.stack(
@@ -53,15 +47,8 @@ def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
 def auc(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Floats:
     """Area under the ROC curve: how often a positive is scored above a negative, ties half.
 
-    Sums of whole numbers are exact, so that no AUC leaves [0, 1].
-
-    Args:
-        positive: which images are positive, (n,).
-        scores: (n,); higher is more positive.
-        groups, counts: see the module.
-
-    Returns:
-        (resamples,); NaN where a resample has one class only.
+    Sums of whole numbers are exact, so that no AUC leaves [0, 1]. NaN where a resample has one
+    class only.
     """
     negatives, positives = _sorted_by_class(positive, scores)
     # How many negatives are scored below each positive, and how many not above it.
@@ -82,13 +69,7 @@ def auc(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Flo
 def average_precision(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Floats:
     """Average precision: the sum over thresholds of precision times gain in recall.
 
-    Args:
-        positive: which images are positive, (n,).
-        scores: (n,); higher is more positive.
-        groups, counts: see the module.
-
-    Returns:
-        (resamples,); NaN where a resample has no positive.
+    NaN where a resample has no positive.
     """
     found = np.full(counts.shape[1], np.nan)
     order = np.argsort(-scores, kind="stable")
@@ -119,16 +100,7 @@ def calibration_error(
     The bins hold equally many images of the resample ("equal mass") as far as ties allow: equal
     probabilities are in one bin, so that the order of the images does not matter and a constant
     prediction is one bin. The error is biased upwards by chance, and resampling adds to it: the
-    resamples lie above the value itself.
-
-    Args:
-        positive: which images are positive, (n,).
-        p: probabilities of the positive class, (n,).
-        groups, counts: see the module.
-        bins: number of bins.
-
-    Returns:
-        (resamples,), in [0, 1]; NaN where a resample is empty.
+    resamples lie above the value itself. NaN where a resample is empty.
     """
     found = np.empty(counts.shape[1])
     order = np.argsort(p, kind="stable")
@@ -167,10 +139,8 @@ def operating_point(
     9, 2002). It depends on the prevalence among the images.
 
     Args:
-        positive: which images are positive, (n,).
-        scores: (n,); higher is more positive.
+        positive, scores, groups, counts: see the module.
         specificity: at least this share of the negatives is called negative; in (0, 1].
-        groups, counts: see the module.
 
     Returns:
         Sensitivity and number needed to read, each (resamples,); NaN where a class is missing,

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.evaluate.thresholds import choose_threshold
 from bench.runs.run import Run
 
 
-@dataclass(frozen=True, kw_only=True)
-class HardImage:
-    """A test image that is called wrongly.
-
-    Attributes:
-        image: its id.
-        probability: of the second class, as the network has it.
-    """
+class HardImage(NamedTuple):
+    """A test image that is called wrongly, and the network's probability of the second class."""
 
     image: str
     probability: float
@@ -64,23 +58,14 @@ def hardest(run: Run, *, most: int) -> Hardest:
     validation, test = predictions["validation"], predictions["test"]
     threshold = choose_threshold(validation.targets, validation.probabilities[:, 1])
     p, positive = test.probabilities[:, 1], test.targets == 1
-    false_positives = np.flatnonzero(~positive & (p >= threshold))
-    false_negatives = np.flatnonzero(positive & (p < threshold))
+    images = [HardImage(*pair) for pair in zip(test.images, p.tolist(), strict=True)]
+    high = [images[row] for row in np.flatnonzero(~positive & (p >= threshold))]
+    low = [images[row] for row in np.flatnonzero(positive & (p < threshold))]
+    high.sort(key=lambda image: (-image.probability, image.image))
+    low.sort(key=lambda image: (image.probability, image.image))
     return Hardest(
-        false_positives=_first(test.images, p, false_positives, sign=-1.0, most=most),
-        false_negatives=_first(test.images, p, false_negatives, sign=1.0, most=most),
-        errors=(len(false_positives), len(false_negatives)),
+        false_positives=tuple(high[:most]),
+        false_negatives=tuple(low[:most]),
+        errors=(len(high), len(low)),
         threshold=threshold,
     )
-
-
-def _first(
-    images: NDArray[np.object_],
-    p: NDArray[np.float64],
-    wrong: NDArray[np.int64],
-    *,
-    sign: float,
-    most: int,
-) -> tuple[HardImage, ...]:
-    order = sorted(wrong, key=lambda row: (sign * p[row], images[row]))[:most]
-    return tuple(HardImage(image=images[row], probability=float(p[row])) for row in order)

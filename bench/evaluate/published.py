@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 import bench
 from bench.errors import InputError
@@ -78,23 +78,15 @@ def read_published(path: Path) -> list[PublishedFigure]:
     Raises:
         InputError: it is gone, or a line of it is wrong, which is named.
     """
-    names = list(PublishedFigure.model_fields)
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            head, lines = reader.fieldnames, list(reader)
+            return TypeAdapter(list[PublishedFigure]).validate_python(
+                [*csv.DictReader(file, strict=True)]
+            )
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        entry, *field = wrong["loc"]
+        reason = f"entry {int(entry) + 1}: {': '.join(map(str, [*field, wrong['msg']]))}"
     except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"published figures {str(path)!r} cannot be read: {error}") from None
-    if head != names:
-        raise InputError(f"published figures {str(path)!r}: the columns must be {', '.join(names)}")
-    found = []
-    for number, line in enumerate(lines, start=1):
-        where = f"published figures {str(path)!r}, entry {number}"
-        if None in line or None in line.values():
-            raise InputError(f"{where}: it has not as many fields as there are columns")
-        try:
-            found.append(PublishedFigure.model_validate(line))
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            raise InputError(f"{where}: {wrong['loc'][0]}: {wrong['msg']}") from None
-    return found
+        reason = f"it cannot be read: {error}"
+    raise InputError(f"published figures {str(path)!r}: {reason}")

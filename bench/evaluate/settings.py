@@ -10,13 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from bench.runs.cells import (
-    MODEL_OPTIONS,
-    CascadeSettings,
-    Cell,
-    DataSettings,
-    NetworkSettings,
-)
+from bench.runs.cells import MODEL_OPTIONS, CascadeSettings, Cell, DataSettings, NetworkSettings
 
 # The weights column says these.
 IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
@@ -69,49 +63,47 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
     Returns:
         One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
     """
-    flat = [cell.dotted for cell in cells]
     tuned = [
         {_in_cell(key, cell) for key in keys}
         for cell, keys in zip(cells, searched or [()] * len(cells), strict=True)
     ]
-    untold = IN_WEIGHTS_COLUMN | BETWEEN_LOOKALIKES
-    among_all = compare(cells).differing - untold - frozenset().union(*tuned)
+    elsewhere = IN_WEIGHTS_COLUMN | BETWEEN_LOOKALIKES
+    among_all = compare(cells).differing - elsewhere - frozenset().union(*tuned)
     given = [cell for cell, keys in zip(cells, tuned, strict=True) if not keys]
-    among_given = compare(given).differing - untold
-    marks = [
-        TUNED if keys else AS_CONFIGURED if any(tuned) and cell.kind == "network" else ""
-        for cell, keys in zip(cells, tuned, strict=True)
-    ]
-    shown = [
-        {
-            key
-            for key in settings
-            if key in among_all
-            or (key in among_given and not hidden)
-            or key.startswith(MODEL_OPTIONS)
-        }
-        - hidden
-        if cell.kind == "network"
-        else set()
-        for cell, settings, hidden in zip(cells, flat, tuned, strict=True)
-    ]
+    among_given = compare(given).differing - elsewhere
+    marks, shown = [], []
+    for cell, hidden in zip(cells, tuned, strict=True):
+        keys: set[str] = set()
+        mark = TUNED if hidden else ""
+        if cell.kind == "network":
+            own = {key for key in cell.dotted if key.startswith(MODEL_OPTIONS)}
+            keys = among_all | own | (among_given if not hidden else set())
+            mark = mark or (AS_CONFIGURED if any(tuned) else "")
+        marks.append(mark)
+        shown.append(keys - hidden)
+
+    def caption(position: int) -> str:
+        settings = cells[position].dotted
+        texts = [
+            f"{k}={setting_text(settings[k])}" for k in sorted(shown[position] & settings.keys())
+        ]
+        return ", ".join([marks[position], *texts] if marks[position] else texts)
+
     lookalikes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, cell in enumerate(cells):
-        text = _caption(flat[place], shown[place], marks[place])
-        lookalikes[cell.kind, cell.model, cell.loss, weights(cell), text].append(place)
-    for places in lookalikes.values():
-        said = [cells[place].dotted for place in places]
-        telling = _differing(said)
-        for place, settings in zip(places, said, strict=True):
-            shown[place] |= telling & settings.keys()
-    return [_caption(*row) for row in zip(flat, shown, marks, strict=True)]
+    for position, cell in enumerate(cells):
+        key = (cell.kind, cell.model, cell.loss, weights(cell), caption(position))
+        lookalikes[key].append(position)
+    for positions in lookalikes.values():
+        apart = _differing([cells[position].dotted for position in positions])
+        for position in positions:
+            shown[position] |= apart
+    return [caption(position) for position in range(len(cells))]
 
 
 def weights(cell: Cell) -> str:
-    """The weights column: ``from scratch``, ``pretrained``, ``pretrained, head``; "" for what
-    is no network.
+    """The weights column: ``from scratch``, ``pretrained``, ``pretrained, head``.
 
-    ``pretrained`` alone is a network of which all parameters were trained on.
+    ``pretrained`` alone is a network of which all parameters were trained on; "" is no network.
     """
     settings = cell.settings
     model = settings.model if isinstance(settings, NetworkSettings | CascadeSettings) else None
@@ -147,11 +139,6 @@ def _in_cell(key: str, cell: Cell) -> str:
     """A key of the config as a cell has it, which knows the options of its own model alone."""
     own = f"{MODEL_OPTIONS}{cell.model}."
     return MODEL_OPTIONS + key.removeprefix(own) if key.startswith(own) else key
-
-
-def _caption(settings: dict[str, JsonValue], keys: Iterable[str], mark: str) -> str:
-    said = [f"{key}={setting_text(settings[key])}" for key in sorted(keys)]
-    return ", ".join([mark, *said] if mark else said)
 
 
 def _differing(flat: Sequence[dict[str, JsonValue]]) -> frozenset[str]:

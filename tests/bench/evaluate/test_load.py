@@ -59,23 +59,6 @@ def test_settings_hide_rows_too(stored: StoredRuns) -> None:
         table(stored, Filters(where={"model.inchannels": "1"}))
 
 
-def test_a_setting_that_runs_leave_unsaid_is_the_one_that_all_had_before(runs: Runs) -> None:
-    runs.add("net", CHANCE)
-    runs.add("wide", CHANCE, settings={"train": {"memory_format": "channels_last"}})
-    runs.add("deep", CHANCE)
-    scorer = Scorer(Resampling(resamples=20))
-
-    def shown(layout: str) -> set[str]:
-        filters = Filters(where={"train.memory_format": layout})
-        made = load_results(runs.store, scorer=scorer, filters=filters, reference=NET)
-        return {row.model for row in made.tables[0].rows}
-
-    assert shown("contiguous") == {"net", "deep"}
-    assert shown("channels_last") == {"net", "wide"}
-    with pytest.raises(InputError, match=r"train\.memory_format channels_last, contiguous$"):
-        shown("strided")
-
-
 @pytest.mark.parametrize(
     "filters",
     [Filters(tasks=("m2",)), Filters(splits=("image",)), Filters(models=("cxnet*",))],
@@ -112,6 +95,6 @@ def test_tables_without_any_row_that_was_asked_for_are_left_out(
         runs.add_answers(M2, model, answers)
     scorer = Scorer(Resampling(resamples=20))
     made = load_results(runs.store, scorer=scorer, filters=filters, reference=NET)
-    assert [one.data.task for one in made.tables] == ["m1", "m2"]
+    assert [each.data.task for each in made.tables] == ["m1", "m2"]
     kept = without_bare_tables(made, filters)
-    assert [one.data.task for one in kept.tables] == tasks
+    assert [each.data.task for each in kept.tables] == tasks
