@@ -8,7 +8,7 @@ An undefined value is NaN, never 0; reports show it as n/a. From the plain to th
   metrics as estimates; ``bootstrap``: resampling of patients and seeds; ``testing``: p values;
   ``delong``: the variance of an AUC without resampling.
 - ``sample``: a run's test images with their resamples; ``two_classes``, ``findings``: all figures
-  of a task; ``score``: all figures of a run (``run_scores``); ``scorer`` keeps them.
+  of a task; ``score``: all figures of a run; ``scorer`` keeps them.
 - ``comparison``: rows of a table against its reference; ``design``, ``effects``,
   ``question_result``: effects of the settings that an experiment varies.
 - ``load``, ``collect``, ``results``: everything of a report as typed rows, with help from

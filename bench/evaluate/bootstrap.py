@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ class Resampling:
         if len(seeds) > 1:
             # Not the runs on the resample's patients: that they differ by chance of the patients
             # is in the values already, and would be counted thrice.
-            draws = draws + self._deviations(seeds) @ values
+            draws = draws + _deviations(tuple(seeds), self.resamples, self.seed) @ values
             df = min(df, len(seeds) - 1)
         return Estimate(
             value=float(values.mean()),
@@ -93,19 +94,6 @@ class Resampling:
             df=df,
         )
 
-    def _deviations(self, seeds: list[int]) -> NDArray[np.float64]:
-        """Weights of the seeds' values in each draw, (resamples, seeds); rows sum to zero.
-
-        For values with the standard deviation s among n seeds the weighted sum is s / sqrt(n)
-        times a t variable with n - 1 degrees of freedom.
-        """
-        n = len(seeds)
-        rng = generator(self.seed, f"resampled seeds {seeds}")
-        normal = rng.standard_normal((self.resamples, n))
-        chi_square = rng.chisquare(n - 1, self.resamples)
-        centred = normal - normal.mean(axis=1, keepdims=True)
-        return np.asarray(centred / np.sqrt(n * chi_square)[:, None])
-
     def _draw(self, digest: str, *, patients: int) -> NDArray[np.uint16]:
         """Random resamples of the patients: :attr:`Resamples.counts`."""
         rng = generator(self.seed, f"resampled patients {digest}")
@@ -113,3 +101,18 @@ class Resampling:
         for resample in counts[1:]:
             resample[:] = np.bincount(rng.integers(patients, size=patients), minlength=patients)
         return np.ascontiguousarray(counts.T)
+
+
+@lru_cache(maxsize=64)  # every figure of a row has the same seeds
+def _deviations(seeds: tuple[int, ...], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Weights of the seeds' values in each draw, (resamples, seeds); rows sum to zero.
+
+    For values with the standard deviation s among n seeds the weighted sum is s / sqrt(n)
+    times a t variable with n - 1 degrees of freedom.
+    """
+    n = len(seeds)
+    rng = generator(seed, f"resampled seeds {list(seeds)}")
+    normal = rng.standard_normal((resamples, n))
+    chi_square = rng.chisquare(n - 1, resamples)
+    centred = normal - normal.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.sqrt(n * chi_square)[:, None])

@@ -28,18 +28,13 @@ from bench.runs.run import Run
 NOTHING = BestControl("", -math.inf)
 
 
-def _every(_: Run) -> bool:
-    """Whether a run is shown: always."""
-    return True
-
-
 def collect(
     runs: Iterable[Run],
     *,
     scorer: Scorer | None = None,
     tunings: Iterable[TuningRecord] = (),
     reference: Reference | None = None,
-    shown: Callable[[Run], bool] = _every,
+    shown: Callable[[Run], bool] = lambda _: True,
     on_scored: Callable[[Run], None] | None = None,
 ) -> list[Table]:
     """Group runs into tables: one for each data set, image size, task and split.

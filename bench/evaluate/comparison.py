@@ -11,8 +11,7 @@ import numpy as np
 
 from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Interval, difference
-from bench.evaluate.run_scores import LeadingScore
-from bench.evaluate.score import leading_figure
+from bench.evaluate.score import LeadingScore, leading_figure
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.testing import holm, p_value, smallest_difference
 from bench.runs.predictions import Predictions

@@ -48,7 +48,7 @@ def finding_figures(
 
     Returns:
         ``figures``, ``findings`` and ``confusion`` of
-        :class:`~bench.evaluate.run_scores.RunScores`.
+        :class:`~bench.evaluate.score.RunScores`.
     """
     resamples, p, positive = sample.resamples, sample.probabilities, sample.positive()
     thresholds = np.full(p.shape[1], math.nan)
@@ -83,16 +83,14 @@ def _finding(
     resamples: Resamples, positive: Bools, p: Floats, called: Bools | None
 ) -> dict[str, Estimate]:
     """The figures of one finding; those of calls are undefined where nothing is ``called``."""
-    if called is None:
-        at_threshold = dict.fromkeys(AT_THRESHOLD, resamples.undefined(NO_VALIDATION))
-    elif positive.any():
-        at_threshold = resamples.classification(positive, called)
-    else:
-        at_threshold = dict.fromkeys(AT_THRESHOLD, resamples.undefined(ABSENT))
     if not positive.any():
-        absent = resamples.undefined(ABSENT)
-        ranked = dict.fromkeys(("auc", "average_precision"), absent)
-        return {**ranked, **at_threshold, "brier": absent, "ece": absent}
+        names = ("auc", "average_precision", *AT_THRESHOLD, "brier", "ece")
+        return dict.fromkeys(names, resamples.undefined(ABSENT))
+    at_threshold = (
+        dict.fromkeys(AT_THRESHOLD, resamples.undefined(NO_VALIDATION))
+        if called is None
+        else resamples.classification(positive, called)
+    )
     return {
         "auc": resamples.auc(positive, p),
         "average_precision": resamples.average_precision(positive, p),
@@ -146,7 +144,7 @@ def _routing(resamples: Resamples, positive: Bools, called: Bools) -> dict[str, 
 
 
 def _confusion(positive: Bools, called: Bools | None, *, kind: TargetKind) -> NDArray[np.int64]:
-    """:attr:`bench.evaluate.run_scores.RunScores.confusion`; all zero where nothing is called."""
+    """:attr:`bench.evaluate.score.RunScores.confusion`; all zero where nothing is called."""
     if called is None:
         return np.zeros((positive.shape[1], 4), np.int64)
     if kind == "multiclass":

@@ -19,10 +19,8 @@ class LevelEffect:
         contexts: in how many contexts both were run.
         seeds: fewest and most seeds that both have in a context.
         same_images: both were evaluated on the same test images.
-        judged: in how many of the contexts it is known whether a network learned more than the
-            controls; without a control it is not.
-        learned: in how many of these at least one of the two networks is above the best control
-            of its data.
+        judged: in how many of the contexts a control tells whether a network learned anything.
+        learned: in how many of these a network of the two is above the best control of its data.
     """
 
     effect: Interval
@@ -42,8 +40,7 @@ class LevelResult:
         contexts: how many.
         seeds: fewest and most seeds of a context.
         train_images: how many images were learned from; None where the contexts differ in it.
-        not_above_controls: in how many contexts the network is not above the best control of its
-            data; contexts without a control, and controls themselves, are not counted.
+        not_above_controls: in how many contexts the network is not above the best control.
         comparison: None for the reference, and where no context has both.
     """
 
@@ -77,8 +74,8 @@ class Interaction:
         key, reference: the other factor, and its reference.
         here: the mean effect of the level at that reference.
         effect: that less its mean effect elsewhere.
-        learned: both at that reference and elsewhere at least one of the networks compared is
-            above the best control of its data; None where no control tells.
+        learned: both there and elsewhere a network is above the best control of its data; None
+            where no control tells.
     """
 
     level: str

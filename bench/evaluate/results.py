@@ -36,7 +36,7 @@ class RunView(Run):
     Attributes:
         values: its figures, by measure.
         curves: ROC, precision-recall and reliability curve of each output, by its name.
-        confusion: as :attr:`bench.evaluate.run_scores.RunScores.confusion`.
+        confusion: as :attr:`bench.evaluate.score.RunScores.confusion`.
     """
 
     values: dict[str, float]

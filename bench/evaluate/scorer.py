@@ -14,8 +14,7 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
 from bench.evaluate.delong import Components
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.run_scores import LeadingScore, RunScores
-from bench.evaluate.score import score_run
+from bench.evaluate.score import LeadingScore, RunScores, score_run
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.run import Run
 

@@ -77,7 +77,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
         mark = TUNED if hidden else ""
         if cell.kind == "network":
             own = {key for key in cell.dotted if key.startswith(MODEL_OPTIONS)}
-            keys = among_all | own | (among_given if not hidden else set())
+            keys = {*among_all, *own, *(() if hidden else among_given)}
             mark = mark or (AS_CONFIGURED if any(tuned) else "")
         marks.append(mark)
         shown.append(keys - hidden)

@@ -117,25 +117,6 @@ def test_pairing_makes_a_difference_surer_than_the_models_themselves() -> None:
     assert independent == pytest.approx(np.hypot(width(one), width(other)), rel=0.15)
 
 
-def test_several_seeds_widen_the_interval_by_what_the_runs_differ() -> None:
-    case = study(np.random.default_rng(7), patients=200, images=1, alike=0.0)
-    resampling = Resampling(resamples=1000)
-    signals = np.linspace(-1.0, 1.0, 8)
-    by_seed = {
-        seed: estimated_auc(
-            resampling, **case | {"scores": case["scores"] + signal * case["targets"]}
-        )
-        for seed, signal in enumerate(signals)
-    }
-    both = resampling.over_seeds(by_seed)
-    aucs = np.array([estimate.value for estimate in by_seed.values()])
-    assert both.value == pytest.approx(aucs.mean())
-    of_patients = np.var(mean_of(list(by_seed.values())).draws)
-    # The variance of a t distribution with 7 degrees of freedom is 7 / 5.
-    of_seeds = aucs.var(ddof=1) / 8 * 7 / 5
-    assert both.draws.var() == pytest.approx(of_patients + of_seeds, rel=0.2)
-
-
 def test_one_seed_is_no_source_of_doubt() -> None:
     case = study(np.random.default_rng(8), patients=20, images=1, alike=0.0)
     resampling = Resampling(resamples=100)

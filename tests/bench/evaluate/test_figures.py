@@ -193,31 +193,6 @@ def test_figures_of_labels(probabilities: list[list[float]]) -> None:
     ]
 
 
-def test_labels_by_hand() -> None:
-    targets = np.array([[1, 0], [1, 0], [0, 1], [0, 0]], float)
-    p = np.array([[0.9, 0.2], [0.3, 0.1], [0.4, 0.8], [0.1, 0.9]])
-    both = Outputs(kind="multilabel", classes=NAMES[:2])
-    # Thresholds of 0.5 and 0.5.
-    validation = predictions_of(np.eye(2), np.array([[0.6, 0.4], [0.4, 0.6]]))
-    sample = Sample.of(predictions_of(targets, p), RESAMPLING)
-    figures, findings, _ = finding_figures(sample, validation, both)
-    first, second = findings["Mass"], findings["Nodule"]
-    # 0.9 is above 0.4 and 0.1, 0.3 above 0.1 alone; 0.8 is above 0.2 and 0.1 and below 0.9.
-    assert (first["auc"].value, second["auc"].value) == (3 / 4, 2 / 3)
-    assert (first["recall"].value, second["recall"].value) == (1 / 2, 1.0)
-    assert (first["precision"].value, second["precision"].value) == (1.0, 1 / 2)
-    expected = {
-        "macro_auc": (3 / 4 + 2 / 3) / 2,
-        "macro_f1": 2 / 3,
-        # Of 8 pairs: 2 found, 1 missed, 1 called wrongly.
-        "micro_recall": 2 / 3,
-        "micro_f1": 4 / 6,
-        # The first and third image.
-        "exact_match": 1 / 2,
-    }
-    assert {name: figures[name].value for name in expected} == pytest.approx(expected)
-
-
 def test_a_finding_of_a_single_patient_leaves_the_macro_average_its_interval() -> None:
     there = np.zeros((12, 3))
     there[::2, 0] = there[1::3, 1] = there[4, 2] = 1

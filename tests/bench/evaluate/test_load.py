@@ -26,8 +26,8 @@ def stored(tmp_path: Path) -> StoredRuns:
         tmp_path, findings=[("Mass",) if sick else () for sick in TRUTH], validation=VALIDATION
     )
     rng = np.random.default_rng(0)
-    for place, model in enumerate(("net", "wide", "deep", "flat")):
-        scores = TRUTH * (0.8 + 0.3 * place) + rng.normal(size=IMAGES)
+    for k, model in enumerate(("net", "wide", "deep", "flat")):
+        scores = TRUTH * (0.8 + 0.3 * k) + rng.normal(size=IMAGES)
         runs.add(model, 1 / (1 + np.exp(-scores)))
     runs.add("prior", np.full(IMAGES, 0.5), kind="control")
     return runs

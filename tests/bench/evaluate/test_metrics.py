@@ -148,13 +148,6 @@ def test_calibration_error_by_hand() -> None:
     assert by_hand(in_two_bins, [0, 1, 1, 1], [0.1, 0.3, 0.6, 0.8]) == pytest.approx(0.3)
 
 
-def test_calibration_bins_hold_equally_many_images() -> None:
-    """15 bins of 10 images with one probability each, whatever their distances."""
-    distinct = np.linspace(0, 1, 15) ** 4
-    found = by_hand(metrics.calibration_error, [1, 0] * 75, np.repeat(distinct, 10).tolist())
-    assert found == pytest.approx(np.mean(np.abs(distinct - 0.5)))
-
-
 def test_a_constant_prediction_is_one_calibration_bin() -> None:
     """Equal probabilities cut into several bins would make the prior look uncalibrated."""
     targets = [1] * 40 + [0] * 60

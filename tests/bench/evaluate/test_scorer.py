@@ -12,7 +12,7 @@ import pytest
 from bench.data.tasks import make_task
 from bench.evaluate import scorer as module
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.run_scores import RunScores
+from bench.evaluate.score import RunScores
 from bench.evaluate.scorer import Scorer
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.run import Run
@@ -81,10 +81,15 @@ def test_what_is_read_back_is_what_was_kept(tmp_path: Path, task: str) -> None:
 
 def test_a_run_is_scored_once(tmp_path: Path, run: Run, counted: list[str]) -> None:
     scorer = Scorer(RESAMPLING, kept=tmp_path / "kept")
-    scorer.score(run)
+    assert same(scorer.score(run).leading, scorer.leading(run))
     scorer.score(run)
     Scorer(RESAMPLING, kept=tmp_path / "kept").score(run)
     assert counted == ["a"]
+    # What runs are compared by is remembered without a folder too.
+    scorer = Scorer(RESAMPLING)
+    scorer.score(run)
+    scorer.leading(run)
+    assert counted == ["a", "a"]
 
 
 def test_other_predictions_are_scored_anew(tmp_path: Path, run: Run, counted: list[str]) -> None:
