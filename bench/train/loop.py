@@ -148,11 +148,11 @@ def _check_finite(part: str, loss: float, *, iteration: int, lr: float) -> None:
 def _what_does_not_fit(config: TrainConfig, *, side: int) -> str:
     """The end of the line that tells of too little memory, with what to try."""
     images = min(config.micro_batch or config.batch_size, config.batch_size)
-    hint = "try a smaller data.image_size, or a device with more memory"
+    hint = "try a smaller data.image_size"
     if images > 1:
         without = " and train.compile=false" if config.compile else ""
         hint = (
             f"set train.micro_batch={images // 2}{without} (a run of its own, in which batch norm "
             f"sees micro-batches), or {hint}"
         )
-    return f"batches of {images} images of {side} px: {hint}"
+    return f"{images} images of {side} px at once: {hint}"

@@ -254,7 +254,8 @@ def test_too_little_memory_names_the_setting_and_keeps_the_checkpoint(
     whole = trained(network(), tmp_path / "whole", parts, config=QUICK)
     cramped = Cramped(network(), room=4, roomy_steps=8)
     with pytest.raises(
-        InputError, match=r"^memory does not suffice for batches of 8 .* train\.micro_batch=4 "
+        InputError,
+        match=r"^memory does not suffice for 8 images of 32 px at once: set train\.micro_batch=4 ",
     ):
         trained(cramped, tmp_path / "cut", parts, config=QUICK)
     # With more memory it goes on from the last validation.
@@ -269,7 +270,7 @@ def test_too_little_memory_for_one_image_asks_for_smaller_ones(
 ) -> None:
     config = QUICK.model_copy(update={"micro_batch": 1})
     model = Cramped(nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 2)), room=0)
-    with pytest.raises(InputError, match="1 images of 32 px: try a smaller data"):
+    with pytest.raises(InputError, match="1 images of 32 px at once: try a smaller data"):
         trained(model, tmp_path, parts, config=config)
 
 
