@@ -11,7 +11,7 @@ import click
 from bench.cli.options import LabelsChoice, given, labels_options, out_option, report_command
 
 if TYPE_CHECKING:
-    from bench.imported import Combine, Imported, On
+    from bench.imported import Combine, Imported
 
 
 @click.command("import")
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     help="One probability of m1 from columns of findings: 1 less the product of (1 - p), or the "
     "largest.",
 )  # fmt: skip
-@click.option(
-    "--on", type=click.Choice(["test", "all"]), default="test", show_default=True,
-    help="Judge the split's test images, or every image of the file in a table of its own.",
-)  # fmt: skip
 @out_option
 def import_command(
     *,
@@ -45,7 +41,6 @@ def import_command(
     config: LabelsChoice,
     task: str | None,
     combine: Combine | None,
-    on: On,
     out: Path,
 ) -> None:
     """Put predictions that others made into the tables, on the same images.
@@ -63,16 +58,12 @@ def import_command(
         raise click.UsageError("say whose labels judge: --data PATH, with --config or without")
     experiment = config.experiment(**({} if task is None else {"task": task}))
 
-    from bench.imported import Request, import_predictions
+    from bench.imported import import_predictions
     from bench.runs.store import Store
 
-    request = Request(path=path, name=name, experiment=experiment, combine=combine, on=on)
-    found = import_predictions(request, Store(out))
-    if found[0].unread:
-        from bench.text import first_names
-
-        unread = list(found[0].unread)
-        click.echo(f"columns that are not read: {first_names(unread, len(unread))}")
+    found = import_predictions(
+        path, name=name, experiment=experiment, store=Store(out), combine=combine
+    )
     for imported in found:
         for line in _lines(imported, name):
             click.echo(line)
@@ -80,38 +71,32 @@ def import_command(
 
 
 def _lines(imported: Imported, name: str) -> list[str]:
-    placed = imported.placed
-    split = placed.ground.split
-    images = placed.images
+    match = imported.match
+    split = match.labelled.split
     covered = ", ".join(
-        f"{images[part]:,} of {of:,} {part} images" for part, of in placed.of.items() if of
+        f"{match.images[part]:,} of {of:,} {part} images" for part, of in match.of.items() if of
     )
     lines = [
-        f"{name} on {imported.source}, task {placed.task.name}, "
+        f"{name} on {imported.source}, task {match.task.name}, "
         f"split {split.name} {split.hash[:12]}: {covered}"
     ]
-    lines += [f"not judged: {count:,} {reason}" for reason, count in placed.ignored.items()]
-    if placed.lacks_threshold:
+    lines += [f"not judged: {count:,} {reason}" for reason, count in match.ignored.items()]
+    if match.lacks_threshold:
         lines.append(
             "no validation image is predicted, so that no threshold can be chosen: what rests on "
             "one is n/a"
         )
-    if not placed.ground.of_runs and split.name != "all":
+    if not match.labelled.of_runs:
         lines.append(
             "the split is made of the labels alone, since no run here has this data and split: "
             "import again when there is one, as images that are not here, or identical, may change "
             "it"
-        )
-    if imported.twins:
-        lines.append(
-            f"the same file is in this table already, as {', '.join(imported.twins)}: it counts as "
-            "another row and another comparison"
         )
     auc = (
         "n/a (the test images are of one class)"
         if math.isnan(imported.auc)
         else f"{imported.auc:.3f}"
     )
-    of_several = "" if len(placed.task.classes) == 2 else "macro "
+    of_several = "" if len(match.task.classes) == 2 else "macro "
     state = "already imported" if imported.already else "imported"
     return [*lines, f"{state}: test {of_several}AUC {auc}, {imported.folder}"]

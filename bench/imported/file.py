@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import InputError
@@ -25,29 +26,25 @@ from bench.text import first_names, printable
 IMAGE_COLUMNS = ("image", "Image Index", "path")
 PROBABILITY = "probability"
 PREFIX = "prob_"
-# Of a list in a message of one line.
-NAMED = 3
+NAMES_SHOWN = 3
+"""Names of a list that a message writes out."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PredictionFile:
     """Content of a file of predictions.
 
     Attributes:
         name: the file's, without its folder.
         digest: SHA-256 (hex) of its content.
-        images: ids or paths, one a row, as they are written.
-        lines: where each row ends in the file, from 1.
-        texts: of the columns of probabilities, by their heads, one text a row.
-        unread: heads of the other columns.
+        images: ids or paths as they are written, indexed by the line where the row ends, from 1.
+        texts: the columns of probabilities by their heads, with the same index.
     """
 
     name: str
     digest: str
-    images: tuple[str, ...]
-    lines: tuple[int, ...]
-    texts: dict[str, tuple[str, ...]]
-    unread: tuple[str, ...]
+    images: pd.Series[str]
+    texts: dict[str, pd.Series[str]]
 
     def probabilities(self, column: str) -> NDArray[np.float64]:
         """The values of a column, (rows,).
@@ -55,20 +52,22 @@ class PredictionFile:
         Raises:
             InputError: one is no number in [0, 1].
         """
-        values = np.array([_number(text) for text in self.texts[column]], np.float64)
+        texts = self.texts[column]
+        values = np.array([_number(text) for text in texts], np.float64)
         wrong = np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))
         if len(wrong):
             row = int(wrong[0])
             raise InputError(
-                f"{self.at(row)}: {column} is {printable(self.texts[column][row])!r}, no number "
-                f"from 0 to 1 ({_rows(len(wrong))} so): leave no gap, and turn logits or per cent "
-                "into probabilities"
+                f"{self.at(row)}: {column} is {printable(texts.iloc[row])!r}, no number from 0 to "
+                f"1 ({len(wrong):,} such): leave no gap, and turn logits or per cent into "
+                "probabilities"
             )
         return values
 
     def at(self, row: int) -> str:
         """``preds.csv, line 2 (image 'a.png')``."""
-        return f"{self.name}, line {self.lines[row]} (image {printable(self.images[row])!r})"
+        image = printable(self.images.iloc[row])
+        return f"{self.name}, line {self.images.index[row]} (image {image!r})"
 
     def ids(self, known: Collection[str]) -> list[str]:
         """The id of each row's image.
@@ -80,11 +79,13 @@ class PredictionFile:
             InputError: an image that is not known, or is there twice.
         """
         found = [image if image in known else _last_part(image) for image in self.images]
-        unknown = [self.images[row] for row, image in enumerate(found) if image not in known]
+        unknown = [
+            image for image, name in zip(self.images, found, strict=True) if name not in known
+        ]
         if unknown:
             raise InputError(
-                f"{self.name}: {_images(len(unknown))} not in the labels "
-                f"({first_names(unknown, NAMED)}), where they are called such as "
+                f"{self.name}: images that are not in the labels: "
+                f"{first_names(unknown, NAMES_SHOWN)}; there they are called such as "
                 f"{printable(min(known))!r}: use these names, or the --config and --data of "
                 "these images"
             )
@@ -107,51 +108,47 @@ def read_file(path: Path) -> PredictionFile:
     """
     content = path.read_bytes()
     name = printable(path.name)
-    try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, fields) for fields in reader if fields]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{name} is no CSV file in UTF-8 that can be read: {error}") from None
-    if len(rows) < 2:
-        raise InputError(f"{name} has no predictions: give a header and a row for each image")
-    head = [text.strip() for text in rows[0][1]]
-    if twice := [column for column, count in Counter(head).items() if count > 1 and column]:
-        raise InputError(f"{name} has two columns {printable(twice[0])!r}: leave one of them")
-    for line, fields in rows[1:]:
-        if len(fields) != len(head):
-            raise InputError(
-                f"{name}, line {line}: it has {len(fields)} fields and the header has {len(head)}"
-            )
-    columns = {
-        column: tuple(text.strip() for text in texts)
-        for column, *texts in zip(head, *(fields for _, fields in rows[1:]), strict=True)
-    }
-    image = next((column for column in IMAGE_COLUMNS if column in columns), None)
-    if image is None:
+    table = _read_table(content, name)
+    heads = [str(column) for column in table.columns]
+    image = next((column for column in IMAGE_COLUMNS if column in heads), None)
+    columns = [column for column in heads if _is_probability(column)]
+    if image is None or not columns:
         raise InputError(
-            f"{name} has no column {IMAGE_COLUMNS[0]!r}, {IMAGE_COLUMNS[1]!r} or "
-            f"{IMAGE_COLUMNS[2]!r}, divided by commas from the others; its columns: "
-            f"{first_names(head, NAMED)}"
-        )
-    read = [column for column in columns if is_single(column) or column.lower().startswith(PREFIX)]
-    if not read:
-        raise InputError(
-            f"{name} has no column {PROBABILITY!r} and none that begins with {PREFIX!r}; its "
-            f"columns: {first_names(head, NAMED)}"
+            f"{name} wants a column {' or '.join(map(repr, IMAGE_COLUMNS))}, and a column "
+            f"{PROBABILITY!r} or columns that begin with {PREFIX!r}, divided by commas; its "
+            f"columns: {first_names(heads, NAMES_SHOWN)}"
         )
     return PredictionFile(
         name=name,
         digest=hashlib.sha256(content).hexdigest(),
-        images=columns[image],
-        lines=tuple(line for line, _ in rows[1:]),
-        texts={column: columns[column] for column in read},
-        unread=tuple(column for column in head if column != image and column not in read),
+        images=table[image],
+        texts={column: table[column] for column in columns},
     )
 
 
-def is_single(column: str) -> bool:
-    """Whether a column, by its head, is the only one of its file with probabilities."""
-    return column.lower() == PROBABILITY
+def _is_probability(column: str) -> bool:
+    return column.lower() == PROBABILITY or column.lower().startswith(PREFIX)
+
+
+def _read_table(content: bytes, name: str) -> pd.DataFrame:
+    """All columns as text, indexed by line."""
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        rows = [(reader.line_num, [text.strip() for text in fields]) for fields in reader if fields]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{name} is no CSV file in UTF-8 that can be read: {error}") from None
+    if len(rows) < 2:
+        raise InputError(f"{name} has no predictions: give a header and a row for each image")
+    (_, head), *rows = rows
+    if len(set(head)) < len(head):
+        raise InputError(f"{name} has two columns of one name: leave one of them")
+    for line, fields in rows:
+        if len(fields) != len(head):
+            raise InputError(
+                f"{name}, line {line}: it has {len(fields)} fields and the header has {len(head)}"
+            )
+    lines = [line for line, _ in rows]
+    return pd.DataFrame([fields for _, fields in rows], columns=head, index=lines, dtype=object)
 
 
 def _last_part(path: str) -> str:
@@ -164,11 +161,3 @@ def _number(text: str) -> float:
         return float("nan" if "_" in text else text)
     except ValueError:
         return float("nan")
-
-
-def _rows(count: int) -> str:
-    return "1 row is" if count == 1 else f"{count:,} rows are"
-
-
-def _images(count: int) -> str:
-    return "1 image is" if count == 1 else f"{count:,} images are"

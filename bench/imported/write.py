@@ -17,9 +17,9 @@ from bench.data.study import StudyTable
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
-from bench.imported.answers import Combine, answers
-from bench.imported.file import PredictionFile, read_file
-from bench.imported.place import EVERYTHING, On, Placed, grounds, place
+from bench.imported.columns import Combine, task_probabilities
+from bench.imported.file import read_file
+from bench.imported.match import Match, find_splits, match
 from bench.runs.cells import Cell, FileSettings, ImportSettings, source_settings
 from bench.runs.records import ImportRecord, Outcome
 from bench.runs.store import Facts, Store
@@ -29,26 +29,7 @@ from bench.train import overall_auc
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """Request to import a file of predictions under a name.
-
-    Attributes:
-        path: the CSV file (:mod:`bench.imported.file`).
-        name: what the predictions are called in tables.
-        experiment: its data and task say what they are judged by.
-        combine: how columns of findings make one probability; None where they do not.
-        on: "test" for the images of the split, "all" for every image of the file.
-    """
-
-    path: Path
-    name: str
-    experiment: Experiment
-    combine: Combine | None = None
-    on: On = "test"
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Imported:
     """Predictions in one table.
 
@@ -56,132 +37,97 @@ class Imported:
         folder: of the run.
         already: it was there before, with the same predictions.
         source: name of the data source whose labels judge them.
-        placed: which images they are about.
+        match: the images that they are about.
         auc: on the test part, macro over the outputs where there are more than two classes; NaN
             where it is undefined.
-        rows: of the file.
-        unread: columns of the file that were not read.
-        twins: other names that the same predictions have in the same table.
     """
 
     folder: Path
     already: bool
     source: str
-    placed: Placed
+    match: Match
     auc: float
-    rows: int
-    unread: tuple[str, ...]
-    twins: tuple[str, ...]
 
 
-def import_predictions(request: Request, store: Store) -> list[Imported]:
+def import_predictions(
+    path: Path, *, name: str, experiment: Experiment, store: Store, combine: Combine | None = None
+) -> list[Imported]:
     """Keep predictions as runs: one for each split that the stored runs of this data have.
 
     Everything is checked before the first run is written.
 
     Args:
-        request: what is to be imported.
+        path: the CSV file (:mod:`bench.imported.file`).
+        name: what the predictions are called in tables.
+        experiment: its data and task say what they are judged by.
         store: where to.
+        combine: how columns of findings make one probability; None where they do not.
 
     Raises:
         InputError: the file, the labels or the name do not fit.
         OSError: the file cannot be read, or the results not be written.
     """
-    if not NAME.fullmatch(request.name):
+    if not NAME.fullmatch(name):
         raise InputError(
-            f"--as {request.name!r} is no name for a row: use at most 64 letters, digits and "
+            f"--as {name!r} is no name for a row: use at most 64 letters, digits and "
             "the signs . _ + - and begin with a letter or digit"
         )
     store.check_writable()
-    file = read_file(request.path)
-    config = one_data_config(request.experiment)
+    file = read_file(path)
+    config = one_data_config(experiment)
     labels = open_labels(config)
     if labels.rows.empty:
         raise InputError(f"data source {labels.name!r} labels no image: look into data.root")
-    task = make_task(request.experiment.task, labels.finding_names)
-    known = {*labels.rows["image"], *(problem.image for problem in labels.problems)}
-    images = file.ids(known)
-    probabilities = answers(file, task, labels.finding_names, combine=request.combine)
-    cell = _cell(request, file)
-    places = [
-        place(ground, task, images)
-        for ground in grounds(labels, config, on=request.on, images=images, store=store)
-    ]
-    described = [_describe(request, labels, placed) for placed in places]
-    for data in described:
-        _refuse_other(cell, data, store)
-    environment = describe_environment(torch.device("cpu"))
-    found = []
-    for placed, data in zip(places, described, strict=True):
-        facts = Facts(
-            experiment=request.experiment,
-            data=data,
-            environment=environment,
-            imported=_file_record(request, file, placed),
-        )
-        found.append(
-            Imported(
-                folder=store.folder(cell, data),
-                already=not _keep(cell, facts, placed, probabilities, store),
-                source=labels.name,
-                placed=placed,
-                auc=_auc(placed, probabilities),
-                rows=len(images),
-                unread=file.unread,
-                twins=_twins(cell, data, store),
-            )
-        )
-    return found
-
-
-def _cell(request: Request, file: PredictionFile) -> Cell:
-    return Cell(
+    task = make_task(experiment.task, labels.finding_names)
+    images = file.ids({*labels.rows["image"], *(problem.image for problem in labels.problems)})
+    probabilities = task_probabilities(file, task, labels.finding_names, combine=combine)
+    settings = FileSettings(digest=file.digest, combine=combine, on="test")
+    cell = Cell(
         kind="imported",
-        model=request.name,
+        model=name,
         loss="",
         seed=0,
         settings=ImportSettings(
-            data=source_settings(request.experiment.data),
-            task=request.experiment.task,
-            predictions=FileSettings(digest=file.digest, combine=request.combine, on=request.on),
+            data=source_settings(experiment.data), task=experiment.task, predictions=settings
         ),
     )
+    matches = [match(each, task, images) for each in find_splits(labels, config, store=store)]
+    described = [_describe(found, labels, experiment) for found in matches]
+    for data in described:
+        _refuse_taken_name(cell, data, store)
+    environment = describe_environment(torch.device("cpu"))
+    imported = []
+    for found, data in zip(matches, described, strict=True):
+        record = ImportRecord(
+            **settings.model_dump(),
+            file=file.name,
+            images=found.images,
+            of=found.of,
+            ignored=sum(found.ignored.values()),
+        )
+        facts = Facts(experiment=experiment, data=data, environment=environment, imported=record)
+        imported.append(_keep(cell, facts, found, probabilities, store))
+    return imported
 
 
-def _describe(request: Request, labels: StudyTable, placed: Placed) -> DataRecord:
-    split = placed.ground.split
-    notes = (*labels.notes, f"split: {split.how}")
+def _describe(found: Match, labels: StudyTable, experiment: Experiment) -> DataRecord:
+    rows, split = found.labelled.rows, found.labelled.split
     return describe_data(
-        replace(labels, rows=placed.ground.rows, notes=notes),
-        placed.task,
-        root=request.experiment.data.root,
+        replace(labels, rows=rows, notes=(*labels.notes, f"split: {split.how}")),
+        found.task,
+        root=experiment.data.root,
         split=split,
-        parts=placed.parts,
+        parts=found.parts,
     )
 
 
-def _file_record(request: Request, file: PredictionFile, placed: Placed) -> ImportRecord:
-    return ImportRecord(
-        file=file.name,
-        digest=file.digest,
-        combine=request.combine,
-        on=request.on,
-        images=placed.images,
-        of=placed.of,
-        ignored=sum(placed.ignored.values()),
-    )
-
-
-def _refuse_other(cell: Cell, data: DataRecord, store: Store) -> None:
+def _refuse_taken_name(cell: Cell, data: DataRecord, store: Store) -> None:
     """Two rows of one name in one table would tell nobody which is which."""
-    if not store.root.is_dir():
-        return
     folder = store.folder(cell, data)
-    for run in store.runs():
+    for run in store.runs() if store.root.is_dir() else ():
         if (
             (run.cell.kind, run.cell.model) == (cell.kind, cell.model)
-            and run.data.task == data.task
-            and run.data.source == data.source
+            and (run.data.task, run.data.source) == (data.task, data.source)
             and run.data.split == data.split
             and run.folder != folder
         ):
@@ -192,54 +138,34 @@ def _refuse_other(cell: Cell, data: DataRecord, store: Store) -> None:
             )
 
 
-def _twins(cell: Cell, data: DataRecord, store: Store) -> tuple[str, ...]:
-    return tuple(
-        run.cell.model
-        for run in store.runs()
-        if run.cell.kind == cell.kind
-        and run.cell.model != cell.model
-        and _file(run.cell) == _file(cell)
-        and (run.data.task, run.data.source) == (data.task, data.source)
-        and run.data.split == data.split
-    )
-
-
-def _file(cell: Cell) -> FileSettings:
-    assert isinstance(cell.settings, ImportSettings)
-    return cell.settings.predictions
-
-
 def _keep(
-    cell: Cell, facts: Facts, placed: Placed, probabilities: NDArray[np.float64], store: Store
-) -> bool:
-    """Write the run; False where it is there already."""
+    cell: Cell, facts: Facts, found: Match, probabilities: NDArray[np.float64], store: Store
+) -> Imported:
+    """Write the run where it is not there already."""
     folder = store.folder(cell, facts.data)
+    labelled = found.labelled
     with store.claim(folder) as claimed:
         if not claimed:
             raise InputError(f"another process is importing {cell.model!r}: wait for it")
-        if store.outcome(folder) is not None:
-            return False
-        if placed.ground.split.name != EVERYTHING:
-            placed.ground.split.write(store.splits, placed.ground.rows)
-        store.begin(folder, cell, facts)
-        store.write_predictions(
-            folder,
-            rows=placed.ground.rows,
-            task=placed.task,
-            targets=placed.targets,
-            task_mask=placed.asked,
-            parts=placed.answered,
-            probabilities={part: probabilities[at] for part, at in placed.file_rows.items()},
-        )
-        store.end(folder, Outcome(state="finished"))
-        return True
-
-
-def _auc(placed: Placed, probabilities: NDArray[np.float64]) -> float:
-    test = placed.answered["test"]
-    here = placed.asked[test]
-    return overall_auc(
-        torch.from_numpy(placed.targets[test[here]]),
-        torch.from_numpy(probabilities[placed.file_rows["test"][here]]),
-        kind=placed.task.kind,
+        already = store.outcome(folder) is not None
+        if not already:
+            labelled.split.write(store.splits, labelled.rows)
+            store.begin(folder, cell, facts)
+            store.write_predictions(
+                folder,
+                rows=labelled.rows,
+                task=found.task,
+                targets=found.targets,
+                task_mask=found.task_mask,
+                parts=found.predicted,
+                probabilities={part: probabilities[at] for part, at in found.file_rows.items()},
+            )
+            store.end(folder, Outcome(state="finished"))
+    test = found.predicted["test"]
+    in_task = found.task_mask[test]
+    auc = overall_auc(
+        torch.from_numpy(found.targets[test[in_task]]),
+        torch.from_numpy(probabilities[found.file_rows["test"][in_task]]),
+        kind=found.task.kind,
     )
+    return Imported(folder=folder, already=already, source=facts.data.source, match=found, auc=auc)

@@ -135,7 +135,7 @@ class FileSettings(Frozen):
     Attributes:
         digest: SHA-256 of the file.
         combine: how columns of findings made one probability; None where they did not.
-        on: ``test`` for the images of the split, ``all`` for every image of the file.
+        on: ``test``, the images of the split; ``all``, every image of the file, is read only.
     """
 
     digest: str

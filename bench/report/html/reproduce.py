@@ -76,8 +76,7 @@ def _command(row: Row) -> str:
         return shlex.join(["bench", "run", "--all", *config])
     if (source := row.runs[0].imported) is not None:
         combine = ["--combine", source.combine] if source.combine else []
-        options = ["--as", row.model, *combine, "--on", source.on]
-        return shlex.join(["bench", "import", source.file, *options, *config])
+        return shlex.join(["bench", "import", source.file, "--as", row.model, *combine, *config])
     command = "run" if row.kind == "network" else "cascade"
     seeds = ",".join(map(str, row.seeds))
     # A cascade without a network comes with the others.

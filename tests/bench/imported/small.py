@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.config import Experiment, load_experiment
-from bench.imported import Imported, Request, import_predictions
+from bench.imported import Combine, Imported, import_predictions
 from bench.runs.store import Store
 
 # Of images 0 to 23, in turns; two images a patient. The official test part is images 12 to 23.
@@ -60,9 +60,15 @@ def write_csv(path: Path, columns: Mapping[str, Sequence[object]]) -> Path:
 
 
 def import_file(
-    path: Path, plan: Experiment, out: Path, *, name: str = "theirs", **options: Any
+    path: Path,
+    plan: Experiment,
+    out: Path,
+    *,
+    name: str = "theirs",
+    combine: Combine | None = None,
 ) -> Imported:
     """Import a file into the only table that it belongs in."""
-    request = Request(path=path, name=name, experiment=plan, **options)
-    (found,) = import_predictions(request, Store(out))
+    (found,) = import_predictions(
+        path, name=name, experiment=plan, store=Store(out), combine=combine
+    )
     return found

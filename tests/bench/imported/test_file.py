@@ -9,15 +9,15 @@ import pytest
 
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.imported.answers import answers
+from bench.imported.columns import task_probabilities
 from bench.imported.file import read_file
 
 FINDINGS = ("Mass", "Pleural_Thickening", "Hernia")
 
 
-def written(tmp_path: Path, text: str) -> Path:
+def written(tmp_path: Path, text: str | bytes) -> Path:
     path = tmp_path / "preds.csv"
-    path.write_bytes(text.encode())
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path
 
 
@@ -35,8 +35,8 @@ def test_an_image_is_an_id_or_a_path_that_ends_in_it(
         "sub/d.png",
     ]
     assert file.probabilities("probability").tolist() == [0.25, 1.0, 0.0, 0.5]
-    assert file.unread == ("note",)
-    assert file.lines == (2, 4, 5, 6)
+    assert list(file.texts) == ["probability"]
+    assert file.images.index.tolist() == [2, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
@@ -44,28 +44,22 @@ def test_an_image_is_an_id_or_a_path_that_ends_in_it(
     [
         ("", ("preds.csv", "no predictions", "header")),
         ("image,probability\n", ("preds.csv", "no predictions")),
-        ("name,probability\na,0\n", ("no column 'image'", "'path'", "name, probability")),
-        ("image;probability\na;0\n", ("no column 'image'", "commas", "image;probability")),
-        ("image,p\na,0\n", ("no column 'probability'", "'prob_'", "image, p")),
-        ("image,probability,probability\na,0,0\n", ("two columns 'probability'",)),
+        ("name,probability\na,0\n", ("a column 'image'", "'path'", "name, probability")),
+        ("image;probability\na;0\n", ("a column 'image'", "commas", "image;probability")),
+        ("image,p\na,0\n", ("a column 'probability'", "'prob_'", "image, p")),
+        ("image,probability,probability\na,0,0\n", ("two columns of one name",)),
         ("image,probability\na,0\nb,0,1\n", ("preds.csv, line 3", "3 fields", "header has 2")),
         ("image,probability\na\n", ("preds.csv, line 2", "1 fields")),
         ('image,probability\n"a,0\n', ("no CSV file",)),
+        (b"image,probability\n\xff\xfe,0.5\n", ("preds.csv is no CSV file in UTF-8",)),
     ],
 )
-def test_what_is_no_such_file(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
+def test_what_is_no_such_file(tmp_path: Path, text: str | bytes, parts: tuple[str, ...]) -> None:
     with pytest.raises(InputError) as refused:
         read_file(written(tmp_path, text))
     assert "\n" not in str(refused.value)
     for part in parts:
         assert part in str(refused.value)
-
-
-def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "preds.csv"
-    path.write_bytes(b"image,probability\n\xff\xfe,0.5\n")
-    with pytest.raises(InputError, match=r"preds\.csv is no CSV file in UTF-8"):
-        read_file(path)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +71,13 @@ def test_what_is_no_probability_is_named_with_its_line(tmp_path: Path, text: str
         file.probabilities("probability")
     message = str(refused.value)
     assert message.startswith("preds.csv, line 3 (image 'b'): probability is " + repr(text))
-    assert "2 rows are so" in message
+    assert "2 such" in message
     assert "logits" in message
 
 
 def test_unknown_and_repeated_images_are_refused(tmp_path: Path) -> None:
     file = read_file(written(tmp_path, "image,probability\na,0\nx,0\nx/y,0\nz,0\nu,0\n"))
-    with pytest.raises(InputError, match=r"4 images are not in the labels \(x, x/y, z and 1 more"):
+    with pytest.raises(InputError, match="not in the labels: x, x/y, z and 1 more"):
         file.ids({"a"})
     file = read_file(written(tmp_path, "image,probability\na,0\nb,0\nx/a,0\n"))
     with pytest.raises(InputError, match=r"line 2 \(image 'a'\) is there 2 times"):
@@ -97,42 +91,41 @@ def test_columns_of_findings_are_put_in_order_and_combined(tmp_path: Path) -> No
     file = read_file(written(tmp_path, HEAD + "a,0.5,0.2,0.1\nb,0,1,0.3\n"))
     kept = np.array([[0.1, 0.2, 0.5], [0.3, 1.0, 0.0]])
     task = make_task("findings14", FINDINGS)
-    assert (answers(file, task, FINDINGS, combine=None) == kept).all()
+    assert (task_probabilities(file, task, FINDINGS, combine=None) == kept).all()
     m1 = make_task("m1")
     noisy_or = [1 - (1 - 0.1) * (1 - 0.2) * (1 - 0.5), 1.0]
-    found = answers(file, m1, FINDINGS, combine="noisy_or")
+    found = task_probabilities(file, m1, FINDINGS, combine="noisy_or")
     np.testing.assert_allclose(found[:, 1], noisy_or, rtol=0, atol=1e-15)
     assert (found.sum(axis=1) == 1).all()
-    assert answers(file, m1, FINDINGS, combine="max")[:, 1].tolist() == [0.5, 1.0]
+    assert task_probabilities(file, m1, FINDINGS, combine="max")[:, 1].tolist() == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("column", ["probability", "Probability", "prob_abnormal", "Prob_Abnormal"])
 def test_one_column_answers_two_classes(tmp_path: Path, column: str) -> None:
     file = read_file(written(tmp_path, f"image,{column}\na,0.25\n"))
-    found = answers(file, make_task("m1"), FINDINGS, combine=None)
+    found = task_probabilities(file, make_task("m1"), FINDINGS, combine=None)
     assert found.tolist() == [[0.75, 0.25]]
 
 
 def test_classes_that_exclude_one_another_add_up_to_one(tmp_path: Path) -> None:
     task = make_task("m4", FINDINGS)
     file = read_file(written(tmp_path, HEAD + "a,0.333,0.333,0.333\nb,0,0,1\n"))
-    assert answers(file, task, FINDINGS, combine=None).tolist()[1] == [1.0, 0.0, 0.0]
+    assert task_probabilities(file, task, FINDINGS, combine=None).tolist()[1] == [1.0, 0.0, 0.0]
     file = read_file(written(tmp_path, HEAD + "a,0.3,0.3,0.4\nb,0.9,0.8,0\n"))
     with pytest.raises(InputError, match=r"line 3 \(image 'b'\).*add up to 1\.700.*softmax"):
-        answers(file, task, FINDINGS, combine=None)
+        task_probabilities(file, task, FINDINGS, combine=None)
 
 
 @pytest.mark.parametrize(
     ("head", "task", "combine", "parts"),
     [
-        (HEAD, "m1", None, ("3 columns of findings", "--combine noisy_or or max", "findings14")),
+        (HEAD, "m1", None, ("one column 'probability'", "--combine noisy_or or max")),
         (HEAD, "m2", None, ("m2", "one column 'probability' or 'prob_several'")),
         (HEAD, "findings14", "max", ("findings14", "leave --combine out")),
-        ("image,probability\n", "m1", "max", ("--combine", "leave it out")),
-        ("image,probability\n", "findings14", None, ("'probability'", "m1", "prob_Mass")),
-        ("image,probability,prob_Mass\n", "m1", None, ("'probability'", "(prob_Mass)")),
+        ("image,probability\n", "m1", "max", ("without --combine",)),
+        ("image,probability\n", "findings14", None, ("prob_Mass", "(probability)")),
         ("image,prob_Mass,prob_Lump\n", "findings14", None, (
-            "lacks columns (prob_Pleural_Thickening, prob_Hernia)", "unknown ones (prob_Lump)")),
+            "lacks columns (prob_Pleural_Thickening, prob_Hernia)", "unknown columns (prob_Lump)")),
         ("image,prob_Mass,prob_hernia,prob_Hernia,prob_Pleural-Thickening\n", "m1", "max",
          ("'prob_hernia' and 'prob_Hernia'", "same finding")),
     ],
@@ -143,6 +136,6 @@ def test_columns_that_do_not_answer_the_task(
     row = ",".join(["a", *["0.5"] * head.count(",")])
     file = read_file(written(tmp_path, f"{head}{row}\n"))
     with pytest.raises(InputError) as refused:
-        answers(file, make_task(task, FINDINGS), FINDINGS, combine=combine)  # type: ignore[arg-type]
+        task_probabilities(file, make_task(task, FINDINGS), FINDINGS, combine=combine)  # type: ignore[arg-type]
     for part in parts:
         assert part in str(refused.value)

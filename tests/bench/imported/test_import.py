@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from bench.data.description import PartRecord
 from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
@@ -21,7 +20,7 @@ from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference
 from bench.evaluate.score import score_run
 from bench.evaluate.scorer import Scorer
-from bench.imported import Imported
+from bench.imported import Combine, Imported
 from bench.runs.cells import ImportSettings
 from bench.runs.records import ImportRecord
 from bench.runs.run import Run
@@ -58,9 +57,9 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
     found = import_file(path, experiment(labels), tmp_path / "out")
     auc = roc_auc_score(SICK, RISING)
     assert math.isclose(found.auc, auc, abs_tol=1e-12)
-    assert found.placed.images == {"validation": 0, "test": 12}
-    assert found.placed.of == {"validation": 4, "test": 12}
-    assert found.placed.lacks_threshold
+    assert found.match.images == {"validation": 0, "test": 12}
+    assert found.match.of == {"validation": 4, "test": 12}
+    assert found.match.lacks_threshold
     (run,) = Store(tmp_path / "out").runs()
     assert run.folder == found.folder
     assert (run.outcome.state, run.outcome.costs) == ("finished", None)
@@ -85,11 +84,11 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
 def test_validation_images_choose_the_threshold_and_training_images_do_nothing(
     labels: Path, tmp_path: Path
 ) -> None:
-    p = {one: 0.4 if place % 4 == 0 else 0.6 for place, one in enumerate([*TRAINING, *TEST])}
+    p = {name: 0.4 if row % 4 == 0 else 0.6 for row, name in enumerate([*TRAINING, *TEST])}
     path = write_csv(tmp_path / "p.csv", {"image": list(p), "probability": list(p.values())})
     found = import_file(path, experiment(labels), tmp_path / "out")
-    assert found.placed.images == {"validation": 4, "test": 12}
-    assert found.placed.ignored == {"of the training part": 8}
+    assert found.match.images == {"validation": 4, "test": 12}
+    assert found.match.ignored == {"of the training part": 8}
     (run,) = Store(tmp_path / "out").runs()
     assert run.imported is not None
     assert run.imported.ignored == 8
@@ -103,14 +102,14 @@ def test_a_validation_part_of_one_class_chooses_nothing(labels: Path, tmp_path: 
     (split,) = (tmp_path / "out" / "splits").iterdir()
     listed = pd.read_csv(split, comment="#")
     validated = listed.loc[listed["part"] == "validation", "image"]
-    (normal,) = [one for one in validated if int(one[:8]) % 4 == 0][:1]
+    normal = next(name for name in validated if int(name[:8]) % 4 == 0)
     path = write_csv(
         tmp_path / "q.csv", {"image": [*TEST, normal], "probability": [*RISING, 0.125]}
     )
     found = import_file(path, experiment(labels), tmp_path / "out", name="other")
-    assert found.placed.images == {"validation": 0, "test": 12}
-    assert list(found.placed.ignored.values()) == [1]
-    assert "all of one class" in next(iter(found.placed.ignored))
+    assert found.match.images == {"validation": 0, "test": 12}
+    assert list(found.match.ignored.values()) == [1]
+    assert "all of one class" in next(iter(found.match.ignored))
 
 
 def test_partial_predictions_are_compared_on_the_common_images(
@@ -123,7 +122,7 @@ def test_partial_predictions_are_compared_on_the_common_images(
     )
     import_file(whole, plan, out, name="whole")
     found = import_file(part, plan, out, name="part")
-    assert found.placed.images == {"validation": 0, "test": 8}
+    assert found.match.images == {"validation": 0, "test": 8}
     (table,) = collect(
         Store(out).runs(),
         scorer=Scorer(Resampling(resamples=50)),
@@ -141,32 +140,11 @@ def test_partial_predictions_are_compared_on_the_common_images(
     assert math.isclose(whole_auc, roc_auc_score(SICK, RISING), abs_tol=1e-12)
 
 
-def test_every_image_of_a_file_is_a_table_of_its_own(labels: Path, tmp_path: Path) -> None:
-    out, plan = tmp_path / "out", experiment(labels)
-    mixed = [*TRAINING[8:], *TEST[:4]]
-    path = write_csv(tmp_path / "p.csv", {"image": mixed, "probability": RISING[: len(mixed)]})
-    found = import_file(path, plan, out, on="all")
-    truth = [FINDINGS[int(one[:8]) % 4] != "" for one in mixed]
-    assert math.isclose(found.auc, roc_auc_score(truth, np.arange(len(mixed))), abs_tol=1e-12)
-    import_file(path, plan, out)
-    tables = collect(Store(out).runs(), scorer=Scorer(Resampling(resamples=50)))
-    assert [table.data.split.name for table in tables] == ["all", "official"]
-    assert tables[0].data.parts == {
-        "test": PartRecord(images=8, patients=4, classes={"normal": 2, "abnormal": 6})
-    }
-    assert tables[0].data.leakage == ()
-    records = [row.runs[0].imported for table in tables for row in table.rows]
-    assert [record.of for record in records if record is not None] == [
-        {"validation": 0, "test": 8},
-        {"validation": 4, "test": 12},
-    ]
-
-
 def test_what_a_task_does_not_ask_about_is_not_judged(labels: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "p.csv", {"image": TEST, "probability": RISING})
     found = import_file(path, experiment(labels, task="m2"), tmp_path / "out")
-    assert found.placed.images == {"validation": 0, "test": 9}
-    assert found.placed.ignored == {"not asked about by task m2": 3}
+    assert found.match.images == {"validation": 0, "test": 9}
+    assert found.match.ignored == {"not asked about by task m2": 3}
     several = [FINDINGS[int(one[:8]) % 4] == "Mass|Nodule" for one in np.array(TEST)[SICK]]
     assert math.isclose(found.auc, roc_auc_score(several, np.array(RISING)[SICK]), abs_tol=1e-12)
 
@@ -195,7 +173,7 @@ def test_a_name_that_cannot_name_a_folder(labels: Path, tmp_path: Path, name: st
 
 def test_predictions_of_training_images_alone_are_refused(labels: Path, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "p.csv", {"image": TRAINING, "probability": RISING})
-    with pytest.raises(InputError, match=r"none of the predicted images .* 12 test .*--on all"):
+    with pytest.raises(InputError, match=r"none of the predicted images .* 12 test"):
         import_file(path, experiment(labels), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -225,17 +203,16 @@ def _text(heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
     content=HOSTILE,
     task=st.sampled_from(["m1", "m2", "m4", "findings14"]),
     combine=st.sampled_from([None, "noisy_or", "max"]),
-    on=st.sampled_from(["test", "all"]),
 )
 def test_a_hostile_file_is_refused_in_one_line_or_imported_whole(
-    content: str | bytes, task: str, combine: str | None, on: str
+    content: str | bytes, task: str, combine: Combine | None
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         (here / "p.csv").write_bytes(content.encode() if isinstance(content, str) else content)
         plan = experiment(write_labels(here / "nih"), task=task)
         try:
-            found = import_file(here / "p.csv", plan, here / "out", combine=combine, on=on)
+            found = import_file(here / "p.csv", plan, here / "out", combine=combine)
         except InputError as error:
             refusal = str(error)
         else:
@@ -252,11 +229,8 @@ def test_a_hostile_file_is_refused_in_one_line_or_imported_whole(
     ),
     tested=st.sampled_from(TEST[1:4]),
     task=st.sampled_from(["m1", "m2"]),
-    on=st.sampled_from(["test", "all"]),
 )
-def test_a_sound_file_is_imported_whole(
-    rows: dict[str, float], tested: str, task: str, on: str
-) -> None:
+def test_a_sound_file_is_imported_whole(rows: dict[str, float], tested: str, task: str) -> None:
     rows = {tested: 0.5} | rows
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
@@ -264,8 +238,8 @@ def test_a_sound_file_is_imported_whole(
             here / "p.csv", {"image": list(rows), "probability": list(map(repr, rows.values()))}
         )
         plan = experiment(write_labels(here / "nih"), task=task)
-        found = import_file(path, plan, here / "out", on=on)
-        assert sum(found.placed.images.values()) + sum(found.placed.ignored.values()) == len(rows)
+        found = import_file(path, plan, here / "out")
+        assert sum(found.match.images.values()) + sum(found.match.ignored.values()) == len(rows)
         run = assert_whole(found)
         for one in run.predictions().values():
             assert one.probabilities[:, 1].tolist() == [rows[image] for image in one.images]
@@ -274,7 +248,7 @@ def test_a_sound_file_is_imported_whole(
 def assert_whole(found: Imported) -> Run:
     """The run can be read and scored, and is about as many images as was said."""
     (run,) = Store(found.folder.parent).runs()
-    counts = {part: count for part, count in found.placed.images.items() if count}
+    counts = {part: count for part, count in found.match.images.items() if count}
     assert {part: len(one.images) for part, one in run.predictions().items()} == counts
     leading = next(iter(score_run(run, Resampling(resamples=20)).figures.values())).value
     assert np.allclose(leading, found.auc, rtol=0, atol=1e-12, equal_nan=True)
@@ -289,11 +263,11 @@ def test_the_official_test_list_by_the_label_file_alone(tmp_path: Path) -> None:
     # Not all noise: the frequent findings are known a little.
     p[:, 3] += 0.3 * np.array(["Infiltration" in found for found in tested["findings"]])
     p = p.clip(0, 1)
-    columns = {f"prob_{finding}": p[:, place] for place, finding in enumerate(NIH_FINDINGS)}
+    columns = {f"prob_{name}": p[:, column] for column, name in enumerate(NIH_FINDINGS)}
     path = write_csv(tmp_path / "p.csv", {"Image Index": tested["image"], **columns})
     plan = experiment(shared("nih-mini"), **{"data.validation_fraction": 0.07})
     found = import_file(path, plan, tmp_path / "out", combine="noisy_or")
-    assert found.placed.images == {"validation": 0, "test": 25_596}
+    assert found.match.images == {"validation": 0, "test": 25_596}
     abnormal = [len(findings) > 0 for findings in tested["findings"]]
     noisy_or = 1 - np.exp(np.log1p(-p.clip(0, 1 - 1e-16)).sum(axis=1))
     assert found.auc > 0.52

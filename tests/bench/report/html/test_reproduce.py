@@ -60,7 +60,7 @@ def test_imported_predictions_are_imported_again(runs: Runs) -> None:
     found = of_only_row(runs)
     assert shlex.split(found.command) == [
         "bench", "import", "their preds.csv", "--as", "theirs", "--combine", "noisy_or",
-        "--on", "test", "--config", f"my runs/{name}/experiment.yaml",
+        "--config", f"my runs/{name}/experiment.yaml",
     ]  # fmt: skip
     assert found.digest == "d" * 64
 
