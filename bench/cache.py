@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from bench.files import write_text
 
 
 def cache_dir() -> Path:
@@ -50,11 +51,7 @@ def add_facts(name: str, facts: dict[str, Any]) -> None:
     text = json.dumps(read_facts(name) | facts, indent=1, sort_keys=True)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{name}.", delete=False
-        ) as partial:
-            partial.write(text)
-        Path(partial.name).replace(path)
+        write_text(path, text)
 
 
 def _file(name: str) -> Path:

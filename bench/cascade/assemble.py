@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.cascade.routing import Routes, Separation, route_cascade, route_flat
-from bench.cascade.stages import CASCADE_TASKS, FLAT, STAGES, find_stages
+from bench.cascade.routing import Routes, SplitImages, route_cascade, route_flat
+from bench.cascade.stages import CASCADE_TASKS, FLAT, STAGES, find_reference, find_stages
 from bench.data.splits import Split
 from bench.data.splits.split import file_name
 from bench.errors import InputError
+from bench.files import write_text
 from bench.runs.cells import Cell, System
-from bench.runs.predictions import SEPARATOR, Predictions
+from bench.runs.predictions import PREDICTIONS, SEPARATOR, Predictions, to_frame
 from bench.runs.records import Outcome
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store
@@ -56,30 +58,32 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
         store: of the runs; the cascades are stored there too.
 
     Raises:
-        InputError: there is no cascade at all; the stages of one rest on different data or
-            splits; a test image was learned from; stored predictions are damaged.
+        InputError: there is no cascade at all; a test image was learned from; stored predictions
+            are damaged.
     """
     names: list[str] = []
     missing: list[str] = []
     incomplete = False
-    for site in find_stages(runs):
-        reference = site.flat_run()
+    for entries in find_stages(runs):
+        reference = find_reference(entries)
         if reference is None:
-            finished = sorted({task for entry in site.stages for task in entry.runs})
+            finished = sorted({task for entry in entries for task in entry.runs})
             missing.append(f"no finished run of {FLAT} beside those of {', '.join(finished)}")
             incomplete = True
             continue
-        truth = _sorted(reference.predictions()["test"])
-        separation = _read_separation(store, reference)
-        for entry in site.stages:
+        truth = _sorted_test_part(reference)
+        split = _read_split(store, reference)
+        for entry in entries:
             for system, (tasks, router) in SYSTEMS.items():
+                cell = entry.cell.as_cascade(system)
                 if reason := entry.missing(tasks):
                     missing.append(f"no {system} of {entry.cell.label}: {reason}")
                     incomplete |= not entry.unavailable(tasks)
+                    # What was stored before is of a stage that is there no more.
+                    shutil.rmtree(store.folder(cell, reference.data), ignore_errors=True)
                     continue
                 stages = {task: entry.runs[task] for task in tasks}
-                routes = router(stages, images=truth.images, separation=separation)
-                cell = entry.cell.as_cascade(system)
+                routes = router(stages, images=truth.images, split=split)
                 names.append(_store(store, cell, reference, truth, routes))
         nothing = np.zeros_like(truth.targets)
         always_normal = Routes(called=nothing > 0, probabilities=nothing)
@@ -147,9 +151,12 @@ def _names(labels: NDArray[np.bool_], findings: Sequence[str]) -> list[str]:
     return [SEPARATOR.join(names[row]) for row in labels]
 
 
-def _sorted(predictions: Predictions) -> Predictions:
+def _sorted_test_part(run: Run) -> Predictions:
+    """The predictions for the test part, sorted by image."""
+    predictions = run.predictions()["test"]
     order = np.argsort(predictions.images, kind="stable")
-    return Predictions(
+    return replace(
+        predictions,
         images=predictions.images[order],
         patients=predictions.patients[order],
         targets=predictions.targets[order],
@@ -157,11 +164,11 @@ def _sorted(predictions: Predictions) -> Predictions:
     )
 
 
-def _read_separation(store: Store, run: Run) -> Separation:
-    """Read the split that a run's record names.
+def _read_split(store: Store, run: Run) -> SplitImages:
+    """The images of each part of a run's split.
 
     Raises:
-        InputError: the file is gone, damaged or another split.
+        InputError: its file is gone, damaged or another split's.
     """
     split = run.data.split
     path = store.splits / file_name(name=split.name, seed=split.seed, digest=split.hash)
@@ -170,35 +177,26 @@ def _read_separation(store: Store, run: Run) -> Separation:
             f"split file {str(path)!r} is not there, and without it nobody can say that no test "
             "image was learned from: copy it here, or run `bench run` once more, which writes it"
         )
-    return Separation(images=Split.read_images(path, digest=split.hash))
+    return Split.read_images(path, digest=split.hash)
 
 
-def _store(
-    store: Store,
-    cell: Cell,
-    reference: Run,
-    truth: Predictions,
-    routes: Routes,
-) -> str:
-    """Store one system's answers; returns the name of its folder."""
+def _store(store: Store, cell: Cell, reference: Run, truth: Predictions, routes: Routes) -> str:
+    """Store one system's predictions, where they are not stored; returns its folder's name."""
     folder = store.folder(cell, reference.data)
-    predictions = Predictions(
-        images=truth.images,
-        patients=truth.patients,
-        targets=truth.targets,
-        probabilities=routes.probabilities,
-        called=routes.called,
-    )
+    predictions = replace(truth, probabilities=routes.probabilities, called=routes.called)
+    table = to_frame(reference.outputs, part="test", **vars(predictions)).to_csv(index=False)
+    stored = folder / PREDICTIONS
     with store.claim(folder) as claimed:
         if not claimed:
             raise InputError(f"another process is storing {cell.label}: wait for it")
-        if not store.holds(folder, predictions, reference.outputs):
+        same = stored.is_file() and stored.read_text("utf-8") == table
+        if not same or store.outcome(folder) is None:
             facts = Facts(
                 experiment=store.experiment_of(reference.folder),
                 data=reference.data,
                 environment=reference.environment,
             )
             store.begin(folder, cell, facts)
-            store.write_called(folder, predictions, reference.outputs)
+            write_text(stored, table)
             store.end(folder, Outcome(state="finished"))
     return folder.name

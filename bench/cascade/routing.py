@@ -30,6 +30,9 @@ from bench.runs.predictions import Predictions
 from bench.runs.run import Run
 from cxnet.hierarchy import StageProbabilities, StageThresholds, route, soft_findings
 
+SplitImages = Mapping[str, frozenset[str]]
+"""Ids of the images of each part of the split that all stages share."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Routes:
@@ -44,50 +47,22 @@ class Routes:
     probabilities: NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Separation:
-    """The images of a split that all stages share, by part.
-
-    Every stage learns from images of ``train`` alone (a task asks about some of them only).
-    """
-
-    images: Mapping[str, frozenset[str]]
-
-    def check(self, run: Run, part: str, images: NDArray[np.object_]) -> None:
-        """Hold the images that a stage predicts against the split.
-
-        Raises:
-            InputError: one of them is not of that part.
-        """
-        if strangers := set(images) - self.images[part]:
-            learned = sorted(strangers & self.images["train"])
-            image = (
-                f"{learned[0]!r}, from which the stages learned"
-                if learned
-                else f"{min(strangers)!r}, which the split has elsewhere"
-            )
-            raise InputError(
-                f"run {run.folder.name} has among its {part} images {image}: its predictions "
-                "were changed; delete its folder and run it again"
-            )
-
-
 def route_cascade(
-    stages: Mapping[str, Run], *, images: NDArray[np.object_], separation: Separation
+    stages: Mapping[str, Run], *, images: NDArray[np.object_], split: SplitImages
 ) -> Routes:
     """Route every test image through four stages.
 
     Args:
         stages: a finished run for each of m1 to m4.
         images: ids of all test images, sorted.
-        separation: which images the stages may be judged on.
+        split: ids of the images of each part.
 
     Raises:
         InputError: stored predictions are damaged, or about other images.
     """
-    p = {task: _probabilities(stages[task], images, separation) for task in STAGES}
+    p = {task: _probabilities(stages[task], images, split) for task in STAGES}
     # m4 needs no threshold; its validation images are checked all the same.
-    validation = {task: _validation(stages[task], separation) for task in STAGES}
+    validation = {task: _validation(stages[task], split) for task in STAGES}
     try:
         probabilities = StageProbabilities(
             abnormal=p["m1"][:, 1], several=p["m2"][:, 1], of_several=p["m3"], of_one=p["m4"]
@@ -107,7 +82,7 @@ def route_cascade(
 
 
 def route_flat(
-    stages: Mapping[str, Run], *, images: NDArray[np.object_], separation: Separation
+    stages: Mapping[str, Run], *, images: NDArray[np.object_], split: SplitImages
 ) -> Routes:
     """Ask the flat network whether there is any finding, then which.
 
@@ -116,14 +91,14 @@ def route_flat(
 
     Args:
         stages: a finished run of findings14.
-        images, separation: as for :func:`route_cascade`.
+        images, split: as for :func:`route_cascade`.
 
     Raises:
         InputError: stored predictions are damaged, or about other images.
     """
     run = stages[FLAT]
-    p = _probabilities(run, images, separation)
-    validation = _validation(run, separation)
+    p = _probabilities(run, images, split)
+    validation = _validation(run, split)
     try:
         thresholds = _by_f1(validation)
         any_threshold = choose_threshold(
@@ -162,12 +137,12 @@ def _by_f1(validation: Predictions) -> NDArray[np.float64]:
 
 
 def _probabilities(
-    run: Run, images: NDArray[np.object_], separation: Separation
+    run: Run, images: NDArray[np.object_], split: SplitImages
 ) -> NDArray[np.float64]:
     """A run's probabilities for all test images, asked about or not, (n, classes)."""
     frame = run.probabilities("test")
     predicted = frame.index.to_numpy(dtype=object)
-    separation.check(run, "test", predicted)
+    _check_part(run, "test", predicted, split)
     if not np.array_equal(predicted, images):
         raise InputError(
             f"run {run.folder.name} does not predict every test image of the cascade: delete its "
@@ -176,7 +151,22 @@ def _probabilities(
     return frame.to_numpy(dtype=np.float64)
 
 
-def _validation(run: Run, separation: Separation) -> Predictions:
+def _validation(run: Run, split: SplitImages) -> Predictions:
     predictions = run.predictions()["validation"]
-    separation.check(run, "validation", predictions.images)
+    _check_part(run, "validation", predictions.images, split)
     return predictions
+
+
+def _check_part(run: Run, part: str, images: NDArray[np.object_], split: SplitImages) -> None:
+    """Refuse predictions for an image that the split has in another part."""
+    if strangers := set(images) - split[part]:
+        learned = sorted(strangers & split["train"])
+        image = (
+            f"{learned[0]!r}, from which the stages learned"
+            if learned
+            else f"{min(strangers)!r}, which the split has elsewhere"
+        )
+        raise InputError(
+            f"run {run.folder.name} has among its {part} images {image}: its predictions "
+            "were changed; delete its folder and run it again"
+        )

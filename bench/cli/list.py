@@ -50,8 +50,8 @@ def list_command(
 def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[Facts]:
     import sys
 
-    from bench.costs import listed_costs, weights_here
     from bench.progress import show_progress
+    from bench.registry.costs import listed_costs, weights_here
     from bench.registry.models import match_models
 
     experiment = config.experiment()

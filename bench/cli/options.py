@@ -84,7 +84,7 @@ class MatrixChoice(ConfigChoice):
             more_models: chosen beside MODEL.
             changes: further ones, by dotted key.
         """
-        from bench.runs.cells import select_models
+        from bench.registry.models import select_models
 
         if self.losses:
             changes["losses"] = list(dict.fromkeys(self.losses))

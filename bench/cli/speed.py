@@ -80,7 +80,7 @@ def speed(
 
     from bench.config import load_experiment
     from bench.progress import show_progress
-    from bench.runs.cells import select_models
+    from bench.registry.models import select_models
     from bench.speed.against import compare
     from bench.speed.case import Case
     from bench.speed.measure import measure

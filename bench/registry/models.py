@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -233,13 +234,52 @@ def match_models(patterns: Sequence[str]) -> list[ModelEntry]:
     for pattern in patterns:
         if pattern in registered:
             continue
-        if any(sign in pattern for sign in "*?["):
+        if is_pattern(pattern):
             from baselines.backbones import names_like
 
             found += map(_timm_entry, names_like(pattern.removeprefix(TIMM_PREFIX)))
         else:
             found.append(find_model(pattern))
     return found
+
+
+def select_models(
+    wanted: Sequence[str], *, configured: Sequence[str], take_all: bool
+) -> tuple[str, ...]:
+    """The models of a run, from names and shell patterns on the command line.
+
+    An exact name is any registered model. A pattern picks from the experiment's models with
+    ``--all``, and from all registered ones without.
+
+    Args:
+        wanted: names and patterns; none means the experiment's own models.
+        configured: the experiment's models.
+        take_all: ``--all`` was given.
+
+    Raises:
+        InputError: a name is unknown, a pattern matches nothing, or neither a model nor
+            ``--all`` was given.
+    """
+    if not wanted:
+        if not take_all:
+            raise InputError("nothing to run: name models (such as cxnet_m1) or give --all")
+        return tuple(configured)
+    chosen: list[str] = []
+    for name in wanted:
+        if name.startswith(TIMM_PREFIX) or not is_pattern(name):
+            chosen.append(find_model(name).name)
+            continue
+        pool = list(configured) if take_all else [entry.name for entry in MODELS]
+        matching = [model for model in pool if fnmatchcase(model, name)]
+        if not matching:
+            raise InputError(f"no model fits {name!r} among: {', '.join(pool)}")
+        chosen += matching
+    return tuple(dict.fromkeys(chosen))
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name on the command line is a shell pattern."""
+    return any(sign in name for sign in "*?[")
 
 
 def _timm_entry(timm_name: str) -> ModelEntry:

@@ -6,8 +6,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +15,8 @@ from pydantic import JsonValue, model_validator
 from bench.config import DataConfig, Experiment, TrainConfig
 from bench.config.dotted import flatten
 from bench.config.schema import Frozen
-from bench.errors import InputError
-from bench.registry import DATASETS, LOSSES, MODELS, LossEntry, ModelEntry, find_model
+from bench.registry import DATASETS, LOSSES, LossEntry, ModelEntry, find_model
 from bench.registry.core import comes_from_plugin
-from bench.registry.models import TIMM_PREFIX
 
 RESULTS_VERSION = 2
 """Part of every key; raised when a change of the harness changes results, so that runs from before
@@ -43,12 +40,7 @@ def concerns_network(key: str, model: str) -> bool:
 
 
 class SourceSettings(Frozen):
-    """The data source of a run.
-
-    Attributes:
-        source: registered name.
-        options: the source's own options, defaults included.
-    """
+    """The data source of a run, by registered name, with all its options."""
 
     source: str
     options: dict[str, JsonValue]
@@ -70,12 +62,7 @@ class DataSettings(SourceSettings):
 
 
 class ControlSettings(Frozen):
-    """Everything that a control depends on; where the files lie is no part of it.
-
-    Attributes:
-        data: the data.
-        task: name of the task.
-    """
+    """Everything that a control depends on; where the files lie is no part of it."""
 
     data: DataSettings
     task: str
@@ -116,12 +103,7 @@ class NetworkSettings(ControlSettings):
 
 
 class CascadeSettings(ControlSettings):
-    """The settings, less the task, of the runs that a cascade is made of.
-
-    Attributes:
-        system: how the findings of an image are found.
-        model, train, loss_code: as :class:`NetworkSettings`; None of controls.
-    """
+    """The settings of the runs that a cascade is made of; None in those of controls."""
 
     system: System
     model: ModelSettings | None = None
@@ -144,13 +126,7 @@ class FileSettings(Frozen):
 
 
 class ImportSettings(Frozen):
-    """Everything that imported predictions depend on.
-
-    Attributes:
-        data: the data source whose labels they are held against.
-        task: name of the task.
-        predictions: the file.
-    """
+    """Everything that imported predictions depend on: labels, task and file."""
 
     data: SourceSettings
     task: str
@@ -203,11 +179,7 @@ class Cell(Frozen):
 
     @property
     def network(self) -> NetworkSettings:
-        """The settings of a network's cell.
-
-        Raises:
-            TypeError: it is not a network's.
-        """
+        """The settings of a network's cell; a TypeError in any other."""
         if not isinstance(self.settings, NetworkSettings):
             raise TypeError(f"{self.label} is no network")
         return self.settings
@@ -254,7 +226,7 @@ class Cell(Frozen):
         return {k: value for k, value in flat.items() if value is not None or k[:6] == "train."}
 
     def key(self, *, data: str, split: str) -> str:
-        """Sixteen hex digits that name the run: SHA-256 over settings, data and split.
+        """Sixteen hex digits of the SHA-256 over settings, data and split, that name the run.
 
         Args:
             data: fingerprint of the data.
@@ -301,31 +273,35 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
         train_share=config.train_share,
         split_seed=None if config.train_share == 1.0 else config.split_seed,
     )
-    control = ControlSettings(data=data, task=experiment.task)
-    return [
-        *(
-            Cell(kind="control", model=name, loss="", seed=0, settings=control)
-            for name in experiment.controls
-        ),
-        *(
-            Cell(
-                kind="network",
-                model=model,
-                loss=loss,
-                seed=seed,
-                settings=NetworkSettings(
-                    data=data,
-                    task=experiment.task,
-                    model=_model_settings(experiment, find_model(model), weights.get(model)),
-                    train=experiment.train,
-                    loss_code=_code_digest(LOSSES.get(loss)),
-                ),
-            )
-            for seed in experiment.seeds
-            for model in experiment.models
-            for loss in experiment.losses
-        ),
+    controls = [
+        Cell(
+            kind="control",
+            model=name,
+            loss="",
+            seed=0,
+            settings=ControlSettings(data=data, task=experiment.task),
+        )
+        for name in experiment.controls
     ]
+    networks = [
+        Cell(
+            kind="network",
+            model=model,
+            loss=loss,
+            seed=seed,
+            settings=NetworkSettings(
+                data=data,
+                task=experiment.task,
+                model=_model_settings(experiment, find_model(model), weights.get(model)),
+                train=experiment.train,
+                loss_code=_code_digest(LOSSES.get(loss)),
+            ),
+        )
+        for seed in experiment.seeds
+        for model in experiment.models
+        for loss in experiment.losses
+    ]
+    return [*controls, *networks]
 
 
 def source_settings(config: DataConfig) -> SourceSettings:
@@ -360,37 +336,3 @@ def _code_digest(entry: ModelEntry | LossEntry) -> str | None:
     file = getattr(sys.modules.get(entry.source), "__file__", None)
     content = Path(file).read_bytes() if file else entry.source.encode()
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def select_models(
-    wanted: Sequence[str], *, configured: Sequence[str], take_all: bool
-) -> tuple[str, ...]:
-    """The models of a run, from names and shell patterns on the command line.
-
-    An exact name is any registered model. A pattern picks from the experiment's models with
-    ``--all``, and from all registered ones without.
-
-    Args:
-        wanted: names and patterns; none means the experiment's own models.
-        configured: the experiment's models.
-        take_all: ``--all`` was given.
-
-    Raises:
-        InputError: a name is unknown, a pattern matches nothing, or neither a model nor
-            ``--all`` was given.
-    """
-    if not wanted:
-        if not take_all:
-            raise InputError("nothing to run: name models (such as cxnet_m1) or give --all")
-        return tuple(configured)
-    chosen: list[str] = []
-    for name in wanted:
-        if name.startswith(TIMM_PREFIX) or not any(sign in name for sign in "*?["):
-            chosen.append(find_model(name).name)
-            continue
-        pool = list(configured) if take_all else [entry.name for entry in MODELS]
-        matching = [model for model in pool if fnmatchcase(model, name)]
-        if not matching:
-            raise InputError(f"no model fits {name!r} among: {', '.join(pool)}")
-        chosen += matching
-    return tuple(dict.fromkeys(chosen))

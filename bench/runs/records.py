@@ -1,4 +1,4 @@
-"""Records: typed models of everything on disk beside the predictions, and how they are read.
+"""Records: typed models of everything on disk beside the predictions, read and written.
 
 A run's data (:class:`bench.data.description.DataRecord`), its environment
 (:class:`bench.environment.EnvironmentRecord`) and its settings (:mod:`bench.runs.cells`) are
@@ -18,6 +18,7 @@ from bench.config import Experiment
 from bench.config.schema import Frozen
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
+from bench.files import write_text
 from bench.runs.cells import RESULTS_VERSION, Cell, FileSettings
 
 FORMAT_VERSION = 1
@@ -71,13 +72,13 @@ class RunCosts(Frozen):
     Attributes:
         parameters: number of parameters, trainable or not.
         multiply_adds: of one image's forward pass.
-        train_seconds: in training steps; validations, start-up, recording and compiling left out.
+        train_seconds: in training steps; validations, start-up, capturing and compiling left out.
         images_per_second: training images a second.
         iterations: training steps done.
         best_iteration: the step whose weights were kept.
         inference_images_per_second: of the test part, in large batches; None before it is
             predicted.
-        capture_seconds: spent in recording training steps as CUDA graphs; 0 where none was.
+        capture_seconds: spent in capturing training steps as CUDA graphs; 0 where none was.
         compile_seconds: spent in compiling the network; 0 where it was not.
     """
 
@@ -148,39 +149,42 @@ class Spent(Frozen):
         }[unit]
 
 
-class FailedTuningRecord(Frozen):
-    """A search for the settings of one model with one loss that has no winner.
+class Search(Frozen):
+    """A search for the settings of one model with one loss.
 
     Attributes:
         study: its name.
         experiment: name of the experiment that was to be tuned.
-        task: its question.
-        model, loss: registered names.
-        budget: as :class:`TuningRecord`'s.
-        reason: why there is none, with a hint where there is one.
-        spent: what was used of the budget.
-    """
-
-    study: str
-    experiment: str
-    task: str
-    model: str
-    loss: str
-    budget: dict[str, float]
-    reason: str
-    spent: Spent
-
-
-class TuningRecord(Frozen):
-    """How the settings of one model with one loss were searched for.
-
-    Attributes:
-        study: its name.
-        experiment: name of the experiment that was tuned.
         model, loss: registered names.
         budget: what every model and loss was given: ``{"trials": 20}``, ``{"iterations": …}`` or
             ``{"minutes": …}``.
         spent: what was used of it.
+    """
+
+    study: str
+    experiment: str
+    model: str
+    loss: str
+    budget: dict[str, float]
+    spent: Spent
+
+
+class FailedTuningRecord(Search):
+    """A search that has no winner.
+
+    Attributes:
+        task: name of the task.
+        reason: why there is none, with a hint where there is one.
+    """
+
+    task: str
+    reason: str
+
+
+class TuningRecord(Search):
+    """A search that has a winner.
+
+    Attributes:
         searched: the dotted keys that were searched, each with its dimension in words
             (``1e-04 to 0.1, log``).
         winner: the settings that won, by dotted key.
@@ -195,12 +199,6 @@ class TuningRecord(Frozen):
             budget has found others than; each may still be a run of another tuning's winner.
     """
 
-    study: str
-    experiment: str
-    model: str
-    loss: str
-    budget: dict[str, float]
-    spent: Spent
     searched: dict[str, str]
     winner: dict[str, JsonValue]
     trial: int
@@ -212,6 +210,43 @@ class TuningRecord(Frozen):
     pruner: str
     storage: str
     superseded: tuple[str, ...] = ()
+
+
+def write_model(path: Path, record: Frozen) -> None:
+    """Write a file of a run, whose ``config.yaml`` says the format."""
+    write_text(path, record.model_dump_json(indent=2) + "\n")
+
+
+def write_record(path: Path, record: Frozen) -> None:
+    """Write a file of its own, which says its format; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"format": FORMAT_VERSION, **record.model_dump(mode="json")}
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def read_records(folder: Path, model: type[R], *, of: str, hint: str) -> list[R]:
+    """Read the files of a folder that :func:`write_record` wrote, by name.
+
+    Args:
+        folder: it need not be there.
+        model: what is in each file.
+        of: what a record is of, for the message.
+        hint: how another is made where one is damaged.
+
+    Raises:
+        InputError: one is damaged, or of a later format.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        name = f"record {path.name} of {of}"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            refuse_later(content, name)
+            del content["format"]
+            found.append(model.model_validate(content))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{name} is damaged ({damage(error)}): delete it and {hint}") from None
+    return found
 
 
 def refuse_later(content: Mapping[str, Any], name: str) -> None:
@@ -232,24 +267,6 @@ def refuse_later(content: Mapping[str, Any], name: str) -> None:
             f"{name} was written by a later version of cxnet-bench: use that version or a newer "
             "one, or give another folder with --out"
         )
-
-
-def read_record(path: Path, model: type[R], *, name: str) -> R:
-    """Read a file of its own, which says its format.
-
-    Args:
-        path: a JSON file.
-        model: what is in it.
-        name: as for :func:`refuse_later`.
-
-    Raises:
-        InputError: it is of a later format.
-        ValueError, TypeError: it is damaged.
-    """
-    content = json.loads(path.read_text(encoding="utf-8"))
-    refuse_later(content, name)
-    del content["format"]
-    return model.model_validate(content)
 
 
 def damage(error: Exception) -> str:

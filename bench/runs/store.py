@@ -30,11 +30,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -43,13 +43,13 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from bench.config import Experiment
-from bench.config.schema import Frozen
 from bench.data.description import DataRecord
 from bench.data.tasks import Task
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
+from bench.files import write_text
 from bench.runs.cells import Cell
-from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, to_frame
+from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
 from bench.runs.records import (
     FORMAT_VERSION,
     AttemptsRecord,
@@ -58,25 +58,25 @@ from bench.runs.records import (
     FailedTuningRecord,
     ImportRecord,
     Outcome,
-    R,
     TuningRecord,
     damage,
-    read_record,
+    read_records,
     refuse_later,
+    write_model,
+    write_record,
 )
 from bench.runs.run import Run, Unfinished
+
+if TYPE_CHECKING:
+    from bench.train import Validation
+
+
+TUNE_AGAIN = "tune again, which takes up the finished trials"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Facts stored with a run beside its settings; all runs of a matrix have it in common.
-
-    Attributes:
-        experiment: its settings as they were given, for ``--config``.
-        data: the data.
-        environment: versions, device, commit, date.
-        imported: the file of imported predictions.
-    """
+    """Facts stored with a run beside its settings; all runs of a matrix have them in common."""
 
     experiment: Experiment
     data: DataRecord
@@ -109,12 +109,7 @@ class Store:
         return self.root / "splits"
 
     def folder(self, cell: Cell, data: DataRecord) -> Path:
-        """Where a cell's run is kept.
-
-        Args:
-            cell: the cell.
-            data: the data it is run on.
-        """
+        """Where the run of a cell on some data is kept."""
         return self.root / _folder_name(cell, data)
 
     def outcome(self, folder: Path) -> Outcome | None:
@@ -136,10 +131,10 @@ class Store:
         Raises:
             InputError: it is damaged.
         """
+        self.outcome(folder)
         with _damage_named(folder):
             if (folder / "config.yaml").is_file():
                 _read_cell(folder)
-            self.outcome(folder)
             _read_attempts(folder)
 
     @contextmanager
@@ -172,17 +167,17 @@ class Store:
             **CellRecord(cell=cell).model_dump(mode="json", exclude_none=True),
         }
         experiment = facts.experiment.model_dump(mode="json")
-        _write(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False))
-        _write(folder / "experiment.yaml", yaml.safe_dump(experiment, sort_keys=False))
-        _write_model(folder / "data.json", facts.data)
+        write_text(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False))
+        write_text(folder / "experiment.yaml", yaml.safe_dump(experiment, sort_keys=False))
+        write_model(folder / "data.json", facts.data)
         attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
-        _write_model(folder / "environment.json", attempts)
+        write_model(folder / "environment.json", attempts)
         if facts.imported is not None:
-            _write_model(folder / "import.json", facts.imported)
+            write_model(folder / "import.json", facts.imported)
 
-    def write_history(self, folder: Path, history: list[dict[str, Any]]) -> None:
+    def write_history(self, folder: Path, history: Sequence[Validation]) -> None:
         """Replace the run's history, one line a validation."""
-        _write(folder / "history.csv", pd.DataFrame(history).to_csv(index=False))
+        write_text(folder / "history.csv", pd.DataFrame(map(vars, history)).to_csv(index=False))
 
     def write_predictions(
         self,
@@ -203,41 +198,29 @@ class Store:
             task: the task.
             targets: its targets for every row.
             task_mask: (n,), the rows that are part of the task.
-            parts: row positions of each part of the split.
+            parts: rows of each part of the split.
             probabilities: (images, outputs) for each part written, in the part's order.
         """
         outputs = Outputs(kind=task.kind, classes=task.classes)
-        ids = {name: rows[name].to_numpy() for name in ("image", "patient")}
         files: dict[str, list[pd.DataFrame]] = {PREDICTIONS: [], OTHERS: []}
         for part, values in probabilities.items():
-            inside = task_mask[parts[part]]
-            for name, chosen in ((PREDICTIONS, inside), (OTHERS, ~inside)):
-                positions = parts[part][chosen]
+            in_task = task_mask[parts[part]]
+            for name, chosen in ((PREDICTIONS, in_task), (OTHERS, ~in_task)):
+                numbers = parts[part][chosen]
                 files[name].append(
                     to_frame(
                         outputs,
                         part=part,
-                        images=ids["image"][positions],
-                        patients=ids["patient"][positions],
-                        targets=targets[positions] if name == PREDICTIONS else None,
+                        images=rows["image"].to_numpy()[numbers],
+                        patients=rows["patient"].to_numpy()[numbers],
+                        targets=targets[numbers] if name == PREDICTIONS else None,
                         probabilities=values[chosen],
                     )
                 )
         for name, frames in files.items():
             frame = pd.concat(frames)
             if len(frame):
-                _write(folder / name, frame.to_csv(index=False))
-
-    def write_called(self, folder: Path, predictions: Predictions, outputs: Outputs) -> None:
-        """Write a cascade's predictions for the test part, with the findings that it names."""
-        _write(folder / PREDICTIONS, _called_csv(predictions, outputs))
-
-    def holds(self, folder: Path, predictions: Predictions, outputs: Outputs) -> bool:
-        """Whether a cascade is stored with these very predictions."""
-        if self.outcome(folder) is None:
-            return False
-        stored = folder / PREDICTIONS
-        return stored.is_file() and stored.read_text("utf-8") == _called_csv(predictions, outputs)
+                write_text(folder / name, frame.to_csv(index=False))
 
     def experiment_of(self, folder: Path) -> Experiment:
         """The experiment that a run was part of.
@@ -251,30 +234,21 @@ class Store:
 
     def end(self, folder: Path, outcome: Outcome) -> None:
         """Say how the run ended; from here on it is not interrupted any more."""
-        _write_model(folder / "run.json", outcome)
+        write_model(folder / "run.json", outcome)
 
     def record_experiment(self, experiment: Experiment, folders: Iterable[Path]) -> None:
-        """Note which runs belong to an experiment.
-
-        Args:
-            experiment: its settings as they were given.
-            folders: of its runs, whether or not they have begun.
-        """
+        """Record which runs, begun or not, belong to an experiment."""
         record = ExperimentRecord(
             experiment=experiment, runs=tuple(folder.name for folder in folders)
         )
         text = json.dumps(record.model_dump(mode="json"), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        _write_record(self.root / "experiments" / f"{experiment.name}-{digest}.json", record)
+        write_record(self.root / "experiments" / f"{experiment.name}-{digest}.json", record)
 
     def experiments(self) -> list[ExperimentRecord]:
-        """The experiments that were run here, by name.
-
-        Raises:
-            InputError: a record is damaged.
-        """
-        return _read_all(
-            sorted(self.root.glob("experiments/*.json")),
+        """The experiments that were run here, by name; a damaged record is an InputError."""
+        return read_records(
+            self.root / "experiments",
             ExperimentRecord,
             of="an experiment",
             hint="run the experiment again, which takes up its finished runs",
@@ -286,39 +260,29 @@ class Store:
         return self.root / "tuning"
 
     def record_tuning(self, tuning: TuningRecord) -> None:
-        """Keep what a tuning found and spent; a later record of the same study replaces it."""
-        _write_record(self.tuning / f"{tuning.study}.json", tuning)
-        # Only now: killed in between, the model would be in neither record.
+        """Record what a tuning found and spent, instead of an earlier record of its study."""
+        write_record(self.tuning / f"{tuning.study}.json", tuning)
+        # Only now: killed in between, the study would be in neither record.
         self._failed_tuning(tuning.study).unlink(missing_ok=True)
 
     def tunings(self) -> list[TuningRecord]:
-        """The tunings whose winners were run, or begun to be, by name of their study.
-
-        Raises:
-            InputError: a record is damaged.
-        """
-        return _read_tunings(self.tuning, TuningRecord)
+        """The tunings that have a winner; a damaged record is an InputError."""
+        return read_records(self.tuning, TuningRecord, of="a tuning", hint=TUNE_AGAIN)
 
     def record_failed_tuning(self, failed: FailedTuningRecord) -> None:
-        """Keep that a tuning has no winner, until a record of the same study has one."""
-        _write_record(self._failed_tuning(failed.study), failed)
+        """Record that a tuning has no winner, until one of the same study has."""
+        write_record(self._failed_tuning(failed.study), failed)
 
     def failed_tunings(self) -> list[FailedTuningRecord]:
-        """The tunings without a winner, by name of their study.
-
-        Raises:
-            InputError: a record is damaged.
-        """
-        return _read_tunings(self.tuning / "failed", FailedTuningRecord)
+        """The tunings without a winner; a damaged record is an InputError."""
+        folder = self.tuning / "failed"
+        return read_records(folder, FailedTuningRecord, of="a tuning", hint=TUNE_AGAIN)
 
     def _failed_tuning(self, study: str) -> Path:
         return self.tuning / "failed" / f"{study}.json"
 
     def run(self, name: str) -> Run:
-        """The run of a folder that ended.
-
-        Args:
-            name: of the folder.
+        """The run of a folder, by its name.
 
         Raises:
             InputError: there is none of that name, it has not ended, or it is damaged.
@@ -348,13 +312,12 @@ class Store:
 
     def unfinished(self) -> list[Unfinished]:
         """The runs that began and did not end, by folder name."""
-        if not self.root.is_dir():
-            return []
-        folders = (path.parent for path in self.root.glob("*/config.yaml"))
-        found = []
-        for folder in sorted(f for f in folders if not (f / "run.json").is_file()):
-            found.append(Unfinished(name=folder.name, running=self.is_held(folder)))
-        return found
+        folders = sorted(path.parent for path in self.root.glob("*/config.yaml"))
+        return [
+            Unfinished(name=folder.name, running=self.is_held(folder))
+            for folder in folders
+            if not (folder / "run.json").is_file()
+        ]
 
     def _lock(self, folder: Path) -> FileLock:
         locks = self.root / ".locks"
@@ -371,26 +334,6 @@ class Store:
         except OSError:
             # Results that cannot be written to cannot be written to by a run either.
             return False
-
-
-def _read_tunings(folder: Path, model: type[R]) -> list[R]:
-    return _read_all(
-        sorted(folder.glob("*.json")),
-        model,
-        of="a tuning",
-        hint="tune again, which takes up the finished trials",
-    )
-
-
-def _read_all(paths: Iterable[Path], model: type[R], *, of: str, hint: str) -> list[R]:
-    found = []
-    for path in paths:
-        name = f"record {path.name} of {of}"
-        try:
-            found.append(read_record(path, model, name=name))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{name} is damaged ({damage(error)}): delete it and {hint}") from None
-    return found
 
 
 @contextmanager
@@ -414,16 +357,16 @@ def _read_run(folder: Path) -> Run:
     expected = _folder_name(cell, data)
     if folder.name != expected:
         raise ValueError(f"by its settings and data it would be {expected}")
-    imported = folder / "import.json"
+    imported = None
+    if cell.kind == "imported":
+        imported = ImportRecord.model_validate_json((folder / "import.json").read_bytes())
     return Run(
         folder=folder,
         cell=cell,
         data=data,
         attempts=_read_attempts(folder),
         outcome=Outcome.model_validate_json((folder / "run.json").read_bytes()),
-        imported=ImportRecord.model_validate_json(imported.read_bytes())
-        if cell.kind == "imported"
-        else None,
+        imported=imported,
     )
 
 
@@ -444,25 +387,3 @@ def _read_attempts(folder: Path) -> tuple[EnvironmentRecord, ...]:
     if not path.is_file():
         return ()
     return AttemptsRecord.model_validate_json(path.read_bytes()).attempts
-
-
-def _called_csv(predictions: Predictions, outputs: Outputs) -> str:
-    return to_frame(outputs, part="test", **vars(predictions)).to_csv(index=False)
-
-
-def _write_record(path: Path, record: Frozen) -> None:
-    """Write a file of its own, which says its format."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"format": FORMAT_VERSION, **record.model_dump(mode="json")}
-    _write(path, json.dumps(content, indent=2) + "\n")
-
-
-def _write_model(path: Path, record: Frozen) -> None:
-    _write(path, record.model_dump_json(indent=2) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole: a killed process leaves the old one or none, never half of one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

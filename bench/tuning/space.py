@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from bench.config import Experiment
 from bench.config.problems import one_line
-from bench.costs import check_answer
 from bench.data.tasks import Task
 from bench.errors import InputError
 from bench.registry import ModelEntry, find_model
+from bench.registry.costs import check_answer
 from bench.registry.search import OPTIONS, POLICY, Scalar
 
 if TYPE_CHECKING:

@@ -128,6 +128,16 @@ def test_a_stage_that_was_trained_again_changes_the_stored_cascade(runs: StageRu
     assert row.figures["lost_m1"].value == pytest.approx(0.8)
 
 
+def test_a_stage_that_was_run_again_and_failed_takes_the_stored_cascade_away(
+    runs: StageRuns,
+) -> None:
+    add_by_hand(runs)
+    runs.assembled()
+    runs.add("m2", outcome=Outcome(state="failed", reason="no memory"))
+    assert runs.assembled().incomplete
+    assert runs.rows_of_findings14().keys() == {"net ce", FLAT, ALWAYS_NORMAL}
+
+
 def test_without_the_flat_network_nobody_says_what_the_images_show(runs: StageRuns) -> None:
     add_by_hand(runs, but=("findings14",))
     add_by_hand(runs, but=("m1", "m2", "m3", "m4"), model="prior")

@@ -70,7 +70,7 @@ def test_own_predictions_come_back_as_the_same_figures(
 
     repeated = bench("import", "mine.csv", "--as", "again", *nih)
     assert repeated.out.splitlines()[-2].startswith("already imported: test ")
-    stages = [entry for site in find_stages(Store(RUNS).runs()) for entry in site.stages]
+    stages = [entry for site in find_stages(Store(RUNS).runs()) for entry in site]
     assert {entry.cell.kind for entry in stages} == {"network", "control"}
 
 

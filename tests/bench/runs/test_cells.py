@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench.config import load_experiment
-from bench.errors import InputError
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
-from bench.runs.cells import Cell, make_cells, select_models
+from bench.runs.cells import Cell, make_cells
 from tests.bench.records import cell
-
-CONFIGURED = ("cxnet_m1", "resnet18", "mobilenetv3_small_100")
 
 
 def cells(*settings: str, config: str = "demo") -> list[Cell]:
@@ -149,33 +146,3 @@ def test_folder_names_are_safe_and_readable() -> None:
     network = cell("timm:resnet10t.c3_in1k", "sin", seed=3)
     assert network.folder_name("0123") == "timm-resnet10t.c3_in1k-sin-s3-0123"
     assert cell("prior").folder_name("0123") == "prior-control-0123"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "take_all", "chosen"),
-    [
-        ((), True, CONFIGURED),
-        (("resnet*",), True, ("resnet18",)),
-        (("resnet*",), False, ("resnet18", "resnet50")),
-        (("densenet121",), True, ("densenet121",)),
-        (("cxnet_m1", "cxnet*"), False, ("cxnet_m1", "cxnet_m1_v2")),
-        (("timm:resnet10t",), False, ("timm:resnet10t",)),
-    ],
-)
-def test_selecting_models(wanted: tuple[str, ...], take_all: bool, chosen: tuple[str, ...]) -> None:
-    assert select_models(wanted, configured=CONFIGURED, take_all=take_all) == chosen
-
-
-@pytest.mark.parametrize(
-    ("wanted", "take_all", "message"),
-    [
-        ((), False, "nothing to run: name models"),
-        (("vgg*",), True, r"no model fits 'vgg\*' among: cxnet_m1, resnet18"),
-        (("resnet81",), True, "unknown model 'resnet81'"),
-    ],
-)
-def test_selecting_nothing_is_refused(
-    wanted: tuple[str, ...], take_all: bool, message: str
-) -> None:
-    with pytest.raises(InputError, match=message):
-        select_models(wanted, configured=CONFIGURED, take_all=take_all)

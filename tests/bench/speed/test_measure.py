@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from bench import register_model
-from bench.costs import model_costs
 from bench.data.batches import ImageSet
 from bench.errors import InputError
 from bench.registry import find_model
+from bench.registry.costs import model_costs
 from bench.speed.case import OUTPUTS, Case, Workbench
 from bench.speed.machine import measure_flops
 from bench.speed.measure import LATENCY_CALLS, count_flop, measure

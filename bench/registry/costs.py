@@ -52,25 +52,13 @@ def model_costs(
     image_size: int,
     options: Mapping[str, Any] | None = None,
 ) -> Costs:
-    """Count a network's costs.
-
-    Args:
-        entry: the registered network.
-        in_channels: 1 (grayscale) or 3.
-        outputs: number of logits.
-        image_size: side of the square input in pixels.
-        options: the network's own keyword arguments.
-
-    Raises:
-        InputError: the network cannot take the size or the options, fails on such an image, or
-            answers with another shape than (images, outputs).
-    """
+    """Count a network's costs; arguments and errors are those of :func:`check_answer`."""
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
-    network = _pass_one_image(
-        entry, counter, in_channels=in_channels, outputs=outputs, image_size=image_size,
-        options=options,
+    network = check_answer(
+        entry, in_channels=in_channels, outputs=outputs, image_size=image_size, options=options,
+        context=counter,
     )  # fmt: skip
     return Costs(
         parameters=sum(p.numel() for p in network.parameters()),
@@ -86,41 +74,26 @@ def check_answer(
     outputs: int,
     image_size: int,
     options: Mapping[str, Any] | None = None,
-) -> None:
-    """Check that a network takes such images and returns so many logits, without counting.
-
-    Args:
-        entry, in_channels, outputs, image_size, options: as for :func:`model_costs`.
-
-    Raises:
-        InputError: as :func:`model_costs`.
-    """
-    _pass_one_image(
-        entry, nullcontext(), in_channels=in_channels, outputs=outputs, image_size=image_size,
-        options=options,
-    )  # fmt: skip
-
-
-def _pass_one_image(
-    entry: ModelEntry,
-    context: AbstractContextManager[object],
-    *,
-    in_channels: int,
-    outputs: int,
-    image_size: int,
-    options: Mapping[str, Any] | None,
+    context: AbstractContextManager[object] | None = None,
 ) -> nn.Module:
-    """Pass an image through a network, without computing anything where that is possible.
+    """Check that a network takes such images and answers with logits.
+
+    One image passes through it, without computing anything where that is possible.
 
     Args:
-        entry, in_channels, outputs, image_size, options: as for :func:`model_costs`.
+        entry: the registered network.
+        in_channels: 1 (grayscale) or 3.
+        outputs: number of logits.
+        image_size: side of the square input in pixels.
+        options: the network's own keyword arguments.
         context: in which the image passes.
 
     Returns:
-        The network, in evaluation mode.
+        The network, in evaluation mode, on the device that it was tried on.
 
     Raises:
-        InputError: as :func:`model_costs`.
+        InputError: the network cannot take the size or the options, fails on such an image, or
+            answers with another shape than (images, outputs).
     """
     import torch
 
@@ -131,9 +104,15 @@ def _pass_one_image(
                 in_channels=in_channels, outputs=outputs, image_size=image_size, options=options
             ).eval()
         image = torch.zeros(1, in_channels, image_size, image_size, device=device)
-        with torch.inference_mode(), context:
+        with torch.inference_mode(), context or nullcontext():
             logits = network(image)
-        _check_shape(entry.name, logits, outputs=outputs)
+        shape = tuple(getattr(logits, "shape", ()))
+        if shape != (1, outputs):
+            answer = f"shape {shape}" if shape else f"a {type(logits).__name__}"
+            raise InputError(
+                f"model {entry.name!r} answers one image with {answer}, not with logits of shape "
+                f"(1, {outputs})"
+            )
         return network
 
     try:
@@ -153,16 +132,6 @@ def _pass_one_image(
         ) from None
 
 
-def _check_shape(name: str, logits: object, *, outputs: int) -> None:
-    shape = tuple(getattr(logits, "shape", ()))
-    if shape != (1, outputs):
-        answer = f"shape {shape}" if shape else f"a {type(logits).__name__}"
-        raise InputError(
-            f"model {name!r} answers one image with {answer}, not with logits of shape "
-            f"(1, {outputs})"
-        )
-
-
 def listed_costs(
     entries: Sequence[ModelEntry],
     *,
@@ -175,9 +144,7 @@ def listed_costs(
 
     Args:
         entries: the networks, with their default options.
-        in_channels: 1 (grayscale) or 3.
-        outputs: number of logits.
-        image_size: side of the square input in pixels.
+        in_channels, outputs, image_size: as for :func:`check_answer`.
         on_counted: called with the number of networks that are done.
 
     Returns:
@@ -188,23 +155,31 @@ def listed_costs(
     costs: dict[str, Costs | str] = {}
     for done, entry in enumerate(entries, start=1):
         key = _key(entry.name, in_channels, outputs, image_size)
+        cached = not comes_from_plugin(entry.source)
         try:
             entry.check_image_size(image_size)
-            found = _costs_of(known.get(key)) if not comes_from_plugin(entry.source) else None
+            found = _costs_of(known.get(key)) if cached else None
             if found is None:
                 found = model_costs(
                     entry, in_channels=in_channels, outputs=outputs, image_size=image_size
                 )
-                if not comes_from_plugin(entry.source):
+                if cached:
                     counted[key] = asdict(found)
+            costs[entry.name] = found
         except InputError as error:
             costs[entry.name] = str(error)
-        else:
-            costs[entry.name] = found
         on_counted(done)
     if counted:
         add_facts(COSTS, counted)
     return costs
+
+
+def _costs_of(fact: Any) -> Costs | None:
+    """A cached fact, or None where there is none or someone has spoilt it."""
+    try:
+        return Costs(**fact)
+    except TypeError:
+        return None
 
 
 def weights_here(
@@ -241,16 +216,6 @@ def weights_here(
     if described:
         add_facts(SOURCES, described)
     return here
-
-
-def _costs_of(fact: object) -> Costs | None:
-    """A cached fact, or None where someone has spoilt it."""
-    if not isinstance(fact, dict):
-        return None
-    parameters, multiply_adds = fact.get("parameters"), fact.get("multiply_adds")
-    if not (isinstance(parameters, int) and isinstance(multiply_adds, int)):
-        return None
-    return Costs(parameters=parameters, multiply_adds=multiply_adds)
 
 
 def _key(*parts: str | int) -> str:

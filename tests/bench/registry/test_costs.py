@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.costs import Costs, listed_costs, model_costs, weights_here
 from bench.registry import MODELS, ModelEntry, find_model
+from bench.registry.costs import Costs, listed_costs, model_costs, weights_here
 
 SHAPE = {"in_channels": 1, "outputs": 2}
 
@@ -108,7 +108,7 @@ def test_what_is_cached_needs_no_torch() -> None:
     here = weights_here(entries)
     code = """
 import sys, json, dataclasses
-from bench.costs import listed_costs, weights_here
+from bench.registry.costs import listed_costs, weights_here
 from bench.registry import find_model
 entries = [find_model("cxnet_m1"), find_model("resnet18")]
 costs = listed_costs(entries, in_channels=1, outputs=2, image_size=64)
