@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
@@ -105,37 +106,29 @@ def git_commit() -> str | None:
     if "vcs_info" in origin:
         return str(origin["vcs_info"]["commit_id"])[:12]
     source = Path(url2pathname(urlsplit(origin.get("url", "")).path))
-    return _head(source) if "dir_info" in origin and _same_code(source, root) else None
+    return _head(source) if "dir_info" in origin and _code(source) == _code(root) else None
 
 
 def _head(checkout: Path) -> str | None:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(checkout), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        commit = _git(checkout, "rev-parse", "--short=12", "HEAD")
-        changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
+        commit = git("rev-parse", "--short=12", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+changes" if changed else "")
 
 
-def _same_code(source: Path, installed: Path) -> bool:
-    """Whether the packages below two folders have the same Python files."""
-    for package in ("bench", "cxnet", "baselines"):
-        files, others = (
-            {path.relative_to(folder): path for path in (folder / package).rglob("*.py")}
-            for folder in (source, installed)
-        )
-        if files.keys() != others.keys():
-            return False
-        if any(files[name].read_bytes() != others[name].read_bytes() for name in files):
-            return False
-    return True
-
-
-def _git(checkout: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+def _code(folder: Path) -> dict[Path, bytes]:
+    """The Python files of the packages below a folder."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for package in ("bench", "cxnet", "baselines")
+        for path in (folder / package).rglob("*.py")
+    }
 
 
 def _device_name(device: torch.device) -> str:
@@ -148,9 +141,8 @@ def _device_name(device: torch.device) -> str:
 
 def _cpu_model() -> str:
     """The processor's name where the system tells it (Linux), its architecture elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()

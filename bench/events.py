@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from bench.registry.search import Scalar
 
@@ -141,17 +141,26 @@ class MatrixFinished(Event):
     Attributes:
         finished, already: now, and before.
         unavailable: controls that the data cannot have.
-        failed: kept with their reason.
+        failed: kept with their reason, and tried again by the next run.
         elsewhere: another process is at them.
         no_winner: models and losses whose tuning failed.
+        runs: names of all their folders.
     """
 
-    finished: int
-    already: int
-    unavailable: int
-    failed: int
-    elsewhere: int
+    finished: int = 0
+    already: int = 0
+    unavailable: int = 0
+    failed: int = 0
+    elsewhere: int = 0
     no_winner: tuple[str, ...] = ()
+    runs: tuple[str, ...] = field(default=(), compare=False)
+
+    def __add__(self, other: MatrixFinished) -> MatrixFinished:
+        """The cells of both."""
+        names = [each.name for each in fields(self)]
+        return MatrixFinished(
+            **{name: getattr(self, name) + getattr(other, name) for name in names}
+        )
 
     def __str__(self) -> str:
         return (

@@ -120,17 +120,7 @@ class LoadedModel:
 def load_model(
     folder: str | Path, *, device: str = "cpu", plugins: Sequence[str | Path] = ()
 ) -> LoadedModel:
-    """The network of a stored run.
-
-    Args:
-        folder: of the run, such as ``results/runs/cxnet_m1-sin-s0-0123456789abcdef``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        plugins: files that register the run's model, where it is a plugin's.
-
-    Raises:
-        InputError: there is no such run, it has not finished or is no network's, or its model is
-            not registered.
-    """
+    """The network of a stored run; arguments and errors as :func:`bench.load_model`'s."""
     from bench.environment import pick_device
     from bench.registry.plugins import load_plugin
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
     from rich.progress import TaskID
 
-SECONDS_BETWEEN_LINES = 10.0
-
 
 class Progress(Protocol):
     """Receiver of events and progress."""
@@ -142,6 +140,8 @@ class JsonProgress:
     between them.
     """
 
+    SECONDS_BETWEEN_LINES = 10.0
+
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
         self._began = time.monotonic()
@@ -157,7 +157,7 @@ class JsonProgress:
         now = time.monotonic()
         work = self._counting.count(label, done, total)
         last = self._last.get(label)
-        if last is None or done == total or now - last >= SECONDS_BETWEEN_LINES:
+        if last is None or done == total or now - last >= self.SECONDS_BETWEEN_LINES:
             self._last[label] = now
             left = work.seconds_left
             fields = {"label": label, "done": done, "total": total}
@@ -171,14 +171,13 @@ class JsonProgress:
 
 
 class PlainProgress:
-    """Lines for a log file: every event, and progress every 10 s, less often in long work."""
+    """Lines for a log file: every event, and progress every 30 s."""
 
-    LONGER_EACH = 0.05
-    """Least time between two lines of progress, as a share of the time since the start."""
+    SECONDS_BETWEEN_LINES = 30.0
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._began = self._last = time.monotonic()
+        self._last = time.monotonic()
         self._counting = _Counting()
 
     def event(self, event: Event) -> None:
@@ -188,8 +187,7 @@ class PlainProgress:
     def advance(self, label: str, done: int, total: int) -> None:
         work = self._counting.count(label, done, total)
         now = time.monotonic()
-        pause = max(SECONDS_BETWEEN_LINES, self.LONGER_EACH * (now - self._began))
-        if now - self._last >= pause:
+        if now - self._last >= self.SECONDS_BETWEEN_LINES:
             self._last = now
             in_matrix = label in self._counting.matrix
             own = f"{done:,} of {total:,} steps; in all " if in_matrix else ""

@@ -8,6 +8,7 @@ linearly where it grows. The paper states neither; both are ours.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.study import ImageError, PixelReader, Problem
-from bench.processors import processors
 
 # Images that a thread decodes at a time: handing over single small ones costs a tenth more. Large
 # ones go in fewer, since twice as many chunks as threads wait in memory.
@@ -56,7 +56,7 @@ def decode_all(
         image_size: side of the squares in pixels.
         workers: threads; by default one for each of this process's processors.
     """
-    workers = workers or processors()
+    workers = workers or _processors()
     size = max(1, min(CHUNK, CHUNK_BYTES // image_size**2))
     under_way: deque[Future[list[Decoded]]] = deque()
     pool = ThreadPoolExecutor(workers)
@@ -113,3 +113,10 @@ def _decode(reader: PixelReader, image: str, image_size: int) -> Decoded:
         return Decoded(blank, "", False, problem)
     enlarged = min(pixels.shape) < image_size
     return Decoded(resize(pixels, image_size), digest(pixels), enlarged, None)
+
+
+def _processors() -> int:
+    """Processors that this process may use: on a cluster often a few of the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

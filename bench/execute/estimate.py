@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 
 from bench.config import Experiment, expand, levels_of, missing_references
-from bench.costs import model_costs, weights_here
 from bench.data.tasks import Task
 from bench.errors import first_line
-from bench.execute.one_cell import label_at
+from bench.execute.cell_runner import label_at
 from bench.execute.preflight import check_experiment
 from bench.progress import duration
 from bench.registry import LOSSES, find_model
+from bench.registry.costs import model_costs, weights_here
 from bench.runs.cells import Cell, make_cells
 from bench.train import lay_out, make_step, random_state_kept
 from bench.train.allocator import keep_freed_memory
@@ -68,27 +68,12 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         total += seconds
         yield f"  {label}: about {duration(seconds)} ({rates[network]:.0f} images/s)"
     yield (
-        f"about {duration(total)} in all, validations and decoding left out; "
+        f"about {duration(total)} in all, without validations, decoding and compiling; "
         "runs that are finished already are not done again; the data were not looked at"
     )
-    yield from _notes([level for level, _ in levels], device)
-
-
-def _notes(levels: Sequence[Experiment], device: torch.device) -> Iterator[str]:
-    """Lines on what the estimate leaves out, and on weights that are not here yet."""
-    if device.type == "cuda":
-        yield (
-            "timed in plain steps: where a run finds that replaying them from a CUDA graph pays, "
-            "it is faster than this"
-        )
-    if any(level.train.compile for level in levels):
-        yield (
-            "timed without compiling: train.compile=true takes up to minutes at first, and saves a "
-            "part of every step"
-        )
     missing = {
         name
-        for level in levels
+        for level, _ in levels
         if level.model.pretrained
         for name, found in weights_here(
             map(find_model, level.models), weights_dir=level.model.weights_dir

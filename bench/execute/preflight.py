@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from bench.config import Experiment, TrainConfig
 from bench.controls import find_control
-from bench.costs import check_answer
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
+from bench.registry.costs import check_answer
 from bench.runs.cells import Cell, make_cells
 from bench.train import make_step, pick_memory_format, pick_precision
 from bench.train.random_images import random_images
@@ -37,7 +37,6 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
     """
     task = make_task(experiment.task)
     _check_names(experiment)
-    _check_models(experiment)
     _check_optimizer(experiment.train, device)
     for model in experiment.models:
         check_answer(
@@ -86,15 +85,11 @@ def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
 
 
 def _check_names(experiment: Experiment) -> None:
-    """Look up the data source and its options, the losses and the controls."""
     DATASETS.get(experiment.data.source).parse_options(dict(experiment.data.options))
     for loss in experiment.losses:
         LOSSES.get(loss)
     for control in experiment.controls:
         find_control(control)
-
-
-def _check_models(experiment: Experiment) -> None:
     for model in experiment.models:
         find_model(model).check_image_size(experiment.data.image_size)
     for model in experiment.model.options:

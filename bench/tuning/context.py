@@ -13,7 +13,7 @@ from bench.data.prepare import PreparedData
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.execute import plan_cells
-from bench.execute.one_cell import CellRunner, Job
+from bench.execute.cell_runner import CellRunner, Job
 from bench.progress import Progress
 from bench.registry.search import Scalar
 from bench.runs.store import Facts, Store

@@ -21,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.config import TrainConfig
 from bench.events import TrialEnded, TrialStarted
-from bench.execute.in_process import drop_damaged_checkpoint, keep_failure, reason_of
-from bench.execute.one_cell import Job
+from bench.execute.cell_runner import Job
+from bench.execute.matrix import drop_damaged_checkpoint, keep_failure, reason_of
 from bench.runs.records import Outcome
 from bench.runs.store import Store
 from bench.train import TrainingFailedError, Validation

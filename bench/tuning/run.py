@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,9 +13,9 @@ from bench.data.placement import PlacementCache
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
-from bench.events import Note, TuningFailed, TuningFinished, TuningStarted
-from bench.execute import Summary, about, check_experiment, prepare
-from bench.execute.in_process import run_cells
+from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, TuningStarted
+from bench.execute import check_experiment, describe_start, prepare
+from bench.execute.matrix import run_cells
 from bench.progress import Progress
 from bench.runs.store import Store
 from bench.tuning.context import Plan, TuningContext
@@ -36,15 +36,9 @@ class Tuned:
         studies: names of all studies.
     """
 
-    runs: Summary = field(default_factory=Summary)
+    runs: MatrixFinished = field(default_factory=MatrixFinished)
     failed: dict[str, str] = field(default_factory=dict)
     studies: list[str] = field(default_factory=list)
-
-    def add(self, runs: Summary) -> None:
-        """Count some more runs."""
-        for name, count in runs.counts().items():
-            setattr(self.runs, name, getattr(self.runs, name) + count)
-        self.runs.runs |= runs.runs
 
 
 def tune_experiment(
@@ -80,7 +74,7 @@ def tune_experiment(
         study = open_study(experiment.data)
         make_task(experiment.task, study.finding_names)
         prepared = prepare(experiment, study, progress)
-        for line in about(prepared, out):
+        for line in describe_start(prepared, out):
             progress.event(Note(line))
         prepared.split.write(store.splits, prepared.rows)
         context = TuningContext(
@@ -100,10 +94,10 @@ def tune_experiment(
             search.prepare()
         tuned = Tuned(studies=[search.study.study_name for search in searches])
         controls = [job for job in context.jobs(experiment) if job.cell.kind == "control"]
-        tuned.add(run_cells(controls))
+        tuned.runs += run_cells(controls)
         for search in searches:
             _tune(search, tuned)
-    progress.event(tuned.runs.event(no_winner=tuned.failed))
+    progress.event(replace(tuned.runs, no_winner=tuple(tuned.failed)))
     return tuned
 
 
@@ -135,7 +129,7 @@ def _tune(search: Search, tuned: Tuned) -> None:
             settings=best.params,
         )
     )
-    tuned.add(run_winner(search, best))
+    tuned.runs += run_winner(search, best)
 
 
 def _without_vary(experiment: Experiment) -> Experiment:

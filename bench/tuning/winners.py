@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from filelock import FileLock
 from optuna.trial import FrozenTrial
 
-from bench.execute import Summary
-from bench.execute.in_process import run_cells
+from bench.events import MatrixFinished
+from bench.execute.matrix import run_cells
 from bench.runs.records import FailedTuningRecord, TuningRecord
 from bench.tuning.sampling import PRUNERS, SAMPLERS
 from bench.tuning.storage import kind
@@ -16,7 +16,7 @@ from bench.tuning.study import Search
 from bench.tuning.trials import FAILED, spent
 
 
-def run_winner(search: Search, best: FrozenTrial) -> Summary:
+def run_winner(search: Search, best: FrozenTrial) -> MatrixFinished:
     """Run the settings of the best trial with the experiment's seeds, and record the tuning.
 
     The runs are ordinary ones of the store; what is finished is left alone.

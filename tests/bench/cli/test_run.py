@@ -177,9 +177,6 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     assert all("images/s" in cell for cell in cells[4:])
     assert total.startswith("about ")
     assert sorted(Path().rglob("*")) == before
-    assert "timed without compiling" not in outcome.out
-    compiled = bench(*tiny_matrix(tiny_plugin, "--dry-run", "--set", "train.compile=true"))
-    assert "timed without compiling: train.compile=true takes up to minutes" in compiled.out
 
 
 def test_bad_images_are_skipped_only_when_asked_and_are_reported(
@@ -260,7 +257,7 @@ def test_ctrl_c_says_how_to_go_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("bench.execute.one_cell.train", interrupt)
+        patch.setattr("bench.execute.cell_runner.train", interrupt)
         outcome = bench(*tiny_matrix(tiny_plugin, "--quiet"))
     assert outcome.code == INTERRUPTED
     assert outcome.err.strip() == "interrupted; a run goes on from here when started again"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 import pytest
 import timm
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 
@@ -22,13 +20,23 @@ from bench.evaluate.collect import collect
 from bench.evaluate.load import load_results
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import train_share
-from bench.events import CellFailed, CellFinished, CellStarted, Event, Note, Validated
-from bench.execute import Summary, run_experiment
+from bench.events import (
+    CellFailed,
+    CellFinished,
+    CellStarted,
+    Event,
+    MatrixFinished,
+    Note,
+    Validated,
+)
+from bench.execute import run_experiment
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS
 from bench.runs.run import Run
 from bench.runs.store import Store
+from bench.train import Validation
+from tests.bench.cli.images import write_manifest
 from tests.shared_data import shared
 
 CPU = torch.device("cpu")
@@ -96,7 +104,7 @@ def experiment(*settings: str, model: str, config: str = "demo") -> Experiment:
     return load_experiment(config, settings=[*QUICK, *settings], changes=changes)
 
 
-def run(wanted: Experiment, out: Path) -> tuple[Summary, Recorder]:
+def run(wanted: Experiment, out: Path) -> tuple[MatrixFinished, Recorder]:
     recorder = Recorder()
     return run_experiment(wanted, out=out, device=CPU, progress=recorder), recorder
 
@@ -107,7 +115,7 @@ def by_label(out: Path) -> dict[str, Run]:
 
 def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_path: Path) -> None:
     summary, recorder = run(experiment(model=tiny), tmp_path)
-    assert summary == Summary(finished=6)
+    assert summary == MatrixFinished(finished=6)
     assert len(recorder.of(CellFinished)) == 6
     assert len(recorder.of(Validated)) == 2 * 3
     runs = by_label(tmp_path)
@@ -153,58 +161,46 @@ def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_
     assert recorder.of(CellFinished)[-1].test_auc == pytest.approx(expected, abs=1e-12)
     (table,) = collect(runs.values())
     assert len(table.rows) == 6
+    ids = ["part", "image", "patient", "target"]
+    for other in runs.values():
+        pd.testing.assert_frame_equal(other.predictions_frame()[ids], predictions[ids])
 
 
-def test_all_cells_are_judged_on_the_same_images(tiny: str, tmp_path: Path) -> None:
-    run(experiment(model=tiny), tmp_path)
-    images = [
-        run.predictions_frame()[["part", "image", "patient", "target"]]
-        for run in Store(tmp_path).runs()
-    ]
-    for other in images[1:]:
-        pd.testing.assert_frame_equal(images[0], other)
-
-
-def test_a_finished_run_is_never_done_again(tiny: str, tmp_path: Path) -> None:
-    run(experiment(model=tiny), tmp_path)
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*-*/*") if p.is_file()}
-    summary, _ = run(experiment(model=tiny), tmp_path)
-    assert summary == Summary(already=6)
-    assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("*-*/*") if p.is_file()} == before
-
-
-def test_the_same_experiment_gives_the_same_predictions_elsewhere(
+def test_the_same_experiment_gives_the_same_predictions_and_is_never_done_again(
     tiny: str, tmp_path: Path
 ) -> None:
-    for name in ("one", "two"):
-        run(experiment("data.split=image", model=tiny), tmp_path / name)
-    one, two = by_label(tmp_path / "one"), by_label(tmp_path / "two")
-    for label in one:
-        assert one[label].folder.name == two[label].folder.name
+    def stamps() -> dict[Path, int]:
+        return {p: p.stat().st_mtime_ns for p in tmp_path.glob("*/*-*/*") if p.is_file()}
+
+    wanted = experiment("data.split=image", model=tiny)
+    for name in ("first", "second"):
+        run(wanted, tmp_path / name)
+    first, second = by_label(tmp_path / "first"), by_label(tmp_path / "second")
+    for label in first:
+        assert first[label].folder.name == second[label].folder.name
         pd.testing.assert_frame_equal(
-            one[label].predictions_frame(), two[label].predictions_frame()
+            first[label].predictions_frame(), second[label].predictions_frame()
         )
+    before = stamps()
+    summary, _ = run(wanted, tmp_path / "first")
+    assert summary == MatrixFinished(already=6)
+    assert stamps() == before
 
 
-def test_results_do_not_depend_on_what_ran_before(tiny: str, tmp_path: Path) -> None:
-    run(experiment(model=tiny), tmp_path / "both")
-    alone = load_experiment(
-        "demo", settings=QUICK, changes={"models": [tiny], "losses": ["sin"], "controls": []}
-    )
-    torch.rand(7)
+def test_results_do_not_depend_on_what_ran_before_and_leave_the_random_state_alone(
+    tiny: str, tmp_path: Path
+) -> None:
+    run(experiment("controls=[]", model=tiny), tmp_path / "both")
+    alone = experiment("controls=[]", model=tiny).model_copy(update={"losses": ("sin",)})
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
     run(alone, tmp_path / "alone")
+    assert torch.equal(torch.rand(2), expected)
     pd.testing.assert_frame_equal(
         by_label(tmp_path / "both")["tiny sin seed 0"].predictions_frame(),
         by_label(tmp_path / "alone")["tiny sin seed 0"].predictions_frame(),
     )
-
-
-def test_the_callers_random_state_is_left_alone(tiny: str, tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    expected = torch.rand(2)
-    torch.manual_seed(3)
-    run(experiment("controls=[]", model=tiny), tmp_path)
-    assert torch.equal(torch.rand(2), expected)
 
 
 def test_a_failed_cell_is_kept_the_others_go_on_and_it_is_tried_again(
@@ -212,7 +208,7 @@ def test_a_failed_cell_is_kept_the_others_go_on_and_it_is_tried_again(
 ) -> None:
     hopeless = experiment("train.lr=1e30", "controls=[prior]", model=tiny)
     summary, recorder = run(hopeless, tmp_path)
-    assert summary == Summary(finished=1, failed=2)
+    assert summary == MatrixFinished(finished=1, failed=2)
     failed = by_label(tmp_path)["tiny ce seed 0"]
     assert failed.outcome.state == "failed"
     assert failed.outcome.reason.startswith("the ")
@@ -220,20 +216,13 @@ def test_a_failed_cell_is_kept_the_others_go_on_and_it_is_tried_again(
     assert "Traceback" in (failed.folder / "error.txt").read_text()
     assert len(recorder.of(CellFailed)) == 2
     summary, _ = run(hopeless, tmp_path)
-    assert summary == Summary(already=1, failed=2)
+    assert summary == MatrixFinished(already=1, failed=2)
 
 
 def test_a_control_that_the_data_cannot_have_is_unavailable_not_failed(
     tiny: str, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    lines = ["path,label"]
-    for i in range(40):
-        Image.fromarray(random.integers(0, 255, (40, 40), dtype=np.uint8)).save(folder / f"{i}.png")
-        lines.append(f"{i}.png,{'normal' if i % 2 else 'sick'}")
-    (folder / "manifest.csv").write_text("\n".join(lines))
+    folder = write_manifest(tmp_path / "images", patients=False)
     wanted = load_experiment(
         "manifest",
         settings=[
@@ -245,7 +234,7 @@ def test_a_control_that_the_data_cannot_have_is_unavailable_not_failed(
         changes={"models": [tiny], "losses": ["ce"], "seeds": [0], "data.root": folder},
     )
     summary, _ = run(wanted, tmp_path / "runs")
-    assert summary == Summary(finished=3, unavailable=2)
+    assert summary == MatrixFinished(finished=3, unavailable=2)
     runs = by_label(tmp_path / "runs")
     assert runs["control same_patient"].outcome.state == "unavailable"
     assert runs["control metadata"].outcome.reason
@@ -259,7 +248,7 @@ def test_a_run_that_another_process_holds_is_left_to_it(tiny: str, tmp_path: Pat
     with Store(tmp_path).claim(folder) as claimed:
         assert claimed
         summary, _ = run(experiment("controls=[]", model=tiny), tmp_path)
-    assert summary == Summary(already=1, elsewhere=1)
+    assert summary == MatrixFinished(already=1, elsewhere=1)
     assert not folder.exists()
 
 
@@ -292,7 +281,7 @@ def test_the_pipeline_on_real_nih_images(tiny: str, tmp_path: Path) -> None:
         changes={"models": [tiny], "data.root": root},
     )
     summary, _ = run(wanted, tmp_path)
-    assert summary == Summary(finished=5)
+    assert summary == MatrixFinished(finished=5)
     data = by_label(tmp_path)["tiny sin seed 0"].data
     parts = data.parts
     assert parts["test"].classes == {"normal": 92, "abnormal": 323}
@@ -348,7 +337,7 @@ def test_fine_tuning_the_head_of_a_pretrained_network(
         "controls=[]",
     ]
     summary, _ = run(experiment(*settings, model="resnet18"), tmp_path / "runs")
-    assert summary == Summary(finished=2)
+    assert summary == MatrixFinished(finished=2)
     (table,) = collect(Store(tmp_path / "runs").runs())
     assert {row.weights for row in table.rows} == {"pretrained, head"}
 
@@ -371,12 +360,12 @@ def test_other_weights_are_another_run(resnet18_weights: Path, tmp_path: Path) -
         model="resnet18",
     )
     wanted = wanted.model_copy(update={"losses": ("ce",)})
-    assert run(wanted, tmp_path / "runs")[0] == Summary(finished=1)
-    assert run(wanted, tmp_path / "runs")[0] == Summary(already=1)
+    assert run(wanted, tmp_path / "runs")[0] == MatrixFinished(finished=1)
+    assert run(wanted, tmp_path / "runs")[0] == MatrixFinished(already=1)
     torch.manual_seed(12)
     other = timm.create_model("resnet18").state_dict()
     save_file(other, resnet18_weights / "resnet18.safetensors")
-    assert run(wanted, tmp_path / "runs")[0] == Summary(finished=1)
+    assert run(wanted, tmp_path / "runs")[0] == MatrixFinished(finished=1)
 
 
 def test_an_edited_or_damaged_checkpoint_begins_anew_with_the_same_result(
@@ -389,7 +378,7 @@ def test_an_edited_or_damaged_checkpoint_begins_anew_with_the_same_result(
     (finished.folder / "run.json").unlink()
     (finished.folder / "last.pt").write_bytes(b"PK\x03\x04 half of it")
     summary, recorder = run(wanted, tmp_path)
-    assert summary == Summary(finished=1, already=1)
+    assert summary == MatrixFinished(finished=1, already=1)
     notes = [note.text for note in recorder.of(Note)]
     assert any("its checkpoint is damaged; it begins anew" in note for note in notes)
     pd.testing.assert_frame_equal(
@@ -406,7 +395,7 @@ def test_the_others_go_on_where_a_run_s_folder_is_deleted_under_it(
 
     monkeypatch.setattr(Store, "write_history", delete_and_fail)
     summary, _ = run(experiment("controls=[prior]", model=tiny), tmp_path)
-    assert summary == Summary(finished=1, failed=2)
+    assert summary == MatrixFinished(finished=1, failed=2)
     assert by_label(tmp_path)["tiny ce seed 0"].outcome.reason == "OSError: no such folder"
 
 
@@ -418,16 +407,16 @@ def test_a_passing_failure_goes_on_from_the_last_validation(
     run(wanted, whole)
     kept = Store.write_history
 
-    def fail_at_the_second(store: Store, folder: Path, history: list[dict[str, Any]]) -> None:
+    def fail_at_the_second(store: Store, folder: Path, history: Sequence[Validation]) -> None:
         kept(store, folder, history)
         if len(history) == 2:
             raise MemoryError("passing")
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "write_history", fail_at_the_second)
-        assert run(wanted, tmp_path / "cut")[0] == Summary(failed=2)
+        assert run(wanted, tmp_path / "cut")[0] == MatrixFinished(failed=2)
     summary, recorder = run(wanted, tmp_path / "cut")
-    assert summary == Summary(finished=2)
+    assert summary == MatrixFinished(finished=2)
     seen = [event.iteration for event in recorder.of(Validated)]
     assert seen == [6, 6]
     for label, run_ in by_label(tmp_path / "cut").items():
@@ -449,7 +438,7 @@ def test_every_task_trains_and_is_judged_on_all_images_of_its_parts(
 ) -> None:
     wanted = experiment(f"task={task}", "data.options.images=600", model=tiny)
     summary, recorder = run(wanted, tmp_path)
-    assert summary == Summary(finished=6)
+    assert summary == MatrixFinished(finished=6)
     for name, run_ in by_label(tmp_path).items():
         parts = run_.data.parts
         asked = {part: judged.images for part, judged in run_.predictions().items()}
@@ -466,7 +455,7 @@ def test_every_task_trains_and_is_judged_on_all_images_of_its_parts(
 
 def test_stages_share_one_split_and_no_test_image_is_trained_on(tiny: str, tmp_path: Path) -> None:
     wanted = experiment("vary.task=[m1, m2, m4]", "data.options.images=600", model=tiny)
-    assert run(wanted, tmp_path)[0] == Summary(finished=18)
+    assert run(wanted, tmp_path)[0] == MatrixFinished(finished=18)
     runs = Store(tmp_path).runs()
     assert {run_.data.task for run_ in runs} == {"m1", "m2", "m4"}
     assert len({run_.data.split.hash for run_ in runs}) == 1
@@ -476,7 +465,7 @@ def test_stages_share_one_split_and_no_test_image_is_trained_on(tiny: str, tmp_p
 def test_levels_are_runs_of_their_own_under_one_experiment(tiny: str, tmp_path: Path) -> None:
     wanted = experiment("vary.data.image_size=[28, 32]", "seeds=[0, 1]", model=tiny)
     summary, recorder = run(wanted, tmp_path)
-    assert summary == Summary(finished=2 * (4 + 2 * 2))
+    assert summary == MatrixFinished(finished=2 * (4 + 2 * 2))
     started = [event.cell for event in recorder.of(CellStarted)]
     assert started[:4] == [f"control {c}, data.image_size=28" for c in wanted.controls]
     # All levels of a seed come before the next seed.
@@ -488,16 +477,25 @@ def test_levels_are_runs_of_their_own_under_one_experiment(tiny: str, tmp_path: 
     assert recorded.experiment == wanted
 
 
-def test_a_control_is_run_once_for_all_levels_of_the_training(tiny: str, tmp_path: Path) -> None:
-    wanted = experiment("vary.train.decay_factor=[2, 5]", model=tiny)
-    summary, recorder = run(wanted, tmp_path)
-    assert summary == Summary(finished=4 + 2 * 2)
-    started = [event.cell for event in recorder.of(CellStarted)]
-    assert started[3:6] == [
-        "control brightness",
-        "tiny ce seed 0, train.decay_factor=2.0",
-        "tiny sin seed 0, train.decay_factor=2.0",
-    ]
+@pytest.mark.parametrize(
+    ("vary", "started"),
+    [
+        (
+            "vary.train.decay_factor=[2, 5]",
+            [f"tiny {loss} seed 0, train.decay_factor={d}" for d in ("2.0", "5.0")
+             for loss in ("ce", "sin")],
+        ),
+        ("vary.model.options.cxnet_m1.conv4_kernel=[3, 5]", ["tiny ce seed 0", "tiny sin seed 0"]),
+    ],
+)  # fmt: skip
+def test_levels_that_do_not_concern_a_cell_are_one_run(
+    tiny: str, tmp_path: Path, vary: str, started: list[str]
+) -> None:
+    """The training is no setting of a control, nor another network's option one of a network."""
+    summary, recorder = run(experiment(vary, "controls=[prior]", model=tiny), tmp_path)
+    assert summary == MatrixFinished(finished=1 + len(started))
+    labels = [event.cell for event in recorder.of(CellStarted)]
+    assert labels == ["control prior", *started]
 
 
 def test_a_batch_that_does_not_fit_fails_its_cell_and_names_the_setting(
@@ -509,7 +507,7 @@ def test_a_batch_that_does_not_fit_fails_its_cell_and_names_the_setting(
     wanted = ("controls=[]", "losses=[sin]")
     try:
         summary, _ = run(experiment(*wanted, model="greedy"), tmp_path)
-        assert summary == Summary(failed=2)
+        assert summary == MatrixFinished(failed=2)
         for run_ in Store(tmp_path).runs():
             assert run_.outcome.reason == (
                 "memory does not suffice for 8 images of 32 px at once: set train.micro_batch=4 (a "
@@ -517,7 +515,7 @@ def test_a_batch_that_does_not_fit_fails_its_cell_and_names_the_setting(
                 "data.image_size"
             )
         summary, _ = run(experiment(*wanted, "train.micro_batch=2", model="greedy"), tmp_path)
-        assert summary == Summary(finished=2)
+        assert summary == MatrixFinished(finished=2)
     finally:
         MODELS.remove("greedy")
     text = FORMATS["markdown"](load_results(Store(tmp_path), scorer=Scorer()))
@@ -548,29 +546,23 @@ def test_a_level_that_cannot_be_run_stops_the_others_before_they_start(
 
 def test_another_draw_of_a_share_is_another_run(tiny: str, tmp_path: Path) -> None:
     """Where all parts are given the split is the same for every seed, but a share of it is not."""
-    random = np.random.default_rng(0)
-    lines = ["path,label,patient,split"]
-    for i in range(60):
-        pixels = random.integers(0, 255, (32, 32), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
-        part = ("train", "train", "train", "validation", "test")[i % 5]
-        lines.append(f"{i}.png,{'normal' if i % 2 else 'sick'},p{i},{part}")
-    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    parts = ("train", "train", "train", "validation", "test")
+    folder = write_manifest(tmp_path / "images", splits=tuple(parts[i // 3 % 5] for i in range(60)))
     common = ("data.image_size=32", "data.split=fixed", "controls=[prior]", "losses=[ce]")
     quick = ("train.max_iterations=2", "train.batch_size=4", "seeds=[0]")
 
-    def run_share(share: float, seed: int) -> Summary:
+    def run_share(share: float, seed: int) -> MatrixFinished:
         settings = [*common, *quick, f"data.train_share={share}", f"data.split_seed={seed}"]
-        changes = {"models": [tiny], "data.root": tmp_path}
+        changes = {"models": [tiny], "data.root": folder}
         wanted = load_experiment("manifest", settings=settings, changes=changes)
         return run(wanted, tmp_path / "runs")[0]
 
-    assert run_share(0.5, 0) == Summary(finished=2)
-    assert run_share(0.5, 1) == Summary(finished=2)
+    assert run_share(0.5, 0) == MatrixFinished(finished=2)
+    assert run_share(0.5, 1) == MatrixFinished(finished=2)
     assert len({run_.data.split.hash for run_ in Store(tmp_path / "runs").runs()}) == 1
     # The whole part is the same for every seed, and so is the run.
-    assert run_share(1.0, 0) == Summary(finished=2)
-    assert run_share(1.0, 1) == Summary(already=2)
+    assert run_share(1.0, 0) == MatrixFinished(finished=2)
+    assert run_share(1.0, 1) == MatrixFinished(already=2)
 
 
 def test_leakage_is_that_of_the_images_which_the_task_asks_about(tiny: str, tmp_path: Path) -> None:
@@ -582,26 +574,14 @@ def test_leakage_is_that_of_the_images_which_the_task_asks_about(tiny: str, tmp_
     assert 0 < pair.images_of_shared_patients <= pair.later_images
 
 
-def test_a_level_that_does_not_concern_a_network_is_one_run(tiny: str, tmp_path: Path) -> None:
-    wanted = experiment(
-        "vary.model.options.cxnet_m1.conv4_kernel=[3, 5]", "controls=[]", model=tiny
-    )
-    summary, recorder = run(wanted, tmp_path)
-    assert summary == Summary(finished=2)
-    started = [event.cell for event in recorder.of(CellStarted)]
-    assert started == ["tiny ce seed 0", "tiny sin seed 0"]
-
-
 def test_a_task_that_the_source_cannot_have_is_refused_before_anything_is_decoded(
     tiny: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "manifest.csv").write_text("path,label\na.png,normal\nb.png,sick\n")
-    for name in "ab":
-        Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / f"{name}.png")
+    folder = write_manifest(tmp_path / "images", images=2)
     wanted = load_experiment(
         "manifest",
         settings=["vary.task=[m1, m2, m3]", "data.image_size=32"],
-        changes={"models": [tiny], "data.root": tmp_path},
+        changes={"models": [tiny], "data.root": folder},
     )
-    with pytest.raises(InputError, match=r"task 'm3' tells findings apart, .* only sick"):
+    with pytest.raises(InputError, match=r"task 'm3' tells findings apart, .* only Effusion"):
         run(wanted, tmp_path / "runs")

@@ -19,7 +19,8 @@ from bench.config import load_experiment
 from bench.data.load import open_study
 from bench.data.splits import Split, draw_share
 from bench.data.study import NIH_FINDINGS
-from bench.execute import Summary, run_experiment
+from bench.events import MatrixFinished
+from bench.execute import run_experiment
 from bench.progress import QuietProgress
 from bench.registry import LOSSES, MODELS, register_loss, register_model
 from bench.runs.run import Run
@@ -180,7 +181,7 @@ def trained(
     summary = run_experiment(
         experiment, out=store.root, device=torch.device("cpu"), progress=QuietProgress()
     )
-    assert summary == Summary(finished=2)
+    assert summary == MatrixFinished(finished=2)
     runs = {run.cell.kind: run for run in store.runs()}
 
     study = open_study(experiment.data)

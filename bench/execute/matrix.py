@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,8 @@ from bench.events import (
     MatrixStarted,
     Note,
 )
-from bench.execute.one_cell import Job
+from bench.execute.cell_runner import Job
+from bench.files import write_text
 from bench.progress import Progress
 from bench.runs.records import Outcome
 from bench.runs.store import Store
@@ -30,49 +31,10 @@ from bench.train import TrainingFailedError
 from bench.train.checkpoint import BEST, LAST, resumable
 
 Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere"]
+"""A field of :class:`bench.events.MatrixFinished`."""
 
 
-@dataclass(kw_only=True)
-class Summary:
-    """How many cells ended how.
-
-    Attributes:
-        finished: now.
-        already: before.
-        unavailable: controls that this data cannot have.
-        failed: kept with their reason, and tried again by the next run.
-        elsewhere: another process is at them.
-        runs: names of all their folders.
-    """
-
-    finished: int = 0
-    already: int = 0
-    unavailable: int = 0
-    failed: int = 0
-    elsewhere: int = 0
-    runs: frozenset[str] = field(default=frozenset(), compare=False)
-
-    def counts(self) -> dict[str, int]:
-        """The numbers alone."""
-        return {name: value for name, value in vars(self).items() if name != "runs"}
-
-    def event(self, *, no_winner: Iterable[str] = ()) -> MatrixFinished:
-        """The numbers, as what is shown at the end of a matrix."""
-        return MatrixFinished(
-            finished=self.finished,
-            already=self.already,
-            unavailable=self.unavailable,
-            failed=self.failed,
-            elsewhere=self.elsewhere,
-            no_winner=tuple(no_winner),
-        )
-
-    def count(self, ending: Ending) -> None:
-        """One more cell that ended so."""
-        setattr(self, ending, getattr(self, ending) + 1)
-
-
-def run_cells(jobs: Sequence[Job]) -> Summary:
+def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
     """Run every cell that is not finished yet.
 
     A finished run is left alone; an interrupted one goes on from its last validation; a failed
@@ -88,33 +50,29 @@ def run_cells(jobs: Sequence[Job]) -> Summary:
     # Found now and not after hours of training: what earlier runs left cannot be read.
     for job in jobs:
         job.runner.store.check(job.folder)
-    summary = Summary(runs=frozenset(job.folder.name for job in jobs))
     planned = _planned_steps(jobs)
     if planned:
         jobs[0].runner.progress.event(MatrixStarted(steps=planned))
+    endings: Counter[Ending] = Counter()
     for index, job in enumerate(jobs, start=1):
-        store, progress, folder = job.runner.store, job.runner.progress, job.folder
-        with store.claim(folder) as claimed:
-            outcome = store.outcome(folder) if claimed else None
+        store = job.runner.store
+        with store.claim(job.folder) as claimed:
+            outcome = store.outcome(job.folder) if claimed else None
             if claimed and (outcome is None or outcome.state == "failed"):
-                drop_damaged_checkpoint(folder, progress)
-                store.begin(folder, job.cell, job.runner.facts)
-                resumes = (folder / LAST).is_file()
-                progress.event(
-                    CellStarted(
-                        cell=job.label,
-                        index=index,
-                        total=len(jobs),
-                        folder=folder.name,
-                        resumes=resumes,
-                    )
-                )
-                summary.count(_run(job))
+                endings[_run(job, index=index, total=len(jobs))] += 1
                 continue
-        summary.count("already" if claimed else "elsewhere")
+        endings["already" if claimed else "elsewhere"] += 1
         if job.label in planned:
-            progress.event(CellSkipped(cell=job.label, index=index, total=len(jobs)))
-    return summary
+            skipped = CellSkipped(cell=job.label, index=index, total=len(jobs))
+            job.runner.progress.event(skipped)
+    return MatrixFinished(
+        finished=endings["finished"],
+        already=endings["already"],
+        unavailable=endings["unavailable"],
+        failed=endings["failed"],
+        elsewhere=endings["elsewhere"],
+        runs=tuple(job.folder.name for job in jobs),
+    )
 
 
 def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
@@ -128,9 +86,20 @@ def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
     return planned
 
 
-def _run(job: Job) -> Ending:
-    """Run a cell; a failure is kept with its reason."""
+def _run(job: Job, *, index: int, total: int) -> Ending:
+    """Run a cell, the ``index``-th of the matrix; a failure is kept with its reason."""
     runner, folder = job.runner, job.folder
+    drop_damaged_checkpoint(folder, runner.progress)
+    runner.store.begin(folder, job.cell, runner.facts)
+    runner.progress.event(
+        CellStarted(
+            cell=job.label,
+            index=index,
+            total=total,
+            folder=folder.name,
+            resumes=(folder / LAST).is_file(),
+        )
+    )
     try:
         return _run_or_raise(job)
     except BrokenPipeError:
@@ -180,7 +149,7 @@ def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> N
         folder: the run's.
         store: where it is kept.
     """
-    (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    write_text(folder / "error.txt", traceback.format_exc())
     store.end(folder, Outcome(state="failed", reason=reason))
     if isinstance(error, TrainingFailedError):
         # It would fail again from there. After any other failure (memory, disk) the next try

@@ -16,14 +16,15 @@ from torch import nn
 from baselines.finetune import apply_policy
 from bench.config import Experiment, TrainConfig
 from bench.controls import predict_control
-from bench.costs import Costs, model_costs
 from bench.data.batches import ImageSet
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
+from bench.data.splits import RowNumbers
 from bench.events import Note, Validated
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
+from bench.registry.costs import model_costs
 from bench.runs.cells import Cell, concerns_controls, concerns_network
 from bench.runs.records import RunCosts
 from bench.runs.run import EVALUATED_PARTS
@@ -41,13 +42,10 @@ from bench.train import (
 )
 
 
-def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
-    """Short name of a cell at some levels of an experiment that varies settings.
+def label_at(cell: Cell, levels: Mapping[str, object]) -> str:
+    """Short name of a cell at some levels (by dotted key) of an experiment that varies settings.
 
-    Args:
-        cell: the cell.
-        levels: by dotted key; those that the cell does not depend on are left out, since it is
-            the same run at all of them.
+    Levels that the cell does not depend on are left out: it is the same run at all of them.
     """
     shown = [
         f"{key}={level}"
@@ -59,13 +57,7 @@ def label_at(cell: Cell, levels: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A cell's network after its training, with its best weights.
-
-    Attributes:
-        network, loss: on the device.
-        training: how it went.
-        costs: of the network, and of its training.
-    """
+    """A cell's network after its training, with its best weights, on the device."""
 
     network: nn.Module
     loss: nn.Module
@@ -97,7 +89,7 @@ class CellRunner:
     store: Store
     placements: PlacementCache
     progress: Progress
-    levels: dict[str, Any]
+    levels: Mapping[str, object]
     facts: Facts
 
     @property
@@ -109,11 +101,7 @@ class CellRunner:
         return label_at(cell, self.levels)
 
     def run(self, cell: Cell, folder: Path) -> tuple[float, RunCosts | None]:
-        """Run a cell and store its predictions.
-
-        Args:
-            cell: the cell.
-            folder: its run's, begun.
+        """Run a cell, whose folder was begun, and store its predictions.
 
         Returns:
             Test AUC (macro over the outputs, where there are more than two classes), for the eye,
@@ -148,10 +136,11 @@ class CellRunner:
             parts=data.split.parts,
             probabilities=predicted,
         )
-        rows = data.split.test[data.task_mask[data.split.test]]
+        test = data.split.test
+        in_task = data.task_mask[test]
         test_auc = overall_auc(
-            torch.from_numpy(data.targets[rows]),
-            torch.from_numpy(predicted["test"][data.task_mask[data.split.test]]),
+            torch.from_numpy(data.targets[test[in_task]]),
+            torch.from_numpy(predicted["test"][in_task]),
             kind=data.task.kind,
         )
         return test_auc, costs
@@ -176,14 +165,14 @@ class CellRunner:
             InputError: a model or its weights cannot be had.
         """
         config, channels = cell.network.train, cell.network.model.in_channels
-        parts = self.prepared.task_parts
+        parts, label = self.prepared.task_parts, self.label(cell)
         costs = model_costs(find_model(cell.model), **self._shape(cell))
 
         def validated(history: Sequence[Validation]) -> None:
-            self._on_validation(cell, folder, history)
+            self.store.write_history(folder, history)
+            self.progress.event(Validated(cell=label, **vars(history[-1])))
             on_validation(history)
 
-        label = self.label(cell)
         with random_state_kept(self._device):
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = self._make_network(cell)
@@ -209,7 +198,16 @@ class CellRunner:
             network=network,
             loss=loss,
             training=training,
-            costs=_run_costs(costs, training, config),
+            costs=RunCosts(
+                parameters=costs.parameters,
+                multiply_adds=costs.multiply_adds,
+                train_seconds=training.train_seconds,
+                capture_seconds=training.capture_seconds,
+                compile_seconds=training.compile_seconds,
+                images_per_second=training.iterations * config.batch_size / training.train_seconds,
+                iterations=training.iterations,
+                best_iteration=training.best.iteration,
+            ),
         )
 
     def _make_network(self, cell: Cell) -> nn.Module:
@@ -238,31 +236,26 @@ class CellRunner:
     def _run_network(
         self, cell: Cell, folder: Path
     ) -> tuple[dict[str, NDArray[np.float64]], RunCosts]:
+        """Probabilities of every image of each part: a cascade may route any of them here."""
+        task, settings = self.prepared.task, cell.network
         with random_state_kept(self._device):
             trained = self.train(cell, folder)
             predicted, seconds = {}, {}
             for part in EVALUATED_PARTS:
                 began = time.perf_counter()
-                predicted[part] = self._predict(cell, trained, part)
+                rows = self.prepared.split.parts[part]
+                predictions = predict(
+                    trained.network,
+                    trained.loss,
+                    self._image_set(rows, settings.model.in_channels),
+                    kind=task.kind,
+                    precision=settings.train.precision,
+                )
+                predicted[part] = predictions.probabilities.cpu().numpy()
                 seconds[part] = time.perf_counter() - began
         # The test part comes last, when the device has warmed up.
         rate = len(predicted["test"]) / seconds["test"]
         return predicted, trained.costs.model_copy(update={"inference_images_per_second": rate})
-
-    def _predict(self, cell: Cell, trained: Trained, part: str) -> NDArray[np.float64]:
-        """Probabilities of every image of a part: a cascade may route any of them here."""
-        predicted = predict(
-            trained.network,
-            trained.loss,
-            self._image_set(self.prepared.split.parts[part], cell.network.model.in_channels),
-            kind=self.prepared.task.kind,
-            precision=cell.network.train.precision,
-        )
-        return predicted.probabilities.cpu().numpy()
-
-    def _on_validation(self, cell: Cell, folder: Path, history: Sequence[Validation]) -> None:
-        self.store.write_history(folder, [vars(entry) for entry in history])
-        self.progress.event(Validated(cell=self.label(cell), **vars(history[-1])))
 
     def _make_loss(self, name: str, config: TrainConfig) -> nn.Module:
         task = self.prepared.task
@@ -274,11 +267,11 @@ class CellRunner:
         )
         return loss.to(self._device)
 
-    def _image_set(self, positions: NDArray[np.int64], in_channels: int) -> ImageSet:
+    def _image_set(self, rows: RowNumbers, in_channels: int) -> ImageSet:
         return ImageSet(
             pixels=self.placements.get(self.prepared.pixels),
-            pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[positions],
-            targets=self.prepared.targets[positions],
+            pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[rows],
+            targets=self.prepared.targets[rows],
             normalisation=self.prepared.normalisation,
             in_channels=in_channels,
         )
@@ -300,21 +293,3 @@ class Job:
     def folder(self) -> Path:
         """Where its run is kept."""
         return self.runner.store.folder(self.cell, self.runner.facts.data)
-
-
-def _run_costs(costs: Costs, training: Training, config: TrainConfig) -> RunCosts:
-    return RunCosts(
-        parameters=costs.parameters,
-        multiply_adds=costs.multiply_adds,
-        train_seconds=training.train_seconds,
-        capture_seconds=training.capture_seconds,
-        compile_seconds=training.compile_seconds,
-        images_per_second=_rate(training, config),
-        iterations=training.iterations,
-        best_iteration=training.best.iteration,
-    )
-
-
-def _rate(training: Training, config: TrainConfig) -> float:
-    """Training images a second."""
-    return training.iterations * config.batch_size / training.train_seconds
