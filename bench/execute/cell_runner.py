@@ -15,12 +15,12 @@ from torch import nn
 
 from baselines.finetune import apply_policy
 from bench.config import Experiment, TrainConfig
-from bench.controls import predict_control
 from bench.data.batches import ImageSet
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
 from bench.data.splits import RowNumbers
 from bench.events import Note, Validated
+from bench.execute.controls import predict_control
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model

@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from bench.controls import ControlUnavailable
 from bench.errors import InputError, first_line
 from bench.events import (
     CellFailed,
@@ -23,6 +22,7 @@ from bench.events import (
     Note,
 )
 from bench.execute.cell_runner import Job
+from bench.execute.controls import ControlUnavailable
 from bench.files import write_text
 from bench.progress import Progress
 from bench.runs.records import Outcome

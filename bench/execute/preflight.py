@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.config import Experiment, TrainConfig
-from bench.controls import find_control
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
+from bench.execute.controls import check_control
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
 from bench.registry.costs import check_answer
 from bench.runs.cells import Cell, make_cells
@@ -89,7 +89,7 @@ def _check_names(experiment: Experiment) -> None:
     for loss in experiment.losses:
         LOSSES.get(loss)
     for control in experiment.controls:
-        find_control(control)
+        check_control(control)
     for model in experiment.models:
         find_model(model).check_image_size(experiment.data.image_size)
     for model in experiment.model.options:

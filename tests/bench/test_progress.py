@@ -152,17 +152,6 @@ def test_json_lines_tell_of_the_first_and_the_last_step_and_are_seconds_apart(
     ]
 
 
-def test_json_lines_tell_of_the_first_step_of_a_piece_that_comes_again(clock: Clock) -> None:
-    assert clock.now == 0.0
-    stream = io.StringIO()
-    progress = JsonProgress(stream)
-    for _ in range(2):
-        for done in (1, 2, 3):
-            progress.advance("decoding images", done, 3)
-    records = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [record["done"] for record in records] == [1, 3, 1, 3]
-
-
 def test_quiet_says_only_failures() -> None:
     stream = io.StringIO()
     progress = QuietProgress(stream)

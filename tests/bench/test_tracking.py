@@ -70,16 +70,9 @@ def shown(folder: Path) -> EventAccumulator:
 
 def validated(value: float, iteration: int = 2) -> Validated:
     return Validated(
-        cell="a",
-        iteration=iteration,
-        lr=0.1,
-        train_loss=value,
-        validation_loss=value,
-        validation_auc=0.5,
-        decision="improved",
-        best=True,
-        train_seconds=1.0,
-    )
+        cell="a", iteration=iteration, lr=0.1, train_loss=value, validation_loss=value,
+        validation_auc=0.5, decision="improved", best=True, train_seconds=1.0,
+    )  # fmt: skip
 
 
 def test_the_history_is_shown_and_every_event_passed_on(tiny: Experiment, tmp_path: Path) -> None:
@@ -126,15 +119,12 @@ def test_a_run_that_begins_anew_replaces_its_earlier_curve(tmp_path: Path) -> No
     assert [(point.step, round(point.value, 3)) for point in points] == [(2, 0.2), (4, 0.2)]
 
 
-def test_without_tensorboard_the_way_out_is_said(
+def test_a_missing_tensorboard_or_folder_is_the_users_to_mend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(InputError, match="pip install tensorboard"):
-        TensorBoard(QuietProgress(), tmp_path)
-
-
-def test_a_folder_that_cannot_be_made_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="--tensorboard"):
         TensorBoard(QuietProgress(), tmp_path / "file" / "board")
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match="pip install tensorboard"):
+        TensorBoard(QuietProgress(), tmp_path)

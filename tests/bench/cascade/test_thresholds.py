@@ -33,7 +33,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from bench.data.splits import Split
 from bench.data.study import study_rows
@@ -64,12 +63,10 @@ FLAT = np.column_stack(
     ]
 )
 
-Named = dict[str, tuple[str, ...]]
 
-
-@pytest.fixture
-def answers(tmp_path: Path) -> dict[str, Named]:
-    """The findings that the cascade, and the flat network, name in each test image."""
+def test_thresholds_of_findings_are_chosen_by_f1_and_those_of_questions_by_youdens_j(
+    tmp_path: Path,
+) -> None:
     rows = study_rows({"image": IMAGES, "patient": IMAGES, "findings": list(TRUTH.values())})
     assert rows["image"].tolist() == IMAGES
     split = Split.of(
@@ -81,11 +78,11 @@ def answers(tmp_path: Path) -> dict[str, Named]:
         how="by hand",
     )
     runs = StageRuns(tmp_path, rows=rows.assign(digest=""), split=split, findings=FINDINGS)
-    said = {"m1": M1, "m2": M2, "m3": M3, "m4": M4, "findings14": FLAT}
-    for task, probabilities in said.items():
+    predicted = {"m1": M1, "m2": M2, "m3": M3, "m4": M4, "findings14": FLAT}
+    for task, probabilities in predicted.items():
         runs.add(task, probabilities)
     runs.assembled()
-    return {
+    called = {
         run.cell.system: {
             image: tuple(np.array(FINDINGS)[named])
             for image, named in zip(predictions.images, predictions.called, strict=True)
@@ -94,35 +91,8 @@ def answers(tmp_path: Path) -> dict[str, Named]:
         if run.cell.kind == "cascade"
         and (predictions := run.predictions()["test"]).called is not None
     }
-
-
-def test_m1_is_cut_by_youdens_j(answers: dict[str, Named]) -> None:
-    assert answers["cascade"]["t0"] == ()
-
-
-def test_m2_is_cut_by_youdens_j(answers: dict[str, Named]) -> None:
-    assert answers["cascade"]["t1"] == (E,)
-
-
-def test_m3_is_cut_by_f1(answers: dict[str, Named]) -> None:
-    assert answers["cascade"]["t2"] == (E, M)
-    assert answers["cascade"]["t3"] == (E, N)
-
-
-def test_whether_the_flat_network_names_anything_is_cut_by_youdens_j(
-    answers: dict[str, Named],
-) -> None:
-    # Edema reaches its threshold, and the image is normal all the same.
-    assert answers["flat"]["t0"] == ()
-
-
-def test_what_the_flat_network_names_is_cut_by_f1(answers: dict[str, Named]) -> None:
-    assert answers["flat"]["t1"] == (E,)
-    assert answers["flat"]["t3"] == (E, N)
-
-
-def test_where_no_finding_reaches_its_threshold_the_flat_network_names_the_nearest(
-    answers: dict[str, Named],
-) -> None:
-    # Nodule is likelier, 0.62, but further below its threshold. All three together say abnormal.
-    assert answers["flat"]["t2"] == (E,)
+    # m1 and m2 are cut by Youden's J, m3 by F1.
+    assert called["cascade"] == {"t0": (), "t1": (E,), "t2": (E, M), "t3": (E, N)}
+    # In t0 Edema reaches its threshold, and the image is normal all the same. In t2 none does:
+    # Nodule is likelier, 0.62, but further below its threshold.
+    assert called["flat"] == {"t0": (), "t1": (E,), "t2": (E,), "t3": (E, N)}

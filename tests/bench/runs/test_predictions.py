@@ -35,3 +35,6 @@ def test_damaged_predictions_say_what_is_wrong(
         InputError, match=f"predictions of run {run.folder.name} are damaged.*{what}"
     ):
         run.predictions()
+    path.unlink()
+    with pytest.raises(InputError, match=f"predictions of run {run.folder.name} are damaged"):
+        run.predictions()

@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from bench.controls import CONTROLS, ControlUnavailable, predict_control
 from bench.data.splits import Split
 from bench.data.study import NIH_FINDINGS, study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold
+from bench.execute.controls import CONTROLS, ControlUnavailable, predict_control
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.data.splits.tables import split_of
 
@@ -122,7 +122,7 @@ def test_brightness_reads_a_memory_map_in_pieces_with_the_same_result(
     )
     np.save(tmp_path / "pixels.npy", pixels)
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
-    monkeypatch.setattr("bench.controls._CHUNK_PIXELS", 64 * 7)
+    monkeypatch.setattr("bench.execute.controls._CHUNK_PIXELS", 64 * 7)
     pieces = probability_of_abnormal(
         "brightness", rows=rows, targets=targets, split=split, pixels=mapped
     )

@@ -37,30 +37,14 @@ class _Study:
     pixels: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Control:
-    """A named control.
-
-    Attributes:
-        name: snake_case.
-        description: one line.
-        predict: from what it may see to (rows, outputs) probabilities.
-    """
-
-    name: str
-    description: str
-    predict: Callable[[_Study], NDArray[np.float64]]
-
-
-def find_control(name: str) -> Control:
-    """The control of that name.
+def check_control(name: str) -> None:
+    """Refuse an unknown name.
 
     Raises:
         InputError: unknown name; the message lists near matches.
     """
     if name not in CONTROLS:
         raise InputError(f"unknown control {name!r}: {near_matches(name, list(CONTROLS))}")
-    return CONTROLS[name]
 
 
 def predict_control(
@@ -94,20 +78,22 @@ def predict_control(
         InputError: unknown name; the message lists near matches.
         ControlUnavailable: the data lack what the control looks at.
     """
-    control = find_control(name)
+    check_control(name)
     learned = targets[train]
     labels = np.eye(outputs)[learned] if kind == "multiclass" else learned
     study = _Study(
         rows=rows, train=train, train_labels=labels.astype(np.float64), kind=kind, pixels=pixels
     )
-    return control.predict(study)
+    return CONTROLS[name](study)
 
 
 def _prior(study: _Study) -> NDArray[np.float64]:
+    """Share of each class in train, the same for every image."""
     return np.tile(study.train_labels.mean(axis=0), (len(study.rows), 1))
 
 
 def _same_patient(study: _Study) -> NDArray[np.float64]:
+    """Mean train label of the same patient, else the share in train."""
     patients = study.rows["patient"].to_numpy(dtype=object)
     if (patients == "").all():
         raise ControlUnavailable("no patient ids")
@@ -122,6 +108,7 @@ def _same_patient(study: _Study) -> NDArray[np.float64]:
 
 
 def _metadata(study: _Study) -> NDArray[np.float64]:
+    """Logistic regression on age, sex, view and follow-up number."""
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -145,6 +132,7 @@ def _metadata(study: _Study) -> NDArray[np.float64]:
 
 
 def _brightness(study: _Study) -> NDArray[np.float64]:
+    """Logistic regression on mean and standard deviation of the pixels."""
     from sklearn.preprocessing import StandardScaler
 
     at = study.rows["pixel_row"].to_numpy()
@@ -185,28 +173,10 @@ def _regress(
     return probabilities
 
 
-CONTROLS: dict[str, Control] = {
-    control.name: control
-    for control in (
-        Control(
-            name="prior",
-            description="share of each class in train, the same for every image",
-            predict=_prior,
-        ),
-        Control(
-            name="same_patient",
-            description="mean train label of the same patient, else the share in train",
-            predict=_same_patient,
-        ),
-        Control(
-            name="metadata",
-            description="logistic regression on age, sex, view and follow-up number",
-            predict=_metadata,
-        ),
-        Control(
-            name="brightness",
-            description="logistic regression on mean and standard deviation of the pixels",
-            predict=_brightness,
-        ),
-    )
+CONTROLS: dict[str, Callable[[_Study], NDArray[np.float64]]] = {
+    "prior": _prior,
+    "same_patient": _same_patient,
+    "metadata": _metadata,
+    "brightness": _brightness,
 }
+"""Probabilities of every row (rows, outputs), by the control's name."""
