@@ -130,12 +130,18 @@ def load_model(
     Raises:
         InputError: no such finished run of a network, or its model is not registered.
     """
-    from bench.model import load_model as load
+    _load_plugins(plugins)
+    from bench.environment import pick_device
+    from bench.model import LoadedModel
 
-    return load(run_folder, device=device, plugins=plugins)
+    return LoadedModel(Path(run_folder), device=pick_device(device))
 
 
 def _experiment(config: Experiment | str | Path, plugins: Sequence[str | Path]) -> Experiment:
+    _load_plugins(plugins)
+    return config if isinstance(config, Experiment) else load_config(config)
+
+
+def _load_plugins(plugins: Sequence[str | Path]) -> None:
     for plugin in plugins:
         load_plugin(Path(plugin))
-    return config if isinstance(config, Experiment) else load_config(config)

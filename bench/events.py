@@ -1,5 +1,8 @@
 """Events of a matrix or a tuning: typed records, each with its line for people.
 
+``cell`` is the label of a cell or trial, ``folder`` the name of its run's folder; ``resumes`` says
+that earlier steps were trained and shown before.
+
 ``bench.progress`` shows them, the JSON log has their fields, and ``bench.tracking`` passes them on.
 """
 
@@ -28,11 +31,7 @@ class Note(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixStarted(Event):
-    """The trainings to come.
-
-    Attributes:
-        steps: training steps at most, by the cell's label.
-    """
+    """The trainings to come, with their training steps at most, by the cell's label."""
 
     steps: Mapping[str, int]
 
@@ -43,14 +42,7 @@ class MatrixStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CellStarted(Event):
-    """A cell begins, or goes on from its checkpoint.
-
-    Attributes:
-        cell: the cell's label.
-        index, total: its number in the matrix, from 1, and the size of the matrix.
-        folder: name of its run's folder.
-        resumes: earlier steps were trained and shown before.
-    """
+    """A cell begins, or goes on from its checkpoint: number ``index`` of ``total``, from 1."""
 
     cell: str
     index: int
@@ -184,16 +176,7 @@ class TuningStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialStarted(Event):
-    """A trial begins, or goes on from its checkpoint.
-
-    Attributes:
-        cell: the trial's label.
-        trial: its number in the study.
-        done: trials that ended before.
-        settings: the searched settings, by dotted key.
-        folder: name of its run's folder.
-        resumes: earlier steps were trained and shown before.
-    """
+    """A trial begins, or goes on from its checkpoint; ``done`` trials ended before."""
 
     cell: str
     trial: int
@@ -212,8 +195,6 @@ class TrialEnded(Event):
     """A trial that ended.
 
     Attributes:
-        cell: the trial's label.
-        trial: its number in the study.
         ended: ``finished``, ``pruned``, ``budget`` or ``failed``.
         reason: why it failed.
         validation_auc: its best; None where there is none.

@@ -34,7 +34,7 @@ class LoadedModel:
     """A trained network with its run's preprocessing, classes and threshold.
 
     Args:
-        run: a finished run of a network.
+        folder: of a finished run of a network.
         device: where it computes.
 
     Attributes:
@@ -45,15 +45,20 @@ class LoadedModel:
             of several classes is.
 
     Raises:
-        InputError: the weights are gone or damaged, or the model is a plugin's that is not loaded.
+        InputError: there is no such run, it has not finished or is no network's, its weights are
+            gone or damaged, or its model is a plugin's that is not loaded.
     """
 
-    def __init__(self, run: Run, *, device: torch.device) -> None:
-        self.name = run.folder.name
+    def __init__(self, folder: Path, *, device: torch.device) -> None:
+        run = Store(folder.parent).run(folder.name)
+        settings = run.cell.settings
+        if not isinstance(settings, NetworkSettings) or run.outcome.state != "finished":
+            kind = run.cell.kind
+            what = run.outcome.state if kind == "network" else f"of a {kind}"
+            raise InputError(f"run {folder.name} is {what}: load a finished run of a network")
+        self.name = folder.name
         self.data: DataRecord = run.data
         self.threshold = _threshold(run.predictions()["validation"], run.data)
-        settings = run.cell.settings
-        assert isinstance(settings, NetworkSettings), "load_model has looked"
         self._settings = settings
         self._device = device
         self._network = _network(run, settings, device)
@@ -115,23 +120,6 @@ class LoadedModel:
         else:
             grays = [_read(Path(path)) for path in images]
         return np.stack([resize(gray, size) for gray in grays]) if grays else np.empty(0, np.uint8)
-
-
-def load_model(
-    folder: str | Path, *, device: str = "cpu", plugins: Sequence[str | Path] = ()
-) -> LoadedModel:
-    """The network of a stored run; arguments and errors as :func:`bench.load_model`'s."""
-    from bench.environment import pick_device
-    from bench.registry.plugins import load_plugin
-
-    for plugin in plugins:
-        load_plugin(Path(plugin))
-    path = Path(folder)
-    run = Store(path.parent).run(path.name)
-    if run.cell.kind != "network" or run.outcome.state != "finished":
-        what = run.outcome.state if run.cell.kind == "network" else f"of a {run.cell.kind}"
-        raise InputError(f"run {path.name} is {what}: load a finished run of a network")
-    return LoadedModel(run, device=pick_device(device))
 
 
 def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Module:

@@ -184,7 +184,7 @@ def _store(store: Store, cell: Cell, reference: Run, truth: Predictions, routes:
     """Store one system's predictions, where they are not stored; returns its folder's name."""
     folder = store.folder(cell, reference.data)
     predictions = replace(truth, probabilities=routes.probabilities, called=routes.called)
-    table = to_frame(reference.outputs, part="test", **vars(predictions)).to_csv(index=False)
+    table = to_frame(predictions, reference.outputs, part="test").to_csv(index=False)
     stored = folder / PREDICTIONS
     with store.claim(folder) as claimed:
         if not claimed:

@@ -77,34 +77,21 @@ class Predictions:
     called: NDArray[np.bool_] | None = None
 
 
-def to_frame(
-    outputs: Outputs,
-    *,
-    part: str,
-    images: Sequence[str] | NDArray[np.object_],
-    patients: Sequence[str] | NDArray[np.object_],
-    targets: NDArray[Any] | None,
-    probabilities: NDArray[np.float64],
-    called: NDArray[np.bool_] | None = None,
-) -> pd.DataFrame:
-    """Predictions of one part as a table.
-
-    Args:
-        outputs: what they are about.
-        part: its name.
-        images, patients: ids, (n,).
-        targets: as :attr:`Predictions.targets`; None for images outside the task.
-        probabilities: (n, outputs).
-        called: as :attr:`Predictions.called`.
-    """
-    columns: dict[str, Any] = {"part": part, "image": images, "patient": patients}
-    if targets is not None:
+def to_frame(predictions: Predictions, outputs: Outputs, *, part: str) -> pd.DataFrame:
+    """Predictions of one part as a table; without targets where they have none."""
+    columns: dict[str, Any] = {
+        "part": part,
+        "image": predictions.images,
+        "patient": predictions.patients,
+    }
+    targets, called = predictions.targets, predictions.called
+    if len(targets):
         columns["target"] = targets if outputs.binary else _named(outputs, targets)
     if called is not None:
         columns[CALLED] = _named(outputs, called)
-    shown = probabilities[:, 1:] if outputs.binary else probabilities
-    frame = pd.DataFrame(columns)
-    return pd.concat([frame, pd.DataFrame(shown, columns=outputs.columns)], axis=1)
+    p = predictions.probabilities
+    shown = pd.DataFrame(p[:, 1:] if outputs.binary else p, columns=outputs.columns)
+    return pd.concat([pd.DataFrame(columns), shown], axis=1)
 
 
 def read_frame(path: Path, outputs: Outputs, *, with_targets: bool) -> pd.DataFrame:

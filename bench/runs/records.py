@@ -26,26 +26,18 @@ FORMAT_VERSION = 1
 
 R = TypeVar("R", bound=Frozen)
 State = Literal["finished", "failed", "unavailable"]
+"""``unavailable`` is a control that the data cannot have."""
 
 
 class CellRecord(Frozen):
-    """The settings of a run, all that its key is made of.
-
-    Attributes:
-        cell: the settings.
-        results_version: of the harness that the run is a result of.
-    """
+    """The settings of a run, all that its key is made of."""
 
     cell: Cell
     results_version: int = RESULTS_VERSION
 
 
 class AttemptsRecord(Frozen):
-    """The environments of a run: an interrupted or failed run can go on elsewhere.
-
-    Attributes:
-        attempts: one for each time the run was started, oldest first.
-    """
+    """The environment of each time a run was started, oldest first; it can go on elsewhere."""
 
     attempts: tuple[EnvironmentRecord, ...]
 
@@ -94,14 +86,7 @@ class RunCosts(Frozen):
 
 
 class Outcome(Frozen):
-    """How a run ended.
-
-    Attributes:
-        state: ``finished``; ``failed``; or ``unavailable`` (a control that this data cannot
-            have).
-        reason: why it failed or is unavailable; "" where finished.
-        costs: of a finished network.
-    """
+    """How a run ended, why it failed or is unavailable, and what a finished network cost."""
 
     state: State
     reason: str = ""
@@ -109,12 +94,7 @@ class Outcome(Frozen):
 
 
 class ExperimentRecord(Frozen):
-    """An experiment that was run.
-
-    Attributes:
-        experiment: its settings as they were given.
-        runs: folder names of its runs, finished or not.
-    """
+    """An experiment as it was given, and the folder names of its runs, finished or not."""
 
     experiment: Experiment
     runs: tuple[str, ...]

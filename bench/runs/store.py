@@ -49,7 +49,7 @@ from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.files import write_text
 from bench.runs.cells import Cell
-from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, to_frame
+from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, to_frame
 from bench.runs.records import (
     FORMAT_VERSION,
     AttemptsRecord,
@@ -207,20 +207,18 @@ class Store:
             in_task = task_mask[parts[part]]
             for name, chosen in ((PREDICTIONS, in_task), (OTHERS, ~in_task)):
                 numbers = parts[part][chosen]
-                files[name].append(
-                    to_frame(
-                        outputs,
-                        part=part,
-                        images=rows["image"].to_numpy()[numbers],
-                        patients=rows["patient"].to_numpy()[numbers],
-                        targets=targets[numbers] if name == PREDICTIONS else None,
-                        probabilities=values[chosen],
-                    )
+                if not len(numbers):
+                    continue
+                predictions = Predictions(
+                    images=rows["image"].to_numpy()[numbers],
+                    patients=rows["patient"].to_numpy()[numbers],
+                    targets=targets[numbers] if name == PREDICTIONS else targets[:0],
+                    probabilities=values[chosen],
                 )
+                files[name].append(to_frame(predictions, outputs, part=part))
         for name, frames in files.items():
-            frame = pd.concat(frames)
-            if len(frame):
-                write_text(folder / name, frame.to_csv(index=False))
+            if frames:
+                write_text(folder / name, pd.concat(frames).to_csv(index=False))
 
     def experiment_of(self, folder: Path) -> Experiment:
         """The experiment that a run was part of.
