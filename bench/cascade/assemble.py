@@ -12,7 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.cascade.routing import Routes, SplitImages, route_cascade, route_flat
-from bench.cascade.stages import CASCADE_TASKS, FLAT, STAGES, find_reference, find_stages
+from bench.cascade.stages import (
+    CASCADE_TASKS,
+    FLAT,
+    STAGES,
+    StageRuns,
+    find_reference,
+    find_stages,
+)
 from bench.data.splits import Split
 from bench.data.splits.split import file_name
 from bench.errors import InputError
@@ -70,18 +77,20 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
             finished = sorted({task for entry in entries for task in entry.runs})
             missing.append(f"no finished run of {FLAT} beside those of {', '.join(finished)}")
             incomplete = True
+            for entry in entries:
+                for system in SYSTEMS:
+                    _discard(store, entry, system)
             continue
         truth = _sorted_test_part(reference)
         split = _read_split(store, reference)
         for entry in entries:
             for system, (tasks, router) in SYSTEMS.items():
-                cell = entry.cell.as_cascade(system)
                 if reason := entry.missing(tasks):
                     missing.append(f"no {system} of {entry.cell.label}: {reason}")
                     incomplete |= not entry.unavailable(tasks)
-                    # What was stored before is of a stage that is there no more.
-                    shutil.rmtree(store.folder(cell, reference.data), ignore_errors=True)
+                    _discard(store, entry, system)
                     continue
+                cell = entry.cell.as_cascade(system)
                 stages = {task: entry.runs[task] for task in tasks}
                 routes = router(stages, images=truth.images, split=split)
                 names.append(_store(store, cell, reference, truth, routes))
@@ -178,6 +187,13 @@ def _read_split(store: Store, run: Run) -> SplitImages:
             "image was learned from: copy it here, or run `bench run` once more, which writes it"
         )
     return Split.read_images(path, digest=split.hash)
+
+
+def _discard(store: Store, entry: StageRuns, system: System) -> None:
+    """Delete a stored system of which a stage has since failed or gone."""
+    any_run = next(iter(entry.runs.values()))  # all are on the same data and split
+    folder = store.folder(entry.cell.as_cascade(system), any_run.data)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _store(store: Store, cell: Cell, reference: Run, truth: Predictions, routes: Routes) -> str:

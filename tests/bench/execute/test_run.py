@@ -509,11 +509,8 @@ def test_a_batch_that_does_not_fit_fails_its_cell_and_names_the_setting(
         summary, _ = run(experiment(*wanted, model="greedy"), tmp_path)
         assert summary == MatrixFinished(failed=2)
         for run_ in Store(tmp_path).runs():
-            assert run_.outcome.reason == (
-                "memory does not suffice for 8 images of 32 px at once: set train.micro_batch=4 (a "
-                "run of its own, in which batch norm sees micro-batches), or try a smaller "
-                "data.image_size"
-            )
+            assert run_.outcome.reason.startswith("memory does not suffice for")
+            assert "set train.micro_batch=4" in run_.outcome.reason
         summary, _ = run(experiment(*wanted, "train.micro_batch=2", model="greedy"), tmp_path)
         assert summary == MatrixFinished(finished=2)
     finally:
