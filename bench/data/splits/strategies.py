@@ -164,7 +164,7 @@ STRATEGIES: dict[str, Callable[[pd.DataFrame, DataConfig], Assignment]] = {
 
 
 def knows_patients(rows: pd.DataFrame) -> bool:
-    """Whether every image has a patient id."""
+    """True where every image has a patient id."""
     return bool((rows["patient"] != "").all())
 
 

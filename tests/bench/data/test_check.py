@@ -1,4 +1,4 @@
-"""What the data check tells, and which rows it leaves for a run."""
+"""The report of a data check, and the rows that it leaves for a run."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_clean_set_has_nothing_to_report_but_enlarged_images(tmp_path: Path) -
     ]
 
 
-def test_identical_images_that_are_normal_and_abnormal_are_told(tmp_path: Path) -> None:
+def test_identical_images_that_are_normal_and_abnormal_are_named(tmp_path: Path) -> None:
     for value, name in enumerate("acebdf"):
         Image.new("L", (8, 8), 10 * (value % 3)).save(tmp_path / f"{name}.png")
     report = check_data(

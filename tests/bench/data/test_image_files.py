@@ -185,14 +185,14 @@ def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
 
 def test_stamps_of_same_sized_files_with_a_time_set_back_differ(tmp_path: Path) -> None:
     """Reproducible archives unpack with equal sizes and times; only the status change differs."""
-    one, other = tmp_path / "one", tmp_path / "other"
-    for path, content in ((one, b"a"), (other, b"b")):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path, content in ((first, b"a"), (second, b"b")):
         path.write_bytes(content)
         os.utime(path, ns=(0, 0))
         time.sleep(0.05)  # more than the tick of any file system's clock
-    assert one.stat().st_size == other.stat().st_size
-    assert one.stat().st_mtime_ns == other.stat().st_mtime_ns == 0
-    assert file_stamp(one) != file_stamp(other)
+    assert first.stat().st_size == second.stat().st_size
+    assert first.stat().st_mtime_ns == second.stat().st_mtime_ns == 0
+    assert file_stamp(first) != file_stamp(second)
 
 
 def test_real_rgb_and_rgba_radiographs_are_their_first_channel() -> None:

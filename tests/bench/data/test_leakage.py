@@ -1,4 +1,4 @@
-"""What parts share is counted, and what is unknown is not called 0."""
+"""Counts of the patients and images that parts share; an unknown number is not 0."""
 
 from __future__ import annotations
 

@@ -215,12 +215,6 @@ def test_processes_at_once_decode_one_time_and_see_the_same(tmp_path: Path) -> N
     assert len({(total, digests) for _, total, digests in results}) == 1
 
 
-def test_a_cache_that_is_a_file_is_refused(files: FileReader, tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("x")
-    with pytest.raises(InputError, match="cannot be kept in"):
-        open_all(files, tmp_path / "cache")
-
-
 def fallocate_fails(number: int) -> Callable[..., None]:
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -228,10 +222,9 @@ def fallocate_fails(number: int) -> Callable[..., None]:
     return fail
 
 
-def test_too_little_room_is_told_before_decoding_and_leaves_nothing(
+def test_a_cache_without_room_is_refused_before_decoding_and_nothing_is_left(
     files: FileReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     reader = CountingReader(files)
     usage = shutil.disk_usage(tmp_path)
     with monkeypatch.context() as patch:
@@ -242,6 +235,9 @@ def test_too_little_room_is_told_before_decoding_and_leaves_nothing(
         patch.setattr(os, "posix_fallocate", fallocate_fails(errno.ENOSPC), raising=False)
         with pytest.raises(InputError, match=r"cannot be kept in .*No space left on device"):
             open_all(reader, tmp_path / "cache")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="cannot be kept in"):
+        open_all(reader, tmp_path / "file")
     assert reader.reads == 0
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] in ([".lock"], [])
 

@@ -50,8 +50,14 @@ def test_a_task_has_its_images_classes_and_targets(
 def test_images_of_the_tasks_in_the_paper() -> None:
     """Fig. 7: 60,361 normal, 30,963 with one finding, 20,795 with several (one short)."""
     rows = nih_label_rows()
-    asked = {name: int(make_task(name).select(rows).sum()) for name in TASKS}
-    assert asked == {"m1": 112_120, "m2": 51_759, "m3": 20_796, "m4": 30_963, "findings14": 112_120}
+    images = {name: int(make_task(name).select(rows).sum()) for name in TASKS}
+    assert images == {
+        "m1": 112_120,
+        "m2": 51_759,
+        "m3": 20_796,
+        "m4": 30_963,
+        "findings14": 112_120,
+    }
     assert int((~is_abnormal(rows)).sum()) == 60_361
     hernia = NIH_FINDINGS.index("Hernia")
     assert make_task("findings14").targets(rows)[:, hernia].sum() == 227

@@ -60,14 +60,14 @@ def test_large_images_are_made_small(tmp_path: Path) -> None:
 
 
 def test_other_pixels_with_the_same_ids_are_never_shown(tmp_path: Path) -> None:
-    one, other = prepare(tmp_path, seed=0), prepare(tmp_path, seed=1)
-    (image,) = set(one.rows["image"][:1]) & set(other.rows["image"])
+    first, second = prepare(tmp_path, seed=0), prepare(tmp_path, seed=1)
+    (image,) = set(first.rows["image"][:1]) & set(second.rows["image"])
 
-    for data in (one, other):
+    for data in (first, second):
         found = thumbnails(data.record, [image], cache=tmp_path)
         np.testing.assert_array_equal(pixels(found.pngs[image]), of(data, image))
-    (tmp_path / NOTES / one.record.fingerprint).unlink()
-    assert not thumbnails(one.record, [image], cache=tmp_path).pngs
+    (tmp_path / NOTES / first.record.fingerprint).unlink()
+    assert not thumbnails(first.record, [image], cache=tmp_path).pngs
 
 
 def forget_images(store: Path) -> None:

@@ -38,7 +38,7 @@ def _experiment(name: str) -> Experiment:
 
 @cache
 def _labels() -> StudyTable:
-    """Of all 112,120 images, of which 1,723 are here."""
+    """Labels of all 112,120 images, of which 1,723 are here."""
     return open_labels(_experiment("nih_image").data)
 
 
