@@ -17,10 +17,13 @@ from cxnet.hierarchy import (
 from cxnet.losses import (
     CrossEntropy,
     FocalLoss,
+    SinDetachedLoss,
+    SinHumpDetachedLoss,
     SinHumpLoss,
     SinLoss,
     TargetKind,
     WeightedCrossEntropy,
+    WeightedLoss,
     balanced_class_weights,
 )
 from cxnet.networks import MIN_IMAGE_SIZE, CXNetM1, CXNetM1V2, DropoutPlace
@@ -30,11 +33,14 @@ __all__ = [
     "CXNetM1V2",
     "DropoutPlace",
     "MIN_IMAGE_SIZE",
+    "WeightedLoss",
     "CrossEntropy",
     "WeightedCrossEntropy",
     "FocalLoss",
     "SinLoss",
     "SinHumpLoss",
+    "SinDetachedLoss",
+    "SinHumpDetachedLoss",
     "TargetKind",
     "balanced_class_weights",
     "StageProbabilities",

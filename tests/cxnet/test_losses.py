@@ -18,14 +18,18 @@ from torch import Tensor
 from cxnet import (
     CrossEntropy,
     FocalLoss,
+    SinDetachedLoss,
+    SinHumpDetachedLoss,
     SinHumpLoss,
     SinLoss,
     TargetKind,
     WeightedCrossEntropy,
+    WeightedLoss,
     balanced_class_weights,
 )
 
-UNWEIGHTED = [CrossEntropy, FocalLoss, SinLoss, SinHumpLoss]
+DIFFERENTIATED = [CrossEntropy, FocalLoss, SinLoss, SinHumpLoss]
+UNWEIGHTED = [*DIFFERENTIATED, SinDetachedLoss, SinHumpDetachedLoss]
 Case = tuple[TargetKind, int, Tensor]
 CASES: dict[str, Case] = {
     "2 classes": ("multiclass", 2, torch.tensor([0, 1, 1])),
@@ -47,10 +51,12 @@ def two_class_logits(p_true: float) -> Tensor:
         (FocalLoss, lambda p: (1 - p) ** 2),
         (SinLoss, lambda p: math.sin(math.pi / 2 * (1 - p))),
         (SinHumpLoss, lambda p: 1 + math.sin(math.pi * p)),
+        (SinDetachedLoss, lambda p: math.sin(math.pi / 2 * (1 - p))),
+        (SinHumpDetachedLoss, lambda p: 1 + math.sin(math.pi * p)),
     ],
 )
 def test_value_is_beta_times_cross_entropy(
-    loss: type[CrossEntropy], beta: Callable[[float], float], p: float
+    loss: type[WeightedLoss], beta: Callable[[float], float], p: float
 ) -> None:
     expected = beta(p) * -math.log(p)
     classes = loss(kind="multiclass")(two_class_logits(p), torch.tensor([1]))
@@ -65,7 +71,7 @@ def test_value_is_beta_times_cross_entropy(
     [(SinLoss, (1.0, math.sqrt(0.5), 0.0)), (SinHumpLoss, (1.0, 2.0, 1.0))],
 )
 def test_sine_weights_at_wrong_undecided_and_right(
-    loss: type[CrossEntropy], betas: tuple[float, float, float]
+    loss: type[WeightedLoss], betas: tuple[float, float, float]
 ) -> None:
     log_pt = torch.tensor([-math.inf, math.log(0.5), 0.0], dtype=torch.float64)
     assert loss(kind="multiclass").beta(log_pt).tolist() == pytest.approx(betas, abs=1e-12)
@@ -95,8 +101,62 @@ def test_ce_is_torchs(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("loss", [*UNWEIGHTED, WeightedCrossEntropy])
-def test_gradient_agrees_with_finite_differences(loss: type[CrossEntropy], case: str) -> None:
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_label_smoothing_is_torchs(case: str, smoothing: float) -> None:
+    kind, outputs, targets = CASES[case]
+    logits = torch.randn(3, outputs)
+    if kind == "multiclass":
+        expected = F.cross_entropy(logits, targets, label_smoothing=smoothing)
+    else:
+        softened = targets * (1 - smoothing) + smoothing / 2
+        expected = F.binary_cross_entropy_with_logits(logits, softened)
+    loss = CrossEntropy(kind=kind, label_smoothing=smoothing)
+    torch.testing.assert_close(loss(logits, targets), expected)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 3.0])
+def test_gamma_is_the_exponent_of_the_focal_weight(gamma: float) -> None:
+    loss = FocalLoss(kind="multiclass", gamma=gamma)
+    value = loss(two_class_logits(0.3), torch.tensor([1]))
+    assert float(value) == pytest.approx(0.7**gamma * -math.log(0.3))
+    certain = torch.tensor([[-1e4, 1e4]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(loss(certain, torch.tensor([1])), certain)
+    assert bool(torch.isfinite(gradient).all())
+
+
+@pytest.mark.parametrize(
+    ("attached", "detached", "gradients"),
+    [
+        # At p_t = 0.1, from −(β(p)·log p)′·p·(1 − p) and β(p)·(1 − p).
+        (SinHumpLoss, SinHumpDetachedLoss, (0.55894, 1.17812)),
+        (SinLoss, SinDetachedLoss, (0.93984, 0.88892)),
+    ],
+)
+def test_gradient_through_the_weight_and_without(
+    attached: type[WeightedLoss], detached: type[WeightedLoss], gradients: tuple[float, float]
+) -> None:
+    for loss, expected in zip((attached, detached), gradients, strict=True):
+        logits = torch.tensor([[math.log(0.1 / 0.9)]], dtype=torch.float64, requires_grad=True)
+        loss(kind="multilabel")(logits, torch.ones(1, 1)).backward()  # type: ignore[no-untyped-call]
+        assert logits.grad is not None
+        assert -float(logits.grad) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
+def test_a_smoothing_that_is_no_share_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="label_smoothing"):
+        CrossEntropy(kind="multiclass", label_smoothing=share)
+
+
+@pytest.mark.parametrize("gamma", [-1.0, math.nan])
+def test_a_negative_gamma_is_refused(gamma: float) -> None:
+    with pytest.raises(ValueError, match="gamma"):
+        FocalLoss(kind="multiclass", gamma=gamma)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("loss", [*DIFFERENTIATED, WeightedCrossEntropy])
+def test_gradient_agrees_with_finite_differences(loss: type[WeightedLoss], case: str) -> None:
     kind, outputs, targets = CASES[case]
     weights = balanced_class_weights(targets, kind=kind, outputs=outputs)
     function = loss(kind=kind, class_weights=weights)
@@ -110,7 +170,7 @@ def test_gradient_agrees_with_finite_differences(loss: type[CrossEntropy], case:
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("loss", UNWEIGHTED)
 def test_finite_at_extreme_logits(
-    loss: type[CrossEntropy], case: str, size: float, dtype: torch.dtype
+    loss: type[WeightedLoss], case: str, size: float, dtype: torch.dtype
 ) -> None:
     """Right beyond doubt, wrong beyond doubt, and all logits alike."""
     kind, outputs, targets = CASES[case]
