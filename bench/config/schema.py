@@ -117,6 +117,14 @@ class AugmentConfig(Frozen):
     """Largest relative change of the contrast about the image's mean."""
     brightness: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Largest change of the brightness, as a share of full scale."""
+    rotate: float = Field(default=0.0, ge=0.0, le=180.0)
+    """Largest rotation about the centre, in degrees, to either side; what comes in is black."""
+    scale: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Largest relative change of the size, larger or smaller; what comes in is black."""
+    crop: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Largest share of the side that is cut away: a square window at a random place is enlarged to
+    the whole image.
+    """
 
 
 class TrainConfig(Frozen):
