@@ -137,7 +137,9 @@ class TrainConfig(Frozen):
     momentum: float = Field(default=0.9, ge=0.0, lt=1.0)
     """Momentum of SGD; the paper does not state it."""
     weight_decay: float = Field(default=0.0, ge=0.0)
-    """L2 penalty; the paper does not state it."""
+    """Decay of matrices and kernels: an L2 penalty under SGD. Norms, biases and position
+    embeddings are spared. The paper does not state it.
+    """
     nesterov: bool = False
     """Nesterov momentum."""
     batch_size: int = Field(default=32, ge=2)
@@ -146,6 +148,23 @@ class TrainConfig(Frozen):
     """Steps at most."""
     validate_every: int = Field(default=3_000, ge=1)
     """Steps between two validations (paper: 3,000)."""
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """``plateau`` divides the learning rate when the validation loss stops falling, as the paper's
+    authors did by hand; ``cosine`` lets it fall to nothing over ``max_iterations``.
+    """
+    warmup: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of ``max_iterations`` in which the learning rate rises to ``lr`` in a straight line."""
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Factor of the learning rate from one layer to the one before it (Clark et al., "ELECTRA",
+    2020), so that a pretrained network's first layers change least. Networks that are not timm's
+    have one rate for all layers.
+    """
+    clip: float | None = Field(default=None, gt=0.0)
+    """Longest gradient, as the norm over all parameters; a longer one is shortened to it."""
+    ema: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Decay of an average of the weights over the steps (an exponential moving average), which is
+    then validated and kept in their stead; 0 for none. It rises to this value from 0.
+    """
     decay_factor: float = Field(default=5.0, gt=1.0)
     """The learning rate is divided by this at a plateau (paper: 2, 5 or 10)."""
     patience: int = Field(default=2, ge=1)

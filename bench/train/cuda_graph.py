@@ -5,9 +5,10 @@ them, and the device waits. A graph launches them all at once. It holds the addr
 tensors, so each step's batch is copied to where the first one lay. Its kernels are those of the
 plain step, and so are its numbers, but for sums that a GPU adds up in no fixed order.
 
-The graph holds normalisation and augmentation, forward, loss, backward, and torch's SGD. Other
-optimisers count their steps on the host, where a graph cannot see it, and take their step after
-it. The learning rate is part of the graph; after a decay the step is captured again.
+The graph holds normalisation and augmentation, forward, loss, backward, and torch's SGD, whose
+learning rate becomes part of it: after a decay the step is captured again. Where the rate changes
+at every step, the optimiser takes its step after the graph. So do other optimisers, which count
+their steps on the host, where a graph cannot see it.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class GraphedStep:
     def __init__(self, step: Step, *, capture: Capture = capture_graph) -> None:
         self._step = step
         self._capture = capture
-        self._updates_inside = type(step.optimizer) is torch.optim.SGD
+        self._updates_inside = (
+            type(step.optimizer) is torch.optim.SGD and not step.schedule.changes_every_step
+        )
         self._batch: Batch | None = None
         self._replay: Callable[[], Tensor] | None = None
         self._captured_rates: list[float] = []
@@ -108,7 +111,7 @@ class GraphedStep:
         def once() -> Tensor:
             loss = self._step.backward(batch)
             if self._updates_inside:
-                self._step.optimizer.step()
+                self._step.update()
             return loss
 
         self._replay = self._capture(once)
@@ -119,6 +122,7 @@ class GraphedStep:
 
         The loss is a copy, as the next step writes over the graph's own.
         """
+        self._step.set_rates(number)
         if self.is_outdated:
             self.prepare(number)
         assert self._batch is not None
@@ -130,7 +134,7 @@ class GraphedStep:
         self._step.seed_dropout(number)
         loss = self._replay().clone()
         if not self._updates_inside:
-            self._step.optimizer.step()
+            self._step.update()
         return loss
 
     def _rates(self) -> list[float]:
@@ -176,6 +180,7 @@ class StepRunner:
     def __call__(self, numbers: range) -> Iterator[Tensor]:
         """Take the steps between two validations; yields each one's mean loss, on the device."""
         steps = iter(numbers)
+        self._step.set_rates(numbers.start)
         if self._graph is not None and self._graph.is_outdated:
             self._try_capture(numbers.start)
         # A short stretch has no room for timing.

@@ -30,7 +30,7 @@ class Validation:
 
     Attributes:
         iteration: steps taken.
-        lr: learning rate of the steps since the last validation.
+        lr: learning rate of the last step before it, without layer decay.
         train_loss: mean loss of those steps.
         validation_loss: mean loss over the validation part.
         validation_auc: AUC over the validation part (:func:`bench.train.score.overall_auc`); NaN

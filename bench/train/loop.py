@@ -17,9 +17,8 @@ from bench.train.cuda_graph import StepRunner
 from bench.train.errors import TrainingFailedError, memory_errors_explained
 from bench.train.history import SILENT, Listener, Training, TrainingData, Validation
 from bench.train.prediction import predict
-from bench.train.schedule import PlateauDecay
 from bench.train.score import overall_auc
-from bench.train.state import TrainingState
+from bench.train.state import TrainingState, average_of
 from bench.train.step import make_step
 
 
@@ -59,7 +58,7 @@ def train(
     state = TrainingState(
         step=step,
         runner=StepRunner(step, end=config.max_iterations, on_note=listener.on_note),
-        schedule=PlateauDecay(patience=config.patience, max_decays=config.max_decays),
+        average=average_of(network, decay=config.ema),
     )
     if state.restore(folder):
         listener.on_step(state.iteration)
@@ -70,16 +69,16 @@ def train(
             set_training_mode(network)
             end = min(state.iteration + config.validate_every, config.max_iterations)
             train_loss, seconds = _take_steps(state, end, on_step=listener.on_step)
-            entry = _validate(state, data, iteration=end, train_loss=train_loss, seconds=seconds)
+            entry = _validate(
+                state, data, iteration=end, lr=step.schedule.rate(config.lr, end - 1),
+                train_loss=train_loss, seconds=seconds,
+            )  # fmt: skip
             if not state.history and math.isnan(entry.validation_auc):
                 listener.on_note(
                     "validation AUC is undefined, since no output has images with and without "
                     f"it: the weights of iteration {end} are kept"
                 )
             state.history.append(entry)
-            if entry.decision == "decay":
-                for group in step.optimizer.param_groups:
-                    group["lr"] /= config.decay_factor
             state.save(folder)
             listener.on_validation(state.history)
     # Read back from disk: the network's live weights moved on after the best validation.
@@ -103,6 +102,8 @@ def _take_steps(
     for number, loss in zip(steps, state.runner(steps), strict=True):
         # Kept on the device: reading it here would make the host wait at every step.
         total = total + loss.double()
+        if state.average is not None:
+            state.average.update(state.step.network, step=number + 1)
         on_step(number + 1)
     mean = float(total) / len(steps)  # waits for the device to finish the steps
     seconds = time.perf_counter() - began
@@ -110,17 +111,22 @@ def _take_steps(
 
 
 def _validate(
-    state: TrainingState, data: TrainingData, *, iteration: int, train_loss: float, seconds: float
+    state: TrainingState,
+    data: TrainingData,
+    *,
+    iteration: int,
+    lr: float,
+    train_loss: float,
+    seconds: float,
 ) -> Validation:
     """The next line of the history, from the network's predictions of the validation part."""
     step = state.step
-    lr = step.optimizer.param_groups[0]["lr"]
     _check_finite("training", train_loss, iteration=iteration, lr=lr)
     if step.stream.device.type == "cpu":
         # The gradients' memory serves the predictions; a CUDA graph keeps its own.
         step.network.zero_grad(set_to_none=True)
     predicted = predict(
-        step.network, step.loss, data.validation, kind=data.kind, precision=step.precision
+        state.judged, step.loss, data.validation, kind=data.kind, precision=step.precision
     )
     _check_finite("validation", predicted.loss, iteration=iteration, lr=lr)
     auc = overall_auc(predicted.targets, predicted.probabilities, kind=data.kind)
@@ -130,7 +136,7 @@ def _validate(
         train_loss=train_loss,
         validation_loss=predicted.loss,
         validation_auc=auc,
-        decision=state.schedule.update(predicted.loss),
+        decision=step.schedule.update(predicted.loss),
         # With an undefined AUC no comparison holds: the first validation's weights stay.
         best=state.best_auc is None or auc > state.best_auc,
         train_seconds=state.train_seconds + seconds,

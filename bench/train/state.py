@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import nn
 
 from bench.train import checkpoint
 from bench.train.cuda_graph import StepRunner
 from bench.train.history import Validation
 from bench.train.optimizer import load_optimizer_state
-from bench.train.schedule import PlateauDecay
 from bench.train.step import Step
+
+if TYPE_CHECKING:
+    from timm.utils import ModelEmaV3
 
 
 @dataclass(kw_only=True)
@@ -18,16 +23,21 @@ class TrainingState:
     """All that a training changes.
 
     Attributes:
-        step: has the network and the optimiser, and counts the seconds of compiling.
+        step: has network, optimiser and schedule, and counts the seconds of compiling.
         runner: takes the steps, and counts the seconds of capturing.
-        schedule: decides on the learning rate after each validation.
+        average: of the weights over the steps; None for none.
         history: one entry a validation.
     """
 
     step: Step
     runner: StepRunner
-    schedule: PlateauDecay
+    average: ModelEmaV3 | None = None
     history: list[Validation] = field(default_factory=list)
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and kept: with averaged weights, where there are any."""
+        return self.step.network if self.average is None else self.average.module
 
     @property
     def iteration(self) -> int:
@@ -56,13 +66,13 @@ class TrainingState:
 
     def save(self, folder: Path) -> None:
         """Write the state, and the weights by themselves where they are the best so far."""
-        network = self.step.network.state_dict()
         if self.history[-1].best:
-            checkpoint.save({"network": network}, folder / checkpoint.BEST)
+            checkpoint.save({"network": self.judged.state_dict()}, folder / checkpoint.BEST)
         state = {
-            "network": network,
+            "network": self.step.network.state_dict(),
+            "average": None if self.average is None else self.average.module.state_dict(),
             "optimizer": self.step.optimizer.state_dict(),
-            "schedule": vars(self.schedule),
+            "schedule": vars(self.step.schedule),
             "history": [vars(entry) for entry in self.history],
             "capture_seconds": self.runner.capture_seconds,
             "compile_seconds": self.step.compile_seconds,
@@ -76,9 +86,21 @@ class TrainingState:
         if state is None:
             return False
         self.step.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.module.load_state_dict(state["average"])
         load_optimizer_state(self.step.optimizer, state["optimizer"])
-        self.schedule = PlateauDecay(**state["schedule"])
+        vars(self.step.schedule).update(state["schedule"])
         self.history = [Validation(**entry) for entry in state["history"]]
         self.runner.capture_seconds = state["capture_seconds"]
         self.step.compile_seconds = state["compile_seconds"]
         return True
+
+
+def average_of(network: nn.Module, *, decay: float) -> ModelEmaV3 | None:
+    """The average of a network's weights over the steps; None where its decay is 0."""
+    if not decay:
+        return None
+    from timm.utils import ModelEmaV3
+
+    # Without its warm-up the initial weights would weigh for 1 / (1 - decay) steps.
+    return ModelEmaV3(network, decay=decay, use_warmup=True)

@@ -18,6 +18,7 @@ from bench.randomness import derive_seed
 from bench.train.device import autocast, pick_precision, seed_step, wait_for
 from bench.train.errors import is_out_of_memory
 from bench.train.optimizer import make_optimizer
+from bench.train.schedule import Schedule, make_schedule
 
 
 @dataclass(kw_only=True)
@@ -31,6 +32,8 @@ class Step:
         forward: the network, or what torch compiled of it.
         loss: from (logits, targets) to the mean loss of a batch, on the same device.
         optimizer: of the network's parameters.
+        schedule: of the learning rate.
+        clip: longest gradient; None for any.
         stream: the batches.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
         seed: the run's.
@@ -42,6 +45,8 @@ class Step:
     forward: nn.Module
     loss: nn.Module
     optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    clip: float | None
     stream: TrainingStream
     precision: Precision
     seed: int
@@ -52,9 +57,15 @@ class Step:
         """Take the step after ``number`` others; returns the batch's mean loss, on the device."""
         batch = self.stream.raw(number)
         self.seed_dropout(number)
+        self.set_rates(number)
         loss = self.backward(batch)
-        self.optimizer.step()
+        self.update()
         return loss
+
+    def set_rates(self, number: int) -> None:
+        """Set the learning rates of a step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate(group["initial_lr"], number)
 
     def backward(self, batch: Batch) -> Tensor:
         """Set the parameters' gradients to those of a batch's mean loss, which is returned.
@@ -77,6 +88,12 @@ class Step:
             loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         return torch.stack(losses).sum()
+
+    def update(self) -> None:
+        """Change the parameters by their gradients."""
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+        self.optimizer.step()
 
     def seed_dropout(self, number: int) -> None:
         """Seed torch's global generators, which dropout draws from, for a step.
@@ -156,6 +173,8 @@ def make_step(
         forward=_compiled(network) if config.compile else network,
         loss=loss,
         optimizer=make_optimizer(network, config),
+        schedule=make_schedule(config),
+        clip=config.clip,
         stream=TrainingStream(
             images, batch_size=config.batch_size, seed=seed, augment=config.augment
         ),

@@ -21,6 +21,7 @@ from bench.randomness import derive_seed
 from bench.registry import find_model
 from bench.train import Validation, lay_out, overall_auc
 from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, GraphedStep, StepRunner
+from bench.train.schedule import PlateauDecay
 from bench.train.step import Step
 from cxnet import CXNetM1
 from tests.bench.train.small import CPU, SEED, images, losses, make_loss, step_of, taken, trained
@@ -119,9 +120,30 @@ def test_a_step_is_captured_again_when_a_learning_rate_inside_the_graph_changes(
     graphed = GraphedStep(step, capture=capture)
     for number in range(6):
         if number in (2, 4):
-            step.optimizer.param_groups[0]["lr"] /= 5
+            assert isinstance(step.schedule, PlateauDecay)
+            step.schedule.decays += 1
         graphed(number)
     assert len(captured) == captures
+
+
+def test_a_rate_that_changes_at_every_step_stays_outside_the_graph() -> None:
+    """It is that of the step, and nothing is captured again."""
+    config = TrainConfig(
+        lr=0.01, batch_size=8, schedule="cosine", warmup=0.5, max_iterations=6, clip=0.1
+    )
+    captured = []
+
+    def capture(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        captured.append(function)
+        return function
+
+    plain, step = step_of(network(), config), step_of(network(), config)
+    graphed = GraphedStep(step, capture=capture)
+    for number in range(6):
+        assert torch.equal(graphed(number), plain(number))
+    assert len(captured) == 1
+    for ours, expected in zip(step.network.parameters(), plain.network.parameters(), strict=True):
+        assert torch.equal(ours, expected)
 
 
 def test_a_loss_that_was_returned_is_not_written_over_by_the_next_step() -> None:

@@ -21,7 +21,6 @@ from bench.registry import DATASETS, LOSSES
 from bench.train import (
     TrainingData,
     TrainingFailedError,
-    make_optimizer,
     make_step,
     overall_auc,
     predict,
@@ -80,20 +79,35 @@ def network(seed: int = 0) -> nn.Module:
     )  # fmt: skip
 
 
+MODERN = QUICK.model_copy(
+    update={
+        "optimizer": "adamw",
+        "lr": 0.005,
+        "weight_decay": 0.05,
+        "schedule": "cosine",
+        "warmup": 0.25,
+        "clip": 1.0,
+        "ema": 0.9,
+        "augment": AugmentConfig(flip=True, rotate=7, scale=0.1, crop=0.1),
+    }
+)
+
+
+@pytest.mark.parametrize("config", [QUICK, MODERN], ids=["paper", "modern"])
 @pytest.mark.parametrize("cut_after", [3, 4, 6, 8, 11])
 def test_a_resumed_training_is_bit_for_bit_an_uninterrupted_one(
-    parts: Parts, tmp_path: Path, cut_after: int
+    parts: Parts, tmp_path: Path, cut_after: int, config: TrainConfig
 ) -> None:
     uninterrupted = network()
-    whole = trained(uninterrupted, tmp_path / "whole", parts, config=QUICK)
+    whole = trained(uninterrupted, tmp_path / "whole", parts, config=config)
     cut = Messages(cut_after=cut_after)
     with pytest.raises(PowerCutError):
-        trained(network(), tmp_path / "cut", parts, config=QUICK, messages=cut)
+        trained(network(), tmp_path / "cut", parts, config=config, messages=cut)
     # Another initialisation: all that matters must come from the checkpoint, unless the
     # interruption came before the first one.
     resumed = network(seed=9) if cut_after > 3 else network()
     torch.manual_seed(cut_after)
-    again = trained(resumed, tmp_path / "cut", parts, config=QUICK)
+    again = trained(resumed, tmp_path / "cut", parts, config=config)
     assert without_seconds(again) == without_seconds(whole)
     weights = uninterrupted.state_dict()
     assert all(torch.equal(weights[k], weight) for k, weight in resumed.state_dict().items())
@@ -140,6 +154,25 @@ def test_the_kept_weights_are_a_real_copy_of_the_best_ones(parts: Parts, tmp_pat
     stored = torch.load(tmp_path / BEST, weights_only=True)["network"]
     assert all(torch.equal(stored[k], weights[k]) for k in weights)
     assert not all(torch.equal(last[k], weights[k]) for k in weights)
+
+
+def test_averaged_weights_are_validated_and_kept(parts: Parts, tmp_path: Path) -> None:
+    def weights_after(steps: int) -> Tensor:
+        plain = QUICK.model_copy(update={"max_iterations": steps, "validate_every": steps})
+        model = network()
+        trained(model, tmp_path / str(steps), parts, config=plain)
+        return model.state_dict()["6.weight"]
+
+    kept = network()
+    config = QUICK.model_copy(update={"ema": 0.5, "max_iterations": 4, "validate_every": 4})
+    training = trained(kept, tmp_path / "averaged", parts, config=config)
+    # The decay rises: 0 at the first step, then 1 - 2^(-2/3), then 1/2.
+    average = weights_after(1)
+    for steps, decay in ((2, 1 - 2 ** (-2 / 3)), (3, 0.5), (4, 0.5)):
+        average = decay * average + (1 - decay) * weights_after(steps)
+    torch.testing.assert_close(kept.state_dict()["6.weight"], average)
+    predicted = predict(kept, make_loss(), parts[1], kind="multiclass", precision="float32")
+    assert predicted.loss == training.history[-1].validation_loss
 
 
 class Misleading(nn.Module):
@@ -189,23 +222,6 @@ def test_frozen_parameters_and_their_batch_norms_stay_as_they_are(
     trained(model, tmp_path, parts, config=QUICK)
     after = model.state_dict()
     assert {k for k in before if not torch.equal(before[k], after[k])} == {"6.weight", "6.bias"}
-
-
-def test_sgd_is_torchs_own_and_other_optimizers_are_timms() -> None:
-    config = TrainConfig(momentum=0.7, nesterov=True, weight_decay=0.01, lr=0.3)
-    sgd = make_optimizer(network(), config)
-    assert type(sgd) is torch.optim.SGD
-    expected = {"lr": 0.3, "momentum": 0.7, "nesterov": True, "weight_decay": 0.01}
-    assert sgd.param_groups[0].items() >= expected.items()
-    adamw = make_optimizer(network(), TrainConfig(optimizer="adamw", lr=0.001))
-    assert type(adamw) is torch.optim.AdamW
-    assert adamw.param_groups[0]["lr"] == 0.001
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_a_network_with_nothing_to_train_is_told_so(optimizer: str) -> None:
-    with pytest.raises(TrainingFailedError, match="no parameter that is trained"):
-        make_optimizer(network().requires_grad_(False), TrainConfig(optimizer=optimizer))
 
 
 def test_a_validation_loss_is_computed_in_float32(parts: Parts) -> None:
