@@ -13,6 +13,7 @@ from yaml.constructor import ConstructorError
 
 import bench
 from bench.config.problems import one_line
+from bench.config.recipes import switched
 from bench.config.schema import Experiment
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -77,6 +78,9 @@ def load_experiment(
     path = _find(str(name_or_file))
     tree = _read(path)
     values = [*map(parse_setting, settings), *(changes or {}).items()]
+    for key, value in values:
+        if key == "train.recipe" and isinstance(tree.get("train"), dict):
+            tree["train"] = switched(tree["train"], value)
     for key, value in values:
         _put(tree, key, value)
     try:

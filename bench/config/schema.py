@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bench.config.dotted import flatten
+from bench.config.recipes import Recipe, filled_in
 from bench.registry.core import SNAKE_CASE
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -130,6 +131,12 @@ class AugmentConfig(Frozen):
 class TrainConfig(Frozen):
     """The one training loop's settings, the same for every network and loss."""
 
+    recipe: Recipe = "paper"
+    """Settings that belong together: ``paper`` (SGD, decay at plateaus) or ``modern`` (AdamW,
+    warm-up, cosine, decay by layers, light augmentation). It gives the keys below their defaults.
+    Whoever changes it with ``--set``, ``vary`` or ``search`` starts from the other recipe: what
+    a file says of those keys no longer holds.
+    """
     optimizer: Name = "sgd"
     """``sgd`` (torch's own), or any name of timm's optimiser factory."""
     lr: float = Field(default=0.01, gt=0.0)
@@ -195,6 +202,11 @@ class TrainConfig(Frozen):
     null takes the whole batch. Gradients are accumulated, so that the step is that of the whole
     batch's mean loss, but batch norm sees a micro-batch.
     """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_in(cls, values: Any) -> Any:
+        return filled_in(values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> TrainConfig:

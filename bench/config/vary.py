@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.config.problems import one_line
+from bench.config.recipes import switched
 from bench.config.schema import DataConfig, Experiment
 from bench.errors import InputError
 
@@ -32,8 +33,10 @@ def expand(experiment: Experiment) -> tuple[Experiment, ...]:
     tree = experiment.model_dump(mode="python", exclude={"vary", "question"})
     expanded = []
     for levels in product(*experiment.vary.values()):
-        changed = tree
-        for key, level in zip(experiment.vary, levels, strict=True):
+        changes = dict(zip(experiment.vary, levels, strict=True))
+        recipe = changes.get("train.recipe", experiment.train.recipe)
+        changed = {**tree, "train": switched(tree["train"], recipe)}
+        for key, level in changes.items():
             changed = _with(changed, key.split("."), level)
         try:
             plain = Experiment.model_validate(changed)
