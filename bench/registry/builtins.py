@@ -74,10 +74,13 @@ for name, target, description in (
     ("ce", "CrossEntropy", "Cross entropy (the paper's v0)"),
     ("weighted_ce", "WeightedCrossEntropy",
      "Cross entropy with every class weighted by its rarity"),
-    ("focal", "FocalLoss", "Focal loss, gamma 2 (Lin et al. 2017)"),
+    ("focal", "FocalLoss", "Focal loss, gamma 2 unless set (Lin et al. 2017)"),
     ("sin", "SinLoss", "Sin-loss, weight sin(pi/2 (1 - p_t)); the paper's eq. (9) reconstructed"),
     ("sin_hump", "SinHumpLoss",
      "Sin-loss, weight 1 + sin(pi p_t), highest on the undecided; a reconstruction too"),
+    ("sin_detached", "SinDetachedLoss", "sin, without the gradient through its weight"),
+    ("sin_hump_detached", "SinHumpDetachedLoss",
+     "sin_hump, without the gradient through its weight"),
 ):  # fmt: skip
     LOSSES.add(
         LossEntry(

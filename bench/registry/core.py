@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Generic, TypeVar
 
 from bench.errors import InputError
 
+# Keywords that the harness gives to networks and losses; all others are their own options.
+STANDARD_ARGUMENTS = (
+    *("in_channels", "outputs", "image_size", "pretrained", "weights_dir"),
+    *("kind", "class_weights"),
+)
 BUILT_IN = "built in"
 TIMM = "timm"
 # Digits may begin a part ("vit_small_patch16_224"), as in timm's own names.
@@ -74,6 +80,30 @@ def near_matches(name: str, known: list[str]) -> str:
     if near:
         return f"did you mean {', '.join(near[:4])}?"
     return f"known: {', '.join(known)}" if known else "none is known"
+
+
+def check_options(
+    kind: str, name: str, factory: Callable[..., Any], options: Collection[str]
+) -> None:
+    """Refuse options that a factory does not take.
+
+    Args:
+        kind: "model" or "loss", for the message.
+        name: registered name.
+        factory: what takes them, as keywords.
+        options: their names.
+
+    Raises:
+        InputError: it takes no such option.
+    """
+    parameters = inspect.signature(factory).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    own = [p for p in parameters if p not in STANDARD_ARGUMENTS]
+    for option in options:
+        if option not in own:
+            hint = near_matches(option, own) if own else "it takes none"
+            raise InputError(f"{kind} {name!r} takes no option {option!r}: {hint}")
 
 
 class Registry(Generic[E]):

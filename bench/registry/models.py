@@ -17,8 +17,8 @@ from bench.registry.core import (
     Entry,
     Registry,
     calling_module,
+    check_options,
     comes_from_plugin,
-    near_matches,
 )
 from bench.registry.search import search_space
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 TIMM_PREFIX = "timm:"
 TIMM_FACTORY = "baselines.backbones:create"
-STANDARD_ARGUMENTS = ("in_channels", "outputs", "image_size", "pretrained", "weights_dir")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +96,7 @@ class ModelEntry(Entry):
             InputError: the image is too small, or an option is not one of the factory's.
         """
         self.check_image_size(image_size)
+        check_options("model", self.name, self.factory, options or {})
         arguments: dict[str, Any] = {
             "in_channels": in_channels,
             "outputs": outputs,
@@ -107,14 +107,9 @@ class ModelEntry(Entry):
             arguments |= {"pretrained": pretrained, "weights_dir": weights_dir}
         factory = self.factory
         parameters = inspect.signature(factory).parameters
-        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-        if not takes_any:
-            if "image_size" not in parameters:
-                del arguments["image_size"]  # a network that takes any
-            for name in arguments.keys() - parameters.keys():
-                own = [p for p in parameters if p not in STANDARD_ARGUMENTS]
-                hint = near_matches(name, own) if own else "it takes none"
-                raise InputError(f"model {self.name!r} takes no option {name!r}: {hint}")
+        takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        if "image_size" not in parameters and not takes_all:
+            del arguments["image_size"]  # a network that takes any
         with self._refusals():
             network: nn.Module = factory(**arguments)
         return network
