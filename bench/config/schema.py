@@ -107,6 +107,13 @@ class ModelConfig(Frozen):
         return self
 
 
+class LossConfig(Frozen):
+    """Options of the losses."""
+
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """A loss's own keyword arguments, by its name (``{focal: {gamma: 3}}``)."""
+
+
 class AugmentConfig(Frozen):
     """Random changes of the training images, drawn anew for each image and step."""
 
@@ -252,6 +259,7 @@ NOT_VARIED = {
     "seeds": "list several seeds",
     "controls": "list several controls",
     "model": "vary its settings, such as model.policy",
+    "loss": "vary its options, such as loss.options.focal.gamma",
     "question": "ask several in experiments of their own",
     "vary": "cross its keys by naming them side by side",
     "name": "it names the whole experiment",
@@ -285,6 +293,7 @@ class Experiment(Frozen):
     controls: tuple[Name, ...] = ("prior", "same_patient", "metadata", "brightness")
     """Predictors that see no lungs, and that every network must beat."""
     model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
     train: TrainConfig = TrainConfig()
     vary: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Levels of further settings, by their dotted keys; in YAML as nested mappings (``vary:

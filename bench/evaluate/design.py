@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.config import Experiment, Question
 from bench.config.dotted import flatten
-from bench.runs.cells import MODEL_OPTIONS, concerns_controls, concerns_network
+from bench.runs.cells import concerns_controls, concerns_network
 from bench.runs.records import ExperimentRecord
 from bench.runs.run import Run
 
@@ -182,7 +182,7 @@ class _Record:
         for model, loss, *others, seed in product(
             experiment.models, experiment.losses, *levels, experiment.seeds
         ):
-            own = partial(concerns_network, model=model)
+            own = partial(concerns_network, model=model, loss=loss)
             yield (model, loss, *varied(others, own)), seed
 
 
@@ -232,11 +232,9 @@ def _level(run: Run, key: str) -> str | None:
         return level_text(run.data.split.seed)
     if cell.kind == "control" and not concerns_controls(key):
         return NOT_APPLICABLE
-    if key.startswith(MODEL_OPTIONS):
-        if not concerns_network(key, cell.model):
-            return NOT_APPLICABLE
-        key = MODEL_OPTIONS + key.split(".", 3)[3]
-    settings = cell.dotted
+    if not concerns_network(key, model=cell.model, loss=cell.loss):
+        return NOT_APPLICABLE
+    key, settings = cell.own_key(key), cell.dotted
     return level_text(settings[key]) if key in settings else None
 
 

@@ -10,13 +10,20 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from bench.runs.cells import MODEL_OPTIONS, CascadeSettings, Cell, DataSettings, NetworkSettings
+from bench.runs.cells import (
+    LOSS_OPTIONS,
+    MODEL_OPTIONS,
+    CascadeSettings,
+    Cell,
+    DataSettings,
+    NetworkSettings,
+)
 
 # The weights column says these.
 IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
 # These tell two rows of one model apart; elsewhere they say nothing to a reader: digests, and the
 # seed that a share of the training part was drawn from, which only runs on a share record.
-BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss_code", "data.split_seed"})
+BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss.code", "data.split_seed"})
 TRAIN_SHARE = "data.train_share"
 # Put for all settings that were searched for: the table of tunings says them.
 TUNED = "tuned"
@@ -64,7 +71,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
         One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
     """
     tuned = [
-        {_in_cell(key, cell) for key in keys}
+        {cell.own_key(key) for key in keys}
         for cell, keys in zip(cells, searched or [()] * len(cells), strict=True)
     ]
     elsewhere = IN_WEIGHTS_COLUMN | BETWEEN_LOOKALIKES
@@ -76,7 +83,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
         keys: set[str] = set()
         mark = TUNED if hidden else ""
         if cell.kind == "network":
-            own = {key for key in cell.dotted if key.startswith(MODEL_OPTIONS)}
+            own = {key for key in cell.dotted if key.startswith((MODEL_OPTIONS, LOSS_OPTIONS))}
             keys = {*among_all, *own, *(() if hidden else among_given)}
             mark = mark or (AS_CONFIGURED if any(tuned) else "")
         marks.append(mark)
@@ -133,12 +140,6 @@ def train_share(cell: Cell) -> float:
     """The share of the training part that the cell learned from."""
     data = cell.settings.data
     return data.train_share if isinstance(data, DataSettings) else 1.0
-
-
-def _in_cell(key: str, cell: Cell) -> str:
-    """A key of the config as a cell has it, which knows the options of its own model alone."""
-    own = f"{MODEL_OPTIONS}{cell.model}."
-    return MODEL_OPTIONS + key.removeprefix(own) if key.startswith(own) else key
 
 
 def _differing(flat: Sequence[dict[str, JsonValue]]) -> frozenset[str]:

@@ -50,7 +50,11 @@ def label_at(cell: Cell, levels: Mapping[str, object]) -> str:
     shown = [
         f"{key}={level}"
         for key, level in levels.items()
-        if (concerns_controls(key) if cell.kind == "control" else concerns_network(key, cell.model))
+        if (
+            concerns_controls(key)
+            if cell.kind == "control"
+            else concerns_network(key, model=cell.model, loss=cell.loss)
+        )
     ]
     return ", ".join([cell.label, *shown])
 
@@ -176,7 +180,7 @@ class CellRunner:
         with random_state_kept(self._device):
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = self._make_network(cell)
-            loss = self._make_loss(cell.loss, config)
+            loss = self._make_loss(cell)
             training = train(
                 network,
                 loss,
@@ -257,13 +261,14 @@ class CellRunner:
         rate = len(predicted["test"]) / seconds["test"]
         return predicted, trained.costs.model_copy(update={"inference_images_per_second": rate})
 
-    def _make_loss(self, name: str, config: TrainConfig) -> nn.Module:
-        task = self.prepared.task
-        loss = LOSSES.get(name).build(
+    def _make_loss(self, cell: Cell) -> nn.Module:
+        task, settings = self.prepared.task, cell.network
+        loss = LOSSES.get(cell.loss).build(
             kind=task.kind,
             targets=self.prepared.targets[self.prepared.task_parts["train"]],
             outputs=len(task.classes),
-            weighted=config.class_weighting,
+            weighted=settings.train.class_weighting,
+            options=settings.loss.options,
         )
         return loss.to(self._device)
 

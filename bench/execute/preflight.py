@@ -46,6 +46,12 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
             image_size=experiment.data.image_size,
             options=experiment.model.options.get(model, {}),
         )
+    for loss in experiment.losses:
+        LOSSES.get(loss).check(
+            kind=task.kind,
+            outputs=len(task.classes),
+            options=experiment.loss.options.get(loss, {}),
+        )
     return task
 
 
@@ -86,7 +92,7 @@ def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
 
 def _check_names(experiment: Experiment) -> None:
     DATASETS.get(experiment.data.source).parse_options(dict(experiment.data.options))
-    for loss in experiment.losses:
+    for loss in (*experiment.losses, *experiment.loss.options):
         LOSSES.get(loss)
     for control in experiment.controls:
         check_control(control)

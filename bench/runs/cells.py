@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from bench.config import DataConfig, Experiment, TrainConfig
 from bench.config.dotted import flatten
@@ -22,7 +22,7 @@ RESULTS_VERSION = 2
 """Part of every key; raised when a change of the harness changes results, so that runs from before
 it are not mistaken for runs from after it."""
 
-MODEL_OPTIONS = "model.options."
+MODEL_OPTIONS, LOSS_OPTIONS = "model.options.", "loss.options."
 CASCADE_TASK = "findings14"
 """The task of a cascade's predictions."""
 
@@ -34,9 +34,12 @@ def concerns_controls(key: str) -> bool:
     return key == "task" or key.startswith("data.")
 
 
-def concerns_network(key: str, model: str) -> bool:
+def concerns_network(key: str, *, model: str, loss: str) -> bool:
     """Whether a dotted key can make a difference to a network: another's option cannot."""
-    return not key.startswith(MODEL_OPTIONS) or key.split(".")[2] == model
+    for options, owner in ((MODEL_OPTIONS, model), (LOSS_OPTIONS, loss)):
+        if key.startswith(options):
+            return key.removeprefix(options).rpartition(".")[0] == owner
+    return True
 
 
 class SourceSettings(Frozen):
@@ -88,18 +91,30 @@ class ModelSettings(Frozen):
     code: str | None = None
 
 
+class LossSettings(Frozen):
+    """What a loss is made with.
+
+    Attributes:
+        options: the loss's own keyword arguments.
+        code: digest of the plugin that registered the loss; None of a built-in one.
+    """
+
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    code: str | None = None
+
+
 class NetworkSettings(ControlSettings):
     """Everything that a network's run depends on beside model, loss and seed.
 
     Attributes:
         model: how it begins.
+        loss: what its loss is made with.
         train: how it is trained; ``precision`` and ``memory_format`` are no longer ``auto``.
-        loss_code: digest of the plugin that registered the loss; None of a built-in one.
     """
 
     model: ModelSettings
+    loss: LossSettings = LossSettings()
     train: TrainConfig
-    loss_code: str | None = None
 
 
 class CascadeSettings(ControlSettings):
@@ -107,8 +122,8 @@ class CascadeSettings(ControlSettings):
 
     system: System
     model: ModelSettings | None = None
+    loss: LossSettings | None = None
     train: TrainConfig | None = None
-    loss_code: str | None = None
 
 
 class FileSettings(Frozen):
@@ -197,6 +212,16 @@ class Cell(Frozen):
     def system(self) -> str:
         """The system of a cascade's cell: ``cascade``, ``flat``, ``always normal``; else ""."""
         return self.settings.system if isinstance(self.settings, CascadeSettings) else ""
+
+    def own_key(self, key: str) -> str:
+        """A dotted key of the config as the settings have it, which know their own options alone.
+
+        ``model.options.cxnet_m1.dropout`` is ``model.options.dropout`` to ``cxnet_m1``.
+        """
+        for options, owner in ((MODEL_OPTIONS, self.model), (LOSS_OPTIONS, self.loss)):
+            if key.startswith(f"{options}{owner}."):
+                return options + key.removeprefix(f"{options}{owner}.")
+        return key
 
     def without_task(self) -> str:
         """A text that is equal for cells that differ in nothing but task and seed."""
@@ -293,8 +318,11 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
                 data=data,
                 task=experiment.task,
                 model=_model_settings(experiment, find_model(model), weights.get(model)),
+                loss=LossSettings(
+                    options=experiment.loss.options.get(loss, {}),
+                    code=_code_digest(LOSSES.get(loss)),
+                ),
                 train=experiment.train,
-                loss_code=_code_digest(LOSSES.get(loss)),
             ),
         )
         for seed in experiment.seeds

@@ -43,7 +43,7 @@ def cell(
     data: Mapping[str, Any] = NOTHING,
     model: Mapping[str, Any] = NOTHING,
     train: Mapping[str, Any] = NOTHING,
-    loss_code: str | None = None,
+    made_with: Mapping[str, Any] = NOTHING,
 ) -> Cell:
     """A network, or a control where no loss is given.
 
@@ -51,7 +51,7 @@ def cell(
         name: of the model.
         loss, seed, task: of the cell.
         data, model, train: what differs from the settings below.
-        loss_code: of a network.
+        made_with: options and code of the loss.
     """
     where = {"source": "nih", "options": {}, "image_size": 64, "split": "patient"}
     made: dict[str, Any] = {"data": where | {"train_share": 1.0} | data, "task": task}
@@ -60,7 +60,7 @@ def cell(
         plain = {"pretrained": False, "in_channels": 1, "options": {}, "policy": policy}
         made["model"] = plain | model
         made["train"] = {"precision": "float32", "memory_format": "contiguous"} | train
-        made["loss_code"] = loss_code
+        made["loss"] = {"options": {}} | made_with
     kind = "network" if loss else "control"
     return Cell.model_validate(
         {"kind": kind, "model": name, "loss": loss, "seed": seed, "settings": made}

@@ -57,7 +57,7 @@ def recipe(row: Row) -> Recipe:
         command=_command(row),
         digest=first.imported.digest if first.imported else "",
         plugin=isinstance(settings, NetworkSettings)
-        and bool(settings.model.code or settings.loss_code),
+        and bool(settings.model.code or settings.loss.code),
         settings=yaml.safe_dump(
             settings.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True
         ),
