@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from baselines.finetune import apply_policy
-from bench.config import Experiment, TrainConfig
+from bench.config import Experiment
 from bench.data.batches import ImageSet
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData

@@ -7,6 +7,10 @@ from bench.evaluate.settings import TRAIN_SHARE, SharedSettings
 from bench.report.formatting import setting
 from bench.report.text import lines
 
+# Values that leave a training as it is without the setting.
+OFF = {"train.warmup": 0.0, "train.layer_decay": 1.0, "train.ema": 0.0, "train.schedule": "plateau"}
+# A cosine knows no plateaus.
+OF_PLATEAUS = ("train.decay_factor", "train.patience", "train.max_decays")
 TRAIN, AUGMENT, IN_CHANNELS = "train.", "train.augment.", "model.in_channels"
 
 
@@ -56,6 +60,7 @@ def training(settings: SharedSettings) -> list[str]:
         settings: of the table's networks.
     """
     shared = settings.shared
+    hidden = OF_PLATEAUS if shared.get("train.schedule") == "cosine" else ()
     found = [
         _named(key.removeprefix(TRAIN), value)
         for key, value in shared.items()
@@ -63,6 +68,8 @@ def training(settings: SharedSettings) -> list[str]:
         and not key.startswith(AUGMENT)
         and value is not None
         and value is not False
+        and value != OFF.get(key)
+        and key not in hidden
     ]
     if IN_CHANNELS in shared:
         found.append(f"channels {shared[IN_CHANNELS]}")

@@ -111,9 +111,10 @@ def test_the_settings_that_all_networks_share_are_one_line_above_the_table(runs:
     runs.add("net", PERFECT, settings={"train": TRAINING})
     runs.add("prior", CHANCE)
     assert training_line(runs) == (
-        "- training: optimizer sgd, lr 0.01, momentum 0.9, weight decay 0, batch size 32, "
-        "max iterations 6,000, validate every 100, decay factor 5, patience 2, max decays 3, "
-        "precision float32, memory format contiguous, channels 1, augmentation none"
+        "- training: recipe paper, optimizer sgd, lr 0.01, momentum 0.9, weight decay 0, "
+        "batch size 32, max iterations 6,000, validate every 100, decay factor 5, "
+        "patience 2, max decays 3, precision float32, memory format contiguous, channels 1, "
+        "augmentation none"
     )
     text = runs.markdown()
     assert text.index("- training") < text.index("| model")
@@ -131,15 +132,23 @@ def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": changed})
     runs.add("other", CHANCE, settings={"train": other})
     assert training_line(runs) == (
-        "- training (what differs is in the column settings, or was tuned): optimizer sgd, "
-        "momentum 0.9, weight decay 0, nesterov, batch size 32, max iterations 6,000, "
-        "validate every 100, decay factor 5, max decays 3, precision float32, "
-        "memory format contiguous, channels 1, other augmentation shift 0.05"
+        "- training (what differs is in the column settings, or was tuned): recipe paper, "
+        "optimizer sgd, momentum 0.9, weight decay 0, nesterov, batch size 32, "
+        "max iterations 6,000, validate every 100, decay factor 5, max decays 3, "
+        "precision float32, memory format contiguous, channels 1, other augmentation shift 0.05"
     )
     assert settings_of(runs.tables()[0]) == {
         "net": ["train.augment.flip=true, train.lr=0.01, train.patience=4"],
         "other": ["train.augment.flip=false, train.lr=0.3, train.patience=1"],
     }
+
+
+def test_a_cosine_is_named_without_settings_of_plateaus(runs: Runs) -> None:
+    cosine = {**TRAINING, "schedule": "cosine", "warmup": 0.1, "clip": 1.0, "ema": 0.999}
+    runs.add("net", PERFECT, settings={"train": cosine})
+    line = training_line(runs)
+    assert "schedule cosine, warmup 0.1, clip 1, ema 0.999, precision" in line
+    assert not [name for name in ("decay factor", "patience", "max decays") if name in line]
 
 
 def test_a_share_of_the_training_part_is_in_the_training_line(runs: Runs) -> None:
