@@ -30,17 +30,17 @@ def block_after(marker: str, page: Path = README) -> str:
     return found.group(1)
 
 
-def test_a_model_of_ones_own_appears_in_list_run_and_report(tmp_path: Path) -> None:
-    (tmp_path / "my_model.py").write_text(block_after("plugin: my_model.py"))
+def run_commands(block: str, folder: Path) -> list[str]:
+    """What each command of a block prints; runs are made short."""
     printed = []
-    for line in block_after("plugin commands").splitlines():
+    for line in block.splitlines():
         program, *arguments = shlex.split(line)
         assert program == "bench"
         if arguments[0] == "run":
             arguments += SHORT
         done = subprocess.run(
             [sys.executable, "-m", "bench", *arguments],
-            cwd=tmp_path,
+            cwd=folder,
             capture_output=True,
             text=True,
             check=False,
@@ -48,11 +48,24 @@ def test_a_model_of_ones_own_appears_in_list_run_and_report(tmp_path: Path) -> N
         )
         assert done.returncode == 0, done.stderr
         printed.append(done.stdout)
-    listed, ran, reported = printed
+    return printed
+
+
+def test_a_model_of_ones_own_appears_in_list_run_and_report(tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").write_text(block_after("plugin: my_model.py"))
+    listed, ran, reported = run_commands(block_after("plugin commands"), tmp_path)
     parameters = 32 * 25 + 32 + 64 * 32 * 25 + 64 + 64 * 2 + 2
     assert re.search(rf"my_model +{parameters:,} ", listed)
     assert "my_model sin seed 0" in ran
     assert re.search(rf"\| my_model +\| sin +\| from scratch +\|.*\| +{parameters:,} \|", reported)
+
+
+def test_a_loss_of_ones_own_is_trained_with_its_option(tmp_path: Path) -> None:
+    page = DOCS / "training.md"
+    (tmp_path / "my_loss.py").write_text(block_after("plugin: my_loss.py", page))
+    ran, reported = run_commands(block_after("loss commands", page), tmp_path)
+    assert "cxnet_m1 tempered_ce seed 0" in ran
+    assert re.search(r"\| cxnet_m1 +\| tempered_ce +\|.*loss\.options\.temperature=3", reported)
 
 
 def test_the_plugin_is_about_ten_lines() -> None:
