@@ -1,6 +1,6 @@
 """From Python: load a config, run or tune it, and read what is stored.
 
-Nothing here imports torch before something is run.
+Each function imports what it needs, so that ``import bench`` loads neither torch nor pydantic.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.config import Experiment, load_experiment
-from bench.registry.plugins import load_plugin
-
 if TYPE_CHECKING:
+    from bench.config import Experiment
     from bench.evaluate.results import Results
     from bench.model import LoadedModel
 
@@ -29,6 +27,8 @@ def load_config(name_or_path: str | Path, **changes: Any) -> Experiment:
     Raises:
         InputError: no such name or file, an unknown key, or a wrong value.
     """
+    from bench.config import load_experiment
+
     return load_experiment(name_or_path, changes=changes)
 
 
@@ -138,10 +138,14 @@ def load_model(
 
 
 def _experiment(config: Experiment | str | Path, plugins: Sequence[str | Path]) -> Experiment:
+    from bench.config import Experiment
+
     _load_plugins(plugins)
     return config if isinstance(config, Experiment) else load_config(config)
 
 
 def _load_plugins(plugins: Sequence[str | Path]) -> None:
+    from bench.registry.plugins import load_plugin
+
     for plugin in plugins:
         load_plugin(Path(plugin))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from click import Context, Parameter
-from click.shell_completion import CompletionItem
 
-Completer = Callable[[Context, Parameter, str], list[CompletionItem]]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    Completer = Callable[[Context, Parameter, str], list[CompletionItem]]
 
 
 def models(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -26,6 +29,8 @@ def losses(_context: Context, _parameter: Parameter, incomplete: str) -> list[Co
 
 def configs(_context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the shipped experiments; files where none begins so."""
+    from click.shell_completion import CompletionItem
+
     from bench.config import shipped_names
 
     found = _beginning(incomplete, ((name, "") for name in shipped_names()))
@@ -47,4 +52,6 @@ def listed(context: Context, parameter: Parameter, incomplete: str) -> list[Comp
 
 
 def _beginning(incomplete: str, items: Iterable[tuple[str, str]]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(name, help=text) for name, text in items if name.startswith(incomplete)]

@@ -7,26 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from bench.errors import InputError
 from bench.registry.core import Entry, Registry, calling_module
 
 if TYPE_CHECKING:
     from bench.data.study import StudyTable
+    from bench.registry.options import SourceOptions
 
     DatasetFactory = Callable[..., StudyTable]
 
 F = TypeVar("F", bound="DatasetFactory")
-
-
-class SourceOptions(BaseModel):
-    """Base of a source's own options (``data.options``): frozen, unknown keys refused.
-
-    The docstring below a field is its meaning in ``bench config show``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +26,14 @@ class DatasetEntry(Entry):
     Attributes:
         target: called with the keywords ``root`` (Path or None), ``image_size`` (pixels) and
             ``options`` (an instance of ``options_model``); returns a study table.
-        options_model: the source's own options.
+        options_model: the source's own options; None where it has none.
         needs_root: the source reads files, so ``--data`` (``data.root``) must be given.
         read_labels: where the label files tell of images that are not there, or looking for
             them takes long: called with the keywords ``root`` and ``options``, returns a study
             table of every label, without a reader.
     """
 
-    options_model: type[SourceOptions] = SourceOptions
+    options_model: type[SourceOptions] | None = None
     needs_root: bool = True
     read_labels: DatasetFactory | None = None
 
@@ -92,13 +82,17 @@ class DatasetEntry(Entry):
         Raises:
             InputError: an unknown or ill-typed option.
         """
-        from bench.config.problems import one_line
+        from pydantic import ValidationError
 
+        from bench.config.problems import one_line
+        from bench.registry.options import SourceOptions
+
+        model = self.options_model or SourceOptions
         try:
-            return self.options_model.model_validate(options)
+            return model.model_validate(options)
         except ValidationError as error:
             where = f"data.options of source {self.name!r}"
-            raise InputError(f"{where}: {one_line(error, self.options_model)}") from None
+            raise InputError(f"{where}: {one_line(error, model)}") from None
 
 
 DATASETS: Registry[DatasetEntry] = Registry(
@@ -110,7 +104,7 @@ def register_dataset(
     name: str,
     *,
     description: str,
-    options_model: type[SourceOptions] = SourceOptions,
+    options_model: type[SourceOptions] | None = None,
     needs_root: bool = True,
     read_labels: DatasetFactory | None = None,
 ) -> Callable[[F], F]:

@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import sys
 import traceback
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from bench.errors import InputError, first_line
@@ -48,6 +47,8 @@ def load_entry_points() -> None:
     Raises:
         InputError: one of them fails to import; the message names it.
     """
+    from importlib.metadata import entry_points
+
     for point in entry_points(group=ENTRY_POINT_GROUP):
         try:
             point.load()

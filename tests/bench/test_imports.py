@@ -18,8 +18,11 @@ def imported_by(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [
-        ("import bench", {"torch", "timm", "pandas", "sklearn"}),
-        ("import bench.cli.main", {"torch", "timm", "pandas", "sklearn", "rich", "tabulate"}),
+        ("import bench", {"torch", "timm", "pandas", "numpy", "sklearn", "pydantic", "yaml"}),
+        (
+            "import bench.cli.main",
+            {"torch", "timm", "pandas", "numpy", "sklearn", "pydantic", "yaml", "rich", "tabulate"},
+        ),
         (
             "import bench.cli.main as m; from click.shell_completion import ShellComplete; "
             "ShellComplete(m.main, {}, 'bench', '').get_completions(['run', '--set'], 'train.')",

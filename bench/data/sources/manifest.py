@@ -19,7 +19,8 @@ from bench.data.sources.labels import LabelColumn, not_csv, parse_ages, parse_la
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
-from bench.registry.datasets import SourceOptions, register_dataset
+from bench.registry.datasets import register_dataset
+from bench.registry.options import SourceOptions
 from bench.text import first_names
 
 ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones

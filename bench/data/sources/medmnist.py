@@ -21,7 +21,8 @@ from PIL import Image
 from bench.data.image_files import file_stamp, luma
 from bench.data.study import NIH_FINDINGS, StudyTable, study_rows
 from bench.errors import InputError
-from bench.registry.datasets import SourceOptions, register_dataset
+from bench.registry.datasets import register_dataset
+from bench.registry.options import SourceOptions
 
 # Errors of numpy and zipfile for a file that is damaged or of another kind.
 _BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)

@@ -19,7 +19,8 @@ from bench.data.sources.labels import not_csv, parse_ages, parse_labels
 from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
-from bench.registry.datasets import SourceOptions, register_dataset
+from bench.registry.datasets import register_dataset
+from bench.registry.options import SourceOptions
 from bench.text import printable
 
 LISTS = {"train_val_list.txt": "train_validation", "test_list.txt": "test"}
