@@ -102,6 +102,13 @@ class MatrixChoice(ConfigChoice):
 
         return pick_device(self.device)
 
+    def print_plan(self, experiment: Experiment) -> None:
+        """Print the cells of an experiment with an estimate of their time."""
+        from bench.execute.estimate import describe_plan
+
+        for line in describe_plan(experiment, device=self.torch_device()):
+            click.echo(line)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Watching:
@@ -185,6 +192,9 @@ tensorboard_option = click.option(
     "--tensorboard", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Also write the curves into DIR, for tensorboard --logdir DIR.",
 )  # fmt: skip
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print the cells and an estimate; train nothing."
+)
 out_option = click.option(
     "--out", default=DEFAULT_OUT, show_default=True, metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",

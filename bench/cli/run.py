@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from bench.cli import complete
-from bench.cli.options import MatrixChoice, Watching, matrix_options, out_option, watching_options
+from bench.cli.options import (
+    MatrixChoice,
+    Watching,
+    dry_run_option,
+    matrix_options,
+    out_option,
+    watching_options,
+)
 
 
 @click.command("run")
@@ -22,7 +29,7 @@ from bench.cli.options import MatrixChoice, Watching, matrix_options, out_option
     "--task", "tasks", multiple=True, metavar="NAME",
     help="The question: m1 (normal?), m2 (one or several?), m3, m4, findings14 (which?). Repeats.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Print the cells and an estimate; train nothing.")
+@dry_run_option
 @watching_options
 @click.pass_context
 def run_command(
@@ -41,15 +48,13 @@ def run_command(
     exit code 1 where a cell failed.
     """
     experiment = matrix.experiment(*more_models, **_task_changes(tasks))
-    device = matrix.torch_device()
+    if dry_run:
+        matrix.print_plan(experiment)
+        return
 
     from bench.execute import run_experiment
-    from bench.execute.estimate import describe_plan
 
-    if dry_run:
-        for line in describe_plan(experiment, device=device):
-            click.echo(line)
-        return
+    device = matrix.torch_device()
     with watching.progress() as progress:
         summary = run_experiment(experiment, out=out, device=device, progress=progress)
     watching.end(out)

@@ -97,9 +97,12 @@ def test_finished_runs_are_put_together_without_their_data(
 ) -> None:
     add_by_hand(by_hand)
     add_by_hand(by_hand, model="other")
-    outcome = bench("cascade", "--finished", "net", "--answers", "answers.csv")
+    outcome = bench("cascade", "--finished", "net", "--answers", "answers.csv", "--json")
     assert outcome.code == 0
     assert set(pd.read_csv("answers.csv")["model"]) == {"net", "no network"}
+    # The other network has a flat row in the same folder, which was not chosen.
+    assert {"cascade net ce", "flat net ce", "network net ce"} < rows_by_name(outcome.out).keys()
+    assert not [name for name in rows_by_name(outcome.out) if "other" in name]
 
 
 def test_a_missing_or_failed_stage_is_named_and_the_exit_code_says_so(
