@@ -21,7 +21,7 @@ from bench.cli.options import (
 
 if TYPE_CHECKING:
     from bench.tuning import Plan
-    from bench.tuning.sampling import PrunerName, SamplerName
+    from bench.tuning.plan import PrunerName, SamplerName
 
 DEFAULT_SEEDS = "0,1,2"
 
@@ -150,8 +150,7 @@ def tunings(
     far as it is.
     """
     from bench.runs.store import Store
-    from bench.tuning.pictures import draw
-    from bench.tuning.show import described, stored_studies
+    from bench.tuning.show import described, draw, stored_studies
 
     with stored_studies(Store(out), storage, models=models, losses=losses) as studies:
         click.echo("\n\n".join(map(described, studies)))

@@ -91,7 +91,7 @@ def load_experiment(
         if any(varied == key or varied.startswith(f"{key}.") for key, _ in values):
             raise InputError(
                 f"config {path.name} varies {varied}, so that no single value of it holds: "
-                f"choose among its levels with --set 'vary.{varied}=[…]'"
+                f"choose among its levels, such as vary.{varied}=[…]"
             )
     return experiment
 
@@ -148,6 +148,6 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
         if branch is None:
             branch = tree[part] = {}
         if not isinstance(branch, dict):
-            raise InputError(f"--set {key}: {part!r} holds a value, not further keys")
+            raise InputError(f"{key}: {part!r} holds a value, not further keys")
         tree = branch
     tree[last] = value

@@ -27,8 +27,8 @@ from bench.runs.records import Outcome
 from bench.runs.store import Store
 from bench.train import TrainingFailedError, Validation
 from bench.train.checkpoint import LAST, load
-from bench.tuning.budget import Budget
 from bench.tuning.context import TuningContext
+from bench.tuning.plan import Budget
 from bench.tuning.sampling import suggest
 from bench.tuning.space import Space
 from bench.tuning.trials import (

@@ -1,11 +1,17 @@
-"""Tunes every model and loss of an experiment within the same budget."""
+"""Tunes every model and loss of an experiment within the same budget, and runs the winners again.
+
+A winner's runs are ordinary ones of the store. A search without a winner is recorded as such.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from filelock import FileLock
+from optuna.trial import FrozenTrial
 
 from bench.config import Experiment, expand
 from bench.data.load import open_study
@@ -17,13 +23,15 @@ from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, Tun
 from bench.execute import check_experiment, describe_start, prepare
 from bench.execute.matrix import run_cells
 from bench.progress import Progress
+from bench.runs.records import FailedTuningRecord, TuningRecord
 from bench.runs.store import Store
-from bench.tuning.context import Plan, TuningContext
+from bench.tuning.context import TuningContext
+from bench.tuning.plan import Plan
+from bench.tuning.sampling import PRUNERS, SAMPLERS
 from bench.tuning.space import make_space
-from bench.tuning.storage import default_url, lock_of, opened
+from bench.tuning.storage import lock_of, opened, parse_url
 from bench.tuning.study import Search, make_search
-from bench.tuning.trials import spent, winner
-from bench.tuning.winners import record_failure, run_winner, why_no_winner
+from bench.tuning.trials import FAILED, ranked, spent
 
 
 @dataclass(kw_only=True)
@@ -33,12 +41,10 @@ class Tuned:
     Attributes:
         runs: how the winners' runs and the controls ended.
         failed: models and losses without a winner, each with the reason.
-        studies: names of all studies.
     """
 
     runs: MatrixFinished = field(default_factory=MatrixFinished)
     failed: dict[str, str] = field(default_factory=dict)
-    studies: list[str] = field(default_factory=list)
 
 
 def tune_experiment(
@@ -67,7 +73,7 @@ def tune_experiment(
     ]
     store = Store(out)
     store.check_writable()
-    url = plan.storage or default_url(store)
+    url = parse_url(plan.storage, store)
     store.tuning.mkdir(parents=True, exist_ok=True)
     lock = lock_of(url, store)
     with opened(url, lock=lock) as storage:
@@ -92,8 +98,8 @@ def tune_experiment(
             search.check_budget()
         for search in searches:
             search.prepare()
-        tuned = Tuned(studies=[search.study.study_name for search in searches])
         controls = [job for job in context.jobs(experiment) if job.cell.kind == "control"]
+        tuned = Tuned()
         tuned.runs += run_cells(controls)
         for search in searches:
             _tune(search, tuned)
@@ -101,16 +107,31 @@ def tune_experiment(
     return tuned
 
 
+def _without_vary(experiment: Experiment) -> Experiment:
+    """The experiment of the only level of what it varies.
+
+    Raises:
+        InputError: it varies settings.
+    """
+    plain = expand(experiment)
+    if len(plain) > 1:
+        raise InputError(
+            f"config {experiment.name} varies {', '.join(experiment.vary)}, and a tuning is of one "
+            f"level: leave one, such as vary.{next(iter(experiment.vary))}=[…]"
+        )
+    return plain[0]
+
+
 def _tune(search: Search, tuned: Tuned) -> None:
-    """Search one space, and run its winner again."""
+    """Search one space, and run its winner again with the experiment's seeds."""
     progress, name = search.context.progress, search.space.name
     progress.event(TuningStarted(cell=name, budget=str(search.context.plan.budget)))
     reason = search.run()
     trials = search.trials()
-    best = winner(trials)
+    best = next(iter(ranked(trials)), None)
     if best is None or best.value is None:
-        tuned.failed[name] = why_no_winner(trials, reason)
-        record_failure(search, tuned.failed[name])
+        tuned.failed[name] = _failure(trials, reason)
+        _record_failure(search, tuned.failed[name])
         progress.event(TuningFailed(cell=name, reason=tuned.failed[name]))
         return
     total = spent(trials)
@@ -129,19 +150,80 @@ def _tune(search: Search, tuned: Tuned) -> None:
             settings=best.params,
         )
     )
-    tuned.runs += run_winner(search, best)
+    tuned.runs += _run_winner(search, best)
 
 
-def _without_vary(experiment: Experiment) -> Experiment:
-    """The one experiment that is tuned.
+def _failure(trials: Sequence[FrozenTrial], reason: str | None) -> str:
+    """Reason for a search without a winner, with a hint where there is one.
 
-    Raises:
-        InputError: it varies settings.
+    Args:
+        trials: of the study.
+        reason: why the search ended before its budget was used up, if it did.
     """
-    plain = expand(experiment)
-    if len(plain) > 1:
-        raise InputError(
-            f"config {experiment.name} varies {', '.join(experiment.vary)}, and a tuning is of one "
-            f"level: leave one, such as --set 'vary.{next(iter(experiment.vary))}=[…]'"
-        )
-    return plain[0]
+    total = spent(trials)
+    text = f"none of {total.trials} trials was trained to its end"
+    if reason is not None:
+        text += f": {reason}"
+    elif total.pruned:
+        text += ": give a larger budget"
+    failures = [trial.user_attrs[FAILED] for trial in trials if FAILED in trial.user_attrs]
+    return text + (f"; the last that failed: {failures[-1]}" if failures else "")
+
+
+def _record_failure(search: Search, reason: str) -> None:
+    context, base = search.context, search.space.base
+    failed = FailedTuningRecord(
+        study=search.study.study_name,
+        experiment=base.name,
+        task=base.task,
+        model=base.models[0],
+        loss=base.losses[0],
+        budget=context.plan.budget.as_dict(),
+        reason=reason,
+        spent=spent(search.trials()),
+    )
+    with FileLock(context.lock):  # other workers have found none either
+        context.store.record_failed_tuning(failed)
+
+
+def _run_winner(search: Search, best: FrozenTrial) -> MatrixFinished:
+    """Run the settings of the best trial, and record the tuning; finished runs are left alone."""
+    context = search.context
+    jobs = context.jobs(search.space.at(best.params))
+    networks = [job for job in jobs if job.cell.kind == "network"]
+    with FileLock(context.lock):  # other workers have found the same winner
+        experiment = jobs[0].runner.facts.experiment
+        context.store.record_experiment(experiment, [job.folder for job in jobs])
+        runs = {job.folder.name for job in networks}
+        context.store.record_tuning(_record(search, best, runs))
+    return run_cells(networks)
+
+
+def _record(search: Search, best: FrozenTrial, runs: set[str]) -> TuningRecord:
+    assert best.value is not None, "it was trained to its end"
+    context, base = search.context, search.space.base
+    plan, study = context.plan, search.study.study_name
+    before = [record for record in context.store.tunings() if record.study == study]
+    # Runs of the same winner with other seeds, from before, are its own too.
+    same = [record for record in before if record.winner == best.params]
+    own = runs.union(*(record.runs for record in same))
+    others = {run for record in before for run in (*record.runs, *record.superseded)}
+    return TuningRecord(
+        study=study,
+        experiment=base.name,
+        model=base.models[0],
+        loss=base.losses[0],
+        budget=plan.budget.as_dict(),
+        spent=spent(search.trials()),
+        searched=search.space.described(),
+        winner=best.params,
+        trial=best.number,
+        validation_auc=best.value,
+        seed=plan.trial_seed,
+        seeds=tuple(sorted({*base.seeds, *(seed for record in same for seed in record.seeds)})),
+        runs=tuple(sorted(own)),
+        sampler=SAMPLERS[plan.sampler],
+        pruner=PRUNERS[plan.pruner],
+        storage=parse_url(plan.storage, context.store).get_backend_name(),
+        superseded=tuple(sorted(others - own)),
+    )

@@ -6,25 +6,21 @@ suggest its first points again, and a second worker those of the first.
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial
 
 from bench.config import TrainConfig
 from bench.randomness import derive_seed
+from bench.tuning.plan import PrunerName, SamplerName
 from bench.tuning.trials import RETRIES
 
 if TYPE_CHECKING:
     from bench.registry.search import SearchSpace
-
-SamplerName = Literal["tpe", "random"]
-PrunerName = Literal["median", "hyperband", "none"]
 
 SAMPLERS: dict[SamplerName, str] = {
     "tpe": "TPE, multivariate (Optuna)",
@@ -51,7 +47,6 @@ class ReseededSampler(BaseSampler):
     def __init__(self, name: SamplerName, *, seed: int) -> None:
         self._name = name
         self._seed = seed
-        self._retries: dict[int, int] = {}  # among the trials up to a number, which stay
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -77,18 +72,13 @@ class ReseededSampler(BaseSampler):
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def _sampler(self, study: Study, trial: FrozenTrial, parameter: str = "") -> BaseSampler:
-        if trial.number not in self._retries:
-            before = study.get_trials(deepcopy=False)[: trial.number + 1]
-            self._retries[trial.number] = sum(RETRIES in other.user_attrs for other in before)
-        step = trial.number - self._retries[trial.number]
+        up_to_here = study.get_trials(deepcopy=False)[: trial.number + 1]
+        step = trial.number - sum(RETRIES in other.user_attrs for other in up_to_here)
         # NumPy's old generator, which Optuna uses, takes 32 bits.
         seed = derive_seed(self._seed, f"suggestion {parameter}", step) % 2**32
         if self._name == "random":
             return RandomSampler(seed=seed)
-        with warnings.catch_warnings():
-            # Before Optuna 5 both options were called experimental.
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return TPESampler(multivariate=True, constant_liar=True, seed=seed)
+        return TPESampler(multivariate=True, constant_liar=True, seed=seed)
 
 
 def make_pruner(name: PrunerName, *, train: TrainConfig) -> BasePruner:
@@ -111,19 +101,9 @@ def suggest(trial: Trial, space: SearchSpace) -> None:
     for key, distribution in space.items():
         if isinstance(distribution, CategoricalDistribution):
             trial.suggest_categorical(key, distribution.choices)
-        elif isinstance(distribution, IntDistribution):
-            trial.suggest_int(
-                key,
-                distribution.low,
-                distribution.high,
-                step=distribution.step,
-                log=distribution.log,
-            )
-        else:
-            trial.suggest_float(
-                key,
-                distribution.low,
-                distribution.high,
-                step=distribution.step,
-                log=distribution.log,
-            )
+            continue
+        draw: Any = trial.suggest_float
+        if isinstance(distribution, IntDistribution):
+            draw = trial.suggest_int
+        low, high = distribution.low, distribution.high
+        draw(key, low, high, step=distribution.step, log=distribution.log)

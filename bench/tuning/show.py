@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from textwrap import fill
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.errors import InputError
+from bench.errors import InputError, first_line
 from bench.events import settings_text
 from bench.runs.store import Store
-from bench.tuning.storage import default_url, opened, shown, sqlite_file
+from bench.tuning.storage import opened, parse_url, shown, sqlite_file
 from bench.tuning.study import ABOUT, is_dead, trial_store
-from bench.tuning.trials import RETRIES, spent, unfinished, winner
-
-COLUMNS = 100
+from bench.tuning.trials import RETRIES, ranked, spent, unfinished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,103 +42,124 @@ class StoredStudy:
 
 @contextmanager
 def stored_studies(
-    store: Store, url: str | None, *, models: Sequence[str] = (), losses: Sequence[str] = ()
+    store: Store, storage: str | None, *, models: Sequence[str] = (), losses: Sequence[str] = ()
 ) -> Iterator[list[StoredStudy]]:
     """The studies of ``bench tune`` in a storage, by name.
 
     Args:
         store: of the runs.
-        url: of the database; None is the file beside the trials.
+        storage: URL of the database; None is the file beside the trials.
         models, losses: only studies of those; none means all.
 
     Raises:
         InputError: the storage cannot be used, or holds none of them.
     """
-    address = url or default_url(store)
-    file = sqlite_file(address)
+    url = parse_url(storage, store)
+    wanted = " ".join((*models, *losses))
+    missing = InputError(
+        f"no tuning{f' of {wanted}' if wanted else ''} in storage {shown(url)}: run `bench tune` "
+        "first, or give another --out or --storage; `bench tunings` without a model lists all"
+    )
+    file = sqlite_file(url)
     if file is not None and not file.exists():
-        raise InputError(
-            f"no tuning in {str(store.root)!r}: run `bench tune` first, or give --out or --storage"
-            if url is None
-            else f"storage {shown(url)}: there is no such file: check --storage"
-        )
-    with opened(address, lock=None) as storage:
-        found = [
-            stored
-            for stored in _read(storage, store)
-            if (not models or stored.about["model"] in models)
-            and (not losses or stored.about["loss"] in losses)
-        ]
+        raise missing
+    with opened(url, lock=None) as database:
+        found = []
+        for name in sorted(optuna.get_all_study_names(database)):
+            study = optuna.load_study(study_name=name, storage=database)
+            about = study.user_attrs.get(ABOUT)
+            if (
+                about is not None  # a database may hold studies of other programs
+                and (not models or about["model"] in models)
+                and (not losses or about["loss"] in losses)
+            ):
+                trials = study.get_trials(deepcopy=False)
+                folder = trial_store(store, name)
+                found.append(StoredStudy(study=study, about=about, trials=trials, store=folder))
         if not found:
-            wanted = " ".join((*models, *losses))
-            raise InputError(
-                f"no tuning{f' of {wanted}' if wanted else ''} in storage {shown(address)}: "
-                + (
-                    "`bench tunings` without a model lists what is there"
-                    if wanted
-                    else "run `bench tune` first, or give another --storage"
-                )
-            )
+            raise missing
         yield found
 
 
 def described(stored: StoredStudy) -> str:
     """A study in lines: name and budget, trials, what was spent so far, the best trial."""
     trials = stored.trials
-    total, best = spent(trials), winner(trials)
+    total = spent(trials)
     retried = sum(RETRIES in trial.user_attrs for trial in trials)
     ((unit, amount),) = stored.about["budget"].items()
     lines = [
+        f"{stored.study.study_name}: {stored.about['experiment']}, "
+        f"budget {unit}={json.dumps(amount)}",
         f"trials: {total.trials:,} ended ({total.finished:,} finished, {total.pruned:,} pruned, "
         f"{total.failed:,} failed)" + (f", {retried:,} interrupted and retried" if retried else ""),
-        *_unfinished(stored),
-        f"spent: {total.iterations:,} iterations, {total.train_seconds:,.0f} s on the device",
-        "best: none so far"
-        if best is None
-        else f"best: validation AUC {best.value:.4f} in trial {best.number}",
-        *([] if best is None else [f"settings: {settings_text(best.params)}"]),
     ]
-    name = stored.study.study_name
-    head = f"{name}: {stored.about['experiment']}, budget {unit}={json.dumps(amount)}"
-    return "\n".join([head, *map(_folded, lines)])
-
-
-def _unfinished(stored: StoredStudy) -> list[str]:
-    """A line about the trials that have begun and not ended; none where all have."""
-    trials = unfinished(stored.trials)
+    begun = unfinished(trials)
     running = sum(
-        trial.state == TrialState.RUNNING and not is_dead(trial, stored.store) for trial in trials
+        trial.state == TrialState.RUNNING and not is_dead(trial, stored.store) for trial in begun
     )
-    parts = [
-        f"{count:,} {text}"
-        for count, text in (
-            (running, "running"),
-            (len(trials) - running, "to run when the tuning is started again"),
+    if begun:
+        waiting = len(begun) - running
+        lines.append(
+            f"not ended: {running:,} running, {waiting:,} to run when the tuning is started again"
         )
-        if count
-    ]
-    return [f"not ended: {', '.join(parts)}"] if parts else []
-
-
-def _folded(line: str) -> str:
-    return fill(
-        line,
-        COLUMNS,
-        initial_indent=" " * 4,
-        subsequent_indent=" " * 8,
-        break_long_words=False,
-        break_on_hyphens=False,
+    lines.append(
+        f"spent: {total.iterations:,} iterations, {total.train_seconds:,.0f} s in training"
     )
+    for best in ranked(trials)[:1]:
+        lines.append(f"best: validation AUC {best.value:.4f} in trial {best.number}")
+        lines.append(f"settings: {settings_text(best.params)}")
+    if not total.finished:
+        lines.append("best: none so far")
+    return "\n    ".join(lines)
 
 
-def _read(storage: RDBStorage, store: Store) -> Iterator[StoredStudy]:
-    for name in sorted(optuna.get_all_study_names(storage)):
-        study = optuna.load_study(study_name=name, storage=storage)
-        about = study.user_attrs.get(ABOUT)
-        if about is not None:  # a database may hold studies of other programs
-            yield StoredStudy(
-                study=study,
-                about=about,
-                trials=study.get_trials(deepcopy=False),
-                store=trial_store(store, name),
-            )
+def draw(studies: Sequence[StoredStudy], folder: Path) -> Iterator[str]:
+    """Draw Optuna's pictures of each study; pruned and failed trials are in none of them.
+
+    Args:
+        studies: to be drawn.
+        folder: of the pictures, ``STUDY-history.png`` and so on; made where it is not there.
+
+    Yields:
+        A line a picture: where it is, or why there is none.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from optuna.importance import FanovaImportanceEvaluator
+    from optuna.visualization import matplotlib as plots
+
+    plot_importances = partial(
+        plots.plot_param_importances, evaluator=FanovaImportanceEvaluator(seed=0)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for stored in studies:
+        study, finished = stored.study, spent(stored.trials).finished
+        if finished < 2:
+            yield f"no pictures of {study.study_name}: trials trained to their end: {finished}"
+            continue
+        for name, plot in (
+            ("history", plots.plot_optimization_history),
+            ("importance", plot_importances),
+            ("parallel", plots.plot_parallel_coordinate),
+        ):
+            path = folder / f"{study.study_name}-{name}.png"
+            # Optuna sets a style of its own; it is to hold for this picture alone.
+            with warnings.catch_warnings(), pyplot.style.context("default"):
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                # An axis on which all trials have the same value.
+                warnings.filterwarnings("ignore", message="Attempting to set identical low")
+                try:
+                    plot(study, target_name="validation AUC")
+                    figure = pyplot.gcf()
+                    figure.suptitle(study.study_name, fontsize=9)
+                    # Wide enough for the axes of parallel coordinates with their numbers.
+                    figure.set_size_inches(11, 5)
+                    figure.savefig(path, dpi=150, bbox_inches="tight")
+                    yield f"wrote {path}"
+                except (ValueError, RuntimeError) as error:
+                    # Such as an importance where all trials have the same value.
+                    yield f"no {path.name}: {first_line(error)}"
+                finally:
+                    pyplot.close("all")

@@ -51,9 +51,10 @@ class Space:
         tree = self.base.model_dump(mode="python")
         for key, value in point.items():
             *parents, name = self._path(key)
-            reduce(lambda branch, parent: branch.setdefault(parent, {}), parents, tree)[name] = (
-                value
-            )
+            branch = tree
+            for parent in parents:
+                branch = branch.setdefault(parent, {})
+            branch[name] = value
         try:
             return Experiment.model_validate(tree)
         except ValidationError as error:
@@ -65,10 +66,8 @@ class Space:
     def start(self) -> dict[str, Scalar]:
         """First point of the search: the experiment's own settings, or the nearest to them."""
         model = self.base.models[0]
-        options = {
-            parameter.name: parameter.default
-            for parameter in inspect.signature(find_model(model).factory).parameters.values()
-        }
+        parameters = inspect.signature(find_model(model).factory).parameters
+        options = {name: parameter.default for name, parameter in parameters.items()}
         tree = self.base.model_dump(mode="python")
         tree["model"]["options"][model] = options | tree["model"]["options"].get(model, {})
         return {
@@ -113,7 +112,7 @@ def make_space(
     }
     if not distributions:
         raise InputError(
-            f"nothing is left to search for {model}: fix fewer of its keys with --set "
+            f"nothing is left to search for {model}: fix fewer of its keys "
             f"({', '.join(declared) or 'it declares none'})"
         )
     space = Space(base=base, distributions=distributions)

@@ -15,6 +15,7 @@ import socket
 import time
 import uuid
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ from bench.tuning.context import TuningContext
 from bench.tuning.objective import Objective, TakenOverError
 from bench.tuning.sampling import ReseededSampler, make_pruner
 from bench.tuning.space import Space
-from bench.tuning.trials import WORKER, has_room, interrupted, no_use, retry, unfinished, used
+from bench.tuning.trials import WORKER, has_room, in_vain, interrupted, retry, unfinished, used
 
 ABOUT = "bench"
 """Attribute of a study: experiment, task, model, loss and budget."""
@@ -78,15 +79,13 @@ class Search:
         # The last trial of a budget ends at a validation, and so beyond it.
         if total <= budget.amount or earlier.get(budget.unit, math.inf) <= budget.amount:
             return
-        option = "--out" if self.context.plan.storage is None else "--storage"
         raise InputError(
-            f"--budget: {self.space.name} has spent {total:,.6g} {budget.unit} in an earlier "
-            f"tuning, more than {budget}: give a larger --budget, or another {option} or "
-            "--tuning-seed"
+            f"{self.space.name} has spent {total:,.6g} {budget.unit} in an earlier tuning, more "
+            f"than {budget}: give a larger budget, or another folder, storage or seed of the search"
         )
 
     def prepare(self) -> None:
-        """Store with the study what it is of, and queue its first trial: the settings as given."""
+        """Describe the study in its storage, and queue its first trial: the settings as given."""
         base = self.space.base
         about = {
             "experiment": base.name,
@@ -117,24 +116,19 @@ class Search:
         with self.store.claim(self.store.root / name):
             while True:
                 trials = self._retry_interrupted()
+                room, reason = has_room(trials, budget), in_vain(trials)
                 queued = any(trial.state == TrialState.WAITING for trial in trials)
-                reason = no_use(trials)
-                # One that is just beginning, or was killed as it began, comes before new ones.
-                nameless = any(
-                    trial.state == TrialState.RUNNING and WORKER not in trial.user_attrs
-                    for trial in trials
-                )
-                room = has_room(trials, budget) and reason is None
-                if (queued or room) and not nameless:
+                if (queued or (room and reason is None)) and not _someone_begins(trials):
                     self._run_trial(objective)
-                elif not (running := unfinished(trials)):
-                    return reason if has_room(trials, budget) else None
-                else:
-                    if not waits:
-                        text = f"{self.space.name}: waiting for other workers ({len(running)})"
-                        self.context.progress.event(Note(text))
-                    waits = True
-                    time.sleep(SECONDS_BETWEEN_LOOKS)
+                    continue
+                others = unfinished(trials)
+                if not others:
+                    return reason if room else None
+                if not waits:
+                    text = f"{self.space.name}: waiting for other workers ({len(others)})"
+                    self.context.progress.event(Note(text))
+                waits = True
+                time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _run_trial(self, objective: Objective) -> None:
         try:
@@ -156,11 +150,16 @@ class Search:
             if trial.state == TrialState.RUNNING and is_dead(trial, self.store):
                 with suppress(UpdateFinishedTrialError):  # another worker was faster
                     self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-        trials = self.trials()
-        for trial in interrupted(trials):
+        for trial in interrupted(self.trials()):
             retry(self.study, trial)
-            trials = self.trials()
-        return trials
+        return self.trials()
+
+
+def _someone_begins(trials: Sequence[FrozenTrial]) -> bool:
+    """Whether a trial just begins, or was killed as it began: it comes before new ones."""
+    return any(
+        trial.state == TrialState.RUNNING and WORKER not in trial.user_attrs for trial in trials
+    )
 
 
 def make_search(context: TuningContext, space: Space, storage: RDBStorage) -> Search:

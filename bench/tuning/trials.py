@@ -1,4 +1,4 @@
-"""The trials of a study taken together: what they cost, which one won, which were interrupted.
+"""The trials of a study taken together: what they cost, which were interrupted, their order.
 
 A trial's user attributes hold what Optuna does not: see the constants. A trial that Optuna calls
 failed has failed in its training, was skipped (its point had been evaluated, or the budget was
@@ -7,21 +7,17 @@ used up), or was interrupted; an interrupted trial is queued again under another
 
 from __future__ import annotations
 
-import copy
 import math
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import RetryHeartbeatStaleTrialCallback
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bench.runs.records import Spent
-from bench.tuning.budget import Budget
+from bench.tuning.plan import Budget
 
 WORKER = "worker"
 """``{"at": host and folder, "name": of the process}``."""
@@ -34,10 +30,8 @@ SKIPPED = "skipped"
 RETRIES = "retries"
 """Number of the interrupted trial whose parameters it has."""
 
-REPEATS_THAT_EXHAUST = 20
-"""So many repeated points in a row: the space holds hardly anything else."""
-FAILURES_THAT_END = 20
-"""So many failed trials in a row: the next one would fail too, however large the budget."""
+VAIN_TRIALS_THAT_END = 20
+"""So many failures and repetitions in a row: more would follow, however large the budget."""
 REPEATED = "evaluated before"
 
 
@@ -100,10 +94,9 @@ def has_room(trials: Sequence[FrozenTrial], budget: Budget, *, before: int = sys
     return used(trials, budget, before=before) < budget.amount
 
 
-def unfinished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that are running, wait for a worker, or were interrupted and not queued again."""
-    lost = {trial.number for trial in interrupted(trials)}
-    return [trial for trial in trials if not trial.state.is_finished() or trial.number in lost]
+def was_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial was ended by something else than its training."""
+    return trial.state == TrialState.FAIL and not {FAILED, SKIPPED} & trial.user_attrs.keys()
 
 
 def interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -112,56 +105,52 @@ def interrupted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if was_interrupted(trial) and trial.number not in retried]
 
 
-def was_interrupted(trial: FrozenTrial) -> bool:
-    """Whether a trial was ended by something else than its training."""
-    return trial.state == TrialState.FAIL and not {FAILED, SKIPPED} & trial.user_attrs.keys()
+def unfinished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that are running, wait for a worker, or were interrupted and not queued again."""
+    lost = {trial.number for trial in interrupted(trials)}
+    return [trial for trial in trials if not trial.state.is_finished() or trial.number in lost]
 
 
 def retry(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Queue an interrupted trial again: the heartbeat's callback, called for other causes too."""
-    again = copy.deepcopy(trial)
-    # What it has cost stays with it; the new trial is charged with what is trained from there on.
-    again.user_attrs = {RETRIES: trial.number}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        RetryHeartbeatStaleTrialCallback()(study, again)
+    """Queue an interrupted trial again.
+
+    What it has cost stays with it; the new trial is charged with what is trained from there on.
+    """
+    study.add_trial(
+        create_trial(
+            state=TrialState.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={RETRIES: trial.number},
+            system_attrs=trial.system_attrs,
+        )
+    )
 
 
 def is_repeated(trials: Sequence[FrozenTrial], trial: FrozenTrial) -> bool:
     """Whether an earlier trial has the same parameters, and was evaluated or is to be."""
-    pending = {other.number for other in unfinished(trials)}
+    retried = {other.user_attrs.get(RETRIES) for other in trials}
     return any(
-        other.number < trial.number
-        and other.params == trial.params
-        and (other.number in pending or _was_evaluated(other))
-        for other in trials
+        other.params == trial.params
+        and SKIPPED not in other.user_attrs
+        and other.number not in retried
+        for other in trials[: trial.number]
     )
 
 
-def _was_evaluated(trial: FrozenTrial) -> bool:
-    return (
-        trial.state.is_finished() and not was_interrupted(trial) and SKIPPED not in trial.user_attrs
-    )
-
-
-def no_use(trials: Sequence[FrozenTrial]) -> str | None:
+def in_vain(trials: Sequence[FrozenTrial]) -> str | None:
     """Reason to end a search before its budget is used up; None where there is none."""
     ended = [trial for trial in trials if trial.state.is_finished() and not was_interrupted(trial)]
-    repeats = ended[-REPEATS_THAT_EXHAUST:]
-    if len(repeats) == REPEATS_THAT_EXHAUST and all(
-        trial.user_attrs.get(SKIPPED) == REPEATED for trial in repeats
-    ):
-        return "the space is exhausted: only repetitions are left"
-    failures = ended[-FAILURES_THAT_END:]
-    if len(failures) == FAILURES_THAT_END and all(FAILED in trial.user_attrs for trial in failures):
-        return f"{FAILURES_THAT_END} trials failed in a row"
-    return None
+    last = ended[-VAIN_TRIALS_THAT_END:]
+    if len(last) < VAIN_TRIALS_THAT_END or any(trial.state != TrialState.FAIL for trial in last):
+        return None
+    return f"the last {len(last)} trials failed or repeated earlier ones"
 
 
-def winner(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The trial with the highest validation AUC of those trained to their end, the first of equals.
+def ranked(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that were trained to their end, by validation AUC; the first of equals first.
 
     A pruned one is no candidate: nobody knows where it would have led.
     """
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    return max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+    return sorted(finished, key=lambda trial: trial.value or 0.0, reverse=True)

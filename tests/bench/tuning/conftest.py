@@ -23,7 +23,7 @@ from bench.registry import MODELS, register_model
 from bench.runs.records import TuningRecord
 from bench.runs.store import Store
 from bench.tuning import Plan, Tuned, parse_budget, tune_experiment
-from bench.tuning.storage import default_url, opened
+from bench.tuning.storage import opened, parse_url
 from bench.tuning.trials import COST, was_interrupted
 from tests.bench.tuning.postgres import server as postgres_server
 
@@ -145,7 +145,7 @@ class Tune:
     @contextmanager
     def studies(self, url: str | None = None) -> Iterator[dict[str, optuna.Study]]:
         """The studies in the storage, by name."""
-        with opened(url or default_url(Store(self.out)), lock=None) as storage:
+        with opened(parse_url(url, Store(self.out)), lock=None) as storage:
             yield {
                 name: optuna.load_study(study_name=name, storage=storage)
                 for name in optuna.get_all_study_names(storage)

@@ -21,8 +21,8 @@ from bench.runs.store import Store
 from bench.train import Validation, checkpoint
 from bench.tuning import study as study_module
 from bench.tuning.objective import Watch
-from bench.tuning.study import is_dead, worker_here
-from bench.tuning.trials import RETRIES, WORKER, was_interrupted
+from bench.tuning.study import is_dead
+from bench.tuning.trials import RETRIES, was_interrupted
 from tests.bench.tuning.conftest import Tune, facts, iterations
 
 WHOLE = 6  # iterations of a training, validated at 2, 4 and 6
@@ -296,19 +296,6 @@ def test_a_worker_waits_for_the_trials_of_others_before_it_names_a_winner(
     record = machines.second.record()
     assert (record.trial, record.validation_auc, record.spent.trials) == (0, 0.99, 1)
     assert len(machines.trials()) == 1
-
-
-def test_a_worker_is_alive_while_it_holds_its_lock(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    here = {"at": worker_here(store), "name": "worker-1"}
-    trial = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: here})
-    with store.claim(tmp_path / "worker-1"):
-        assert not is_dead(trial, store)
-    assert is_dead(trial, store)
-    elsewhere = here | {"at": worker_here(Store(tmp_path / "elsewhere"))}
-    assert not is_dead(
-        create_trial(state=TrialState.RUNNING, user_attrs={WORKER: elsewhere}), store
-    )
 
 
 def test_a_trial_whose_worker_did_not_name_itself_is_dead_after_a_while(tmp_path: Path) -> None:

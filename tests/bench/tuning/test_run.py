@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
 from bench.errors import InputError
 from bench.runs.records import FailedTuningRecord, Spent
@@ -116,10 +116,10 @@ def test_a_budget_below_what_was_spent_is_refused_before_anything_starts(tune: T
         ("trials=1", "2 trials in an earlier tuning, more than 1 trial"),
         ("minutes=0.000001", " minutes in an earlier tuning, more than 1e-06 minutes"),
     ):
-        with pytest.raises(InputError, match="--budget: narrow ce has spent") as refused:
+        with pytest.raises(InputError, match="narrow ce has spent") as refused:
             tune(budget, models=["two_widths", "narrow"], plan=NO_PRUNING)
         assert spent in str(refused.value)
-        assert "give a larger --budget, or another --out or --tuning-seed" in str(refused.value)
+        assert "give a larger budget, or another folder" in str(refused.value)
     assert (tune.record(), facts(tune.trials("narrow"))) == (record, facts(trials))
     assert tune.trials("two_widths") == []
     for budget in ("iterations=9", "trials=2"):
@@ -224,7 +224,7 @@ def test_a_model_without_a_winner_is_recorded_and_the_others_go_on(
 def test_a_tuning_that_failed_is_kept_until_it_has_a_winner(tune: Tune) -> None:
     tuned = tune("iterations=2")
     assert tuned.failed == {
-        "narrow ce": "none of 1 trials was trained to its end: give a larger --budget"
+        "narrow ce": "none of 1 trials was trained to its end: give a larger budget"
     }
     store = Store(tune.out)
     (failed,) = store.failed_tunings()
@@ -235,39 +235,10 @@ def test_a_tuning_that_failed_is_kept_until_it_has_a_winner(tune: Tune) -> None:
     assert tune.record().study == failed.study
 
 
-def test_a_damaged_record_of_a_failed_tuning_is_named(tune: Tune) -> None:
-    folder = tune.out / "tuning" / "failed"
-    folder.mkdir(parents=True)
-    (folder / "study.json").write_text("{}")
-    with pytest.raises(InputError, match=r"record study.json of a tuning is damaged"):
-        Store(tune.out).failed_tunings()
-
-
-def test_a_search_that_only_fails_ends_within_an_endless_budget(tune: Tune) -> None:
-    tune("trials=1", models=["hopeless"])
-    with tune.studies() as studies:
-        (study,) = studies.values()
-        (first,) = study.trials
-        other = {"model.options.hopeless.width": 8 - first.params["model.options.hopeless.width"]}
-        for _ in range(19):
-            study.add_trial(
-                create_trial(
-                    state=TrialState.FAIL,
-                    params=other,
-                    distributions=first.distributions,
-                    user_attrs={FAILED: "memory"},
-                )
-            )
-    assert tune("minutes=1000", models=["hopeless"]).failed == {
-        "hopeless ce": "none of 20 trials was trained to its end: 20 trials failed in a row; "
-        "the last that failed: memory"
-    }
-
-
 def test_a_repeated_point_is_not_trained_and_not_counted(
     tune: Tune, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials_module, "REPEATS_THAT_EXHAUST", 6)
+    monkeypatch.setattr(trials_module, "VAIN_TRIALS_THAT_END", 6)
     tune("trials=9", models=["two_widths"])
     trials = tune.trials()
     evaluated = [trial for trial in trials if SKIPPED not in trial.user_attrs]

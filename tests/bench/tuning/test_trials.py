@@ -1,4 +1,4 @@
-"""What trials add up to; nothing is trained."""
+"""The budget, and what trials add up to; nothing is trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bench.errors import InputError
 from bench.runs.records import Spent
-from bench.tuning.budget import parse_budget
+from bench.tuning.plan import parse_budget
 from bench.tuning.trials import (
     COST,
     FAILED,
@@ -19,13 +19,13 @@ from bench.tuning.trials import (
     RETRIES,
     SKIPPED,
     has_room,
+    in_vain,
     interrupted,
     is_repeated,
-    no_use,
+    ranked,
     retry,
     spent,
     used,
-    winner,
 )
 
 LR = {"lr": FloatDistribution(0.0, 1.0)}
@@ -74,7 +74,7 @@ def test_each_trial_counts_once_and_all_training_is_charged() -> None:
 
 @pytest.mark.parametrize(
     ("budget", "amount"),
-    # The running and the interrupted trial have a place each.
+    # The running and the interrupted trial count as one each.
     [("trials=6", 5.0), ("iterations=22", 21.0), ("minutes=0.36", 21 / 60)],
 )
 def test_a_budget_has_room_until_it_is_used(budget: str, amount: float) -> None:
@@ -84,11 +84,11 @@ def test_a_budget_has_room_until_it_is_used(budget: str, amount: float) -> None:
     assert not has_room(MIXED, parse_budget(f"{given.unit}={amount:.15g}"))
 
 
-def test_two_workers_agree_on_who_has_the_last_place() -> None:
+def test_two_workers_agree_on_who_trains_the_last_trial() -> None:
     begun = study(trial("COMPLETE", 0.1), trial("RUNNING", 0.2), trial("RUNNING", 0.3)).trials
     two = parse_budget("trials=2")
     assert [has_room(begun, two, before=number) for number in (1, 2)] == [True, False]
-    # The place of an interrupted trial is its successor's.
+    # The successor of an interrupted trial takes its turn.
     retried = study(
         trial("FAIL"), trial("FAIL", 0.5, {RETRIES: 0}), trial("RUNNING", 0.5, {RETRIES: 1})
     )
@@ -103,10 +103,7 @@ def test_two_workers_agree_on_who_has_the_last_place() -> None:
 def test_a_point_is_repeated_where_it_was_evaluated_or_is_to_be(lr: float, repeated: bool) -> None:
     trials = study(*MIXED, trial("RUNNING", lr)).trials
     assert is_repeated(trials, trials[-1]) is repeated
-
-
-def test_what_is_retried_is_no_repetition() -> None:
-    assert not is_repeated(MIXED, MIXED[4])
+    assert not is_repeated(MIXED, MIXED[4])  # it retries the earlier one
 
 
 def test_an_interrupted_trial_is_queued_again_without_its_cost() -> None:
@@ -122,28 +119,24 @@ def test_an_interrupted_trial_is_queued_again_without_its_cost() -> None:
 
 
 def test_a_search_ends_when_only_repetitions_or_failures_are_left() -> None:
-    repeats = [trial("FAIL", 0.5, {SKIPPED: REPEATED})] * 20
-    failures = [trial("FAIL", 0.5, {FAILED: "memory"})] * 20
-    assert no_use(repeats[1:]) is no_use(failures[1:]) is None
-    assert no_use([*repeats, trial("COMPLETE")]) is None
-    assert no_use([trial("COMPLETE"), *repeats]) == (
-        "the space is exhausted: only repetitions are left"
+    repeated, failed = (
+        trial("FAIL", 0.5, attrs) for attrs in ({SKIPPED: REPEATED}, {FAILED: "memory"})
     )
+    assert in_vain([failed] * 19) is None
+    assert in_vain([*[repeated] * 20, trial("COMPLETE")]) is None
     # An interruption is neither.
-    assert no_use([*failures, trial("FAIL"), trial("RUNNING")]) == "20 trials failed in a row"
+    trials = [trial("COMPLETE"), *[repeated, failed] * 10, trial("FAIL"), trial("RUNNING")]
+    assert in_vain(trials) == "the last 20 trials failed or repeated earlier ones"
 
 
-def test_the_winner_is_the_first_of_the_best_that_were_trained_to_their_end() -> None:
+def test_the_first_of_the_best_that_were_trained_to_their_end_is_ranked_first() -> None:
     trials = study(
         trial("PRUNED", 0.1),
         trial("COMPLETE", 0.2, value=0.6),
         trial("COMPLETE", 0.3, value=0.9),
         trial("COMPLETE", 0.4, value=0.9),
     ).trials
-    best = winner(trials)
-    assert best is not None
-    assert best.number == 2
-    assert winner(trials[:1]) is None
+    assert [best.number for best in ranked(trials)] == [2, 3, 1]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Budget of a search, the same for every model and loss."""
+"""The plan of a tuning: its budget, the same for every model and loss, and how it is searched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import Literal, get_args
 
 from bench.errors import InputError
 
+SamplerName = Literal["tpe", "random"]
+PrunerName = Literal["median", "hyperband", "none"]
 Unit = Literal["trials", "iterations", "minutes"]
+
+# The trials are trained with a seed far from those that people count from.
+FIRST_TRIAL_SEED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,5 +54,42 @@ def parse_budget(text: str) -> Budget:
             if math.isfinite(value) and value > 0:
                 return Budget(unit=known, amount=value)
     raise InputError(
-        f"--budget {text!r}: write trials=20, iterations=50000 or minutes=90, with a number above 0"
+        f"budget {text!r}: write trials=20, iterations=50000 or minutes=90, with a number above 0"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How every model and loss of an experiment is tuned.
+
+    Attributes:
+        budget: of each of them.
+        seed: of the search.
+        sampler, pruner: Optuna's.
+        fixed: dotted keys that are not searched.
+        storage: URL of the database; None is a file beside the trials.
+    """
+
+    budget: Budget
+    seed: int = 0
+    sampler: SamplerName = "tpe"
+    pruner: PrunerName = "median"
+    fixed: tuple[str, ...] = ()
+    storage: str | None = None
+
+    @property
+    def trial_seed(self) -> int:
+        """Seed of the trainings of all trials: trials differ by their settings alone."""
+        return FIRST_TRIAL_SEED + self.seed
+
+    def check_seeds(self, seeds: tuple[int, ...]) -> None:
+        """Refuse to judge a winner by the very training that made it win.
+
+        Raises:
+            InputError: one of the winner's seeds is that of the trials.
+        """
+        if self.trial_seed in seeds:
+            raise InputError(
+                f"seed {self.trial_seed} is that of the trials, which the winner must not be "
+                "judged by: choose other seeds, or another seed of the search"
+            )
