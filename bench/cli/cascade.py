@@ -15,7 +15,6 @@ from bench.cli.options import (
     dry_run_option,
     given,
     grouped,
-    make_folder_of,
     matrix_options,
     out_option,
     parse_seeds,
@@ -95,6 +94,8 @@ def cascade(
     from bench.cascade import CASCADE_TASKS, narrow
     from bench.runs.store import Store
 
+    if output.answers:  # a wrong path is found before anything is trained
+        output.answers.parent.mkdir(parents=True, exist_ok=True)
     store = Store(out)
     if finished:
         seeds = [] if matrix.seeds is None else parse_seeds(matrix.seeds)
@@ -119,7 +120,6 @@ def _train(
     from bench.progress import show_progress
 
     device = matrix.torch_device()
-    make_folder_of(output.answers)
     stream = sys.stderr if output.as_json else None
     with show_progress(quiet=output.quiet, stream=stream) as progress:
         progress = watched(progress, output.tensorboard)
@@ -138,7 +138,6 @@ def _assemble_and_print(runs: Sequence[Run], store: Store, output: OutputChoice)
 
     assembled = assemble(runs, store=store)
     if output.answers is not None:
-        make_folder_of(output.answers)
         write_routes(assembled.runs, output.answers, store=store)
         click.echo(f"wrote {output.answers}", err=True)
     # Networks of the same task that were not chosen are no rows of this table.

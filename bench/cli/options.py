@@ -235,12 +235,6 @@ def watched(progress: Progress, tensorboard: Path | None) -> Progress:
     return TensorBoard(progress, tensorboard)
 
 
-def make_folder_of(path: Path | None) -> None:
-    """Make the folder of a file that is written last, so that a wrong path is found first."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-
 def load_plugins(plugins: tuple[Path, ...]) -> None:
     """Load the installed plugins and those named on the command line."""
     from bench.registry.plugins import load_entry_points, load_plugin

@@ -116,7 +116,13 @@ def report(
     and html, the answers to the questions that were asked (bench list configs) follow. Of single
     findings the intervals are in csv and json.
     """
-    _refuse_what_does_not_apply(format_name, to)
+    for option, parameter, applies_to in (
+        ("--format", "formats", (ALL, FIGURES)),
+        ("--thumbnails", "thumbnails", ("html", ALL)),
+    ):
+        if given(parameter) and format_name not in applies_to:
+            formats_of_it = " and ".join(applies_to)
+            raise click.UsageError(f"{option} applies to {formats_of_it}, not to {format_name}")
 
     from bench.errors import InputError
     from bench.evaluate.load import without_bare_tables
@@ -148,27 +154,6 @@ def _text(results: Results, format_name: str, thumbnails: int) -> str:
 
     options = {"thumbnails": thumbnails} if format_name == "html" else {}
     return FORMATS[format_name](results, **options)
-
-
-def _refuse_what_does_not_apply(format_name: str, to: Path | None) -> None:
-    drawn = (ALL, FIGURES)
-    if given("formats") and format_name not in drawn:
-        raise click.UsageError(
-            f"--format is of figures, and {format_name} writes none: leave it out, or write "
-            f"bench report {FIGURES} or {ALL}"
-        )
-    if given("thumbnails") and format_name not in ("html", ALL):
-        raise click.UsageError(
-            f"--thumbnails is of html, and {format_name} shows no images: leave it out"
-        )
-    if to is None:
-        return
-    if format_name in drawn and to.is_file():
-        raise click.UsageError(
-            f"--to {to} is a file, and {format_name} writes several: name a folder"
-        )
-    if format_name not in drawn and to.is_dir():
-        raise click.UsageError(f"--to {to} is a folder: name a file")
 
 
 def _no_such_reference(wanted: str, results: Results) -> str:

@@ -100,16 +100,6 @@ def test_labels_alone_know_no_identical_images_and_the_pixels_do(bench: Command)
     assert together < 3
 
 
-def test_unknown_patients_are_unknown_and_a_share_of_training_is_noted(bench: Command) -> None:
-    folder = write_manifest(Path("set"), patients=False)
-    manifest = ("--config", "manifest", "--data", folder, "--set", "data.split=image")
-    outcome = bench(*SPLIT, *manifest, "--labels-only", "--set", "data.train_share=0.5")
-    assert (outcome.code, outcome.err) == (0, "")
-    (row,) = [line for line in outcome.out.splitlines() if line.startswith("train, test ")]
-    assert row.split()[2:] == ["unknown"] * 3
-    assert "data.train_share=0.5: here the training part is counted whole" in outcome.out
-
-
 def test_rows_that_cannot_be_used_are_refused_or_skipped_as_in_a_run(
     bench: Command, labels: Path
 ) -> None:
@@ -157,13 +147,6 @@ def test_the_summary_of_label_files_alone_and_its_pictures(bench: Command, label
     assert lines[0] == f"nih: 150 images of {found['patients']} patients"
     assert lines[1] == "all images of the label file, here or not"
     assert lines[-2:] == [f"wrote {path}" for path in found["figures"]]
-
-
-def test_the_summary_of_the_demo_and_of_a_manifest(bench: Command) -> None:
-    assert told(bench, *SUMMARY, *DEMO)["source"] == "phantom"
-    folder = write_manifest(Path("set"))
-    found = told(bench, *SUMMARY, "--config", "manifest", "--data", folder)
-    assert (found["images"], found["patients"], found["figures"]) == (60, 20, [])
 
 
 def test_a_summary_needs_no_lists_and_says_that_there_are_no_parts(

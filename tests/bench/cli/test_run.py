@@ -28,34 +28,6 @@ def times(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in sorted(folder.glob("*-*/*"))}
 
 
-def test_a_finished_matrix_is_not_done_again_and_is_reported(
-    bench: Command, tiny_plugin: Path
-) -> None:
-    first = bench(*tiny_matrix(tiny_plugin))
-    assert (first.code, first.err) == (0, "")
-    lines = first.out.splitlines()
-    assert "2 trainings to do, 8 steps" in lines
-    assert lines[-2].startswith("6 finished, 0 finished before, 0 not available")
-    assert lines[-1] == "the table: bench report markdown"
-    written = times(RUNS)
-    assert len({Path(path).parent for path in written}) == 6
-    second = bench(*tiny_matrix(tiny_plugin))
-    assert (second.code, second.err) == (0, "")
-    assert second.out.splitlines()[-2].startswith("0 finished, 6 finished before")
-    assert times(RUNS) == written
-    frame = pd.read_csv(io.StringIO(bench("report", "csv").out))
-    assert set(frame["model"]) == {"prior", "same_patient", "metadata", "brightness", "tiny"}
-    assert set(frame["state"]) == {"finished"}
-    assert set(frame.loc[frame["model"] == "tiny", "loss"]) == {"ce", "sin"}
-
-
-def test_seeds_and_losses_make_the_matrix(bench: Command, tiny_plugin: Path) -> None:
-    chosen = ("--seeds", "3,1", "--loss", "focal", "--loss", "ce", "--set", "controls=[]")
-    outcome = bench(*tiny_matrix(tiny_plugin, *chosen, "--dry-run"))
-    cells = [line.partition(":")[0].strip() for line in outcome.out.splitlines()[1:-1]]
-    assert cells == [f"tiny {loss} seed {seed}" for seed in (3, 1) for loss in ("focal", "ce")]
-
-
 BROKEN = """
 import pathlib, torch
 from bench import register_loss, register_model
@@ -134,18 +106,6 @@ def test_an_edited_plugin_is_trained_anew(bench: Command, tiny_plugin: Path) -> 
     assert bench(*command).out.splitlines()[-2].startswith("1 finished, 4 finished before")
     tiny_plugin.write_text(tiny_plugin.read_text().replace("Dropout(0.2)", "Dropout(0.3)"))
     assert bench(*command).out.splitlines()[-2].startswith("1 finished, 4 finished before")
-
-
-def test_quiet_says_only_what_failed(bench: Command, tiny_plugin: Path) -> None:
-    quiet = bench(*tiny_matrix(tiny_plugin, "--quiet"))
-    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
-    Path("broken.py").write_text(BROKEN)
-    failing = bench(
-        *tiny_matrix(tiny_plugin, "--quiet", "--plugin", "broken.py", "--loss", "undefined")
-    )
-    assert (failing.code, failing.out) == (1, "")
-    assert failing.err.startswith("tiny undefined seed 0 failed: the training loss is nan")
-    assert failing.err.count("\n") == 1
 
 
 def test_the_json_log_is_json_and_tells_the_whole_story(bench: Command, tiny_plugin: Path) -> None:
