@@ -1,4 +1,4 @@
-"""What all trials and winners' runs of a tuning share."""
+"""Context of a tuning: its plan, data, device and store."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def parse_budget(text: str) -> Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How every model and loss of an experiment is tuned.
+    """Plan of a tuning, the same for every model and loss of an experiment.
 
     Attributes:
         budget: of each of them.

@@ -76,7 +76,7 @@ def spent(trials: Sequence[FrozenTrial]) -> Spent:
 
 
 def used(trials: Sequence[FrozenTrial], budget: Budget, *, before: int = sys.maxsize) -> float:
-    """How much of a budget is used, in its unit; a trial that has not ended counts as one.
+    """Used part of a budget, in its unit; a trial that has not ended counts as one.
 
     Args:
         trials: all of a study.

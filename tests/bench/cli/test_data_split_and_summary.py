@@ -29,7 +29,7 @@ def labels(tmp_path: Path) -> Path:
     return folder
 
 
-def told(bench: Command, *arguments: object) -> dict[str, Any]:
+def json_of(bench: Command, *arguments: object) -> dict[str, Any]:
     outcome = bench(*arguments, "--json")
     assert (outcome.code, outcome.err) == (0, "")
     found: dict[str, Any] = json.loads(outcome.out)
@@ -40,7 +40,7 @@ def test_the_split_is_that_of_a_run(bench: Command, tiny_plugin: Path) -> None:
     run = bench("run", "tiny", "--plugin", tiny_plugin, "--loss", "ce", *TINY)
     assert (run.code, run.err) == (0, "")
     (stored,) = Path("results/runs").rglob("patient-seed0-*.csv")
-    found = told(bench, *SPLIT, *DEMO, "--write", "mine")
+    found = json_of(bench, *SPLIT, *DEMO, "--write", "mine")
     assert (found["split"], found["seed"], found["claims_disjoint"]) == ("patient", 0, True)
     assert found["file"] == f"mine/{stored.name}"
     assert Path(found["file"]).read_bytes() == stored.read_bytes()
@@ -50,7 +50,7 @@ def test_a_split_by_labels_alone_needs_no_image(bench: Command, labels: Path) ->
     nih = ("--config", "nih_image", "--data", labels)
     assert_refused(bench(*SPLIT, *nih), "none of the 150 images of the label file are in")
     sizes = ("--set", "data.sizes={train: 90, validation: 20, test: 30}")
-    found = told(bench, *SPLIT, *nih, *sizes, "--labels-only")
+    found = json_of(bench, *SPLIT, *nih, *sizes, "--labels-only")
     assert {part: count["images"] for part, count in found["parts"].items()} == {
         "train": 90,
         "validation": 20,
@@ -91,10 +91,10 @@ def test_labels_alone_know_no_identical_images_and_the_pixels_do(bench: Command)
     together = 0
     for seed in range(3):
         arguments = (*SPLIT, *manifest, "--set", f"data.split_seed={seed}")
-        by_pixels = told(bench, *arguments, "--write", "splits")
+        by_pixels = json_of(bench, *arguments, "--write", "splits")
         assert [pair["identical_images"] for pair in by_pixels["leakage"]] == [0, 0, 0]
         assert not any("labels alone" in note for note in by_pixels["notes"])
-        by_labels = told(bench, *arguments, "--labels-only")
+        by_labels = json_of(bench, *arguments, "--labels-only")
         assert [pair["identical_images"] for pair in by_labels["leakage"]] == [None] * 3
         together += by_labels["hash"] == by_pixels["hash"]
     assert together < 3
@@ -135,7 +135,7 @@ def test_what_a_user_can_do_wrong(bench: Command, labels: Path, command: tuple[s
 
 def test_the_summary_of_label_files_alone_and_its_pictures(bench: Command, labels: Path) -> None:
     """With --data and no config these are NIH's files and official lists."""
-    found = told(bench, *SUMMARY, "--data", labels, "--figures", "figures")
+    found = json_of(bench, *SUMMARY, "--data", labels, "--figures", "figures")
     assert (found["source"], found["images"], found["split"]["name"]) == ("nih", 150, "official")
     assert found["normal"] + found["one"] + found["several"] == 150
     assert sum(part["images"] for part in found["parts"].values()) == 150
@@ -159,4 +159,4 @@ def test_a_summary_needs_no_lists_and_says_that_there_are_no_parts(
     outcome = bench(*SUMMARY, "--data", "alone")
     assert outcome.code == 0, outcome.err
     assert "parts: none, since the config takes the parts that the source gives" in outcome.out
-    assert told(bench, *SUMMARY, "--data", "alone")["parts"] == {}
+    assert json_of(bench, *SUMMARY, "--data", "alone")["parts"] == {}

@@ -23,11 +23,6 @@ def tiny_matrix(plugin: Path, *more: object) -> tuple[object, ...]:
     return ("run", "tiny", "--plugin", plugin, *TINY, *more)
 
 
-def times(folder: Path) -> dict[str, int]:
-    """When each file of the finished runs was last written."""
-    return {str(path): path.stat().st_mtime_ns for path in sorted(folder.glob("*-*/*"))}
-
-
 BROKEN = """
 import pathlib, torch
 from bench import register_loss, register_model
@@ -47,13 +42,11 @@ def moody(*, in_channels, outputs, image_size):
 
 @register_loss("undefined", description="never a number")
 def undefined(*, kind, class_weights=None):
-    return lambda_module()
-
-def lambda_module():
-    class Undefined(torch.nn.Module):
-        def forward(self, logits, targets):
-            return logits.sum() * float("nan")
     return Undefined()
+
+class Undefined(torch.nn.Module):
+    def forward(self, logits, targets):
+        return logits.sum() * float("nan")
 """
 
 
@@ -73,19 +66,12 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     assert "FAILED: RuntimeError: there is a storm\n" in outcome.out
     assert "FAILED: the training loss is nan" in outcome.out
     (failed,) = RUNS.glob("moody-ce-*")
-    outcome = json.loads((failed / "run.json").read_text())
-    assert outcome["state"] == "failed"
-    assert outcome["reason"] == "RuntimeError: there is a storm"
     assert "and more of it" in (failed / "error.txt").read_text()
-
     report = bench("report", "markdown")
     assert report.code == 0
     assert "moody ce, seed 0, failed: RuntimeError: there is a storm" in report.out
-    row = next(line for line in report.out.splitlines() if line.startswith("| moody "))
-    assert "0 (1 failed)" in row
     frame = pd.read_csv(io.StringIO(bench("report", "csv").out)).set_index(["model", "loss"])
     assert frame.loc[("moody", "ce"), "state"] == "failed"
-    assert frame.loc[("tiny", "undefined"), "state"] == "failed"
     assert frame.loc[("tiny", "ce"), "state"] == "finished"
 
     Path("storm").unlink()
@@ -94,18 +80,6 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     assert again.out.splitlines()[-2].startswith("1 finished, 5 finished before")
     assert not (failed / "error.txt").exists()
     assert json.loads((failed / "run.json").read_text())["state"] == "finished"
-
-
-def test_an_edited_plugin_is_trained_anew(bench: Command, tiny_plugin: Path) -> None:
-    """A model's as well as a loss's: old results of other code would be shown for the new."""
-    loss = Path("loss.py")
-    loss.write_text(BROKEN.replace('float("nan")', "0.5"))
-    command = tiny_matrix(tiny_plugin, "--plugin", loss, "--loss", "undefined")
-    assert bench(*command).out.splitlines()[-2].startswith("5 finished, 0 finished before")
-    loss.write_text(BROKEN.replace('float("nan")', "0.25"))
-    assert bench(*command).out.splitlines()[-2].startswith("1 finished, 4 finished before")
-    tiny_plugin.write_text(tiny_plugin.read_text().replace("Dropout(0.2)", "Dropout(0.3)"))
-    assert bench(*command).out.splitlines()[-2].startswith("1 finished, 4 finished before")
 
 
 def test_the_json_log_is_json_and_tells_the_whole_story(bench: Command, tiny_plugin: Path) -> None:

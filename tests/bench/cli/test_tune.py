@@ -123,7 +123,7 @@ def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -
 
 
 @pytest.mark.parametrize(
-    ("search", "said"),
+    ("search", "reason"),
     [
         ("{'lr': FloatDistribution(0, 1)}", "search key 'lr' cannot be searched"),
         ("{'train.learning_rate': FloatDistribution(0, 1)}", "unknown key 'train.learning_rate'"),
@@ -135,19 +135,19 @@ def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -
     ],
 )
 def test_a_space_that_cannot_be_searched_is_told_in_a_line(
-    bench: Command, tiny_plugin: Path, search: str, said: str
+    bench: Command, tiny_plugin: Path, search: str, reason: str
 ) -> None:
     Path("searched.py").write_text(SEARCHED.replace("{search}", search))
     command = tiny_tuning(tiny_plugin, "searched", "--plugin", "searched.py")
     refused = bench(*(word for word in command if word != "tiny"))
     assert refused.code == 2
-    assert said in refused.err
+    assert reason in refused.err
     assert refused.err.count("\n") == 1
     assert not RUNS.exists()
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "reason"),
     [
         (("--budget", "20"), "write trials=20"),
         (("--seeds", "1000"), "seed 1000 is that of the trials"),
@@ -158,11 +158,11 @@ def test_a_space_that_cannot_be_searched_is_told_in_a_line(
     ],
 )
 def test_a_mistake_is_a_line(
-    bench: Command, tiny_plugin: Path, more: tuple[str, ...], said: str
+    bench: Command, tiny_plugin: Path, more: tuple[str, ...], reason: str
 ) -> None:
     refused = bench(*tiny_tuning(tiny_plugin, *more))
     assert refused.code == 2
-    assert said in refused.err
+    assert reason in refused.err
     assert "hush" not in refused.err
     assert refused.err.count("\n") == 1
 

@@ -83,7 +83,7 @@ def test_a_trial_keeps_its_history_and_predicts_nothing(tuned: Tune) -> None:
     (study,) = (tuned.out / "tuning" / "trials").iterdir()
     folders = sorted(study.glob("narrow-*"))
     assert len(folders) == 7
-    told = [list(trial.intermediate_values.values()) for trial in tuned.trials()]
+    reported = [list(trial.intermediate_values.values()) for trial in tuned.trials()]
     for folder in folders:
         assert {path.name for path in folder.iterdir()} == {
             "config.yaml", "data.json", "environment.json", "experiment.yaml", "history.csv",
@@ -91,7 +91,7 @@ def test_a_trial_keeps_its_history_and_predicts_nothing(tuned: Tune) -> None:
         }  # fmt: skip
         history = pd.read_csv(folder / "history.csv")
         assert history["iteration"].tolist() == list(range(2, 2 * len(history) + 1, 2))
-        assert pytest.approx(history["validation_auc"].tolist()) in told
+        assert pytest.approx(history["validation_auc"].tolist()) in reported
 
 
 def test_again_does_nothing_and_a_larger_budget_goes_on(tune: Tune) -> None:
