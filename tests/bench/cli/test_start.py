@@ -54,7 +54,7 @@ def test_an_unknown_name_is_refused_before_anything_is_decoded(
     def decode(*_: object, **__: object) -> None:
         raise AssertionError("images are decoded")
 
-    monkeypatch.setattr("bench.data.prepare.open_pixels", decode)
+    monkeypatch.setattr("bench.data.load.open_pixels", decode)
     done = bench(wrong[0], "tiny", "--plugin", tiny_plugin, *TINY, "--seeds", "0", *wrong[1:])
     assert done.code == 2
     assert "unknown" in done.err

@@ -164,8 +164,8 @@ def test_an_interrupted_trial_goes_on_from_its_checkpoint(
     trained: list[int] = []
     real = Store.write_history
 
-    def write_history(self: Store, folder: Path, history: list[dict[str, Any]]) -> None:
-        trained.append(int(history[-1]["iteration"]))
+    def write_history(self: Store, folder: Path, history: Sequence[Validation]) -> None:
+        trained.append(history[-1].iteration)
         real(self, folder, history)
 
     with pytest.MonkeyPatch.context() as patch:
