@@ -71,9 +71,9 @@ def completed(*words: str) -> list[str]:
 
 def test_models_losses_configs_and_keys_are_completed() -> None:
     assert completed("run", "cxn") == ["cxnet_m1", "cxnet_m1_v2"]
-    assert completed("run", "cxnet_m1", "--loss", "si") == ["sin", "sin_hump"]
+    assert completed("run", "cxnet_m1", "--loss", "wei") == ["weighted_ce"]
     assert completed("run", "--config", "") == shipped_names()
-    assert completed("run", "--set", "train.l") == ["train.lr="]
+    assert completed("run", "--set", "train.lr") == ["train.lr="]
     assert completed("list", "losses", "w") == ["weighted_ce"]
     assert completed("list", "tasks", "m") == []
     assert completed("config", "show", "dem") == ["demo"]

@@ -78,12 +78,9 @@ def test_a_model_of_timm_and_one_of_a_plugin(bench: Command, tiny_plugin: Path) 
 
 def test_losses_datasets_and_configs(bench: Command) -> None:
     losses = [loss["name"] for loss in listed(bench, "losses")]
-    assert losses == ["ce", "weighted_ce", "focal", "sin", "sin_hump"]
-    assert [loss["name"] for loss in listed(bench, "losses", "sin*", "ce")] == [
-        "ce",
-        "sin",
-        "sin_hump",
-    ]
+    assert losses[:5] == ["ce", "weighted_ce", "focal", "sin", "sin_hump"]
+    chosen = [loss["name"] for loss in listed(bench, "losses", "sin*", "ce")]
+    assert chosen == [name for name in losses if name == "ce" or name.startswith("sin")]
     sources = {source["name"] for source in listed(bench, "datasets")}
     assert sources == {"nih", "medmnist", "manifest", "phantom"}
     assert [config["name"] for config in listed(bench, "configs")] == shipped_names()
