@@ -67,6 +67,8 @@ def create(
     image_size: int,
     pretrained: bool,
     weights_dir: Path | None = None,
+    drop_rate: float = 0.0,
+    drop_path_rate: float = 0.0,
 ) -> nn.Module:
     """Make one of timm's networks with a new classifier.
 
@@ -79,18 +81,27 @@ def create(
         image_size: side of the square input in pixels.
         pretrained: start from the weights that :func:`baselines.weights.ensure_weights` finds.
         weights_dir: a folder written by :func:`baselines.weights.fetch_weights`.
+        drop_rate: dropout before the classifier; in some networks within the blocks too.
+        drop_path_rate: share of residual branches that are left out in the last block of a
+            training step, falling to none in the first (stochastic depth, Huang et al. 2016).
 
     Returns:
         A module from float (images, in_channels, image_size, image_size) to logits
         (images, outputs), in training mode.
 
     Raises:
-        ValueError: unknown name, or a size that the network cannot take.
+        ValueError: unknown name, a size that the network cannot take, or a rate for a network that
+            has no such layers.
         MissingWeightsError: pretrained weights are neither here nor to be had.
         WeightsError: the weights' file cannot be read, or is another network's.
     """
     check_name(name)
-    arguments = {"in_chans": in_channels, **_size_arguments(name, image_size)}
+    rates = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
+    arguments = {
+        "in_chans": in_channels,
+        **_size_arguments(name, image_size),
+        **{rate: value for rate, value in rates.items() if value},
+    }
     if pretrained:
         path = ensure_weights(name, weights_dir=weights_dir)
         model = _build_pretrained(name, path, image_size, arguments)
@@ -162,6 +173,9 @@ def _build(name: str, image_size: int, arguments: Mapping[str, Any]) -> nn.Modul
     try:
         model = timm.create_model(name, **arguments)
     except TypeError as error:
+        for rate in ("drop_rate", "drop_path_rate"):
+            if f"'{rate}'" in str(error):
+                raise ValueError(f"timm model {name!r} takes no {rate}") from None
         if "img_size" not in str(error):
             raise
         raise _RefusedError(name, image_size, "it takes its own size alone") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from timm.layers import DropPath
 
 from baselines.backbones import BUILT_IN, check_image_size, check_name, create
 
@@ -72,6 +73,30 @@ def test_a_network_of_one_size_is_refused_at_others() -> None:
     check_image_size("levit_128s", 224)
     with pytest.raises(ValueError, match=r"levit_128s.*cannot take images of 75 px"):
         check_image_size("levit_128s", 75)
+
+
+def make(name: str, **rates: float) -> torch.nn.Module:
+    return create(name, in_channels=1, outputs=2, image_size=32, pretrained=False, **rates)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "tf_efficientnet_lite0", "vit_small_patch16_224"])
+def test_paths_and_features_are_dropped_in_training_alone(name: str) -> None:
+    images = torch.rand(2, 1, 32, 32)
+    network = make(name, drop_path_rate=0.5, drop_rate=0.5)
+    torch.manual_seed(0)
+    first, second = network(images), network(images)
+    assert not torch.allclose(first, second)
+    network.eval()
+    torch.testing.assert_close(network(images), network(images))
+    paths = [module for module in network.modules() if isinstance(module, DropPath)]
+    assert max(path.drop_prob for path in paths) == pytest.approx(0.5, abs=0.05)
+    assert not any(isinstance(module, DropPath) for module in make(name).modules())
+
+
+def test_a_rate_for_layers_that_a_network_does_not_have_is_refused() -> None:
+    refused = pytest.raises(ValueError, match="timm model 'vgg16_bn' takes no drop_path_rate")
+    with refused, torch.device("meta"):
+        make("vgg16_bn", drop_path_rate=0.1)
 
 
 def test_unknown_names_list_near_ones() -> None:
