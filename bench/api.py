@@ -45,10 +45,13 @@ def run(
         config: an experiment, or what :func:`load_config` takes.
         out: folder of the runs; finished runs in it are kept, interrupted ones go on.
         device: ``cpu``, ``cuda`` or ``auto``.
-        plugins: Python files that register models, losses or data sources.
+        plugins: Python files that register models, losses or data sources, beside the plugins of
+            installed packages.
 
     Returns:
-        As :func:`load_results` of ``out``. Cells that failed are in its rows and ``unfinished``.
+        As :func:`load_results` of ``out``. A run that failed has no figures: ``rows`` counts it
+        (``failed``) and gives the ``reason``. Runs that another process still trains are in
+        ``unfinished``.
 
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
@@ -130,7 +133,9 @@ def load_model(
     Raises:
         InputError: no such finished run of a network, or its model is not registered.
     """
-    _load_plugins(plugins)
+    from bench.registry.plugins import load_plugins
+
+    load_plugins(plugins)
     from bench.environment import pick_device
     from bench.model import LoadedModel
 
@@ -139,13 +144,7 @@ def load_model(
 
 def _experiment(config: Experiment | str | Path, plugins: Sequence[str | Path]) -> Experiment:
     from bench.config import Experiment
+    from bench.registry.plugins import load_plugins
 
-    _load_plugins(plugins)
+    load_plugins(plugins)
     return config if isinstance(config, Experiment) else load_config(config)
-
-
-def _load_plugins(plugins: Sequence[str | Path]) -> None:
-    from bench.registry.plugins import load_plugin
-
-    for plugin in plugins:
-        load_plugin(Path(plugin))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bench.cli import complete
-from bench.cli.options import ConfigChoice, config_options, load_plugins
+from bench.cli.options import ConfigChoice, config_options
 from bench.cli.output import json_option, print_json, print_table
 
 KINDS = ("models", "losses", "tasks", "datasets", "configs")
@@ -28,6 +28,8 @@ def list_command(
     'timm:resnet3*' picks among all of timm's networks. Parameters and multiply-adds of models are
     those at the config's image size; a model that cannot take it says why.
     """
+    from bench.registry.plugins import load_plugins
+
     load_plugins(config.plugins)
     listed = {
         name: _models(patterns, config) if name == "models" else _described(name, patterns)

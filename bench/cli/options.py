@@ -43,6 +43,7 @@ class ConfigChoice:
     def experiment(self, **changes: Any) -> Experiment:
         """The experiment, with further changes by dotted key; plugins are loaded first."""
         from bench.config import load_experiment
+        from bench.registry.plugins import load_plugins
 
         load_plugins(self.plugins)
         if self.root is not None:
@@ -233,15 +234,6 @@ def watched(progress: Progress, tensorboard: Path | None) -> Progress:
     from bench.tracking import TensorBoard
 
     return TensorBoard(progress, tensorboard)
-
-
-def load_plugins(plugins: tuple[Path, ...]) -> None:
-    """Load the installed plugins and those named on the command line."""
-    from bench.registry.plugins import load_entry_points, load_plugin
-
-    load_entry_points()
-    for path in plugins:
-        load_plugin(path)
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import load_plugins, models_argument, plugin_option
+from bench.cli.options import models_argument, plugin_option
 
 if TYPE_CHECKING:
     from bench.speed.against import Rival
@@ -76,17 +76,17 @@ def speed(
     MODEL is a name or a pattern, as for bench run; without any, those of the demo. Each is
     measured in a process of its own. Ends with exit code 1 where a model failed.
     """
-    load_plugins(plugins)
-
     from bench.config import load_experiment
     from bench.progress import show_progress
     from bench.registry.models import select_models
+    from bench.registry.plugins import load_plugins
     from bench.speed.against import compare
     from bench.speed.case import Case
     from bench.speed.measure import measure
     from bench.speed.run import measure_all, to_json
     from bench.speed.tables import compared_table, measured_table
 
+    load_plugins(plugins)
     demo = load_experiment("demo").models
     paths = tuple(path.resolve() for path in plugins)
     cases = [

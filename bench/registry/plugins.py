@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import InputError, first_line
@@ -39,6 +40,17 @@ def load_plugin(path: Path) -> None:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InputError(f"plugin {path.name}{_line(error, path)}: {first_line(error)}") from None
+
+
+def load_plugins(files: Sequence[str | Path] = ()) -> None:
+    """Load the plugins of all installed packages, and some files.
+
+    Raises:
+        InputError: as :func:`load_entry_points` and :func:`load_plugin`.
+    """
+    load_entry_points()
+    for file in files:
+        load_plugin(Path(file))
 
 
 def load_entry_points() -> None:

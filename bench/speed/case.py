@@ -13,7 +13,7 @@ from bench.config.schema import MemoryFormat, Precision, TrainConfig
 from bench.environment import pick_device
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, find_model
-from bench.registry.plugins import load_entry_points, load_plugin
+from bench.registry.plugins import load_plugins
 from bench.train import lay_out, make_step
 from bench.train.allocator import keep_freed_memory
 from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep
@@ -55,9 +55,7 @@ class Case:
         Raises:
             InputError: the device is not there, or a plugin fails.
         """
-        load_entry_points()
-        for path in self.plugins:
-            load_plugin(path)
+        load_plugins(self.plugins)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         device = pick_device(self.device)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+import bench
 from bench.errors import InputError
 from bench.registry import find_model
 from bench.registry.plugins import load_entry_points, load_plugin
@@ -68,9 +71,11 @@ def test_a_partial_of_a_built_in_factory_is_the_plugins_own(tmp_path: Path) -> N
     assert [m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)] == [0.1]
 
 
-def test_an_installed_package_registers_itself_by_an_entry_point(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Installs a package of one module that is a plugin."""
+    monkeypatch.syspath_prepend(tmp_path)
+
     def install(name: str, code: str) -> None:
         (tmp_path / f"{name}.py").write_text(code)
         about = tmp_path / f"{name}-1.0.dist-info"
@@ -78,7 +83,12 @@ def test_an_installed_package_registers_itself_by_an_entry_point(
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (about / "entry_points.txt").write_text(f"[cxnet_bench.plugins]\n{name} = {name}\n")
 
-    monkeypatch.syspath_prepend(tmp_path)
+    return install
+
+
+def test_an_installed_package_registers_itself_by_an_entry_point(
+    install: Callable[[str, str], None],
+) -> None:
     install(
         "installed_model",
         "from bench import register_model\n"
@@ -87,8 +97,23 @@ def test_an_installed_package_registers_itself_by_an_entry_point(
     )
     load_entry_points()
     assert find_model("installed").source == "installed_model"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        load_entry_points,
+        partial(bench.run, "demo"),
+        partial(bench.tune, "demo"),
+        partial(bench.load_model, "no-such-run"),
+    ],
+    ids=["the command", "run", "tune", "load_model"],
+)
+def test_python_loads_the_installed_plugins_that_the_command_loads(
+    install: Callable[[str, str], None], call: Callable[[], object]
+) -> None:
     install("broken_model", "raise RuntimeError('no luck')\n")
     with pytest.raises(
         InputError, match=r"installed plugin 'broken_model' .*RuntimeError: no luck$"
     ):
-        load_entry_points()
+        call()
