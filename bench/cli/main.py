@@ -82,11 +82,14 @@ def _key_meant(error: click.UsageError) -> str | None:
     """Message for an unknown option such as ``--lr`` that may mean a key of the config."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return None
-    from bench.config import suggest
+    from bench.config.keys import suggest, unit_note
 
     takes_settings = any(parameter.name == "settings" for parameter in error.ctx.command.params)
     key = suggest(error.option_name.lstrip("-")) if takes_settings else None
-    return key and f"No such option '{error.option_name}': write --set {key}=VALUE"
+    if key is None:
+        return None
+    note = unit_note(error.option_name)
+    return f"No such option '{error.option_name}': write --set {key}=VALUE{note}"
 
 
 def _refuse(message: str) -> NoReturn:

@@ -42,18 +42,16 @@ class RowsChoice:
         """Filters of the results.
 
         Raises:
-            click.BadParameter: ``--where`` is not KEY=VALUE, or means another key.
+            InputError: ``--where`` is not KEY=VALUE.
+            click.BadParameter: it means another key.
         """
         from bench.config import suggest
+        from bench.config.load import parse_setting
         from bench.evaluate.load import Filters
 
         where = {}
         for text in self.where:
-            key, equals, value = text.partition("=")
-            if not equals or not key:
-                raise click.BadParameter(
-                    f"{text!r}: write it as KEY=VALUE, such as train.lr=0.02", param_hint="--where"
-                )
+            key, value = parse_setting(text, option="--where")
             if meant := suggest(key):
                 raise click.BadParameter(
                     f"no key {key!r}: did you mean {meant}?", param_hint="--where"

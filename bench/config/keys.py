@@ -72,6 +72,11 @@ def suggest(key: str) -> str | None:
     return None if meant == key else meant
 
 
+def unit_note(key: str) -> str:
+    """A remark for someone who counted in epochs, which no key does; "" for others."""
+    return " (in steps, not epochs)" if "epoch" in key else ""
+
+
 @cache
 def _names() -> tuple[str, ...]:
     return tuple(key.name for key in keys_of())

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from yaml.constructor import ConstructorError
 
 import bench
+from bench.config.dotted import path_of
 from bench.config.problems import one_line
 from bench.config.recipes import switched
 from bench.config.schema import Experiment
@@ -27,6 +28,10 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConstructorError(
+                    None, None, "a key is a list or a mapping", key_node.start_mark
+                )
             if key_node.value in seen:
                 raise ConstructorError(
                     None, None, f"key {key_node.value!r} is given twice", key_node.start_mark
@@ -39,6 +44,25 @@ class _StrictLoader(yaml.SafeLoader):
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
+# No setting is a date: 2024-01-31 is a text, and 2024-13-45 no error of Python's.
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _StrictLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _parse(text: str) -> Any:
+    """The content of a YAML text.
+
+    Raises:
+        yaml.YAMLError: it is not valid YAML, or too deep.
+    """
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except RecursionError:
+        raise ConstructorError(None, None, "brackets or aliases are nested too deep") from None
+    except (ValueError, KeyError, AttributeError) as error:  # such as `!!int x`, `!!bool x`
+        raise ConstructorError(None, None, f"a value is not of its tag's type ({error})") from None
 
 
 def shipped_folder() -> Path:
@@ -96,19 +120,23 @@ def load_experiment(
     return experiment
 
 
-def parse_setting(setting: str) -> tuple[str, Any]:
+def parse_setting(setting: str, *, option: str = "--set") -> tuple[str, Any]:
     """Split ``KEY=VALUE`` and read the value as YAML (``true``, ``0.02``, ``[a, b]``).
+
+    Args:
+        setting: the text.
+        option: of the command line that it was given with, for the message.
 
     Raises:
         InputError: there is no ``=``, no key, or the value is not YAML.
     """
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"--set {setting!r}: write it as KEY=VALUE, such as train.lr=0.02")
+        raise InputError(f"{option} {setting!r}: write it as KEY=VALUE, such as train.lr=0.02")
     try:
-        return key.strip(), yaml.load(text, Loader=_StrictLoader)
+        return key.strip(), _parse(text)
     except yaml.YAMLError:
-        raise InputError(f"--set {setting!r}: the value is not valid YAML") from None
+        raise InputError(f"{option} {setting[:80]!r}: the value is not valid YAML") from None
 
 
 def _find(name: str) -> Path:
@@ -126,7 +154,7 @@ def _find(name: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        tree = _parse(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -142,7 +170,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _put(tree: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key in nested mappings, making those that are missing."""
-    *path, last = key.split(".")
+    *path, last = path_of(key, value)
     for part in path:
         branch = tree.setdefault(part, {})
         if branch is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ValidationError
 
-from bench.config.keys import suggest
+from bench.config.keys import suggest, unit_note
 from bench.config.schema import Experiment
 from bench.registry.core import near_matches
 
@@ -29,7 +29,10 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         meant = suggest(key) if model is Experiment else None
         fields = list(_fields_at(model, first["loc"][:-1]))
-        hint = f"did you mean {meant}?" if meant else near_matches(str(first["loc"][-1]), fields)
+        if meant:
+            hint = f"did you mean {meant}?{unit_note(key)}"
+        else:
+            hint = near_matches(str(first["loc"][-1]), fields)
         return f"unknown key {key!r}: {hint}{more}"
     if first["loc"][:2] == ("model", "options") and first["type"] == "dict_type":
         option = first["loc"][2]

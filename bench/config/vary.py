@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.config.dotted import path_of
 from bench.config.problems import one_line
 from bench.config.recipes import switched
 from bench.config.schema import DataConfig, Experiment
@@ -37,7 +38,7 @@ def expand(experiment: Experiment) -> tuple[Experiment, ...]:
         recipe = changes.get("train.recipe", experiment.train.recipe)
         changed = {**tree, "train": switched(tree["train"], recipe)}
         for key, level in changes.items():
-            changed = _with(changed, key.split("."), level)
+            changed = _with(changed, path_of(key, level), level)
         try:
             plain = Experiment.model_validate(changed)
         except ValidationError as error:
@@ -111,6 +112,6 @@ def levels_of(experiment: Experiment, plain: Experiment) -> dict[str, Any]:
 
 
 def _at(tree: Any, key: str) -> Any:
-    for part in key.split("."):
+    for part in path_of(key):
         tree = tree[part]
     return tree

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from bench.data.description import DataRecord
 from bench.errors import InputError
@@ -27,7 +28,7 @@ class Filters:
     Attributes:
         tasks, splits: names.
         models: names or shell patterns.
-        where: settings by dotted key, as text, all of which a network must have.
+        where: settings by dotted key, all of which a network must have.
 
     The last two hide rows. Controls and the reference stay: a table without them would not say
     whether a network learned anything.
@@ -36,7 +37,7 @@ class Filters:
     tasks: Sequence[str] = ()
     splits: Sequence[str] = ()
     models: Sequence[str] = ()
-    where: dict[str, str] = field(default_factory=dict)
+    where: Mapping[str, Any] = field(default_factory=dict)
 
     def about(self, data: DataRecord) -> bool:
         """Whether the results are about the task and split that a run's data name."""
@@ -46,9 +47,16 @@ class Filters:
 
     def show(self, run: Run) -> bool:
         """Whether a network's or imported run is shown in its table."""
-        settings = {key: setting_text(value) for key, value in run.cell.dotted.items()}
+        settings = run.cell.dotted
         fits = any(fnmatchcase(run.cell.model, pattern) for pattern in self.models)
-        return (fits or not self.models) and self.where.items() <= settings.items()
+        return (fits or not self.models) and all(
+            key in settings and _equal(settings[key], value) for key, value in self.where.items()
+        )
+
+
+def _equal(setting: Any, wanted: Any) -> bool:
+    """Whether two values are the same setting: 1 is 1.0, but not true."""
+    return isinstance(setting, bool) == isinstance(wanted, bool) and bool(setting == wanted)
 
 
 def load_results(

@@ -50,6 +50,10 @@ def test_a_file_of_ones_own_is_shown(bench: Command, tmp_path: Path) -> None:
     [
         (("run", "cxnet_m1", "--lr", "0.1"), "--set train.lr=VALUE"),
         (("tune", "cxnet_m1", "--batch-size", "8"), "--set train.batch_size=VALUE"),
+        (
+            ("run", "cxnet_m1", "--epochs", "30"),
+            "train.max_iterations=VALUE (in steps, not epochs)",
+        ),
         (("run", "cxnet_m1", "--set", "lr=0.1"), "train.lr"),
         (("run", "cxnet_m1", "--set", "train.epochs=3"), "train.max_iterations"),
         (("report", "markdown", "--where", "lr=0.1"), "train.lr"),

@@ -60,7 +60,10 @@ def test_a_wrong_key_points_at_the_right_one(wrong: str, meant: str | None) -> N
     ("setting", "hint"),
     [
         ("lr=0.1", "unknown key 'lr': did you mean train.lr?"),
-        ("train.epochs=3", "unknown key 'train.epochs': did you mean train.max_iterations?"),
+        (
+            "train.epochs=3",
+            "unknown key 'train.epochs': did you mean train.max_iterations? (in steps, not epochs)",
+        ),
         ("train.momentun=0", "unknown key 'train.momentun': did you mean momentum?"),
         (
             "model.options.width=3",

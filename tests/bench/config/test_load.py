@@ -8,6 +8,7 @@ import pytest
 
 from bench.config import Experiment, expand, load_experiment, shipped_folder, shipped_names
 from bench.config.load import parse_setting
+from bench.config.vary import levels_of
 from bench.errors import InputError
 from bench.registry import LOSSES, find_model
 
@@ -115,6 +116,24 @@ def test_settings_that_do_not_go_together_are_refused(settings: list[str], messa
         load_experiment("demo", settings=settings)
 
 
+@pytest.mark.parametrize(
+    "setting",
+    ["timm:resnet18.a1_in1k.rate=1", "timm:resnet18.a1_in1k={rate: 1}", "timm:resnet18.rate=1"],
+)
+def test_options_of_a_network_whose_name_has_a_dot_reach_it(setting: str) -> None:
+    model = "timm:resnet18.a1_in1k" if "a1" in setting else "timm:resnet18"
+    experiment = load_experiment("demo", settings=[f"model.options.{setting}"])
+    assert experiment.model.options == {model: {"rate": 1}}
+
+
+def test_an_option_of_a_network_whose_name_has_a_dot_can_be_varied() -> None:
+    key = "model.options.timm:resnet18.a1_in1k.rate"
+    experiment = load_experiment("demo", settings=[f"vary.{key}=[1, 2]"])
+    first, second = expand(experiment)
+    assert second.model.options == {"timm:resnet18.a1_in1k": {"rate": 2}}
+    assert levels_of(experiment, first) == {key: 1}
+
+
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown config 'nih_offical': did you mean nih_offic"):
         load_experiment("nih_offical")
@@ -129,6 +148,11 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         ("name: mine\ntrain:\n  lr: 1\n  lr: 2\n", "at line 4: key 'lr' is given twice"),
         ("", "is empty or no mapping"),
         ("- 1\n- 2\n", "is empty or no mapping"),
+        ("a: 1\n[b, c]: 2\n", "at line 2: a key is a list or a mapping"),
+        ("? {a: 1}\n: 2\n", "at line 1: a key is a list or a mapping"),
+        ("a: " + "[" * 3000 + "]" * 3000, "brackets or aliases are nested too deep"),
+        ("a: !!int x\n", "a value is not of its tag's type"),
+        ("name: 2024-13-45\n", "name: '2024-13-45' is not snake_case"),
         ("name: x\n", "key 'description' is required"),
         ("name: x\ndescription: y\ndata: 3\nmodels: [a]\nlosses: [ce]\n", "data: Input should be"),
     ],

@@ -103,7 +103,7 @@ LEAK = "question={asks: a, yes_if: b, factors: [{key: data.split, reference: fix
         (
             ("vary.data.image_size=[32, 64]", "data.image_size=48"),
             "config demo.yaml varies data.image_size, so that no single value of it holds: choose "
-            "among its levels with --set 'vary.data.image_size=[…]'",
+            "among its levels, such as vary.data.image_size=[…]",
         ),
         (("vary.train.lr=[0.01]", "train={lr: 0.5}"), "config demo.yaml varies train.lr, so that"),
         (("vary.train={}",), "vary: an empty mapping names no setting"),

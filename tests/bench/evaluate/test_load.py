@@ -51,12 +51,12 @@ def test_hidden_rows_are_compared_all_the_same(stored: StoredRuns) -> None:
 
 
 def test_settings_hide_rows_too(stored: StoredRuns) -> None:
-    none = table(stored, Filters(where={"model.in_channels": "1"}))
+    none = table(stored, Filters(where={"model.in_channels": 1}))
     assert none.hidden == 0
     with pytest.raises(InputError, match=r"values of model\.in_channels 1$"):
-        table(stored, Filters(where={"model.in_channels": "3"}))
+        table(stored, Filters(where={"model.in_channels": 3}))
     with pytest.raises(InputError, match=r"; model\.inchannels is no setting of any run \(did"):
-        table(stored, Filters(where={"model.inchannels": "1"}))
+        table(stored, Filters(where={"model.inchannels": 1}))
 
 
 @pytest.mark.parametrize(
