@@ -22,10 +22,11 @@ from bench.cascade.stages import (
 )
 from bench.data.splits import Split
 from bench.data.splits.split import file_name
+from bench.data.study import SEPARATOR
 from bench.errors import InputError
 from bench.files import write_text
 from bench.runs.cells import Cell, System
-from bench.runs.predictions import PREDICTIONS, SEPARATOR, Predictions, to_frame
+from bench.runs.predictions import PREDICTIONS, Predictions, to_frame
 from bench.runs.records import Outcome
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store

@@ -27,7 +27,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.errors import InputError
+
 COLUMNS = ("image", "patient", "findings", "view", "sex", "age", "follow_up", "given_split")
+
+SEPARATOR = "|"
+"""Stands between the findings of one image, in files of predictions too; no name may hold it."""
 
 # The order of NIH's own documentation; the phantom and MedMNIST's ChestMNIST use the same names.
 NIH_FINDINGS = (
@@ -112,6 +117,9 @@ class StudyTable:
         notes: facts for the head of every report ("1,723 of the 112,120 images are here").
         problems: rows and files left out of ``rows``; a run refuses them unless
             ``data.on_bad`` is ``skip``.
+
+    Raises:
+        InputError: the name of a finding holds ``|``.
     """
 
     name: str
@@ -120,6 +128,14 @@ class StudyTable:
     reader: PixelReader | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.finding_names:
+            if SEPARATOR in name:
+                raise InputError(
+                    f"finding {name!r} of data source {self.name!r} holds {SEPARATOR!r}, which "
+                    "stands between findings wherever several are written: rename it"
+                )
 
     @property
     def problems_by_kind(self) -> dict[ProblemKind, tuple[Problem, ...]]:

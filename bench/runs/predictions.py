@@ -24,13 +24,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.study import SEPARATOR
 from bench.registry import TargetKind
 
 PREDICTIONS = "predictions.csv"
 OTHERS = "others.csv"
 CALLED = "called"
 IDS = ("part", "image", "patient")
-SEPARATOR = "|"
 
 
 @dataclass(frozen=True, kw_only=True)

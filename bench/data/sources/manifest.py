@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from pydantic import Field
 
 from bench.data.image_files import FileReader
 from bench.data.sources.labels import LabelColumn, not_csv, parse_ages, parse_labels
@@ -64,7 +65,7 @@ class ManifestOptions(SourceOptions):
     """Labels of a normal image, in any case. Of the texts that otherwise count as no label (nan,
     na, n/a, none, null, ?, unknown) those named here are normal.
     """
-    label_separator: str = "|"
+    label_separator: str = Field(default="|", min_length=1)
     """Text between two findings of one image."""
     findings: tuple[str, ...] | None = None
     """The finding names, in the order of reports; left out, those that occur, which a note counts.

@@ -113,6 +113,16 @@ def test_zeros_ones_and_texts_for_an_unknown_label_mean_what_the_options_say(
         assert study.finding_names == ("abnormal",)
 
 
+def test_a_finding_that_could_not_be_told_from_two_in_a_file_is_refused(tmp_path: Path) -> None:
+    folder(tmp_path, "path,label\na.png,TB|old;fibrosis\nb.png,normal\n", "a.png", "b.png")
+    with pytest.raises(InputError) as caught:
+        open_manifest(tmp_path, label_separator=";")
+    assert str(caught.value).startswith("finding 'TB|old' of data source 'manifest' holds '|'")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"data\.options .*label_separator"):
+        open_manifest(tmp_path, label_separator="")
+
+
 def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
     folder(
         tmp_path,
