@@ -27,7 +27,7 @@ from bench.train import checkpoint
 from bench.train.device import lay_out
 from bench.train.prediction import predict
 
-Images = Sequence[str | Path] | NDArray[np.uint8]
+Images = str | Path | Sequence[str | Path] | NDArray[np.uint8]
 
 
 class LoadedModel:
@@ -72,8 +72,8 @@ class LoadedModel:
         """Predict some images.
 
         Args:
-            images: paths of PNG, JPEG or TIFF files; or gray values, uint8 (n, height, width). They
-                are resized to the run's image size as its own images were.
+            images: paths of PNG, JPEG or TIFF files, or one path; or gray values, uint8
+                (n, height, width). They are resized to the run's image size as its own images were.
 
         Returns:
             Probabilities, float64 (n, classes): of classes that exclude each other, or of each
@@ -118,7 +118,8 @@ class LoadedModel:
                 )
             grays: Sequence[NDArray[np.uint8]] = list(images)
         else:
-            grays = [_read(Path(path)) for path in images]
+            paths = [images] if isinstance(images, str | Path) else images
+            grays = [_read(Path(path)) for path in paths]
         return np.stack([resize(gray, size) for gray in grays]) if grays else np.empty(0, np.uint8)
 
 

@@ -137,6 +137,13 @@ def test_no_images_are_no_predictions(out: Path) -> None:
 
 
 @pytest.mark.usefixtures("results")
+def test_one_path_is_one_image(out: Path, manifest: Path) -> None:
+    model = bench.load_model(network_folder(out))
+    path = manifest / "00.png"
+    assert model(str(path)).tolist() == model(path).tolist() == model([path]).tolist()
+
+
+@pytest.mark.usefixtures("results")
 def test_what_cannot_be_loaded_or_predicted_is_one_line(out: Path, tmp_path: Path) -> None:
     control = next(path for path in out.glob("prior-*"))
     model = bench.load_model(network_folder(out))
