@@ -66,7 +66,7 @@ class ImageSet:
         """uint8 (or already float, 0..255) images to the network's normalised float32 input."""
         scale = 1.0 / (255.0 * self.normalisation.std)
         shift = -self.normalisation.mean / self.normalisation.std
-        x = images.float().mul_(scale).add_(shift)
+        x = images.to(torch.float32, copy=True).mul_(scale).add_(shift)
         return x if self.in_channels == 1 else x.expand(-1, self.in_channels, -1, -1)
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -133,7 +133,7 @@ class TrainingStream:
             first += len(part)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def raw(self, step: int) -> Batch:
+    def batch(self, step: int) -> Batch:
         """The images of a step as they are stored, and their random changes.
 
         The next step's images are sent on their way.
@@ -160,11 +160,6 @@ class TrainingStream:
         if batch.draws is not None:
             images = augment(images, self._augment, batch.draws)
         return self._images.to_input(images)
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Network input (b, channels, side, side) float32 and targets of a step."""
-        raw = self.raw(step)
-        return self.to_input(raw), raw.targets
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self._order:

@@ -105,7 +105,7 @@ class GraphedStep:
         """
         self._replay = None  # the old graph's memory is free for the new one
         if self._batch is None:
-            self._batch = self._step.stream.raw(number)
+            self._batch = self._step.stream.batch(number)
         batch = self._batch
 
         def once() -> Tensor:
@@ -127,7 +127,7 @@ class GraphedStep:
             self.prepare(number)
         assert self._batch is not None
         assert self._replay is not None
-        for own, new in zip(self._batch, self._step.stream.raw(number), strict=True):
+        for own, new in zip(self._batch, self._step.stream.batch(number), strict=True):
             if own is not None and new is not None:
                 own.copy_(new)
         # The graph reads seed and offset from the generator when it is replayed.

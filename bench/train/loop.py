@@ -70,8 +70,7 @@ def train(
             end = min(state.iteration + config.validate_every, config.max_iterations)
             train_loss, seconds = _take_steps(state, end, on_step=listener.on_step)
             entry = _validate(
-                state, data, iteration=end, lr=step.schedule.rate(config.lr, end - 1),
-                train_loss=train_loss, seconds=seconds,
+                state, data, config=config, iteration=end, train_loss=train_loss, seconds=seconds
             )  # fmt: skip
             if not state.history and math.isnan(entry.validation_auc):
                 listener.on_note(
@@ -114,21 +113,22 @@ def _validate(
     state: TrainingState,
     data: TrainingData,
     *,
+    config: TrainConfig,
     iteration: int,
-    lr: float,
     train_loss: float,
     seconds: float,
 ) -> Validation:
     """The next line of the history, from the network's predictions of the validation part."""
     step = state.step
-    _check_finite("training", train_loss, iteration=iteration, lr=lr)
+    lr = step.schedule.rate(config.lr, iteration - 1)
+    _check_finite("training", train_loss, iteration=iteration, lr=lr, first_lr=config.lr)
     if step.stream.device.type == "cpu":
         # The gradients' memory serves the predictions; a CUDA graph keeps its own.
         step.network.zero_grad(set_to_none=True)
     predicted = predict(
         state.judged, step.loss, data.validation, kind=data.kind, precision=step.precision
     )
-    _check_finite("validation", predicted.loss, iteration=iteration, lr=lr)
+    _check_finite("validation", predicted.loss, iteration=iteration, lr=lr, first_lr=config.lr)
     auc = overall_auc(predicted.targets, predicted.probabilities, kind=data.kind)
     return Validation(
         iteration=iteration,
@@ -143,11 +143,11 @@ def _validate(
     )
 
 
-def _check_finite(part: str, loss: float, *, iteration: int, lr: float) -> None:
+def _check_finite(part: str, loss: float, *, iteration: int, lr: float, first_lr: float) -> None:
     if not math.isfinite(loss):
         raise TrainingFailedError(
             f"the {part} loss is {loss} by iteration {iteration} at learning rate {lr:g}: try a "
-            f"smaller one (train.lr={lr / 10:g})"
+            f"smaller first one (train.lr={first_lr / 10:g})"
         )
 
 

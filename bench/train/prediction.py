@@ -18,8 +18,9 @@ from bench.train.errors import is_out_of_memory
 # for another number of rows). A GPU needs more images, so as not to wait for the host.
 CPU_BATCH, CPU_PIXELS = 256, 2**22
 CUDA_BATCH, CUDA_PIXELS = 1024, 2**25
-# Most images and pixels whose losses are averaged together. The same on every device: a weighted
-# mean depends on them.
+# Most images and pixels whose losses are averaged together. The same on every device: the mean of a
+# user's loss may depend on them, where it divides by the weights of the images in the batch. That
+# of the built-in losses does not.
 LOSS_BATCH, LOSS_PIXELS = 256, 2**22
 
 

@@ -55,7 +55,7 @@ class Step:
 
     def __call__(self, number: int) -> Tensor:
         """Take the step after ``number`` others; returns the batch's mean loss, on the device."""
-        batch = self.stream.raw(number)
+        batch = self.stream.batch(number)
         self.seed_dropout(number)
         self.set_rates(number)
         loss = self.backward(batch)
@@ -70,12 +70,14 @@ class Step:
     def backward(self, batch: Batch) -> Tensor:
         """Set the parameters' gradients to those of a batch's mean loss, which is returned.
 
-        Each micro-batch's mean loss is weighted by its share of the images. So the gradients are
-        those of the whole batch up to rounding, but for batch norm, which sees a micro-batch, and
-        dropout, which draws other masks.
+        Each micro-batch's mean loss is weighted by its share of the images. So the gradients of a
+        loss that weighs all images of a batch alike, as every built-in one does, are those of the
+        whole batch up to rounding, but for batch norm, which sees a micro-batch, and dropout, which
+        draws other masks.
         """
         images = self.stream.to_input(batch)
-        # Parts of nearly the same size: none is left with a single image for batch norm.
+        # Parts of nearly the same size, since batch norm cannot learn from a single image: only
+        # micro-batches of one image, or of two out of an odd number, leave one alone.
         parts = math.ceil(len(images) / self.micro_batch)
         losses = []
         self.optimizer.zero_grad(set_to_none=True)

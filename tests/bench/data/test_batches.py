@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +61,8 @@ def test_seeds_and_epochs_differ_in_their_order() -> None:
 
 def test_a_batch_holds_the_normalised_pixels_and_targets_of_its_positions() -> None:
     batches = stream(image_set(10, in_channels=3), batch_size=4)
-    x, targets = batches.batch(1)
+    batch = batches.batch(1)
+    x, targets = batches.to_input(batch), batch.targets
     positions = batches.positions(1)
     assert x.shape == (4, 3, 8, 8)
     assert x.dtype == torch.float32
@@ -83,6 +85,17 @@ def test_in_order_gives_every_image_once() -> None:
 def test_augmentation_is_a_function_of_seed_and_step() -> None:
     config = AugmentConfig(flip=True, shift=0.2, contrast=0.2, brightness=0.1)
     images = image_set(20)
-    make = lambda seed: TrainingStream(images, batch_size=8, seed=seed, augment=config)  # noqa: E731
-    assert torch.equal(make(0).batch(5)[0], make(0).batch(5)[0])
-    assert not torch.equal(make(0).batch(5)[0], make(1).batch(5)[0])
+
+    def augmented(seed: int) -> torch.Tensor:
+        batches = TrainingStream(images, batch_size=8, seed=seed, augment=config)
+        return batches.to_input(batches.batch(5))
+
+    assert torch.equal(augmented(0), augmented(0))
+    assert not torch.equal(augmented(0), augmented(1))
+
+
+def test_images_that_are_floats_already_stay_as_they_are() -> None:
+    images = torch.full((2, 1, 8, 8), 51.0)
+    x = image_set(2).to_input(images)
+    assert x.unique().item() == pytest.approx((51 / 255 - 0.25) / 0.5)
+    assert (images == 51.0).all()

@@ -45,6 +45,11 @@ def mapped(tmp_path: Path) -> NDArray[np.uint8]:
     return file
 
 
+def network_input(stream: TrainingStream, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    batch = stream.batch(step)
+    return stream.to_input(batch), batch.targets
+
+
 def batches(placed: Placement, *, augment: AugmentConfig) -> list[tuple[torch.Tensor, ...]]:
     images = ImageSet(
         pixels=placed,
@@ -54,10 +59,10 @@ def batches(placed: Placement, *, augment: AugmentConfig) -> list[tuple[torch.Te
         in_channels=1,
     )
     stream = TrainingStream(images, batch_size=16, seed=3, augment=augment)
-    training = [stream.batch(step) for step in range(7)]
+    training = [network_input(stream, step) for step in range(7)]
     # Validation comes in between, and asks for other images than were announced.
     answering = list(images.in_order(32))
-    return [t for batch in [*training, *answering, stream.batch(7)] for t in batch]
+    return [t for batch in [*training, *answering, network_input(stream, 7)] for t in batch]
 
 
 @pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT], ids=["as they are", "augmented"])

@@ -212,7 +212,7 @@ def test_a_failed_cell_is_kept_the_others_go_on_and_it_is_tried_again(
     failed = by_label(tmp_path)["tiny ce seed 0"]
     assert failed.outcome.state == "failed"
     assert failed.outcome.reason.startswith("the ")
-    assert "try a smaller one" in failed.outcome.reason
+    assert "try a smaller first one" in failed.outcome.reason
     assert "Traceback" in (failed.folder / "error.txt").read_text()
     assert len(recorder.of(CellFailed)) == 2
     summary, _ = run(hopeless, tmp_path)

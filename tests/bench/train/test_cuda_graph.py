@@ -59,10 +59,10 @@ def written_out(
         model.train()
         losses = []
         for step in range(start, start + config.validate_every):
-            x, targets = stream.batch(step)
+            batch = stream.batch(step)
             optimizer.zero_grad()
             torch.manual_seed(derive_seed(SEED, "dropout", step))
-            value = loss(model(x), targets)
+            value = loss(model(stream.to_input(batch)), batch.targets)
             value.backward()
             optimizer.step()
             losses.append(value.item())

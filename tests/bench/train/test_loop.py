@@ -197,19 +197,21 @@ def test_learning_rate_decays_at_plateaus_and_training_stops_early(
     assert history[-1].iteration == 21
 
 
+@pytest.mark.parametrize(("schedule", "rate"), [("plateau", r"0\.05"), ("cosine", r"0\.0[0-4]\d+")])
 def test_a_loss_that_is_not_finite_ends_the_training_with_advice(
-    parts: Parts, tmp_path: Path
+    parts: Parts, tmp_path: Path, schedule: str, rate: str
 ) -> None:
     class NotANumber(nn.Module):
         def forward(self, logits: Tensor, _: Tensor) -> Tensor:
             return logits.sum() * float("nan")
 
+    config = QUICK.model_copy(update={"schedule": schedule})
     with pytest.raises(
         TrainingFailedError,
-        match=r"^the training loss is nan by iteration 3 at learning rate 0.05: "
-        r"try a smaller one \(train.lr=0.005\)$",
+        match=rf"^the training loss is nan by iteration 3 at learning rate {rate}: "
+        r"try a smaller first one \(train\.lr=0\.005\)$",
     ):
-        trained(network(), tmp_path, parts, config=QUICK, loss=NotANumber())
+        trained(network(), tmp_path, parts, config=config, loss=NotANumber())
 
 
 def test_frozen_parameters_and_their_batch_norms_stay_as_they_are(
@@ -305,7 +307,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(
             kind="multiclass", targets=parts[0].targets, outputs=2, weighted=True
         )
         step = make_step(model, criterion, parts[0], config=config, seed=SEED)
-        value = step.backward(step.stream.raw(0)).item()
+        value = step.backward(step.stream.batch(0)).item()
         return value, [p.grad for p in model.parameters() if p.grad is not None], max(model.seen)
 
     value, whole, at_once = gradients(QUICK)
