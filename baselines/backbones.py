@@ -15,9 +15,10 @@ from typing import Any, cast
 import timm
 import torch
 from timm.layers.patch_embed import PatchEmbed
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
-from baselines.weights import ensure_weights, loading
+from baselines.weights import ensure_weights, loading, read_packaged
 
 __all__ = ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create", "names_like"]
 
@@ -46,6 +47,9 @@ BUILT_IN: Mapping[str, InputSize] = {
     "densenet121": InputSize(smallest=29),
     "mobilenetv3_small_100": InputSize(),
     "efficientnet_b0": InputSize(),
+    "tf_efficientnet_lite0": InputSize(),
+    "tf_efficientnet_lite1": InputSize(),
+    "tf_efficientnet_lite2": InputSize(),
     "convnext_tiny": InputSize(smallest=32),
     "vit_small_patch16_224": InputSize(pads_to=16),
     "swin_tiny_patch4_window7_224": InputSize(smallest=4, multiple=4),
@@ -191,6 +195,14 @@ def _build_pretrained(
     timm could put the new classifier in at once, but then loads whatever fits: a file that holds
     another network would leave everything at random. With the old classifier it is strict.
     """
+    with loading(name, path):
+        packaged = read_packaged(name, path)
+        if packaged is not None:
+            model = _build(name, image_size, arguments)
+            stem = "conv_stem.weight"
+            packaged[stem] = adapt_input_conv(arguments["in_chans"], packaged[stem])
+            model.load_state_dict(packaged)
+            return model
     # Torchvision's Inception holds an auxiliary classifier, and timm is strict with it only
     # where the network has one too; ours returns one tensor, so it goes once loaded.
     has_auxiliary = name in ("inception_v3", "inception_v3.tv_in1k")

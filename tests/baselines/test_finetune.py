@@ -18,6 +18,10 @@ LAST_STAGE = {
     "densenet121": {"features.denseblock4", "features.norm5", "classifier"},
     "mobilenetv3_small_100": {"conv_head", "classifier"},
     "efficientnet_b0": {"blocks.6", "conv_head", "bn2", "classifier"},
+    **{
+        f"tf_efficientnet_lite{number}": {"blocks.6", "conv_head", "bn2", "classifier"}
+        for number in range(3)
+    },
     "convnext_tiny": {"stages.3", "head"},
     "vit_small_patch16_224": {"blocks.11", "norm", "head"},
     "swin_tiny_patch4_window7_224": {"layers.3", "norm", "head"},

