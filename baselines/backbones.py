@@ -20,7 +20,15 @@ from torch import Tensor, nn
 
 from baselines.weights import ensure_weights, loading, read_packaged
 
-__all__ = ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create", "names_like"]
+__all__ = [
+    "BUILT_IN",
+    "InputSize",
+    "check_image_size",
+    "check_name",
+    "create",
+    "names_like",
+    "pretrained_normalisation",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +137,16 @@ def check_name(name: str) -> None:
     tags = timm.list_pretrained(f"{architecture}.*") if tag else []
     if tag and name not in tags:
         raise ValueError(f"timm knows no weights {name!r}: known: {', '.join(tags) or 'none'}")
+
+
+def pretrained_normalisation(name: str) -> tuple[float, float]:
+    """Mean and deviation that a network's input was scaled by in its pretraining, on 0..1.
+
+    A gray image has one channel, so that they are the means over timm's three.
+    """
+    config = timm.get_pretrained_cfg(name)
+    assert config is not None, "it has pretrained weights"
+    return sum(config.mean) / len(config.mean), sum(config.std) / len(config.std)
 
 
 def names_like(pattern: str) -> list[str]:

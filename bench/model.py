@@ -62,6 +62,10 @@ class LoadedModel:
         self._settings = settings
         self._device = device
         self._network = _network(run, settings, device)
+        assert run.data.normalisation is not None, "a network was trained on pixels"
+        self._normalisation = find_model(run.cell.model).normalisation(
+            settings.model.normalisation, data=run.data.normalisation
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -85,7 +89,6 @@ class LoadedModel:
         """
         pixels = self._pixels(images)
         assert self.data.image_size is not None
-        assert self.data.normalisation is not None
         if not len(pixels):
             return np.empty((0, len(self.classes)))
         outputs = len(self.classes)
@@ -95,7 +98,7 @@ class LoadedModel:
             pixels=MemoryMapped(pixels, device=self._device),
             pixel_rows=np.arange(len(pixels)),
             targets=unknown,
-            normalisation=self.data.normalisation,
+            normalisation=self._normalisation,
             in_channels=self._settings.model.in_channels,
         )
         predicted = predict(

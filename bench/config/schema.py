@@ -91,6 +91,15 @@ class ModelConfig(Frozen):
     classifier), ``last_stage`` (the classifier and the last stage). Networks without pretrained
     weights are always trained whole.
     """
+    both: tuple[Name, ...] = ()
+    """Networks that are trained twice, from pretrained weights and from scratch; ``pretrained`` is
+    for the others. ``bench tune`` takes ``pretrained`` for all.
+    """
+    normalisation: Literal["data", "pretrained"] = "pretrained"
+    """Mean and deviation that the input of a pretrained network is scaled by: ``pretrained`` (those
+    that it was pretrained with) or ``data`` (those of the training images). Networks that start
+    from scratch always take the data's.
+    """
     in_channels: Literal[1, 3] = 1
     """1 (grayscale) or 3 (the same image three times)."""
     weights_dir: Path | None = None
@@ -100,7 +109,7 @@ class ModelConfig(Frozen):
 
     @model_validator(mode="after")
     def _policies_are_for_pretrained_networks(self) -> ModelConfig:
-        if self.policy != "full" and not self.pretrained:
+        if self.policy != "full" and not (self.pretrained or self.both):
             raise ValueError(
                 f"policy {self.policy} would freeze random weights: set model.pretrained=true"
             )

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the training pixels, by which every network's input is scaled."""
+"""Mean and standard deviation by which a network's input is scaled."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class Normalisation:
-    """Mean and standard deviation of the training pixels, on the scale 0..1.
+    """Mean and standard deviation of pixels, on the scale 0..1.
 
-    The same for every network, pretrained ones included: they were trained on inputs of about
-    zero mean and unit variance, and this gives them such inputs.
+    Of the training pixels; or, for a pretrained network, those it was pretrained with.
     """
 
     mean: float

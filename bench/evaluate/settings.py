@@ -20,7 +20,7 @@ from bench.runs.cells import (
 )
 
 # The weights column says these.
-IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy"})
+IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy", "model.normalisation"})
 # These tell two rows of one model apart; elsewhere they say nothing to a reader: digests, and the
 # seed that a share of the training part was drawn from, which only runs on a share record.
 BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss.code", "data.split_seed"})
@@ -110,7 +110,8 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
 def weights(cell: Cell) -> str:
     """The weights column: ``from scratch``, ``pretrained``, ``pretrained, head``.
 
-    ``pretrained`` alone is a network of which all parameters were trained on; "" is no network.
+    ``pretrained`` alone is a network of which all parameters were trained on, and whose input is
+    scaled as in its pretraining; else ``normalised by the data`` follows. "" is no network.
     """
     settings = cell.settings
     model = settings.model if isinstance(settings, NetworkSettings | CascadeSettings) else None
@@ -118,7 +119,12 @@ def weights(cell: Cell) -> str:
         return ""
     if not model.pretrained:
         return "from scratch"
-    return "pretrained" if model.policy == "full" else f"pretrained, {model.policy}"
+    parts = ["pretrained"]
+    if model.policy not in (None, "full"):
+        parts.append(str(model.policy))
+    if model.normalisation != "pretrained":
+        parts.append("normalised by the data")
+    return ", ".join(parts)
 
 
 def training(cell: Cell) -> dict[str, JsonValue]:

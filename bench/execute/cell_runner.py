@@ -168,7 +168,7 @@ class CellRunner:
             TrainingFailedError: the loss is no longer finite.
             InputError: a model or its weights cannot be had.
         """
-        config, channels = cell.network.train, cell.network.model.in_channels
+        config = cell.network.train
         parts, label = self.prepared.task_parts, self.label(cell)
         costs = model_costs(find_model(cell.model), **self._shape(cell))
 
@@ -185,8 +185,8 @@ class CellRunner:
                 network,
                 loss,
                 TrainingData(
-                    training=self._image_set(parts["train"], channels),
-                    validation=self._image_set(parts["validation"], channels),
+                    training=self._image_set(cell, parts["train"]),
+                    validation=self._image_set(cell, parts["validation"]),
                     kind=self.prepared.task.kind,
                 ),
                 config=config,
@@ -251,7 +251,7 @@ class CellRunner:
                 predictions = predict(
                     trained.network,
                     trained.loss,
-                    self._image_set(rows, settings.model.in_channels),
+                    self._image_set(cell, rows),
                     kind=task.kind,
                     precision=settings.train.precision,
                 )
@@ -272,13 +272,16 @@ class CellRunner:
         )
         return loss.to(self._device)
 
-    def _image_set(self, rows: RowNumbers, in_channels: int) -> ImageSet:
+    def _image_set(self, cell: Cell, rows: RowNumbers) -> ImageSet:
+        model = cell.network.model
         return ImageSet(
             pixels=self.placements.get(self.prepared.pixels),
             pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[rows],
             targets=self.prepared.targets[rows],
-            normalisation=self.prepared.normalisation,
-            in_channels=in_channels,
+            normalisation=find_model(cell.model).normalisation(
+                model.normalisation, data=self.prepared.normalisation
+            ),
+            in_channels=model.in_channels,
         )
 
 

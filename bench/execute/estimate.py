@@ -15,7 +15,7 @@ from bench.execute.preflight import check_experiment
 from bench.progress import duration
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs, weights_here
-from bench.runs.cells import Cell, make_cells
+from bench.runs.cells import Cell, make_cells, pretrained_models
 from bench.train import lay_out, make_step, random_state_kept
 from bench.train.allocator import keep_freed_memory
 from bench.train.random_images import random_images
@@ -40,7 +40,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     planned = {
         label_at(cell, levels_of(experiment, level)): (cell, level, task)
         for level, task in levels
-        for cell in make_cells(level, weights={})
+        for cell in make_cells(level, weights=dict.fromkeys(pretrained_models(level), "unknown"))
     }
     iterations = max(level.train.max_iterations for level, _ in levels)
     size = max(level.train.batch_size for level, _ in levels)
@@ -74,9 +74,8 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     missing = {
         name
         for level, _ in levels
-        if level.model.pretrained
         for name, found in weights_here(
-            map(find_model, level.models), weights_dir=level.model.weights_dir
+            map(find_model, pretrained_models(level)), weights_dir=level.model.weights_dir
         ).items()
         if found is False
     }

@@ -12,7 +12,7 @@ from bench.errors import InputError, first_line
 from bench.execute.controls import check_control
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
 from bench.registry.costs import check_answer
-from bench.runs.cells import Cell, make_cells
+from bench.runs.cells import Cell, make_cells, pretrained_models
 from bench.train import make_step, pick_memory_format, pick_precision
 from bench.train.random_images import random_images
 
@@ -64,11 +64,10 @@ def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
         InputError: pretrained weights cannot be had.
     """
     weights = {}
-    if experiment.model.pretrained:
-        for model in experiment.models:
-            timm_name = find_model(model).timm_name
-            if timm_name is not None:
-                weights[model] = _digest_of_weights(timm_name, experiment.model.weights_dir)
+    for model in pretrained_models(experiment):
+        timm_name = find_model(model).timm_name
+        assert timm_name is not None
+        weights[model] = _digest_of_weights(timm_name, experiment.model.weights_dir)
     train = experiment.train.model_copy(
         update={
             "precision": pick_precision(experiment.train.precision, device),
@@ -100,6 +99,12 @@ def _check_names(experiment: Experiment) -> None:
         find_model(model).check_image_size(experiment.data.image_size)
     for model in experiment.model.options:
         find_model(model)  # it need not be among the models of this run, which may be narrowed
+    for model in experiment.model.both:
+        if find_model(model).timm_name is None:
+            raise InputError(
+                f"model.both: model {model!r} has no pretrained weights: it always starts from "
+                "scratch"
+            )
 
 
 def _check_optimizer(config: TrainConfig, device: torch.device) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import InputError
 from bench.registry.core import (
@@ -25,6 +25,7 @@ from bench.registry.search import search_space
 if TYPE_CHECKING:
     from torch import nn
 
+    from bench.data.normalisation import Normalisation
     from bench.registry.search import Search, SearchSpace
 
     ModelFactory = Callable[..., nn.Module]
@@ -113,6 +114,24 @@ class ModelEntry(Entry):
         with self._refusals():
             network: nn.Module = factory(**arguments)
         return network
+
+    def normalisation(
+        self, choice: Literal["data", "pretrained"] | None, *, data: Normalisation
+    ) -> Normalisation:
+        """Mean and deviation by which the network's input is scaled.
+
+        Args:
+            choice: as a run's settings have it; None from scratch.
+            data: those of the training pixels.
+        """
+        if choice != "pretrained":
+            return data
+        from baselines.backbones import pretrained_normalisation
+        from bench.data.normalisation import Normalisation
+
+        assert self.timm_name is not None, "it was pretrained"
+        mean, std = pretrained_normalisation(self.timm_name)
+        return Normalisation(mean=mean, std=std)
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

@@ -69,6 +69,7 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         partial=any(row.answered for row in rows),
         # Tables say themselves which control it is.
         marked=any(answer.not_above_controls for answer in results.questions),
+        pretrained=any(row.weights.startswith("pretrained") for row in rows),
         delong=any(row.delong and not row.delong.reason for row in rows),
         mixed=any(row.timed_on_several_devices for row in rows),
         sin=any(row.loss.startswith("sin") for row in rows),

@@ -80,6 +80,7 @@ class ModelSettings(Frozen):
         options: the network's own keyword arguments.
         weights: SHA-256 of the pretrained weights; None from scratch.
         policy: as :class:`bench.config.ModelConfig`; None from scratch, where all is trained.
+        normalisation: as :class:`bench.config.ModelConfig`; None from scratch: the data's.
         code: digest of the plugin that registered the network; None of a built-in one.
     """
 
@@ -88,6 +89,7 @@ class ModelSettings(Frozen):
     options: dict[str, JsonValue]
     weights: str | None = None
     policy: Literal["full", "head", "last_stage"] | None = None
+    normalisation: Literal["data", "pretrained"] | None = None
     code: str | None = None
 
 
@@ -201,12 +203,13 @@ class Cell(Frozen):
 
     @property
     def label(self) -> str:
-        """Short name for people: ``cxnet_m1 sin seed 0``."""
+        """Short name for people: ``cxnet_m1 sin seed 0``, ``resnet18 ce seed 0, pretrained``."""
         if self.kind == "cascade":
             return f"{self.system}: {self.model} {self.loss}".rstrip() + f" seed {self.seed}"
         if self.kind != "network":
             return f"{self.kind} {self.model}"
-        return f"{self.model} {self.loss} seed {self.seed}"
+        start = ", pretrained" if self.network.model.pretrained else ""
+        return f"{self.model} {self.loss} seed {self.seed}{start}"
 
     @property
     def system(self) -> str:
@@ -263,6 +266,10 @@ class Cell(Frozen):
             "data": data,
             "split": split,
         }
+        model = content["settings"].get("model") or {}
+        if model.get("normalisation") is None:
+            # As in keys from before there was a choice.
+            model.pop("normalisation", None)
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -282,7 +289,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
     Args:
         experiment: what to run; its ``train.precision`` and ``train.memory_format`` are no
             longer ``auto``, because a run in bfloat16 is another run than one in float32.
-        weights: a digest of the pretrained weights of each model that starts from some; they
+        weights: a digest of the pretrained weights of each of :func:`pretrained_models`; they
             are part of its key.
 
     Raises:
@@ -317,7 +324,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
             settings=NetworkSettings(
                 data=data,
                 task=experiment.task,
-                model=_model_settings(experiment, find_model(model), weights.get(model)),
+                model=_model_settings(experiment, find_model(model), digest),
                 loss=LossSettings(
                     options=experiment.loss.options.get(loss, {}),
                     code=_code_digest(LOSSES.get(loss)),
@@ -327,9 +334,28 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
         )
         for seed in experiment.seeds
         for model in experiment.models
+        for digest in _starts(experiment, model, weights)
         for loss in experiment.losses
     ]
     return [*controls, *networks]
+
+
+def pretrained_models(experiment: Experiment) -> list[str]:
+    """The models of an experiment that start from pretrained weights, or also start from them."""
+    config = experiment.model
+    return [
+        model
+        for model in experiment.models
+        if (config.pretrained or model in config.both) and find_model(model).timm_name is not None
+    ]
+
+
+def _starts(
+    experiment: Experiment, model: str, weights: Mapping[str, str]
+) -> tuple[str | None, ...]:
+    """Digests of the weights that a model starts from, one a run; None from scratch."""
+    digest = weights.get(model)
+    return (digest, None) if digest is not None and model in experiment.model.both else (digest,)
 
 
 def source_settings(config: DataConfig) -> SourceSettings:
@@ -353,6 +379,7 @@ def _model_settings(
         weights=weights,
         # A network that starts from scratch is always trained whole.
         policy=None if weights is None else config.policy,
+        normalisation=None if weights is None else config.normalisation,
         code=_code_digest(entry),
     )
 

@@ -119,7 +119,8 @@ def _without_vary(experiment: Experiment) -> Experiment:
             f"config {experiment.name} varies {', '.join(experiment.vary)}, and a tuning is of one "
             f"level: leave one, such as vary.{next(iter(experiment.vary))}=[…]"
         )
-    return plain[0]
+    model = plain[0].model.model_copy(update={"both": ()})
+    return plain[0].model_copy(update={"model": model})
 
 
 def _tune(search: Search, tuned: Tuned) -> None:

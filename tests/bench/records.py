@@ -56,8 +56,9 @@ def cell(
     where = {"source": "nih", "options": {}, "image_size": 64, "split": "patient"}
     made: dict[str, Any] = {"data": where | {"train_share": 1.0} | data, "task": task}
     if loss:
-        policy = "full" if model.get("pretrained") else None
-        plain = {"pretrained": False, "in_channels": 1, "options": {}, "policy": policy}
+        plain = {"pretrained": False, "in_channels": 1, "options": {}}
+        if model.get("pretrained"):
+            plain |= {"policy": "full", "normalisation": "pretrained"}
         made["model"] = plain | model
         made["train"] = {"precision": "float32", "memory_format": "contiguous"} | train
         made["loss"] = {"options": {}} | made_with

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import timm
+import torch
+import yaml
 from PIL import Image
+from safetensors.torch import save_file
 
 import bench
+from bench.data.decode import resize
 from bench.evaluate.results import Results
 from bench.evaluate.thresholds import choose_threshold
 
@@ -129,6 +135,34 @@ def test_a_loaded_model_predicts_what_its_run_did(out: Path, manifest: Path, for
     np.testing.assert_allclose(probabilities[:, 1], stored["probability"], atol=1e-6)
     validation = stored[stored["part"] == "validation"]
     assert model.threshold == choose_threshold(validation["target"], validation["probability"])
+
+
+def test_a_pretrained_network_sees_the_input_it_was_trained_for(
+    manifest: Path, tmp_path: Path
+) -> None:
+    """Both ways to start; what was stored follows from the weights and the right input."""
+    torch.manual_seed(11)
+    save_file(timm.create_model("resnet18").state_dict(), tmp_path / "resnet18.safetensors")
+    own = {"models": ["resnet18"], "model.both": ["resnet18"], "model.weights_dir": str(tmp_path)}
+    config = bench.load_config("manifest", **(changes(manifest) | own), controls=[], seeds=[0])
+    results = bench.run(config, out=tmp_path / "runs", device="cpu")
+    assert sorted(results.rows["weights"]) == ["from scratch", "pretrained"]
+    for name in results.runs["run"]:
+        folder = tmp_path / "runs" / name
+        weights = yaml.safe_load((folder / "config.yaml").read_text())["cell"]["settings"]["model"]
+        data = json.loads((folder / "data.json").read_text())["normalisation"]
+        mean, std = (0.449, 0.226) if weights["pretrained"] else (data["mean"], data["std"])
+        network = timm.create_model("resnet18", in_chans=1, num_classes=2).eval()
+        network.load_state_dict(torch.load(folder / "best.pt", weights_only=True)["network"])
+        stored = pd.read_csv(folder / "predictions.csv")
+        paths = [manifest / image for image in stored["image"]]
+        gray = np.stack([resize(np.asarray(Image.open(path)), 16) for path in paths])
+        with torch.inference_mode():
+            logits = network((torch.from_numpy(gray)[:, None] / 255.0 - mean) / std)
+        expected = logits.softmax(1)[:, 1].numpy()
+        np.testing.assert_allclose(stored["probability"], expected, atol=1e-5)
+        loaded = bench.load_model(folder)(paths)
+        np.testing.assert_allclose(loaded[:, 1], stored["probability"], atol=1e-6)
 
 
 @pytest.mark.usefixtures("results")

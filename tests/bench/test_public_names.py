@@ -34,7 +34,15 @@ def test_public_names() -> None:
     [
         (
             "backbones",
-            ["BUILT_IN", "InputSize", "check_image_size", "check_name", "create", "names_like"],
+            [
+                "BUILT_IN",
+                "InputSize",
+                "check_image_size",
+                "check_name",
+                "create",
+                "names_like",
+                "pretrained_normalisation",
+            ],
         ),
         ("finetune", ["Policy", "apply_policy", "set_training_mode"]),
         (

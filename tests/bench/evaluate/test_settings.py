@@ -91,6 +91,7 @@ def test_controls_show_settings_only_where_they_would_look_the_same(runs: Runs) 
         ({"pretrained": True, "policy": "full"}, "pretrained"),
         ({"pretrained": True, "policy": "head"}, "pretrained, head"),
         ({"pretrained": True, "policy": "last_stage"}, "pretrained, last_stage"),
+        ({"pretrained": True, "normalisation": "data"}, "pretrained, normalised by the data"),
     ],
 )
 def test_the_weights_column_tells_what_was_trained(

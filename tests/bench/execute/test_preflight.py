@@ -35,6 +35,7 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
         (("data.source=nhi",), "unknown data source 'nhi': did you mean nih?"),
         (("data.options.image=3",), "data.options of source 'phantom': unknown key 'image': did"),
         (("model.options.vgg16.x=1",), "unknown model 'vgg16': did you mean vgg16_bn"),
+        (("model.both=[cxnet_m1]",), "model.both: model 'cxnet_m1' has no pretrained weights"),
         (
             ("model.options.cxnet_m1.drop=1",),
             "model 'cxnet_m1' takes no option 'drop': did you mean dropout",

@@ -342,7 +342,7 @@ def test_fine_tuning_the_head_of_a_pretrained_network(
     assert {row.weights for row in table.rows} == {"pretrained, head"}
 
     before = load_file(resnet18_weights / "resnet18.safetensors")
-    folder = by_label(tmp_path / "runs")["resnet18 ce seed 0"].folder
+    folder = by_label(tmp_path / "runs")["resnet18 ce seed 0, pretrained"].folder
     after = torch.load(folder / "best.pt", weights_only=True)["network"]
     one_channel = before.pop("conv1.weight").sum(dim=1, keepdim=True)
     torch.testing.assert_close(after["conv1.weight"], one_channel)

@@ -9,7 +9,7 @@ import pytest
 from bench.config import load_experiment
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
-from bench.runs.cells import Cell, make_cells
+from bench.runs.cells import Cell, make_cells, pretrained_models
 from tests.bench.records import cell
 
 
@@ -121,6 +121,36 @@ def test_a_network_that_starts_from_weights_says_which() -> None:
     other = {cell.model: cell for cell in make_cells(experiment, weights={"resnet18": "4567"})}
     assert key(other["resnet18"]) != key(by_model["resnet18"])
     assert key(other["cxnet_m1"]) == key(by_model["cxnet_m1"])
+
+
+def test_a_network_can_start_both_ways() -> None:
+    experiment = load_experiment(
+        "demo",
+        settings=["losses=[ce]", "controls=[]", "model.both=[resnet18]"],
+        changes={"models": ["cxnet_m1", "resnet18"]},
+    )
+    assert pretrained_models(experiment) == ["resnet18"]
+    made = make_cells(experiment, weights={"resnet18": "0123"})
+    assert [cell.label for cell in made] == [
+        "cxnet_m1 ce seed 0",
+        "resnet18 ce seed 0, pretrained",
+        "resnet18 ce seed 0",
+    ]
+    assert key(made[1]) != key(made[2])
+
+
+def test_the_normalisation_of_a_pretrained_network_is_in_its_key() -> None:
+    def pretrained(normalisation: str) -> Cell:
+        settings = [f"model.normalisation={normalisation}", "models=[resnet18]", "controls=[]"]
+        experiment = load_experiment("demo", settings=settings)
+        return make_cells(experiment, weights={"resnet18": "0123"})[0]
+
+    own, data = pretrained("pretrained"), pretrained("data")
+    assert own.dotted["model.normalisation"] == "pretrained"
+    assert data.dotted["model.normalisation"] == "data"
+    assert key(own) != key(data)
+    scratch = cells("model.normalisation=data", "controls=[]")[0]
+    assert key(scratch) == key(cells("controls=[]")[0])
 
 
 def test_an_edited_plugin_has_another_key(tiny_plugin: Path) -> None:
