@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from baselines.packages import INSTALL, PACKAGES
 
 
 def absent(what: str) -> NoReturn:
@@ -13,3 +16,13 @@ def absent(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}: CI must not leave this untested")
     pytest.skip(what)
+
+
+def packaged_weights(name: str) -> Path:
+    """The file of a network's package of weights; the test extra brings the smallest alone."""
+    path = PACKAGES[name].find()
+    if path is not None:
+        return path
+    if name == "tf_efficientnet_lite0":
+        absent(f"{PACKAGES[name].distribution} is not installed")
+    pytest.skip(f"{PACKAGES[name].distribution} is not installed: {INSTALL}")

