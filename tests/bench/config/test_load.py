@@ -106,7 +106,7 @@ def test_a_setting_without_key_or_value(setting: str) -> None:
     ("settings", "message"),
     [
         (["train.nesterov=true", "train.momentum=0"], "train: nesterov needs a momentum above 0"),
-        (["model.policy=head"], "model: policy head would freeze random weights"),
+        (["model.policy=head", "model.both=[]"], "model: policy head would freeze random weights"),
         (["train.nesterov=true", "train.optimizer=adamw"], "train: nesterov is an option of sgd"),
         (["train.lr.x=1"], "'lr' holds a value, not further keys"),
     ],

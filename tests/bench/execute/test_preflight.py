@@ -12,15 +12,17 @@ from bench.errors import InputError
 from bench.execute import check_experiment, plan_cells
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
+from tests.absent import packaged_weights
 
 CPU = torch.device("cpu")
 
 
 def test_a_sound_experiment_gives_its_task_and_cells() -> None:
+    packaged_weights("tf_efficientnet_lite0")
     experiment = load_experiment("demo")
     assert check_experiment(experiment, device=CPU).name == "m1"
     cells = plan_cells(experiment, device=CPU)
-    assert len(cells) == 4 + 3 * 2
+    assert len(cells) == 4 + (3 + 1) * 2
     # What "auto" comes to on this device is part of the key.
     assert cells[-1].network.train.precision == "float32"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import huggingface_hub.constants
 import pandas as pd
 import pytest
 import timm
@@ -36,6 +37,7 @@ from bench.report import FORMATS
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.train import Validation
+from tests.absent import packaged_weights
 from tests.bench.cli.images import write_manifest
 from tests.shared_data import shared
 
@@ -349,6 +351,24 @@ def test_fine_tuning_the_head_of_a_pretrained_network(
     backbone = [name for name in before if not name.startswith("fc.")]
     assert all(torch.equal(before[name], after[name]) for name in backbone)
     assert after["fc.weight"].shape == (2, 512)
+
+
+def test_the_demo_has_a_fine_tuned_row_beside_the_same_network_from_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weights from the package index alone: no hub can be reached, and no cache holds any."""
+    packaged_weights("tf_efficientnet_lite0")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    demo = load_experiment("demo", settings=[*QUICK, "controls=[]", "train.max_iterations=2"])
+    wanted = demo.model_copy(update={"models": demo.model.both, "losses": ("ce",)})
+    run(wanted, tmp_path / "runs")
+    rows = collect(Store(tmp_path / "runs").runs())[0].rows
+    assert {(row.model, row.weights) for row in rows} == {
+        ("tf_efficientnet_lite0", "pretrained"),
+        ("tf_efficientnet_lite0", "from scratch"),
+    }
 
 
 def test_other_weights_are_another_run(resnet18_weights: Path, tmp_path: Path) -> None:
