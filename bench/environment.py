@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import bench
-from bench.config.schema import Frozen
+from bench.config.frozen import Frozen
 from bench.errors import InputError
 
 if TYPE_CHECKING:

@@ -100,9 +100,9 @@ def tune(
 ) -> None:
     """Search settings for each model and loss within the same budget, and run what won.
 
-    Each model's registration says what is searched: learning rate, decay factor, patience, weight
-    decay and momentum by default. The first trial has the config's own settings, or the nearest
-    in the space; a key given with --set is not searched.
+    The config's key `search` says what is searched. By default that is the recipe (paper or
+    modern), and the learning rate, weight decay and more of each. The first trial has the config's
+    own settings, the second those of the other recipe. A key given with --set is not searched.
 
     Trials are judged by validation AUC and never see the test part. The winner is run again with
     fresh seeds (0,1,2 without --seeds), and the report shows these runs.

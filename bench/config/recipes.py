@@ -12,6 +12,10 @@ from typing import Any, Literal
 
 Recipe = Literal["paper", "modern"]
 
+AUGMENTATIONS: Mapping[str, Mapping[str, float]] = {
+    "none": {},
+    "light": {"shift": 0.05, "rotate": 5.0, "scale": 0.1, "contrast": 0.1},
+}
 RECIPES: Mapping[Recipe, Mapping[str, Any]] = {
     "paper": {},
     "modern": {
@@ -22,7 +26,7 @@ RECIPES: Mapping[Recipe, Mapping[str, Any]] = {
         "warmup": 0.1,
         "layer_decay": 0.75,
         "clip": 1.0,
-        "augment": {"shift": 0.05, "rotate": 5.0, "scale": 0.1, "contrast": 0.1},
+        "augment": AUGMENTATIONS["light"],
     },
 }
 # What a recipe decides, whether it sets a value or leaves the default.

@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bench.config.dotted import flatten
-from bench.config.recipes import Recipe, filled_in
+from bench.config.frozen import Frozen
+from bench.config.recipes import AUGMENTATIONS, Recipe, filled_in
+from bench.config.search import SearchConfig
 from bench.registry.core import SNAKE_CASE
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -19,18 +21,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Precision = Literal["auto", "float32", "bfloat16"]
 MemoryFormat = Literal["auto", "contiguous", "channels_last"]
 Name = Annotated[str, Field(min_length=1)]
-
-
-class Frozen(BaseModel):
-    """Immutable; unknown keys, infinities and NaN are errors."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        validate_default=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
 
 
 class PartSizes(Frozen):
@@ -124,7 +114,10 @@ class LossConfig(Frozen):
 
 
 class AugmentConfig(Frozen):
-    """Random changes of the training images, drawn anew for each image and step."""
+    """Random changes of the training images, drawn anew for each image and step.
+
+    ``none`` and ``light`` stand for settings that belong together.
+    """
 
     flip: bool = False
     """Mirror left and right with probability 1/2. It also mirrors the heart."""
@@ -142,6 +135,15 @@ class AugmentConfig(Frozen):
     """Largest share of the side that is cut away: a square window at a random place is enlarged to
     the whole image.
     """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        if not isinstance(values, str):
+            return values
+        if values not in AUGMENTATIONS:
+            raise ValueError(f"write {' or '.join(AUGMENTATIONS)}, or its keys")
+        return AUGMENTATIONS[values]
 
 
 class TrainConfig(Frozen):
@@ -270,6 +272,7 @@ NOT_VARIED = {
     "model": "vary its settings, such as model.policy",
     "loss": "vary its options, such as loss.options.focal.gamma",
     "question": "ask several in experiments of their own",
+    "search": "tune in experiments of their own",
     "vary": "cross its keys by naming them side by side",
     "name": "it names the whole experiment",
     "description": "it describes the whole experiment",
@@ -307,6 +310,10 @@ class Experiment(Frozen):
     vary: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Levels of further settings, by their dotted keys; in YAML as nested mappings (``vary:
     {data: {image_size: [128, 224]}}``).
+    """
+    search: SearchConfig | None = None
+    """Values that ``bench tune`` chooses among, by recipe and dotted key (``search: {modern:
+    {train.lr: {low: 1e-5, high: 1e-3, log: true}}}``); null is the shipped space (docs/tuning.md).
     """
     question: Question | None = None
     """Question that the report answers."""

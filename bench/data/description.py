@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.config.schema import Frozen
+from bench.config.frozen import Frozen
 from bench.data.fingerprint import fingerprint
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.normalisation import Normalisation

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.config.schema import Frozen
+from bench.config.frozen import Frozen
 
 
 class Leakage(Frozen):

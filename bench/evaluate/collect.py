@@ -122,7 +122,9 @@ class _Collector:
             next((winners[run.folder.name] for run in group if run.folder.name in winners), None)
             for group in groups
         ]
-        texts = captions(cells, searched=[tuning.searched if tuning else () for tuning in tuned])
+        texts = captions(
+            cells, searched=[tuning.searched_keys if tuning else () for tuning in tuned]
+        )
         rows = [
             self.row(group, settings=settings, tuning=tuning)
             for group, settings, tuning in zip(groups, texts, tuned, strict=True)
@@ -293,9 +295,9 @@ def _trained_otherwise(row: Row, reference: Row) -> bool:
     """
     if not row.kind == reference.kind == "network":
         return False
-    searched: set[str] = set()
+    searched: frozenset[str] = frozenset()
     if row.tuning is not None and reference.tuning is not None:
-        searched = {*row.tuning.searched, *reference.tuning.searched}
+        searched = row.tuning.searched_keys | reference.tuning.searched_keys
     own, other = (training(each.runs[0].cell) for each in (row, reference))
     return any(own.get(key) != other.get(key) for key in (own.keys() | other.keys()) - searched)
 

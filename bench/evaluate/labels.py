@@ -28,7 +28,7 @@ def labels(rows: Sequence[Row]) -> list[str]:
 def _apart(rows: Sequence[Row]) -> list[str]:
     """``max_iterations=200``, ``tuned``, ``pretrained``: what tells rows of one name apart."""
     few, every = telling([row.runs[0].cell for row in rows])
-    searched = {key for row in rows if row.tuning for key in row.tuning.searched}
+    searched = {key for row in rows if row.tuning for key in row.tuning.searched_keys}
     # "tuned" says what was searched for, unless only its values tell rows apart.
     for keys in (few - searched, few):
         texts = _settings(rows, keys)

@@ -20,13 +20,13 @@ from bench.registry.core import (
     check_options,
     comes_from_plugin,
 )
-from bench.registry.search import search_space
+from bench.registry.search import search_changes
 
 if TYPE_CHECKING:
     from torch import nn
 
     from bench.data.normalisation import Normalisation
-    from bench.registry.search import Search, SearchSpace
+    from bench.registry.search import Search, SearchChanges
 
     ModelFactory = Callable[..., nn.Module]
 
@@ -49,7 +49,7 @@ class ModelEntry(Entry):
         timm_name: the timm architecture whose pretrained weights this model can start from;
             None for a network that is always trained from scratch. The target is then called
             with this name, and with the keywords ``pretrained`` and ``weights_dir`` too.
-        search: changes of the default search space (:mod:`bench.registry.search`), or a function
+        search: changes of the shipped search space (:mod:`bench.config.search`), or a function
             that returns them: distributions by dotted key, None for a key that is not searched.
     """
 
@@ -65,13 +65,13 @@ class ModelEntry(Entry):
         return factory if self.timm_name is None else partial(factory, self.timm_name)
 
     @property
-    def search_space(self) -> SearchSpace:
-        """Distributions that ``bench tune`` draws this model's settings from, by dotted key.
+    def search_changes(self) -> SearchChanges:
+        """Changes of the space that ``bench tune`` searches, by dotted key; checked.
 
         Raises:
             InputError: the registration declares something that cannot be searched.
         """
-        return search_space(self.name, self.search, pretrainable=self.timm_name is not None)
+        return search_changes(self.name, self.search)
 
     def build(
         self,
@@ -196,10 +196,11 @@ def register_model(
         name: snake_case.
         description: one line.
         min_image_size: smallest input side in pixels on which the network runs.
-        search: changes of the default search space of ``bench tune``, by dotted key, such as
+        search: changes of the search space of ``bench tune``, by dotted key, such as
             ``{"train.lr": FloatDistribution(1e-5, 1e-2, log=True), "train.momentum": None}``
-            with Optuna's distributions; None for a key that is not searched. Or a function that
-            returns them.
+            with Optuna's distributions; None for a key that is not searched. A key is of both
+            recipes, ``"modern: train.lr"`` of one. Or a function that returns them. What the
+            config's own ``search`` says of a key comes before it.
 
     Raises:
         InputError: the name is taken or not snake_case.

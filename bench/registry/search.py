@@ -1,7 +1,6 @@
-"""Search spaces of the models: Optuna's distributions by the dotted keys of the config.
+"""Changes of the search space that a model's registration declares, and what may be searched.
 
-Every model has a default, so that a new one can be tuned as it is. Optuna is imported when a space
-is asked for, not when a model is registered.
+Optuna is imported when the changes are asked for, not when a model is registered.
 """
 
 from __future__ import annotations
@@ -23,24 +22,38 @@ if TYPE_CHECKING:
 Scalar = bool | int | float | str | None
 
 OPTIONS = "model.options."
+LOSS_OPTIONS = "loss.options."
 POLICY = "model.policy"
-# They set what a training costs and when it is validated: with them trials and budgets would not
-# compare.
-NOT_SEARCHED = ("train.max_iterations", "train.validate_every", "train.precision")
+# They set what a training costs and when it is validated (with them trials and budgets would not
+# compare), or what other keys mean.
+NOT_SEARCHED = (
+    "train.max_iterations", "train.validate_every", "train.precision", "train.recipe",
+    "train.optimizer", "train.schedule",
+)  # fmt: skip
+SEARCHED = (
+    f"a key of train such as train.lr (none of {', '.join(NOT_SEARCHED)}), {POLICY}, "
+    f"{OPTIONS}MODEL.OPTION or {LOSS_OPTIONS}LOSS.OPTION"
+)
 
 
-def search_space(model: str, search: Search, *, pretrainable: bool) -> SearchSpace:
-    """Distributions of a model's settings: the default ones, changed by its registration.
+def reason_not_searched(key: str) -> str | None:
+    """Reason why a dotted key cannot be searched; None where it can."""
+    branch = next((b for b in ("train.", OPTIONS, LOSS_OPTIONS) if key.startswith(b)), None)
+    if branch is None:
+        return None if key == POLICY else f"give {SEARCHED}"
+    named = key.removeprefix(branch)
+    whole = "." in named.strip(".") if branch != "train." else bool(named)
+    return None if whole and key not in NOT_SEARCHED else f"give {SEARCHED}"
 
-    The decay factors are the paper's; the ranges are ours, wide about what networks of this size
-    are trained with. ``model.policy`` is there for a network that can start from pretrained
-    weights; it means nothing in an experiment that does not.
+
+def search_changes(model: str, search: Search) -> SearchChanges:
+    """A registration's changes of the search space, checked as far as that goes without the schema.
 
     Args:
         model: the model's name.
         search: distributions by dotted key, None for a key that is left alone; or a function
-            that returns them.
-        pretrainable: whether there are pretrained weights.
+            that returns them. A key that begins with ``paper: `` or ``modern: `` is of this
+            recipe alone.
 
     Raises:
         InputError: a key that may not be searched, a value that is no distribution, or an
@@ -48,33 +61,14 @@ def search_space(model: str, search: Search, *, pretrainable: bool) -> SearchSpa
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    space: dict[str, Distribution | None] = {
-        "train.lr": FloatDistribution(1e-4, 1e-1, log=True),
-        "train.decay_factor": CategoricalDistribution((2.0, 5.0, 10.0)),
-        "train.patience": IntDistribution(1, 4),
-        "train.weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
-        "train.momentum": FloatDistribution(0.0, 0.99),
-    }
-    if pretrainable:
-        space[POLICY] = CategoricalDistribution(("full", "head", "last_stage"))
-    space |= _checked(model, search)
-    return {key: distribution for key, distribution in space.items() if distribution}
-
-
-def _checked(model: str, search: Search) -> SearchChanges:
-    """A registration's changes, checked as far as that goes without the schema."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
     changes = search() if callable(search) else search
-    for key, value in changes.items():
-        where = f"model {model!r}: search key {key!r}"
-        own = ("train.", f"{OPTIONS}{model}.")
-        is_setting = key.startswith(own) and key not in own
-        if key in NOT_SEARCHED or not (is_setting or key == POLICY):
-            raise InputError(
-                f"{where} cannot be searched: a key of train such as train.lr (none of "
-                f"{', '.join(NOT_SEARCHED)}), {POLICY}, or {OPTIONS}{model}.OPTION"
-            )
+    for name, value in changes.items():
+        where = f"model {model!r}: search key {name!r}"
+        key = name.removeprefix("paper: ").removeprefix("modern: ")
+        is_foreign = key.startswith(OPTIONS) and not key.startswith(f"{OPTIONS}{model}.")
+        reason = reason_not_searched(key)
+        if reason or is_foreign:
+            raise InputError(f"{where} cannot be searched: {reason or f'it is not of {model}'}")
         if isinstance(value, FloatDistribution | IntDistribution):
             if not math.isfinite(value.high - value.low):
                 raise InputError(f"{where}: the ends are finite numbers, not {value}")

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from bench.config import DataConfig, Experiment, TrainConfig
 from bench.config.dotted import flatten
-from bench.config.schema import Frozen
+from bench.config.frozen import Frozen
 from bench.registry import DATASETS, LOSSES, LossEntry, ModelEntry, find_model
 from bench.registry.core import comes_from_plugin
 

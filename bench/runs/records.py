@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
-from bench.config import Experiment
-from bench.config.schema import Frozen
+from bench.config import AugmentConfig, Experiment
+from bench.config.frozen import Frozen
+from bench.config.recipes import DECIDED
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.files import write_text
@@ -165,8 +166,8 @@ class TuningRecord(Search):
     """A search that has a winner.
 
     Attributes:
-        searched: the dotted keys that were searched, each with its dimension in words
-            (``1e-04 to 0.1, log``).
+        searched: what was searched by dotted key (of a recipe: ``modern: train.lr``), each with
+            its dimension in words (``1e-04 to 0.1, log``).
         winner: the settings that won, by dotted key.
         trial: number of the winning trial.
         validation_auc: what it reached there; never a result, since it is the best of many.
@@ -190,6 +191,16 @@ class TuningRecord(Search):
     pruner: str
     storage: str
     superseded: tuple[str, ...] = ()
+
+    @property
+    def searched_keys(self) -> frozenset[str]:
+        """Dotted keys of the settings that the search decided, those of a recipe among them."""
+        keys = {key.rpartition(": ")[2] for key in self.searched}
+        if "train.recipe" in keys:
+            keys |= {f"train.{key}" for key in DECIDED}
+        if "train.augment" in keys:
+            keys |= {f"train.augment.{key}" for key in AugmentConfig.model_fields}
+        return frozenset(keys)
 
 
 def write_model(path: Path, record: Frozen) -> None:

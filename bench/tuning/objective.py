@@ -29,8 +29,7 @@ from bench.train import TrainingFailedError, Validation
 from bench.train.checkpoint import LAST, load
 from bench.tuning.context import TuningContext
 from bench.tuning.plan import Budget
-from bench.tuning.sampling import suggest
-from bench.tuning.space import Space
+from bench.tuning.space import Space, settings_at
 from bench.tuning.trials import (
     COST,
     FAILED,
@@ -89,7 +88,7 @@ class Objective:
 
     def _evaluate(self, trial: optuna.Trial) -> float:
         trial.set_user_attr(WORKER, self.worker)
-        suggest(trial, self.space.distributions)
+        self.space.draw(trial)
         trials = trial.study.get_trials(deepcopy=False)
         if is_repeated(trials, trials[trial.number]):
             return _skip(trial, REPEATED)
@@ -111,7 +110,7 @@ class Objective:
                 cell=job.label,
                 trial=trial.number,
                 done=spent(trials).trials,
-                settings=trial.params,
+                settings=settings_at(trial.params),
                 folder=folder.name,
                 resumes=resumes,
             )

@@ -28,7 +28,7 @@ from bench.runs.store import Store
 from bench.tuning.context import TuningContext
 from bench.tuning.plan import Plan
 from bench.tuning.sampling import PRUNERS, SAMPLERS
-from bench.tuning.space import make_space
+from bench.tuning.space import make_space, settings_at
 from bench.tuning.storage import lock_of, opened, parse_url
 from bench.tuning.study import Search, make_search
 from bench.tuning.trials import FAILED, ranked, spent
@@ -96,6 +96,9 @@ def tune_experiment(
         searches = [make_search(context, space, storage) for space in spaces]
         for search in searches:
             search.check_budget()
+        # All networks start from the same settings, most of the time: no line is said twice.
+        for line in dict.fromkeys(line for space in spaces for line in space.starts()[1]):
+            progress.event(Note(line))
         for search in searches:
             search.prepare()
         controls = [job for job in context.jobs(experiment) if job.cell.kind == "control"]
@@ -148,7 +151,7 @@ def _tune(search: Search, tuned: Tuned) -> None:
             train_seconds=total.train_seconds,
             reason=reason or "",
             validation_auc=best.value,
-            settings=best.params,
+            settings=settings_at(best.params),
         )
     )
     tuned.runs += _run_winner(search, best)
@@ -206,7 +209,8 @@ def _record(search: Search, best: FrozenTrial, runs: set[str]) -> TuningRecord:
     plan, study = context.plan, search.study.study_name
     before = [record for record in context.store.tunings() if record.study == study]
     # Runs of the same winner with other seeds, from before, are its own too.
-    same = [record for record in before if record.winner == best.params]
+    winner = settings_at(best.params)
+    same = [record for record in before if record.winner == winner]
     own = runs.union(*(record.runs for record in same))
     others = {run for record in before for run in (*record.runs, *record.superseded)}
     return TuningRecord(
@@ -217,7 +221,7 @@ def _record(search: Search, best: FrozenTrial, runs: set[str]) -> TuningRecord:
         budget=plan.budget.as_dict(),
         spent=spent(search.trials()),
         searched=search.space.described(),
-        winner=best.params,
+        winner=winner,
         trial=best.number,
         validation_auc=best.value,
         seed=plan.trial_seed,

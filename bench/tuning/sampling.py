@@ -6,10 +6,12 @@ suggest its first points again, and a second worker those of the first.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from bench.registry.search import SearchSpace
 
 SAMPLERS: dict[SamplerName, str] = {
-    "tpe": "TPE, multivariate (Optuna)",
+    "tpe": "TPE, multivariate, in groups (Optuna)",
     "random": "random (Optuna)",
 }
 PRUNERS: dict[PrunerName, str] = {
@@ -58,7 +60,9 @@ class ReseededSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Values of the parameters that are sampled together."""
-        return self._sampler(study, trial).sample_relative(study, trial, search_space)
+        sampler = self._sampler(study, trial)
+        sampler.infer_relative_search_space(study, trial)  # TPE keeps its groups in between
+        return sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(
         self,
@@ -78,7 +82,10 @@ class ReseededSampler(BaseSampler):
         seed = derive_seed(self._seed, f"suggestion {parameter}", step) % 2**32
         if self._name == "random":
             return RandomSampler(seed=seed)
-        return TPESampler(multivariate=True, constant_liar=True, seed=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            # In groups: the parameters of each recipe are drawn together.
+            return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
 
 
 def make_pruner(name: PrunerName, *, train: TrainConfig) -> BasePruner:

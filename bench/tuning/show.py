@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.errors import InputError, first_line
 from bench.events import settings_text
 from bench.runs.store import Store
+from bench.tuning.space import settings_at
 from bench.tuning.storage import opened, parse_url, shown, sqlite_file
 from bench.tuning.study import ABOUT, is_dead, trial_store
 from bench.tuning.trials import RETRIES, ranked, spent, unfinished
@@ -107,7 +108,7 @@ def described(stored: StoredStudy) -> str:
     )
     for best in ranked(trials)[:1]:
         lines.append(f"best: validation AUC {best.value:.4f} in trial {best.number}")
-        lines.append(f"settings: {settings_text(best.params)}")
+        lines.append(f"settings: {settings_text(settings_at(best.params))}")
     if not total.finished:
         lines.append("best: none so far")
     return "\n    ".join(lines)

@@ -1,27 +1,38 @@
-"""Search space of one model in one experiment, and the settings at a point of it."""
+"""Search space of one model with one loss, and the settings at a point of it.
+
+The recipe is drawn first, then its own dimensions, under names that carry it:
+``{"train.recipe": "modern", "modern: train.lr": 0.0003}``.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import reduce
 from operator import getitem
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna import Trial
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import ValidationError
 
-from bench.config import Experiment
+from bench.config import Experiment, TrainConfig
 from bench.config.problems import one_line
+from bench.config.recipes import Recipe, switched
+from bench.config.search import SHIPPED, Dimension
 from bench.data.tasks import Task
 from bench.errors import InputError
-from bench.registry import ModelEntry, find_model
+from bench.registry import LOSSES, ModelEntry, find_model
 from bench.registry.costs import check_answer
-from bench.registry.search import OPTIONS, POLICY, Scalar
+from bench.registry.search import LOSS_OPTIONS, OPTIONS, POLICY, Scalar
+from bench.tuning.sampling import suggest
 
 if TYPE_CHECKING:
     from bench.registry.search import Distribution, SearchSpace
+
+RECIPE = "train.recipe"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,59 +42,140 @@ class Space:
     Attributes:
         base: the experiment of that model and loss alone, whose settings hold where none are
             searched.
-        distributions: by dotted key, at least one, in the order in which they are drawn.
+        dimensions: distributions by recipe and dotted key; the experiment's own recipe first,
+            where it is searched.
+        fixed: dotted keys that keep the experiment's value under every recipe.
     """
 
     base: Experiment
-    distributions: SearchSpace
+    dimensions: Mapping[Recipe, SearchSpace]
+    fixed: Sequence[str] = ()
 
     @property
     def name(self) -> str:
         """``cxnet_m1 sin``, for people."""
         return f"{self.base.models[0]} {self.base.losses[0]}"
 
+    @property
+    def distributions(self) -> dict[str, Distribution]:
+        """All parameters of a study by name, though a trial has those of one recipe."""
+        recipes = tuple(self.dimensions)
+        found: dict[str, Distribution] = {}
+        if len(recipes) > 1:
+            found[RECIPE] = CategoricalDistribution(recipes)
+        for recipe, dimensions in self.dimensions.items():
+            found |= {f"{recipe}: {key}": value for key, value in dimensions.items()}
+        return found
+
+    def draw(self, trial: Trial) -> None:
+        """Draw the recipe, then its parameters, where a trial does not have them yet."""
+        recipes = tuple(self.dimensions)
+        recipe = recipes[0]
+        if len(recipes) > 1:
+            recipe = cast("Recipe", trial.suggest_categorical(RECIPE, recipes))
+        own = self.dimensions[recipe].items()
+        suggest(trial, {f"{recipe}: {key}": distribution for key, distribution in own})
+
     def at(self, point: Mapping[str, Scalar]) -> Experiment:
-        """The experiment with the settings of a point.
+        """The experiment with the settings of a point, in the names of a trial.
 
         Raises:
             InputError: the settings do not go together.
         """
+        settings = settings_at(point)
         tree = self.base.model_dump(mode="python")
-        for key, value in point.items():
-            *parents, name = self._path(key)
-            branch = tree
-            for parent in parents:
-                branch = branch.setdefault(parent, {})
-            branch[name] = value
+        base_train = tree["train"]
+        recipe = settings.pop(RECIPE, next(iter(self.dimensions)))
+        tree["train"] = switched(base_train, recipe)
+        if recipe != self.base.train.recipe:
+            for key in self.fixed:
+                if key.startswith("train."):
+                    path = key.split(".")[1:]
+                    _put(tree["train"], path, reduce(getitem, path, base_train))
+        for key, value in settings.items():
+            _put(tree, self._path(key), value)
         try:
             return Experiment.model_validate(tree)
         except ValidationError as error:
             raise InputError(
-                f"{self.base.models[0]}: searching {', '.join(point)}: "
+                f"{self.base.models[0]}: searching {', '.join(settings)}: "
                 f"{one_line(error, Experiment)}"
             ) from None
 
-    def start(self) -> dict[str, Scalar]:
-        """First point of the search: the experiment's own settings, or the nearest to them."""
-        model = self.base.models[0]
-        parameters = inspect.signature(find_model(model).factory).parameters
-        options = {name: parameter.default for name, parameter in parameters.items()}
-        tree = self.base.model_dump(mode="python")
-        tree["model"]["options"][model] = options | tree["model"]["options"].get(model, {})
-        return {
-            key: nearest(distribution, reduce(getitem, self._path(key), tree))
-            for key, distribution in self.distributions.items()
-        }
+    def starts(self) -> tuple[list[dict[str, Scalar]], list[str]]:
+        """First point of each recipe, and a line for each value that is not in the space.
+
+        The experiment's own settings are the first point of its recipe; another recipe starts
+        from its own values. Where one is outside its range or choices, the nearest is taken.
+        """
+        points, notes = [], []
+        if self.base.train.recipe not in self.dimensions:
+            notes.append(
+                f"the config's recipe {self.base.train.recipe} is not searched: the first trial "
+                f"has the values of {next(iter(self.dimensions))}"
+            )
+        for recipe, dimensions in self.dimensions.items():
+            point: dict[str, Scalar] = {RECIPE: recipe} if len(self.dimensions) > 1 else {}
+            for key, distribution in dimensions.items():
+                name, path = f"{recipe}: {key}", self._path(key)
+                value = self._value({RECIPE: recipe}, path)
+                if isinstance(distribution, CategoricalDistribution):
+                    near = next(
+                        (
+                            choice
+                            for choice in distribution.choices
+                            if self._value({RECIPE: recipe, name: choice}, path) == value
+                        ),
+                        None,
+                    )
+                    is_inside = near is not None or value is None
+                    near = near if is_inside else distribution.choices[0]
+                else:
+                    near = nearest(distribution, value)
+                    is_inside = near == value
+                point[name] = near
+                if not is_inside:
+                    notes.append(
+                        f"search: the first trial of {recipe} has {key}={near} instead of {value}, "
+                        f"which is outside {described(distribution)}"
+                    )
+            points.append(point)
+        return points, notes
+
+    def described(self) -> dict[str, str]:
+        """Each distribution as text, by its name."""
+        return {name: described(value) for name, value in self.distributions.items()}
+
+    def _value(self, point: Mapping[str, Scalar], path: Sequence[str]) -> Any:
+        """A setting at a point; of options that are not set, the default of what takes them."""
+        tree = self.at(point).model_dump(mode="python")
+        model, loss = self.base.models[0], self.base.losses[0]
+        for branch, name, factory in (
+            ("model", model, find_model(model).factory),
+            ("loss", loss, LOSSES.get(loss).factory),
+        ):
+            parameters = inspect.signature(factory).parameters.values()
+            defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+            options = tree[branch]["options"]
+            options[name] = defaults | options.get(name, {})
+        for key in path:
+            if key not in tree:
+                return None
+            tree = tree[key]
+        return tree
 
     def _path(self, key: str) -> list[str]:
         """Nested keys of a dotted one; a model's name may hold dots, an option's may not."""
-        if key.startswith(OPTIONS):
-            return ["model", "options", self.base.models[0], key.rpartition(".")[2]]
+        for options in (OPTIONS, LOSS_OPTIONS):
+            if key.startswith(options):
+                owner, _, option = key.removeprefix(options).rpartition(".")
+                return [*options.rstrip(".").split("."), owner, option]
         return key.split(".")
 
-    def described(self) -> dict[str, str]:
-        """Each distribution as text, by its key."""
-        return {key: described(value) for key, value in self.distributions.items()}
+
+def settings_at(point: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The settings of a point by dotted key, without the recipe in their names."""
+    return {name.rpartition(": ")[2]: value for name, value in point.items()}
 
 
 def make_space(
@@ -98,37 +190,127 @@ def make_space(
         task: the experiment's.
 
     Raises:
-        InputError: the model declares a key or value that its settings do not take, or nothing
-            is left to search.
+        InputError: a key or value that the settings do not take or that means nothing in them, or
+            nothing is left to search.
     """
     entry = find_model(model)
     base = experiment.model_copy(update={"models": (model,), "losses": (loss,), "question": None})
-    declared = entry.search_space
-    distributions = {
-        key: distribution
-        for key, distribution in declared.items()
-        if not any(key == name or key.startswith(f"{name}.") for name in fixed)
-        and (key != POLICY or (entry.timm_name and experiment.model.pretrained))
-    }
-    if not distributions:
-        raise InputError(
-            f"nothing is left to search for {model}: fix fewer of its keys "
-            f"({', '.join(declared) or 'it declares none'})"
-        )
-    space = Space(base=base, distributions=distributions)
-    for key, distribution in distributions.items():
-        _check(space, key, distribution, entry, task)
+    own = base.train.recipe
+    recipes = list((experiment.search or SHIPPED).by_recipe())
+    if any(is_within(RECIPE, key) for key in fixed):
+        recipes = [own]
+    elif own in recipes:
+        recipes = [own, *(recipe for recipe in recipes if recipe != own)]
+    # Without dimensions: the settings of each recipe.
+    bare = Space(base=base, dimensions={recipe: {} for recipe in recipes}, fixed=tuple(fixed))
+    dimensions = {}
+    for recipe in recipes:
+        at_recipe = bare.at({RECIPE: recipe})
+        dimensions[recipe] = {
+            key: distribution
+            for key, distribution in _declared(at_recipe, entry, recipe, task).items()
+            if not any(is_within(key, name) for name in fixed)
+            and _reason_unused(key, at_recipe, entry) is None
+        }
+    if len(recipes) == 1 and not dimensions[recipes[0]]:
+        raise InputError(f"nothing is left to search for {model} with {loss}: fix fewer keys")
+    space = Space(base=base, dimensions=dimensions, fixed=tuple(fixed))
+    for recipe, found in dimensions.items():
+        for key, distribution in found.items():
+            _check(space, recipe, key, distribution, task)
     return space
 
 
-def nearest(distribution: Distribution, value: Any) -> Scalar:
-    """The value of a distribution that is nearest to a setting.
+def is_within(key: str, branch: str) -> bool:
+    """Whether a dotted key is another one or below it."""
+    return key == branch or key.startswith(f"{branch}.")
 
-    Of choices it is the setting itself, or the first of them.
+
+def _declared(experiment: Experiment, entry: ModelEntry, recipe: Recipe, task: Task) -> SearchSpace:
+    """Distributions of a model under a recipe: from the config and the model's registration.
+
+    A registration changes the shipped space; what a config's own ``search`` says of a key holds
+    instead of what the registration says.
     """
-    if isinstance(distribution, CategoricalDistribution):
-        choices = distribution.choices
-        return next((choice for choice in choices if choice == value), choices[0])
+    changes: dict[str, Distribution | None] = {}
+    for name, change in entry.search_changes.items():
+        of, _, key = name.rpartition(": ")
+        if of in ("", recipe):
+            changes[key] = change
+    listed: dict[str, Distribution] = {}
+    for key, dimension in (experiment.search or SHIPPED).by_recipe().get(recipe, {}).items():
+        reason = _reason_dead(key, experiment.train)
+        if reason and experiment.search is not None:
+            raise InputError(f"search.{recipe}: {key} means nothing: {reason}: leave it out")
+        own_key, distribution = _own_key(key, entry.name), distribution_of(dimension)
+        if dimension.is_for(entry.name) and (
+            own_key == key or _takes(experiment, task, own_key, distribution)
+        ):
+            listed[own_key] = distribution
+    merged = {**listed, **changes} if experiment.search is None else {**changes, **listed}
+    return {key: distribution for key, distribution in merged.items() if distribution is not None}
+
+
+def _own_key(key: str, model: str) -> str:
+    """A key of ``model.options`` with the model's name for a shell pattern that it fits."""
+    if key.startswith(OPTIONS):
+        pattern, _, option = key.removeprefix(OPTIONS).rpartition(".")
+        if fnmatchcase(model, pattern):
+            return f"{OPTIONS}{model}.{option}"
+    return key
+
+
+def _takes(experiment: Experiment, task: Task, key: str, distribution: Distribution) -> bool:
+    """Whether the model of an experiment takes an option, as not all do that fit a pattern."""
+    recipe = experiment.train.recipe
+    space = Space(base=experiment, dimensions={recipe: {key: distribution}})
+    try:
+        _check(space, recipe, key, distribution, task)
+    except InputError:
+        return False
+    return True
+
+
+def _reason_dead(key: str, train: TrainConfig) -> str | None:
+    """Reason why nothing in a training reads a setting; None where something does."""
+    if key == "train.momentum":
+        from timm.optim import get_optimizer_info
+
+        if not get_optimizer_info(train.optimizer).has_momentum:
+            return f"{train.optimizer} has no such momentum"
+    if key == "train.nesterov" and train.optimizer != "sgd":
+        return f"it is an option of sgd, not of {train.optimizer}"
+    if key in ("train.decay_factor", "train.patience", "train.max_decays"):
+        return "a cosine has no plateaus" if train.schedule == "cosine" else None
+    return None
+
+
+def _reason_unused(key: str, experiment: Experiment, entry: ModelEntry) -> str | None:
+    """Reason why a setting means nothing for a model and loss; None where it does."""
+    model, loss = entry.name, experiment.losses[0]
+    if key.startswith(OPTIONS) and key.rpartition(".")[0] != f"{OPTIONS}{model}":
+        return f"it is not of {model}"
+    if key.startswith(LOSS_OPTIONS) and not key.startswith(f"{LOSS_OPTIONS}{loss}."):
+        return f"it is not of {loss}"
+    if key == POLICY and not (entry.timm_name and experiment.model.pretrained):
+        return "the network does not start from pretrained weights"
+    if key == "train.layer_decay" and entry.timm_name is None:
+        return "timm divides its own networks into layers, and no others"
+    return _reason_dead(key, experiment.train)
+
+
+def distribution_of(dimension: Dimension) -> Distribution:
+    """Optuna's distribution of a dimension."""
+    low, high = dimension.low, dimension.high
+    if low is None or high is None:
+        return CategoricalDistribution(dimension.choices)
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=dimension.log)
+    return FloatDistribution(low, high, log=dimension.log)
+
+
+def nearest(distribution: FloatDistribution | IntDistribution, value: Any) -> int | float:
+    """The value of a range that is nearest to a setting; its lower end for what is no number."""
     low, high, step = distribution.low, distribution.high, distribution.step
     number = min(max(float(value) if isinstance(value, int | float) else low, low), high)
     if step:
@@ -149,25 +331,36 @@ def described(distribution: Distribution) -> str:
     return text + (", log" if distribution.log else "")
 
 
-def _check(
-    space: Space, key: str, distribution: Distribution, entry: ModelEntry, task: Task
-) -> None:
+def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    *parents, name = path
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[name] = value
+
+
+def _check(space: Space, recipe: Recipe, key: str, distribution: Distribution, task: Task) -> None:
     """Try the ends of a range, or all choices, so that no trial fails for a wrong key or value."""
     if isinstance(distribution, CategoricalDistribution):
         values = distribution.choices
     else:
         values = (distribution.low, distribution.high)
+    entry, loss = find_model(space.base.models[0]), LOSSES.get(space.base.losses[0])
     for value in values:
-        experiment = space.at({key: value})
-        if not key.startswith(OPTIONS):
-            continue
+        experiment = space.at({RECIPE: recipe, f"{recipe}: {key}": value})
         try:
-            check_answer(
-                entry,
-                in_channels=experiment.model.in_channels,
-                outputs=len(task.classes),
-                image_size=experiment.data.image_size,
-                options=experiment.model.options[entry.name],
-            )
+            if key.startswith(OPTIONS):
+                check_answer(
+                    entry,
+                    in_channels=experiment.model.in_channels,
+                    outputs=len(task.classes),
+                    image_size=experiment.data.image_size,
+                    options=experiment.model.options[entry.name],
+                )
+            elif key.startswith(LOSS_OPTIONS):
+                loss.check(
+                    kind=task.kind,
+                    outputs=len(task.classes),
+                    options=experiment.loss.options[loss.name],
+                )
         except InputError as error:
             raise InputError(f"{entry.name}: searching {key}={value}: {error}") from None

@@ -85,7 +85,7 @@ class Search:
         )
 
     def prepare(self) -> None:
-        """Describe the study in its storage, and queue its first trial: the settings as given."""
+        """Describe the study in its storage."""
         base = self.space.base
         about = {
             "experiment": base.name,
@@ -96,7 +96,6 @@ class Search:
         }
         with FileLock(self.context.lock):
             self.study.set_user_attr(ABOUT, about)
-            self.study.enqueue_trial(self.space.start(), skip_if_exists=True)
 
     def run(self) -> str | None:
         """Run trials until the budget is used up and no worker is at one any more.
@@ -119,6 +118,8 @@ class Search:
                 room, reason = has_room(trials, budget), in_vain(trials)
                 queued = any(trial.state == TrialState.WAITING for trial in trials)
                 if (queued or (room and reason is None)) and not _someone_begins(trials):
+                    if not queued:
+                        self._queue_start()
                     self._run_trial(objective)
                     continue
                 others = unfinished(trials)
@@ -129,6 +130,15 @@ class Search:
                     self.context.progress.event(Note(text))
                 waits = True
                 time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _queue_start(self) -> None:
+        """Queue the first point of a recipe that has had no trial yet."""
+        with FileLock(self.context.lock):
+            queued = [trial.system_attrs.get("fixed_params") for trial in self.trials()]
+            for point in self.space.starts()[0]:
+                if point not in queued:
+                    self.study.enqueue_trial(point)
+                    return
 
     def _run_trial(self, objective: Objective) -> None:
         try:
@@ -198,7 +208,7 @@ def study_name(context: TuningContext, space: Space) -> str:
             for part in ("train", "validation")
         },
         "space": space.described(),
-        "start": space.start(),
+        "starts": space.starts()[0],
         "sampler": plan.sampler,
         "pruner": plan.pruner,
         "tuning_seed": plan.seed,

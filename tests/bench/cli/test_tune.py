@@ -67,7 +67,7 @@ def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path)
     first = bench(*command)
     assert first.code == 0
     assert "tuning tiny ce: 3 trials\n" in first.out
-    assert "[2 done] tiny ce seed 1000, trial=2: lr " in first.out
+    assert "[2 done] tiny ce seed 1000, trial=2: recipe " in first.out
     assert "of 3 (3 finished, 0 pruned, 0 failed; 18 iterations, " in first.out
     assert first.out.splitlines()[-1] == "the table: bench report markdown"
 
@@ -81,7 +81,7 @@ def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path)
     lines = shown.out.splitlines()
     assert lines[0].startswith("tiny-ce-")
     assert lines[1] == "    trials: 3 ended (3 finished, 0 pruned, 0 failed)"
-    assert lines[4].startswith("    settings: lr ")
+    assert lines[4].startswith("    settings: recipe ")
     assert "momentum" not in shown.out  # it was set, and so not searched
     assert bench("tunings", "tiny", "--loss", "ce").out == shown.out
     refused = bench("tunings", "cxnet_m1")
@@ -105,7 +105,7 @@ def searched(*, in_channels, outputs, image_size, width=4):
 def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -> None:
     search = (
         "{'model.options.searched.width': CategoricalDistribution((2, 4, 8)),"
-        " 'train.lr': FloatDistribution(0.01, 0.02), 'train.momentum': None,"
+        " 'paper: train.lr': FloatDistribution(0.01, 0.02), 'train.momentum': None,"
         " 'train.batch_size': IntDistribution(4, 8)}"
     )
     Path("searched.py").write_text(SEARCHED.replace("{search}", search))
@@ -114,11 +114,17 @@ def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -
     assert (done.code, done.err) == (0, "")
     (record,) = Store(RUNS).tunings()
     assert record.searched == {
-        "train.lr": "0.01 to 0.02",
-        "train.decay_factor": "2.0, 5.0 or 10.0",
-        "train.patience": "1 to 4, whole",
-        "train.weight_decay": "1e-06 to 0.01, log",
-        "model.options.searched.width": "2, 4 or 8",
+        "train.recipe": "paper or modern",
+        "paper: train.lr": "0.01 to 0.02",
+        "paper: train.decay_factor": "2.0, 5.0 or 10.0",
+        "paper: train.patience": "1 to 4, whole",
+        "paper: train.weight_decay": "1e-06 to 0.01, log",
+        "paper: model.options.searched.width": "2, 4 or 8",
+        "modern: train.lr": "1e-05 to 0.001, log",
+        "modern: train.weight_decay": "0.001 to 0.1, log",
+        "modern: train.warmup": "0 to 0.2",
+        "modern: train.augment": "none or light",
+        "modern: model.options.searched.width": "2, 4 or 8",
     }  # the batch size was set on the command line
 
 
@@ -173,8 +179,8 @@ def test_a_model_without_a_winner_ends_with_exit_code_1(bench: Command, tiny_plu
         "import torch\nfrom bench import register_loss\n"
         "class Undefined(torch.nn.Module):\n"
         "    def forward(self, logits, targets):\n"
-        "        return logits.sum() * float('nan')\n"
-        "@register_loss('undefined', description='never a number')\n"
+        "        return logits.sum() * (1.0 if logits.is_leaf else float('nan'))\n"
+        "@register_loss('undefined', description='no number of a network')\n"
         "def undefined(*, kind, class_weights=None):\n    return Undefined()\n"
     )
     command = tiny_tuning(tiny_plugin, "--plugin", undefined, "--loss", "undefined", "--quiet")

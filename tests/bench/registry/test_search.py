@@ -6,24 +6,22 @@ import math
 from typing import Any
 
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import FloatDistribution
 
 from bench.errors import InputError
 from bench.registry import MODELS, find_model, register_model
-from bench.registry.search import search_space
-
-DEFAULT = ["train.lr", "train.decay_factor", "train.patience", "train.weight_decay"]
-DEFAULT += ["train.momentum"]
+from bench.registry.search import search_changes
 
 
 @pytest.mark.parametrize(
     "key",
     ["lr", "train.", "train", "data.image_size", "model.pretrained", "model.options.other.width",
-     "model.options.mine.", "seeds", "train.max_iterations", "train.validate_every"],
+     "model.options.mine.", "seeds", "train.max_iterations", "train.validate_every", "train.recipe",
+     "fancy: train.lr"],
 )  # fmt: skip
 def test_what_a_search_may_not_change_is_refused(key: str) -> None:
     with pytest.raises(InputError, match=f"search key '{key}' cannot be searched"):
-        search_space("mine", {key: FloatDistribution(0.0, 1.0)}, pretrainable=False)
+        search_changes("mine", {key: FloatDistribution(0.0, 1.0)})
 
 
 @pytest.mark.parametrize(
@@ -37,35 +35,20 @@ def test_what_a_search_may_not_change_is_refused(key: str) -> None:
 )
 def test_what_is_no_distribution_is_refused_in_one_line(value: Any, reason: str) -> None:
     with pytest.raises(InputError, match=reason) as refused:
-        search_space("mine", {"train.lr": value}, pretrainable=False)
+        search_changes("mine", {"train.lr": value})
     assert "\n" not in str(refused.value)
 
 
-def test_every_model_has_a_space_and_those_with_weights_a_policy() -> None:
+def test_only_dropout_of_the_paper_s_networks_is_declared_by_built_in_models() -> None:
     for entry in MODELS:
-        expected = list(DEFAULT)
-        if entry.timm_name is not None:
-            expected.append("model.policy")
-        if entry.name.startswith("cxnet"):
-            expected.append(f"model.options.{entry.name}.dropout")
-        assert list(entry.search_space) == expected
-    assert list(find_model("timm:resnet10t").search_space) == [*DEFAULT, "model.policy"]
-
-
-@pytest.mark.parametrize("lazy", [False, True])
-def test_a_registration_adds_overrides_and_removes(lazy: bool) -> None:
-    wide = FloatDistribution(1e-6, 1.0, log=True)
-    width = CategoricalDistribution((4, 8))
-    search = {"train.lr": wide, "train.momentum": None, "model.options.mine.width": width}
-    declared: Any = (lambda: search) if lazy else search
-    space = search_space("mine", declared, pretrainable=False)
-    assert list(space) == [*DEFAULT[:-1], "model.options.mine.width"]
-    assert (space["train.lr"], space["model.options.mine.width"]) == (wide, width)
-    assert space["train.patience"] == IntDistribution(1, 4)
+        own = [f"model.options.{entry.name}.dropout"] if entry.name.startswith("cxnet") else []
+        assert list(entry.search_changes) == own
 
 
 @pytest.mark.usefixtures("registries_kept")
-def test_a_model_is_registered_with_its_changes() -> None:
-    fixed = {"train.momentum": None}
-    register_model("mine", description="a network", search=fixed)(lambda: None)  # type: ignore[arg-type, return-value]
-    assert list(find_model("mine").search_space) == DEFAULT[:-1]
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_model_is_registered_with_its_changes(lazy: bool) -> None:
+    changes = {"train.momentum": None, "modern: train.lr": FloatDistribution(1e-6, 1.0, log=True)}
+    declared: Any = (lambda: changes) if lazy else changes
+    register_model("mine", description="a network", search=declared)(lambda: None)  # type: ignore[arg-type, return-value]
+    assert find_model("mine").search_changes == changes

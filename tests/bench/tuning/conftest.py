@@ -18,6 +18,7 @@ from sqlalchemy import Engine, event
 from torch import nn
 
 from bench.config import Experiment, load_experiment
+from bench.config.search import SHIPPED
 from bench.progress import QuietProgress
 from bench.registry import MODELS, register_model
 from bench.runs.records import TuningRecord
@@ -38,13 +39,14 @@ CHANGES: dict[str, Any] = {
     "train.validate_every": 2,
     "train.batch_size": 8,
 }
-DEFAULT_KEYS = ("lr", "decay_factor", "patience", "weight_decay", "momentum")
+PAPER = {"fixed": ("train.recipe",)}
+"""Of a plan: the config's own recipe, and no other."""
 
 
 def only(model: str, name: str, *choices: int) -> dict[str, Any]:
     """A search space of one option."""
     return {
-        **{f"train.{key}": None for key in DEFAULT_KEYS},
+        **{key: None for of in SHIPPED.by_recipe().values() for key in of if "*" not in key},
         f"model.options.{model}.{name}": CategoricalDistribution(choices),
     }
 

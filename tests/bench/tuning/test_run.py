@@ -8,16 +8,20 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from optuna.trial import TrialState
 
 from bench.errors import InputError
+from bench.progress import PlainProgress
 from bench.runs.records import FailedTuningRecord, Spent
 from bench.runs.store import Store
+from bench.tuning import Plan, parse_budget, tune_experiment
 from bench.tuning import trials as trials_module
+from bench.tuning.space import RECIPE, settings_at
 from bench.tuning.study import Search
 from bench.tuning.trials import COST, FAILED, SKIPPED
 from tests.bench.cli.images import write_manifest
-from tests.bench.tuning.conftest import Tune, facts, iterations
+from tests.bench.tuning.conftest import PAPER, Tune, facts, iterations
 
 NO_PRUNING = {"pruner": "none"}
 
@@ -37,7 +41,7 @@ def test_what_was_spent_and_what_won_is_recorded(tuned: Tune) -> None:
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best = max(finished, key=lambda trial: trial.value or 0.0)
     assert (record.trial, record.winner, record.validation_auc) == (
-        best.number, best.params, best.value,
+        best.number, settings_at(best.params), best.value,
     )  # fmt: skip
     for trial in finished:
         assert trial.value == max(trial.intermediate_values.values())
@@ -55,7 +59,7 @@ def test_what_was_spent_and_what_won_is_recorded(tuned: Tune) -> None:
     )
     assert (record.budget, record.seed, record.seeds) == ({"trials": 7}, 1000, (2, 4))
     assert (record.experiment, record.model, record.loss) == ("demo", "narrow", "ce")
-    assert record.searched["train.decay_factor"] == "2.0, 5.0 or 10.0"
+    assert record.searched["paper: train.decay_factor"] == "2.0, 5.0 or 10.0"
     assert record.storage == "sqlite"
 
 
@@ -66,17 +70,43 @@ def test_the_winner_is_run_with_fresh_seeds_as_ordinary_runs(tuned: Tune) -> Non
     assert {run.cell.seed for run in runs.values()} == {4, 2}
     for run in runs.values():
         settings = run.cell.dotted
-        assert {key: settings[key] for key in record.winner} == record.winner
+        numbers = {k: v for k, v in record.winner.items() if k != "train.augment"}
+        assert {key: settings[key] for key in numbers} == numbers
 
 
-def test_the_first_trial_has_the_settings_of_the_config_or_the_nearest(tuned: Tune) -> None:
-    assert tuned.trials()[0].params == {
-        "train.lr": 0.1,
-        "train.decay_factor": 2.0,
-        "train.patience": 1,
-        "train.weight_decay": 1e-6,
-        "train.momentum": 0.9,
+def test_the_first_trials_are_the_config_s_settings_and_the_other_recipe_s(tuned: Tune) -> None:
+    first, second, *others = tuned.trials()
+    assert first.params == {
+        "train.recipe": "paper",
+        "paper: train.lr": 0.1,
+        "paper: train.decay_factor": 2.0,
+        "paper: train.patience": 1,
+        "paper: train.weight_decay": 1e-6,
+        "paper: train.momentum": 0.9,
     }
+    assert second.params == {
+        "train.recipe": "modern",
+        "modern: train.lr": 3e-4,
+        "modern: train.weight_decay": 0.05,
+        "modern: train.warmup": 0.1,
+        "modern: train.augment": "light",
+    }
+    for trial in others:
+        recipe = trial.params["train.recipe"]
+        assert all(name.startswith(f"{recipe}: ") for name in trial.params.keys() - {RECIPE})
+
+
+def test_a_start_outside_the_space_is_said_before_the_first_trial(
+    tune: Tune, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Search, "run", lambda _: "nothing is trained here")
+    plan = Plan(budget=parse_budget("trials=1"))
+    experiment = tune.experiment(models=["narrow", "leaning"], train__lr=0.5)
+    tune_experiment(
+        experiment, plan, out=tune.out, device=torch.device("cpu"), progress=PlainProgress()
+    )
+    said = capsys.readouterr().out
+    assert said.count("first trial of paper has train.lr=0.1 instead of 0.5, which is outside") == 1
 
 
 def test_a_trial_keeps_its_history_and_predicts_nothing(tuned: Tune) -> None:
@@ -137,16 +167,16 @@ def test_the_runs_of_earlier_winners_are_kept_apart_from_the_winner_s(tune: Tune
             if run.cell.dotted.get("model.options.lean") == lean
         }
 
-    tune("trials=1", seeds=[0, 1], models=["leaning"])
+    tune("trials=1", seeds=[0, 1], models=["leaning"], plan=PAPER)
     first = tune.record()
     assert (first.validation_auc, len(first.runs), first.superseded) == (0.5, 2, ())
-    tune("trials=3", seeds=[2], models=["leaning"])
+    tune("trials=3", seeds=[2], models=["leaning"], plan=PAPER)
     second = tune.record()
     assert second.validation_auc > 0.5
     assert set(second.superseded) == runs_of(0) == set(first.runs)
     assert set(second.runs) == runs_of(second.winner["model.options.leaning.lean"])
     # And again, with other seeds of the same winner.
-    tune("trials=3", seeds=[3], models=["leaning"])
+    tune("trials=3", seeds=[3], models=["leaning"], plan=PAPER)
     third = tune.record()
     assert (third.seeds, len(third.runs), third.superseded) == ((2, 3), 2, second.superseded)
 
@@ -182,10 +212,10 @@ def test_minutes_are_those_in_training(tune: Tune) -> None:
 
 
 def test_a_failed_trial_counts_with_its_reason_and_the_search_goes_on(tune: Tune) -> None:
-    tune("trials=6", models=["moody"])
+    tune("trials=6", models=["moody"], plan=PAPER)
     trials = tune.trials()
     for trial in trials:
-        odd = trial.params["model.options.moody.width"] == 3
+        odd = trial.params["paper: model.options.moody.width"] == 3
         assert odd == (trial.state == TrialState.FAIL)
     failed = [trial for trial in trials if trial.state == TrialState.FAIL]
     assert 0 < len(failed) < 6
@@ -239,26 +269,26 @@ def test_a_repeated_point_is_not_trained_and_not_counted(
     tune: Tune, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trials_module, "VAIN_TRIALS_THAT_END", 6)
-    tune("trials=9", models=["two_widths"])
+    tune("trials=9", models=["two_widths"], plan=PAPER)
     trials = tune.trials()
     evaluated = [trial for trial in trials if SKIPPED not in trial.user_attrs]
-    assert {trial.params["model.options.two_widths.width"] for trial in evaluated} == {2, 4}
+    assert {trial.params["paper: model.options.two_widths.width"] for trial in evaluated} == {2, 4}
     assert len(evaluated) == 2
     record = tune.record()
     assert (record.spent.trials, record.spent.failed, record.spent.iterations) == (2, 0, 12)
     # The space is exhausted, and stays so.
-    tune("trials=9", models=["two_widths"])
+    tune("trials=9", models=["two_widths"], plan=PAPER)
     assert len(tune.trials()) == len(trials)
 
 
 def test_what_is_fixed_is_not_searched_and_one_level_of_what_is_varied_is_tuned(
     tune: Tune,
 ) -> None:
-    fixed = {"fixed": ("train.momentum", "train.batch_size")}
+    fixed = {"fixed": ("train.momentum", "train.batch_size", "train.recipe")}
     tune("trials=2", vary__train__lr=[0.03], train__momentum=0.25, plan=fixed)
     first, second = tune.trials()
-    assert first.params["train.lr"] == 0.03
-    assert "train.momentum" not in first.params.keys() | second.params.keys()
+    assert first.params["paper: train.lr"] == 0.03
+    assert "paper: train.momentum" not in first.params.keys() | second.params.keys()
     run = next(run for run in Store(tune.out).runs() if run.cell.kind == "network")
     assert run.cell.dotted["train.momentum"] == 0.25
 

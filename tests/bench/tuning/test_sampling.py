@@ -10,7 +10,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from bench.config import TrainConfig
-from bench.tuning.sampling import ReseededSampler, SamplerName, make_pruner, suggest
+from bench.tuning.plan import SamplerName
+from bench.tuning.sampling import ReseededSampler, make_pruner, suggest
 from bench.tuning.trials import interrupted, retry
 
 if TYPE_CHECKING:
