@@ -8,7 +8,13 @@ from bench.report.formatting import setting
 from bench.report.text import lines
 
 # Values that leave a training as it is without the setting.
-OFF = {"train.warmup": 0.0, "train.layer_decay": 1.0, "train.ema": 0.0, "train.schedule": "plateau"}
+OFF = {
+    "train.recipe": "paper",
+    "train.schedule": "plateau",
+    "train.warmup": 0.0,
+    "train.layer_decay": 1.0,
+    "train.ema": 0.0,
+}
 # A cosine knows no plateaus.
 OF_PLATEAUS = ("train.decay_factor", "train.patience", "train.max_decays")
 TRAIN, AUGMENT, IN_CHANNELS = "train.", "train.augment.", "model.in_channels"

@@ -11,6 +11,7 @@ from bench.evaluate.load import load_results
 from bench.evaluate.results import Results
 from bench.evaluate.scorer import Scorer
 from bench.runs.records import Outcome
+from bench.train import Validation
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 from tests.bench.report.test_per_finding import LABELS_ANSWERED, add_labels
 
@@ -89,11 +90,19 @@ def test_runs_predictions_and_history_are_told_apart_by_the_run(
     # Nothing was trained here; a run that was has a line a validation.
     assert results.history.empty
     name = min(finished)
-    runs.store.write_history(folders[name].folder, [{"iteration": 10, "validation_auc": 0.5}])
+    validation = Validation(
+        iteration=10,
+        lr=0.01,
+        train_loss=0.7,
+        validation_loss=0.6,
+        validation_auc=0.5,
+        decision="improved",
+        best=True,
+        train_seconds=1.0,
+    )
+    runs.store.write_history(folders[name].folder, [validation])
     again = load_results(runs.store, scorer=Scorer(Resampling(resamples=50)))
-    assert again.history.to_dict("records") == [
-        {"run": name, "iteration": 10, "validation_auc": 0.5}
-    ]
+    assert again.history.to_dict("records") == [{"run": name, **vars(validation)}]
 
 
 def test_findings_are_a_frame_of_their_own(runs: Runs, results: Results) -> None:

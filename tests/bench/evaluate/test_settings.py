@@ -112,7 +112,7 @@ def test_the_settings_that_all_networks_share_are_one_line_above_the_table(runs:
     runs.add("net", PERFECT, settings={"train": TRAINING})
     runs.add("prior", CHANCE)
     assert training_line(runs) == (
-        "- training: recipe paper, optimizer sgd, lr 0.01, momentum 0.9, weight decay 0, "
+        "- training: optimizer sgd, lr 0.01, momentum 0.9, weight decay 0, "
         "batch size 32, max iterations 6,000, validate every 100, decay factor 5, "
         "patience 2, max decays 3, precision float32, memory format contiguous, channels 1, "
         "augmentation none"
@@ -133,7 +133,7 @@ def test_what_differs_is_not_in_the_line_of_what_is_shared(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": changed})
     runs.add("other", CHANCE, settings={"train": other})
     assert training_line(runs) == (
-        "- training (what differs is in the column settings, or was tuned): recipe paper, "
+        "- training (what differs is in the column settings, or was tuned): "
         "optimizer sgd, momentum 0.9, weight decay 0, nesterov, batch size 32, "
         "max iterations 6,000, validate every 100, decay factor 5, max decays 3, "
         "precision float32, memory format contiguous, channels 1, other augmentation shift 0.05"

@@ -14,6 +14,7 @@ from bench.evaluate.collect import collect
 from bench.evaluate.results import Table
 from bench.evaluate.scorer import Scorer
 from bench.runs.records import Outcome, RunCosts
+from bench.train import Validation
 from tests.bench.report.runs import (
     CHANCE,
     CLASSES,
@@ -25,15 +26,17 @@ from tests.bench.report.runs import (
     Runs,
 )
 
-HISTORY: list[dict[str, Any]] = [
-    {
-        "iteration": iteration,
-        "train_loss": 1.0 / iteration,
-        "validation_loss": 2.0 / iteration,
-        "validation_auc": auc,
-        "decision": decision,
-        "best": best,
-    }
+HISTORY = [
+    Validation(
+        iteration=iteration,
+        lr=0.01,
+        train_loss=1.0 / iteration,
+        validation_loss=2.0 / iteration,
+        validation_auc=auc,
+        decision=decision,
+        best=best,
+        train_seconds=iteration / 10,
+    )
     for iteration, auc, decision, best in (
         (10, 0.6, "improved", True),
         (20, 0.8, "decay", True),
