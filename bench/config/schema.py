@@ -302,8 +302,15 @@ class Experiment(Frozen):
     """Names of losses (``bench list losses``)."""
     seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
     """One run each; they set initialisation, order, dropout and augmentation, never the split."""
-    controls: tuple[Name, ...] = ("prior", "same_patient", "metadata", "brightness")
-    """Predictors that see no lungs, and that every network must beat."""
+    controls: tuple[Name, ...] = (
+        "prior",
+        "same_patient",
+        "metadata",
+        "brightness",
+        "pixels",
+        "frame",
+    )
+    """Simple predictors that every network must beat."""
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     train: TrainConfig = TrainConfig()

@@ -126,6 +126,7 @@ class CellRunner:
                 kind=data.task.kind,
                 outputs=len(data.task.classes),
                 train=data.task_parts["train"],
+                validation=data.task_parts["validation"],
                 pixels=data.pixels,
             )
             predicted = {part: probabilities[data.split.parts[part]] for part in EVALUATED_PARTS}

@@ -162,7 +162,7 @@ class Cell(Frozen):
     """One run of the matrix, before it is run.
 
     Attributes:
-        kind: ``network`` (trained), ``control`` (a predictor that sees no lungs), ``imported``
+        kind: ``network`` (trained), ``control`` (a simple predictor), ``imported``
             (predictions that others made) or ``cascade`` (made of other runs' predictions).
         model: registered name of the model or control, or what the predictions were called.
         loss: registered name; "" where nothing was trained here.

@@ -48,18 +48,18 @@ def test_models_by_pattern(bench: Command) -> None:
         "resnet50",
     ]
     lines = bench("list", "models", "resnet*").out.splitlines()
-    assert "multiply-adds at 32 px" in lines[0]  # the demo's
+    assert "multiply-adds at 40 px" in lines[0]  # the demo's
     assert lines[2].split()[:2] == ["resnet18", "11,171,266"]
     assert len(lines) == 4
 
 
 def test_a_model_carries_its_costs_at_the_size_of_the_config(bench: Command) -> None:
-    (at_32,) = listed(bench, "models", "cxnet_m1")
-    assert (at_32["image_size"], at_32["parameters"]) == (32, 3_374_594)
-    size = ("--set", "data.image_size=64")
-    (at_64,) = listed(bench, "models", "cxnet_m1", *size)
-    assert at_64["image_size"] == 64
-    assert at_64["multiply_adds"] > 3 * at_32["multiply_adds"]  # type: ignore[operator]
+    (at_40,) = listed(bench, "models", "cxnet_m1")
+    assert (at_40["image_size"], at_40["parameters"]) == (40, 3_374_594)
+    size = ("--set", "data.image_size=80")
+    (at_80,) = listed(bench, "models", "cxnet_m1", *size)
+    assert at_80["image_size"] == 80
+    assert at_80["multiply_adds"] > 3 * at_40["multiply_adds"]  # type: ignore[operator]
     (rgb,) = listed(bench, "models", "cxnet_m1", "--set", "model.in_channels=3")
     assert rgb["parameters"] == 3_375_170
     (inception,) = listed(bench, "models", "inception_v3")

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from bench.cli.main import INTERRUPTED
+from bench.execute.controls import CONTROLS
 from tests.bench.cli.conftest import TINY, Command, finish, start
 from tests.bench.cli.images import truncate, write_manifest
 
@@ -61,7 +62,9 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     )
     outcome = bench(*command)
     assert outcome.code == 1
-    assert outcome.out.splitlines()[-2].startswith("5 finished, 0 finished before, 0 not available")
+    assert outcome.out.splitlines()[-2].startswith(
+        f"{len(CONTROLS) + 1} finished, 0 finished before"
+    )
     assert outcome.out.splitlines()[-2].endswith("3 failed")
     assert "Traceback" not in outcome.out + outcome.err
     assert "FAILED: RuntimeError: there is a storm\n" in outcome.out
@@ -78,7 +81,7 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     Path("storm").unlink()
     again = bench(*command)
     assert again.code == 1  # the loss is still no number
-    assert again.out.splitlines()[-2].startswith("1 finished, 5 finished before")
+    assert again.out.splitlines()[-2].startswith(f"1 finished, {len(CONTROLS) + 1} finished before")
     assert not (failed / "error.txt").exists()
     assert json.loads((failed / "run.json").read_text())["state"] == "finished"
 
@@ -87,10 +90,10 @@ def test_the_json_log_is_json_and_tells_the_whole_story(bench: Command, tiny_plu
     outcome = bench(*tiny_matrix(tiny_plugin, "--loss", "ce", "--json-log"))
     events = [json.loads(line) for line in outcome.out.splitlines()]
     names = [event["event"] for event in events]
-    assert names.count("cell_started") == names.count("cell_finished") == 5
+    assert names.count("cell_started") == names.count("cell_finished") == len(CONTROLS) + 1
     assert names.count("validated") == 2
     assert events[-1]["event"] == "matrix_finished"
-    assert (events[-1]["finished"], events[-1]["failed"]) == (5, 0)
+    assert (events[-1]["finished"], events[-1]["failed"]) == (len(CONTROLS) + 1, 0)
     assert [e["iteration"] for e in events if e["event"] == "validated"] == [2, 4]
     assert all(later["at_s"] >= sooner["at_s"] for sooner, later in pairwise(events))
 
@@ -100,16 +103,15 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     outcome = bench(*tiny_matrix(tiny_plugin, "--dry-run"))
     assert (outcome.code, outcome.err) == (0, "")
     head, *cells, total = outcome.out.splitlines()
-    assert head.startswith("demo, task m1: 6 cells, 4 iterations of 8 images at most")
+    assert head.startswith(
+        f"demo, task m1: {len(CONTROLS) + 2} cells, 4 iterations of 8 images at most"
+    )
     assert [cell.split(":")[0].strip() for cell in cells] == [
-        "control prior",
-        "control same_patient",
-        "control metadata",
-        "control brightness",
+        *(f"control {name}" for name in CONTROLS),
         "tiny ce seed 0",
         "tiny sin seed 0",
     ]
-    assert all("images/s" in cell for cell in cells[4:])
+    assert all("images/s" in cell for cell in cells[len(CONTROLS) :])
     assert total.startswith("about ")
     assert sorted(Path().rglob("*")) == before
 
@@ -180,7 +182,7 @@ def test_a_process_that_is_killed_goes_on_to_the_same_predictions(
     assert [e["cell"] for e in events if e.get("resumes")] == ["tiny ce seed 0"]
     assert bench(*command, "--out", "straight").code == 0
     expected = sorted(Path("straight").glob("*/predictions.csv"))
-    assert len(expected) == 6
+    assert len(expected) == len(CONTROLS) + 2
     for path in expected:
         assert (Path("killed") / path.parent.name / path.name).read_bytes() == path.read_bytes()
 
@@ -226,5 +228,5 @@ def test_a_question_is_answered_and_drawn_after_the_tables(
 def test_several_tasks_are_levels_of_one_matrix(bench: Command, tiny_plugin: Path) -> None:
     done = bench(*tiny_matrix(tiny_plugin, "--task", "m1", "--task", "m2", "--dry-run"))
     assert done.code == 0
-    assert "task m1, m2: 12 cells" in done.out
+    assert f"task m1, m2: {2 * (len(CONTROLS) + 2)} cells" in done.out
     assert "the data were not looked at" in done.out

@@ -1,4 +1,4 @@
-"""Controls see no lungs, read only train labels, and reproduce the known figures of NIH."""
+"""Controls read no test labels, and reproduce what is known of NIH and of children's images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from bench.config import load_experiment
+from bench.data.load import open_study
+from bench.data.prepare import prepare_data
 from bench.data.splits import Split
 from bench.data.study import NIH_FINDINGS, study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold
-from bench.execute.controls import CONTROLS, ControlUnavailable, predict_control
+from bench.execute.controls import CONTROLS, ControlUnavailable, area_averaged, predict_control
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.data.splits.tables import split_of
+from tests.shared_data import shared
 
 NO_PIXELS = np.zeros((0, 8, 8), np.uint8)
 M1 = make_task("m1")
@@ -38,6 +42,7 @@ def probability_of_abnormal(
         kind="multiclass",
         outputs=2,
         train=split.train,
+        validation=split.validation,
         pixels=pixels,
     )
     assert both.shape == (len(rows), 2)
@@ -69,12 +74,17 @@ def _made(
     return rows, split, M1.targets(rows), pixels
 
 
+# The controls that choose a penalty on the validation part.
+CHOOSING = ("pixels", "frame")
+
+
 @pytest.mark.parametrize("name", list(CONTROLS))
-def test_only_train_labels_are_read(name: str) -> None:
-    """Poisoned labels of validation and test change no prediction."""
+def test_labels_of_the_test_part_are_not_read(name: str) -> None:
+    """Poisoned labels change no prediction, those of validation only where they choose."""
     rows, split, targets, pixels = _made()
     poisoned = targets.copy()
-    poisoned[split.validation] = 1 - poisoned[split.validation]
+    if name not in CHOOSING:
+        poisoned[split.validation] = 1 - poisoned[split.validation]
     poisoned[split.test] = 1 - poisoned[split.test]
     honest, other = (
         probability_of_abnormal(name, rows=rows, targets=labels, split=split, pixels=pixels)
@@ -86,7 +96,7 @@ def test_only_train_labels_are_read(name: str) -> None:
     np.testing.assert_array_equal(honest, other)
 
 
-@pytest.mark.parametrize("name", ["metadata", "brightness"])
+@pytest.mark.parametrize("name", ["metadata", "brightness", "pixels", "frame"])
 def test_regressions_find_what_tells_the_classes_apart(name: str) -> None:
     rows, split, targets, pixels = _made()
     p = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=pixels)
@@ -113,20 +123,76 @@ def test_prior_and_same_patient_by_hand() -> None:
     assert predict("same_patient") == [0.5, 0.5, 0.0, 0.5, 0.5, 0.0, 0.5, 0.5]
 
 
-def test_brightness_reads_a_memory_map_in_pieces_with_the_same_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["brightness", "pixels", "frame"])
+def test_a_memory_map_is_read_in_pieces_with_the_same_result(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, split, targets, pixels = _made()
-    whole = probability_of_abnormal(
-        "brightness", rows=rows, targets=targets, split=split, pixels=pixels
-    )
+    whole = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=pixels)
     np.save(tmp_path / "pixels.npy", pixels)
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     monkeypatch.setattr("bench.execute.controls._CHUNK_PIXELS", 64 * 7)
-    pieces = probability_of_abnormal(
-        "brightness", rows=rows, targets=targets, split=split, pixels=mapped
+    pieces = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=mapped)
+    np.testing.assert_allclose(whole, pieces, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("where", "seen_by"),
+    [
+        ((slice(0, 2), slice(16, 20)), {"pixels", "frame"}),  # the middle of the upper side
+        ((slice(28, 32), slice(0, 4)), {"pixels", "frame"}),  # a corner
+        ((slice(2, 4), slice(16, 20)), {"pixels"}),
+        ((slice(4, 28), slice(4, 28)), {"pixels"}),
+    ],
+)
+@pytest.mark.parametrize("size", [32, 64])
+def test_the_frame_control_sees_the_border_alone(
+    size: int, where: tuple[slice, slice], seen_by: set[str]
+) -> None:
+    """A sign of the disease at one place: of 32 x 32 pixels, or magnified."""
+    rows, split, targets, _ = _made()
+    pixels = np.random.default_rng(0).integers(0, 40, (len(rows), 32, 32), np.uint8)
+    pixels[rows["pixel_row"][targets == 1], *where] += 60
+    pixels = pixels.repeat(size // 32, axis=1).repeat(size // 32, axis=2)
+    for name in CHOOSING:
+        p = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=pixels)
+        auc = roc_auc_score(targets[split.test], p[split.test])
+        assert (auc > 0.95) == (name in seen_by)
+
+
+def test_pixels_are_averaged_over_area_at_any_size() -> None:
+    images = np.random.default_rng(0).random((3, 40, 24))
+    averaged = area_averaged(images, 16)
+    exact = images.repeat(16, axis=1).repeat(16, axis=2)
+    exact = exact.reshape(3, 16, 40, 16, 24).mean(axis=(2, 4))
+    np.testing.assert_allclose(averaged, exact, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_the_penalty_is_chosen_on_the_validation_part(name: str) -> None:
+    """Labels that nothing tells apart there make the strongest penalty the best."""
+    rows, split, targets, pixels = _made()
+    guessed = targets.copy()
+    guessed[split.validation] = np.random.default_rng(1).integers(0, 2, len(split.validation))
+    told, guess = (
+        probability_of_abnormal(name, rows=rows, targets=labels, split=split, pixels=pixels)
+        for labels in (targets, guessed)
     )
-    np.testing.assert_array_equal(whole, pieces)
+    assert guess.std() < 0.5 * told.std()
+
+
+def test_pixels_and_frame_embarrass_networks_on_childrens_radiographs(tmp_path: Path) -> None:
+    config = load_experiment("manifest", changes={"data.root": shared("kermany")})
+    config = config.data.model_copy(update={"image_size": 32})
+    data = prepare_data(config, M1, study=open_study(config), cache=tmp_path)
+    auc = {}
+    for name in CHOOSING:
+        p = probability_of_abnormal(
+            name, rows=data.rows, targets=data.targets, split=data.split, pixels=data.pixels
+        )
+        auc[name] = roc_auc_score(data.targets[data.split.test], p[data.split.test])
+    assert auc["pixels"] > 0.985
+    assert auc["frame"] > 0.90
 
 
 def test_metadata_takes_missing_values_and_words_unseen_in_training() -> None:
@@ -223,7 +289,7 @@ def test_metadata_auc_on_the_real_labels(
 
 @pytest.mark.parametrize("task", ["m3", "m4", "findings14"])
 @pytest.mark.parametrize("name", list(CONTROLS))
-def test_only_train_labels_are_read_for_several_outputs(name: str, task: str) -> None:
+def test_labels_of_the_test_part_are_not_read_for_several_outputs(name: str, task: str) -> None:
     random = np.random.default_rng(0)
     several = {"m4": (1, 2), "m3": (2, 4), "findings14": (0, 4)}[task]
     findings = [
@@ -243,6 +309,7 @@ def test_only_train_labels_are_read_for_several_outputs(name: str, task: str) ->
             kind=made.kind,
             outputs=14,
             train=split.train,
+            validation=split.validation,
             pixels=pixels,
         )
         for labels in (targets, poisoned)
@@ -273,6 +340,7 @@ def test_prior_and_same_patient_of_several_labels_by_hand() -> None:
             kind="multilabel",
             outputs=2,
             train=np.arange(4),
+            validation=np.arange(4, 5),
             pixels=NO_PIXELS,
         ).tolist()
         for name in ("prior", "same_patient")

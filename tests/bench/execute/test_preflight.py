@@ -10,6 +10,7 @@ import torch
 from bench.config import load_experiment
 from bench.errors import InputError
 from bench.execute import check_experiment, plan_cells
+from bench.execute.controls import CONTROLS
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from tests.absent import packaged_weights
@@ -22,7 +23,7 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
     experiment = load_experiment("demo")
     assert check_experiment(experiment, device=CPU).name == "m1"
     cells = plan_cells(experiment, device=CPU)
-    assert len(cells) == 4 + (3 + 1) * 2
+    assert len(cells) == len(CONTROLS) + (3 + 1) * 2
     # What "auto" comes to on this device is part of the key.
     assert cells[-1].network.train.precision == "float32"
 
@@ -42,7 +43,7 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
             ("model.options.cxnet_m1.drop=1",),
             "model 'cxnet_m1' takes no option 'drop': did you mean dropout",
         ),
-        (("models=[inception_v3]",), "'inception_v3' needs images of at least 75 px, not 32"),
+        (("models=[inception_v3]",), "'inception_v3' needs images of at least 75 px, not 40"),
         (("train.optimizer=sdg",), "unknown optimizer 'sdg': did you mean sgd"),
         (("train.optimizer=SGD",), "unknown optimizer 'SGD': did you mean sgd"),
         (("train.optimizer=adahessian",), "optimizer 'adahessian' cannot be used here: "),
@@ -57,9 +58,9 @@ def test_a_mistake_is_one_line(settings: tuple[str, ...], message: str) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("nn.Flatten()", r"answers one image with shape \(1, 1024\), not with logits"),
-        ("nn.LSTM(32, 2)", "model 'odd' fails on an image of 1×32×32: "),
-        ("nn.Linear(3, 2)", "model 'odd' fails on an image of 1×32×32: RuntimeError"),
+        ("nn.Flatten()", r"answers one image with shape \(1, 1600\), not with logits"),
+        ("nn.LSTM(32, 2)", "model 'odd' fails on an image of 1×40×40: "),
+        ("nn.Linear(3, 2)", "model 'odd' fails on an image of 1×40×40: RuntimeError"),
     ],
 )
 def test_a_network_with_another_answer_is_refused(tmp_path: Path, body: str, message: str) -> None:

@@ -31,6 +31,7 @@ from bench.events import (
     Validated,
 )
 from bench.execute import run_experiment
+from bench.execute.controls import CONTROLS
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS
@@ -117,15 +118,12 @@ def by_label(out: Path) -> dict[str, Run]:
 
 def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_path: Path) -> None:
     summary, recorder = run(experiment(model=tiny), tmp_path)
-    assert summary == MatrixFinished(finished=6)
-    assert len(recorder.of(CellFinished)) == 6
+    assert summary == MatrixFinished(finished=len(CONTROLS) + 2)
+    assert len(recorder.of(CellFinished)) == len(CONTROLS) + 2
     assert len(recorder.of(Validated)) == 2 * 3
     runs = by_label(tmp_path)
     assert set(runs) == {
-        "control prior",
-        "control same_patient",
-        "control metadata",
-        "control brightness",
+        *(f"control {name}" for name in CONTROLS),
         "tiny ce seed 0",
         "tiny sin seed 0",
     }
@@ -162,7 +160,7 @@ def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_
     expected = roc_auc_score(test["target"].astype(int), test["probability"])
     assert recorder.of(CellFinished)[-1].test_auc == pytest.approx(expected, abs=1e-12)
     (table,) = collect(runs.values())
-    assert len(table.rows) == 6
+    assert len(table.rows) == len(CONTROLS) + 2
     ids = ["part", "image", "patient", "target"]
     for other in runs.values():
         pd.testing.assert_frame_equal(other.predictions_frame()[ids], predictions[ids])
@@ -185,7 +183,7 @@ def test_the_same_experiment_gives_the_same_predictions_and_is_never_done_again(
         )
     before = stamps()
     summary, _ = run(wanted, tmp_path / "first")
-    assert summary == MatrixFinished(already=6)
+    assert summary == MatrixFinished(already=len(CONTROLS) + 2)
     assert stamps() == before
 
 
@@ -236,7 +234,7 @@ def test_a_control_that_the_data_cannot_have_is_unavailable_not_failed(
         changes={"models": [tiny], "losses": ["ce"], "seeds": [0], "data.root": folder},
     )
     summary, _ = run(wanted, tmp_path / "runs")
-    assert summary == MatrixFinished(finished=3, unavailable=2)
+    assert summary == MatrixFinished(finished=len(CONTROLS) - 1, unavailable=2)
     runs = by_label(tmp_path / "runs")
     assert runs["control same_patient"].outcome.state == "unavailable"
     assert runs["control metadata"].outcome.reason
@@ -283,7 +281,7 @@ def test_the_pipeline_on_real_nih_images(tiny: str, tmp_path: Path) -> None:
         changes={"models": [tiny], "data.root": root},
     )
     summary, _ = run(wanted, tmp_path)
-    assert summary == MatrixFinished(finished=5)
+    assert summary == MatrixFinished(finished=len(CONTROLS) + 1)
     data = by_label(tmp_path)["tiny sin seed 0"].data
     parts = data.parts
     assert parts["test"].classes == {"normal": 92, "abnormal": 323}
@@ -458,7 +456,7 @@ def test_every_task_trains_and_is_judged_on_all_images_of_its_parts(
 ) -> None:
     wanted = experiment(f"task={task}", "data.options.images=600", model=tiny)
     summary, recorder = run(wanted, tmp_path)
-    assert summary == MatrixFinished(finished=6)
+    assert summary == MatrixFinished(finished=len(CONTROLS) + 2)
     for name, run_ in by_label(tmp_path).items():
         parts = run_.data.parts
         asked = {part: judged.images for part, judged in run_.predictions().items()}
@@ -475,7 +473,7 @@ def test_every_task_trains_and_is_judged_on_all_images_of_its_parts(
 
 def test_stages_share_one_split_and_no_test_image_is_trained_on(tiny: str, tmp_path: Path) -> None:
     wanted = experiment("vary.task=[m1, m2, m4]", "data.options.images=600", model=tiny)
-    assert run(wanted, tmp_path)[0] == MatrixFinished(finished=18)
+    assert run(wanted, tmp_path)[0] == MatrixFinished(finished=3 * (len(CONTROLS) + 2))
     runs = Store(tmp_path).runs()
     assert {run_.data.task for run_ in runs} == {"m1", "m2", "m4"}
     assert len({run_.data.split.hash for run_ in runs}) == 1
@@ -485,11 +483,11 @@ def test_stages_share_one_split_and_no_test_image_is_trained_on(tiny: str, tmp_p
 def test_levels_are_runs_of_their_own_under_one_experiment(tiny: str, tmp_path: Path) -> None:
     wanted = experiment("vary.data.image_size=[28, 32]", "seeds=[0, 1]", model=tiny)
     summary, recorder = run(wanted, tmp_path)
-    assert summary == MatrixFinished(finished=2 * (4 + 2 * 2))
+    assert summary == MatrixFinished(finished=2 * (len(CONTROLS) + 2 * 2))
     started = [event.cell for event in recorder.of(CellStarted)]
-    assert started[:4] == [f"control {c}, data.image_size=28" for c in wanted.controls]
+    assert started[: len(CONTROLS)] == [f"control {c}, data.image_size=28" for c in CONTROLS]
     # All levels of a seed come before the next seed.
-    assert [label.split("seed ")[1] for label in started[8:]] == [
+    assert [label.split("seed ")[1] for label in started[2 * len(CONTROLS) :]] == [
         f"{seed}, data.image_size={size}" for seed in (0, 1) for size in (28, 28, 32, 32)
     ]
     (recorded,) = Store(tmp_path).experiments()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.config import load_experiment
+from bench.execute.controls import CONTROLS
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.runs.cells import Cell, make_cells, pretrained_models
@@ -21,13 +22,10 @@ def key(cell: Cell) -> str:
     return cell.key(data="d", split="s")
 
 
-def test_the_demo_is_four_controls_and_models_times_losses() -> None:
+def test_the_demo_is_every_control_and_models_times_losses() -> None:
     labels = [cell.label for cell in cells("seeds=[0, 1]", "models=[cxnet_m1, resnet18]")]
     assert labels == [
-        "control prior",
-        "control same_patient",
-        "control metadata",
-        "control brightness",
+        *(f"control {name}" for name in CONTROLS),
         "cxnet_m1 ce seed 0",
         "cxnet_m1 sin seed 0",
         "resnet18 ce seed 0",
@@ -57,7 +55,7 @@ def test_keys_tell_all_cells_apart_and_stay_the_same() -> None:
     ],
 )
 def test_whatever_changes_a_result_changes_the_key(setting: str) -> None:
-    assert key(cells()[4]) != key(cells(setting)[4])
+    assert key(cells()[len(CONTROLS)]) != key(cells(setting)[len(CONTROLS)])
 
 
 @pytest.mark.parametrize(
@@ -78,7 +76,7 @@ def test_what_changes_no_result_does_not_change_the_key(setting: str) -> None:
 
 def test_keys_of_stored_runs_hold() -> None:
     """A key that changes loses users their runs: where results change, raise RESULTS_VERSION."""
-    made = cells("train.precision=float32", "train.memory_format=contiguous")
+    made = cells("data.image_size=32", "train.precision=float32", "train.memory_format=contiguous")
     keys = {one.label: key(one) for one in made}
     assert keys["control prior"] == "b9503c8ffe3c25a5"
     assert keys["cxnet_m1 sin seed 0"] == "4de46155b4125ddc"
@@ -91,7 +89,7 @@ def test_a_cell_is_what_is_read_back_from_its_record() -> None:
 
 
 def test_settings_are_those_of_the_kind() -> None:
-    control, network = cells()[0], cells()[4]
+    control, network = cells()[0], cells()[len(CONTROLS)]
     with pytest.raises(ValueError, match="settings are not those of kind network"):
         Cell.model_validate(network.model_dump() | {"settings": control.settings})
     with pytest.raises(TypeError, match="control prior is no network"):
@@ -99,7 +97,7 @@ def test_settings_are_those_of_the_kind() -> None:
 
 
 def test_data_and_split_are_in_the_key() -> None:
-    cell = cells()[4]
+    cell = cells()[len(CONTROLS)]
     assert len({cell.key(data=d, split=s) for d in "ab" for s in "cd"}) == 4
 
 

@@ -12,6 +12,7 @@ from bench.data.load import open_labels
 from bench.data.splits import Split, make_split
 from bench.data.study import StudyTable
 from bench.data.tasks import is_abnormal
+from bench.execute.controls import CONTROLS
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.shared_data import shared
 
@@ -144,7 +145,7 @@ def test_the_trainings_have_what_the_paper_states() -> None:
         assert train.validate_every == 3_000
         assert train.max_iterations % train.validate_every == 0
         assert [each.train.decay_factor for each in expand(run)] == [2, 5, 10]
-        assert run.controls == ("prior", "same_patient", "metadata", "brightness")
+        assert run.controls == tuple(CONTROLS)
 
 
 @pytest.mark.parametrize("name", RUNS)
