@@ -85,11 +85,6 @@ class Anatomy:
         """Half width of the lungs at one height."""
         return float(lung_half_width(self, np.float32(v)))
 
-    def with_dome(self, side: Side, v: float) -> Anatomy:
-        """The same chest with one side's diaphragm elsewhere."""
-        domes = (v, self.domes[1]) if side < 0 else (self.domes[0], v)
-        return replace(self, domes=domes)
-
 
 def lung_half_width(anatomy: Anatomy, v: np.ndarray | np.float32) -> np.ndarray | np.float32:
     """Half width of the lungs at heights ``v`` (any shape): an arch above, straight below."""
@@ -137,17 +132,19 @@ def patient_anatomy(*, seed: int, patient: int, sex: str, age: int) -> Anatomy:
 def posed(patient: Anatomy, rng: np.random.Generator, view: str) -> Anatomy:
     """The patient's chest in one image: posture, breath and view differ from visit to visit.
 
+    They differ so much that no pixel shows the same part of the chest in all images.
+
     Lying down (AP), the breath is shallower, the heart nearer the tube and so larger, and the
     shoulder blades overlie the lungs.
     """
     lying = view == "AP"
-    breath = rng.normal(-0.05 if lying else 0.0, 0.03)
+    breath = rng.normal(-0.03 if lying else 0.0, 0.06)
     turn = rng.normal(0.0, 0.03 if lying else 0.015)
-    magnification = rng.normal(1.09 if lying else 1.0, 0.03)
+    magnification = rng.normal(1.09 if lying else 1.0, 0.08)
     return replace(
         patient,
-        zoom=patient.zoom * rng.normal(1.02 if lying else 1.0, 0.025),
-        shift=(rng.normal(0.0, 0.03), rng.normal(0.0, 0.03)),
+        zoom=patient.zoom * rng.normal(1.02 if lying else 1.0, 0.06),
+        shift=(rng.normal(0.0, 0.08), rng.normal(0.0, 0.08)),
         tilt=patient.tilt + rng.normal(0.0, 0.03 if lying else 0.015),
         turn=turn,
         domes=(patient.domes[0] + breath, patient.domes[1] + breath),
@@ -156,6 +153,7 @@ def posed(patient: Anatomy, rng: np.random.Generator, view: str) -> Anatomy:
             patient.heart_radii[0] * magnification,
             patient.heart_radii[1] * magnification,
         ),
+        air_depth=patient.air_depth * rng.uniform(0.75, 1.15),
         markings=patient.markings * rng.uniform(0.85, 1.2),
         scapula=rng.uniform(0.4, 1.0) if lying else rng.uniform(0.0, 0.25),
         bubble=patient.bubble * rng.random(),

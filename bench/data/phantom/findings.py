@@ -3,9 +3,11 @@
 The appearances are ours: simplified after common textbook descriptions, for testing software.
 They have no clinical meaning, and no radiologist has seen them.
 
+Most are small, sharp and anywhere in the lungs: a network has to find them, and what a linear
+model of a thumbnail sees of them is little beside the differences of posture, air and shading.
+
 A finding may reshape the chest before anything is painted (``RESHAPE``) and paint on it
-(``PAINT``). Both are given the same ``severity`` from 0 (hardly visible) to 1 and generators in
-the same state, so that they agree on the side.
+(``PAINT``). Both are given the same ``severity`` from 0 (hardly visible) to 1.
 """
 
 from __future__ import annotations
@@ -40,135 +42,26 @@ def _point(
 
 
 def _large_heart(anatomy: Anatomy, rng: np.random.Generator, severity: float) -> Anatomy:
-    wide = 1.22 + 0.40 * severity
-    tall = 1.05 + 0.22 * severity + rng.normal(0.0, 0.03)
+    wide = 1.12 + 0.20 * severity
+    tall = 1.02 + 0.14 * severity + rng.normal(0.0, 0.03)
     return replace(
         anatomy,
-        heart=(anatomy.heart[0] + 0.05 * severity, anatomy.heart[1] - 0.02),
+        heart=(anatomy.heart[0] + 0.04 * severity, anatomy.heart[1] - 0.02),
         heart_radii=(anatomy.heart_radii[0] * wide, anatomy.heart_radii[1] * tall),
     )
 
 
 def _overinflated(anatomy: Anatomy, rng: np.random.Generator, severity: float) -> Anatomy:
-    drop = 0.07 + 0.13 * severity + rng.normal(0.0, 0.01)
-    narrow = 1.0 - 0.10 - 0.18 * severity
+    drop = 0.02 + 0.05 * severity + rng.normal(0.0, 0.02)
     return replace(
         anatomy,
-        wall=anatomy.wall + 0.02 + 0.03 * severity,
-        apex=anatomy.apex - 0.04 * severity,
         domes=(anatomy.domes[0] + drop, anatomy.domes[1] + drop),
-        dome_depth=anatomy.dome_depth * (0.55 - 0.40 * severity),
-        heart=(anatomy.heart[0] - 0.02, anatomy.heart[1] + 0.5 * drop),
-        heart_radii=(anatomy.heart_radii[0] * narrow, anatomy.heart_radii[1] * 1.05),
-        markings=anatomy.markings * (0.8 - 0.4 * severity),
-        air_depth=anatomy.air_depth + 0.03 + 0.06 * severity,
+        dome_depth=anatomy.dome_depth * (0.9 - 0.4 * severity),
+        markings=anatomy.markings * (0.9 - 0.3 * severity),
     )
-
-
-def _collapsed_base(anatomy: Anatomy, rng: np.random.Generator, severity: float) -> Anatomy:
-    side = _side(rng)
-    return anatomy.with_dome(side, anatomy.dome(side) - 0.04 - 0.14 * severity)
-
-
-def _shrunken(anatomy: Anatomy, rng: np.random.Generator, severity: float) -> Anatomy:
-    rise = (0.02 + 0.06 * severity) * rng.uniform(0.7, 1.3)
-    return replace(anatomy, domes=(anatomy.domes[0] - rise, anatomy.domes[1] - rise))
 
 
 # ---------------------------------------------------------------------- findings that are painted
-
-
-def _atelectasis(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """Plate-like bands above a raised diaphragm."""
-    side = _side(rng)
-    for _ in range(1 + int(rng.integers(1, 3))):
-        u, v = _point(chest.anatomy, rng, side, low=0.60, high=0.98)
-        slope = rng.normal(0.0, 0.30)
-        half_length, half_width = rng.uniform(0.16, 0.30), 0.018 + 0.030 * severity
-        along = chest.u - u
-        off: Field = np.abs(chest.v - v - slope * along)
-        band = chest.step(half_width - off, 0.02)
-        band *= chest.step(half_length - np.abs(along), 0.10)
-        chest.fill(band * (0.40 + 0.50 * severity))
-
-
-def _effusion(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """Fluid at the base, with a meniscus that rises along the chest wall."""
-    both = rng.random() < 0.3
-    first = _side(rng)
-    sides: tuple[Side, ...] = (-1, 1) if both else (first,)
-    for side in sides:
-        depth = (0.02 + 0.50 * severity**1.5) * rng.uniform(0.8, 1.2)
-        out = chest.outwards(side)
-        slope = np.maximum(out - 0.25, 0.0)
-        slope *= slope
-        level = chest.anatomy.dome(side) + 0.06 - depth - slope * (0.7 + 0.3 * severity)
-        chest.fill(chest.step(chest.v - level, 0.06) * chest.half(side))
-
-
-def _patch(
-    chest: Chest,
-    rng: np.random.Generator,
-    *,
-    side: Side,
-    heights: tuple[float, float],
-    radius: float,
-    density: float,
-    softness: float,
-    patchiness: float,
-) -> None:
-    """Air spaces filled in part of one lung, more or less sharply and evenly."""
-    centre = _point(chest.anatomy, rng, side, low=heights[0], high=heights[1])
-    radii = (radius * rng.uniform(0.8, 1.2), radius * rng.uniform(0.8, 1.3))
-    weights = rng.normal(0.0, 0.35, len(chest.textures.clouds)).astype(np.float32)
-    inside = 1.0 - chest.ring(centre, radii, slant=rng.normal(0.0, 0.25))
-    inside += patchiness * chest.clouds(weights)
-    chest.fill(chest.step(inside * (0.5 * radius), softness) * (density * chest.half(side)))
-
-
-def _infiltration(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """One to three ill-defined, patchy opacities."""
-    side = _side(rng)
-    for _ in range(1 + int(rng.integers(0, 3))):
-        _patch(
-            chest,
-            rng,
-            side=side,
-            heights=(0.2, 0.95),
-            radius=rng.uniform(0.18, 0.30),
-            density=0.28 + 0.34 * severity,
-            softness=0.16,
-            patchiness=0.8,
-        )
-        side = _side(rng)
-
-
-def _pneumonia(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """A patchy opacity in one lower zone, with a fainter surround."""
-    _patch(
-        chest,
-        rng,
-        side=_side(rng),
-        heights=(0.5, 0.95),
-        radius=rng.uniform(0.22, 0.32),
-        density=0.40 + 0.35 * severity,
-        softness=0.10,
-        patchiness=0.5,
-    )
-
-
-def _consolidation(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """A dense, even opacity with a sharp border."""
-    _patch(
-        chest,
-        rng,
-        side=_side(rng),
-        heights=(0.1, 0.95),
-        radius=rng.uniform(0.18, 0.32),
-        density=0.55 + 0.40 * severity,
-        softness=0.04,
-        patchiness=0.15,
-    )
 
 
 def _deposit(chest: Chest, shape: Field, density: float) -> None:
@@ -177,26 +70,119 @@ def _deposit(chest: Chest, shape: Field, density: float) -> None:
     chest.tissue += density * shape
 
 
-def _mass(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """One large, lobed opacity."""
-    centre = _point(chest.anatomy, rng, _side(rng), low=0.05, high=0.9)
-    radius = rng.uniform(0.10, 0.14) + 0.06 * severity
-    whole: Field = chest.disc(centre, (radius, radius), 0.03)
-    for _ in range(2):
-        lobe = (
-            centre[0] + rng.normal(0.0, 0.5) * radius,
-            centre[1] + rng.normal(0.0, 0.5) * radius,
+def _spots(
+    chest: Chest,
+    rng: np.random.Generator,
+    *,
+    centre: tuple[float, float],
+    number: int,
+    spread: float,
+    radius: float,
+    density: float,
+) -> None:
+    """Small round opacities about a point, each of its own size."""
+    spots: Field = np.zeros_like(chest.tissue)
+    for _ in range(number):
+        at = (centre[0] + rng.normal(0.0, spread), centre[1] + rng.normal(0.0, spread))
+        size = radius * rng.uniform(0.8, 1.25)
+        spots = np.maximum(spots, chest.disc(at, (size, size), 0.02))
+    _deposit(chest, spots, density)
+
+
+def _atelectasis(chest: Chest, rng: np.random.Generator, severity: float) -> None:
+    """Plate-like bands in the lower half of one lung."""
+    side = _side(rng)
+    for _ in range(2 + int(rng.integers(0, 2))):
+        u, v = _point(chest.anatomy, rng, side, low=0.40, high=0.98)
+        slope = rng.normal(0.0, 0.35)
+        half_length, half_width = rng.uniform(0.16, 0.28), 0.026 + 0.016 * severity
+        along = chest.u - u
+        off: Field = np.abs(chest.v - v - slope * along)
+        band = chest.step(half_width - off, 0.02)
+        band *= chest.step(half_length - np.abs(along), 0.06)
+        _deposit(chest, band, 0.28 + 0.22 * severity)
+
+
+def _effusion(chest: Chest, rng: np.random.Generator, severity: float) -> None:
+    """Fluid in the angle between diaphragm and chest wall, with a sharp level."""
+    side = _side(rng)
+    depth = (0.04 + 0.13 * severity) * rng.uniform(0.8, 1.2)
+    out = chest.outwards(side)
+    slope = np.maximum(out - 0.35, 0.0)
+    slope *= slope
+    level = chest.anatomy.dome(side) + 0.08 - depth - slope * (0.8 + 0.6 * severity)
+    chest.fill(chest.step(chest.v - level, 0.02) * chest.half(side))
+
+
+def _infiltration(chest: Chest, rng: np.random.Generator, severity: float) -> None:
+    """One or two clusters of small, faint opacities."""
+    for _ in range(1 + int(rng.integers(0, 2))):
+        centre = _point(chest.anatomy, rng, _side(rng), low=0.15, high=0.90)
+        _spots(
+            chest,
+            rng,
+            centre=centre,
+            number=5,
+            spread=0.12,
+            radius=0.055,
+            density=0.26 + 0.22 * severity,
         )
-        whole = np.maximum(whole, chest.disc(lobe, (0.7 * radius, 0.7 * radius), 0.03))
-    _deposit(chest, whole, 0.20 + 0.22 * severity)
+
+
+def _pneumonia(chest: Chest, rng: np.random.Generator, severity: float) -> None:
+    """A small dense opacity with satellites."""
+    centre = _point(chest.anatomy, rng, _side(rng), low=0.3, high=0.95)
+    _spots(
+        chest, rng, centre=centre, number=1, spread=0.0, radius=0.10, density=0.18 + 0.15 * severity
+    )
+    _spots(
+        chest,
+        rng,
+        centre=centre,
+        number=4,
+        spread=0.14,
+        radius=0.05,
+        density=0.26 + 0.22 * severity,
+    )
+
+
+def _consolidation(chest: Chest, rng: np.random.Generator, severity: float) -> None:
+    """A dense, even opacity with a sharp, straight lower border."""
+    centre = _point(chest.anatomy, rng, _side(rng), low=0.1, high=0.90)
+    radius = rng.uniform(0.09, 0.14)
+    region = chest.disc(centre, (radius, radius), 0.02, slant=rng.normal(0.0, 0.2))
+    region *= chest.step(centre[1] + 0.2 * radius - chest.v, 0.02)
+    _deposit(chest, region, 0.30 + 0.22 * severity)
+
+
+def _mass(chest: Chest, rng: np.random.Generator, severity: float) -> None:
+    """One lobed opacity."""
+    centre = _point(chest.anatomy, rng, _side(rng), low=0.05, high=0.9)
+    radius = rng.uniform(0.07, 0.10) + 0.03 * severity
+    _spots(
+        chest,
+        rng,
+        centre=centre,
+        number=3,
+        spread=0.5 * radius,
+        radius=radius,
+        density=0.28 + 0.24 * severity,
+    )
 
 
 def _nodule(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     """One to three small round opacities."""
     for _ in range(1 + int(rng.integers(0, 3))):
         centre = _point(chest.anatomy, rng, _side(rng), low=0.05, high=0.95)
-        radius = rng.uniform(0.035, 0.055) + 0.02 * severity
-        _deposit(chest, chest.disc(centre, (radius, radius), 0.02), 0.16 + 0.26 * severity)
+        _spots(
+            chest,
+            rng,
+            centre=centre,
+            number=1,
+            spread=0.0,
+            radius=0.06,
+            density=0.34 + 0.26 * severity,
+        )
 
 
 def _pneumothorax(chest: Chest, rng: np.random.Generator, severity: float) -> None:
@@ -217,37 +203,58 @@ def _pneumothorax(chest: Chest, rng: np.random.Generator, severity: float) -> No
     chest.air *= 1.0 - (chest.lung(side) - outside) * (0.25 * severity)
 
 
+def _lines(chest: Chest, rng: np.random.Generator, number: int, density: float) -> None:
+    """Short level lines in the outer zones of both lungs."""
+    for _ in range(number):
+        u, v = _point(chest.anatomy, rng, _side(rng), low=0.3, high=0.95)
+        off: Field = np.abs(chest.v - v)
+        line = chest.step(rng.uniform(0.08, 0.13) - np.abs(chest.u - u), 0.03)
+        line *= chest.step(0.026 - off, 0.015)
+        _deposit(chest, line, density)
+
+
 def _edema(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """Haze around both hila, and thick vessels."""
-    centre = (rng.uniform(0.26, 0.34), rng.uniform(-0.02, 0.14))
-    haze = chest.glow(centre, (0.26 + 0.08 * severity, 0.36 + 0.10 * severity), paired=True)
-    chest.fill(haze * (0.32 + 0.42 * severity))
-    chest.markings = chest.markings * (1.4 + 0.6 * severity)
+    """Thick vessels, and short lines in both lungs."""
+    chest.markings = chest.markings * (1.3 + 0.4 * severity)
+    _lines(chest, rng, 8, 0.22 + 0.20 * severity)
+
+
+def _emphysema(chest: Chest, rng: np.random.Generator, severity: float) -> None:
+    """Thin-walled bubbles of air."""
+    for _ in range(3):
+        centre = _point(chest.anatomy, rng, _side(rng), low=0.0, high=0.8)
+        radius = rng.uniform(0.09, 0.13)
+        wall = chest.disc(centre, (radius, radius), 0.02)
+        hollow = chest.disc(centre, (0.65 * radius, 0.65 * radius), 0.02)
+        _deposit(chest, wall - hollow, 0.22 + 0.20 * severity)
+        chest.tissue -= (0.08 + 0.08 * severity) * hollow * chest.air
 
 
 def _fibrosis(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """A net of lines at both bases, denser towards the wall."""
+    """A net of lines in part of both lungs, as dark in its holes as it is bright on its lines."""
     mesh = chest.textures.mesh[int(rng.integers(len(chest.textures.mesh)))]
-    extent = rng.uniform(0.45, 0.60) + 0.25 * severity
-    dome = 0.5 * sum(chest.anatomy.domes)
-    low = chest.step(chest.v - (dome - extent), 0.35)
-    outer = 0.45 + 0.55 * chest.step(chest.midline - 0.40, 0.30)
-    net = mesh * (outer * low)
-    net *= chest.air
-    chest.tissue += net * (0.22 + 0.26 * severity)
+    centre = (rng.uniform(0.35, 0.60), rng.uniform(-0.20, 0.40))
+    region = chest.disc(centre, (0.24, 0.28), 0.10, paired=True)
+    region *= chest.air
+    chest.tissue += (mesh - mesh.mean()) * region * (0.30 + 0.30 * severity)
 
 
 def _pleural_thickening(chest: Chest, rng: np.random.Generator, severity: float) -> None:
-    """A bright rim inside the chest wall, often thicker over the apex."""
+    """A knobbly bright rim inside part of the chest wall."""
     side = _side(rng)
-    top = rng.uniform(-0.75, -0.20)
-    bottom = top + rng.uniform(0.55, 1.0)
-    width = 0.045 + 0.065 * severity
-    rim = chest.step(chest.outwards(side) - (chest.wall - width), 0.03)
-    rim *= chest.step(chest.v - top, 0.15) * chest.step(bottom - chest.v, 0.15)
-    cap = chest.step(chest.anatomy.apex + (0.06 + 0.12 * severity) - chest.v, 0.04)
-    region = np.maximum(rim, cap * float(rng.random() < 0.5)) * chest.half(side)
-    chest.fill(region * (0.65 + 0.30 * severity))
+    v = rng.uniform(-0.45, 0.25)
+    for step in range(4):
+        height = v + 0.09 * step
+        centre = (side * (chest.anatomy.wall_at(height) - 0.03), height)
+        _spots(
+            chest,
+            rng,
+            centre=centre,
+            number=1,
+            spread=0.01,
+            radius=0.055,
+            density=0.28 + 0.24 * severity,
+        )
 
 
 def _hernia(chest: Chest, rng: np.random.Generator, severity: float) -> None:
@@ -263,10 +270,8 @@ def _hernia(chest: Chest, rng: np.random.Generator, severity: float) -> None:
 
 
 RESHAPE: Mapping[str, Reshape] = {
-    "Atelectasis": _collapsed_base,
     "Cardiomegaly": _large_heart,
     "Emphysema": _overinflated,
-    "Fibrosis": _shrunken,
 }
 
 PAINT: Mapping[str, Paint] = {
@@ -279,6 +284,7 @@ PAINT: Mapping[str, Paint] = {
     "Pneumothorax": _pneumothorax,
     "Consolidation": _consolidation,
     "Edema": _edema,
+    "Emphysema": _emphysema,
     "Fibrosis": _fibrosis,
     "Pleural_Thickening": _pleural_thickening,
     "Hernia": _hernia,

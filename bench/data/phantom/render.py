@@ -15,7 +15,7 @@ from bench.data.phantom.seeding import Purpose, generator
 from bench.data.study import NIH_FINDINGS
 
 # Enters every stamp; raise it whenever any pixel of any image changes.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 
 
 def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
@@ -33,7 +33,8 @@ def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
     rng = generator(seed, Purpose.VISIT, visit.patient, visit.follow_up)
     anatomy = patient_anatomy(seed=seed, patient=visit.patient, sex=visit.sex, age=visit.age)
     anatomy = posed(anatomy, rng, visit.view)
-    severities = {name: float(rng.beta(2.0, 1.2)) for name in visit.shown}
+    # A generator of its own for each, so that the same visit without a finding is the same chest.
+    severities = {name: _severity(seed, visit, name) for name in visit.shown}
     for name in visit.shown:
         if name in RESHAPE:
             lesion = _lesion(seed, visit.patient, name)
@@ -45,8 +46,15 @@ def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
         if name in PAINT:
             PAINT[name](chest, _lesion(seed, visit.patient, name), severities[name])
     shadow = _attenuation(chest)
-    shadow += chest.clouds(rng.normal(0.0, 0.012, len(chest.textures.clouds)).astype(np.float32))
+    # Slow shading in every image, so that a region's mean tells little of what is in it.
+    shadow += chest.clouds(rng.normal(0.0, 0.03, len(chest.textures.clouds)).astype(np.float32))
     return _exposed(shadow, rng)
+
+
+def _severity(seed: int, visit: Visit, finding: str) -> float:
+    number = NIH_FINDINGS.index(finding)
+    rng = generator(seed, Purpose.VISIT, visit.patient, visit.follow_up, number)
+    return float(rng.beta(2.0, 1.2))
 
 
 def _lesion(seed: int, patient: int, finding: str) -> np.random.Generator:

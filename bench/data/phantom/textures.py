@@ -31,7 +31,7 @@ class Textures:
 
     Attributes:
         vessels: branching lines out of both hila, 0 to 1.
-        mesh: fine irregular net, 0 to 1.
+        mesh: irregular net, coarse enough for small images, 0 to 1.
         clouds: slow variation, mean 0, standard deviation 1 (at ``MASTER``).
     """
 
@@ -54,7 +54,7 @@ def textures(size: int) -> Textures:
 @lru_cache(maxsize=1)
 def _masters() -> Textures:
     rng = generator(0, Purpose.TEXTURE)
-    mesh = [1.0 - np.abs(_band(rng, 24.0, 48.0)) / 0.5 for _ in range(MESHES)]
+    mesh = [1.0 - np.abs(_band(rng, 7.0, 14.0)) / 0.5 for _ in range(MESHES)]
     return Textures(
         vessels=np.stack([_vessel_tree(rng) for _ in range(VESSEL_TREES)]),
         mesh=np.clip(np.stack(mesh), 0.0, 1.0).astype(np.float32),

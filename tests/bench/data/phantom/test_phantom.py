@@ -14,14 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from bench.data.phantom import GENERATOR_VERSION, Visit, draw_cohort, render
 from bench.data.study import COLUMNS, NIH_FINDINGS, ImageError, StudyTable
 from bench.errors import InputError
+from bench.execute.controls import predict_control
 from bench.registry import DATASETS
 
 
@@ -228,65 +226,54 @@ def test_the_same_patient_is_recognisable_at_the_next_visit() -> None:
 
     likeness = flat(first) @ flat(second).T
     rank_of_self = (likeness > np.diag(likeness)[:, None]).sum(axis=1)
-    assert np.median(rank_of_self) < 8  # 14.5 by chance
+    assert np.median(rank_of_self) < 10  # 14.5 by chance
+
+
+def ranks(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Rank of each pixel's gray in its image, 0 to 1: windowing does not count as a difference."""
+    return np.asarray(np.argsort(np.argsort(image.ravel())) / image.size)
 
 
 @pytest.mark.parametrize("finding", NIH_FINDINGS)
-def test_every_finding_can_be_seen(finding: str) -> None:
-    """The image with a finding differs from the same image without it."""
+def test_every_finding_can_be_seen_and_most_are_local(finding: str) -> None:
+    """Some pixels differ clearly from the same image without the finding, and few do."""
     changed = []
     for patient in range(1, 21):
-        plain = render(visit(patient=patient), seed=0, size=64).astype(float)
-        with_it = render(visit(finding, patient=patient), seed=0, size=64).astype(float)
-        # Ranks within the image: windowing (mean and spread) does not count as a difference.
-        order = [np.argsort(np.argsort(image.ravel())) / image.size for image in (plain, with_it)]
-        changed.append(np.abs(order[0] - order[1]).mean())
-    assert np.median(changed) > 0.005
-
-
-def band_brightness(shown: Visit, rows: slice) -> float:
-    """Mean gray of a horizontal band over the mean of the image."""
-    image = render(shown, seed=0, size=64)
-    return float(image[rows].mean() / image.mean())
-
-
-@pytest.mark.parametrize(
-    ("finding", "rows", "sign"),
-    [
-        ("Cardiomegaly", slice(34, 50), 1),
-        ("Effusion", slice(44, 56), 1),
-        ("Edema", slice(26, 42), 1),
-        ("Emphysema", slice(44, 56), -1),
-    ],
-)
-def test_large_findings_change_the_image_where_they_should(
-    finding: str, rows: slice, sign: int
-) -> None:
-    patients = range(1, 41)
-    plain = np.mean([band_brightness(visit(patient=p), rows) for p in patients])
-    ill = np.mean([band_brightness(visit(finding, patient=p), rows) for p in patients])
-    assert sign * (ill - plain) > 0.03
+        plain = render(visit(patient=patient), seed=0, size=64)
+        with_it = render(visit(finding, patient=patient), seed=0, size=64)
+        changed.append((np.abs(ranks(plain) - ranks(with_it)) > 0.10).mean())
+    assert np.median(changed) > 0.002
+    assert finding in ("Emphysema", "Pneumothorax") or np.median(changed) < 0.10
 
 
 # --------------------------------------------------------------------- what is no shortcut
 
 
-def held_out_auc(table: StudyTable, features: NDArray[np.float64]) -> float:
-    """AUC for abnormal of a logistic regression, by the given split."""
-    test = np.asarray(table.rows["given_split"] == "test")
-    truth = abnormal(table.rows)
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(features[~test], truth[~test])
-    return float(roc_auc_score(truth[test], model.predict_proba(features[test])[:, 1]))
+def held_out_auc(table: StudyTable, control: str, pixels: NDArray[np.uint8]) -> float:
+    """AUC for abnormal of a control, by the given split; the penalty is chosen on a tenth."""
+    rows = table.rows.assign(pixel_row=np.arange(len(table.rows)))
+    test = rows["given_split"].to_numpy() == "test"
+    rest = np.flatnonzero(~test)
+    truth = abnormal(rows).astype(np.int64)
+    predicted = predict_control(
+        control,
+        rows=rows,
+        targets=truth,
+        kind="multiclass",
+        outputs=2,
+        train=rest[: -len(rest) // 10],
+        validation=rest[-len(rest) // 10 :],
+        pixels=pixels,
+    )
+    return float(roc_auc_score(truth[test], predicted[test, 1]))
 
 
-def test_brightness_tells_almost_nothing(table: StudyTable, pixels: NDArray[np.uint8]) -> None:
-    features = np.stack([pixels.mean(axis=(1, 2)), pixels.std(axis=(1, 2))], axis=1)
-    assert held_out_auc(table, features) < 0.60
-
-
-def test_age_sex_view_and_follow_up_tell_a_little(table: StudyTable) -> None:
-    rows = table.rows
-    columns = [rows["age"], rows["sex"] == "M", rows["view"] == "AP", rows["follow_up"]]
-    features = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
-    assert 0.58 < held_out_auc(table, features) < 0.70
+@pytest.mark.parametrize(
+    ("control", "low", "high"),
+    [("brightness", 0.40, 0.60), ("metadata", 0.58, 0.70), ("frame", 0.40, 0.62),
+     ("pixels", 0.50, 0.70)],
+)  # fmt: skip
+def test_what_sees_no_finding_tells_little(
+    table: StudyTable, pixels: NDArray[np.uint8], control: str, low: float, high: float
+) -> None:
+    assert low < held_out_auc(table, control, pixels) < high
