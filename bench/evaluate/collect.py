@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import numpy as np
 
 from bench.data.tasks import TASKS
 from bench.errors import InputError
-from bench.evaluate.comparison import compare_with
+from bench.evaluate.comparison import above_control, compare_with
 from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Figure, Interval
 from bench.evaluate.labels import labels
@@ -24,8 +23,6 @@ from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import captions, compare, train_share, training, weights
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
-
-NOTHING = BestControl("", -math.inf)
 
 
 def collect(
@@ -129,8 +126,8 @@ class _Collector:
             self.row(group, settings=settings, tuning=tuning)
             for group, settings, tuning in zip(groups, texts, tuned, strict=True)
         ]
-        best = _best_controls(rows)
-        rows = self.compared([_marked(row, best) for row in rows])
+        best = self.best_controls(rows)
+        rows = self.compared([self.marked(row, best.get(row.train_share)) for row in rows])
         visible = [
             row
             for row, group in zip(rows, groups, strict=True)
@@ -150,7 +147,9 @@ class _Collector:
             rows=tuple(visible),
             hidden=len(rows) - len(visible),
             superseded=superseded,
-            best_controls=best,
+            best_controls={
+                share: BestControl(control.model, control.auc) for share, control in best.items()
+            },
             environments=tuple(
                 environment for run in trained_here(runs) for environment in run.attempts
             ),
@@ -246,6 +245,25 @@ class _Collector:
             found[name] = Figure(**vars(interval), deviation=deviation, images=images)
         return found
 
+    def best_controls(self, rows: Sequence[Row]) -> dict[float, Row]:
+        """The control that is best on the validation part, for each share of the training part.
+
+        A control learns from that share too. On the test part the best of several would be lucky.
+        """
+        controls = [row for row in rows if row.kind == "control" and row.runs]
+        controls.sort(key=lambda row: -self.scorer.leading(row.runs[0]).validation)
+        best: dict[float, Row] = {}
+        for control in controls:
+            best.setdefault(control.train_share, control)
+        return best
+
+    def marked(self, row: Row, control: Row | None) -> Row:
+        """The row, marked where it is not shown to be above a control."""
+        if control is None or row.kind == "control" or row.answered or not row.runs:
+            return row
+        above = above_control(row.runs, control.runs, scorer=self.scorer)
+        return replace(row, below_controls=not above)
+
     def compared(self, rows: Sequence[Row]) -> list[Row]:
         """The rows compared with the reference, which is marked."""
         chosen = self.chosen_reference(rows)
@@ -323,20 +341,3 @@ def _mean(values: Iterable[float | None]) -> float | None:
     if not known or None in known:
         return None
     return float(np.mean(np.asarray(known, dtype=np.float64)))
-
-
-def _best_controls(rows: Iterable[Row]) -> dict[float, BestControl]:
-    """The best control for each share of the training part, since a control learns from it too."""
-    best: dict[float, BestControl] = {}
-    for row in rows:
-        if row.kind == "control" and row.auc > best.get(row.train_share, NOTHING).value:
-            best[row.train_share] = BestControl(row.model, row.auc)
-    return best
-
-
-def _marked(row: Row, best_controls: Mapping[float, BestControl]) -> Row:
-    """The row, marked where it is not above the best control of its training part."""
-    best = best_controls.get(row.train_share)
-    if best is None or row.kind == "control" or row.answered or not row.figures:
-        return row
-    return replace(row, below_controls=not row.auc > best.value)

@@ -73,6 +73,11 @@ def compare_with(
     ]
 
 
+def above_control(runs: Sequence[Run], control: Sequence[Run], *, scorer: Scorer) -> bool:
+    """Whether a row is shown to be above a control, on the images that both predict."""
+    return _difference(runs, control, scorer=scorer).estimate.above_zero
+
+
 class _Difference(NamedTuple):
     """The difference of two rows, the number of images it is on, and DeLong's p."""
 

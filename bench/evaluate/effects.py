@@ -9,7 +9,6 @@ itself.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,8 +57,8 @@ def answer_questions(
 class _Contrast:
     """A level against the reference in one context.
 
-    ``learned``: whether one of the two networks is above the best control of its data; None where
-    no control tells.
+    ``learned``: whether one of the two networks is shown to be above the best control of its
+    data; None where no control tells.
     """
 
     effect: Estimate
@@ -79,12 +78,13 @@ class _Effects:
         self.design = design
         self.scorer = scorer
         self.runs = design.networks | {point: {0: run} for point, run in design.controls.items()}
-        # Name and AUC of the best control by the label of its data.
-        self.best_controls: dict[str, tuple[str, float]] = {}
-        for point in design.controls:
-            data, value = design.data_label(point), self.auc(point).value
-            if value > self.best_controls.get(data, ("", -math.inf))[1]:
-                self.best_controls[data] = (point[0], value)
+        # The control that is best on the validation part, by the label of its data.
+        self.best_controls: dict[str, Point] = {}
+        for point in sorted(
+            design.controls,
+            key=lambda point: -scorer.leading(design.controls[point]).validation,
+        ):
+            self.best_controls.setdefault(design.data_label(point), point)
 
     def answer(self) -> QuestionResult:
         design, factors = self.design, self.design.question.factors
@@ -108,7 +108,10 @@ class _Effects:
             notes=_notes(design),
             seeds=tuple(sorted({run.cell.seed for run in runs})),
             resamples=self.scorer.resampling.resamples,
-            best_controls=self.best_controls,
+            best_controls={
+                data: (point[0], self.auc(point).value)
+                for data, point in self.best_controls.items()
+            },
             without_controls=tuple(each for each in data_labels if each not in self.best_controls),
             not_above_controls=tuple(
                 design.label(point) for point in design.networks if self.learned(point) is False
@@ -127,14 +130,14 @@ class _Effects:
         return self.scorer.resampling.over_seeds(by_seed)
 
     def learned(self, point: Point) -> bool | None:
-        """Whether a network is above the best control of its data; a tie is not above.
+        """Whether a network is shown to be above the best control of its data.
 
         None where there is no control, and of a control itself.
         """
         best = self.best_controls.get(self.design.data_label(point))
         if point in self.design.controls or best is None:
             return None
-        return self.auc(point).value > best[1]
+        return difference(self.auc(point), self.auc(best)).above_zero
 
     def images(self, point: Point) -> str:
         """A digest of the test images, which are the same for all seeds."""

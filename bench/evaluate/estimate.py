@@ -35,6 +35,11 @@ class Estimate:
     reason: str = ""
     df: float = math.inf
 
+    @property
+    def above_zero(self) -> bool:
+        """Whether its interval is known and lies above zero."""
+        return Interval.of(self).low > 0.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:

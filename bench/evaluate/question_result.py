@@ -40,7 +40,8 @@ class LevelResult:
         contexts: how many.
         seeds: fewest and most seeds of a context.
         train_images: how many images were learned from; None where the contexts differ in it.
-        not_above_controls: in how many contexts the network is not above the best control.
+        not_above_controls: in how many contexts the network is not shown to be above the best
+            control.
         comparison: None for the reference, and where no context has both.
     """
 
@@ -124,7 +125,8 @@ class QuestionResult:
         best_controls: name and AUC of the best control for each level of the data that the
             experiment varies ("" where it varies none), where one has finished.
         without_controls: the levels of the data on which none has finished.
-        not_above_controls: the networks that are not above the best control of their data.
+        not_above_controls: the networks that are not shown to be above the best control of their
+            data.
         gaps: runs that are missing, with the reason.
         problem: why there is no result; "" where there is one.
     """

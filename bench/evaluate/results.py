@@ -89,8 +89,9 @@ class Row:
             none, and where no seed finished.
         trained_otherwise: whether a network's training settings, without what was searched for,
             are others than the reference's.
-        below_controls: whether its mean leading figure is not above that of the best control of
-            the same share of the training part; False for controls.
+        below_controls: whether its leading figure is not shown to be above that of the best
+            control of the same share of the training part: the interval of their difference
+            reaches zero. False for controls.
     """
 
     kind: str
@@ -175,7 +176,7 @@ class Reference:
 
 
 class BestControl(NamedTuple):
-    """The control with the highest leading measure."""
+    """The control that is best on the validation part, and its leading figure on the test part."""
 
     name: str
     value: float
@@ -190,7 +191,8 @@ class Table:
         outputs: classes or findings that its runs predict.
         settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.
-        best_controls: the best control of each share of the training part that has any.
+        best_controls: the control that is best on the validation part, for each share of the
+            training part that has any.
         environments: those of its runs, earlier attempts included; those of imports only where
             there is nothing else.
         hidden: how many more rows there are, which were compared and are not shown.

@@ -29,12 +29,14 @@ class LeadingScore:
         images: digest of the test images' ids, patients and labels: equal where two runs were
             evaluated on the same.
         count: how many test images.
+        validation: the same figure on the validation part; NaN where that has no predictions.
         components: for DeLong's test of two classes; None for a task that names findings.
     """
 
     figure: Estimate
     images: str
     count: int
+    validation: float
     components: Components | None
 
 
@@ -105,6 +107,9 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
             figure=figures[leading(outputs)],
             images=sample.digest,
             count=len(p),
+            validation=math.nan
+            if validation is None
+            else leading_figure(validation, outputs, Resampling(resamples=0)).value,
             components=components,
         ),
         figures=figures,

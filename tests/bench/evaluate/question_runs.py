@@ -150,8 +150,8 @@ class QuestionRuns:
             task=task,
             targets=task.targets(rows),
             task_mask=np.ones(IMAGES, np.bool_),
-            parts={"validation": np.arange(1), "test": np.arange(IMAGES)},
-            probabilities={"validation": values[:1], "test": values},
+            parts={"validation": np.arange(IMAGES), "test": np.arange(IMAGES)},
+            probabilities={"validation": values, "test": values},
         )
 
     def _about(self, task: Task, fingerprint: str, split: str, notes: Sequence[str]) -> DataRecord:
@@ -162,7 +162,7 @@ class QuestionRuns:
             split={"name": split, "seed": 0, "hash": split, "claims_disjoint": False},
             parts={
                 "train": part(100),
-                "validation": part(1),
+                "validation": part(IMAGES),
                 "test": part(IMAGES, IMAGES // 2),
             },
             notes=notes,

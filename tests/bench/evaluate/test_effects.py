@@ -229,12 +229,12 @@ def test_without_a_control_nothing_is_said_of_what_was_learned(stored: QuestionR
 
 
 def test_networks_that_are_not_above_the_best_control_are_named(stored: QuestionRuns) -> None:
-    cross(stored, {("one", "ce"): 8, ("one", "sin"): 5, ("two", "ce"): 6, ("two", "sin"): 2})
+    cross(stored, {("one", "ce"): 8, ("one", "sin"): 5, ("two", "ce"): 6, ("two", "sin"): 0})
     stored.add("prior", wrong=20)
-    stored.add("brightness", wrong=5)
+    stored.add("brightness", wrong=10)
     stored.record(experiment())
     answer = stored.answer()
-    # A tie is not above.
+    # Two or three patients more that are called rightly may be luck.
     assert answer.not_above_controls == ("one ce", "one sin", "two ce")
     one, two = answer.factors[0].contexts
     for context, learned in ((one, 0), (two, 1)):
@@ -246,7 +246,7 @@ def test_networks_that_are_not_above_the_best_control_are_named(stored: Question
 
 
 @pytest.mark.parametrize(
-    ("control", "learned"), [(None, None), (0, False), (1, False), (2, True), (20, True)]
+    ("control", "learned"), [(None, None), (0, False), (2, False), (12, True), (20, True)]
 )
 def test_an_interaction_is_of_networks_that_learned_on_both_sides(
     stored: QuestionRuns, control: int | None, learned: bool | None

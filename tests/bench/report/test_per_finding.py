@@ -150,7 +150,7 @@ def test_a_network_is_marked_by_its_macro_auc(runs: Runs) -> None:
     runs.add_answers(LABELS, "prior", CONSTANT)
     assert runs.row("bad")["macro AUC"] == "0.500 (0.500–0.500) †"
     assert runs.row("good")["macro AUC"].startswith("**0.944** (")
-    assert "† not above the best control (prior, macro AUC 0.500)" in runs.markdown()
+    assert "† not shown to be above the best control (prior, macro AUC 0.500)" in runs.markdown()
 
 
 def test_the_legend_says_what_macro_averages_are_over(runs: Runs) -> None:
