@@ -69,7 +69,7 @@ def run(
 def tune(
     config: Experiment | str | Path,
     *,
-    budget: str = "trials=20",
+    budget: str | None = None,
     out: str | Path = DEFAULT_OUT,
     device: str = "auto",
     plugins: Sequence[str | Path] = (),
@@ -79,7 +79,8 @@ def tune(
     Args:
         config, out, device, plugins: as for :func:`run`; the config's seeds are those of the
             winners' runs.
-        budget: of each model and loss: ``trials=20``, ``iterations=50000`` or ``minutes=90``.
+        budget: of each model and loss: ``iterations=50000``, ``trials=20`` or ``minutes=90``; None
+            is the iterations of ten trainings.
 
     Returns:
         As :func:`load_results` of ``out``.
@@ -90,9 +91,9 @@ def tune(
     experiment = _experiment(config, plugins)
     from bench.environment import pick_device
     from bench.progress import show_progress
-    from bench.tuning import Plan, parse_budget, tune_experiment
+    from bench.tuning import Plan, default_budget, parse_budget, tune_experiment
 
-    plan = Plan(budget=parse_budget(budget))
+    plan = Plan(budget=parse_budget(budget) if budget else default_budget(experiment))
     with show_progress() as progress:
         tune_experiment(
             experiment, plan, out=Path(out), device=pick_device(device), progress=progress

@@ -221,8 +221,22 @@ class TrialEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RerunEnded(Event):
+    """One of the best trials was trained again, with a fresh seed."""
+
+    cell: str
+    validation_auc: float
+
+    def __str__(self) -> str:
+        return f"    done: validation AUC {self.validation_auc:.4f}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TuningFinished(Event):
-    """The best trial of a model and loss, and what the search for it has cost."""
+    """The winning trial of a model and loss, and what the search for it has cost.
+
+    ``validation_auc`` is the mean over its trial and reruns, and ``trainings`` their number.
+    """
 
     cell: str
     trial: int
@@ -234,6 +248,7 @@ class TuningFinished(Event):
     train_seconds: float
     reason: str
     validation_auc: float
+    trainings: int = 1
     settings: Mapping[str, Scalar] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -241,8 +256,9 @@ class TuningFinished(Event):
         return (
             f"{self.cell}: trial {self.trial} is the best of {self.trials} ({self.finished} "
             f"finished, {self.pruned} pruned, {self.failed} failed; {self.iterations:,} "
-            f"iterations, {self.train_seconds:.0f} s in training{reason}) with validation AUC "
-            f"{self.validation_auc:.4f}: {settings_text(self.settings)}"
+            f"iterations, {self.train_seconds:.0f} s in training{reason}) with mean validation "
+            f"AUC {self.validation_auc:.4f} over {self.trainings} seeds: "
+            f"{settings_text(self.settings)}"
         )
 
 
@@ -257,7 +273,7 @@ class TuningFailed(Event):
         return f"{self.cell}: TUNING FAILED: {self.reason}"
 
 
-CELL_ENDS = (CellFinished, CellUnavailable, CellFailed, CellSkipped, TrialEnded)
+CELL_ENDS = (CellFinished, CellUnavailable, CellFailed, CellSkipped, TrialEnded, RerunEnded)
 
 
 def settings_text(settings: Mapping[str, Scalar]) -> str:

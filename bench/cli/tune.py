@@ -20,6 +20,7 @@ from bench.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from bench.config import Experiment
     from bench.tuning import Plan
     from bench.tuning.plan import PrunerName, SamplerName
 
@@ -36,23 +37,24 @@ storage_option = click.option(
 class SearchChoice:
     """``--budget``, ``--tuning-seed``, ``--storage``, ``--sampler`` and ``--pruner``."""
 
-    budget: str
+    budget: str | None
     tuning_seed: int
     storage: str | None
     sampler: SamplerName
     pruner: PrunerName
 
-    def plan(self, settings: tuple[str, ...]) -> Plan:
+    def plan(self, experiment: Experiment, settings: tuple[str, ...]) -> Plan:
         """The plan of a tuning.
 
         Args:
+            experiment: what is tuned.
             settings: of ``--set``, whose keys are not searched.
         """
         from bench.config.load import parse_setting
-        from bench.tuning import Plan, parse_budget
+        from bench.tuning import Plan, default_budget, parse_budget
 
         return Plan(
-            budget=parse_budget(self.budget),
+            budget=parse_budget(self.budget) if self.budget else default_budget(experiment),
             seed=self.tuning_seed,
             sampler=self.sampler,
             pruner=self.pruner,
@@ -64,9 +66,10 @@ class SearchChoice:
 search_options = grouped(
     SearchChoice, "search",
     click.option(
-        "--budget", default="trials=20", show_default=True, metavar="UNIT=N",
-        help="What each model and loss gets: trials=20, iterations=50000 (of all its trials) or "
-        "minutes=90 (in training steps on the device). The last trial ends at its next validation.",
+        "--budget", metavar="UNIT=N",
+        help="What each model and loss gets: iterations=50000 (of all its trials), trials=20 or "
+        "minutes=90 (in training steps on the device). The last trial ends at its next validation. "
+        "[default: iterations, of ten trainings]",
     ),
     click.option(
         "--tuning-seed", type=click.IntRange(min=0, max=10**6), default=0, show_default=True,
@@ -104,8 +107,9 @@ def tune(
     modern), and the learning rate, weight decay and more of each. The first trial has the config's
     own settings, the second those of the other recipe. A key given with --set is not searched.
 
-    Trials are judged by validation AUC and never see the test part. The winner is run again with
-    fresh seeds (0,1,2 without --seeds), and the report shows these runs.
+    Trials are judged by validation AUC and never see the test part. The best three are trained
+    again with fresh seeds, and the one with the best mean wins. It is run with seeds 0,1,2 (or
+    --seeds), and the report shows these runs.
 
     Started again after an interruption, it goes on where it was; with a larger budget, too.
     Several at once, with the same options, share the work. Ends with exit code 1 where a model
@@ -117,7 +121,7 @@ def tune(
 
     from bench.tuning import tune_experiment
 
-    plan = search.plan(matrix.settings)
+    plan = search.plan(experiment, matrix.settings)
     with watching.progress() as progress:
         tuned = tune_experiment(
             experiment, plan, out=out, device=matrix.torch_device(), progress=progress

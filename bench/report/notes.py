@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bench.evaluate.comparison import SIGNIFICANCE
@@ -15,6 +15,9 @@ from bench.evaluate.settings import AS_CONFIGURED, TUNED
 from bench.report.formatting import PERCENT, amounts
 from bench.report.text import lines
 from bench.runs.records import TuningRecord
+
+# Searches that differ by more than a tenth in what they spent are called unequal.
+UNEQUAL = 1.1
 
 
 def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
@@ -114,10 +117,29 @@ def _tuning(table: Table) -> dict[str, Any]:
                 found[text(row.tuning)].append(row.label)
         return found
 
+    spent = [row.tuning.spent for row in table.rows if row.tuning is not None]
+    measured = {
+        "trials": [each.trials for each in spent],
+        "iterations": [each.iterations for each in spent],
+        "s in training": [round(each.train_seconds) for each in spent],
+    }
     return {
         "budgets": grouped(lambda tuning: amounts(tuning.budget)),
+        "spent": [f"{_range(values)} {unit}" for unit, values in measured.items()],
+        "reruns": grouped(
+            lambda tuning: (
+                f"{tuning.reruns.iterations:,} iterations, {tuning.reruns.train_seconds:,.0f} s"
+                if tuning.reruns
+                else ""
+            )
+        ),
+        "unequal": [
+            {"s in training": "training time"}.get(unit, unit)
+            for unit, values in measured.items()
+            if max(values) > UNEQUAL * min(values)
+        ],
         "searched": grouped(
-            lambda tuning: "; ".join(f"{key}: {of}" for key, of in sorted(tuning.searched.items()))
+            lambda tuning: "; ".join(f"{key}: {of}" for key, of in tuning.searched.items())
         ),
         "how": grouped(
             lambda tuning: (
@@ -129,6 +151,12 @@ def _tuning(table: Table) -> dict[str, Any]:
             row.label for row in table.rows if row.kind == "network" and row.tuning is None
         ],
     }
+
+
+def _range(values: Sequence[int]) -> str:
+    """``1,990 to 2,020``, or the number that all have."""
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _macro(table: Table) -> dict[str, tuple[Row, list[str]]]:

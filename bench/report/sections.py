@@ -32,6 +32,7 @@ from bench.report.columns import (
     texts,
 )
 from bench.report.notes import notes
+from bench.runs.records import Candidate
 
 DAGGER = "†"
 # Of measures that are no shares of anything.
@@ -268,6 +269,10 @@ def _tuning(rows: Sequence[Row]) -> list[Column]:
         for tuning in tunings
     ]
     winners = [fmt.settings(tuning.winner) for tuning in tunings]
+    candidates = [
+        "; ".join(map(_candidate, tuning.reruns.candidates)) if tuning.reruns else fmt.MISSING
+        for tuning in tunings
+    ]
     return [
         texts("model", "model", [row.model for row in rows], kind="name"),
         texts("loss", "loss", [row.loss for row in rows], kind="name"),
@@ -280,7 +285,14 @@ def _tuning(rows: Sequence[Row]) -> list[Column]:
         cells("validation_auc", "validation AUC", aucs),
         texts("seeds", "seeds", [" ".join(map(str, tuning.seeds)) for tuning in tunings]),
         texts("winner", "winner", winners, kind="text"),
+        texts("candidates", "best trials, with reruns", candidates, kind="text"),
     ]
+
+
+def _candidate(candidate: Candidate) -> str:
+    """``trial 3: 0.812 0.790 0.805``."""
+    aucs = (fmt.MISSING if auc is None else fmt.number(auc) for auc in candidate.validation_aucs)
+    return f"trial {candidate.trial}: {' '.join(aucs)}"
 
 
 def _published(table: Table) -> list[Column]:

@@ -162,6 +162,41 @@ class FailedTuningRecord(Search):
     reason: str
 
 
+class Candidate(Frozen):
+    """One of the best trials of a search.
+
+    Attributes:
+        trial: its number.
+        settings: by dotted key.
+        validation_aucs: of the trial, then of each rerun; None where that failed.
+    """
+
+    trial: int
+    settings: dict[str, JsonValue]
+    validation_aucs: tuple[float | None, ...]
+
+    @property
+    def mean(self) -> float | None:
+        """Mean validation AUC; None where a training failed."""
+        known = [auc for auc in self.validation_aucs if auc is not None]
+        return sum(known) / len(known) if len(known) == len(self.validation_aucs) else None
+
+
+class Reruns(Frozen):
+    """The best trials of a search, trained again before one of them was taken.
+
+    Attributes:
+        candidates: the best by its mean first: the winner.
+        seeds: of the reruns.
+        iterations, train_seconds: cost of the reruns, beyond the budget.
+    """
+
+    candidates: tuple[Candidate, ...]
+    seeds: tuple[int, ...]
+    iterations: int
+    train_seconds: float
+
+
 class TuningRecord(Search):
     """A search that has a winner.
 
@@ -170,7 +205,9 @@ class TuningRecord(Search):
             its dimension in words (``1e-04 to 0.1, log``).
         winner: the settings that won, by dotted key.
         trial: number of the winning trial.
-        validation_auc: what it reached there; never a result, since it is the best of many.
+        validation_auc: mean over this trial and its reruns (without reruns, of the trial); never a
+            result, since it is the best of many.
+        reruns: of the best trials; None in records of before there were any.
         seed: of the trainings of all trials; none of ``seeds``.
         seeds: those that the winner was run again with.
         runs: folder names of these runs, finished or not.
@@ -191,6 +228,7 @@ class TuningRecord(Search):
     pruner: str
     storage: str
     superseded: tuple[str, ...] = ()
+    reruns: Reruns | None = None
 
     @property
     def searched_keys(self) -> frozenset[str]:

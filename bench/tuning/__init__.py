@@ -5,7 +5,7 @@ its own under ``tuning/trials``. Its value is the validation AUC; it never predi
 The winner is run again with fresh seeds as ordinary runs, which the report shows.
 """
 
-from bench.tuning.plan import Budget, Plan, parse_budget
+from bench.tuning.plan import Budget, Plan, default_budget, parse_budget
 from bench.tuning.run import Tuned, tune_experiment
 
-__all__ = ["Budget", "Plan", "Tuned", "parse_budget", "tune_experiment"]
+__all__ = ["Budget", "Plan", "Tuned", "default_budget", "parse_budget", "tune_experiment"]

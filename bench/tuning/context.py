@@ -73,10 +73,23 @@ class TuningContext:
         return [Job(cell=cell, runner=runner) for cell in cells]
 
     def trial_job(
-        self, space: Space, point: Mapping[str, Scalar], store: Store, *, number: int
+        self,
+        space: Space,
+        point: Mapping[str, Scalar],
+        store: Store,
+        *,
+        number: int,
+        seed: int | None = None,
     ) -> Job:
-        """The training of a trial, at a point of a space, in the store of the trials."""
-        alone = {"seeds": (self.plan.trial_seed,), "controls": ()}
+        """The training of a trial, at a point of a space, in the store of the trials.
+
+        Args:
+            space, point: its settings.
+            store: of the trials.
+            number: of the trial, for its label.
+            seed: of a rerun; None is that of the trials.
+        """
+        alone = {"seeds": (self.plan.trial_seed if seed is None else seed,), "controls": ()}
         experiment = space.at(point).model_copy(update=alone)
         (job,) = self.jobs(experiment, store=store, levels={"trial": number})
         return job

@@ -92,7 +92,9 @@ class Objective:
         trials = trial.study.get_trials(deepcopy=False)
         if is_repeated(trials, trials[trial.number]):
             return _skip(trial, REPEATED)
-        if not has_room(trials, self.context.plan.budget, before=trial.number):
+        interval = self.space.base.train.validate_every
+        budget = self.context.plan.budget
+        if not has_room(trials, budget, interval=interval, before=trial.number):
             if RETRIES in trial.user_attrs:
                 raise TrialPruned(BUDGET)
             return _skip(trial, "begun beside others, and the budget ends before it")
@@ -214,7 +216,12 @@ class Watch:
         if self.trial.should_prune():
             raise TrialPruned(PRUNED)
         trials = self.trial.study.get_trials(deepcopy=False)
-        if self.budget.unit != "trials" and not has_room(trials, self.budget):
+        if self.budget.unit != "trials" and not has_room(
+            trials,
+            self.budget,
+            interval=self.config.validate_every,
+            without=self.trial.number,
+        ):
             raise TrialPruned(BUDGET)
 
     def catch_up(self, folder: Path) -> None:

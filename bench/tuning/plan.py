@@ -6,14 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from bench.config import Experiment
 from bench.errors import InputError
 
 SamplerName = Literal["tpe", "random"]
 PrunerName = Literal["median", "hyperband", "none"]
 Unit = Literal["trials", "iterations", "minutes"]
 
-# The trials are trained with a seed far from those that people count from.
+# The trials are trained with a seed far from those that people count from, and the best of them
+# again with seeds that are no trial's.
 FIRST_TRIAL_SEED = 1000
+FIRST_RERUN_SEED = 10_000_000
+RERUNS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,15 @@ class Budget:
     def as_dict(self) -> dict[str, float]:
         """The budget as JSON values: ``{"trials": 20}``."""
         return {self.unit: self.amount if self.unit == "minutes" else int(self.amount)}
+
+
+def default_budget(experiment: Experiment) -> Budget:
+    """Ten full trainings' worth of iterations.
+
+    A start of each recipe and some eight more, or twice as many where half are pruned. Iterations
+    and not trials: networks whose trials are pruned early would else learn less for the same name.
+    """
+    return Budget(unit="iterations", amount=10.0 * experiment.train.max_iterations)
 
 
 def parse_budget(text: str) -> Budget:
@@ -82,14 +95,21 @@ class Plan:
         """Seed of the trainings of all trials: trials differ by their settings alone."""
         return FIRST_TRIAL_SEED + self.seed
 
+    @property
+    def rerun_seeds(self) -> tuple[int, ...]:
+        """Seeds with which the best trials are trained again before one is taken."""
+        first = FIRST_RERUN_SEED + RERUNS * self.seed
+        return tuple(range(first, first + RERUNS))
+
     def check_seeds(self, seeds: tuple[int, ...]) -> None:
-        """Refuse to judge a winner by the very training that made it win.
+        """Refuse to judge a winner by the very trainings that made it win.
 
         Raises:
-            InputError: one of the winner's seeds is that of the trials.
+            InputError: one of the winner's seeds is that of the trials or reruns.
         """
-        if self.trial_seed in seeds:
-            raise InputError(
-                f"seed {self.trial_seed} is that of the trials, which the winner must not be "
-                "judged by: choose other seeds, or another seed of the search"
-            )
+        for seed in (self.trial_seed, *self.rerun_seeds):
+            if seed in seeds:
+                raise InputError(
+                    f"seed {seed} is that of the trials, which the winner must not be "
+                    "judged by: choose other seeds, or another seed of the search"
+                )

@@ -23,10 +23,11 @@ from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, Tun
 from bench.execute import check_experiment, describe_start, prepare
 from bench.execute.matrix import run_cells
 from bench.progress import Progress
-from bench.runs.records import FailedTuningRecord, TuningRecord
+from bench.runs.records import Candidate, FailedTuningRecord, Reruns, TuningRecord
 from bench.runs.store import Store
 from bench.tuning.context import TuningContext
 from bench.tuning.plan import Plan
+from bench.tuning.rerun import run_again
 from bench.tuning.sampling import PRUNERS, SAMPLERS
 from bench.tuning.space import make_space, settings_at
 from bench.tuning.storage import lock_of, opened, parse_url
@@ -132,17 +133,19 @@ def _tune(search: Search, tuned: Tuned) -> None:
     progress.event(TuningStarted(cell=name, budget=str(search.context.plan.budget)))
     reason = search.run()
     trials = search.trials()
-    best = next(iter(ranked(trials)), None)
-    if best is None or best.value is None:
+    best = ranked(trials)
+    if not best:
         tuned.failed[name] = _failure(trials, reason)
         _record_failure(search, tuned.failed[name])
         progress.event(TuningFailed(cell=name, reason=tuned.failed[name]))
         return
+    reruns = run_again(search, best)
+    winner = reruns.candidates[0]
     total = spent(trials)
     progress.event(
         TuningFinished(
             cell=name,
-            trial=best.number,
+            trial=winner.trial,
             trials=total.trials,
             finished=total.finished,
             pruned=total.pruned,
@@ -150,11 +153,18 @@ def _tune(search: Search, tuned: Tuned) -> None:
             iterations=total.iterations,
             train_seconds=total.train_seconds,
             reason=reason or "",
-            validation_auc=best.value,
-            settings=settings_at(best.params),
+            validation_auc=_mean(winner),
+            trainings=len(winner.validation_aucs),
+            settings=settings_at(trials[winner.trial].params),
         )
     )
-    tuned.runs += _run_winner(search, best)
+    tuned.runs += _run_winner(search, trials[winner.trial], reruns)
+
+
+def _mean(winner: Candidate) -> float:
+    """Mean validation AUC of a winner; where reruns failed, of its other trainings."""
+    known = [auc for auc in winner.validation_aucs if auc is not None]
+    return sum(known) / len(known)
 
 
 def _failure(trials: Sequence[FrozenTrial], reason: str | None) -> str:
@@ -190,8 +200,8 @@ def _record_failure(search: Search, reason: str) -> None:
         context.store.record_failed_tuning(failed)
 
 
-def _run_winner(search: Search, best: FrozenTrial) -> MatrixFinished:
-    """Run the settings of the best trial, and record the tuning; finished runs are left alone."""
+def _run_winner(search: Search, best: FrozenTrial, reruns: Reruns) -> MatrixFinished:
+    """Run the settings that won, and record the tuning; finished runs are left alone."""
     context = search.context
     jobs = context.jobs(search.space.at(best.params))
     networks = [job for job in jobs if job.cell.kind == "network"]
@@ -199,12 +209,11 @@ def _run_winner(search: Search, best: FrozenTrial) -> MatrixFinished:
         experiment = jobs[0].runner.facts.experiment
         context.store.record_experiment(experiment, [job.folder for job in jobs])
         runs = {job.folder.name for job in networks}
-        context.store.record_tuning(_record(search, best, runs))
+        context.store.record_tuning(_record(search, best, reruns, runs))
     return run_cells(networks)
 
 
-def _record(search: Search, best: FrozenTrial, runs: set[str]) -> TuningRecord:
-    assert best.value is not None, "it was trained to its end"
+def _record(search: Search, best: FrozenTrial, reruns: Reruns, runs: set[str]) -> TuningRecord:
     context, base = search.context, search.space.base
     plan, study = context.plan, search.study.study_name
     before = [record for record in context.store.tunings() if record.study == study]
@@ -223,7 +232,8 @@ def _record(search: Search, best: FrozenTrial, runs: set[str]) -> TuningRecord:
         searched=search.space.described(),
         winner=winner,
         trial=best.number,
-        validation_auc=best.value,
+        validation_auc=_mean(reruns.candidates[0]),
+        reruns=reruns,
         seed=plan.trial_seed,
         seeds=tuple(sorted({*base.seeds, *(seed for record in same for seed in record.seeds)})),
         runs=tuple(sorted(own)),

@@ -103,7 +103,7 @@ class Search:
         Returns:
             Why the search ended before that; None where it did not.
         """
-        budget = self.context.plan.budget
+        budget, interval = self.context.plan.budget, self.space.base.train.validate_every
         name = f"worker-{uuid.uuid4().hex[:12]}"
         objective = Objective(
             context=self.context,
@@ -115,7 +115,7 @@ class Search:
         with self.store.claim(self.store.root / name):
             while True:
                 trials = self._retry_interrupted()
-                room, reason = has_room(trials, budget), in_vain(trials)
+                room, reason = has_room(trials, budget, interval=interval), in_vain(trials)
                 queued = any(trial.state == TrialState.WAITING for trial in trials)
                 if (queued or (room and reason is None)) and not _someone_begins(trials):
                     if not queued:
@@ -146,9 +146,12 @@ class Search:
         except TakenOverError:
             text = f"{self.space.name}: a trial was silent for so long that it was given up"
             self.context.progress.event(Note(text))
+        self.drop_checkpoints()
+
+    def drop_checkpoints(self) -> None:
+        """Delete the weights of trainings that ended: the winner is trained anew."""
         for ended in self.store.root.glob("*/run.json"):
             for name in (LAST, BEST):
-                # Nothing reads them again: the winner is trained anew, with other seeds.
                 (ended.parent / name).unlink(missing_ok=True)
 
     def _retry_interrupted(self) -> list[FrozenTrial]:

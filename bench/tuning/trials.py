@@ -89,9 +89,35 @@ def used(trials: Sequence[FrozenTrial], budget: Budget, *, before: int = sys.max
     return amount
 
 
-def has_room(trials: Sequence[FrozenTrial], budget: Budget, *, before: int = sys.maxsize) -> bool:
-    """Whether a budget allows for one more trial; arguments as of :func:`used`."""
-    return used(trials, budget, before=before) < budget.amount
+def has_room(
+    trials: Sequence[FrozenTrial],
+    budget: Budget,
+    *,
+    interval: int,
+    before: int = sys.maxsize,
+    without: int | None = None,
+) -> bool:
+    """Whether a budget allows for one more trial, or one more interval of a trial.
+
+    Each trial that is running may train to its next validation. Their iterations are held back, so
+    that several workers together end within one interval of the budget, as a single one does.
+
+    Args:
+        trials: all of a study.
+        budget: of the search.
+        interval: iterations between two validations.
+        before: trials from this number on are left out.
+        without: number of the trial that asks for its next interval.
+    """
+    amount = used(trials, budget, before=before)
+    if budget.unit == "iterations":
+        running = [
+            trial
+            for trial in trials[:before]
+            if trial.state == TrialState.RUNNING and trial.number != without
+        ]
+        amount += interval * len(running)
+    return amount < budget.amount
 
 
 def was_interrupted(trial: FrozenTrial) -> bool:

@@ -34,14 +34,14 @@ def check_whole(out: Path, *, budget: int) -> list[FrozenTrial]:
     evaluated = [t for t in trials if t.intermediate_values and not was_interrupted(t)]
     assert len({tuple(trial.params.values()) for trial in evaluated}) == len(evaluated) == budget
     (study,) = (out / "tuning" / "trials").iterdir()
-    histories = [pd.read_csv(file) for file in sorted(study.glob("tiny-*/history.csv"))]
+    histories = [pd.read_csv(file) for file in sorted(study.glob("tiny-ce-s1000-*/history.csv"))]
     assert len(histories) == budget
     expected = sorted(tuple(history["validation_auc"]) for history in histories)
     reported = sorted(tuple(trial.intermediate_values.values()) for trial in evaluated)
     assert [pytest.approx(values) for values in reported] == expected
     for history in histories:
         assert history["iteration"].tolist() == list(range(2, 2 * len(history) + 1, 2))
-    assert len(list(study.glob("tiny-*/run.json"))) == budget
+    assert len(list(study.glob("tiny-ce-s1000-*/run.json"))) == budget
     assert not list(study.glob("*/*.pt"))
     (record,) = Store(out).tunings()
     assert record.spent.trials == budget

@@ -14,7 +14,7 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.load import load_results
 from bench.evaluate.scorer import Scorer
 from bench.report import FORMATS
-from bench.runs.records import FailedTuningRecord, Spent, TuningRecord
+from bench.runs.records import Candidate, FailedTuningRecord, Reruns, Spent, TuningRecord
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
 SEARCHED = {"train.lr": "0.0001 to 0.1, log", "train.momentum": "0 to 0.99"}
@@ -92,7 +92,12 @@ def test_two_tunings_of_one_model_are_told_apart(runs: Runs) -> None:
 
 
 def test_what_was_spent_and_what_won(runs: Runs) -> None:
-    tune(runs, "net", runs_=add(runs, "net"))
+    candidates = (
+        Candidate(trial=7, settings={}, validation_aucs=(0.81, 0.82)),
+        Candidate(trial=2, settings={}, validation_aucs=(0.83, None)),
+    )
+    reruns = Reruns(candidates=candidates, seeds=(9,), iterations=1200, train_seconds=40.0)
+    tune(runs, "net", runs_=add(runs, "net"), reruns=reruns)
     assert runs.row("net", "Tuning") == {
         "model": "net",
         "loss": "ce",
@@ -105,14 +110,42 @@ def test_what_was_spent_and_what_won(runs: Runs) -> None:
         "validation AUC": "0.812",
         "seeds": "0 1",
         "winner": "train.lr=0.02, train.momentum=0.5",
+        "best trials, with reruns": "trial 7: 0.810 0.820; trial 2: 0.830 –",
     }
     text = runs.notes("Tuning")
-    assert "Every tuned row had the same budget: 20 trials." in text
+    assert (
+        "Every tuned row had a budget of 20 trials; spent: 20 trials, 12,345 iterations, 457 s in "
+        "training.\n"
+    ) in text
+    assert "differs by more than a tenth" not in text
+    assert "the one with the best mean validation AUC won.\nReruns: 1,200 iterations, 40 s" in text
     assert "Searched: train.lr: 0.0001 to 0.1, log; train.momentum: 0 to 0.99.\n" in text
     assert "sampler TPE, pruner median, seed of the trials 1000.\n" in text
     row = runs.csv().iloc[0]
     assert (row["tuning_budget"], row["tuning_trials"]) == ("20 trials", 20)
     assert row["tuning_train_seconds"] == 456.7
+
+
+def test_what_was_spent_by_rows_of_one_budget_is_said_where_it_differs(runs: Runs) -> None:
+    for model, trials, iterations, seconds in (("net", 9, 2020, 41.0), ("other", 7, 1990, 60.2)):
+        spent = Spent(
+            trials=trials, finished=trials, pruned=0, failed=0, iterations=iterations,
+            train_seconds=seconds,
+        )  # fmt: skip
+        tune(runs, model, runs_=add(runs, model), budget={"iterations": 2000}, spent=spent)
+    assert (
+        "Every tuned row had a budget of 2,000 iterations; spent: 7 to 9 trials, 1,990 to 2,020 "
+        "iterations, 41 to 60 s in training.\n"
+        "What the rows spent differs by more than a tenth: trials and training time.\n"
+    ) in runs.notes("Tuning")
+
+
+def test_the_search_of_a_recipe_is_of_all_that_it_sets(runs: Runs) -> None:
+    searched = {"train.recipe": "paper or modern", "modern: train.augment": "none or light"}
+    modern = {"optimizer": "adamw", "lr": 0.001, "augment": {"rotate": 5.0}}
+    tune(runs, "net", runs_=add(runs, "net"), searched=searched)
+    tune(runs, "other", runs_=add(runs, "other", **modern), searched=searched)
+    assert runs.row("net")["settings"] == runs.row("other")["settings"] == "tuned"
 
 
 def test_budgets_and_spaces_that_differ_are_said(runs: Runs) -> None:

@@ -17,6 +17,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from bench.errors import InputError
+from bench.runs.records import TuningRecord
 from bench.runs.store import Store
 from bench.train import Validation, checkpoint
 from bench.tuning import study as study_module
@@ -113,8 +114,16 @@ def check_whole(tune: Tune, uninterrupted: Tune) -> None:
     assert (record.winner, record.runs) == (expected.winner, expected.runs)
     assert (record.spent.trials, record.spent.iterations) == (3, 3 * WHOLE)
     (study,) = (tune.out / "tuning" / "trials").iterdir()
-    assert len(list(study.glob("narrow-*/run.json"))) == 3
+    assert len(list(study.glob("narrow-ce-s1000-*/run.json"))) == 3
+    assert len(list(study.glob("narrow-*/run.json"))) == 3 + 3 * 2
+    assert reran(record) == reran(expected)
     assert not list(study.glob("*/*.pt"))
+
+
+def reran(record: TuningRecord) -> list[tuple[dict[str, Any], tuple[float | None, ...]]]:
+    """Settings and AUCs of the candidates; a retried trial has another number."""
+    assert record.reruns is not None
+    return [(each.settings, each.validation_aucs) for each in record.reruns.candidates]
 
 
 def survives(tune: Tune, write: int) -> bool:
@@ -129,7 +138,7 @@ def survives(tune: Tune, write: int) -> bool:
 
 
 def test_killed_again_and_again_it_has_the_same_trials(tune: Tune, uninterrupted: Tune) -> None:
-    for write in (6, 20, 33):
+    for write in (6, 20, 33, 44):
         assert not survives(tune, write)
     tune("trials=3")
     check_whole(tune, uninterrupted)
@@ -294,7 +303,9 @@ def test_a_worker_waits_for_the_trials_of_others_before_it_names_a_winner(
     monkeypatch.setattr(study_module, "time", SimpleNamespace(sleep=finish))
     machines.second("trials=1", plan=machines.plan)
     record = machines.second.record()
-    assert (record.trial, record.validation_auc, record.spent.trials) == (0, 0.99, 1)
+    assert record.reruns is not None
+    (candidate,) = record.reruns.candidates
+    assert (candidate.trial, candidate.validation_aucs[0], record.spent.trials) == (0, 0.99, 1)
     assert len(machines.trials()) == 1
 
 

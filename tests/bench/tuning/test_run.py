@@ -12,14 +12,18 @@ import torch
 from optuna.trial import TrialState
 
 from bench.errors import InputError
+from bench.execute.cell_runner import CellRunner
 from bench.progress import PlainProgress
+from bench.runs.cells import Cell
 from bench.runs.records import FailedTuningRecord, Spent
 from bench.runs.store import Store
-from bench.tuning import Plan, parse_budget, tune_experiment
+from bench.train import TrainingFailedError
+from bench.tuning import Plan, default_budget, parse_budget, tune_experiment
 from bench.tuning import trials as trials_module
+from bench.tuning.plan import FIRST_RERUN_SEED
 from bench.tuning.space import RECIPE, settings_at
 from bench.tuning.study import Search
-from bench.tuning.trials import COST, FAILED, SKIPPED
+from bench.tuning.trials import COST, FAILED, SKIPPED, ranked
 from tests.bench.cli.images import write_manifest
 from tests.bench.tuning.conftest import PAPER, Tune, facts, iterations
 
@@ -39,10 +43,8 @@ def test_what_was_spent_and_what_won_is_recorded(tuned: Tune) -> None:
     trials, record = tuned.trials(), tuned.record()
     assert len({tuple(trial.params.values()) for trial in trials}) == len(trials) == 7
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    best = max(finished, key=lambda trial: trial.value or 0.0)
-    assert (record.trial, record.winner, record.validation_auc) == (
-        best.number, settings_at(best.params), best.value,
-    )  # fmt: skip
+    best = trials[record.trial]
+    assert record.winner == settings_at(best.params)
     for trial in finished:
         assert trial.value == max(trial.intermediate_values.values())
     for trial in trials:
@@ -61,6 +63,52 @@ def test_what_was_spent_and_what_won_is_recorded(tuned: Tune) -> None:
     assert (record.experiment, record.model, record.loss) == ("demo", "narrow", "ce")
     assert record.searched["paper: train.decay_factor"] == "2.0, 5.0 or 10.0"
     assert record.storage == "sqlite"
+
+
+def test_the_best_three_trials_are_trained_again_and_the_best_mean_wins(tuned: Tune) -> None:
+    trials, record = tuned.trials(), tuned.record()
+    reruns = record.reruns
+    assert reruns is not None
+    best = ranked(trials)[:3]
+    assert {candidate.trial for candidate in reruns.candidates} == {t.number for t in best}
+    assert not {*reruns.seeds} & {record.seed, *record.seeds}
+    means = [candidate.mean for candidate in reruns.candidates]
+    assert means == sorted(means, reverse=True)  # type: ignore[type-var]
+    winner = reruns.candidates[0]
+    assert (record.trial, record.winner, record.validation_auc) == (
+        winner.trial, winner.settings, winner.mean,
+    )  # fmt: skip
+    (study,) = (tuned.out / "tuning" / "trials").iterdir()
+    steps = 0
+    for position, seed in enumerate(reruns.seeds, start=1):
+        found = [pd.read_csv(file) for file in study.glob(f"narrow-ce-s{seed}-*/history.csv")]
+        steps += sum(int(history["iteration"].max()) for history in found)
+        assert sorted(history["validation_auc"].max() for history in found) == sorted(
+            candidate.validation_aucs[position] or 0.0 for candidate in reruns.candidates
+        )
+    for candidate in reruns.candidates:
+        assert candidate.validation_aucs[0] == trials[candidate.trial].value
+    assert reruns.iterations == steps
+
+
+def test_a_candidate_whose_rerun_fails_is_not_taken(
+    tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CellRunner.train
+
+    def train(self: CellRunner, cell: Cell, folder: Path, **more: Any) -> Any:
+        is_rerun = cell.seed >= FIRST_RERUN_SEED
+        if is_rerun and cell.network.train.recipe == "paper":
+            raise TrainingFailedError("the training loss is nan")
+        return real(self, cell, folder, **more)
+
+    monkeypatch.setattr(CellRunner, "train", train)
+    tune("trials=2")
+    record = tune.record()
+    assert record.reruns is not None
+    modern, paper = record.reruns.candidates
+    assert record.winner["train.recipe"] == modern.settings["train.recipe"] == "modern"
+    assert (paper.validation_aucs[1:], paper.mean) == ((None, None), None)
 
 
 def test_the_winner_is_run_with_fresh_seeds_as_ordinary_runs(tuned: Tune) -> None:
@@ -111,7 +159,7 @@ def test_a_start_outside_the_space_is_said_before_the_first_trial(
 
 def test_a_trial_keeps_its_history_and_predicts_nothing(tuned: Tune) -> None:
     (study,) = (tuned.out / "tuning" / "trials").iterdir()
-    folders = sorted(study.glob("narrow-*"))
+    folders = sorted(study.glob("narrow-ce-s1000-*"))
     assert len(folders) == 7
     reported = [list(trial.intermediate_values.values()) for trial in tuned.trials()]
     for folder in folders:
@@ -196,12 +244,20 @@ def test_another_seed_or_setting_is_another_study_and_another_budget_is_not(
 
 
 def test_every_model_and_loss_gets_the_same(tune: Tune) -> None:
-    tune("iterations=7", models=["leaning"], losses=["ce", "sin"], plan=NO_PRUNING)
+    models = ["narrow", "moody", "cxnet_m1"]
+    tune("iterations=21", models=models, losses=["ce", "sin"])
     records = Store(tune.out).tunings()
-    assert [record.loss for record in records] == ["ce", "sin"]
+    assert len(records) == 6
     for record in records:
-        # The last trial is cut at its next validation.
-        assert (record.spent.iterations, record.spent.trials, record.spent.pruned) == (8, 2, 1)
+        # The last trial is cut at its next validation, and none is begun after it.
+        assert 21 <= record.spent.iterations < 21 + 2
+        assert record.reruns is not None
+        # As many trainings, of 6 iterations each where none ends early or fails.
+        assert len(record.reruns.candidates) == min(3, record.spent.finished)
+
+
+def test_the_default_budget_is_ten_trainings(tune: Tune) -> None:
+    assert str(default_budget(tune.experiment())) == "60 iterations"
 
 
 def test_minutes_are_those_in_training(tune: Tune) -> None:
@@ -297,6 +353,7 @@ def test_what_is_fixed_is_not_searched_and_one_level_of_what_is_varied_is_tuned(
     ("changes", "reason"),
     [
         ({"seeds": [0, 1000]}, "seed 1000 is that of the trials"),
+        ({"seeds": [10_000_001]}, "seed 10000001 is that of the trials"),
         ({"plan": {"fixed": ("train",)}}, "nothing is left to search for narrow"),
         ({"vary__train__lr": [0.1, 0.2]}, "varies train.lr, and a tuning is of one level"),
         ({"train__nesterov": True}, "searching train.momentum: train: nesterov needs"),

@@ -80,20 +80,30 @@ def test_each_trial_counts_once_and_all_training_is_charged() -> None:
 def test_a_budget_has_room_until_it_is_used(budget: str, amount: float) -> None:
     given = parse_budget(budget)
     assert used(MIXED, given) == pytest.approx(amount)
-    assert has_room(MIXED, given)
-    assert not has_room(MIXED, parse_budget(f"{given.unit}={amount:.15g}"))
+    assert has_room(MIXED, given, interval=0)
+    assert not has_room(MIXED, parse_budget(f"{given.unit}={amount:.15g}"), interval=0)
+
+
+def test_a_running_trial_s_next_interval_is_held_back() -> None:
+    """One trial is running and has cost 4 of the 21 iterations."""
+    iterations = parse_budget("iterations=25")
+    assert has_room(MIXED, iterations, interval=3)
+    assert not has_room(MIXED, iterations, interval=4)
+    assert has_room(MIXED, iterations, interval=4, without=4)
+    assert has_room(MIXED, iterations, interval=4, before=4)
+    assert has_room(MIXED, parse_budget("minutes=1"), interval=1000)
 
 
 def test_two_workers_agree_on_who_trains_the_last_trial() -> None:
     begun = study(trial("COMPLETE", 0.1), trial("RUNNING", 0.2), trial("RUNNING", 0.3)).trials
     two = parse_budget("trials=2")
-    assert [has_room(begun, two, before=number) for number in (1, 2)] == [True, False]
+    assert [has_room(begun, two, interval=9, before=number) for number in (1, 2)] == [True, False]
     # The successor of an interrupted trial takes its turn.
     retried = study(
         trial("FAIL"), trial("FAIL", 0.5, {RETRIES: 0}), trial("RUNNING", 0.5, {RETRIES: 1})
     )
-    assert has_room(retried.trials, parse_budget("trials=1"), before=2)
-    assert not has_room(retried.trials, parse_budget("trials=1"))
+    assert has_room(retried.trials, parse_budget("trials=1"), interval=9, before=2)
+    assert not has_room(retried.trials, parse_budget("trials=1"), interval=9)
 
 
 @pytest.mark.parametrize(
