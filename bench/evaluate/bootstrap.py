@@ -82,8 +82,8 @@ class Resampling:
         values = np.array([run.value for run in runs])
         df = min(run.df for run in runs)
         if len(seeds) > 1:
-            # Not the runs on the resample's patients: that they differ by chance of the patients
-            # is in the values already, and would be counted thrice.
+            # How far the runs' own values deviate, and not their values on the resample's
+            # patients: these differ by chance of the patients too, which is in the draws already.
             draws = draws + _deviations(tuple(seeds), self.resamples, self.seed) @ values
             df = min(df, len(seeds) - 1)
         return Estimate(

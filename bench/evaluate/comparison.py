@@ -31,9 +31,9 @@ class Comparison:
         p_holm: corrected for all comparisons of the table (Holm).
         verdict: ``better`` or ``worse`` where the corrected p is below ``SIGNIFICANCE``, else
             ``cannot tell``; ``n/a`` where there is no p (``difference.reason``).
-        smallest: the smallest true difference that this test set would have shown with a power
-            of 80 %, as the largest of the table's differences: p is then multiplied by the
-            number of comparisons. NaN where there is no interval.
+        smallest: the true difference that four test sets like this one out of five would show (a
+            power of 80 %) with p below ``SIGNIFICANCE`` after p is multiplied by the number of
+            comparisons, as Holm does with the smallest. NaN where there is no interval.
         images: how many both were evaluated on.
         delong_p: by DeLong's test, clustered by patient (Obuchowski), as a check; None unless each
             side is one run, the task has two classes and both predict the same images.

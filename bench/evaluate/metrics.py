@@ -112,7 +112,8 @@ def calibration_error(
         weights = chunk[groups[order]]
         of_value = np.add.reduceat(weights, first, axis=0)
         total = weights.sum(axis=0)
-        # Mid-ranks less a half. A value that was not drawn may come into a bin too many.
+        # Mid-ranks less a half. A value above all that were drawn would be beyond the last bin; it
+        # weighs nothing, whichever bin it is in.
         middle = np.cumsum(of_value, axis=0) - of_value / 2.0
         share = middle * bins / np.maximum(total, 1.0)
         bin_of = np.repeat(np.minimum(share.astype(np.int64), bins - 1), images, axis=0)

@@ -1,6 +1,7 @@
 """Everything that a report shows, as typed values: the one thing that renderers read.
 
-Nothing that reads these types computes a number, and nothing that makes them formats one.
+What makes them formats no number. What reads them chooses, orders and rounds, makes axes, and
+counts images; it computes no figure, interval or verdict.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +68,8 @@ class Row:
         settings: what tells this row from others (:func:`bench.evaluate.settings.captions`).
         train_share: the share of the training part that it learned from.
         seeds: those that finished.
-        label: its name where there is no column of settings; unique in its table.
+        label: model, loss and what else tells it from the other rows, as one text for sentences and
+            pictures; unique in its table.
         runs: that finished, in the order of the seeds.
         figures: of the whole task, by the names of :mod:`bench.evaluate.measures`, the one that
             sorts the table first; empty where no seed finished.
@@ -216,6 +219,23 @@ class Table:
     reference: Row | None = None
     resamples: int = 0
     published: tuple[PublishedFigure, ...] = ()
+
+    @property
+    def smallest_difference(self) -> float | None:
+        """Smallest true difference that this test set would have shown with a power of 80 %.
+
+        The median over the rows that cannot be told from the reference, without controls; None
+        where there is no such row.
+        """
+        found = [
+            row.comparison.smallest
+            for row in self.rows
+            if row.kind != "control"
+            and row.comparison is not None
+            and row.comparison.verdict == "cannot tell"
+            and not math.isnan(row.comparison.smallest)
+        ]
+        return median(found) if found else None
 
     def rests_on_one_run(self, row: Row) -> bool:
         """Whether a row is better or worse, and it or the reference is a single training run."""

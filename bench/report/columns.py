@@ -93,7 +93,9 @@ def cells(key: str, head: str, found: Iterable[TableCell], *, kind: Kind = "numb
     return Column(key=key, head=head, kind=kind, cells=tuple(found))
 
 
-def texts(key: str, head: str, values: Iterable[str], *, kind: Kind = "number") -> Column:
+def texts(
+    key: str, head: str, values: Iterable[str], *, kind: Literal["name", "text"] = "text"
+) -> Column:
     """A column of texts; an empty one is shown as missing and sorts last."""
     return cells(
         key,
@@ -101,6 +103,11 @@ def texts(key: str, head: str, values: Iterable[str], *, kind: Kind = "number") 
         (TableCell(text=text, value=text) if text else NONE for text in values),
         kind=kind,
     )
+
+
+def numbers(key: str, head: str, found: Iterable[tuple[str, float | None]]) -> Column:
+    """A column of numbers, each with the text that is shown and the value to sort by."""
+    return cells(key, head, (TableCell(text=text, value=value) for text, value in found))
 
 
 def counts(name: str, values: Iterable[int | None], *, missing: str = "unknown") -> Column:

@@ -11,7 +11,7 @@ from bench.evaluate.comparison import SIGNIFICANCE
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.metrics import CALIBRATION_BINS
 from bench.evaluate.results import Results, Row, Table
-from bench.evaluate.settings import AS_CONFIGURED, TUNED
+from bench.evaluate.settings import AS_CONFIGURED
 from bench.report.formatting import PERCENT, amounts
 from bench.report.text import lines
 from bench.runs.records import TuningRecord
@@ -56,7 +56,6 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
 def glossary(results: Results) -> list[tuple[str, str]]:
     """The words and marks that occur in a report, with what they mean."""
     rows = [row for table in results.tables for row in table.rows]
-    settings = [row.settings for row in rows]
     binary = [table.outputs.binary for table in results.tables]
     entries = lines(
         "glossary",
@@ -67,8 +66,9 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         compared=any(row.comparison for row in rows),
         several_seeds=any(len(row.seeds) > 1 for row in rows),
         one_run=any(table.rests_on_one_run(row) for table in results.tables for row in table.rows),
-        tuned=any(text.startswith(TUNED) for text in settings),
-        as_configured=any(text.startswith(AS_CONFIGURED) for text in settings),
+        tuned=any(row.tuning for row in rows),
+        # Also where the tuned rows are hidden.
+        as_configured=any(row.settings.startswith(AS_CONFIGURED) for row in rows),
         partial=any(row.answered for row in rows),
         # Tables say themselves which control it is.
         marked=any(answer.not_above_controls for answer in results.questions),

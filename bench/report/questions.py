@@ -20,6 +20,7 @@ from bench.report.columns import (
     cells,
     counts,
     difference,
+    numbers,
     texts,
 )
 from bench.report.facts import training
@@ -166,10 +167,13 @@ def _means(factor: FactorResult) -> list[Column]:
         texts("level", key_name(factor.key), factor.levels, kind="name"),
         cells("auc", "AUC", map(_auc, levels)),
         cells("difference", "difference", map(_difference, levels)),
-        texts(
+        numbers(
             "counts",
             "contexts × seeds",
-            [f"{each.contexts} × {fmt.count_range(each.seeds)}" for each in counted],
+            [
+                (f"{each.contexts} × {fmt.count_range(each.seeds)}", each.contexts)
+                for each in counted
+            ],
         ),
     ]
     if factor.key == "data.train_share":

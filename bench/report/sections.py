@@ -29,6 +29,7 @@ from bench.report.columns import (
     cells,
     counts,
     difference,
+    numbers,
     texts,
 )
 from bench.report.notes import notes
@@ -89,22 +90,25 @@ def parts(table: Table) -> Section:
     classes = list(records[0].classes)
     if table.outputs.binary:
         positive = classes[-1]
-        shares = [fmt.share(part.classes[positive], part.images) for part in records]
+        prevalence = [100 * part.classes[positive] / part.images for part in records]
         found = [
             texts("part", "part", by_name, kind="name"),
             counts("images", [part.images for part in records]),
             counts("patients", [part.patients for part in records]),
             *(counts(name, [part.classes[name] for part in records]) for name in classes),
-            texts("prevalence", f"{positive} %", [share.removesuffix(" %") for share in shares]),
+            numbers("prevalence", f"{positive} %", ((f"{p:.1f}", p) for p in prevalence)),
         ]
     else:
         found = [texts("class", "", ["images", "patients", *classes], kind="name")]
         for part_name, part in by_name.items():
+            totals = [
+                (fmt.count(part.images), part.images), (fmt.count(part.patients), part.patients)
+            ]  # fmt: skip
             of_classes = [
-                f"{images:,} ({fmt.share(images, part.images)})" for images in part.classes.values()
+                (f"{images:,} ({fmt.share(images, part.images)})", images)
+                for images in part.classes.values()
             ]
-            totals = [fmt.count(part.images), fmt.count(part.patients)]
-            found.append(texts(part_name, part_name, [*totals, *of_classes]))
+            found.append(numbers(part_name, part_name, [*totals, *of_classes]))
     return Section(id="parts", title="Images and patients of each part", columns=found)
 
 
@@ -247,7 +251,7 @@ def _best_alone(
     Rows that answer some of the test images do not take part: theirs may be the easy ones.
     """
     shown = {
-        position: float(f"{figure.value:.{decimals}f}")
+        position: round(float(figure.value), decimals)
         for position, (row, figure) in enumerate(zip(rows, figures, strict=True))
         if row.answered is None and figure is not None and not math.isnan(figure.value)
     }
@@ -261,13 +265,11 @@ def _best_alone(
 def _tuning(rows: Sequence[Row]) -> list[Column]:
     tunings = [row.tuning for row in rows if row.tuning is not None]
     spent = [tuning.spent for tuning in tunings]
-    seconds = [
-        TableCell(text=f"{each.train_seconds:,.0f}", value=each.train_seconds) for each in spent
-    ]
-    aucs = [
-        TableCell(text=fmt.number(tuning.validation_auc), value=tuning.validation_auc)
-        for tuning in tunings
-    ]
+    # All budgets of a search are of one unit; those of several units sort by their amounts.
+    budgets = [(fmt.amounts(tuning.budget), max(tuning.budget.values())) for tuning in tunings]
+    seconds = [(f"{each.train_seconds:,.0f}", each.train_seconds) for each in spent]
+    aucs = [(fmt.number(tuning.validation_auc), tuning.validation_auc) for tuning in tunings]
+    seeds = [(" ".join(map(str, tuning.seeds)), len(tuning.seeds)) for tuning in tunings]
     winners = [fmt.settings(tuning.winner) for tuning in tunings]
     candidates = [
         "; ".join(map(_candidate, tuning.reruns.candidates)) if tuning.reruns else fmt.MISSING
@@ -276,16 +278,16 @@ def _tuning(rows: Sequence[Row]) -> list[Column]:
     return [
         texts("model", "model", [row.model for row in rows], kind="name"),
         texts("loss", "loss", [row.loss for row in rows], kind="name"),
-        texts("budget", "budget", [fmt.amounts(tuning.budget) for tuning in tunings]),
+        numbers("budget", "budget", budgets),
         counts("trials", [each.trials for each in spent]),
         counts("pruned", [each.pruned for each in spent]),
         counts("failed", [each.failed for each in spent]),
         counts("iterations", [each.iterations for each in spent]),
-        cells("train_seconds", COSTS["train_seconds"], seconds),
-        cells("validation_auc", "validation AUC", aucs),
-        texts("seeds", "seeds", [" ".join(map(str, tuning.seeds)) for tuning in tunings]),
-        texts("winner", "winner", winners, kind="text"),
-        texts("candidates", "best trials, with reruns", candidates, kind="text"),
+        numbers("train_seconds", COSTS["train_seconds"], seconds),
+        numbers("validation_auc", "validation AUC", aucs),
+        numbers("seeds", "seeds", seeds),
+        texts("winner", "winner", winners),
+        texts("candidates", "best trials, with reruns", candidates),
     ]
 
 
@@ -312,5 +314,5 @@ def _published(table: Table) -> list[Column]:
     }
     return [
         texts("method", "method", [figure.method for figure in figures], kind="name"),
-        *(texts(head, head, values, kind="text") for head, values in by_head.items()),
+        *(texts(head, head, values) for head, values in by_head.items()),
     ]

@@ -1,4 +1,7 @@
-"""Templates of this package, filled; no sentence is written anywhere else."""
+"""Templates of this package, filled: most sentences of a report.
+
+The reasons for a missing figure come with it, and headings and words in cells are in Python.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ worse than the reference, and how far single runs and this test set can tell.
 from __future__ import annotations
 
 import math
-from statistics import median
 
 import numpy as np
 
@@ -29,11 +28,6 @@ def headline(table: Table) -> list[str]:
     compared = [(row, row.comparison) for row in judged if row.comparison is not None]
     # The largest difference first; an undefined one is no number to sort by.
     compared.sort(key=lambda pair: -np.nan_to_num(abs(pair[1].difference.value)))
-    smallest = [
-        comparison.smallest
-        for _, comparison in compared
-        if comparison.verdict == "cannot tell" and not math.isnan(comparison.smallest)
-    ]
     measure = leading(table.outputs)
     return lines(
         "headline",
@@ -55,7 +49,7 @@ def headline(table: Table) -> list[str]:
             for row, comparison in compared
             if comparison.verdict in ("better", "worse") and row.trained_otherwise
         ],
-        power=median(smallest) if smallest else None,
+        shown=table.smallest_difference,
         tests=sum(
             row.comparison is not None and not math.isnan(row.comparison.p) for row in table.rows
         ),

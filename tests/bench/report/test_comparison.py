@@ -132,7 +132,7 @@ def test_a_verdict_of_single_runs_says_so(
 def test_what_could_have_been_shown_is_said_as_a_range(runs: Runs) -> None:
     table = compared(runs, "better")
     (row,) = [row for row in table.rows if row.comparison is not None]
-    sentence = "Smallest true difference that would be shown with a probability of 80 %:"
+    sentence = "Smallest true difference shown with a probability of 80 %:"
     assert f"{sentence} 0.020." in notes(table, "comparison")
     assert row.comparison is not None
     more = replace(row, comparison=replace(row.comparison, smallest=0.0456))
@@ -196,7 +196,7 @@ def test_imported_predictions_say_what_they_answer(runs: Runs) -> None:
 def test_imported_predictions_alone_need_no_pixels_and_no_validation_part(runs: Runs) -> None:
     test = {"test": data(LABELS).parts["test"]}
     about = data(LABELS, image_size=None, identical_images=None, leakage=[], parts=test)
-    record = imported(on="all", images={"test": 6}, of={"test": 6})
+    record = imported(images={"test": 6}, of={"test": 6})
     runs.add_answers(
         LABELS,
         "theirs",

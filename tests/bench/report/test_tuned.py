@@ -14,6 +14,7 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.load import load_results
 from bench.evaluate.scorer import Scorer
 from bench.report import FORMATS
+from bench.report.sections import sections
 from bench.runs.records import Candidate, FailedTuningRecord, Reruns, Spent, TuningRecord
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 
@@ -146,6 +147,17 @@ def test_the_search_of_a_recipe_is_of_all_that_it_sets(runs: Runs) -> None:
     tune(runs, "net", runs_=add(runs, "net"), searched=searched)
     tune(runs, "other", runs_=add(runs, "other", **modern), searched=searched)
     assert runs.row("net")["settings"] == runs.row("other")["settings"] == "tuned"
+
+
+def test_columns_of_numbers_have_numbers_to_sort_by(runs: Runs) -> None:
+    tune(runs, "net", runs_=add(runs, "net"))
+    tune(runs, "poor", runs_=add(runs, "poor"), budget={"trials": 100}, seeds=(0, 1, 2))
+    columns = [column for each in sections(runs.tables()[0]) for column in each.columns]
+    for column in columns:
+        if column.kind == "number":
+            [float(cell.sort_key or 0) for cell in column.cells]
+    by_key = {column.key: [cell.value for cell in column.cells] for column in columns}
+    assert (by_key["budget"], by_key["seeds"]) == ([20, 100], [2, 3])
 
 
 def test_budgets_and_spaces_that_differ_are_said(runs: Runs) -> None:
