@@ -28,7 +28,7 @@ class Progress(Protocol):
         """Something happened."""
 
     def advance(self, label: str, done: int, total: int) -> None:
-        """A piece of work named by its label is ``done`` out of ``total`` steps far."""
+        """``done`` of ``total`` steps of a piece of work are finished; its label names it."""
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ def derive_seed(seed: int, purpose: str, step: int = 0) -> int:
 
     Args:
         seed: the run's seed.
-        purpose: what the numbers are for ("dropout", "epoch order").
+        purpose: what the numbers are for ("dropout", "order").
         step: iteration or epoch, as the purpose counts them.
 
     Returns:

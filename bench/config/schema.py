@@ -27,11 +27,11 @@ class PartSizes(Frozen):
     """Exact numbers of images of the three parts; what they leave over is in no part."""
 
     train: int = Field(ge=1)
-    """Images of the part."""
+    """Exact number of training images."""
     validation: int = Field(ge=1)
-    """Images of the part."""
+    """Exact number of validation images."""
     test: int = Field(ge=1)
-    """Images of the part."""
+    """Exact number of test images."""
 
 
 class DataConfig(Frozen):
@@ -44,7 +44,10 @@ class DataConfig(Frozen):
     image_size: int = Field(default=224, ge=8, le=2048)
     """Side of the square input in pixels."""
     split: Literal["official", "patient", "image", "fixed"] = "patient"
-    """``official``, ``patient``, ``image`` or ``fixed``."""
+    """Division into parts: ``official`` (the source's own lists, which must keep patients apart),
+    ``fixed`` (the source's own lists or split column), ``patient`` (random, all
+    images of a patient in one part) or ``image`` (random, patients in several parts).
+    """
     split_seed: Seed = 0
     """Seed of the random splits, and of a validation part carved out of training."""
     validation_fraction: Fraction = 0.10
@@ -277,7 +280,7 @@ NOT_VARIED = {
     "name": "it names the whole experiment",
     "description": "it describes the whole experiment",
 }
-# A run knows what came of these, and not what they were.
+# Runs record the images and the split that these lead to, and not their values.
 UNRECORDED = frozenset(
     {"data.root", "data.on_bad", "data.sizes", "data.validation_fraction", "data.test_fraction"}
 )

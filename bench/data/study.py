@@ -2,19 +2,21 @@
 
 One row is one image. Columns, in order:
 
-========== ======== ==================================================================
-image      str      unique id: a file name, or a path below the data's folder, the
-                    same on every machine; a full path only where a manifest lists a
-                    file outside its folder
-patient    str      id of the person; "" where the source does not know it
-findings   object   tuple of finding names, sorted; () is a normal image
-view       str      "PA", "AP", …; "" where unknown
-sex        str      "F", "M"; "" where unknown
-age        float64  years; NaN where unknown
-follow_up  float64  how many earlier studies of the patient there are; NaN where unknown
+=========== ======= ==============================================================================
+image       str     unique id, the same on every machine: a file name, a path in the data's
+                    folder, or what the source counts by ("test_000012"); a full path only where a
+                    manifest lists a file outside its folder
+patient     str     id of the person; "" where the source does not know it
+findings    object  tuple of finding names, sorted; () is a normal image
+view        str     "PA", "AP", …; "" where unknown
+sex         str     "F", "M"; "" where unknown
+age         float64 years; NaN where unknown
+follow_up   float64 how many earlier studies of the patient there are; NaN where unknown
 given_split str     "train", "validation", "test" or "train_validation", as given by the source;
                     "" where it gives none
-========== ======== ==================================================================
+=========== ======= ==============================================================================
+
+Whoever knows the original pixels adds a column ``digest``.
 """
 
 from __future__ import annotations

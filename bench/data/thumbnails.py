@@ -45,7 +45,7 @@ def note_store(fingerprint: str, store: Path, *, cache: Path) -> None:
     """Note which pixel store holds the images of a fingerprint.
 
     Args:
-        fingerprint: of the data (:func:`bench.data.prepare.fingerprint`).
+        fingerprint: of the data (:func:`bench.data.fingerprint.fingerprint`).
         store: its folder.
         cache: the folder of all stores.
     """

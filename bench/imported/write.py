@@ -81,7 +81,7 @@ def import_predictions(
     task = make_task(experiment.task, labels.finding_names)
     images = file.ids({*labels.rows["image"], *(problem.image for problem in labels.problems)})
     probabilities = task_probabilities(file, task, labels.finding_names, combine=combine)
-    settings = FileSettings(digest=file.digest, combine=combine, on="test")
+    settings = FileSettings(digest=file.digest, combine=combine)
     cell = Cell(
         kind="imported",
         model=name,

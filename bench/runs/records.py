@@ -202,7 +202,7 @@ class TuningRecord(Search):
 
     Attributes:
         searched: what was searched by dotted key (of a recipe: ``modern: train.lr``), each with
-            its dimension in words (``1e-04 to 0.1, log``).
+            its dimension in words (``0.0001 to 0.1, log``).
         winner: the settings that won, by dotted key.
         trial: number of the winning trial.
         validation_auc: mean over this trial and its reruns (without reruns, of the trial); never a

@@ -114,7 +114,7 @@ class CompiledStep(Step):
     reads all activations and writes them again. The compiler makes one kernel of several, which
     saves a quarter to nearly a half of a step on an H200 (``results/speed``).
 
-    Compiling counts as long as the first step takes, less the second once there is one.
+    The time of compiling is that of the first step less that of the second.
     """
 
     _call_seconds: list[float] = field(default_factory=list, init=False)

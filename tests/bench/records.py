@@ -70,7 +70,7 @@ def cell(
 
 def imported_cell(model: str, record: ImportRecord, *, task: str = "m1") -> Cell:
     """Predictions that others made."""
-    file = FileSettings(digest=record.digest, combine=record.combine, on=record.on)
+    file = FileSettings(digest=record.digest, combine=record.combine)
     source = SourceSettings(source="nih", options={})
     settings = ImportSettings(data=source, task=task, predictions=file)
     return Cell(kind="imported", model=model, loss="", seed=0, settings=settings)
