@@ -111,6 +111,8 @@ def load_experiment(
         experiment = Experiment.model_validate(tree)
     except ValidationError as error:
         raise InputError(f"config {path.name}: {one_line(error, Experiment)}") from None
+    except RecursionError:
+        raise InputError(f"config {path.name}: a value holds itself by an alias") from None
     for varied in experiment.vary:
         if any(varied == key or varied.startswith(f"{key}.") for key, _ in values):
             raise InputError(

@@ -172,6 +172,6 @@ def _about_parts(split: Split | None) -> str:
     if split is None:
         return (
             "parts: none, since the config takes the parts that the source gives, and it gives "
-            "none (--set data.split=patient makes some)"
+            "none (data.split=patient makes some)"
         )
     return f"parts: split {split.name}, seed {split.seed}, hash {split.hash[:12]}; {split.how}"

@@ -66,7 +66,7 @@ class DatasetEntry(Entry):
 
     def _check_root(self, root: Path | None) -> None:
         if self.needs_root and root is None:
-            raise InputError(f"data source {self.name!r} reads files: say where with --data PATH")
+            raise InputError(f"data source {self.name!r} reads files: set data.root (--data PATH)")
         if not self.needs_root and root is not None:
             # Most likely --config was forgotten, and the user means to train on these files.
             raise InputError(
@@ -74,7 +74,7 @@ class DatasetEntry(Entry):
                 "config that reads them (bench list configs), or leave --data out"
             )
         if root is not None and not root.exists():
-            raise InputError(f"data root {str(root)!r} is not there: give --data PATH")
+            raise InputError(f"data root {str(root)!r} is not there: set data.root (--data PATH)")
 
     def parse_options(self, options: dict[str, Any]) -> SourceOptions:
         """Validate ``data.options``.

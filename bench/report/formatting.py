@@ -46,8 +46,8 @@ def difference(value: float) -> str:
 
 def size(value: float) -> str:
     """A difference without its sign."""
-    rounded = f"{abs(value):.3f}"
-    return rounded if value == 0 or float(rounded) else f"{abs(value):.1g}"
+    vanishes = value != 0 and round(float(value), DECIMALS) == 0
+    return f"{abs(value):.1g}" if vanishes else f"{abs(value):.{DECIMALS}f}"
 
 
 def difference_interval(measured: Interval) -> str:
@@ -63,8 +63,8 @@ def p_value(p: float) -> str:
         return UNDEFINED
     if p < 0.0005:
         return "<0.001"
-    rounded = f"{p:.3f}"
-    return f"{p:.4f}" if float(rounded) == SIGNIFICANCE else rounded
+    hides_verdict = round(float(p), DECIMALS) == SIGNIFICANCE
+    return f"{p:.4f}" if hides_verdict else f"{p:.{DECIMALS}f}"
 
 
 def count(number: int | None, noun: str = "") -> str:

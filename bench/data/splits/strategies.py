@@ -32,9 +32,7 @@ _KEPT = {
     "train": "validation and test",
 }
 
-_WITHOUT_SIZES = (
-    "give --set data.sizes=null (data.validation_fraction and data.test_fraction then hold)"
-)
+_WITHOUT_SIZES = "set data.sizes=null (data.validation_fraction and data.test_fraction then hold)"
 
 
 Assignment = tuple[NDArray[np.int64], str]

@@ -127,7 +127,7 @@ def test_what_a_user_can_do_wrong(bench: Command, labels: Path, command: tuple[s
         assert_refused(
             bench(*command, "--config", name, "--data", labels),
             f"data.sizes wants {number}",
-            "--set data.sizes=null",
+            "set data.sizes=null",
         )
         outcome = bench(*command, "--config", name, "--data", labels, "--set", "data.sizes=null")
         assert (outcome.code, outcome.err) == (0, "")

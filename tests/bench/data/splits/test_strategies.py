@@ -303,7 +303,7 @@ def test_given_parts_of_exact_sizes_leave_out_training_images_alone(name: str) -
             (30, 8, 3),
             r"wants 41 images \(train 30, validation 8, test 3\), and .* are 40:",
         ),
-        ("patient", (30, 8, 3), r"wants 41 images .* are 40: add the others, or give --set data\."),
+        ("patient", (30, 8, 3), r"wants 41 images .* are 40: add the others, or set data\."),
         ("patient", (29, 5, 5), "exactly train 29, validation 5, test 5 images; the nearest has"),
         ("official", (20, 10, 9), "wants 9 test images, and the source gives 10: change the size"),
         ("official", (20, 12, 10), r"wants 32 images \(train 20, validation 12\), and .* are 30:"),
