@@ -312,6 +312,7 @@ class Experiment(Frozen):
         "brightness",
         "pixels",
         "frame",
+        "frozen",
     )
     """Simple predictors that every network must beat."""
     model: ModelConfig = ModelConfig()

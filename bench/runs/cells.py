@@ -23,6 +23,8 @@ RESULTS_VERSION = 2
 it are not mistaken for runs from after it."""
 
 MODEL_OPTIONS, LOSS_OPTIONS = "model.options.", "loss.options."
+FROZEN = "frozen"
+"""The control that is fitted on the features of a pretrained network."""
 CASCADE_TASK = "findings14"
 """The task of a cascade's predictions."""
 
@@ -64,11 +66,27 @@ class DataSettings(SourceSettings):
     split_seed: int | None = None
 
 
-class ControlSettings(Frozen):
-    """Everything that a control depends on; where the files lie is no part of it."""
+class TaskSettings(Frozen):
+    """What every run made here depends on; where the files lie is no part of it.
+
+    Attributes:
+        data: the data.
+        task: name of the task.
+    """
 
     data: DataSettings
     task: str
+
+
+class ControlSettings(TaskSettings):
+    """Everything that a control depends on.
+
+    Attributes:
+        weights: SHA-256 of the pretrained weights that ``frozen`` sees images through; None of
+            other controls, and where there were none.
+    """
+
+    weights: str | None = None
 
 
 class ModelSettings(Frozen):
@@ -105,7 +123,7 @@ class LossSettings(Frozen):
     code: str | None = None
 
 
-class NetworkSettings(ControlSettings):
+class NetworkSettings(TaskSettings):
     """Everything that a network's run depends on beside model, loss and seed.
 
     Attributes:
@@ -119,7 +137,7 @@ class NetworkSettings(ControlSettings):
     train: TrainConfig
 
 
-class CascadeSettings(ControlSettings):
+class CascadeSettings(TaskSettings):
     """The settings of the runs that a cascade is made of; None in those of controls."""
 
     system: System
@@ -289,8 +307,8 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
     Args:
         experiment: what to run; its ``train.precision`` and ``train.memory_format`` are no
             longer ``auto``, because a run in bfloat16 is another run than one in float32.
-        weights: a digest of the pretrained weights of each of :func:`pretrained_models`; they
-            are part of its key.
+        weights: a digest of the pretrained weights of each of :func:`pretrained_models`, and of
+            those that the control ``frozen`` uses, under its name; they are part of a key.
 
     Raises:
         InputError: an unknown model, loss or data source.
@@ -311,7 +329,11 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
             model=name,
             loss="",
             seed=0,
-            settings=ControlSettings(data=data, task=experiment.task),
+            settings=ControlSettings(
+                data=data,
+                task=experiment.task,
+                weights=weights.get(name) if name == FROZEN else None,
+            ),
         )
         for name in experiment.controls
     ]

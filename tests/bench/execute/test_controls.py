@@ -19,6 +19,7 @@ from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold
 from bench.execute.controls import CONTROLS, ControlUnavailable, area_averaged, predict_control
+from tests.absent import packaged_weights
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.data.splits.tables import split_of
 from tests.shared_data import shared
@@ -75,7 +76,13 @@ def _made(
 
 
 # The controls that choose a penalty on the validation part.
-CHOOSING = ("pixels", "frame")
+OF_PIXELS = ("pixels", "frame")
+CHOOSING = (*OF_PIXELS, "frozen")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _weights_for_frozen() -> None:
+    packaged_weights("tf_efficientnet_lite0")
 
 
 @pytest.mark.parametrize("name", list(CONTROLS))
@@ -154,7 +161,7 @@ def test_the_frame_control_sees_the_border_alone(
     pixels = np.random.default_rng(0).integers(0, 40, (len(rows), 32, 32), np.uint8)
     pixels[rows["pixel_row"][targets == 1], *where] += 60
     pixels = pixels.repeat(size // 32, axis=1).repeat(size // 32, axis=2)
-    for name in CHOOSING:
+    for name in OF_PIXELS:
         p = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=pixels)
         auc = roc_auc_score(targets[split.test], p[split.test])
         assert (auc > 0.95) == (name in seen_by)
@@ -168,7 +175,7 @@ def test_pixels_are_averaged_over_area_at_any_size() -> None:
     np.testing.assert_allclose(averaged, exact, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", CHOOSING)
+@pytest.mark.parametrize("name", OF_PIXELS)
 def test_the_penalty_is_chosen_on_the_validation_part(name: str) -> None:
     """Labels that nothing tells apart there make the strongest penalty the best."""
     rows, split, targets, pixels = _made()
@@ -181,7 +188,7 @@ def test_the_penalty_is_chosen_on_the_validation_part(name: str) -> None:
     assert guess.std() < 0.5 * told.std()
 
 
-def test_pixels_and_frame_embarrass_networks_on_childrens_radiographs(tmp_path: Path) -> None:
+def test_controls_that_embarrass_networks_on_childrens_radiographs(tmp_path: Path) -> None:
     config = load_experiment("manifest", changes={"data.root": shared("kermany")})
     config = config.data.model_copy(update={"image_size": 32})
     data = prepare_data(config, M1, study=open_study(config), cache=tmp_path)
@@ -193,6 +200,7 @@ def test_pixels_and_frame_embarrass_networks_on_childrens_radiographs(tmp_path: 
         auc[name] = roc_auc_score(data.targets[data.split.test], p[data.split.test])
     assert auc["pixels"] > 0.985
     assert auc["frame"] > 0.90
+    assert auc["frozen"] > 0.90
 
 
 def test_metadata_takes_missing_values_and_words_unseen_in_training() -> None:
@@ -348,3 +356,10 @@ def test_prior_and_same_patient_of_several_labels_by_hand() -> None:
     assert found["prior"] == [[0.5, 0.5]] * 6
     x, y, z = [1.0, 0.5], [0.0, 0.5], [0.5, 0.5]
     assert found["same_patient"] == [x, x, y, y, z, x]
+
+
+def test_frozen_needs_weights_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baselines.frozen.smallest_at_hand", lambda *_, **__: None)
+    rows, split, targets, pixels = _made()
+    with pytest.raises(ControlUnavailable, match="no pretrained weights on this machine: pip inst"):
+        probability_of_abnormal("frozen", rows=rows, targets=targets, split=split, pixels=pixels)
