@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.errors import InputError, first_line
 from bench.events import settings_text
+from bench.runs.records import TuningRecord
 from bench.runs.store import Store
 from bench.tuning.space import settings_at
 from bench.tuning.storage import opened, parse_url, shown, sqlite_file
@@ -33,12 +34,14 @@ class StoredStudy:
         about: experiment, task, model, loss and budget.
         trials: all of them.
         store: of the trials that this ``--out`` holds.
+        record: of the winner; None where there is none in this ``--out`` so far.
     """
 
     study: optuna.Study
     about: dict[str, Any]
     trials: list[FrozenTrial]
     store: Store
+    record: TuningRecord | None = None
 
 
 @contextmanager
@@ -64,6 +67,7 @@ def stored_studies(
     file = sqlite_file(url)
     if file is not None and not file.exists():
         raise missing
+    records = {record.study: record for record in store.tunings()}
     with opened(url, lock=None) as database:
         found = []
         for name in sorted(optuna.get_all_study_names(database)):
@@ -76,14 +80,22 @@ def stored_studies(
             ):
                 trials = study.get_trials(deepcopy=False)
                 folder = trial_store(store, name)
-                found.append(StoredStudy(study=study, about=about, trials=trials, store=folder))
+                found.append(
+                    StoredStudy(
+                        study=study,
+                        about=about,
+                        trials=trials,
+                        store=folder,
+                        record=records.get(name),
+                    )
+                )
         if not found:
             raise missing
         yield found
 
 
 def described(stored: StoredStudy) -> str:
-    """A study in lines: name and budget, trials, what was spent so far, the best trial."""
+    """A study in lines: name, budget, trials, what was spent so far, best trial and winner."""
     trials = stored.trials
     total = spent(trials)
     retried = sum(RETRIES in trial.user_attrs for trial in trials)
@@ -111,6 +123,13 @@ def described(stored: StoredStudy) -> str:
         lines.append(f"settings: {settings_text(settings_at(best.params))}")
     if not total.finished:
         lines.append("best: none so far")
+    # A storage that was begun anew has fewer trials than a record of before.
+    if stored.record is not None and stored.record.trial < len(trials):
+        won = trials[stored.record.trial]
+        lines.append(
+            f"won: mean validation AUC {stored.record.validation_auc:.4f}, trial {won.number}"
+        )
+        lines.append(f"settings: {settings_text(settings_at(won.params))}")
     return "\n    ".join(lines)
 
 

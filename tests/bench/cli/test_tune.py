@@ -82,6 +82,9 @@ def test_tuned_shown_drawn_and_not_done_again(bench: Command, tiny_plugin: Path)
     assert lines[0].startswith("tiny-ce-")
     assert lines[1] == "    trials: 3 ended (3 finished, 0 pruned, 0 failed)"
     assert lines[4].startswith("    settings: recipe ")
+    (record,) = Store(RUNS).tunings()
+    won = f"    won: mean validation AUC {record.validation_auc:.4f}, trial {record.trial}"
+    assert lines[5] == won
     assert "momentum" not in shown.out  # it was set, and so not searched
     assert bench("tunings", "tiny", "--loss", "ce").out == shown.out
     refused = bench("tunings", "cxnet_m1")
