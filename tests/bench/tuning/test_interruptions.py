@@ -146,7 +146,7 @@ def test_killed_again_and_again_it_has_the_same_trials(tune: Tune, uninterrupted
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(0, 120, 12))
+@pytest.mark.parametrize("start", range(0, 144, 12))
 def test_killed_at_any_write_it_has_the_same_trials(
     tune: Tune, uninterrupted: Tune, start: int
 ) -> None:
