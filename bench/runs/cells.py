@@ -137,7 +137,7 @@ class NetworkSettings(TaskSettings):
     train: TrainConfig
 
 
-class CascadeSettings(TaskSettings):
+class CascadeSettings(ControlSettings):
     """The settings of the runs that a cascade is made of; None in those of controls."""
 
     system: System
