@@ -83,7 +83,9 @@ def test_a_question_of_ones_own_is_two_keys_in_a_config(tmp_path: Path) -> None:
 
 def test_the_python_door_opens_as_it_stands(tmp_path: Path) -> None:
     code = block_after("python door")
-    short = code.replace('"demo", **{', '"demo", **{"train.max_iterations": 4, ')
+    short = code.replace(
+        '"demo", **{', '"demo", **{"data.options.images": 200, "train.max_iterations": 4, '
+    )
     assert short != code
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "chest.png")
     done = subprocess.run(
