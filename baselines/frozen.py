@@ -59,7 +59,7 @@ def pooled_features(
     weights_dir: Path | None = None,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
-    """What a pretrained network gives its classifier, for each image.
+    """Pooled features of each image, as a pretrained network gives them to its classifier.
 
     The network is in evaluation mode, and its input is scaled as in its pretraining. The result for
     an image does not depend on the others, but for rounding.

@@ -1,4 +1,4 @@
-"""What only a GPU can tell: right numbers with graphs, bfloat16 and compilation, and rates.
+"""Checks that only a GPU can make: right numbers with graphs, bfloat16 and compilation, and rates.
 
 ``python -m tools.gpu_check FOLDER`` runs every check, about eight minutes on one GPU, and writes a
 JSON file for each into FOLDER. Exit code 1 where a check failed; 2 where there is no GPU. With

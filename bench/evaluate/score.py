@@ -22,7 +22,7 @@ from bench.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class LeadingScore:
-    """What models are compared by.
+    """Figures that models are compared by.
 
     Attributes:
         figure: the one that sorts tables (:func:`bench.evaluate.measures.leading`).

@@ -50,7 +50,7 @@ class Scorer:
         return scores
 
     def leading(self, run: Run) -> LeadingScore:
-        """What a run that finished is compared by; a run is scored once for it.
+        """Figures that a finished run is compared by; a run is scored once for them.
 
         Raises:
             InputError: its predictions are gone or damaged.

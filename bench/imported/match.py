@@ -63,12 +63,12 @@ class Match:
 
     @property
     def images(self) -> dict[str, int]:
-        """How many images are evaluated, by part."""
+        """Number of images that are evaluated, by part."""
         return {part: int(self.task_mask[rows].sum()) for part, rows in self.predicted.items()}
 
     @property
     def of(self) -> dict[str, int]:
-        """How many images the task asks about, by part that is evaluated."""
+        """Number of images that the task asks about, by evaluated part."""
         return {part: len(self.parts.get(part, ())) for part in EVALUATED_PARTS}
 
     @property

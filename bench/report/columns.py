@@ -37,7 +37,7 @@ class TableCell:
 
     @property
     def sort_key(self) -> str:
-        """What a page sorts by; "" for a missing value, which sorts last."""
+        """Value that a page sorts by; "" for a missing value, which sorts last."""
         missing = self.value is None or (isinstance(self.value, float) and math.isnan(self.value))
         return "" if missing else str(self.value)
 

@@ -67,7 +67,7 @@ class DataSettings(SourceSettings):
 
 
 class TaskSettings(Frozen):
-    """What every run made here depends on; where the files lie is no part of it.
+    """Settings that every run made here depends on; where the files lie is no part of it.
 
     Attributes:
         data: the data.
@@ -90,7 +90,7 @@ class ControlSettings(TaskSettings):
 
 
 class ModelSettings(Frozen):
-    """How a network begins.
+    """Initial state of a network.
 
     Attributes:
         pretrained: it starts from pretrained weights.
@@ -112,7 +112,7 @@ class ModelSettings(Frozen):
 
 
 class LossSettings(Frozen):
-    """What a loss is made with.
+    """Options and origin of a loss.
 
     Attributes:
         options: the loss's own keyword arguments.
@@ -147,7 +147,7 @@ class CascadeSettings(ControlSettings):
 
 
 class FileSettings(Frozen):
-    """How predictions were read from a file.
+    """Reading of predictions from a file.
 
     Attributes:
         digest: SHA-256 of the file.

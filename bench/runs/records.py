@@ -87,7 +87,7 @@ class RunCosts(Frozen):
 
 
 class Outcome(Frozen):
-    """How a run ended, why it failed or is unavailable, and what a finished network cost."""
+    """End of a run: its state, the reason where it failed, the costs of a finished network."""
 
     state: State
     reason: str = ""
@@ -122,7 +122,7 @@ class Spent(Frozen):
     train_seconds: float
 
     def measured(self, unit: str) -> float:
-        """How much it is in a budget's unit: ``trials``, ``iterations`` or ``minutes``."""
+        """Amount in a budget's unit: ``trials``, ``iterations`` or ``minutes``."""
         return {
             "trials": float(self.trials),
             "iterations": float(self.iterations),

@@ -113,7 +113,7 @@ class Store:
         return self.root / _folder_name(cell, data)
 
     def outcome(self, folder: Path) -> Outcome | None:
-        """How the run of a folder ended; None where it has not ended (or not begun).
+        """End of the run of a folder; None where it has not ended (or not begun).
 
         Raises:
             InputError: the record is damaged.

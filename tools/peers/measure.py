@@ -26,7 +26,7 @@ class FailedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessUse:
-    """What a process took.
+    """Seconds and memory that a process took.
 
     Attributes:
         seconds: from its start to its end.

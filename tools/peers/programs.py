@@ -22,7 +22,7 @@ MOMENTUM = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What every program does.
+    """The training that every program does.
 
     Attributes:
         images: the folder with the parts ``train`` and ``validation``.
