@@ -63,14 +63,14 @@ def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
     Raises:
         InputError: pretrained weights cannot be had.
     """
-    from baselines.frozen import smallest_at_hand
-
     weights = {}
     for model in pretrained_models(experiment):
         timm_name = find_model(model).timm_name
         assert timm_name is not None
         weights[model] = _digest_of_weights(timm_name, experiment.model.weights_dir)
     if FROZEN in experiment.controls:
+        from baselines.frozen import smallest_at_hand  # imports timm
+
         network = smallest_at_hand(
             experiment.data.image_size, weights_dir=experiment.model.weights_dir
         )

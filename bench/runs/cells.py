@@ -284,10 +284,6 @@ class Cell(Frozen):
             "data": data,
             "split": split,
         }
-        model = content["settings"].get("model") or {}
-        if model.get("normalisation") is None:
-            # As in keys from before there was a choice.
-            model.pop("normalisation", None)
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
