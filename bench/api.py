@@ -101,13 +101,16 @@ def tune(
     return load_results(out)
 
 
-def load_results(out: str | Path = DEFAULT_OUT, *, reference: str = "cxnet_m1:sin") -> Results:
+def load_results(
+    out: str | Path = DEFAULT_OUT, *, reference: str = "cxnet_m1:sin", margin: float | None = None
+) -> Results:
     """Every number that the stored runs give, with its interval.
 
     Args:
         out: folder of the runs.
         reference: the row that all others are compared with: ``MODEL:LOSS``, ``control:NAME`` or
             ``imported:NAME``. Where it is not there, no row is compared.
+        margin: largest difference of AUC that counts as none; None is that of the config.
 
     Raises:
         InputError: there is no run, or one is damaged.
@@ -118,7 +121,7 @@ def load_results(out: str | Path = DEFAULT_OUT, *, reference: str = "cxnet_m1:si
     from bench.evaluate.scorer import Scorer
 
     scorer = Scorer(kept=cache_dir() / "scores")
-    return load(Path(out), scorer=scorer, reference=Reference.parse(reference))
+    return load(Path(out), scorer=scorer, reference=Reference.parse(reference), margin=margin)
 
 
 def load_model(

@@ -42,7 +42,9 @@ def print_table(rows: Sequence[Mapping[str, str]], *, numbers: Sequence[str] = (
     click.echo(table)
 
 
-def read_results(out: Path, *, filters: Filters, reference: Reference) -> Results:
+def read_results(
+    out: Path, *, filters: Filters, reference: Reference, margin: float | None = None
+) -> Results:
     """Results of the runs in a folder, with the user's cache and progress on standard error."""
     from bench.cache import cache_dir
     from bench.evaluate.load import load_results
@@ -55,5 +57,6 @@ def read_results(out: Path, *, filters: Filters, reference: Reference) -> Result
             scorer=Scorer(kept=cache_dir() / "scores"),
             filters=filters,
             reference=reference,
+            margin=margin,
             on_scored=lambda done, total: progress.advance("runs scored", done, total),
         )

@@ -96,6 +96,10 @@ rows_options = grouped(
     help="The row that all others are compared with; control:NAME and imported:NAME are others.",
 )  # fmt: skip
 @click.option(
+    "--margin", type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True), metavar="DIFFERENCE",
+    help="Largest difference of AUC that counts as none [default: that of the config].",
+)  # fmt: skip
+@click.option(
     "--thumbnails", type=click.IntRange(min=0), default=12, show_default=True, metavar="N",
     help="Most images of each kind of mistake in html; 0 shows no patient's image.",
 )  # fmt: skip
@@ -106,6 +110,7 @@ def report(
     formats: tuple[str, ...],
     chosen: RowsChoice,
     wanted: str,
+    margin: float | None,
     thumbnails: int,
 ) -> None:
     """Compare all runs that ended: markdown, html, latex, csv, json, figures, or all of them.
@@ -127,7 +132,7 @@ def report(
     from bench.evaluate.results import Reference
 
     filters = chosen.filters()
-    whole = read_results(out, filters=filters, reference=Reference.parse(wanted))
+    whole = read_results(out, filters=filters, reference=Reference.parse(wanted), margin=margin)
     if given("wanted") and not any(table.reference for table in whole.tables):
         raise InputError(_no_such_reference(wanted, whole))
     results = without_bare_tables(whole, filters)

@@ -266,6 +266,8 @@ class Question(Frozen):
     """Limits of the answer; may be empty."""
 
 
+MARGIN = 0.01
+
 # Keys whose levels the experiment lists already, or that are no settings of a run.
 NOT_VARIED = {
     "models": "list several models",
@@ -276,6 +278,7 @@ NOT_VARIED = {
     "loss": "vary its options, such as loss.options.focal.gamma",
     "question": "ask several in experiments of their own",
     "search": "tune in experiments of their own",
+    "margin": "a report has one for all rows of a table",
     "vary": "cross its keys by naming them side by side",
     "name": "it names the whole experiment",
     "description": "it describes the whole experiment",
@@ -328,6 +331,10 @@ class Experiment(Frozen):
     """
     question: Question | None = None
     """Question that the report answers."""
+    margin: Fraction = MARGIN
+    """Largest difference of AUC that counts as none: within it, the report calls two rows
+    equivalent. No run depends on it, and ``bench report --margin`` takes another.
+    """
 
     @field_validator("vary", mode="before")
     @classmethod

@@ -10,9 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from bench.config.schema import MARGIN
 from bench.data.tasks import TASKS
 from bench.errors import InputError
-from bench.evaluate.comparison import above_control, compare_with
+from bench.evaluate.comparison import compare_with, over_control
 from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Figure, Interval
 from bench.evaluate.labels import labels
@@ -21,7 +22,7 @@ from bench.evaluate.published import published_for
 from bench.evaluate.results import BestControl, Reference, Row, RunView, Table
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import captions, compare, train_share, training, weights
-from bench.runs.records import TuningRecord
+from bench.runs.records import ExperimentRecord, TuningRecord
 from bench.runs.run import Run
 
 
@@ -30,6 +31,8 @@ def collect(
     *,
     scorer: Scorer | None = None,
     tunings: Iterable[TuningRecord] = (),
+    experiments: Iterable[ExperimentRecord] = (),
+    margin: float | None = None,
     reference: Reference | None = None,
     shown: Callable[[Run], bool] = lambda _: True,
     on_scored: Callable[[Run], None] | None = None,
@@ -44,6 +47,9 @@ def collect(
         runs: those that ended.
         scorer: of all runs.
         tunings: how the settings of some were searched for.
+        experiments: of the runs.
+        margin: largest difference that counts as none; by default the smallest of those that the
+            table's experiments state.
         reference: what every row is compared with; CXNet-m1 with the sin-loss by default.
         shown: which runs are shown. The reference and the controls are shown in any case, and a
             row that is not is compared all the same: what is looked at must not change what p is
@@ -56,6 +62,8 @@ def collect(
     collector = _Collector(
         scorer=scorer or Scorer(),
         tunings=tuple(tunings),
+        experiments=tuple(experiments),
+        margin=margin,
         reference=reference or Reference(),
         shown=shown,
         on_scored=on_scored,
@@ -99,6 +107,8 @@ class _Collector:
 
     scorer: Scorer
     tunings: Sequence[TuningRecord]
+    experiments: Sequence[ExperimentRecord]
+    margin: float | None
     reference: Reference
     shown: Callable[[Run], bool]
     on_scored: Callable[[Run], None] | None
@@ -127,7 +137,9 @@ class _Collector:
             for group, settings, tuning in zip(groups, texts, tuned, strict=True)
         ]
         best = self.best_controls(rows)
-        rows = self.compared([self.marked(row, best.get(row.train_share)) for row in rows])
+        margin = self.margin_of(runs)
+        rows = [self.beside_control(row, best.get(row.train_share)) for row in rows]
+        rows = self.compared(rows, margin)
         visible = [
             row
             for row, group in zip(rows, groups, strict=True)
@@ -155,6 +167,7 @@ class _Collector:
             ),
             wanted=self.reference,
             reference=next((row for row in visible if row.is_reference), None),
+            margin=margin,
             resamples=self.scorer.resampling.resamples if any(row.runs for row in rows) else 0,
             published=published_for(source=data.source, task=data.task),
         )
@@ -257,20 +270,27 @@ class _Collector:
             best.setdefault(control.train_share, control)
         return best
 
-    def marked(self, row: Row, control: Row | None) -> Row:
-        """The row, marked where it is not shown to be above a control."""
+    def margin_of(self, runs: Sequence[Run]) -> float:
+        """The largest difference that counts as none in the table of some runs."""
+        if self.margin is not None:
+            return self.margin
+        names = {run.folder.name for run in runs}
+        stated = [each.experiment.margin for each in self.experiments if names & {*each.runs}]
+        return min(stated, default=MARGIN)
+
+    def beside_control(self, row: Row, control: Row | None) -> Row:
+        """The row with its difference to a control."""
         if control is None or row.kind == "control" or row.answered or not row.runs:
             return row
-        above = above_control(row.runs, control.runs, scorer=self.scorer)
-        return replace(row, below_controls=not above)
+        return replace(row, over_control=over_control(row.runs, control.runs, scorer=self.scorer))
 
-    def compared(self, rows: Sequence[Row]) -> list[Row]:
+    def compared(self, rows: Sequence[Row], margin: float) -> list[Row]:
         """The rows compared with the reference, which is marked."""
         chosen = self.chosen_reference(rows)
         if chosen is None:
             return list(rows)
         others = [row.runs for row in rows if row.runs and row is not chosen]
-        comparisons = iter(compare_with(chosen.runs, others, scorer=self.scorer))
+        comparisons = iter(compare_with(chosen.runs, others, margin=margin, scorer=self.scorer))
         compared = []
         for row in rows:
             if row is chosen:

@@ -9,15 +9,16 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from bench.config.schema import MARGIN
 from bench.evaluate.delong import from_components
 from bench.evaluate.estimate import Estimate, Interval, difference
 from bench.evaluate.score import LeadingScore, leading_figure
 from bench.evaluate.scorer import Scorer
-from bench.evaluate.testing import holm, p_value, smallest_difference
+from bench.evaluate.testing import holm, p_beyond, p_value, smallest_difference
 from bench.runs.predictions import Predictions
 from bench.runs.run import Run
 
-Verdict = Literal["better", "worse", "cannot tell", "n/a"]
+Verdict = Literal["better", "worse", "equivalent", "not worse", "differs", "cannot tell", "n/a"]
 SIGNIFICANCE = 0.05
 
 
@@ -25,12 +26,30 @@ SIGNIFICANCE = 0.05
 class Comparison:
     """A row against the reference, by the figure that sorts the table.
 
+    The first verdict that holds is given:
+
+    - ``n/a``: there is no p (``difference.reason``).
+    - ``differs``: ``p_holm`` is below ``SIGNIFICANCE``, and the row or the reference is a single
+      training run. The two networks differ on these images; another seed of either may differ
+      from them by as much, so that a single run is neither better nor worse nor equivalent.
+    - ``equivalent``: ``p_equivalent`` is below ``SIGNIFICANCE``. It comes before the next two
+      since a difference below the margin counts as none, also where it is shown not to be zero.
+    - ``better``, ``worse``: ``p_holm`` is below ``SIGNIFICANCE``.
+    - ``not worse``: ``p_not_worse`` is below ``SIGNIFICANCE``.
+    - ``cannot tell``: none of these.
+
     Attributes:
         difference: the row's figure less the reference's, on the same images and resamples.
         p: two-sided, of the true difference being zero; NaN where there is no interval.
         p_holm: corrected for all comparisons of the table (Holm).
-        verdict: ``better`` or ``worse`` where the corrected p is below ``SIGNIFICANCE``, else
-            ``cannot tell``; ``n/a`` where there is no p (``difference.reason``).
+        margin: largest difference that counts as none.
+        p_equivalent: of the true difference being as large as the margin or larger, in either
+            direction (the larger p of two one-sided tests: Liu et al., "Tests of equivalence and
+            non-inferiority for diagnostic accuracy based on the paired areas under ROC curves",
+            Statistics in Medicine 25, 2006), corrected for all such tests of the table (Holm);
+            NaN where there is no interval, and where a side is a single training run.
+        p_not_worse: of the row being worse by the margin or more; else as ``p_equivalent``.
+        verdict: see above.
         smallest: the true difference that four test sets like this one out of five would show (a
             power of 80 %) with p below ``SIGNIFICANCE`` after p is multiplied by the number of
             comparisons, as Holm does with the smallest. NaN where there is no interval.
@@ -42,6 +61,9 @@ class Comparison:
     difference: Interval
     p: float
     p_holm: float
+    margin: float
+    p_equivalent: float
+    p_not_worse: float
     verdict: Verdict
     smallest: float
     images: int
@@ -49,13 +71,18 @@ class Comparison:
 
 
 def compare_with(
-    reference: Sequence[Run], others: Sequence[Sequence[Run]], *, scorer: Scorer
+    reference: Sequence[Run],
+    others: Sequence[Sequence[Run]],
+    *,
+    margin: float = MARGIN,
+    scorer: Scorer,
 ) -> list[Comparison]:
     """Compare rows with the reference and correct for their number.
 
     Args:
         reference: its finished runs, which differ in their seed.
         others: the finished runs of each other row.
+        margin: largest difference that counts as none.
         scorer: of all runs.
 
     Returns:
@@ -64,18 +91,56 @@ def compare_with(
     Raises:
         InputError: stored predictions are gone or damaged.
     """
-    differences = [_difference(runs, reference, scorer=scorer) for runs in others]
-    p = [p_value(each.estimate) for each in differences]
+    found = [_difference(runs, reference, scorer=scorer) for runs in others]
+    single = [single_run(runs) or single_run(reference) for runs in others]
+    p = [p_value(each.estimate) for each in found]
+    above, below = (
+        [
+            math.nan if alone else p_beyond(each.estimate, margin, side=side)
+            for each, alone in zip(found, single, strict=True)
+        ]
+        for side in (-1, 1)
+    )
+    p_holm, p_not_worse = holm(p), holm(above)
+    p_equivalent = holm([max(pair) for pair in zip(above, below, strict=True)])
     tests = sum(not math.isnan(value) for value in p)
     return [
-        _comparison(difference, p=plain, p_holm=corrected, tests=tests)
-        for difference, plain, corrected in zip(differences, p, holm(p), strict=True)
+        Comparison(
+            difference=(interval := Interval.of(each.estimate)),
+            p=p[k],
+            p_holm=p_holm[k],
+            margin=margin,
+            p_equivalent=p_equivalent[k],
+            p_not_worse=p_not_worse[k],
+            verdict=_verdict(
+                interval.value,
+                p=p_holm[k],
+                p_equivalent=p_equivalent[k],
+                p_not_worse=p_not_worse[k],
+                single=single[k],
+            ),
+            smallest=math.nan
+            if math.isnan(p[k])
+            else smallest_difference(each.estimate, level=SIGNIFICANCE / tests),
+            images=each.images,
+            delong_p=each.delong_p,
+        )
+        for k, each in enumerate(found)
     ]
 
 
-def above_control(runs: Sequence[Run], control: Sequence[Run], *, scorer: Scorer) -> bool:
-    """Whether a row is shown to be above a control, on the images that both predict."""
-    return _difference(runs, control, scorer=scorer).estimate.above_zero
+def over_control(runs: Sequence[Run], control: Sequence[Run], *, scorer: Scorer) -> Interval:
+    """The difference of a row to a control, on the images that both predict."""
+    return Interval.of(_difference(runs, control, scorer=scorer).estimate)
+
+
+def single_run(runs: Sequence[Run]) -> bool:
+    """Whether a row is one training run, which another seed may turn round.
+
+    Controls and imported predictions have no seed: they are compared as the predictors that they
+    are.
+    """
+    return len(runs) == 1 and bool(runs[0].cell.loss)
 
 
 class _Difference(NamedTuple):
@@ -86,24 +151,20 @@ class _Difference(NamedTuple):
     delong_p: float | None = None
 
 
-def _comparison(found: _Difference, *, p: float, p_holm: float, tests: int) -> Comparison:
-    interval = Interval.of(found.estimate)
-    verdict: Verdict = "cannot tell"
+def _verdict(
+    value: float, *, p: float, p_equivalent: float, p_not_worse: float, single: bool
+) -> Verdict:
+    """The first verdict that holds, in the order of :class:`Comparison`."""
     if math.isnan(p):
-        verdict = "n/a"
-    elif p_holm < SIGNIFICANCE and interval.value != 0.0:
-        verdict = "better" if interval.value > 0 else "worse"
-    return Comparison(
-        difference=interval,
-        p=p,
-        p_holm=p_holm,
-        verdict=verdict,
-        smallest=math.nan
-        if math.isnan(p)
-        else smallest_difference(found.estimate, level=SIGNIFICANCE / tests),
-        images=found.images,
-        delong_p=found.delong_p,
-    )
+        return "n/a"
+    differs = p < SIGNIFICANCE and value != 0.0
+    if single:
+        return "differs" if differs else "cannot tell"
+    if p_equivalent < SIGNIFICANCE:
+        return "equivalent"
+    if differs:
+        return "better" if value > 0.0 else "worse"
+    return "not worse" if p_not_worse < SIGNIFICANCE else "cannot tell"
 
 
 def _difference(runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer) -> _Difference:

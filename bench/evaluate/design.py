@@ -23,7 +23,7 @@ NOT_APPLICABLE = "–"
 """The level of a key that does not concern a cell, such as another network's option."""
 
 # What a command may narrow without asking another question, and what changes no result.
-NARROWED = {"models", "losses", "seeds", "controls", "vary", "description"}
+NARROWED = {"models", "losses", "seeds", "controls", "vary", "description", "margin"}
 # How a network's numbers are computed, which an experiment may leave to the device.
 ARITHMETIC = ("train.precision", "train.memory_format", "train.compile")
 

@@ -18,8 +18,8 @@ WHOLE = (
     "answered_images", "test_images", "compared_images", "tuning_trials",
 )  # fmt: skip
 COMPARED = (
-    "difference", "difference_low", "difference_high", "p", "p_holm", "verdict",
-    "smallest_difference", "compared_images", "delong_p",
+    "difference", "difference_low", "difference_high", "p", "p_holm", "margin", "p_equivalent",
+    "p_not_worse", "verdict", "smallest_difference", "compared_images", "delong_p",
 )  # fmt: skip
 SHORT = (
     "source", "task", "split", "kind", "model", "loss", "settings", "seeds", "auc", "auc_low",
@@ -188,6 +188,9 @@ def _comparison(table: Table, row: Row) -> dict[str, Any]:
         "difference_high": comparison.difference.high,
         "p": comparison.p,
         "p_holm": comparison.p_holm,
+        "margin": comparison.margin,
+        "p_equivalent": comparison.p_equivalent,
+        "p_not_worse": comparison.p_not_worse,
         "verdict": comparison.verdict,
         "smallest_difference": comparison.smallest,
         "compared_images": comparison.images,

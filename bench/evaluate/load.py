@@ -65,6 +65,7 @@ def load_results(
     scorer: Scorer | None = None,
     filters: Filters | None = None,
     reference: Reference | None = None,
+    margin: float | None = None,
     on_scored: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Every number of the runs of a folder that ended.
@@ -74,6 +75,8 @@ def load_results(
         scorer: of all runs.
         filters: which runs the results are about.
         reference: what every row is compared with; CXNet-m1 with the sin-loss by default.
+        margin: largest difference of AUC that counts as none; by default the smallest of those
+            that the experiments of a table state.
         on_scored: called with runs scored and runs in all, to show progress.
 
     Raises:
@@ -86,6 +89,7 @@ def load_results(
     shown = [run for run in runs if run.cell.kind != "control" and filters.show(run)]
     if stored and not shown and filters != Filters():
         raise InputError(_nothing_left(stored, filters))
+    experiments = store.experiments()
     finished = sum(run.outcome.state == "finished" for run in runs)
     scored = set()
 
@@ -98,12 +102,14 @@ def load_results(
         runs,
         scorer=scorer,
         tunings=store.tunings(),
+        experiments=experiments,
+        margin=margin,
         reference=reference,
         shown=filters.show,
         on_scored=show_progress,
     )
     # A question is of the runs that it is of, whichever rows are looked at.
-    answers = answer_questions(stored, store.experiments(), scorer=scorer)
+    answers = answer_questions(stored, experiments, scorer=scorer)
     return Results(
         tables=tuple(tables),
         questions=tuple(

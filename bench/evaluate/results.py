@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.config.schema import MARGIN
 from bench.data.description import DataRecord
 from bench.environment import EnvironmentRecord
 from bench.evaluate import frames
@@ -92,9 +93,8 @@ class Row:
             none, and where no seed finished.
         trained_otherwise: whether a network's training settings, without what was searched for,
             are others than the reference's.
-        below_controls: whether its leading figure is not shown to be above that of the best
-            control of the same share of the training part: the interval of their difference
-            reaches zero. False for controls.
+        over_control: its leading figure less that of the best control of the same share of the
+            training part; None for controls, and where there is no control.
     """
 
     kind: str
@@ -124,7 +124,7 @@ class Row:
     is_reference: bool = False
     comparison: Comparison | None = None
     trained_otherwise: bool = False
-    below_controls: bool = False
+    over_control: Interval | None = None
 
     @property
     def auc(self) -> float:
@@ -133,14 +133,14 @@ class Row:
         return -math.inf if math.isnan(value) else value
 
     @property
+    def below_controls(self) -> bool:
+        """Whether it is not shown to be above the best control."""
+        return self.over_control is not None and not self.over_control.low > 0.0
+
+    @property
     def timed_on_several_devices(self) -> bool:
         """Whether its times cannot be averaged."""
         return self.kind == "network" and len(self.devices) > 1
-
-    @property
-    def single_run(self) -> bool:
-        """Whether it is one training run, which another seed may turn round."""
-        return bool(self.loss) and len(self.seeds) == 1
 
     @property
     def state(self) -> str:
@@ -203,6 +203,7 @@ class Table:
             settings.
         wanted: the reference that was asked for.
         reference: the row that all others are compared with; None where it is not there.
+        margin: largest difference of the leading figure that counts as none.
         resamples: how many an interval rests on.
         published: what others published for its data and task; none was run by this harness.
     """
@@ -217,6 +218,7 @@ class Table:
     superseded: tuple[str, ...] = ()
     wanted: Reference = Reference()
     reference: Row | None = None
+    margin: float = MARGIN
     resamples: int = 0
     published: tuple[PublishedFigure, ...] = ()
 
@@ -236,14 +238,6 @@ class Table:
             and not math.isnan(row.comparison.smallest)
         ]
         return median(found) if found else None
-
-    def rests_on_one_run(self, row: Row) -> bool:
-        """Whether a row is better or worse, and it or the reference is a single training run."""
-        return (
-            row.comparison is not None
-            and row.comparison.verdict in ("better", "worse")
-            and (row.single_run or (self.reference is not None and self.reference.single_run))
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,8 +262,9 @@ class Results:
 
         What identifies its table and itself; each figure with ``_sd``, ``_low`` and ``_high``
         (``auc``, ``auc_sd``, ``auc_low``, ``auc_high``, …); ``difference`` to the reference with
-        its interval, ``p`` (``p_holm`` is corrected for all comparisons of the table) and
-        ``verdict``; costs. A figure that is undefined, or that the row's task has not, is NaN.
+        its interval, ``p`` (``p_holm`` is corrected for all comparisons of the table), ``margin``,
+        ``p_equivalent``, ``p_not_worse`` and ``verdict``; costs. A figure that is undefined, or
+        that the row's task has not, is NaN.
         """
         return frames.rows(self.tables)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -32,6 +33,23 @@ def p_value(estimate: Estimate) -> float:
     if fewer or not spread:
         return p
     return min(p, 2.0 * float(stdtr(estimate.df, -abs(estimate.value) / spread)))
+
+
+def p_beyond(estimate: Estimate, margin: float, *, side: Literal[-1, 1]) -> float:
+    """One-sided p of the true difference being as far as the margin or farther on one side.
+
+    Args:
+        estimate: the difference that was found.
+        margin: above 0.
+        side: -1 for a difference at or below -margin, 1 for one at or above margin.
+
+    Returns:
+        In (0, 1]; NaN where there is no interval.
+    """
+    draws = estimate.draws[~np.isnan(estimate.draws)]
+    if estimate.reason or not len(draws):
+        return math.nan
+    return (1 + int((side * draws >= margin).sum())) / (len(draws) + 1)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -65,7 +65,8 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         kinds={table.outputs.kind for table in results.tables if not table.outputs.binary},
         compared=any(row.comparison for row in rows),
         several_seeds=any(len(row.seeds) > 1 for row in rows),
-        one_run=any(table.rests_on_one_run(row) for table in results.tables for row in table.rows),
+        verdicts={row.comparison.verdict for row in rows if row.comparison},
+        margins=sorted({table.margin for table in results.tables}),
         tuned=any(row.tuning for row in rows),
         # Also where the tuned rows are hidden.
         as_configured=any(row.settings.startswith(AS_CONFIGURED) for row in rows),

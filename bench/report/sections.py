@@ -155,11 +155,10 @@ def _comparison(table: Table) -> list[Column]:
     rows = table.rows
     found = [cells("seeds", "seeds", map(_seeds, rows)), _figures(table, leading(table.outputs))]
     if table.reference is not None:
-        verdicts = [_verdict(row, table) for row in rows]
         found += [
             cells("difference", "difference", map(_difference, rows)),
             cells("p", "p", map(_p, rows)),
-            cells("verdict", "verdict", verdicts, kind="text"),
+            cells("verdict", "verdict", map(_verdict, rows), kind="text"),
         ]
     return [
         *found,
@@ -187,12 +186,11 @@ def _p(row: Row) -> TableCell:
     return TableCell(text=fmt.p_value(row.comparison.p_holm), value=row.comparison.p_holm)
 
 
-def _verdict(row: Row, table: Table) -> TableCell:
-    """The verdict of the comparison, with a mark where it is on single training runs."""
+def _verdict(row: Row) -> TableCell:
     if row.comparison is None:
         return NONE if row.is_reference else UNDEFINED
     verdict = row.comparison.verdict
-    detail = "one run" if table.rests_on_one_run(row) else ""
+    detail = "one run" if verdict == "differs" else ""
     return TableCell(text=verdict, detail=detail, value=verdict)
 
 

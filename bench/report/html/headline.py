@@ -7,10 +7,11 @@ worse than the reference, and how far single runs and this test set can tell.
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 
-from bench.evaluate.comparison import SIGNIFICANCE
+from bench.evaluate.comparison import SIGNIFICANCE, Verdict
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Table
 from bench.report.text import lines
@@ -42,12 +43,12 @@ def headline(table: Table) -> list[str]:
         compared=compared,
         verdicts={
             verdict: [row for row, comparison in compared if comparison.verdict == verdict]
-            for verdict in ("better", "worse", "cannot tell", "n/a")
+            for verdict in get_args(Verdict)
         },
         otherwise=[
             row
             for row, comparison in compared
-            if comparison.verdict in ("better", "worse") and row.trained_otherwise
+            if comparison.verdict in ("better", "worse", "differs") and row.trained_otherwise
         ],
         shown=table.smallest_difference,
         tests=sum(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.data.tasks import make_task
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.comparison import Comparison, compare_with
+from bench.evaluate.comparison import Comparison, Verdict, compare_with
 from bench.evaluate.delong import delong
 from bench.evaluate.scorer import Scorer
 from bench.runs.run import Run
@@ -42,10 +42,34 @@ def scorer() -> Scorer:
     return Scorer(Resampling(resamples=400))
 
 
-def compared(reference: Run, *row: Run, scorer: Scorer) -> Comparison:
+def compared(reference: Run, *row: Run, scorer: Scorer, margin: float = 0.01) -> Comparison:
     """The comparison of a row's runs with the reference."""
-    (comparison,) = compare_with([reference], [row], scorer=scorer)
+    (comparison,) = compare_with([reference], [row], margin=margin, scorer=scorer)
     return comparison
+
+
+def files(
+    root: Path, *, images: int, seeds: int = 0, shift: float = 0.0
+) -> tuple[list[Run], list[Run]]:
+    """Two nearly equal predictors: files without a seed, or networks of some seeds."""
+    rng = np.random.default_rng(0)
+    truth = rng.random(images) < 0.4
+    stored = StoredRuns(root, findings=[MASS if sick else NONE for sick in truth], validation=0)
+    shared = 1.5 * truth + rng.normal(size=images)
+    sides = []
+    for name, own in (("reference", 0.0), ("other", shift)):
+        sides.append(
+            [
+                stored.add(
+                    name,
+                    1 / (1 + np.exp(-shared - own * truth - 0.1 * rng.normal(size=images))),
+                    seed=seed,
+                    **({} if seeds else {"kind": "imported", "only": np.ones(images, bool)}),
+                )
+                for seed in range(seeds or 1)
+            ]
+        )
+    return sides[0], sides[1]
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -61,6 +85,38 @@ def test_a_tie_stays_a_tie(stored: StoredRuns, scorer: Scorer, seeds: int) -> No
     assert comparison.images == IMAGES - VALIDATION
 
 
+@pytest.mark.parametrize(("images", "verdict"), [(22_433, "equivalent"), (60, "cannot tell")])
+def test_nearly_equal_files_are_equivalent_where_images_are_many(
+    tmp_path: Path, scorer: Scorer, images: int, verdict: Verdict
+) -> None:
+    reference, other = files(tmp_path, images=images)
+    comparison = compared(*reference, *other, scorer=scorer)
+    assert (comparison.verdict, comparison.margin) == (verdict, 0.01)
+
+
+def test_equivalent_comes_before_better_and_the_margin_decides(
+    tmp_path: Path, scorer: Scorer
+) -> None:
+    reference, other = files(tmp_path, images=5000, shift=0.05)
+    within, beyond = (
+        compared(*reference, *other, scorer=scorer, margin=margin) for margin in (0.02, 0.001)
+    )
+    assert within.p_holm < 0.05
+    assert (within.verdict, beyond.verdict) == ("equivalent", "better")
+    assert beyond.p_not_worse < 0.05 < beyond.p_equivalent
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(1.0, "differs"), (0.0, "cannot tell")])
+def test_one_seed_of_each_network_is_neither_better_nor_worse_nor_equivalent(
+    tmp_path: Path, scorer: Scorer, shift: float, verdict: Verdict
+) -> None:
+    reference, other = files(tmp_path, images=5000, seeds=1, shift=shift)
+    comparison = compared(*reference, *other, scorer=scorer, margin=0.3)
+    assert comparison.verdict == verdict
+    assert math.isnan(comparison.p_equivalent)
+    assert math.isnan(comparison.p_not_worse)
+
+
 def test_verdicts_and_p_corrected_for_the_number_of_comparisons(
     stored: StoredRuns, scorer: Scorer
 ) -> None:
@@ -70,7 +126,7 @@ def test_verdicts_and_p_corrected_for_the_number_of_comparisons(
         stored.add(name, noisy(shift, seed)) for seed, (name, shift) in enumerate(shifts.items(), 1)
     ]
     found = compare_with([reference], [[run] for run in others], scorer=scorer)
-    verdicts = ["better", "worse", "cannot tell", "cannot tell"]
+    verdicts = ["differs", "differs", "cannot tell", "cannot tell"]
     assert [comparison.verdict for comparison in found] == verdicts
     base = scorer.leading(reference).figure.value
     for run, comparison in zip(others, found, strict=True):
@@ -160,7 +216,7 @@ def test_twenty_comparisons_leave_what_is_plain_plain(stored: StoredRuns, scorer
     reference = stored.add("reference", noisy(0.5, 0))
     others = [[stored.add(str(k), noisy(3.0, k + 1))] for k in range(20)]
     comparisons = compare_with([reference], others, scorer=scorer)
-    assert {comparison.verdict for comparison in comparisons} == {"better"}
+    assert {comparison.verdict for comparison in comparisons} == {"differs"}
     alone = compared(reference, *others[0], scorer=scorer)
     assert comparisons[0].p == alone.p
     assert comparisons[0].smallest > alone.smallest
@@ -176,7 +232,7 @@ def test_tasks_of_findings_are_compared_by_macro_auc(tmp_path: Path, scorer: Sco
     good = np.clip(stored.targets * 0.5 + rng.random((100, 2)) / 2, 0, 1)
     reference, other = stored.add("good", good), stored.add("chance", rng.random((100, 2)))
     comparison = compared(reference, other, scorer=scorer)
-    assert comparison.verdict == "worse"
+    assert comparison.verdict == "differs"
     macro = [scorer.score(run).figures["macro_auc"].value for run in (other, reference)]
     assert comparison.difference.value == pytest.approx(macro[0] - macro[1], abs=1e-12)
     assert comparison.delong_p is None

@@ -13,6 +13,7 @@ from bench.evaluate.load import Filters, load_results, without_bare_tables
 from bench.evaluate.results import Reference, Table
 from bench.evaluate.scorer import Scorer
 from tests.bench.evaluate.stored_runs import StoredRuns
+from tests.bench.records import EXPERIMENT
 from tests.bench.report.runs import CHANCE, M2, Runs
 
 IMAGES, VALIDATION = 300, 100
@@ -98,3 +99,19 @@ def test_tables_without_any_row_that_was_asked_for_are_left_out(
     assert [each.data.task for each in made.tables] == ["m1", "m2"]
     kept = without_bare_tables(made, filters)
     assert [each.data.task for each in kept.tables] == tasks
+
+
+def test_the_margin_is_the_given_one_or_the_smallest_of_the_experiments(runs: Runs) -> None:
+    folders = [Path(runs.add(model, CHANCE)) for model in ("net", "wide")]
+
+    def margin(given: float | None = None) -> float:
+        scorer = Scorer(Resampling(resamples=20))
+        (table,) = load_results(runs.store, scorer=scorer, margin=given, reference=NET).tables
+        for row in table.rows:
+            assert row.comparison is None or row.comparison.margin == table.margin
+        return table.margin
+
+    assert margin() == 0.01
+    for stated, of in ((0.03, folders), (0.02, folders[:1]), (0.001, [Path("elsewhere")])):
+        runs.store.record_experiment(EXPERIMENT.model_copy(update={"margin": stated}), of)
+    assert (margin(), margin(0.05)) == (0.02, 0.05)
