@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -58,10 +57,6 @@ class ImageSet:
         images = self.pixels.gather(self.pixel_rows[positions]).unsqueeze(1)
         return images, to_device(self.targets[positions], self.device)
 
-    def prefetch(self, positions: NDArray[np.int64]) -> None:
-        """Begin to move the images that are gathered next to the device."""
-        self.pixels.prefetch(self.pixel_rows[positions])
-
     def to_input(self, images: Tensor) -> Tensor:
         """uint8 (or already float, 0..255) images to the network's normalised float32 input."""
         scale = 1.0 / (255.0 * self.normalisation.std)
@@ -71,14 +66,9 @@ class ImageSet:
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image once, in order, as network input and targets; the last batch may be short."""
-        chunks = [
-            np.arange(start, min(start + batch_size, len(self)))
-            for start in range(0, len(self), batch_size)
-        ]
-        for positions, following in zip_longest(chunks, chunks[1:]):
+        for start in range(0, len(self), batch_size):
+            positions = np.arange(start, min(start + batch_size, len(self)))
             images, targets = self.gather(positions)
-            if following is not None:
-                self.prefetch(following)
             yield self.to_input(images), targets
 
 
@@ -114,7 +104,6 @@ class TrainingStream:
         self._seed = seed
         self._augment = augment
         self._order: dict[int, NDArray[np.int64]] = {}
-        self._following: tuple[int, NDArray[np.int64]] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -134,15 +123,8 @@ class TrainingStream:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def batch(self, step: int) -> Batch:
-        """The images of a step as they are stored, and their random changes.
-
-        The next step's images are sent on their way.
-        """
-        following = self._following
-        positions = following[1] if following and following[0] == step else self.positions(step)
-        images, targets = self._images.gather(positions)
-        self._following = step + 1, self.positions(step + 1)
-        self._images.prefetch(self._following[1])
+        """The images of a step as they are stored, and their random changes."""
+        images, targets = self._images.gather(self.positions(step))
         draws = None
         if self._augment != AugmentConfig():
             drawn = draw(
@@ -163,8 +145,8 @@ class TrainingStream:
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self._order:
-            # A step spans two epochs at most unless the set is smaller than a batch, and the
-            # next step is looked at too; older permutations can always be drawn again.
+            # A step spans two epochs at most unless the set is smaller than a batch; older
+            # permutations can always be drawn again.
             self._order = {e: p for e, p in self._order.items() if e >= epoch - 1}
             self._order[epoch] = generator(self._seed, "order", epoch).permutation(
                 len(self._images)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import count
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from bench.speed.case import Case, Workbench
 from bench.speed.machine import Machine, peak_memory
 from bench.speed.timing import BLOCK_SECONDS, Repeats, Stopwatch
 from bench.train import TrainingFailedError, predict, random_state_kept
-from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, StepRunner
+from bench.train.cuda_graph import WARM_UP_STEPS, StepRunner
 from bench.train.device import autocast
 from bench.train.errors import memory_errors_explained
 from bench.train.prediction import prediction_batch
@@ -33,14 +34,14 @@ class Measured:
     Attributes:
         model: its name.
         training: images a second in training steps as a run takes them: from the stored pixels to
-            the updated weights, in the way that is fastest in the long run.
+            the updated weights.
         inference: images a second from the stored pixels to probabilities, as a run predicts.
         prediction_batch: images in a batch there.
         latency: seconds from one stored image to its logits on the host, each call.
         peak_memory: bytes until the end of training (:func:`bench.speed.machine.peak_memory`).
         training_flop, inference_flop: additions and multiplications of an image, by torch's own
             counter (convolutions, matrix products and attention).
-        capture_seconds: of the step as a CUDA graph; None where it was not tried.
+        capture_seconds: of the step as a CUDA graph; None where it was not captured.
         compile_seconds: of the network; None where it was not compiled.
         notes: what a run would say of its way to train.
     """
@@ -101,11 +102,10 @@ def measure(case: Case, *, repeats: int, block_seconds: float = BLOCK_SECONDS) -
         except TrainingFailedError as error:
             raise InputError(f"model {case.model!r}: {error}") from None
         notes: list[str] = []
-        on_cuda = bench.device.type == "cuda"
         runner = StepRunner(bench.step, end=sys.maxsize, on_note=notes.append)
-        steps = runner(range(sys.maxsize))
-        for _ in range(WARM_UP_STEPS + 2 * TIMED_STEPS + 2 if on_cuda else 0):
-            next(steps)  # it has chosen by then
+        steps = map(runner, count())
+        for _ in range(WARM_UP_STEPS + 1 if bench.device.type == "cuda" else 0):
+            next(steps)
         train = Stopwatch(partial(next, steps), block_seconds=block_seconds)
         training = [case.batch_size * rate for rate in train.repeats(repeats).values]
         peak = peak_memory(bench.device)

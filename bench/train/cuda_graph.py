@@ -13,10 +13,8 @@ their steps on the host, where a graph cannot see it.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -32,11 +30,9 @@ Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 # Plain steps before the first capture: torch wants the libraries' workspaces and the optimiser's
 # momenta to exist.
 WARM_UP_STEPS = 3
-# Steps over which each of the two is timed.
-TIMED_STEPS = 20
-# Capture is tried where at least so many seconds of training are left: it took 0.01 to 0.12 s for
-# four networks on an H200 (`results/speed`).
-WORTH_SECONDS = 1.0
+# A step is captured where at least so many are left: on an H200 capture took 0.01 to 0.12 s and was
+# made up after two to eighty steps (`results/speed`).
+WORTH_STEPS = 100
 
 
 def capture_graph(function: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -142,17 +138,13 @@ class GraphedStep:
 
 
 class StepRunner:
-    """Takes a training's steps, from a CUDA graph where that was measured to be faster.
-
-    What a graph saves depends on the network, the batch and the machine, so it is measured in the
-    training itself: some plain steps, the capture, some replayed steps. All of them count.
+    """Takes a training's steps: three plainly, and on CUDA the others from a graph.
 
     Args:
         step: the step.
         end: number of steps of the whole run.
-        on_note: called with a line for the user about what was chosen, and why.
+        on_note: called with a line for the user where the step cannot be captured.
         capture: how the step is captured; by default as a graph on CUDA, and never elsewhere.
-        clock: seconds, for timing.
 
     Attributes:
         capture_seconds: spent in capturing so far.
@@ -165,82 +157,38 @@ class StepRunner:
         end: int,
         on_note: Callable[[str], None],
         capture: Capture | None = None,
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.capture_seconds = 0.0
         self._step = step
         self._end = end
         self._on_note = on_note
-        on_cuda = step.stream.device.type == "cuda"
-        self._capture = capture or (capture_graph if on_cuda else None)
-        self._clock = clock
-        self._graph: GraphedStep | None = None
-        self._untried = self._capture is not None
+        if capture is None and step.stream.device.type == "cuda":
+            capture = capture_graph
+        self._graph = GraphedStep(step, capture=capture) if capture else None
+        self._warm_up = WARM_UP_STEPS
 
-    def __call__(self, numbers: range) -> Iterator[Tensor]:
-        """Take the steps between two validations; yields each one's mean loss, on the device."""
-        steps = iter(numbers)
-        self._step.set_rates(numbers.start)
-        if self._graph is not None and self._graph.is_outdated:
-            self._try_capture(numbers.start)
-        # A short stretch has no room for timing.
-        timed = min(TIMED_STEPS, (len(numbers) - WARM_UP_STEPS - 1) // 2)
-        if self._untried and timed >= TIMED_STEPS // 4:
-            self._untried = False
-            yield from self._choose(steps, numbers, timed)
-        for number in steps:
-            yield (self._graph or self._step)(number)
+    def __call__(self, number: int) -> Tensor:
+        """Take the step after ``number`` others; returns its mean loss, on the device."""
+        if self._warm_up:
+            self._warm_up -= 1
+            if self._end - number - 1 < WORTH_STEPS:
+                self._graph = None
+            return self._step(number)
+        if self._graph is not None:
+            self._step.set_rates(number)
+            if self._graph.is_outdated:
+                self._prepare(self._graph, number)
+        return (self._graph or self._step)(number)
 
-    def _choose(self, steps: Iterator[int], numbers: range, timed: int) -> Iterator[Tensor]:
-        """Take some steps both ways; ``self._graph`` is set afterwards where it is faster."""
-        yield from map(self._step, islice(steps, WARM_UP_STEPS))
-        began = self._now()
-        yield from map(self._step, islice(steps, timed))
-        plain = (self._now() - began) / timed
-        following = numbers.start + WARM_UP_STEPS + timed
-        before = self.capture_seconds
-        if plain * (self._end - following) < WORTH_SECONDS or not self._try_capture(following):
-            return
-        capture_seconds = self.capture_seconds - before
-        assert self._graph is not None
-        yield from map(self._graph, islice(steps, 1))  # the first replay uploads the graph
-        began = self._now()
-        yield from map(self._graph, islice(steps, timed))
-        replayed = (self._now() - began) / timed
-        each = f"{replayed * 1e3:.2f} ms each instead of {plain * 1e3:.2f} ms"
-        if replayed < plain:
-            even = math.ceil(capture_seconds / (plain - replayed))
-            self._on_note(
-                f"steps are replayed from a CUDA graph: {each}; the {capture_seconds:.2f} s "
-                f"of capturing are made up after {even:,} steps"
-            )
-        else:
-            self._on_note(f"steps are not replayed from a CUDA graph: {each}")
-            self._drop()
-
-    def _try_capture(self, number: int) -> bool:
-        """Capture the step anew; whether that went well."""
-        assert self._capture is not None
-        self._drop()
-        self._graph = GraphedStep(self._step, capture=self._capture)
-        began = self._clock()
+    def _prepare(self, graph: GraphedStep, number: int) -> None:
+        """Capture the step; where that fails, all further steps are plain ones."""
+        wait_for(self._step.stream.device)
+        began = time.perf_counter()
         try:
-            self._graph.prepare(number)
+            graph.prepare(number)
         except RuntimeError as error:
             self._on_note(f"steps are not replayed from a CUDA graph: {first_line(error)}")
-        else:
-            return True
-        finally:
-            self.capture_seconds += self._clock() - began
-        self._step.optimizer.zero_grad(set_to_none=True)
-        self._drop()
-        return False
-
-    def _drop(self) -> None:
-        """Return the graph's memory."""
-        self._graph = None
-        torch.cuda.empty_cache()  # does nothing where CUDA is not used
-
-    def _now(self) -> float:
-        wait_for(self._step.stream.device)
-        return self._clock()
+            self._graph = None
+            self._step.optimizer.zero_grad(set_to_none=True)
+            torch.cuda.empty_cache()
+        self.capture_seconds += time.perf_counter() - began

@@ -98,9 +98,9 @@ def _take_steps(
     steps = range(state.iteration, end)
     began, prepared = time.perf_counter(), state.preparation_seconds
     total: Tensor | float = 0.0
-    for number, loss in zip(steps, state.runner(steps), strict=True):
+    for number in steps:
         # Kept on the device: reading it here would make the host wait at every step.
-        total = total + loss.double()
+        total = total + state.runner(number).double()
         if state.average is not None:
             state.average.update(state.step.network, step=number + 1)
         on_step(number + 1)

@@ -41,8 +41,7 @@ def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_whole_trainings_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.train.cuda_graph.WORTH_SECONDS", 1.0)  # restored at the end
+def test_whole_trainings_on_a_cpu() -> None:
     found = gpu_check.trainings(CPU, images=120, iterations=20)
     assert [len(found[name]["auc"]) for name in found if name[0].isdigit()] == [3, 3, 3]
     # The first two are the same trainings.

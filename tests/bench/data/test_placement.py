@@ -1,4 +1,4 @@
-"""The three placements give the same batches; which one is taken; what is placed only once."""
+"""Both placements give the same batches; which one is taken; what is placed only once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from bench.data import placement
 from bench.data.batches import ImageSet, TrainingStream
 from bench.data.normalisation import Normalisation
 from bench.data.placement import (
-    InHostMemory,
     MemoryMapped,
     OnDevice,
     Placement,
@@ -29,7 +28,7 @@ from tests.cuda import needs_cuda
 
 CPU = torch.device("cpu")
 Place = Callable[..., Placement]
-EVERY: list[Place] = [OnDevice, InHostMemory, MemoryMapped]
+EVERY: list[Place] = [OnDevice, MemoryMapped]
 AUGMENT = AugmentConfig(flip=True, shift=0.2, contrast=0.2, brightness=0.1)
 
 
@@ -69,17 +68,14 @@ def batches(placed: Placement, *, augment: AugmentConfig) -> list[tuple[torch.Te
 @pytest.mark.parametrize(
     "device", [CPU, pytest.param(torch.device("cuda"), marks=needs_cuda)], ids=str
 )
-def test_three_placements_give_the_same_batches_bit_for_bit(
+def test_both_placements_give_the_same_batches_bit_for_bit(
     mapped: NDArray[np.uint8], device: torch.device, augment: AugmentConfig
 ) -> None:
-    on_device, in_memory, from_file = (
-        batches(make(mapped, device=device), augment=augment) for make in EVERY
-    )
+    on_device, from_file = (batches(make(mapped, device=device), augment=augment) for make in EVERY)
     assert len(on_device) == 2 * (7 + 2 + 1)
-    for expected, second, third in zip(on_device, in_memory, from_file, strict=True):
+    for expected, found in zip(on_device, from_file, strict=True):
         assert expected.device.type == device.type
-        assert torch.equal(expected, second)
-        assert torch.equal(expected, third)
+        assert torch.equal(expected, found)
 
 
 @needs_cuda
@@ -100,7 +96,6 @@ def test_a_gpu_gets_the_batches_of_a_cpu(mapped: NDArray[np.uint8]) -> None:
 def test_any_rows_in_any_order_and_more_than_once(make: Place, rows: list[int]) -> None:
     wanted = np.array(rows, dtype=np.int64)
     placed = make(pixels(), device=CPU)
-    placed.prefetch(wanted[::-1].copy())
     assert placed.side == 16
     assert torch.equal(placed.gather(wanted), torch.from_numpy(pixels()[wanted]))
 
@@ -112,39 +107,19 @@ def test_more_rows_than_go_to_a_device_at_once(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("device_free", "host_free", "expected"),
-    [
-        (2 * 60 * 256, 0, OnDevice),
-        (2 * 60 * 256 - 1, 2 * 60 * 256, InHostMemory),
-        (2 * 60 * 256 - 1, 2 * 60 * 256 - 1, MemoryMapped),
-    ],
+    ("free", "expected"), [(2 * 60 * 256, OnDevice), (2 * 60 * 256 - 1, MemoryMapped)]
 )
 def test_on_a_gpu_half_of_what_is_free_decides(
-    monkeypatch: pytest.MonkeyPatch, device_free: int, host_free: int, expected: type
+    monkeypatch: pytest.MonkeyPatch, free: int, expected: type
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (device_free, 10**12))
-    monkeypatch.setattr(placement, "_available_host_memory", lambda: host_free)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 10**12))
     chosen: list[type] = []
-    for kind in (OnDevice, InHostMemory, MemoryMapped):
+    for kind in (OnDevice, MemoryMapped):
         monkeypatch.setattr(
             placement, kind.__name__, lambda *_, kind=kind, **__: chosen.append(kind)
         )
     place_pixels(pixels(), device=torch.device("cuda"))
     assert chosen == [expected]
-
-
-def test_available_host_memory_is_the_systems_figure_or_the_containers_limit(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(placement, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(placement, "_CGROUP", tmp_path)
-    assert placement._available_host_memory() == 0  # a system without the file
-    (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemFree: 3 kB\nMemAvailable:   42 kB\n")
-    assert placement._available_host_memory() == 42 * 1024
-    (tmp_path / "memory.current").write_text("1000\n")
-    for limit, expected in (("max", 42 * 1024), ("9000", 8000), ("900", 0), ("99999", 42 * 1024)):
-        (tmp_path / "memory.max").write_text(f"{limit}\n")
-        assert placement._available_host_memory() == expected
 
 
 def test_a_data_set_is_placed_once_however_often_its_file_is_mapped(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import copy
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from bench.config import AugmentConfig, TrainConfig
@@ -19,10 +17,9 @@ from bench.config.schema import MemoryFormat, Precision
 from bench.data.batches import ImageSet, TrainingStream
 from bench.randomness import derive_seed
 from bench.registry import find_model
-from bench.train import Validation, lay_out, overall_auc
-from bench.train.cuda_graph import TIMED_STEPS, WARM_UP_STEPS, GraphedStep, StepRunner
+from bench.train import Training, lay_out, overall_auc
+from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep, StepRunner
 from bench.train.schedule import PlateauDecay
-from bench.train.step import Step
 from cxnet import CXNetM1
 from tests.bench.train.small import CPU, SEED, images, losses, make_loss, step_of, taken, trained
 from tests.cuda import needs_cuda
@@ -159,123 +156,86 @@ def test_a_loss_that_was_returned_is_not_written_over_by_the_next_step() -> None
     assert first.item() == before
 
 
-class Clock:
-    """Seconds that pass as each way of taking a step says, and in validations."""
+class Ways:
+    """Takes steps with a runner, and keeps which were captured and replayed, and the notes."""
 
-    def __init__(self, *, plain: float, replayed: float) -> None:
-        self.now = 0.0
-        self.plain, self.replayed = plain, replayed
-        self.ways: list[str] = []
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, *, end: int, refused: tuple[int, ...] = ()
+    ) -> None:
+        self.captured: list[int] = []
+        self.replayed: list[int] = []
+        self.notes: list[str] = []
+        prepare, replay = GraphedStep.prepare, GraphedStep.__call__
 
-    def __call__(self) -> float:
-        return self.now
+        def watched_prepare(step: GraphedStep, number: int) -> None:
+            if number in refused:
+                raise RuntimeError("it waits\nfor the host")
+            prepare(step, number)
+            self.captured.append(number)
 
-    def pass_(self, way: str, seconds: float) -> Tensor:
-        self.now += seconds
-        self.ways.append(way)
-        return torch.zeros(())
+        def watched_replay(step: GraphedStep, number: int) -> Tensor:
+            self.replayed.append(number)
+            return replay(step, number)
 
+        monkeypatch.setattr(GraphedStep, "prepare", watched_prepare)
+        monkeypatch.setattr(GraphedStep, "__call__", watched_replay)
+        self.step = step_of(nn.Sequential(nn.Flatten(), nn.Linear(256, 2)), TrainConfig(lr=0.01))
+        self.runner = StepRunner(
+            self.step, end=end, on_note=self.notes.append, capture=the_function
+        )
 
-def paced(
-    monkeypatch: pytest.MonkeyPatch,
-    clock: Clock,
-    *,
-    steps: int,
-    validate_every: int = 1000,
-    start: int = 0,
-    refusals: Iterator[str] | None = None,
-) -> tuple[str, list[str]]:
-    """Take steps whose seconds are invented; which way each went, and what was noted."""
+    def take(self, numbers: range) -> None:
+        for number in numbers:
+            self.runner(number)
 
-    class Invented(GraphedStep):
-        def prepare(self, _: int) -> None:
-            clock.now += 1.5
-            refusal = next(refusals, "") if refusals else ""
-            if refusal:
-                raise RuntimeError(refusal)
-            self._replay = lambda: torch.zeros(())
-            self._captured_rates = self._rates()
-
-        def __call__(self, _: int) -> Tensor:
-            return clock.pass_("g", clock.replayed)
-
-    monkeypatch.setattr("bench.train.cuda_graph.GraphedStep", Invented)
-    monkeypatch.setattr(Step, "__call__", lambda *_: clock.pass_("p", clock.plain))
-    notes: list[str] = []
-    take = StepRunner(
-        step_of(network(), TrainConfig(batch_size=8)),
-        end=start + steps,
-        on_note=notes.append,
-        capture=the_function,
-        clock=clock,
-    )
-    number = start
-    while number < start + steps:
-        stop = min(number - number % validate_every + validate_every, start + steps)
-        number += len(list(take(range(number, stop))))
-        clock.now += 1000.0  # a validation, which must be taken for no step's
-    assert number == start + steps
-    assert take.capture_seconds in ((1.5, 3.0) if "g" in clock.ways or refusals else (0.0,))
-    return "".join(clock.ways), notes
+    def decay(self) -> None:
+        assert isinstance(self.step.schedule, PlateauDecay)
+        self.step.schedule.decays += 1
 
 
-def test_a_faster_graph_is_kept_and_its_break_even_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    ways, notes = paced(monkeypatch, Clock(plain=0.05, replayed=0.02), steps=900)
-    before = WARM_UP_STEPS + TIMED_STEPS
-    assert ways == "p" * before + "g" * (900 - before)
-    assert notes == [
-        "steps are replayed from a CUDA graph: 20.00 ms each instead of 50.00 ms; the 1.50 s of "
-        "capturing are made up after 50 steps"
-    ]
-
-
-def test_a_slower_graph_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    ways, notes = paced(monkeypatch, Clock(plain=0.05, replayed=0.06), steps=900)
-    before = WARM_UP_STEPS + TIMED_STEPS
-    tried = 1 + TIMED_STEPS
-    assert ways == "p" * before + "g" * tried + "p" * (900 - before - tried)
-    assert notes == ["steps are not replayed from a CUDA graph: 60.00 ms each instead of 50.00 ms"]
-
-
-def test_a_step_that_cannot_be_captured_is_taken_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(plain=0.05, replayed=0.02)
-    ways, notes = paced(monkeypatch, clock, steps=900, refusals=iter(["it waits\nfor the host"]))
-    assert ways == "p" * 900
-    assert notes == ["steps are not replayed from a CUDA graph: RuntimeError: it waits"]
+@pytest.mark.parametrize("start", [0, 500])
+def test_a_step_is_captured_after_three_where_a_hundred_are_left(
+    monkeypatch: pytest.MonkeyPatch, start: int
+) -> None:
+    ways = Ways(monkeypatch, end=start + 103)
+    ways.take(range(start, start + 103))
+    assert ways.captured == [start + 3]
+    assert ways.replayed == list(range(start + 3, start + 103))
+    assert ways.notes == []
+    assert ways.runner.capture_seconds > 0
 
 
 def test_nothing_is_captured_for_a_short_rest_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(plain=0.003, replayed=0.001)
-    assert paced(monkeypatch, clock, steps=300, start=600) == ("p" * 300, [])
+    ways = Ways(monkeypatch, end=602)
+    ways.take(range(500, 602))
+    assert (ways.captured, ways.replayed, ways.runner.capture_seconds) == ([], [], 0.0)
 
 
-@settings(deadline=None)
-@given(validate_every=st.integers(1, 60), start=st.integers(0, 70))
-def test_no_validation_is_taken_for_a_step(validate_every: int, start: int) -> None:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        clock = Clock(plain=0.5, replayed=0.25)
-        ways, notes = paced(
-            monkeypatch, clock, steps=300, start=start, validate_every=validate_every
-        )
-    if validate_every < 14:  # no room for timing
-        assert (ways, notes) == ("p" * 300, [])
-    else:
-        assert ways.lstrip("p") == "g" * ways.count("g") != ""
-        assert "250.00 ms each instead of 500.00 ms" in notes[0]
+def test_a_decay_is_captured_however_few_steps_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = Ways(monkeypatch, end=110)
+    ways.take(range(108))
+    ways.decay()
+    ways.take(range(108, 110))
+    assert ways.captured == [3, 108]
+    assert ways.replayed == list(range(3, 110))
+
+
+def test_a_step_that_cannot_be_captured_is_taken_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = Ways(monkeypatch, end=110, refused=(3,))
+    ways.take(range(110))
+    assert (ways.captured, ways.replayed) == ([], [])
+    assert ways.notes == ["steps are not replayed from a CUDA graph: RuntimeError: it waits"]
 
 
 def test_a_graph_that_cannot_be_captured_again_after_a_decay_gives_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock(plain=0.05, replayed=0.02)
-    outdated = iter([False, True])
-    monkeypatch.setattr(GraphedStep, "is_outdated", property(lambda _: next(outdated)))
-    refusals = iter(["", "out of memory"])
-    ways, notes = paced(monkeypatch, clock, steps=900, validate_every=300, refusals=refusals)
-    before = WARM_UP_STEPS + TIMED_STEPS
-    replayed = 600 - before  # asked before each further stretch: the second decay is the last one's
-    assert ways == "p" * before + "g" * replayed + "p" * (900 - before - replayed)
-    assert notes[1:] == ["steps are not replayed from a CUDA graph: RuntimeError: out of memory"]
+    ways = Ways(monkeypatch, end=120, refused=(110,))
+    ways.take(range(110))
+    ways.decay()
+    ways.take(range(110, 120))
+    assert (ways.captured, ways.replayed) == ([3], list(range(3, 110)))
+    assert len(ways.notes) == 1
 
 
 def test_a_finished_training_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -341,27 +301,19 @@ def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(
 def test_a_whole_cuda_run_with_graphs_has_the_history_of_one_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def history(folder: Path) -> tuple[Validation, ...]:
+    def trained_for_120_steps(folder: Path) -> Training:
         parts = tuple(images(count, device=torch.device("cuda")) for count in (60, 40))
         config = TrainConfig(
             lr=0.01, batch_size=16, max_iterations=120, validate_every=60, patience=9
         )
-        return trained(on_cuda(network()), folder, parts, config=config).history
+        return trained(on_cuda(network()), folder, parts, config=config)
 
-    monkeypatch.setattr("bench.train.cuda_graph.WORTH_SECONDS", float("inf"))
-    without = history(tmp_path / "without")
-    monkeypatch.setattr("bench.train.cuda_graph.WORTH_SECONDS", 0.0)
-    captured: list[int] = []
-    prepare = GraphedStep.prepare
-
-    def watched(step: GraphedStep, number: int) -> None:
-        prepare(step, number)
-        captured.append(number)
-
-    monkeypatch.setattr(GraphedStep, "prepare", watched)
-    with_graphs = history(tmp_path / "with")
-    assert captured
-    assert losses(with_graphs) == pytest.approx(losses(without), rel=0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.train.cuda_graph.WORTH_STEPS", 1000)
+        without = trained_for_120_steps(tmp_path / "without")
+    with_graphs = trained_for_120_steps(tmp_path / "with")
+    assert (without.capture_seconds, with_graphs.capture_seconds > 0) == (0.0, True)
+    assert losses(with_graphs.history) == pytest.approx(losses(without.history), rel=0.05)
 
 
 class Waits(nn.Module):
