@@ -133,7 +133,7 @@ def report(
 
     filters = chosen.filters()
     whole = read_results(out, filters=filters, reference=Reference.parse(wanted), margin=margin)
-    if given("wanted") and not any(table.reference for table in whole.tables):
+    if given("wanted") and all(table.stands_in or not table.reference for table in whole.tables):
         raise InputError(_no_such_reference(wanted, whole))
     results = without_bare_tables(whole, filters)
     if bare := len(whole.tables) - len(results.tables):

@@ -19,6 +19,7 @@ from bench.evaluate.estimate import Estimate, Figure, Interval
 from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
 from bench.evaluate.published import published_for
+from bench.evaluate.reference import choose_reference
 from bench.evaluate.results import BestControl, Reference, Row, RunView, Table
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import captions, compare, train_share, training, weights
@@ -50,7 +51,8 @@ def collect(
         experiments: of the runs.
         margin: largest difference that counts as none; by default the smallest of those that the
             table's experiments state.
-        reference: what every row is compared with; CXNet-m1 with the sin-loss by default.
+        reference: what every row is compared with; CXNet-m1 with the sin-loss by default. Where it
+            has not finished, another row stands in (:mod:`bench.evaluate.reference`).
         shown: which runs are shown. The reference and the controls are shown in any case, and a
             row that is not is compared all the same: what is looked at must not change what p is
             corrected for.
@@ -139,7 +141,7 @@ class _Collector:
         best = self.best_controls(rows)
         margin = self.margin_of(runs)
         rows = [self.beside_control(row, best.get(row.train_share)) for row in rows]
-        rows = self.compared(rows, margin)
+        rows = self.compared(rows, margin, control=best[max(best)] if best else None)
         visible = [
             row
             for row, group in zip(rows, groups, strict=True)
@@ -284,9 +286,11 @@ class _Collector:
             return row
         return replace(row, over_control=over_control(row.runs, control.runs, scorer=self.scorer))
 
-    def compared(self, rows: Sequence[Row], margin: float) -> list[Row]:
+    def compared(self, rows: Sequence[Row], margin: float, *, control: Row | None) -> list[Row]:
         """The rows compared with the reference, which is marked."""
-        chosen = self.chosen_reference(rows)
+        chosen = choose_reference(
+            rows, wanted=self.reference, experiments=self.experiments, control=control
+        )
         if chosen is None:
             return list(rows)
         others = [row.runs for row in rows if row.runs and row is not chosen]
@@ -300,30 +304,6 @@ class _Collector:
                 row = replace(row, comparison=next(comparisons), trained_otherwise=otherwise)
             compared.append(row)
         return compared
-
-    def chosen_reference(self, rows: Sequence[Row]) -> Row | None:
-        """The row that all others are compared with; None where there is none.
-
-        It is not chosen by its figures, which are of the test part: of several it is one that was
-        tuned, then of the most seeds, then trained as most networks of the table were.
-        """
-        trained = [training(row.runs[0].cell) for row in rows if row.kind == "network" and row.runs]
-        return min(
-            (
-                row
-                for row in rows
-                if row.runs
-                and row.kind in ("network", "control", "imported")
-                and (row.model, row.loss) == (self.reference.model, self.reference.loss)
-            ),
-            key=lambda row: (
-                row.tuning is None,
-                -len(row.seeds),
-                -trained.count(training(row.runs[0].cell)),
-                row.settings,
-            ),
-            default=None,
-        )
 
 
 def _trained_otherwise(row: Row, reference: Row) -> bool:

@@ -202,7 +202,8 @@ class Table:
         superseded: folder names of runs in no row: a tuning with a larger budget found better
             settings.
         wanted: the reference that was asked for.
-        reference: the row that all others are compared with; None where it is not there.
+        reference: the row that all others are compared with: the wanted one, or where it has not
+            finished one that stands in (:mod:`bench.evaluate.reference`); None without either.
         margin: largest difference of the leading figure that counts as none.
         resamples: how many an interval rests on.
         published: what others published for its data and task; none was run by this harness.
@@ -221,6 +222,12 @@ class Table:
     margin: float = MARGIN
     resamples: int = 0
     published: tuple[PublishedFigure, ...] = ()
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether the reference is another row than the wanted one."""
+        found, wanted = self.reference, self.wanted
+        return found is not None and (found.model, found.loss) != (wanted.model, wanted.loss)
 
     @property
     def smallest_difference(self) -> float | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from bench.evaluate.collect import collect
+from bench.evaluate.reference import choose_reference
 from bench.evaluate.results import Reference
 from bench.report.html.headline import headline
 from bench.report.notes import notes
-from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
+from tests.bench.records import EXPERIMENT
+from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs, imported
 from tests.bench.report.test_tuned import tune
 
 NET = Reference(model="net", loss="ce")
@@ -81,3 +85,45 @@ def test_searched_settings_of_two_tuned_rows_are_no_other_training(runs: Runs) -
     (table,) = runs.tables(reference=NET)
     found = {row.model: row.trained_otherwise for row in table.rows}
     assert found == {"net": False, "wide": False, "deep": True}
+
+
+def stand_in(runs: Runs) -> str:
+    """The label of the row that stands in for a reference which has not run."""
+    (table,) = collect(runs.store.runs(), experiments=runs.store.experiments())
+    assert table.stands_in == (table.reference is not None)
+    return table.reference.label if table.reference else ""
+
+
+def test_the_first_network_of_the_experiment_stands_in(runs: Runs) -> None:
+    names = [
+        runs.store.root / runs.add(model, answers, loss=loss)
+        for model, loss, answers in (
+            ("alpha", "ce", PERFECT),
+            ("mine", "focal", PERFECT),
+            ("mine", "ce", ONE_WRONG),
+        )
+    ]
+    runs.add("prior", CHANCE)
+    assert stand_in(runs) == "alpha ce"
+    experiment = EXPERIMENT.model_copy(update={"models": ("mine", "alpha"), "losses": ("ce",)})
+    runs.store.record_experiment(experiment, names)
+    assert stand_in(runs) == "mine ce"
+
+
+def test_without_a_network_imported_predictions_stand_in(runs: Runs) -> None:
+    runs.add("prior", CHANCE)
+    assert stand_in(runs) == ""
+    runs.add("b_theirs", ONE_WRONG, imported=imported())
+    some = {"validation": np.arange(4), "test": np.arange(4, 9)}
+    runs.add("a_theirs", PERFECT[:5], imported=imported(test=5), parts=some)
+    assert stand_in(runs) == "imported: b_theirs"
+
+
+def test_a_control_stands_in_for_predictions_of_other_kinds(runs: Runs) -> None:
+    runs.add("prior", CHANCE)
+    runs.add("net", PERFECT)
+    control, net = sorted(runs.tables()[0].rows, key=lambda row: row.kind)
+    rows = [control, replace(net, kind="cascade")]
+    absent = Reference(model="absent")
+    assert choose_reference(rows, wanted=absent, control=control) is control
+    assert choose_reference(rows, wanted=absent) is None
