@@ -18,7 +18,7 @@ from bench.data.placement import MemoryMapped
 from bench.data.study import ImageError
 from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold, choose_thresholds
-from bench.registry import find_model
+from bench.registry import NetworkShape, find_model
 from bench.runs.cells import NetworkSettings
 from bench.runs.predictions import Predictions
 from bench.runs.run import Run
@@ -130,10 +130,12 @@ def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Mo
     data, model = run.data, settings.model
     assert data.image_size is not None
     network = find_model(run.cell.model).build(
-        in_channels=model.in_channels,
-        outputs=len(data.classes),
-        image_size=data.image_size,
-        options=model.options,
+        NetworkShape(
+            in_channels=model.in_channels,
+            outputs=len(data.classes),
+            image_size=data.image_size,
+            options=model.options,
+        )
     )
     lay_out(network, device=device, memory_format=settings.train.memory_format)
     weights = checkpoint.load(run.folder / checkpoint.BEST, device=device)

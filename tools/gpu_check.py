@@ -29,7 +29,7 @@ from bench.data.normalisation import measure_normalisation
 from bench.data.placement import OnDevice
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
-from bench.registry import DATASETS, LOSSES, find_model
+from bench.registry import DATASETS, LOSSES, NetworkShape, find_model
 from bench.speed.against import Rival, compare
 from bench.speed.case import Case
 from bench.speed.machine import describe_machine
@@ -92,7 +92,8 @@ class Phantom:
 def make_network(model: str, device: torch.device, *, seed: int = SEED) -> nn.Module:
     """A registered network with two outputs, its weights drawn on the CPU."""
     torch.manual_seed(seed)
-    network = find_model(model).build(in_channels=1, outputs=2, image_size=SIDE)
+    shape = NetworkShape(in_channels=1, outputs=2, image_size=SIDE)
+    network = find_model(model).build(shape)
     return lay_out(network, device=device, memory_format="auto")
 
 

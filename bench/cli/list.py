@@ -54,17 +54,17 @@ def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[Facts]:
 
     from bench.progress import show_progress
     from bench.registry.costs import listed_costs, weights_here
-    from bench.registry.models import match_models
+    from bench.registry.models import NetworkShape, match_models
 
     experiment = config.experiment()
-    size, channels = experiment.data.image_size, experiment.model.in_channels
+    shape = NetworkShape(
+        in_channels=experiment.model.in_channels, outputs=2, image_size=experiment.data.image_size
+    )
     entries = match_models(patterns)
     with show_progress(stream=sys.stderr) as progress:
         costs = listed_costs(
             entries,
-            in_channels=channels,
-            outputs=2,
-            image_size=size,
+            shape,
             on_counted=lambda done: progress.advance("models counted", done, len(entries)),
         )
     here = weights_here(entries, weights_dir=experiment.model.weights_dir)
@@ -76,8 +76,8 @@ def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[Facts]:
             {
                 "name": entry.name,
                 "description": entry.description,
-                "image_size": size,
-                "in_channels": channels,
+                "image_size": shape.image_size,
+                "in_channels": shape.in_channels,
                 "min_image_size": entry.min_image_size,
                 "parameters": None if isinstance(cost, str) else cost.parameters,
                 "multiply_adds": None if isinstance(cost, str) else cost.multiply_adds,

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +19,10 @@ from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
 from bench.data.splits import RowNumbers
 from bench.events import Note, Validated
-from bench.execute.controls import predict_control
+from bench.execute.controls import ControlInputs, predict_control
 from bench.progress import Progress
 from bench.randomness import derive_seed
-from bench.registry import LOSSES, find_model
+from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.costs import model_costs
 from bench.runs.cells import Cell, concerns_controls, concerns_network
 from bench.runs.records import RunCosts
@@ -119,18 +118,7 @@ class CellRunner:
         data = self.prepared
         costs = None
         if cell.kind == "control":
-            probabilities = predict_control(
-                cell.model,
-                rows=data.rows,
-                targets=data.targets,
-                kind=data.task.kind,
-                outputs=len(data.task.classes),
-                train=data.task_parts["train"],
-                validation=data.task_parts["validation"],
-                pixels=data.pixels,
-                weights_dir=self.experiment.model.weights_dir,
-                device=self._device,
-            )
+            probabilities = predict_control(cell.model, self._control_inputs())
             predicted = {part: probabilities[data.split.parts[part]] for part in EVALUATED_PARTS}
         else:
             predicted, costs = self._run_network(cell, folder)
@@ -152,6 +140,20 @@ class CellRunner:
         )
         return test_auc, costs
 
+    def _control_inputs(self) -> ControlInputs:
+        data = self.prepared
+        return ControlInputs(
+            rows=data.rows,
+            targets=data.targets,
+            kind=data.task.kind,
+            outputs=len(data.task.classes),
+            train=data.task_parts["train"],
+            validation=data.task_parts["validation"],
+            pixels=data.pixels,
+            weights_dir=self.experiment.model.weights_dir,
+            device=self._device,
+        )
+
     def train(
         self,
         cell: Cell,
@@ -171,15 +173,8 @@ class CellRunner:
             TrainingFailedError: the loss is no longer finite.
             InputError: a model or its weights cannot be had.
         """
-        config = cell.network.train
-        parts, label = self.prepared.task_parts, self.label(cell)
-        costs = model_costs(find_model(cell.model), **self._shape(cell))
-
-        def validated(history: Sequence[Validation]) -> None:
-            self.store.write_history(folder, history)
-            self.progress.event(Validated(cell=label, **vars(history[-1])))
-            on_validation(history)
-
+        config, parts = cell.network.train, self.prepared.task_parts
+        costs = model_costs(find_model(cell.model), self._shape(cell))
         with random_state_kept(self._device):
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = self._make_network(cell)
@@ -195,11 +190,7 @@ class CellRunner:
                 config=config,
                 seed=cell.seed,
                 folder=folder,
-                listener=Listener(
-                    on_step=lambda step: self.progress.advance(label, step, config.max_iterations),
-                    on_validation=validated,
-                    on_note=lambda text: self.progress.event(Note(f"    {label}: {text}")),
-                ),
+                listener=self._listener(cell, folder, on_validation),
             )
         return Trained(
             network=network,
@@ -217,11 +208,28 @@ class CellRunner:
             ),
         )
 
+    def _listener(
+        self, cell: Cell, folder: Path, on_validation: Callable[[Sequence[Validation]], None]
+    ) -> Listener:
+        """Stores the history, and shows every step, validation and note."""
+        label, steps = self.label(cell), cell.network.train.max_iterations
+
+        def validated(history: Sequence[Validation]) -> None:
+            self.store.write_history(folder, history)
+            self.progress.event(Validated(cell=label, **vars(history[-1])))
+            on_validation(history)
+
+        return Listener(
+            on_step=lambda step: self.progress.advance(label, step, steps),
+            on_validation=validated,
+            on_note=lambda text: self.progress.event(Note(f"    {label}: {text}")),
+        )
+
     def _make_network(self, cell: Cell) -> nn.Module:
         """A cell's network with its initial weights, on the device."""
         model = cell.network.model
         network = find_model(cell.model).build(
-            **self._shape(cell),
+            self._shape(cell),
             pretrained=model.pretrained,
             weights_dir=self.experiment.model.weights_dir,
         )
@@ -231,14 +239,13 @@ class CellRunner:
             apply_policy(network, model.policy)
         return network
 
-    def _shape(self, cell: Cell) -> dict[str, Any]:
-        """Arguments that build a cell's network, whatever its weights."""
-        return {
-            "in_channels": cell.network.model.in_channels,
-            "outputs": len(self.prepared.task.classes),
-            "image_size": self.prepared.image_size,
-            "options": cell.network.model.options,
-        }
+    def _shape(self, cell: Cell) -> NetworkShape:
+        return NetworkShape(
+            in_channels=cell.network.model.in_channels,
+            outputs=len(self.prepared.task.classes),
+            image_size=self.prepared.image_size,
+            options=cell.network.model.options,
+        )
 
     def _run_network(
         self, cell: Cell, folder: Path

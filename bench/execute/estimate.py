@@ -11,7 +11,7 @@ from bench.config import Experiment, expand, levels_of, missing_references
 from bench.data.tasks import Task
 from bench.errors import first_line
 from bench.execute.cell_runner import label_at
-from bench.execute.preflight import check_experiment
+from bench.execute.preflight import check_experiment, network_shape
 from bench.progress import duration
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs, weights_here
@@ -86,27 +86,21 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
 def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) -> float:
     """Training images a second of a cell's network, from one small timed step."""
     entry = find_model(cell.model)
-    size, channels = experiment.data.image_size, experiment.model.in_channels
-    options = experiment.model.options.get(cell.model, {})
-    outputs = len(task.classes)
-    costs = model_costs(
-        entry, in_channels=channels, outputs=outputs, image_size=size, options=options
-    )
+    shape = network_shape(experiment, cell.model, task)
+    costs = model_costs(entry, shape)
     batch = int(PROBE_MULTIPLY_ADDS / max(costs.multiply_adds, 1))
     batch = max(2, min(experiment.train.batch_size, batch))
     config = experiment.train.model_copy(update={"batch_size": batch, "compile": False})
     keep_freed_memory(device)  # as a run does
     with random_state_kept(device):
-        network = entry.build(
-            in_channels=channels, outputs=outputs, image_size=size, options=options
-        )
+        network = entry.build(shape)
         lay_out(network, device=device, memory_format=config.memory_format).train()
         loss = LOSSES.get("ce").factory(kind=task.kind, class_weights=None).to(device)
         images = random_images(
             batch,
-            side=size,
-            in_channels=channels,
-            outputs=outputs,
+            side=shape.image_size,
+            in_channels=shape.in_channels,
+            outputs=shape.outputs,
             kind=task.kind,
             device=device,
         )

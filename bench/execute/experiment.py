@@ -56,6 +56,23 @@ def run_experiment(
     studies = _open_studies(levels)
     for line in missing_references(experiment):
         progress.event(Note(line))
+    jobs = _jobs(experiment, levels, studies, store=store, device=device, progress=progress)
+    store.record_experiment(experiment, [job.folder for job in jobs])
+    finished = run_cells(jobs)
+    progress.event(finished)
+    return finished
+
+
+def _jobs(
+    experiment: Experiment,
+    levels: Sequence[Experiment],
+    studies: Sequence[StudyTable],
+    *,
+    store: Store,
+    device: torch.device,
+    progress: Progress,
+) -> list[Job]:
+    """The cells of all levels with their prepared data, in the order in which they are run."""
     # The same for every level; asking for it starts processes.
     environment = describe_environment(device)
     placements = PlacementCache(device)
@@ -64,7 +81,7 @@ def run_experiment(
     for level, study in zip(levels, studies, strict=True):
         cells = plan_cells(level, device=device)
         prepared = prepare(level, study, progress)
-        for line in describe_start(prepared, out):
+        for line in describe_start(prepared, store.root):
             if line not in noted:
                 progress.event(Note(line))
                 noted.add(line)
@@ -81,11 +98,7 @@ def run_experiment(
         jobs += [Job(cell=cell, runner=runner) for cell in cells]
     # A control is the same run at every level of a setting that is none of its own.
     jobs = list({job.folder: job for job in reversed(jobs)}.values())[::-1]
-    jobs.sort(key=lambda job: (job.cell.kind == "network", job.cell.seed))
-    store.record_experiment(experiment, [job.folder for job in jobs])
-    finished = run_cells(jobs)
-    progress.event(finished)
-    return finished
+    return sorted(jobs, key=lambda job: (job.cell.kind == "network", job.cell.seed))
 
 
 def _open_studies(levels: Sequence[Experiment]) -> list[StudyTable]:

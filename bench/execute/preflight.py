@@ -10,7 +10,7 @@ from bench.config import Experiment, TrainConfig
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.execute.controls import check_control
-from bench.registry import DATASETS, LOSSES, find_model, near_matches
+from bench.registry import DATASETS, LOSSES, NetworkShape, find_model, near_matches
 from bench.registry.costs import check_answer
 from bench.runs.cells import FROZEN, Cell, make_cells, pretrained_models
 from bench.train import make_step, pick_memory_format, pick_precision
@@ -39,13 +39,7 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
     _check_names(experiment)
     _check_optimizer(experiment.train, device)
     for model in experiment.models:
-        check_answer(
-            find_model(model),
-            in_channels=experiment.model.in_channels,
-            outputs=len(task.classes),
-            image_size=experiment.data.image_size,
-            options=experiment.model.options.get(model, {}),
-        )
+        check_answer(find_model(model), network_shape(experiment, model, task))
     for loss in experiment.losses:
         LOSSES.get(loss).check(
             kind=task.kind,
@@ -53,6 +47,16 @@ def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
             options=experiment.loss.options.get(loss, {}),
         )
     return task
+
+
+def network_shape(experiment: Experiment, model: str, task: Task) -> NetworkShape:
+    """The shape of one of an experiment's networks."""
+    return NetworkShape(
+        in_channels=experiment.model.in_channels,
+        outputs=len(task.classes),
+        image_size=experiment.data.image_size,
+        options=experiment.model.options.get(model, {}),
+    )
 
 
 def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:

@@ -8,7 +8,7 @@ their factories import torch and timm only when called.
 from bench.registry.core import Registry, near_matches
 from bench.registry.datasets import DATASETS, DatasetEntry, register_dataset
 from bench.registry.losses import LOSSES, LossEntry, TargetKind, register_loss
-from bench.registry.models import MODELS, ModelEntry, find_model, register_model
+from bench.registry.models import MODELS, ModelEntry, NetworkShape, find_model, register_model
 
 __all__ = [
     "DATASETS",
@@ -17,6 +17,7 @@ __all__ = [
     "DatasetEntry",
     "LossEntry",
     "ModelEntry",
+    "NetworkShape",
     "Registry",
     "TargetKind",
     "find_model",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cache import add_facts, read_facts
 from bench.errors import InputError, first_line
 from bench.registry.core import comes_from_plugin
-from bench.registry.models import ModelEntry
+from bench.registry.models import ModelEntry, NetworkShape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,22 +44,12 @@ class Costs:
     multiply_adds: int
 
 
-def model_costs(
-    entry: ModelEntry,
-    *,
-    in_channels: int,
-    outputs: int,
-    image_size: int,
-    options: Mapping[str, Any] | None = None,
-) -> Costs:
+def model_costs(entry: ModelEntry, shape: NetworkShape) -> Costs:
     """Count a network's costs; arguments and errors are those of :func:`check_answer`."""
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
-    network = check_answer(
-        entry, in_channels=in_channels, outputs=outputs, image_size=image_size, options=options,
-        context=counter,
-    )  # fmt: skip
+    network = check_answer(entry, shape, context=counter)
     return Costs(
         parameters=sum(p.numel() for p in network.parameters()),
         # torch counts a multiplication and an addition as two.
@@ -68,13 +58,7 @@ def model_costs(
 
 
 def check_answer(
-    entry: ModelEntry,
-    *,
-    in_channels: int,
-    outputs: int,
-    image_size: int,
-    options: Mapping[str, Any] | None = None,
-    context: AbstractContextManager[object] | None = None,
+    entry: ModelEntry, shape: NetworkShape, *, context: AbstractContextManager[object] | None = None
 ) -> nn.Module:
     """Check that a network takes such images and answers with logits.
 
@@ -82,10 +66,7 @@ def check_answer(
 
     Args:
         entry: the registered network.
-        in_channels: 1 (grayscale) or 3.
-        outputs: number of logits.
-        image_size: side of the square input in pixels.
-        options: the network's own keyword arguments.
+        shape: its input, outputs and options.
         context: in which the image passes.
 
     Returns:
@@ -95,56 +76,57 @@ def check_answer(
         InputError: the network cannot take the size or the options, fails on such an image, or
             answers with another shape than (images, outputs).
     """
-    import torch
-
-    def run(device: str) -> nn.Module:
-        # The caller's random state is left as it was; figures do not depend on it.
-        with torch.random.fork_rng(devices=[]), torch.device(device):
-            network = entry.build(
-                in_channels=in_channels, outputs=outputs, image_size=image_size, options=options
-            ).eval()
-        image = torch.zeros(1, in_channels, image_size, image_size, device=device)
-        with torch.inference_mode(), context or nullcontext():
-            logits = network(image)
-        shape = tuple(getattr(logits, "shape", ()))
-        if shape != (1, outputs):
-            answer = f"shape {shape}" if shape else f"a {type(logits).__name__}"
-            raise InputError(
-                f"model {entry.name!r} answers one image with {answer}, not with logits of shape "
-                f"(1, {outputs})"
-            )
-        return network
-
+    context = context or nullcontext()
     try:
         try:
-            return run("meta")
+            return _answering(entry, shape, context, device="meta")
         except InputError:
             raise
         except Exception:
             # A plugin may look at numbers, which the meta device does not have.
-            return run("cpu")
+            return _answering(entry, shape, context, device="cpu")
     except InputError:
         raise
     except Exception as error:
+        image = f"{shape.in_channels}×{shape.image_size}×{shape.image_size}"
         raise InputError(
-            f"model {entry.name!r} fails on an image of {in_channels}×{image_size}×{image_size}: "
-            f"{first_line(error)}"
+            f"model {entry.name!r} fails on an image of {image}: {first_line(error)}"
         ) from None
+
+
+def _answering(
+    entry: ModelEntry, shape: NetworkShape, context: AbstractContextManager[object], *, device: str
+) -> nn.Module:
+    """The network on a device, after one image got logits of the right shape from it."""
+    import torch
+
+    # The caller's random state is left as it was; figures do not depend on it.
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        network = entry.build(shape).eval()
+    image = torch.zeros(1, shape.in_channels, shape.image_size, shape.image_size, device=device)
+    with torch.inference_mode(), context:
+        logits = network(image)
+    found = tuple(getattr(logits, "shape", ()))
+    if found != (1, shape.outputs):
+        answer = f"shape {found}" if found else f"a {type(logits).__name__}"
+        raise InputError(
+            f"model {entry.name!r} answers one image with {answer}, not with logits of shape "
+            f"(1, {shape.outputs})"
+        )
+    return network
 
 
 def listed_costs(
     entries: Sequence[ModelEntry],
+    shape: NetworkShape,
     *,
-    in_channels: int,
-    outputs: int,
-    image_size: int,
     on_counted: Callable[[int], None] = lambda _done: None,
 ) -> dict[str, Costs | str]:
     """The costs of several networks, without torch where all are in the cache.
 
     Args:
         entries: the networks, with their default options.
-        in_channels, outputs, image_size: as for :func:`check_answer`.
+        shape: their input and outputs.
         on_counted: called with the number of networks that are done.
 
     Returns:
@@ -154,15 +136,13 @@ def listed_costs(
     counted: dict[str, Any] = {}
     costs: dict[str, Costs | str] = {}
     for done, entry in enumerate(entries, start=1):
-        key = _key(entry.name, in_channels, outputs, image_size)
+        key = _key(entry.name, shape.in_channels, shape.outputs, shape.image_size)
         cached = not comes_from_plugin(entry.source)
         try:
-            entry.check_image_size(image_size)
+            entry.check_image_size(shape.image_size)
             found = _costs_of(known.get(key)) if cached else None
             if found is None:
-                found = model_costs(
-                    entry, in_channels=in_channels, outputs=outputs, image_size=image_size
-                )
+                found = model_costs(entry, shape)
                 if cached:
                     counted[key] = asdict(found)
             costs[entry.name] = found

@@ -35,6 +35,23 @@ TIMM_FACTORY = "baselines.backbones:create"
 
 
 @dataclass(frozen=True, kw_only=True)
+class NetworkShape:
+    """Everything that decides a network's layers, next to its name.
+
+    Attributes:
+        in_channels: 1 (grayscale) or 3.
+        outputs: number of logits.
+        image_size: side of the square input in pixels.
+        options: the model's own keyword arguments.
+    """
+
+    in_channels: int
+    outputs: int
+    image_size: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelEntry(Entry):
     """A registered network.
 
@@ -74,35 +91,25 @@ class ModelEntry(Entry):
         return search_changes(self.name, self.search)
 
     def build(
-        self,
-        *,
-        in_channels: int,
-        outputs: int,
-        image_size: int,
-        pretrained: bool = False,
-        weights_dir: Path | None = None,
-        options: Mapping[str, Any] | None = None,
+        self, shape: NetworkShape, *, pretrained: bool = False, weights_dir: Path | None = None
     ) -> nn.Module:
         """Make the network.
 
         Args:
-            in_channels: 1 (grayscale) or 3.
-            outputs: number of logits.
-            image_size: side of the square input in pixels.
+            shape: its input, outputs and options.
             pretrained: start from timm's pretrained weights; ignored by networks without any.
             weights_dir: a folder of weights written by ``bench weights fetch``.
-            options: the model's own keyword arguments.
 
         Raises:
             InputError: the image is too small, or an option is not one of the factory's.
         """
-        self.check_image_size(image_size)
-        check_options("model", self.name, self.factory, options or {})
+        self.check_image_size(shape.image_size)
+        check_options("model", self.name, self.factory, shape.options)
         arguments: dict[str, Any] = {
-            "in_channels": in_channels,
-            "outputs": outputs,
-            "image_size": image_size,
-            **(options or {}),
+            "in_channels": shape.in_channels,
+            "outputs": shape.outputs,
+            "image_size": shape.image_size,
+            **shape.options,
         }
         if self.timm_name is not None:
             arguments |= {"pretrained": pretrained, "weights_dir": weights_dir}

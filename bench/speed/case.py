@@ -12,7 +12,7 @@ from baselines.finetune import set_training_mode
 from bench.config.schema import MemoryFormat, Precision, TrainConfig
 from bench.environment import pick_device
 from bench.randomness import derive_seed
-from bench.registry import LOSSES, find_model
+from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.plugins import load_plugins
 from bench.train import lay_out, make_step
 from bench.train.allocator import keep_freed_memory
@@ -68,9 +68,8 @@ class Case:
         Raises:
             InputError: the name is unknown, or the network cannot take the size.
         """
-        return find_model(self.model).build(
-            in_channels=1, outputs=OUTPUTS, image_size=self.image_size
-        )
+        shape = NetworkShape(in_channels=1, outputs=OUTPUTS, image_size=self.image_size)
+        return find_model(self.model).build(shape)
 
     @property
     def too_large(self) -> str:

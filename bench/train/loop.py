@@ -66,18 +66,7 @@ def train(
         listener.on_note("the network is compiled in the first step, which may take minutes")
     with memory_errors_explained(_what_does_not_fit(config, side=side)):
         while not state.is_over(config.max_iterations):
-            set_training_mode(network)
-            end = min(state.iteration + config.validate_every, config.max_iterations)
-            train_loss, seconds = _take_steps(state, end, on_step=listener.on_step)
-            entry = _validate(
-                state, data, config=config, iteration=end, train_loss=train_loss, seconds=seconds
-            )  # fmt: skip
-            if not state.history and math.isnan(entry.validation_auc):
-                listener.on_note(
-                    "validation AUC is undefined, since no output has images with and without "
-                    f"it: the weights of iteration {end} are kept"
-                )
-            state.history.append(entry)
+            state.history.append(_next_validation(state, data, config=config, listener=listener))
             state.save(folder)
             listener.on_validation(state.history)
     # Read back from disk: the network's live weights moved on after the best validation.
@@ -89,6 +78,24 @@ def train(
         capture_seconds=state.runner.capture_seconds,
         compile_seconds=step.compile_seconds,
     )
+
+
+def _next_validation(
+    state: TrainingState, data: TrainingData, *, config: TrainConfig, listener: Listener
+) -> Validation:
+    """Take the steps until the next validation, and validate."""
+    set_training_mode(state.step.network)
+    end = min(state.iteration + config.validate_every, config.max_iterations)
+    train_loss, seconds = _take_steps(state, end, on_step=listener.on_step)
+    entry = _validate(
+        state, data, config=config, iteration=end, train_loss=train_loss, seconds=seconds
+    )
+    if not state.history and math.isnan(entry.validation_auc):
+        listener.on_note(
+            "validation AUC is undefined, since no output has images with and without "
+            f"it: the weights of iteration {end} are kept"
+        )
+    return entry
 
 
 def _take_steps(

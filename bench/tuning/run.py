@@ -95,13 +95,7 @@ def tune_experiment(
         )
         # All of them before the first trial: pretrained weights that are missing are found here.
         searches = [make_search(context, space, storage) for space in spaces]
-        for search in searches:
-            search.check_budget()
-        # All networks start from the same settings, most of the time: no line is said twice.
-        for line in dict.fromkeys(line for space in spaces for line in space.starts()[1]):
-            progress.event(Note(line))
-        for search in searches:
-            search.prepare()
+        _prepare(searches, progress)
         controls = [job for job in context.jobs(experiment) if job.cell.kind == "control"]
         tuned = Tuned()
         tuned.runs += run_cells(controls)
@@ -109,6 +103,17 @@ def tune_experiment(
             _tune(search, tuned)
     progress.event(replace(tuned.runs, no_winner=tuple(tuned.failed)))
     return tuned
+
+
+def _prepare(searches: Sequence[Search], progress: Progress) -> None:
+    for search in searches:
+        search.check_budget()
+    # All networks start from the same settings, most of the time: no line is said twice.
+    lines = [line for search in searches for line in search.space.starts()[1]]
+    for line in dict.fromkeys(lines):
+        progress.event(Note(line))
+    for search in searches:
+        search.prepare()
 
 
 def _without_vary(experiment: Experiment) -> Experiment:

@@ -24,6 +24,7 @@ from bench.config.recipes import Recipe, switched
 from bench.config.search import SHIPPED, Dimension
 from bench.data.tasks import Task
 from bench.errors import InputError
+from bench.execute.preflight import network_shape
 from bench.registry import LOSSES, ModelEntry, find_model
 from bench.registry.costs import check_answer
 from bench.registry.search import LOSS_OPTIONS, OPTIONS, POLICY, Scalar
@@ -349,13 +350,7 @@ def _check(space: Space, recipe: Recipe, key: str, distribution: Distribution, t
         experiment = space.at({RECIPE: recipe, f"{recipe}: {key}": value})
         try:
             if key.startswith(OPTIONS):
-                check_answer(
-                    entry,
-                    in_channels=experiment.model.in_channels,
-                    outputs=len(task.classes),
-                    image_size=experiment.data.image_size,
-                    options=experiment.model.options[entry.name],
-                )
+                check_answer(entry, network_shape(experiment, entry.name, task))
             elif key.startswith(LOSS_OPTIONS):
                 loss.check(
                     kind=task.kind,

@@ -18,7 +18,13 @@ from bench.data.study import NIH_FINDINGS, study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold
-from bench.execute.controls import CONTROLS, ControlUnavailable, area_averaged, predict_control
+from bench.execute.controls import (
+    CONTROLS,
+    ControlInputs,
+    ControlUnavailable,
+    area_averaged,
+    predict_control,
+)
 from tests.absent import packaged_weights
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.data.splits.tables import split_of
@@ -36,8 +42,7 @@ def probability_of_abnormal(
     split: Split,
     pixels: NDArray[np.uint8] = NO_PIXELS,
 ) -> NDArray[np.float64]:
-    both = predict_control(
-        name,
+    inputs = ControlInputs(
         rows=rows,
         targets=targets,
         kind="multiclass",
@@ -46,6 +51,7 @@ def probability_of_abnormal(
         validation=split.validation,
         pixels=pixels,
     )
+    both = predict_control(name, inputs)
     assert both.shape == (len(rows), 2)
     np.testing.assert_allclose(both.sum(axis=1), 1.0, atol=1e-12)
     return both[:, 1]
@@ -312,13 +318,15 @@ def test_labels_of_the_test_part_are_not_read_for_several_outputs(name: str, tas
     honest, other = (
         predict_control(
             name,
-            rows=rows,
-            targets=labels,
-            kind=made.kind,
-            outputs=14,
-            train=split.train,
-            validation=split.validation,
-            pixels=pixels,
+            ControlInputs(
+                rows=rows,
+                targets=labels,
+                kind=made.kind,
+                outputs=14,
+                train=split.train,
+                validation=split.validation,
+                pixels=pixels,
+            ),
         )
         for labels in (targets, poisoned)
     )
@@ -340,22 +348,18 @@ def test_prior_and_same_patient_of_several_labels_by_hand() -> None:
         }
     )
     task = make_task("findings14", ("Mass", "Nodule"))
-    found = {
-        name: predict_control(
-            name,
-            rows=rows,
-            targets=task.targets(rows),
-            kind="multilabel",
-            outputs=2,
-            train=np.arange(4),
-            validation=np.arange(4, 5),
-            pixels=NO_PIXELS,
-        ).tolist()
-        for name in ("prior", "same_patient")
-    }
-    assert found["prior"] == [[0.5, 0.5]] * 6
+    inputs = ControlInputs(
+        rows=rows,
+        targets=task.targets(rows),
+        kind="multilabel",
+        outputs=2,
+        train=np.arange(4),
+        validation=np.arange(4, 5),
+        pixels=NO_PIXELS,
+    )
+    assert predict_control("prior", inputs).tolist() == [[0.5, 0.5]] * 6
     x, y, z = [1.0, 0.5], [0.0, 0.5], [0.5, 0.5]
-    assert found["same_patient"] == [x, x, y, y, z, x]
+    assert predict_control("same_patient", inputs).tolist() == [x, x, y, y, z, x]
 
 
 def test_frozen_needs_weights_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

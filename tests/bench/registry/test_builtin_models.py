@@ -13,7 +13,7 @@ from baselines.backbones import BUILT_IN
 from bench.config import load_experiment
 from bench.errors import InputError
 from bench.execute import check_experiment
-from bench.registry import MODELS, find_model
+from bench.registry import MODELS, NetworkShape, find_model
 from bench.registry.models import match_models
 
 OURS = ["cxnet_m1", "cxnet_m1_v2"]
@@ -40,7 +40,7 @@ def test_sizes_are_those_of_the_packages() -> None:
 def test_maps_a_batch_to_logits(name: str) -> None:
     """Shapes alone, at 96 px, which every network takes."""
     with torch.device("meta"):
-        model = find_model(name).build(in_channels=1, outputs=14, image_size=96)
+        model = find_model(name).build(NetworkShape(in_channels=1, outputs=14, image_size=96))
         assert model(torch.empty(2, 1, 96, 96)).shape == (2, 14)
 
 
@@ -60,13 +60,15 @@ def test_a_size_that_a_network_cannot_take_is_refused(name: str, size: int, mess
 @pytest.mark.parametrize("name", ["cxnet_m1", "resnet18"])
 def test_an_unknown_option_is_one_clear_line(name: str) -> None:
     with pytest.raises(InputError, match=f"model '{name}' takes no option 'depth': "):
-        find_model(name).build(in_channels=1, outputs=2, image_size=32, options={"depth": 3})
+        find_model(name).build(
+            NetworkShape(in_channels=1, outputs=2, image_size=32, options={"depth": 3})
+        )
 
 
 def test_any_other_timm_network_by_its_name() -> None:
     entry = find_model("timm:resnet10t")
     assert (entry.name, entry.timm_name) == ("timm:resnet10t", "resnet10t")
-    model = entry.build(in_channels=1, outputs=14, image_size=32)
+    model = entry.build(NetworkShape(in_channels=1, outputs=14, image_size=32))
     assert model(torch.rand(2, 1, 32, 32)).shape == (2, 14)
 
 
@@ -92,14 +94,18 @@ def test_damaged_weights_are_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "resnet18.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="do not fit resnet18"):
         find_model("resnet18").build(
-            in_channels=1, outputs=2, image_size=32, pretrained=True, weights_dir=tmp_path
+            NetworkShape(in_channels=1, outputs=2, image_size=32),
+            pretrained=True,
+            weights_dir=tmp_path,
         )
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_options_reach_the_network(name: str) -> None:
     options = {"conv4_kernel": 7, "dropout_at": "after_norm", "dropout": 0.2}
-    model = find_model(name).build(in_channels=1, outputs=2, image_size=32, options=options)
+    model = find_model(name).build(
+        NetworkShape(in_channels=1, outputs=2, image_size=32, options=options)
+    )
     conv4 = model.get_submodule("classifier.conv4")
     assert isinstance(conv4, nn.Conv2d)
     assert conv4.kernel_size == (7, 7)

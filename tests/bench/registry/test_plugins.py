@@ -11,7 +11,7 @@ import torch
 
 import bench
 from bench.errors import InputError
-from bench.registry import find_model
+from bench.registry import NetworkShape, find_model
 from bench.registry.plugins import load_entry_points, load_plugin
 
 pytestmark = pytest.mark.usefixtures("registries_kept")
@@ -21,11 +21,13 @@ def test_a_plugin_registers_a_model_that_is_built_with_its_options(tiny_plugin: 
     load_plugin(tiny_plugin)
     load_plugin(tiny_plugin)  # a second time does nothing
     entry = find_model("tiny")
-    network = entry.build(in_channels=1, outputs=2, image_size=32, options={"width": 8})
+    network = entry.build(
+        NetworkShape(in_channels=1, outputs=2, image_size=32, options={"width": 8})
+    )
     assert network(torch.zeros(3, 1, 32, 32)).shape == (3, 2)
     assert sum(p.numel() for p in network.parameters()) == 8 * 25 + 8 + 2 * 8 + 2
     with pytest.raises(InputError, match="model 'tiny' takes no option 'w': known: width"):
-        entry.build(in_channels=1, outputs=2, image_size=32, options={"w": 8})
+        entry.build(NetworkShape(in_channels=1, outputs=2, image_size=32, options={"w": 8}))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_a_partial_of_a_built_in_factory_is_the_plugins_own(tmp_path: Path) -> N
     load_plugin(path)
     assert find_model("wet").source.startswith("bench_plugin_")
     assert find_model("cxnet_m1").source == "built in"
-    network = find_model("wet").build(in_channels=1, outputs=2, image_size=8)
+    network = find_model("wet").build(NetworkShape(in_channels=1, outputs=2, image_size=8))
     assert [m.p for m in network.modules() if isinstance(m, torch.nn.Dropout)] == [0.1]
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from bench import register_model
 from bench.data.batches import ImageSet
 from bench.errors import InputError
-from bench.registry import find_model
+from bench.registry import NetworkShape, find_model
 from bench.registry.costs import model_costs
 from bench.speed.case import OUTPUTS, Case, Workbench
 from bench.speed.machine import measure_flops
@@ -58,7 +58,9 @@ def test_flop_are_twice_the_published_multiply_adds_and_three_times_that_in_trai
 ) -> None:
     case = replace(SMALL, model=model, image_size=64)
     training, inference = count_flop(Workbench(case))
-    costs = model_costs(find_model(model), in_channels=1, outputs=OUTPUTS, image_size=64)
+    costs = model_costs(
+        find_model(model), NetworkShape(in_channels=1, outputs=OUTPUTS, image_size=64)
+    )
     assert inference == 2 * costs.multiply_adds
     # The image itself needs no gradient.
     assert 2 * inference < training < 3 * inference

@@ -16,7 +16,7 @@ from bench.config import AugmentConfig, TrainConfig
 from bench.config.schema import MemoryFormat, Precision
 from bench.data.batches import ImageSet, TrainingStream
 from bench.randomness import derive_seed
-from bench.registry import find_model
+from bench.registry import NetworkShape, find_model
 from bench.train import Training, lay_out, overall_auc
 from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep, StepRunner
 from bench.train.schedule import PlateauDecay
@@ -284,7 +284,7 @@ def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(
 
     def first_losses(*, replayed: bool) -> list[float]:
         torch.manual_seed(0)
-        built = find_model(model).build(in_channels=1, outputs=2, image_size=32)
+        built = find_model(model).build(NetworkShape(in_channels=1, outputs=2, image_size=32))
         step = step_of(on_cuda(built), config, side=32)
         warm_up = taken(step, range(WARM_UP_STEPS))
         way = GraphedStep(step) if replayed else step

@@ -18,7 +18,7 @@ from bench.data.decode import resize
 from bench.data.image_files import read_grayscale
 from bench.data.normalisation import measure_normalisation
 from bench.data.placement import place_pixels
-from bench.registry import find_model
+from bench.registry import NetworkShape, find_model
 from tests.bench.train.small import CPU, Messages, PowerCutError, trained, without_seconds
 from tests.shared_data import shared
 
@@ -68,9 +68,8 @@ def vit_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(name: str, weights: Path, *, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return find_model(name).build(
-        in_channels=1, outputs=2, image_size=SIDE, pretrained=name == VIT, weights_dir=weights
-    )
+    shape = NetworkShape(in_channels=1, outputs=2, image_size=SIDE)
+    return find_model(name).build(shape, pretrained=name == VIT, weights_dir=weights)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

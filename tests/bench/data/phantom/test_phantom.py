@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from bench.data.phantom import GENERATOR_VERSION, Visit, draw_cohort, render
 from bench.data.study import COLUMNS, NIH_FINDINGS, ImageError, StudyTable
 from bench.errors import InputError
-from bench.execute.controls import predict_control
+from bench.execute.controls import ControlInputs, predict_control
 from bench.registry import DATASETS
 
 
@@ -255,8 +255,7 @@ def held_out_auc(table: StudyTable, control: str, pixels: NDArray[np.uint8]) -> 
     test = rows["given_split"].to_numpy() == "test"
     rest = np.flatnonzero(~test)
     truth = abnormal(rows).astype(np.int64)
-    predicted = predict_control(
-        control,
+    inputs = ControlInputs(
         rows=rows,
         targets=truth,
         kind="multiclass",
@@ -265,6 +264,7 @@ def held_out_auc(table: StudyTable, control: str, pixels: NDArray[np.uint8]) -> 
         validation=rest[-len(rest) // 10 :],
         pixels=pixels,
     )
+    predicted = predict_control(control, inputs)
     return float(roc_auc_score(truth[test], predicted[test, 1]))
 
 
