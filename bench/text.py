@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
+from collections.abc import Collection, Mapping, Sequence
 
 
 def printable(text: str) -> str:
@@ -30,12 +26,33 @@ def first_names(names: Sequence[str], limit: int) -> str:
     return f"{text} and {len(names) - limit:,} more" if len(names) > limit else text
 
 
-def text_table(frame: pd.DataFrame) -> list[str]:
-    """Lines of a table: the index to the left, the columns of ready texts to the right."""
+def plain_table(rows: Sequence[Mapping[str, str]], *, numbers: Collection[str] = ()) -> str:
+    """A table with a line under its heads.
+
+    Args:
+        rows: texts by the column's head; one row at least, all with the same columns.
+        numbers: the heads of columns that are aligned to the right.
+    """
     from tabulate import tabulate
 
-    align = ("left", *["right"] * len(frame.columns))
-    heads = (frame.index.name or "", *frame.columns)
-    rows = [(label, *row) for label, *row in frame.itertuples()]
-    text = tabulate(rows, headers=heads, tablefmt="simple", disable_numparse=True, colalign=align)
-    return text.splitlines()
+    return tabulate(
+        [list(row.values()) for row in rows],
+        headers=list(rows[0]),
+        tablefmt="simple",
+        disable_numparse=True,
+        colalign=["right" if head in numbers else "left" for head in rows[0]],
+    )
+
+
+def figures_table(name: str, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Lines of a table of figures, aligned to the right of the rows' labels.
+
+    Args:
+        name: the head of the labels.
+        rows: figures by the column's head, by the row's label.
+    """
+    if not rows:
+        return [f"{name}: none"]
+    heads = next(iter(rows.values()))
+    labelled = [{name: label, **row} for label, row in rows.items()]
+    return plain_table(labelled, numbers=heads).splitlines()

@@ -9,7 +9,8 @@ import click
 
 from bench.cli import complete
 from bench.cli.options import ConfigChoice, config_options
-from bench.cli.output import json_option, print_json, print_table
+from bench.cli.output import json_option, print_json
+from bench.text import plain_table
 
 KINDS = ("models", "losses", "tasks", "datasets", "configs")
 Facts = dict[str, Any]
@@ -46,7 +47,8 @@ def list_command(
         elif name == "models":
             _print_models(facts)
         else:
-            print_table([{head: f[head] for head in ("name", "description")} for f in facts])
+            rows = [{head: f[head] for head in ("name", "description")} for f in facts]
+            click.echo(plain_table(rows))
 
 
 def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[Facts]:
@@ -122,7 +124,7 @@ def _print_models(facts: list[Facts]) -> None:
         }
         for f in facts
     ]
-    print_table(rows, numbers=("parameters", multiply_adds))
+    click.echo(plain_table(rows, numbers=("parameters", multiply_adds)))
 
 
 def _big(number: int) -> str:

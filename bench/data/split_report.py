@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.splits import Split
 from bench.data.study import StudyTable
 from bench.data.summary import LabelCounts, number_or_unknown, summarise
-from bench.text import text_table
+from bench.text import figures_table
 
 BY_LABELS = (
     "made by labels alone: a run divides the images that it can read, and keeps identical ones "
@@ -88,9 +86,9 @@ class SplitReport:
             f"hash {self.split.hash}",
             self.split.how,
             "",
-            *text_table(pd.DataFrame(parts).T.rename_axis("part")),
+            *figures_table("part", parts),
             "",
-            *text_table(pd.DataFrame(pairs).T.rename_axis("parts")),
+            *figures_table("parts", pairs),
             *(("", *self.notes) if self.notes else ()),
         ]
 

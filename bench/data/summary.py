@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from bench.data.splits import Split
 from bench.data.study import StudyTable, count_patients
 from bench.data.tasks import count_findings
-from bench.text import text_table
+from bench.text import figures_table
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,21 +47,21 @@ class LabelCounts:
         """Share of abnormal images."""
         return self.abnormal / self.images
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The counts for JSON."""
         return vars(self) | {"findings": self.findings.to_dict(orient="index")}
 
-    def as_text(self) -> pd.Series[str]:
+    def as_text(self) -> dict[str, str]:
         """The counts without the findings as texts, with shares of all images."""
         shares = {
             "normal": self.normal,
             "one finding": self.one,
             "several findings": self.several,
         }
-        return pd.Series(
-            {name: f"{n:,} ({100 * n / self.images:.1f} %)" for name, n in shares.items()}
-            | {"images": f"{self.images:,}", "patients": number_or_unknown(self.patients)}
-        )
+        return {name: f"{n:,} ({100 * n / self.images:.1f} %)" for name, n in shares.items()} | {
+            "images": f"{self.images:,}",
+            "patients": number_or_unknown(self.patients),
+        }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +82,7 @@ class LabelSummary:
     split: Split | None
     notes: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The summary for JSON."""
         return {
             "source": self.source,
@@ -102,17 +101,29 @@ class LabelSummary:
             name.replace("_", " "): part for name, part in self.parts.items()
         }
         of_patients = "" if whole.patients is None else f" of {whole.patients:,} patients"
-        images = {name: count.findings["images"] for name, count in counts.items()}
-        findings = whole.findings[["alone", "with_others"]].assign(**images)
-        findings = findings.map("{:,}".format).rename(columns={"with_others": "with others"})
+        texts = {name: count.as_text() for name, count in counts.items()}
+        columns = {
+            "alone": whole.findings["alone"],
+            "with others": whole.findings["with_others"],
+            **{name: count.findings["images"] for name, count in counts.items()},
+        }
         return [
             f"{self.source}: {whole.images:,} images{of_patients}",
             *self.notes,
             _about_parts(self.split),
             "",
-            *text_table(pd.DataFrame({name: count.as_text() for name, count in counts.items()})),
+            *figures_table(
+                "",
+                {row: {name: text[row] for name, text in texts.items()} for row in whole.as_text()},
+            ),
             "",
-            *text_table(findings.rename_axis("finding")),
+            *figures_table(
+                "finding",
+                {
+                    finding: {head: f"{column[finding]:,}" for head, column in columns.items()}
+                    for finding in whole.findings.index
+                },
+            ),
         ]
 
 

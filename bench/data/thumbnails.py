@@ -21,6 +21,7 @@ from PIL import Image
 from bench.data.decode import resize
 from bench.data.description import DataRecord
 from bench.data.pixel_store import INDEX, PIXELS
+from bench.files import write_text
 
 # Beside the stores, whose names are hexadecimal.
 NOTES = "fingerprints"
@@ -52,7 +53,7 @@ def note_store(fingerprint: str, store: Path, *, cache: Path) -> None:
     # A cache that cannot be written is no reason to fail: pages go without thumbnails.
     with suppress(OSError):
         (cache / NOTES).mkdir(parents=True, exist_ok=True)
-        (cache / NOTES / fingerprint).write_text(store.name, encoding="utf-8")
+        write_text(cache / NOTES / fingerprint, store.name)
 
 
 def thumbnails(data: DataRecord, images: Collection[str], *, cache: Path) -> Thumbnails:

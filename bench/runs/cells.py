@@ -152,11 +152,9 @@ class FileSettings(Frozen):
     Attributes:
         digest: SHA-256 of the file.
         combine: how columns of findings made one probability; None where they did not.
-        on: always ``test``, the images of the split's test part.
     """
 
     digest: str
-    on: Literal["test"] = "test"
     combine: Literal["noisy_or", "max"] | None = None
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -21,7 +20,7 @@ from bench.runs.records import TuningRecord
 from bench.runs.store import Store
 from bench.tuning.space import settings_at
 from bench.tuning.storage import opened, parse_url, shown, sqlite_file
-from bench.tuning.study import ABOUT, is_dead, trial_store
+from bench.tuning.study import StudyRecord, is_dead, trial_store
 from bench.tuning.trials import RETRIES, ranked, spent, unfinished
 
 
@@ -31,14 +30,14 @@ class StoredStudy:
 
     Attributes:
         study: Optuna's.
-        about: experiment, task, model, loss and budget.
+        about: what is tuned, and the budget.
         trials: all of them.
         store: of the trials that this ``--out`` holds.
         record: of the winner; None where there is none in this ``--out`` so far.
     """
 
     study: optuna.Study
-    about: dict[str, Any]
+    about: StudyRecord
     trials: list[FrozenTrial]
     store: Store
     record: TuningRecord | None = None
@@ -72,11 +71,11 @@ def stored_studies(
         found = []
         for name in sorted(optuna.get_all_study_names(database)):
             study = optuna.load_study(study_name=name, storage=database)
-            about = study.user_attrs.get(ABOUT)
+            about = StudyRecord.of(study)
             if (
                 about is not None  # a database may hold studies of other programs
-                and (not models or about["model"] in models)
-                and (not losses or about["loss"] in losses)
+                and (not models or about.model in models)
+                and (not losses or about.loss in losses)
             ):
                 trials = study.get_trials(deepcopy=False)
                 folder = trial_store(store, name)
@@ -99,10 +98,9 @@ def described(stored: StoredStudy) -> str:
     trials = stored.trials
     total = spent(trials)
     retried = sum(RETRIES in trial.user_attrs for trial in trials)
-    ((unit, amount),) = stored.about["budget"].items()
+    ((unit, amount),) = stored.about.budget.items()
     lines = [
-        f"{stored.study.study_name}: {stored.about['experiment']}, "
-        f"budget {unit}={json.dumps(amount)}",
+        f"{stored.study.study_name}: {stored.about.experiment}, budget {unit}={json.dumps(amount)}",
         f"trials: {total.trials:,} ended ({total.finished:,} finished, {total.pruned:,} pruned, "
         f"{total.failed:,} failed)" + (f", {retried:,} interrupted and retried" if retried else ""),
     ]

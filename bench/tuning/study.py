@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import optuna
 from filelock import FileLock
@@ -27,6 +26,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from bench.config.frozen import Frozen
 from bench.data.fingerprint import fingerprint
 from bench.errors import InputError
 from bench.events import Note
@@ -41,10 +41,32 @@ from bench.tuning.space import Space
 from bench.tuning.trials import WORKER, has_room, in_vain, interrupted, retry, unfinished, used
 
 ABOUT = "bench"
-"""Attribute of a study: experiment, task, model, loss and budget."""
+"""Attribute of a study: a :class:`StudyRecord`."""
 SECONDS_BETWEEN_LOOKS = 1.0
 NAMELESS_SECONDS = 10
 """A worker names itself in milliseconds; a running trial without a name for so long has none."""
+
+
+class StudyRecord(Frozen):
+    """Description of a study, kept with it in its storage.
+
+    Attributes:
+        experiment: its name.
+        task, model, loss: what is tuned.
+        budget: of the latest tuning: an amount by its unit.
+    """
+
+    experiment: str
+    task: str
+    model: str
+    loss: str
+    budget: dict[str, int | float]
+
+    @classmethod
+    def of(cls, study: optuna.Study) -> StudyRecord | None:
+        """The record of a study; None where it is not ours, or has none so far."""
+        kept = study.user_attrs.get(ABOUT)
+        return None if kept is None else cls.model_validate(kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +96,11 @@ class Search:
             InputError: it is below, and smaller than an earlier one.
         """
         budget = self.context.plan.budget
-        earlier = self.study.user_attrs.get(ABOUT, {"budget": {}})["budget"]
+        record = StudyRecord.of(self.study)
+        earlier = math.inf if record is None else record.budget.get(budget.unit, math.inf)
         total = used(self.trials(), budget)
         # The last trial of a budget ends at a validation, and so beyond it.
-        if total <= budget.amount or earlier.get(budget.unit, math.inf) <= budget.amount:
+        if total <= budget.amount or earlier <= budget.amount:
             return
         raise InputError(
             f"{self.space.name} has spent {total:,.6g} {budget.unit} in an earlier tuning, more "
@@ -87,15 +110,15 @@ class Search:
     def prepare(self) -> None:
         """Describe the study in its storage."""
         base = self.space.base
-        about = {
-            "experiment": base.name,
-            "task": base.task,
-            "model": base.models[0],
-            "loss": base.losses[0],
-            "budget": self.context.plan.budget.as_dict(),
-        }
+        record = StudyRecord(
+            experiment=base.name,
+            task=base.task,
+            model=base.models[0],
+            loss=base.losses[0],
+            budget=self.context.plan.budget.as_dict(),
+        )
         with FileLock(self.context.lock):
-            self.study.set_user_attr(ABOUT, about)
+            self.study.set_user_attr(ABOUT, record.model_dump())
 
     def run(self) -> str | None:
         """Run trials until the budget is used up and no worker is at one any more.
@@ -200,7 +223,7 @@ def study_name(context: TuningContext, space: Space) -> str:
     """
     plan, data = context.plan, context.prepared
     cell = context.trial_job(space, {}, context.store, number=0).cell
-    content: dict[str, Any] = {
+    content = {
         "version": RESULTS_VERSION,
         "model": cell.model,
         "loss": cell.loss,

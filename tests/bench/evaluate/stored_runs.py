@@ -103,7 +103,6 @@ class StoredRuns:
                 file="theirs.csv",
                 digest="d" * 64,
                 combine=None,
-                on="test",
                 images=counts,
                 of={part: len(places) for part, places in self.parts.items()},
                 ignored=0,

@@ -68,7 +68,6 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
         file="p.csv",
         digest=run.cell.settings.predictions.digest,
         combine=None,
-        on="test",
         images={"validation": 0, "test": 12},
         of={"validation": 4, "test": 12},
         ignored=0,

@@ -11,10 +11,10 @@ from optuna.trial import TrialState, create_trial
 
 from bench.runs.store import Store
 from bench.tuning.show import StoredStudy, described, draw
-from bench.tuning.study import worker_here
+from bench.tuning.study import StudyRecord, worker_here
 from bench.tuning.trials import COST, FAILED, WORKER
 
-ABOUT = {"experiment": "demo", "task": "m1", "model": "net", "loss": "ce", "budget": {"trials": 9}}
+ABOUT = StudyRecord(experiment="demo", task="m1", model="net", loss="ce", budget={"trials": 9})
 SPACE = {"train.lr": FloatDistribution(0.0, 1.0), "train.patience": IntDistribution(1, 9)}
 
 
