@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from bench.config import expand, load_experiment, missing_references, shipped_folder
+from tests.bench.cli.conftest import Command
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+README = Path(__file__).resolve().parents[3] / "README.md"
 DOCS = README.parent / "docs"
 # The README's run, made short; what it says is unchanged.
-SHORT = ["--set", "data.options.images=200", "--set", "train.max_iterations=4"]
+SHORT = {
+    "data.options.images": 120,
+    "data.image_size": 32,
+    "train.max_iterations": 2,
+    "train.batch_size": 4,
+    "controls": ["prior"],
+}
 
 
 def block_after(marker: str, page: Path = README) -> str:
@@ -30,40 +36,34 @@ def block_after(marker: str, page: Path = README) -> str:
     return found.group(1)
 
 
-def run_commands(block: str, folder: Path) -> list[str]:
-    """What each command of a block prints; runs are made short."""
+def run_commands(block: str, bench: Command) -> list[str]:
+    """Standard output of each command of a block; runs are made short."""
     printed = []
     for line in block.splitlines():
         program, *arguments = shlex.split(line)
         assert program == "bench"
         if arguments[0] == "run":
-            arguments += SHORT
-        done = subprocess.run(
-            [sys.executable, "-m", "bench", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert done.returncode == 0, done.stderr
-        printed.append(done.stdout)
+            for key, value in SHORT.items():
+                arguments += ["--set", f"{key}={value}"]
+        done = bench(*arguments)
+        assert done.code == 0, done.err
+        printed.append(done.out)
     return printed
 
 
-def test_a_model_of_ones_own_appears_in_list_run_and_report(tmp_path: Path) -> None:
+def test_a_model_of_ones_own_appears_in_list_run_and_report(bench: Command, tmp_path: Path) -> None:
     (tmp_path / "my_model.py").write_text(block_after("plugin: my_model.py"))
-    listed, ran, reported = run_commands(block_after("plugin commands"), tmp_path)
+    listed, ran, reported = run_commands(block_after("plugin commands"), bench)
     parameters = 32 * 25 + 32 + 64 * 32 * 25 + 64 + 64 * 2 + 2
     assert re.search(rf"my_model +{parameters:,} ", listed)
     assert "my_model sin seed 0" in ran
     assert re.search(rf"\| my_model +\| sin +\| from scratch +\|.*\| +{parameters:,} \|", reported)
 
 
-def test_a_loss_of_ones_own_is_trained_with_its_option(tmp_path: Path) -> None:
+def test_a_loss_of_ones_own_is_trained_with_its_option(bench: Command, tmp_path: Path) -> None:
     page = DOCS / "training.md"
     (tmp_path / "my_loss.py").write_text(block_after("plugin: my_loss.py", page))
-    ran, reported = run_commands(block_after("loss commands", page), tmp_path)
+    ran, reported = run_commands(block_after("loss commands", page), bench)
     assert "cxnet_m1 tempered_ce seed 0" in ran
     assert re.search(r"\| cxnet_m1 +\| tempered_ce +\|.*loss\.options\.temperature=3", reported)
 
@@ -81,24 +81,19 @@ def test_a_question_of_ones_own_is_two_keys_in_a_config(tmp_path: Path) -> None:
     assert experiment.question is not None
 
 
-def test_the_python_door_opens_as_it_stands(tmp_path: Path) -> None:
+def test_the_python_door_opens_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save("chest.png")
     code = block_after("python door")
-    short = code.replace(
-        '"demo", **{', '"demo", **{"data.options.images": 200, "train.max_iterations": 4, '
-    )
+    short = code.replace('"demo", **{', f'"demo", **{SHORT | {"losses": ["ce"]}!r} | {{')
     assert short != code
-    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "chest.png")
-    done = subprocess.run(
-        [sys.executable, "-c", f"{short}\nprint(probabilities.shape, model.classes)"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "auc_low" in done.stdout
-    assert done.stdout.endswith("(1, 2) ('normal', 'abnormal')\n")
+    names: dict[str, Any] = {}
+    exec(short, names)
+    assert "auc_low" in capsys.readouterr().out
+    assert names["probabilities"].shape == (1, 2)
+    assert names["model"].classes == ("normal", "abnormal")
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
