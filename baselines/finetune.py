@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from timm.models import group_parameters
 from torch import nn
 
 __all__ = ["Policy", "apply_policy", "set_training_mode"]
@@ -72,6 +71,8 @@ def _classifier(model: nn.Module) -> set[str]:
 
 
 def _last_stage(model: nn.Module) -> set[str]:
+    from timm.models import group_parameters  # timm takes seconds to import
+
     classifier = _classifier(model)
     groups = group_parameters(model, cast(Any, model).group_matcher(coarse=True))
     trained = set(classifier)

@@ -11,7 +11,6 @@ import click
 from bench.cli import complete
 from bench.cli.options import given, grouped, out_option
 from bench.cli.output import read_results
-from bench.files import write_text
 
 if TYPE_CHECKING:
     from bench.evaluate.load import Filters
@@ -168,7 +167,7 @@ def _no_such_reference(wanted: str, results: Results) -> str:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    path.write_text(text, encoding="utf-8")
     click.echo(f"wrote {path}", err=True)
 
 
