@@ -11,13 +11,14 @@ from bench.registry import register_dataset, register_loss, register_model
 __version__ = "0.1.0"
 
 # After the version, which the modules behind it record with every run.
-from bench.api import load_config, load_model, load_results, run, tune
+from bench.api import load_config, load_model, load_results, plan, run, tune
 
 __all__ = [
     "InputError",
     "load_config",
     "load_model",
     "load_results",
+    "plan",
     "register_dataset",
     "register_loss",
     "register_model",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.config import Experiment
+    from bench.evaluate.plan_tables import TablePlan
     from bench.evaluate.results import Results
     from bench.model import LoadedModel
 
@@ -30,6 +31,34 @@ def load_config(name_or_path: str | Path, **changes: Any) -> Experiment:
     from bench.config import load_experiment
 
     return load_experiment(name_or_path, changes=changes)
+
+
+def plan(
+    config: Experiment | str | Path,
+    *,
+    out: str | Path = DEFAULT_OUT,
+    plugins: Sequence[str | Path] = (),
+    **assumed: float,
+) -> list[TablePlan]:
+    """Power of an experiment's comparisons, from label files alone: nothing is trained.
+
+    Args:
+        config, plugins: as for :func:`run`.
+        out: folder of earlier runs, which need not be there; those of networks on the same source,
+            task and split give the AUC and its spread over seeds.
+        assumed: what is assumed otherwise: ``auc``, ``seed_deviation``, ``correlation`` or
+            ``within_patient`` (:class:`bench.evaluate.planning.Assumptions`).
+
+    Returns:
+        One plan for each table: ``plan(config)[0].plan.smallest_difference(seeds=5)``.
+
+    Raises:
+        InputError: anything that the user can mend.
+    """
+    experiment = _experiment(config, plugins)
+    from bench.evaluate.plan_tables import plan_tables
+
+    return plan_tables(experiment, out=Path(out), assumed=assumed)
 
 
 def run(

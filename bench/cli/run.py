@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from bench.cli.options import (
     out_option,
     watching_options,
 )
+
+if TYPE_CHECKING:
+    from bench.config import Experiment
 
 
 @click.command("run")
@@ -30,6 +34,11 @@ from bench.cli.options import (
     help="The question: m1 (normal?), m2 (one or several?), m3, m4, findings14 (which?). Repeats.",
 )  # fmt: skip
 @dry_run_option
+@click.option(
+    "--assume", "assumptions", multiple=True, metavar="KEY=VALUE",
+    help="With --dry-run: another value of what its plan assumes, such as auc=0.8 or "
+    "seed_deviation=0.005. Repeats.",
+)  # fmt: skip
 @watching_options
 @click.pass_context
 def run_command(
@@ -40,17 +49,21 @@ def run_command(
     more_models: tuple[str, ...],
     tasks: tuple[str, ...],
     dry_run: bool,
+    assumptions: tuple[str, ...],
     watching: Watching,
 ) -> None:
     """Train models and keep their predictions.
 
     A finished run is never done again; an interrupted matrix goes on where it was. Ends with
-    exit code 1 where a cell failed.
+    exit code 1 where a cell failed. With --dry-run it trains nothing and says, from label files
+    alone, what the comparison could show.
     """
     experiment = matrix.experiment(*more_models, **_task_changes(tasks))
     if dry_run:
-        matrix.print_plan(experiment)
+        _print_plan(experiment, matrix, out=out, assumptions=assumptions)
         return
+    if assumptions:
+        raise click.UsageError("--assume is about the plan of --dry-run")
 
     from bench.execute import run_experiment
 
@@ -67,3 +80,21 @@ def _task_changes(tasks: tuple[str, ...]) -> dict[str, object]:
     if not tasks:
         return {}
     return {"task": tasks[0]} if len(tasks) == 1 else {"vary.task": list(dict.fromkeys(tasks))}
+
+
+def _print_plan(
+    experiment: Experiment, matrix: MatrixChoice, *, out: Path, assumptions: tuple[str, ...]
+) -> None:
+    """Print the cells with their time, and what their comparison can show."""
+    from bench.config.load import parse_setting
+    from bench.evaluate.plan_tables import describe_tables, plan_tables
+    from bench.registry import DATASETS
+
+    assumed = dict(parse_setting(text, option="--assume") for text in assumptions)
+    if DATASETS.get(experiment.data.source).needs_root and experiment.data.root is None:
+        lines = iter(["what the comparison can show is not known without labels (--data PATH)"])
+    else:
+        lines = describe_tables(plan_tables(experiment, out=out, assumed=assumed))
+    matrix.print_plan(experiment)
+    for line in lines:
+        click.echo(line)

@@ -29,7 +29,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     """The cells, one a line with its estimated minutes, and the sum.
 
     Each network is timed on one small training step on this device. Validations are not
-    counted, nor what an early stop may save, nor what was finished before: neither the data nor
+    counted, nor what an early stop may save, nor what was finished before: neither images nor
     pretrained weights are touched, so that a plan can be made before they are there.
 
     Raises:
@@ -69,7 +69,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         yield f"  {label}: about {duration(seconds)} ({rates[network]:.0f} images/s)"
     yield (
         f"about {duration(total)} in all, without validations, decoding and compiling; "
-        "runs that are finished already are not done again; the data were not looked at"
+        "runs that are finished already are not done again; no image was looked at"
     )
     missing = {
         name

@@ -207,3 +207,13 @@ def test_tuning_runs_the_winner_with_the_configs_seeds(
     network = tuned.rows.set_index("model").loc["small_for_api"]
     assert (network["seeds"], network["tuning_trials"]) == (1, 2)
     assert callable(bench.tune), "no module may take the function's name"
+
+
+def test_a_comparison_is_planned_from_labels_alone(manifest: Path, tmp_path: Path) -> None:
+    config = bench.load_config("manifest", **{"data.root": manifest, "margin": 0.2})
+    (table,) = bench.plan(config, out=tmp_path / "none", seed_deviation=0.0)
+    assert table.plan.part.images == 12
+    assert table.plan.smallest_difference(10) > 0.2
+    assert table.plan.seeds_for_margin is None
+    with pytest.raises(bench.InputError, match="'seed_deviations': did you mean seed_deviation"):
+        bench.plan(config, out=tmp_path / "none", seed_deviations=0.0)

@@ -19,6 +19,7 @@ def test_public_names() -> None:
         "load_config",
         "load_model",
         "load_results",
+        "plan",
         "register_dataset",
         "register_loss",
         "register_model",

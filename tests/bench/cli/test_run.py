@@ -102,7 +102,8 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     before = sorted(Path().rglob("*"))
     outcome = bench(*tiny_matrix(tiny_plugin, "--dry-run"))
     assert (outcome.code, outcome.err) == (0, "")
-    head, *cells, total = outcome.out.splitlines()
+    cells_part, _, plan = outcome.out.partition("\n\n")
+    head, *cells, total = cells_part.splitlines()
     assert head.startswith(
         f"demo, task m1: {len(CONTROLS) + 2} cells, 4 iterations of 8 images at most"
     )
@@ -113,7 +114,37 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     ]
     assert all("images/s" in cell for cell in cells[len(CONTROLS) :])
     assert total.startswith("about ")
+    assert plan.startswith("what the comparison can show (m1, split patient, 32 px)\n")
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_dry_run_plans_from_label_files_alone(bench: Command, tiny_plugin: Path) -> None:
+    folder = write_manifest(Path("set"))
+    for image in folder.glob("*.png"):
+        image.unlink()
+    matrix = ("--config", "manifest", "--data", folder, "--seeds", "0", "--dry-run")
+    planned = bench(*tiny_matrix(tiny_plugin, *matrix, "--set", "data.options={}"))
+    assert (planned.code, planned.err) == (0, "")
+    assert "test part: 12 images of 4 patients" in planned.out
+    assert "one seed shows nothing" in planned.out
+    assert "\nauc=0.85: " in planned.out
+    assumed = bench(
+        *tiny_matrix(tiny_plugin, *matrix, "--set", "data.options={}", "--assume", "auc=0.9")
+    )
+    assert "\nauc=0.9: " in assumed.out
+
+
+def test_a_dry_run_without_data_plans_no_comparison(bench: Command, tiny_plugin: Path) -> None:
+    real = tiny_matrix(tiny_plugin, "--config", "manifest", "--set", "data.options={}", "--dry-run")
+    without = bench(*real)
+    assert (without.code, without.err) == (0, "")
+    assert without.out.endswith("(--data PATH)\n")
+    wrong = bench(*real, "--data", "nowhere")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "data root 'nowhere' is not there" in wrong.err
+    without_plan = bench(*tiny_matrix(tiny_plugin, "--assume", "auc=0.9"))
+    assert without_plan.code == 2
+    assert "--assume is about the plan of --dry-run" in without_plan.err
 
 
 def test_bad_images_are_skipped_only_when_asked_and_are_reported(
@@ -229,4 +260,4 @@ def test_several_tasks_are_levels_of_one_matrix(bench: Command, tiny_plugin: Pat
     done = bench(*tiny_matrix(tiny_plugin, "--task", "m1", "--task", "m2", "--dry-run"))
     assert done.code == 0
     assert f"task m1, m2: {2 * (len(CONTROLS) + 2)} cells" in done.out
-    assert "the data were not looked at" in done.out
+    assert "no image was looked at" in done.out
