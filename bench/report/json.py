@@ -3,7 +3,8 @@
 One object: ``version`` (raised when a key is renamed, removed or means something else), ``level``
 (confidence of all intervals, 0.95), and the attributes of ``Results`` by their names. So a table
 has those of :class:`bench.evaluate.results.Table`, and besides ``title`` and ``measures`` (name:
-column head; the first sorts the rows, and models are compared by it); a row those of ``Row``, and
+column head; the first sorts the rows, and models are compared by it) and ``card`` (its verdict,
+reason and caveats in sentences); a row those of ``Row``, and
 besides ``name`` and ``state``; a run ``name``, ``seed``, ``settings``, ``imported`` and
 ``confusion``. Of a question the typed answer is given, and ``conclusions`` and ``caveats`` in
 sentences. Numbers that are not defined, or not finite, are null.
@@ -24,6 +25,7 @@ from bench.evaluate.estimate import LEVEL
 from bench.evaluate.measures import columns
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results, Row, RunView, Table
+from bench.report.card import card_text
 from bench.report.facts import title
 from bench.report.questions import caveats, conclusions
 
@@ -75,7 +77,12 @@ def _more(value: object) -> dict[str, Any]:
     if isinstance(value, Table):
         # The reference is among the rows, where it is marked.
         found = value.reference is not None
-        return {"title": title(value), "measures": columns(value.outputs), "reference": found}
+        return {
+            "title": title(value),
+            "measures": columns(value.outputs),
+            "reference": found,
+            "card": vars(card_text(value)),
+        }
     if isinstance(value, Row):
         return {"name": value.name, "state": value.state}
     if isinstance(value, QuestionResult) and not value.problem:

@@ -9,6 +9,7 @@ from tabulate import tabulate
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results
 from bench.report import facts
+from bench.report.card import card_text
 from bench.report.columns import Section, TableCell
 from bench.report.notes import glossary
 from bench.report.questions import answer_sections
@@ -17,11 +18,12 @@ from bench.report.text import render
 
 
 def markdown(results: Results) -> str:
-    """Each table with what it rests on, then the answers to questions, then a glossary."""
+    """Each table under its verdict, then the answers to questions, then a glossary."""
     text = render(
         "report.md.j2",
         results=results,
         title=facts.title,
+        card_text=card_text,
         parts=parts,
         resting_on=facts.resting_on,
         sections=sections,

@@ -13,12 +13,12 @@ from markupsafe import Markup
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Results, Table
 from bench.report import facts
+from bench.report.card import CardText, card_text
 from bench.report.columns import Section
 from bench.report.figures import Picture, pictures
 from bench.report.html.bars import Scale, bars
 from bench.report.html.confusion import confusions
 from bench.report.html.gallery import Gallery, gallery
-from bench.report.html.headline import headline
 from bench.report.html.reproduce import Recipe, recipe
 from bench.report.notes import glossary
 from bench.report.questions import answer_sections
@@ -33,7 +33,7 @@ class Chapter:
     Attributes:
         id: of its heading; the ids of its parts begin with it.
         table: the comparison.
-        headline: its result in sentences.
+        card: its verdict in words.
         head: what the measure that sorts the table is called.
         comparison: the main table.
         bars: the axes of the columns that are drawn as bars, by key.
@@ -48,7 +48,7 @@ class Chapter:
 
     id: str
     table: Table
-    headline: Sequence[str]
+    card: CardText
     head: str
     comparison: Section
     bars: dict[str, Scale]
@@ -96,7 +96,7 @@ def _chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
     return Chapter(
         id=id,
         table=table,
-        headline=headline(table),
+        card=card_text(table),
         head=columns(table.outputs)[leading(table.outputs)],
         comparison=_reordered(comparison),
         bars=bars(table, comparison),

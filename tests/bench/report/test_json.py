@@ -40,6 +40,10 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
     assert table["resamples"] == 2000
     assert (table["hidden"], table["superseded"]) == (0, [])
     assert next(iter(table["measures"])) == "auc"
+    assert (
+        table["card"]["verdict"]
+        == "One run each decides nothing: run more seeds before taking one."
+    )
     assert [figure["value"] for figure in table["published"]] == [0.783, 0.982]
     other, reference = table["rows"]
     assert (reference["is_reference"], other["is_reference"]) == (True, False)
