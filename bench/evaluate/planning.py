@@ -51,7 +51,7 @@ class Assumptions(Frozen):
     """Standard deviation of a network's AUC over its seeds."""
     correlation: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Between the AUCs of two rows, over test parts of other patients."""
-    within_patient: float = Field(default=0.3, ge=0.0, le=1.0)
+    within_patient: float = Field(default=0.2, ge=0.0, le=1.0)
     """Correlation of two images of one patient and class (intraclass correlation)."""
 
 
