@@ -7,7 +7,8 @@ suggest its first points again, and a second worker those of the first.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
@@ -24,12 +25,18 @@ from bench.tuning.trials import RETRIES
 if TYPE_CHECKING:
     from bench.registry.search import SearchSpace
 
+RECIPE = "train.recipe"
+"""The parameter that says of which recipe a trial is, where several are searched."""
+TRAINED_BEFORE_PRUNING = 3
+"""Trials of a recipe that are trained to their end before one of it is pruned: the default budget,
+ten trainings, leaves each recipe some five."""
+
 SAMPLERS: dict[SamplerName, str] = {
     "tpe": "TPE, multivariate, in groups (Optuna)",
     "random": "random (Optuna)",
 }
 PRUNERS: dict[PrunerName, str] = {
-    "median": "median of the finished trials at the same validation (Optuna)",
+    "median": "median of the finished trials of the same recipe at the same validation (Optuna)",
     "hyperband": "Hyperband, in validations, by 3 (Optuna)",
     "none": "none",
 }
@@ -88,6 +95,24 @@ class ReseededSampler(BaseSampler):
             return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
 
 
+class MedianWithinRecipe(MedianPruner):
+    """Optuna's median pruner among the trials of one recipe.
+
+    A recipe that warms up or decays late is behind at first: it is no worse for that.
+    """
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether a trial ends here."""
+        recipe = trial.params.get(RECIPE)
+
+        def of_recipe(**chosen: Any) -> list[FrozenTrial]:
+            trials = study.get_trials(**chosen)
+            return [other for other in trials if other.params.get(RECIPE) == recipe]
+
+        same = SimpleNamespace(get_trials=of_recipe, direction=study.direction)
+        return super().prune(cast("Study", same), trial)
+
+
 def make_pruner(name: PrunerName, *, train: TrainConfig) -> BasePruner:
     """A pruner of trials whose steps are validations, counted from 1.
 
@@ -96,7 +121,7 @@ def make_pruner(name: PrunerName, *, train: TrainConfig) -> BasePruner:
         train: how long a trial is trained at most.
     """
     if name == "median":
-        return MedianPruner()
+        return MedianWithinRecipe(n_startup_trials=TRAINED_BEFORE_PRUNING)
     if name == "hyperband":
         validations = -(-train.max_iterations // train.validate_every)
         return HyperbandPruner(min_resource=1, max_resource=validations, reduction_factor=3)

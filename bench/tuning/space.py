@@ -28,12 +28,10 @@ from bench.execute.preflight import network_shape
 from bench.registry import LOSSES, ModelEntry, find_model
 from bench.registry.costs import check_answer
 from bench.registry.search import LOSS_OPTIONS, OPTIONS, POLICY, Scalar
-from bench.tuning.sampling import suggest
+from bench.tuning.sampling import RECIPE, suggest
 
 if TYPE_CHECKING:
     from bench.registry.search import Distribution, SearchSpace
-
-RECIPE = "train.recipe"
 
 
 @dataclass(frozen=True, kw_only=True)

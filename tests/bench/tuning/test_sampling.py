@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from bench.config import TrainConfig
 from bench.tuning.plan import SamplerName
-from bench.tuning.sampling import ReseededSampler, make_pruner, suggest
+from bench.tuning.sampling import (
+    RECIPE,
+    TRAINED_BEFORE_PRUNING,
+    ReseededSampler,
+    make_pruner,
+    suggest,
+)
 from bench.tuning.trials import interrupted, retry
 
 if TYPE_CHECKING:
@@ -87,6 +93,34 @@ def test_steps_are_kept() -> None:
     made.optimize(draw, n_trials=20)
     assert {trial.params["a"] for trial in made.trials} <= {0.0, 0.25, 0.5, 0.75, 1.0}
     assert {trial.params["b"] for trial in made.trials} == {2, 6, 10}
+
+
+@pytest.mark.parametrize("recipe", ["paper", "modern"])
+def test_a_trial_is_pruned_by_trials_of_its_own_recipe(recipe: str) -> None:
+    """Here the paper's recipe learns fast, and all of the modern one's trials are below it."""
+    made = study("random")
+    made.pruner = make_pruner("median", train=TrainConfig())
+    for of, auc in (("paper", 0.9), ("modern", 0.6)):
+        for number in range(TRAINED_BEFORE_PRUNING):
+            made.add_trial(
+                create_trial(
+                    params={RECIPE: of},
+                    distributions={RECIPE: CategoricalDistribution(("paper", "modern"))},
+                    value=auc,
+                    intermediate_values={1: auc + number / 100},
+                )
+            )
+
+    def pruned(auc: float) -> bool:
+        made.enqueue_trial({RECIPE: recipe})
+        trial = made.ask()
+        trial.suggest_categorical(RECIPE, ("paper", "modern"))
+        trial.report(auc, 1)
+        return trial.should_prune()
+
+    assert pruned(0.59)
+    assert pruned(0.7) == (recipe == "paper")
+    assert not pruned(0.95)
 
 
 def test_pruners_count_validations() -> None:
