@@ -68,12 +68,16 @@ def run_again(search: Search, trials: Sequence[FrozenTrial]) -> Reruns:
 
 
 def _train_or_wait(job: Job, *, index: int, total: int) -> None:
-    """Train a network, unless it was before; wait where another worker is at it."""
+    """Train a network, unless it was before; wait where another worker is at it.
+
+    What failed in an earlier tuning is tried again, as a failed run of a matrix is.
+    """
     store = job.runner.store
     while True:
         with store.claim(job.folder) as claimed:
             if claimed:
-                if store.outcome(job.folder) is None:
+                outcome = store.outcome(job.folder)
+                if outcome is None or outcome.state == "failed":
                     _train(job, index=index, total=total)
                 return
         time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -110,6 +110,13 @@ def test_a_candidate_whose_rerun_fails_is_not_taken(
     assert record.winner["train.recipe"] == modern.settings["train.recipe"] == "modern"
     assert (paper.validation_aucs[1:], paper.mean) == ((None, None), None)
 
+    # What failed is tried again, as a failed run is: it may have been the disk or the memory.
+    monkeypatch.setattr(CellRunner, "train", real)
+    tune("trials=2")
+    record = tune.record()
+    assert record.reruns is not None
+    assert None not in [auc for each in record.reruns.candidates for auc in each.validation_aucs]
+
 
 def test_the_winner_is_run_with_fresh_seeds_as_ordinary_runs(tuned: Tune) -> None:
     record = tuned.record()
