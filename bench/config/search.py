@@ -110,7 +110,7 @@ SHIPPED = SearchConfig(
         "train.lr": Dimension(low=1e-4, high=1e-1, log=True),
         "train.decay_factor": Dimension(choices=(2.0, 5.0, 10.0)),
         "train.patience": Dimension(low=1, high=4),
-        "train.weight_decay": Dimension(low=1e-6, high=1e-2, log=True),
+        "train.weight_decay": Dimension(choices=(0.0, 1e-5, 1e-4, 1e-3, 1e-2)),
         "train.momentum": Dimension(low=0.0, high=0.99),
         "model.policy": POLICIES,
     },

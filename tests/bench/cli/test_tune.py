@@ -121,7 +121,7 @@ def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -
         "paper: train.lr": "0.01 to 0.02",
         "paper: train.decay_factor": "2.0, 5.0 or 10.0",
         "paper: train.patience": "1 to 4, whole",
-        "paper: train.weight_decay": "1e-06 to 0.01, log",
+        "paper: train.weight_decay": "0.0, 1e-05, 0.0001, 0.001 or 0.01",
         "paper: model.options.searched.width": "2, 4 or 8",
         "modern: train.lr": "1e-05 to 0.001, log",
         "modern: train.weight_decay": "0.001 to 0.1, log",

@@ -136,7 +136,7 @@ def test_the_first_trials_are_the_config_s_settings_and_the_other_recipe_s(tuned
         "paper: train.lr": 0.1,
         "paper: train.decay_factor": 2.0,
         "paper: train.patience": 1,
-        "paper: train.weight_decay": 1e-6,
+        "paper: train.weight_decay": 0.0,
         "paper: train.momentum": 0.9,
     }
     assert second.params == {

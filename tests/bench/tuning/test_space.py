@@ -83,6 +83,8 @@ def test_the_starts_are_the_config_s_own_settings_and_the_other_recipe_s() -> No
         },
     ]
     assert notes == []
+    # The shipped space holds the shipped defaults of both recipes.
+    assert space("cxnet_m1").starts()[1] == []
     given = space("cxnet_m1", model__options={"cxnet_m1": {"dropout": 0.1}}).starts()[0]
     assert given[0]["paper: model.options.cxnet_m1.dropout"] == 0.1
 
