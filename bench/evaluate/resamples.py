@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,21 +82,32 @@ class Resamples:
 
     def classification(self, positive: Bools, predicted: Bools) -> dict[str, Estimate]:
         """The figures of :data:`bench.evaluate.measures.AT_THRESHOLD` of binary predictions."""
-        return {
-            "accuracy": self.ratio(predicted == positive, np.ones(len(positive))),
-            "recall": self.ratio(predicted & positive, positive),
-            "specificity": self.ratio(~predicted & ~positive, ~positive),
-            "precision": self.ratio(predicted & positive, predicted),
-            "f1": self.ratio(2.0 * (predicted & positive), predicted.astype(float) + positive),
-        }
+        return self.ratios(
+            {
+                "accuracy": (predicted == positive, np.ones(len(positive))),
+                "recall": (predicted & positive, positive),
+                "specificity": (~predicted & ~positive, ~positive),
+                "precision": (predicted & positive, predicted),
+                "f1": (2.0 * (predicted & positive), predicted.astype(float) + positive),
+            }
+        )
 
     def ratio(self, numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
         """A sum over the images divided by another that is no smaller; NaN for 0 / 0."""
-        parts = np.stack([np.asarray(numerator), np.asarray(denominator)], axis=1).astype(float)
-        sums = metrics.sums(parts, groups=self.groups, counts=self.counts)
+        return self.ratios({"": (numerator, denominator)})[""]
+
+    def ratios(self, parts: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> dict[str, Estimate]:
+        """Some figures at once, each of a numerator and a denominator; see :meth:`ratio`."""
+        columns = [np.asarray(part, np.float64) for pair in parts.values() for part in pair]
+        table = np.stack(columns, axis=1)
+        sums = metrics.sums(table, groups=self.groups, counts=self.counts)
+        above, below = sums[:, 0::2], sums[:, 1::2]
         with np.errstate(invalid="ignore", divide="ignore"):
-            values = np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], math.nan)
-        return self._estimate(values, reason=self._few(parts[:, 1] != 0))
+            values = np.where(below > 0, above / below, math.nan)
+        return {
+            name: self._estimate(values[:, k], reason=self._few(table[:, 2 * k + 1] != 0))
+            for k, name in enumerate(parts)
+        }
 
     def macro(self, estimates: list[Estimate]) -> Estimate:
         """The mean over the findings for which a figure is defined, resample by resample.

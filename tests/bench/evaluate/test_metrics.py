@@ -18,9 +18,11 @@ from tests.bench.evaluate.reference import Case, cases
 
 @pytest.fixture(autouse=True, scope="module")
 def small_chunks() -> Iterator[None]:
-    """As few resamples at once as with many images."""
+    """As few resamples at once as with many images, and few thresholds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "CHUNK", 1)
+        patch.setattr(metrics, "WIDE_CHUNK", 1)
+        patch.setattr(metrics, "ROWS", 3)
         yield
 
 
@@ -131,6 +133,14 @@ def test_a_larger_study_with_and_without_ties(decimals: int) -> None:
         (metrics.calibration_error, reference.calibration_error),
     ):
         agree(found(targets == 1, p, **images), one_by_one(case, metric))
+
+
+def test_average_precision_of_more_images_than_single_precision_can_count() -> None:
+    """A patient 20,000,001 times in a resample: in float32 the last one would be lost."""
+    p, targets = np.array([0.9, 0.8, 0.7]), np.array([False, True, True])
+    counts = np.array([[20_000_000], [1], [1]], np.uint32)
+    found = metrics.average_precision(targets, p, groups=np.arange(3), counts=counts)
+    assert found[0] == pytest.approx((1 / 20_000_001 + 2 / 20_000_002) / 2, rel=1e-15)
 
 
 def by_hand(function: Callable[..., np.ndarray], targets: list[int], p: list[float]) -> float:
