@@ -37,7 +37,10 @@ def test_a_result_comes_back_from_another_process_and_so_do_errors() -> None:
         in_child(signal.raise_signal, signal.SIGKILL)
 
 
-def test_a_plugins_failure_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_plugins_failure_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "in_child", lambda do, *args, **more: do(*args, **more))
     case = replace(CASE, plugins=(tmp_path / "gone.py",))
     with pytest.raises(InputError, match=r"^plugin '.*gone\.py' is not there$"):
         measure_all([case], measure, flops_repeats=0, progress=QuietProgress())
