@@ -1,4 +1,4 @@
-"""What a test wants of the machine and does not find."""
+"""A test skips where the machine lacks a thing; in CI it fails."""
 
 from __future__ import annotations
 

@@ -65,11 +65,11 @@ class Browser:
         self.driver.get(page.as_uri())
 
     def ask(self, script: str, *arguments: Any) -> Any:
-        """What the body of a JavaScript function returns."""
+        """The value that the body of a JavaScript function returns."""
         return self.driver.execute_script(script, *arguments)
 
     def complaints(self) -> list[str]:
-        """What the console says, since the page was opened."""
+        """Messages of the console, since the page was opened."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:

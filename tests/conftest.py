@@ -1,4 +1,4 @@
-"""What every test needs: caches of its own, and no progress bars of others."""
+"""Caches of the test session, and examples that are the same in every run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def registries_kept() -> Iterator[None]:
-    """What a test registers is forgotten after it."""
+    """Models and losses that a test registers are forgotten after it."""
     from bench.registry import LOSSES, MODELS
 
     before = {registry: {entry.name for entry in registry} for registry in (MODELS, LOSSES)}

@@ -1,4 +1,4 @@
-"""Where the real radiographs lie that some tests read; they are no part of the project."""
+"""The folder of the real radiographs that some tests read; they are no part of the project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each fine-tuning policy trains, in each of the built-in networks."""
+"""Each fine-tuning policy trains its own part of each built-in network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the cache lies."""
+"""The cache lies where the environment or the system says."""
 
 from __future__ import annotations
 

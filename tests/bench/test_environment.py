@@ -1,4 +1,4 @@
-"""What is recorded of the machine."""
+"""The record of the machine: device, versions, commit."""
 
 from __future__ import annotations
 

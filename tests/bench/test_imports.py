@@ -1,4 +1,4 @@
-"""What is imported when: a bare GPU machine trains without the libraries of tables and tuning."""
+"""A bare GPU machine trains without the libraries of tables and tuning."""
 
 from __future__ import annotations
 

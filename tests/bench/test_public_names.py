@@ -1,4 +1,4 @@
-"""What ``import bench`` promises a plugin, and what it must not cost."""
+"""``import bench`` has the public names, and imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of real runs."""
+"""TensorBoard shows real runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long intervals take on a test set of the size of ChestX-ray14's."""
+"""Seconds of intervals on a test set of the size of ChestX-ray14's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast synthetic radiographs are made; 1,000 images/s at 64 px on one core are wanted."""
+"""Synthetic radiographs a second; 1,000 at 64 px on one core are wanted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report of 200 runs costs when their scores are at hand."""
+"""Seconds of a report of 200 runs whose scores are at hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `import cxnet` promises."""
+"""`import cxnet` has the public names."""
 
 from __future__ import annotations
 

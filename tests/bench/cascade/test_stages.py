@@ -1,4 +1,4 @@
-"""Which runs are put together, and what is refused."""
+"""Runs of one split and seed make a cascade; others are refused."""
 
 from __future__ import annotations
 

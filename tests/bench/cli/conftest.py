@@ -29,7 +29,7 @@ TINY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""What a user can do wrong: one line that names the thing and the way out, exit code 2."""
+"""A user's mistake ends in one line with the thing and the way out, and exit code 2."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.bench.cli.conftest import Command
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """Of every command; in a process of its own, since this one has imported them all."""
+    """In a process of its own, since this one has imported them all."""
     program = """
 import sys
 from bench.cli.main import run

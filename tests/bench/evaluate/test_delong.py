@@ -83,7 +83,7 @@ def studies(draw: st.DrawFn) -> tuple[NDArray[np.int64], Floats, NDArray[np.int6
 
 
 def components(targets: NDArray[np.int64], scores: Floats) -> tuple[Floats, Floats]:
-    """Of each positive and of each negative, for each model, by looking at every pair."""
+    """Structural components of positives and negatives by looking at every pair, for each model."""
     positives, negatives = scores[targets == 1], scores[targets == 0]
     right = (positives[:, None] > negatives) + (positives[:, None] == negatives) / 2
     return right.mean(axis=1), right.mean(axis=0)

@@ -46,7 +46,7 @@ def agrees(estimate: Estimate, draw: int, expected: float) -> bool:
 
 
 def plain_figures(t: NDArray[np.int64], p: NDArray[np.float64]) -> dict[str, float]:
-    """Of some images, with threshold and temperature from the validation part."""
+    """Figures of some images, with threshold and temperature from the validation part."""
     threshold = choose_threshold(VALIDATION.targets, VALIDATION.probabilities[:, 1])
     temperature = fit_temperature(VALIDATION.targets, VALIDATION.probabilities)
     after = scaled(np.stack([1 - p, p], axis=1), temperature)[:, 1]

@@ -1,4 +1,4 @@
-"""What filters hide, and what they must not change."""
+"""Filters hide rows and change no figure."""
 
 from __future__ import annotations
 

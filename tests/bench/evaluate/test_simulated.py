@@ -63,7 +63,7 @@ def study(rng: np.random.Generator, *, patients: int, signals: list[float]) -> S
 
 
 def true_auc(signal: float) -> float:
-    """Of images of different patients, as nearly all pairs are: scores of variance 1.
+    """True AUC of images of different patients, as nearly all pairs are: scores of variance 1.
 
     The difference of a positive and a negative one is normal with mean ``signal`` and variance 2.
     Pairs within a patient are nearer to each other, but one in hundreds.
@@ -83,7 +83,7 @@ def aucs(resampling: Resampling, case: Study, *, by_image: bool = False) -> list
 
 
 def coverage(*, studies: int, resamples: int, seed: int) -> dict[str, float]:
-    """How often each kind of interval has the truth in it."""
+    """Share of simulations in which each kind of interval has the truth in it."""
     signals = [1.3, 1.0]
     one, gap = true_auc(signals[0]), true_auc(signals[0]) - true_auc(signals[1])
     rng = np.random.default_rng(seed)
@@ -106,7 +106,7 @@ def coverage(*, studies: int, resamples: int, seed: int) -> dict[str, float]:
 
 
 def errors(*, studies: int, patients: int, resamples: int, seed: int) -> Mapping[str, float]:
-    """How often one of ten models is called different from an eleventh, where none is."""
+    """Share of simulations in which one of ten models is called different, where none is."""
     rng = np.random.default_rng(seed)
     plain, corrected = 0, 0
     for _ in range(studies):

@@ -560,7 +560,7 @@ def test_a_level_that_cannot_be_run_stops_the_others_before_they_start(
 
 
 def test_another_draw_of_a_share_is_another_run(tiny: str, tmp_path: Path) -> None:
-    """Where all parts are given the split is the same for every seed, but a share of it is not."""
+    """The split is the same for every seed where all parts are given, but a share of it is not."""
     parts = ("train", "train", "train", "validation", "test")
     folder = write_manifest(tmp_path / "images", splits=tuple(parts[i // 3 % 5] for i in range(60)))
     common = ("data.image_size=32", "data.split=fixed", "controls=[prior]", "losses=[ce]")

@@ -1,4 +1,4 @@
-"""What a run learns from: the training images that its task asks about, and nothing else.
+"""A run learns from the training images that its task asks about, and from nothing else.
 
 A network that remembers what it is shown, and a loss that writes down what it is told, are put
 through whole runs on the phantom. What they should have met is worked out from the labels.
@@ -57,7 +57,7 @@ class Eye(nn.Module):
 
 @dataclass(frozen=True)
 class Batch:
-    """What a network and its loss met at once."""
+    """Images and targets that a network and its loss met at once."""
 
     learned: bool
     images: Tensor
@@ -66,7 +66,7 @@ class Batch:
 
 @dataclass
 class Witness:
-    """What was met in one training, in order, and the weights that the loss was given."""
+    """Batches of one training, in order, and the weights that the loss was given."""
 
     eye: Eye | None = None
     class_weights: Tensor | None = None

@@ -241,7 +241,7 @@ class Runs:
         return self.text("markdown", reference=reference)
 
     def results(self, **changes: Any) -> Results:
-        """What the runs amount to, with the default reference."""
+        """Results of the runs, with the default reference."""
         return Results(tables=tuple(self.tables()), **changes)
 
     def section(self, title: str, *, reference: Reference | None = None) -> columns.Section:

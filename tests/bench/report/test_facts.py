@@ -1,4 +1,4 @@
-"""Which table a run is in, and what stands around the table."""
+"""Runs are in the table of their data and task, with its facts around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which row the others are held against, where several have the wanted model and loss."""
+"""The reference is one row, where several have the wanted model and loss."""
 
 from __future__ import annotations
 

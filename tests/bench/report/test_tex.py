@@ -25,7 +25,7 @@ DOCUMENT = r"""\documentclass[a4paper]{article}
 
 
 def compile_tables(text: str, folder: Path) -> str:
-    """What TeX says of a whole article with the tables in it."""
+    """Output of TeX for a whole article with the tables in it."""
     engine = shutil.which("pdflatex")
     if engine is None:
         absent("pdflatex is not on PATH")

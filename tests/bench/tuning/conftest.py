@@ -172,7 +172,7 @@ def tune(tmp_path: Path) -> Tune:
 
 
 def facts(trials: list[FrozenTrial]) -> list[tuple[Any, ...]]:
-    """What must be the same however a search was interrupted; numbers and costs left out."""
+    """All that must be the same however a search was interrupted; numbers and costs left out."""
     return [
         (trial.state.name, trial.params, trial.value, trial.intermediate_values)
         for trial in trials

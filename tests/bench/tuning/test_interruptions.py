@@ -94,7 +94,7 @@ def at_validation(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who was killed before it named itself is dead at once."""
+    """A worker that was killed before it named itself is dead at once."""
     monkeypatch.setattr(study_module, "NAMELESS_SECONDS", 0)
 
 

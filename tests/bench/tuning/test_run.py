@@ -213,7 +213,7 @@ def test_a_budget_below_what_was_spent_is_refused_before_anything_starts(tune: T
 
 
 def test_the_runs_of_earlier_winners_are_kept_apart_from_the_winner_s(tune: Tune) -> None:
-    """Of a space of three points, the first of which is no better than chance."""
+    """The first of the three points of the space is no better than chance."""
 
     def runs_of(lean: Any) -> set[str]:
         return {

@@ -1,4 +1,4 @@
-"""What is listed and drawn of the studies in a storage; nothing is trained."""
+"""The studies in a storage are listed and drawn; nothing is trained."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_who_is_at_what_has_not_ended_is_listed(tmp_path: Path) -> None:
 
 
 def test_each_picture_is_named_or_why_there_is_none(tmp_path: Path) -> None:
-    """Of two equal values no importance can be told."""
+    """No importance can be told from two equal values."""
     few = stored(tmp_path, "COMPLETE", "PRUNED")
     drawn = stored(tmp_path)
     for lr in (0.1, 0.2):

@@ -1,4 +1,4 @@
-"""What is searched in an experiment, and what a point of it means."""
+"""Spaces: the dimensions of an experiment, and the settings at a point."""
 
 from __future__ import annotations
 

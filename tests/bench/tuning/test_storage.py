@@ -1,4 +1,4 @@
-"""Where studies are kept: SQLite, a real PostgreSQL server, and what cannot be used."""
+"""Studies are kept in SQLite or on a real PostgreSQL server; other storages are refused."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def test_a_small_image_looks_like_the_large_one_averaged(finding: str, size: int
 
 
 def test_the_same_patient_is_recognisable_at_the_next_visit() -> None:
-    """What makes a split by image leak."""
+    """Hence a split by image leaks."""
     first = [render(visit(patient=p), seed=0, size=64) for p in range(1, 31)]
     second = [render(replace(visit(patient=p), follow_up=1), seed=0, size=64) for p in range(1, 31)]
 

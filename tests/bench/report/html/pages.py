@@ -93,7 +93,7 @@ class Table:
 
 
 class Outline(HTMLParser):
-    """What a page is made of, read without a browser.
+    """Elements of a page, read without a browser.
 
     Attributes:
         tags: in their order, end tags with a slash.
