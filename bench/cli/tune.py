@@ -22,7 +22,6 @@ from bench.cli.options import (
 if TYPE_CHECKING:
     from bench.config import Experiment
     from bench.tuning import Plan
-    from bench.tuning.plan import PrunerName, SamplerName
 
 DEFAULT_SEEDS = "0,1,2"
 
@@ -35,13 +34,10 @@ storage_option = click.option(
 
 @dataclass(frozen=True, kw_only=True)
 class SearchChoice:
-    """``--budget``, ``--tuning-seed``, ``--storage``, ``--sampler`` and ``--pruner``."""
+    """``--budget`` and ``--storage``."""
 
     budget: str | None
-    tuning_seed: int
     storage: str | None
-    sampler: SamplerName
-    pruner: PrunerName
 
     def plan(self, experiment: Experiment, settings: tuple[str, ...]) -> Plan:
         """The plan of a tuning.
@@ -55,9 +51,6 @@ class SearchChoice:
 
         return Plan(
             budget=parse_budget(self.budget) if self.budget else default_budget(experiment),
-            seed=self.tuning_seed,
-            sampler=self.sampler,
-            pruner=self.pruner,
             fixed=tuple(parse_setting(setting)[0] for setting in settings),
             storage=self.storage,
         )
@@ -71,19 +64,7 @@ search_options = grouped(
         "minutes=90 (in training steps on the device). The last trial ends at its next validation. "
         "[default: iterations, of ten trainings]",
     ),
-    click.option(
-        "--tuning-seed", type=click.IntRange(min=0, max=10**6), default=0, show_default=True,
-        help="Seed of the search; all trials are trained with seed 1000 + this.",
-    ),
     storage_option,
-    click.option(
-        "--sampler", type=click.Choice(["tpe", "random"]), default="tpe", show_default=True,
-        help="How settings are suggested.",
-    ),
-    click.option(
-        "--pruner", type=click.Choice(["median", "hyperband", "none"]), default="median",
-        show_default=True, help="Which trials end early, by their validation AUC.",
-    ),
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from bench.execute.cell_runner import CellRunner, Job
 from bench.progress import Progress
 from bench.registry.search import Scalar
 from bench.runs.store import Facts, Store
-from bench.tuning.plan import Plan
+from bench.tuning.plan import TRIAL_SEED, Plan
 from bench.tuning.space import Space
 
 
@@ -89,7 +89,7 @@ class TuningContext:
             number: of the trial, for its label.
             seed: of a rerun; None is that of the trials.
         """
-        alone = {"seeds": (self.plan.trial_seed if seed is None else seed,), "controls": ()}
+        alone = {"seeds": (TRIAL_SEED if seed is None else seed,), "controls": ()}
         experiment = space.at(point).model_copy(update=alone)
         (job,) = self.jobs(experiment, store=store, levels={"trial": number})
         return job

@@ -9,15 +9,12 @@ from typing import Literal, get_args
 from bench.config import Experiment
 from bench.errors import InputError
 
-SamplerName = Literal["tpe", "random"]
-PrunerName = Literal["median", "hyperband", "none"]
 Unit = Literal["trials", "iterations", "minutes"]
 
-# The trials are trained with a seed far from those that people count from, and the best of them
-# again with seeds that are no trial's.
-FIRST_TRIAL_SEED = 1000
-FIRST_RERUN_SEED = 10_000_000
-RERUNS = 2
+# All trials are trained with one seed, far from those that people count from: they differ by their
+# settings alone. The best of them are trained again with seeds that are no trial's.
+TRIAL_SEED = 1000
+RERUN_SEEDS = (10_000_000, 10_000_001)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,39 +74,24 @@ class Plan:
 
     Attributes:
         budget: of each of them.
-        seed: of the search.
-        sampler, pruner: Optuna's.
         fixed: dotted keys that are not searched.
         storage: URL of the database; None is a file beside the trials.
     """
 
     budget: Budget
-    seed: int = 0
-    sampler: SamplerName = "tpe"
-    pruner: PrunerName = "median"
     fixed: tuple[str, ...] = ()
     storage: str | None = None
 
-    @property
-    def trial_seed(self) -> int:
-        """Seed of the trainings of all trials: trials differ by their settings alone."""
-        return FIRST_TRIAL_SEED + self.seed
 
-    @property
-    def rerun_seeds(self) -> tuple[int, ...]:
-        """Seeds with which the best trials are trained again before one is taken."""
-        first = FIRST_RERUN_SEED + RERUNS * self.seed
-        return tuple(range(first, first + RERUNS))
+def check_seeds(seeds: tuple[int, ...]) -> None:
+    """Refuse to judge a winner by the very trainings that made it win.
 
-    def check_seeds(self, seeds: tuple[int, ...]) -> None:
-        """Refuse to judge a winner by the very trainings that made it win.
-
-        Raises:
-            InputError: one of the winner's seeds is that of the trials or reruns.
-        """
-        for seed in (self.trial_seed, *self.rerun_seeds):
-            if seed in seeds:
-                raise InputError(
-                    f"seed {seed} is that of the trials, which the winner must not be "
-                    "judged by: choose other seeds, or another seed of the search"
-                )
+    Raises:
+        InputError: one of the winner's seeds is that of the trials or reruns.
+    """
+    for seed in (TRIAL_SEED, *RERUN_SEEDS):
+        if seed in seeds:
+            raise InputError(
+                f"seed {seed} is that of the trials, which the winner must not be judged by: "
+                "choose other seeds"
+            )

@@ -21,6 +21,7 @@ from bench.execute.matrix import drop_damaged_checkpoint, keep_failure, reason_o
 from bench.runs.records import Candidate, Outcome, Reruns
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import LAST
+from bench.tuning.plan import RERUN_SEEDS
 from bench.tuning.space import settings_at
 from bench.tuning.study import SECONDS_BETWEEN_LOOKS, Search
 
@@ -37,12 +38,12 @@ def run_again(search: Search, trials: Sequence[FrozenTrial]) -> Reruns:
     Returns:
         The candidates, the best by its mean first, and what the reruns cost.
     """
-    context, seeds = search.context, search.context.plan.rerun_seeds
+    context = search.context
     best = trials[:CANDIDATES]
     jobs = [
         context.trial_job(search.space, trial.params, search.store, number=trial.number, seed=seed)
         for trial in best
-        for seed in seeds
+        for seed in RERUN_SEEDS
     ]
     for index, job in enumerate(jobs, start=1):
         _train_or_wait(job, index=index, total=len(jobs))
@@ -53,15 +54,15 @@ def run_again(search: Search, trials: Sequence[FrozenTrial]) -> Reruns:
         Candidate(
             trial=trial.number,
             settings=settings_at(trial.params),
-            validation_aucs=(trial.value, *aucs[first : first + len(seeds)]),
+            validation_aucs=(trial.value, *aucs[first : first + len(RERUN_SEEDS)]),
         )
-        for trial, first in zip(best, range(0, len(jobs), len(seeds)), strict=True)
+        for trial, first in zip(best, range(0, len(jobs), len(RERUN_SEEDS)), strict=True)
     ]
     ends = [history.iloc[-1] for history in histories if len(history)]
     return Reruns(
         # A stable order: of equals the better trial comes first.
         candidates=tuple(sorted(candidates, key=lambda candidate: -(candidate.mean or 0.0))),
-        seeds=seeds,
+        seeds=RERUN_SEEDS,
         iterations=sum(int(end["iteration"]) for end in ends),
         train_seconds=math.fsum(float(end["train_seconds"]) for end in ends),
     )

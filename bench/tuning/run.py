@@ -26,9 +26,9 @@ from bench.progress import Progress
 from bench.runs.records import Candidate, FailedTuningRecord, Reruns, TuningRecord
 from bench.runs.store import Store
 from bench.tuning.context import TuningContext
-from bench.tuning.plan import Plan
+from bench.tuning.plan import TRIAL_SEED, Plan, check_seeds
 from bench.tuning.rerun import run_again
-from bench.tuning.sampling import PRUNERS, SAMPLERS
+from bench.tuning.sampling import PRUNER, SAMPLER
 from bench.tuning.space import make_space, settings_at
 from bench.tuning.storage import lock_of, opened, parse_url
 from bench.tuning.study import Search, make_search
@@ -55,7 +55,7 @@ def tune_experiment(
 
     Args:
         experiment: its seeds are those of the winners' runs.
-        plan: budget, sampler, pruner, storage.
+        plan: budget, fixed keys, storage.
         out: folder of the runs; the trials are kept in its ``tuning``.
         device: where networks are trained.
         progress: receives every event.
@@ -65,7 +65,7 @@ def tune_experiment(
             can also be lost later.
     """
     experiment = _without_vary(experiment)
-    plan.check_seeds(experiment.seeds)
+    check_seeds(experiment.seeds)
     task = check_experiment(experiment, device=device)
     spaces = [
         make_space(experiment, model=model, loss=loss, fixed=plan.fixed, task=task)
@@ -239,11 +239,11 @@ def _record(search: Search, best: FrozenTrial, reruns: Reruns, runs: set[str]) -
         trial=best.number,
         validation_auc=_mean(reruns.candidates[0]),
         reruns=reruns,
-        seed=plan.trial_seed,
+        seed=TRIAL_SEED,
         seeds=tuple(sorted({*base.seeds, *(seed for record in same for seed in record.seeds)})),
         runs=tuple(sorted(own)),
-        sampler=SAMPLERS[plan.sampler],
-        pruner=PRUNERS[plan.pruner],
+        sampler=SAMPLER,
+        pruner=PRUNER,
         storage=parse_url(plan.storage, context.store).get_backend_name(),
         superseded=tuple(sorted(others - own)),
     )

@@ -1,4 +1,4 @@
-"""Optuna's samplers and pruners, so that a search that was interrupted makes the same suggestions.
+"""Optuna's sampler and pruner: the same suggestions after an interruption, recipes kept apart.
 
 Optuna's samplers hold a generator whose state dies with the process: a restarted search would
 suggest its first points again, and a second worker those of the first.
@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.pruners import MedianPruner
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial
 
-from bench.config import TrainConfig
 from bench.randomness import derive_seed
-from bench.tuning.plan import PrunerName, SamplerName
 from bench.tuning.trials import RETRIES
 
 if TYPE_CHECKING:
@@ -31,30 +29,21 @@ TRAINED_BEFORE_PRUNING = 3
 """Trials of a recipe that are trained to their end before one of it is pruned: the default budget,
 ten trainings, leaves each recipe some five."""
 
-SAMPLERS: dict[SamplerName, str] = {
-    "tpe": "TPE, multivariate, in groups (Optuna)",
-    "random": "random (Optuna)",
-}
-PRUNERS: dict[PrunerName, str] = {
-    "median": "median of the finished trials of the same recipe at the same validation (Optuna)",
-    "hyperband": "Hyperband, in validations, by 3 (Optuna)",
-    "none": "none",
-}
+SAMPLER = "TPE, multivariate, in groups (Optuna)"
+PRUNER = "median of the finished trials of the same recipe at the same validation (Optuna)"
 
 
 class ReseededSampler(BaseSampler):
-    """One of Optuna's samplers, seeded anew for each trial and parameter.
+    """Optuna's TPE sampler, seeded anew for each trial and parameter.
 
     A suggestion is a function of the seed, the parameter, the trials before and how many of them
     there are; those that retry an interrupted one are not counted.
 
     Args:
-        name: which sampler.
         seed: of the search.
     """
 
-    def __init__(self, name: SamplerName, *, seed: int) -> None:
-        self._name = name
+    def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def infer_relative_search_space(
@@ -87,8 +76,6 @@ class ReseededSampler(BaseSampler):
         step = trial.number - sum(RETRIES in other.user_attrs for other in up_to_here)
         # NumPy's old generator, which Optuna uses, takes 32 bits.
         seed = derive_seed(self._seed, f"suggestion {parameter}", step) % 2**32
-        if self._name == "random":
-            return RandomSampler(seed=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             # In groups: the parameters of each recipe are drawn together.
@@ -101,6 +88,9 @@ class MedianWithinRecipe(MedianPruner):
     A recipe that warms up or decays late is behind at first: it is no worse for that.
     """
 
+    def __init__(self) -> None:
+        super().__init__(n_startup_trials=TRAINED_BEFORE_PRUNING)
+
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether a trial ends here."""
         recipe = trial.params.get(RECIPE)
@@ -111,21 +101,6 @@ class MedianWithinRecipe(MedianPruner):
 
         same = SimpleNamespace(get_trials=of_recipe, direction=study.direction)
         return super().prune(cast("Study", same), trial)
-
-
-def make_pruner(name: PrunerName, *, train: TrainConfig) -> BasePruner:
-    """A pruner of trials whose steps are validations, counted from 1.
-
-    Args:
-        name: which.
-        train: how long a trial is trained at most.
-    """
-    if name == "median":
-        return MedianWithinRecipe(n_startup_trials=TRAINED_BEFORE_PRUNING)
-    if name == "hyperband":
-        validations = -(-train.max_iterations // train.validate_every)
-        return HyperbandPruner(min_resource=1, max_resource=validations, reduction_factor=3)
-    return NopPruner()
 
 
 def suggest(trial: Trial, space: SearchSpace) -> None:

@@ -36,7 +36,7 @@ from bench.runs.store import Store
 from bench.train.checkpoint import BEST, LAST
 from bench.tuning.context import TuningContext
 from bench.tuning.objective import Objective, TakenOverError
-from bench.tuning.sampling import ReseededSampler, make_pruner
+from bench.tuning.sampling import PRUNER, SAMPLER, MedianWithinRecipe, ReseededSampler
 from bench.tuning.space import Space
 from bench.tuning.trials import WORKER, has_room, in_vain, interrupted, retry, unfinished, used
 
@@ -104,7 +104,7 @@ class Search:
             return
         raise InputError(
             f"{self.space.name} has spent {total:,.6g} {budget.unit} in an earlier tuning, more "
-            f"than {budget}: give a larger budget, or another folder, storage or seed of the search"
+            f"than {budget}: give a larger budget, or another folder or storage"
         )
 
     def prepare(self) -> None:
@@ -200,17 +200,17 @@ def _someone_begins(trials: Sequence[FrozenTrial]) -> bool:
 
 def make_search(context: TuningContext, space: Space, storage: RDBStorage) -> Search:
     """The search of a space, with its study made in a storage where it is not there."""
-    plan, base = context.plan, space.base
+    base = space.base
     name = study_name(context, space)
-    seed = derive_seed(plan.seed, f"tuning {base.models[0]} {base.losses[0]}")
+    seed = derive_seed(0, f"tuning {base.models[0]} {base.losses[0]}")
     with FileLock(context.lock):
         study = optuna.create_study(
             storage=storage,
             study_name=name,
             direction="maximize",
             load_if_exists=True,
-            sampler=ReseededSampler(plan.sampler, seed=seed),
-            pruner=make_pruner(plan.pruner, train=base.train),
+            sampler=ReseededSampler(seed),
+            pruner=MedianWithinRecipe(),
         )
     return Search(context=context, space=space, study=study, store=trial_store(context.store, name))
 
@@ -221,7 +221,7 @@ def study_name(context: TuningContext, space: Space) -> str:
     The budget is no part of it, so that a larger one goes on; neither is the test part, which
     no trial looks at.
     """
-    plan, data = context.plan, context.prepared
+    data = context.prepared
     cell = context.trial_job(space, {}, context.store, number=0).cell
     content = {
         "version": RESULTS_VERSION,
@@ -235,9 +235,8 @@ def study_name(context: TuningContext, space: Space) -> str:
         },
         "space": space.described(),
         "starts": space.starts()[0],
-        "sampler": plan.sampler,
-        "pruner": plan.pruner,
-        "tuning_seed": plan.seed,
+        "sampler": SAMPLER,
+        "pruner": PRUNER,
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
     return f"{cell.model.replace(':', '-').replace('/', '-')}-{cell.loss}-{digest}"

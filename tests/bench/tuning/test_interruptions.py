@@ -237,7 +237,7 @@ class Machines:
 
     @property
     def plan(self) -> dict[str, str]:
-        return {"pruner": "none", "storage": self.url}
+        return {"storage": self.url}
 
     def trials(self) -> list[FrozenTrial]:
         return self.first.trials(url=self.url)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState, create_trial
 
-from bench.config import TrainConfig
-from bench.tuning.plan import SamplerName
 from bench.tuning.sampling import (
     RECIPE,
     TRAINED_BEFORE_PRUNING,
+    MedianWithinRecipe,
     ReseededSampler,
-    make_pruner,
     suggest,
 )
 from bench.tuning.trials import interrupted, retry
@@ -30,9 +29,9 @@ SPACE: dict[str, Distribution] = {
 }
 
 
-def study(sampler: SamplerName, seed: int = 0) -> optuna.Study:
+def study(sampler: BaseSampler) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(direction="maximize", sampler=ReseededSampler(sampler, seed=seed))
+    return optuna.create_study(direction="maximize", sampler=sampler)
 
 
 def objective(trial: optuna.Trial) -> float:
@@ -40,10 +39,9 @@ def objective(trial: optuna.Trial) -> float:
     return -abs(float(trial.params["rate"]) - 0.03) + float(trial.params["patience"]) / 100
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_a_search_that_is_killed_in_its_suggestions_makes_the_same(sampler: Any) -> None:
+def test_a_search_that_is_killed_in_its_suggestions_makes_the_same() -> None:
     """After every number of parameters; and TPE beyond its first ten trials, which are random."""
-    straight, broken = study(sampler), study(sampler)
+    straight, broken = study(ReseededSampler(0)), study(ReseededSampler(0))
     straight.optimize(objective, n_trials=14)
     while sum(trial.state == TrialState.COMPLETE for trial in broken.trials) < 14:
         trial = broken.ask()
@@ -52,7 +50,7 @@ def test_a_search_that_is_killed_in_its_suggestions_makes_the_same(sampler: Any)
         (lost,) = interrupted(broken.trials)
         retry(broken, lost)
         # A new process.
-        broken.sampler = ReseededSampler(sampler, seed=0)
+        broken.sampler = ReseededSampler(0)
         broken.optimize(objective, n_trials=1)
     finished = [trial for trial in broken.trials if trial.state == TrialState.COMPLETE]
     assert [trial.params for trial in finished] == [trial.params for trial in straight.trials]
@@ -62,7 +60,7 @@ def test_a_search_that_is_killed_in_its_suggestions_makes_the_same(sampler: Any)
 def test_another_seed_suggests_something_else() -> None:
     found = []
     for seed in (0, 1):
-        made = study("tpe", seed)
+        made = study(ReseededSampler(seed))
         made.optimize(objective, n_trials=2)
         found.append([trial.params["rate"] for trial in made.trials])
     assert not set(found[0]) & set(found[1])
@@ -70,17 +68,17 @@ def test_another_seed_suggests_something_else() -> None:
 
 def test_tpe_learns_where_a_random_search_does_not() -> None:
     """Otherwise it would be seeded so that it always draws at random."""
-    last = {}
-    names: tuple[SamplerName, ...] = ("tpe", "random")
-    for name in names:
-        made = study(name, 3)
+    last = []
+    for sampler in (ReseededSampler(3), RandomSampler(3)):
+        made = study(sampler)
         made.optimize(objective, n_trials=40)
-        last[name] = sum(trial.value or 0.0 for trial in made.trials[-15:]) / 15
-    assert last["tpe"] > last["random"]
+        last.append(sum(trial.value or 0.0 for trial in made.trials[-15:]) / 15)
+    tpe, random = last
+    assert tpe > random
 
 
 def test_steps_are_kept() -> None:
-    made = study("random")
+    made = study(ReseededSampler(0))
     space: dict[str, Distribution] = {
         "a": FloatDistribution(0.0, 1.0, step=0.25),
         "b": IntDistribution(2, 10, step=4),
@@ -98,8 +96,8 @@ def test_steps_are_kept() -> None:
 @pytest.mark.parametrize("recipe", ["paper", "modern"])
 def test_a_trial_is_pruned_by_trials_of_its_own_recipe(recipe: str) -> None:
     """Here the paper's recipe learns fast, and all of the modern one's trials are below it."""
-    made = study("random")
-    made.pruner = make_pruner("median", train=TrainConfig())
+    made = study(RandomSampler(0))
+    made.pruner = MedianWithinRecipe()
     for of, auc in (("paper", 0.9), ("modern", 0.6)):
         for number in range(TRAINED_BEFORE_PRUNING):
             made.add_trial(
@@ -121,12 +119,3 @@ def test_a_trial_is_pruned_by_trials_of_its_own_recipe(recipe: str) -> None:
     assert pruned(0.59)
     assert pruned(0.7) == (recipe == "paper")
     assert not pruned(0.95)
-
-
-def test_pruners_count_validations() -> None:
-    train = TrainConfig(max_iterations=100, validate_every=30)
-    hyperband = make_pruner("hyperband", train=train)
-    assert isinstance(hyperband, optuna.pruners.HyperbandPruner)
-    assert hyperband._max_resource == 4
-    assert isinstance(make_pruner("median", train=train), optuna.pruners.MedianPruner)
-    assert isinstance(make_pruner("none", train=train), optuna.pruners.NopPruner)
