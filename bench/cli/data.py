@@ -111,12 +111,8 @@ def phantom(folder: Path, *, images: int, seed: int, image_size: int) -> None:
 @data.command()
 @labels_options
 @click.option("--labels-only", is_flag=True, help="Look at label files alone, at no image.")
-@click.option(
-    "--write", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-    help="Write the split to DIR: which image is in which part.",
-)  # fmt: skip
 @json_option
-def split(*, config: LabelsChoice, labels_only: bool, folder: Path | None, as_json: bool) -> None:
+def split(*, config: LabelsChoice, labels_only: bool, as_json: bool) -> None:
     """Describe a config's split: sizes, prevalence, patients shared by its parts, hash.
 
     Without --labels-only it is the split of a run with this config: every image is decoded, so
@@ -143,14 +139,11 @@ def split(*, config: LabelsChoice, labels_only: bool, folder: Path | None, as_js
             )
     made = make_split(table.rows, chosen)
     report = describe_split(table, made, by_labels=labels_only, train_share=chosen.train_share)
-    path = made.write(folder, table.rows) if folder else None
     if as_json:
-        print_json(report.as_dict() | {"file": path and str(path)})
+        print_json(report.as_dict())
         return
     for line in report.lines():
         click.echo(line)
-    if path:
-        click.echo(f"wrote {path}")
 
 
 @data.command()

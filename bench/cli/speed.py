@@ -26,14 +26,6 @@ if TYPE_CHECKING:
     help="Images a training step.",
 )  # fmt: skip
 @click.option(
-    "--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto",
-    show_default=True, help="auto takes bfloat16 where a GPU has it.",
-)  # fmt: skip
-@click.option(
-    "--memory-format", type=click.Choice(["auto", "contiguous", "channels_last"]), default="auto",
-    show_default=True, help="auto takes channels_last on a GPU.",
-)  # fmt: skip
-@click.option(
     "--compile", "compiled", is_flag=True, help="Compile the network, as with train.compile=true."
 )
 @click.option(

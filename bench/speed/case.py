@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from baselines.finetune import set_training_mode
-from bench.config.schema import MemoryFormat, Precision, TrainConfig
+from bench.config.schema import TrainConfig
 from bench.environment import pick_device
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, NetworkShape, find_model
@@ -32,7 +32,6 @@ class Case:
             and two outputs.
         image_size: side of the square input in pixels.
         batch_size: images a training step.
-        precision, memory_format: as in the settings of a training; ``auto`` depends on the device.
         compiled: whether torch compiles the network of a training step (``train.compile``).
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: of a CPU; None leaves it to torch.
@@ -42,8 +41,6 @@ class Case:
     model: str
     image_size: int = 64
     batch_size: int = 32
-    precision: Precision = "auto"
-    memory_format: MemoryFormat = "auto"
     compiled: bool = False
     device: str = "auto"
     threads: int | None = None
@@ -98,14 +95,9 @@ class Workbench:
 
     def __init__(self, case: Case) -> None:
         self.device = case.begin()
-        config = TrainConfig(
-            batch_size=case.batch_size,
-            precision=case.precision,
-            memory_format=case.memory_format,
-            compile=case.compiled,
-        )
+        config = TrainConfig(batch_size=case.batch_size, compile=case.compiled)
         torch.manual_seed(derive_seed(0, "initialisation"))
-        self.network = lay_out(case.build(), device=self.device, memory_format=case.memory_format)
+        self.network = lay_out(case.build(), device=self.device, memory_format="auto")
         self.images = random_images(IMAGES, side=case.image_size, device=self.device)
         loss = LOSSES.get("ce").factory(kind="multiclass", class_weights=None).to(self.device)
         self.step = make_step(self.network, loss, self.images, config=config, seed=0)

@@ -40,7 +40,7 @@ class Machine:
 
 
 def describe_machine(case: Case, *, repeats: int) -> Machine:
-    """Describe this machine for a case's device, precision and threads.
+    """Describe this machine for a case's device and threads.
 
     Args:
         case: the setting.
@@ -50,7 +50,7 @@ def describe_machine(case: Case, *, repeats: int) -> Machine:
         InputError: the device is not there, a plugin fails, or memory does not suffice.
     """
     device = case.begin()
-    precision = pick_precision(case.precision, device)
+    precision = pick_precision("auto", device)
     flops = None
     if repeats:
         with memory_errors_explained("measuring the device's rate: end what else runs there"):
@@ -58,7 +58,7 @@ def describe_machine(case: Case, *, repeats: int) -> Machine:
     return Machine(
         environment=describe_environment(device),
         precision=precision,
-        memory_format=pick_memory_format(case.memory_format, device),
+        memory_format=pick_memory_format("auto", device),
         flops=flops,
     )
 
