@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from bench.config import Experiment
 from bench.data.description import DataRecord
+from bench.data.splits import RowNumbers
 from bench.data.tasks import Task, make_task
 from bench.environment import EnvironmentRecord
 from bench.runs.cells import Cell, FileSettings, ImportSettings, SourceSettings
-from bench.runs.records import ImportRecord
+from bench.runs.records import ImportRecord, Outcome
+from bench.runs.store import Facts, Store
 
 ENVIRONMENT = EnvironmentRecord(
     versions={"cxnet-bench": "0.1.0", "torch": "2.6"},
@@ -22,6 +29,7 @@ ENVIRONMENT = EnvironmentRecord(
     commit="abc123",
     date="2026-01-02T03:04:05+00:00",
 )
+FINISHED = Outcome(state="finished")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 EXPERIMENT = Experiment.model_validate(
     {
@@ -74,6 +82,53 @@ def imported_cell(model: str, record: ImportRecord, *, task: str = "m1") -> Cell
     source = SourceSettings(source="nih", options={})
     settings = ImportSettings(data=source, task=task, predictions=file)
     return Cell(kind="imported", model=model, loss="", seed=0, settings=settings)
+
+
+def write_run(
+    store: Store,
+    made: Cell,
+    data: DataRecord,
+    *,
+    rows: pd.DataFrame,
+    task: Task,
+    parts: Mapping[str, RowNumbers],
+    probabilities: Mapping[str, NDArray[np.float64]] | None,
+    task_mask: NDArray[np.bool_] | None = None,
+    outcome: Outcome = FINISHED,
+    environment: EnvironmentRecord = ENVIRONMENT,
+    imported: ImportRecord | None = None,
+) -> Path:
+    """Write a run as a training would; without probabilities it has no predictions.
+
+    Probabilities of two classes may be those of the second alone, (n,).
+    """
+    folder = store.folder(made, data)
+    facts = Facts(experiment=EXPERIMENT, data=data, environment=environment, imported=imported)
+    store.begin(folder, made, facts)
+    if probabilities is not None:
+        store.write_predictions(
+            folder,
+            rows=rows,
+            task=task,
+            targets=task.targets(rows),
+            task_mask=np.ones(len(rows), np.bool_) if task_mask is None else task_mask,
+            parts=parts,
+            probabilities={name: both_classes(p) for name, p in probabilities.items()},
+        )
+    store.end(folder, outcome)
+    return folder
+
+
+def both_classes(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of both classes, (n, 2), where those of the second alone are given, (n,)."""
+    return np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
+
+
+def class_counts(task: Task, rows: pd.DataFrame) -> dict[str, int]:
+    """Images of each class or finding."""
+    targets = task.targets(rows)
+    of_each = np.eye(len(task.classes), dtype=int)[targets] if targets.ndim == 1 else targets
+    return dict(zip(task.classes, of_each.sum(axis=0).astype(int).tolist(), strict=True))
 
 
 def part(images: int, patients: int | None = None, **classes: int) -> dict[str, Any]:

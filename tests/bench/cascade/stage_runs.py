@@ -13,24 +13,17 @@ from numpy.typing import NDArray
 from bench.cascade import CASCADE_TASKS, Assembled, assemble
 from bench.data.leakage import measure_leakage
 from bench.data.splits import Split
-from bench.data.tasks import Task, make_task
+from bench.data.tasks import make_task
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference, Row
 from bench.evaluate.scorer import Scorer
 from bench.runs.records import Outcome
-from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, part
+from bench.runs.run import EVALUATED_PARTS
+from bench.runs.store import Store
+from tests.bench.records import FINISHED, cell, class_counts, data_record, part, write_run
 
 CONTROLS = ("prior", "same_patient")
-
-
-def _counts(task: Task, targets: NDArray[Any]) -> dict[str, int]:
-    if task.kind == "multilabel":
-        counts = targets.sum(axis=0).astype(int)
-    else:
-        counts = np.bincount(targets, minlength=len(task.classes))
-    return dict(zip(task.classes, counts.tolist(), strict=True))
 
 
 class StageRuns:
@@ -69,7 +62,7 @@ class StageRuns:
             about: what differs in the description of the data.
         """
         task = make_task(task_name, self.findings)
-        asked, targets = task.select(self.rows), task.targets(self.rows)
+        asked = task.select(self.rows)
         parts = {name: places[asked[places]] for name, places in self.split.parts.items()}
         control = model in CONTROLS
         made = cell(model, "" if control else loss, seed=seed, task=task_name, **(settings or {}))
@@ -83,30 +76,28 @@ class StageRuns:
                 "hash": self.split.hash,
                 "claims_disjoint": self.split.claims_disjoint,
             },
-            parts={name: part(len(at), **_counts(task, targets[at])) for name, at in parts.items()},
+            parts={
+                name: part(len(at), **class_counts(task, self.rows.iloc[at]))
+                for name, at in parts.items()
+            },
             leakage=measure_leakage(self.rows, self.split.parts),
             notes=["made by hand"],
             **(about or {}),
         )
-        folder = self.store.folder(made, data)
-        facts = Facts(experiment=EXPERIMENT, data=data, environment=ENVIRONMENT)
-        self.store.begin(folder, made, facts)
+        answers = None
         if probabilities is not None:
-            if probabilities.ndim == 1:
-                probabilities = np.column_stack([1.0 - probabilities, probabilities])
-            self.store.write_predictions(
-                folder,
-                rows=self.rows,
-                task=task,
-                targets=targets,
-                task_mask=asked,
-                parts=self.split.parts,
-                probabilities={
-                    part: probabilities[self.split.parts[part]] for part in ("validation", "test")
-                },
-            )
-        self.store.end(folder, outcome or Outcome(state="finished"))
-        return folder
+            answers = {name: probabilities[self.split.parts[name]] for name in EVALUATED_PARTS}
+        return write_run(
+            self.store,
+            made,
+            data,
+            rows=self.rows,
+            task=task,
+            parts=self.split.parts,
+            probabilities=answers,
+            task_mask=asked,
+            outcome=outcome or FINISHED,
+        )
 
     def add_perfect(self, task_names: Sequence[str] = CASCADE_TASKS, **about: Any) -> None:
         """Runs that are right about every image they are asked about, and sure of it."""

@@ -17,9 +17,10 @@ from bench.evaluate.effects import answer_questions
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.scorer import Scorer
 from bench.runs.records import Outcome
-from bench.runs.store import Facts, Store
+from bench.runs.run import EVALUATED_PARTS
+from bench.runs.store import Store
 from tests.bench.evaluate.reference import auc
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, part
+from tests.bench.records import FINISHED, cell, data_record, part, write_run
 
 IMAGES = 40  # two of each patient; every second patient is abnormal
 NAMED = ("Mass", "Nodule", "Hernia")  # nobody has the last
@@ -113,14 +114,25 @@ class QuestionRuns:
             model={"options": options or {}},
             train=train or {},
         )
-        folder = self.store.folder(made, about)
-        facts = Facts(experiment=EXPERIMENT, data=about, environment=ENVIRONMENT)
-        self.store.begin(folder, made, facts)
         if values is None and wrong is not None:
             values = [[1 - p, p] for p in scores(wrong)]
-        if values is not None:
-            self._write(folder, task, np.array(values), first_image)
-        self.store.end(folder, outcome or Outcome(state="finished"))
+        answers = None if values is None else dict.fromkeys(EVALUATED_PARTS, np.array(values))
+        folder = write_run(
+            self.store,
+            made,
+            about,
+            rows=study_rows(
+                {
+                    "image": [f"{first_image + image:03d}.png" for image in range(IMAGES)],
+                    "patient": [str((first_image + image) // 2) for image in range(IMAGES)],
+                    "findings": [NAMED[:1] if target else () for target in targets()],
+                }
+            ),
+            task=task,
+            parts=dict.fromkeys(EVALUATED_PARTS, np.arange(IMAGES)),
+            probabilities=answers,
+            outcome=outcome or FINISHED,
+        )
         self._added.append(folder)
 
     def record(self, wanted: Experiment) -> None:
@@ -135,24 +147,6 @@ class QuestionRuns:
     def answer(self) -> QuestionResult:
         (answer,) = self.answers()
         return answer
-
-    def _write(self, folder: Path, task: Task, values: np.ndarray, first: int) -> None:
-        rows = study_rows(
-            {
-                "image": [f"{first + image:03d}.png" for image in range(IMAGES)],
-                "patient": [str((first + image) // 2) for image in range(IMAGES)],
-                "findings": [NAMED[:1] if target else () for target in targets()],
-            }
-        )
-        self.store.write_predictions(
-            folder,
-            rows=rows,
-            task=task,
-            targets=task.targets(rows),
-            task_mask=np.ones(IMAGES, np.bool_),
-            parts={"validation": np.arange(IMAGES), "test": np.arange(IMAGES)},
-            probabilities={"validation": values, "test": values},
-        )
 
     def _about(self, task: Task, fingerprint: str, split: str, notes: Sequence[str]) -> DataRecord:
         return data_record(

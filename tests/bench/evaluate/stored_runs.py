@@ -14,8 +14,17 @@ from bench.data.tasks import Task, make_task
 from bench.runs.predictions import Predictions
 from bench.runs.records import ImportRecord, Outcome, RunCosts
 from bench.runs.run import Run
-from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, imported_cell, part
+from bench.runs.store import Store
+from tests.bench.records import (
+    ENVIRONMENT,
+    both_classes,
+    cell,
+    class_counts,
+    data_record,
+    imported_cell,
+    part,
+    write_run,
+)
 
 COSTS = RunCosts(
     parameters=10,
@@ -31,13 +40,12 @@ def predictions_of(
     targets: NDArray[Any], probabilities: NDArray[np.float64], *, patients: list[str] | None = None
 ) -> Predictions:
     """Answers with made-up ids; probabilities (n,) are those of the second of two classes."""
-    p = probabilities
     images = np.array([f"{place}.png" for place in range(len(targets))], object)
     return Predictions(
         images=images,
         patients=np.array(patients or ["" for _ in images], object),
         targets=targets,
-        probabilities=np.stack([1 - p, p], axis=1) if p.ndim == 1 else p,
+        probabilities=both_classes(probabilities),
     )
 
 
@@ -112,23 +120,19 @@ class StoredRuns:
             if imported
             else cell(model, loss if kind == "network" else "", seed=seed, task=self.task.name)
         )
-        folder = self.store.folder(made, data)
-        facts = Facts(experiment=EXPERIMENT, data=data, environment=ENVIRONMENT, imported=imported)
-        self.store.begin(folder, made, facts)
-        p = probabilities
-        both = np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
-        self.store.write_predictions(
-            folder,
+        outcome = Outcome(state="finished", costs=COSTS if kind == "network" else None)
+        both = both_classes(probabilities)
+        folder = write_run(
+            self.store,
+            made,
+            data,
             rows=self.rows,
             task=self.task,
-            targets=self.targets,
-            task_mask=np.ones(len(self.rows), np.bool_),
             parts=parts,
             probabilities={part: both[places] for part, places in parts.items() if len(places)},
+            outcome=outcome,
+            imported=imported,
         )
-        costs = COSTS if kind == "network" else None
-        outcome = Outcome(state="finished", costs=costs)
-        self.store.end(folder, outcome)
         return Run(
             folder=folder,
             cell=made,
@@ -139,17 +143,12 @@ class StoredRuns:
         )
 
     def _data(self) -> DataRecord:
-        of_each = (
-            np.eye(len(self.task.classes), dtype=int)[self.targets]
-            if self.targets.ndim == 1
-            else self.targets.astype(int)
-        )
         patients = self.rows["patient"].to_numpy()
         parts = {
             name: part(
                 len(places),
                 len(set(patients[places])),
-                **dict(zip(self.task.classes, of_each[places].sum(axis=0).tolist(), strict=True)),
+                **class_counts(self.task, self.rows.iloc[places]),
             )
             for name, places in self.parts.items()
         }

@@ -21,8 +21,16 @@ from bench.report import FORMATS, columns
 from bench.report.sections import sections
 from bench.runs.records import ImportRecord, Outcome, RunCosts
 from bench.runs.run import Unfinished
-from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, imported_cell, part
+from bench.runs.store import Store
+from tests.bench.records import (
+    ENVIRONMENT,
+    cell,
+    class_counts,
+    data_record,
+    imported_cell,
+    part,
+    write_run,
+)
 
 PARTS = {"validation": np.arange(4), "test": np.arange(4, 10)}
 
@@ -53,15 +61,7 @@ class Case:
     @property
     def classes(self) -> dict[str, dict[str, int]]:
         """Images of each class in each part, as the data's description counts them."""
-        targets = self.task.targets(self.rows)
-        of_each = np.eye(len(self.task.classes))[targets] if targets.ndim == 1 else targets
-        return {
-            part: {
-                name: int(count)
-                for name, count in zip(self.task.classes, of_each[rows].sum(axis=0), strict=True)
-            }
-            for part, rows in PARTS.items()
-        }
+        return {part: class_counts(self.task, self.rows.iloc[rows]) for part, rows in PARTS.items()}
 
 
 COMPARISON = "Comparison"
@@ -155,7 +155,7 @@ class Runs:
         answers = None
         if test is not None:
             abnormal = {"validation": [0.5] * 4 if is_control(model) else VALIDATION, "test": test}
-            answers = {part: np.column_stack([1 - np.array(p), p]) for part, p in abnormal.items()}
+            answers = {part: np.array(p) for part, p in abnormal.items()}
         return self.add_answers(M1, model, answers, **options)
 
     def add_answers(
@@ -191,25 +191,6 @@ class Runs:
                 **(settings or {}),
             )
         )
-        about = about or data(case)
-        folder = self.store.folder(made, about)
-        facts = Facts(
-            experiment=EXPERIMENT,
-            data=about,
-            environment=ENVIRONMENT.model_copy(update=environment or {}),
-            imported=record,
-        )
-        self.store.begin(folder, made, facts)
-        if answers is not None:
-            self.store.write_predictions(
-                folder,
-                rows=case.rows,
-                task=case.task,
-                targets=case.task.targets(case.rows),
-                task_mask=np.ones(10, np.bool_),
-                parts=parts,
-                probabilities=answers,
-            )
         costs = RunCosts(
             parameters=1234567,
             multiply_adds=10,
@@ -220,8 +201,18 @@ class Runs:
             inference_images_per_second=800.0,
         )
         finished = Outcome(state="finished", costs=costs if network else None)
-        self.store.end(folder, outcome or finished)
-        return folder.name
+        return write_run(
+            self.store,
+            made,
+            about or data(case),
+            rows=case.rows,
+            task=case.task,
+            parts=parts,
+            probabilities=answers,
+            outcome=outcome or finished,
+            environment=ENVIRONMENT.model_copy(update=environment or {}),
+            imported=record,
+        ).name
 
     def tables(self, *, reference: Reference | None = None) -> list[Table]:
         return collect(self.store.runs(), tunings=self.store.tunings(), reference=reference)
