@@ -26,6 +26,7 @@ class Picture:
         caption: a few sentences: what is shown, and what is left out.
         alt: the main numbers as text.
         plot: makes the figure.
+        narrow: makes it for the width of a phone; None where it is the same.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Picture:
     caption: str
     alt: str
     plot: Callable[[], Figure]
+    narrow: Callable[[], Figure] | None = None
 
     def draw(self) -> Figure:
         """A new figure at each call."""
@@ -41,10 +43,18 @@ class Picture:
 
     def address(self) -> str:
         """The drawing as SVG on transparent ground, in a ``data:`` address for a page."""
-        figure, file = self.draw(), io.BytesIO()
-        with house_style():
-            figure.savefig(file, format="svg", metadata={"Date": None})
-        return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
+        return _address(self.plot)
+
+    def narrow_address(self) -> str:
+        """The drawing for a phone, as :meth:`address`; "" where it is the same."""
+        return _address(self.narrow) if self.narrow else ""
+
+
+def _address(plot: Callable[[], Figure]) -> str:
+    file = io.BytesIO()
+    with house_style():
+        plot().savefig(file, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def make_picture(
@@ -53,6 +63,7 @@ def make_picture(
     title: str,
     alt: Mapping[str, str],
     plot: Callable[[], Figure],
+    narrow: Callable[[], Figure] | None = None,
     limit: int = 14,
     **facts: Any,
 ) -> Picture:
@@ -62,7 +73,7 @@ def make_picture(
         name: of the picture.
         title: of the picture.
         alt: texts by row label; those beyond ``limit`` are counted only.
-        plot: draws the figure.
+        plot, narrow: draw the figure.
         limit: most rows in the text alternative.
         facts: what the caption speaks of.
     """
@@ -74,4 +85,5 @@ def make_picture(
         caption=one_line(render("captions.j2", picture=name, **facts)),
         alt=f"{title}. {'; '.join([*values[:limit], *more])}.",
         plot=plot,
+        narrow=narrow,
     )

@@ -81,11 +81,11 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def empty_figure(*, height: float, **subplots: Any) -> tuple[Figure, Any]:
-    """A figure of the common width with axes, laid out by matplotlib when it is drawn.
+def empty_figure(*, height: float, width: float = WIDTH, **subplots: Any) -> tuple[Figure, Any]:
+    """A figure with axes, laid out by matplotlib when it is drawn.
 
     Args:
-        height: in inches.
+        height, width: in inches.
         subplots: as ``Figure.subplots`` takes them.
 
     Returns:
@@ -93,7 +93,7 @@ def empty_figure(*, height: float, **subplots: Any) -> tuple[Figure, Any]:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(squeeze=False, **subplots)
 
 

@@ -38,7 +38,8 @@ class Chapter:
         comparison: the main table.
         bars: the axes of the columns that are drawn as bars, by key.
         others: further tables.
-        pictures: the figures.
+        differences: the picture beside the card; None where nothing was compared.
+        pictures: the other figures.
         confusions: confusion matrices.
         gallery: misclassified images; None for none.
         parts: images and patients of each part of the data.
@@ -53,6 +54,7 @@ class Chapter:
     comparison: Section
     bars: dict[str, Scale]
     others: Sequence[Section]
+    differences: Picture | None
     pictures: Sequence[Picture]
     confusions: Sequence[Section]
     gallery: Gallery | None
@@ -93,6 +95,7 @@ def html(results: Results, *, thumbnails: int = 12) -> str:
 
 def _chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
     comparison, *others = sections(table)
+    drawn = {picture.name: picture for picture in pictures(table)}
     return Chapter(
         id=id,
         table=table,
@@ -101,7 +104,8 @@ def _chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
         comparison=_reordered(comparison),
         bars=bars(table, comparison),
         others=others,
-        pictures=pictures(table),
+        differences=drawn.pop("differences", None),
+        pictures=[*drawn.values()],
         confusions=confusions(table),
         gallery=gallery(table, limit=thumbnails),
         parts=parts(table),

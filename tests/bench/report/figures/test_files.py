@@ -42,7 +42,7 @@ def test_files_are_written_in_every_format_and_the_same_each_time(
     folder = tmp_path / "new" / "figures"
     written = write_figures(results, folder, formats=["png", "svg", "pdf"])
     names = [
-        f"{name}.{ending}" for name in ("intervals", "roc") for ending in ("png", "svg", "pdf")
+        f"{name}.{ending}" for name in ("differences", "roc") for ending in ("png", "svg", "pdf")
     ]
     assert written == [folder / name for name in names]
     with Image.open(folder / "roc.png") as image:
@@ -66,11 +66,11 @@ def test_files_of_several_tables_and_answers_have_different_names(
     )
     written = write_figures(results, tmp_path, formats=["svg"])
     assert [path.stem for path in written] == [
-        "nih_m1_image_64_intervals",
+        "nih_m1_image_64_differences",
         "nih_m1_image_64_roc",
-        "nih_findings14_image_64~1_intervals",
+        "nih_findings14_image_64~1_differences",
         "nih_findings14_image_64~1_findings",
-        "nih_findings14_image_64~2_intervals",
+        "nih_findings14_image_64~2_differences",
         "nih_findings14_image_64~2_findings",
         "question_asked~1",
         "question_asked~2",

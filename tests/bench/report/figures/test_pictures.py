@@ -12,16 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PathCollection, QuadMesh
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.figure import Figure
 
+from bench.evaluate.estimate import Interval
 from bench.evaluate.results import Table
 from bench.report.figures import Picture, pictures
 from bench.report.figures.costs import pareto_front
+from bench.report.figures.differences import WIDE, Panel, axis_limits, draw_panel
 from bench.report.figures.rows import plotted_rows
 from bench.runs.records import Outcome
 from tests.bench.report.figures.conftest import make_two_classes
-from tests.bench.report.runs import Runs
+from tests.bench.report.runs import CHANCE, ONE_WRONG, Runs
 
 
 def picture(table: Table, name: str) -> Picture:
@@ -46,11 +48,11 @@ def test_each_kind_of_task_has_its_pictures_in_order(
     two_classes: Table, labels: Table, classes: Table
 ) -> None:
     assert [each.name for each in pictures(two_classes)] == [
-        "intervals", "roc", "precision_recall", "costs", "training", "reliability",
+        "differences", "roc", "precision_recall", "costs", "training", "reliability",
     ]  # fmt: skip
     by_finding = ["findings", "roc_by_finding", "precision_recall_by_finding"]
-    assert [each.name for each in pictures(labels)] == ["intervals", *by_finding, "costs"]
-    assert [each.name for each in pictures(classes)] == ["intervals", *by_finding]
+    assert [each.name for each in pictures(labels)] == ["differences", *by_finding, "costs"]
+    assert [each.name for each in pictures(classes)] == by_finding
 
 
 @pytest.mark.parametrize("fixture", ["two_classes", "labels", "classes", "many"])
@@ -81,25 +83,84 @@ def test_undefined_measures_have_no_picture(two_classes: Table) -> None:
         for row in two_classes.rows
     )
     names = {each.name for each in pictures(replace(two_classes, rows=rows))}
-    assert not names & {"intervals", "costs"}
+    assert not names & {"differences", "costs"}
 
 
-def test_intervals_are_those_of_the_table(two_classes: Table) -> None:
-    (axes,) = draw(two_classes, "intervals").axes
-    rows = {row.label: row.score for row in plotted_rows(two_classes)}
-    names = [tick.get_text() for tick in axes.get_yticklabels()]
-    dots = [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() in ("o", "D")]
-    spans = {tuple(line.get_xdata()) for line in axes.get_lines()}
+def dots(axes: Axes) -> list[float]:
+    return [line.get_xdata()[0] for line in axes.get_lines() if line.get_marker() in ("o", "D")]
 
-    assert names == ["resnet18 ce", "cxnet_m1 sin", "control: prior"]
-    assert dots == [rows[name].value for name in names]
-    assert {(score.low, score.high) for score in rows.values()} <= spans
-    # Lines at the reference's value and at the best control.
-    assert {(rows["cxnet_m1 sin"].value,) * 2, (0.5, 0.5)} <= spans
-    (seeds,) = [each for each in axes.collections if isinstance(each, PathCollection)]
-    assert seeds.get_offsets()[:, 0].tolist() == pytest.approx([8 / 9, 1.0])
-    # One row has not finished.
-    assert "1 row" in picture(two_classes, "intervals").caption
+
+def test_differences_are_those_of_the_table(two_classes: Table) -> None:
+    to_reference, to_control, controls = draw(two_classes, "differences").axes
+    rows = {row.label: row.row for row in plotted_rows(two_classes)}
+    names = [tick.get_text() for tick in to_reference.get_yticklabels()]
+    assert names == ["resnet18 ce", "cxnet_m1 sin"]
+    gap = rows["resnet18 ce"].comparison.difference
+    assert dots(to_reference) == [gap.value, 0.0]
+    assert dots(to_control) == [rows[name].over_control.value for name in names]
+    assert [tick.get_text() for tick in controls.get_yticklabels()] == ["control: prior"]
+    assert dots(controls) == [rows["control: prior"].comparison.difference.value]
+    spans = {tuple(line.get_xdata()) for line in to_reference.get_lines()}
+    assert (gap.low, gap.high) in spans
+    (margin,) = to_reference.patches
+    assert margin.get_x() == -two_classes.margin
+    assert margin.get_width() == pytest.approx(2 * two_classes.margin)
+    assert "1 row" in picture(two_classes, "differences").caption
+
+
+def test_controls_do_not_stretch_the_axis_of_the_networks(two_classes: Table) -> None:
+    far = Interval(value=-0.4, low=-0.42, high=-0.38)
+    near = Interval(value=0.01, low=-0.01, high=0.03)
+    rows = [
+        replace(
+            row,
+            comparison=replace(row.comparison, difference=far if row.kind == "control" else near),
+        )
+        if row.comparison
+        else row
+        for row in two_classes.rows
+    ]
+    axes, _, controls = draw(replace(two_classes, rows=tuple(rows)), "differences").axes
+    assert axes.get_xlim() == pytest.approx((-0.0132, 0.0332))
+    assert controls.get_xlim()[0] < -0.42
+
+
+def test_a_far_row_is_an_arrow_with_its_number(two_classes: Table) -> None:
+    far = Interval(value=-0.4, low=-0.42, high=-0.38)
+    near = Interval(value=0.001, low=-0.01, high=0.012)
+    gaps = [near, near, far, None, Interval(value=math.nan)]
+    assert axis_limits(gaps, 0.01) == pytest.approx((-0.01176, 0.01376))
+    assert axis_limits([None], 0.0) == (-0.01, 0.01)
+    rows = plotted_rows(two_classes)
+    panel = Panel(
+        head="", rows=[rows[0]] * 5, gaps=gaps, notes=[""] * 5, margin=0.01,
+        limits=axis_limits(gaps, 0.01),
+    )  # fmt: skip
+    axes = Figure().subplots()
+    draw_panel(axes, panel, WIDE, names=True)
+    assert texts(axes) == ["-0.400", "n/a"]
+    assert [line.get_marker() for line in axes.get_lines()].count("<") == 1
+
+
+def test_the_narrow_drawing_names_rows_above_their_intervals(many: Table) -> None:
+    found = picture(many, "differences")
+    assert found.narrow is not None
+    wide, narrow = found.draw(), found.narrow()
+    assert narrow.get_figwidth() < wide.get_figwidth() / 2
+    names = texts(narrow.axes[0])
+    assert len(names) == 8
+    assert "cxnet_m1 sin · reference" in names
+
+
+def test_without_anything_to_compare_there_is_no_picture_of_differences(runs: Runs) -> None:
+    runs.add("alone", ONE_WRONG)
+    (table,) = runs.tables()
+    assert "differences" not in {each.name for each in pictures(table)}
+    runs.add("prior", CHANCE)
+    (table,) = runs.tables()
+    assert picture(table, "differences").draw().axes[0].get_title(loc="left") == (
+        "to control: prior"
+    )
 
 
 def test_each_seed_has_its_roc_curve(two_classes: Table) -> None:

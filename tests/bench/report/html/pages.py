@@ -32,7 +32,7 @@ from tests.bench.report.test_tuned import tune
 HOSTILE = "<script>alert('1')</script>\"|&é$x$"
 SIZE = 64
 IMPORTED = imported()
-VOID = frozenset({"meta", "link", "img", "br", "path", "circle", "use", "rect"})
+VOID = frozenset({"meta", "link", "img", "source", "br", "path", "circle", "use", "rect"})
 
 
 def full_results(root: Path) -> Results:

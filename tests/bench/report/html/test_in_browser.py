@@ -11,6 +11,7 @@ from tests.bench.report.html.pages import HOSTILE, full_results, keep_pixels
 from tests.browser import Browser
 
 PHONE = 360
+PHONE_HEIGHT = 844
 CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 # Texts of a column of the comparison, from its head to its last row.
 COLUMN = """
@@ -173,6 +174,25 @@ def test_a_phone_scrolls_tables_but_never_the_page_sideways(browser: Browser, pa
     regions = browser.ask(wide)
     assert regions
     assert all(region == [0, True] for region in regions)
+
+
+def test_the_first_screen_of_a_phone_holds_the_card_and_the_picture(
+    browser: Browser, page: Path
+) -> None:
+    browser.open(page, width=390)
+    shown = """
+    const [card, image] = [".lead .card", ".lead .drawing img"].map((each) =>
+      document.querySelector(each));
+    return [card.getBoundingClientRect().top, card.getBoundingClientRect().bottom,
+      image.getBoundingClientRect().top, image.getBoundingClientRect().bottom,
+      image.getBoundingClientRect().right, image.currentSrc === image.src];
+    """
+    top, card, image, bottom, right, is_wide = browser.ask(shown)
+    assert 0 <= top < card <= image < bottom <= PHONE_HEIGHT
+    assert right <= 390
+    assert is_wide is False
+    browser.open(page, width=1280)
+    assert browser.ask(shown)[-1] is True
 
 
 def test_on_a_laptop_the_verdict_is_in_view(browser: Browser, page: Path) -> None:

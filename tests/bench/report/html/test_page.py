@@ -45,7 +45,7 @@ def test_no_section_is_missing(outline: Outline) -> None:
                   "tuning", "published", "confusion", "gallery", "data", "reproduce"):  # fmt: skip
         assert f"table-1-{first}" in ids
     assert {"table-2-finding-auc", "table-2-averages", "question-1", "glossary"} <= ids
-    for figure in ("intervals", "roc", "precision_recall", "costs", "reliability"):
+    for figure in ("differences", "roc", "precision_recall", "costs", "reliability"):
         assert f"table-1-{figure}" in ids
     for figure in ("findings", "roc_by_finding", "precision_recall_by_finding"):
         assert f"table-2-{figure}" in ids
