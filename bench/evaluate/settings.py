@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from bench.config.dotted import flatten
+from bench.config.schema import TrainConfig
 from bench.runs.cells import (
     LOSS_OPTIONS,
     MODEL_OPTIONS,
@@ -25,6 +27,7 @@ IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy", "model.normal
 # seed that a share of the training part was drawn from, which only runs on a share record.
 BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss.code", "data.split_seed"})
 TRAIN_SHARE = "data.train_share"
+RECIPE = "train.recipe"
 # Put for all settings that were searched for: the table of tunings says them.
 TUNED = "tuned"
 # Put for those that a row beside tuned ones was given, which nobody need have chosen.
@@ -59,8 +62,9 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
 
     A network shows what differs between any two networks of the table, and its own options. Where
     some of these were searched for, ``tuned`` stands for them, and in rows that were not tuned
-    ``as configured``, with what differs among these. Rows that would still look the same, controls
-    among them, also show what tells them apart.
+    ``as configured``, with what differs among these. A row that shows its recipe shows no value
+    that it has from there. Rows that would still look the same, controls among them, also show what
+    tells them apart.
 
     Args:
         cells: one for each row.
@@ -87,7 +91,8 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
             keys = {*among_all, *own, *(() if hidden else among_given)}
             mark = mark or (AS_CONFIGURED if any(tuned) else "")
         marks.append(mark)
-        shown.append(keys - hidden)
+        keys -= hidden
+        shown.append(keys - _as_recipe(cell, cells) if RECIPE in keys else keys)
 
     def caption(position: int) -> str:
         settings = cells[position].dotted
@@ -137,15 +142,44 @@ def training(cell: Cell) -> dict[str, JsonValue]:
 
 
 def telling(cells: Sequence[Cell]) -> tuple[frozenset[str], frozenset[str]]:
-    """The keys in which some cells differ: without those of a column or digest, and all of them."""
+    """The keys in which some cells differ: without those of a column or digest, and all of them.
+
+    Of the first, keys are left out that differ with the recipe alone.
+    """
     every = _differing([cell.dotted for cell in cells])
-    return every - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES, every
+    few = every - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES
+    return few - _differing_by_recipe(cells) if RECIPE in every else few, every
 
 
 def train_share(cell: Cell) -> float:
     """The share of the training part that the cell learned from."""
     data = cell.settings.data
     return data.train_share if isinstance(data, DataSettings) else 1.0
+
+
+def _as_recipe(cell: Cell, cells: Sequence[Cell]) -> frozenset[str]:
+    """The settings of a network that are its recipe's, as in all networks of that recipe."""
+    values = _defaults(cell)
+    own = cell.dotted
+    return frozenset(
+        key for key in _differing_by_recipe(cells) & own.keys() if own[key] == values[key]
+    )
+
+
+def _differing_by_recipe(cells: Sequence[Cell]) -> frozenset[str]:
+    """The settings that recipes give different values, and that networks of one recipe share."""
+    recipes: defaultdict[JsonValue, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if RECIPE in cell.dotted:
+            recipes[cell.dotted[RECIPE]].append(cell)
+    given = _differing([_defaults(of_one[0]) for of_one in recipes.values()]) - {RECIPE}
+    return given.difference(*(compare(of_one).differing for of_one in recipes.values()))
+
+
+def _defaults(cell: Cell) -> dict[str, JsonValue]:
+    """The training settings that the recipe of a network gives."""
+    recipe = TrainConfig.model_validate({"recipe": cell.dotted[RECIPE]})
+    return flatten({"train": recipe.model_dump(mode="json")})
 
 
 def _differing(flat: Sequence[dict[str, JsonValue]]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from bench.evaluate.comparison import SIGNIFICANCE
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.metrics import CALIBRATION_BINS
 from bench.evaluate.results import Results, Row, Table
-from bench.evaluate.settings import AS_CONFIGURED
+from bench.evaluate.settings import AS_CONFIGURED, RECIPE
 from bench.report.formatting import PERCENT, amounts
 from bench.report.text import lines
 from bench.runs.records import TuningRecord
@@ -67,6 +67,7 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         several_seeds=any(len(row.seeds) > 1 for row in rows),
         verdicts={row.comparison.verdict for row in rows if row.comparison},
         margins=sorted({table.margin for table in results.tables}),
+        recipes=any(RECIPE in row.settings for row in rows),
         tuned=any(row.tuning for row in rows),
         # Also where the tuned rows are hidden.
         as_configured=any(row.settings.startswith(AS_CONFIGURED) for row in rows),

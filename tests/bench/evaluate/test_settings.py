@@ -35,6 +35,25 @@ def test_a_setting_that_differs_between_any_two_networks_is_in_every_networks_ro
     assert runs.row("other")["settings"] == "train.lr=0.02"
 
 
+def test_rows_of_two_recipes_are_named_by_their_recipe(runs: Runs) -> None:
+    modern = {**TRAINING, "recipe": "modern"}
+    runs.add("net", PERFECT, settings={"train": {**TRAINING, "lr": 0.02}})
+    runs.add("net", ONE_WRONG, settings={"train": modern})
+    runs.add("other", CHANCE, settings={"train": {**modern, "clip": 5.0}})
+    (table,) = runs.tables()
+    assert settings_of(table) == {
+        # What its recipe does not give, and what networks of one recipe do not share.
+        "net": [
+            "train.clip=1.0, train.recipe=modern",
+            "train.clip=null, train.lr=0.02, train.recipe=paper",
+        ],
+        "other": ["train.clip=5.0, train.recipe=modern"],
+    }
+    assert "- **train.recipe**: paper is SGD" in runs.markdown()
+    names = sorted(row.label for row in table.rows)
+    assert names == ["net ce (recipe=modern)", "net ce (recipe=paper)", "other ce"]
+
+
 def test_different_models_under_different_settings_show_them(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": {**TRAINING, "class_weighting": True}})
     runs.add("other", CHANCE, settings={"train": TRAINING})
