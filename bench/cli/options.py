@@ -194,7 +194,7 @@ tensorboard_option = click.option(
     help="Also write the curves into DIR, for tensorboard --logdir DIR.",
 )  # fmt: skip
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Print the cells and an estimate; train nothing."
+    "--dry-run", is_flag=True, help="Print the cells and an estimate of the time; train nothing."
 )
 out_option = click.option(
     "--out", default=DEFAULT_OUT, show_default=True, metavar="DIR",
