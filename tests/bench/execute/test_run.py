@@ -277,11 +277,12 @@ def test_the_pipeline_on_real_nih_images(tiny: str, tmp_path: Path) -> None:
             "train.validate_every=2",
             "losses=[sin]",
             "seeds=[0]",
+            "controls=[same_patient, metadata, brightness]",
         ],
         changes={"models": [tiny], "data.root": root},
     )
     summary, _ = run(wanted, tmp_path)
-    assert summary == MatrixFinished(finished=len(CONTROLS) + 1)
+    assert summary == MatrixFinished(finished=3 + 1)
     data = by_label(tmp_path)["tiny sin seed 0"].data
     parts = data.parts
     assert parts["test"].classes == {"normal": 92, "abnormal": 323}

@@ -345,7 +345,12 @@ def test_every_shipped_question_is_asked_answered_and_drawn(
     tmp_path: Path,
 ) -> None:
     """A few images, a few steps; expected are contexts, and whether test images are the same."""
-    steps = ["train.max_iterations=2", "train.validate_every=2", "train.batch_size=4"]
+    steps = [
+        "train.max_iterations=2",
+        "train.validate_every=2",
+        "train.batch_size=4",
+        "controls=[prior]",
+    ]
     quick = load_experiment(config, settings=["data.options.images=120", *steps, *settings])
     (answer,) = run(quick, out=tmp_path, device="cpu").questions
     assert (answer.gaps, answer.problem) == ((), "")
