@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bench.evaluate.metrics import CALIBRATION_BINS
+from bench.evaluate.calibration_error import CALIBRATION_BINS, bins_of
 from bench.evaluate.thresholds import counts_at_thresholds
 
 Points = NDArray[np.float64]
@@ -71,8 +70,7 @@ def reliability_curve(
         bins: number of bins, of which ties leave some empty.
     """
     p = np.asarray(probabilities, np.float64)
-    mid_ranks = pd.Series(p).rank().to_numpy()
-    bin_of = ((mid_ranks - 0.5) * bins / len(p)).astype(np.int64)
+    bin_of = bins_of(p, bins=bins)
     images = np.bincount(bin_of)
     held = images > 0
     sums = [np.bincount(bin_of, weights=values)[held] for values in (p, np.asarray(targets))]

@@ -63,13 +63,15 @@ class Interval:
         """The percentile interval: the middle 95 % of the draws that are defined."""
         defined = estimate.draws[~np.isnan(estimate.draws)]
         reason = estimate.reason or ("" if len(defined) else "no resample has both classes")
+        # An error with its bias taken off can be below 0: so it enters means, and is not shown.
+        value = float(np.clip(estimate.value, *estimate.bounds))
         if reason:
-            return cls(value=estimate.value, reason=reason)
+            return cls(value=value, reason=reason)
         tail = (1.0 - LEVEL) / 2.0
         # The t distribution of few seeds reaches beyond the bounds.
         low, high = np.clip(np.quantile(defined, [tail, 1.0 - tail]), *estimate.bounds)
         left_out = len(estimate.draws) - len(defined)
-        return cls(value=estimate.value, low=float(low), high=float(high), left_out=left_out)
+        return cls(value=value, low=float(low), high=float(high), left_out=left_out)
 
 
 @dataclass(frozen=True, kw_only=True)

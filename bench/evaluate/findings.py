@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.measures import AT_THRESHOLD, AVERAGED
+from bench.evaluate.measures import AT_THRESHOLD, AVERAGED, CALIBRATED
 from bench.evaluate.resamples import Bools, Floats, Resamples
 from bench.evaluate.sample import Sample
 from bench.evaluate.thresholds import choose_thresholds
@@ -84,7 +84,7 @@ def _finding(
 ) -> dict[str, Estimate]:
     """The figures of one finding; those of calls are undefined where nothing is ``called``."""
     if not positive.any():
-        names = ("auc", "average_precision", *AT_THRESHOLD, "brier", "ece")
+        names = ("auc", "average_precision", *AT_THRESHOLD, *CALIBRATED)
         return dict.fromkeys(names, resamples.undefined(ABSENT))
     at_threshold = (
         dict.fromkeys(AT_THRESHOLD, resamples.undefined(NO_VALIDATION))
@@ -95,8 +95,7 @@ def _finding(
         "auc": resamples.auc(positive, p),
         "average_precision": resamples.average_precision(positive, p),
         **at_threshold,
-        "brier": resamples.brier(positive, p),
-        "ece": resamples.calibration_error(positive, p),
+        **resamples.calibration(positive, p),
     }
 
 

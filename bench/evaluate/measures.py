@@ -7,7 +7,7 @@ from bench.runs.predictions import Outputs
 SPECIFICITIES = (0.95, 0.90)
 """Where operating points are read off the ROC curve."""
 
-AVERAGED = ("auc", "average_precision", "recall", "f1")
+AVERAGED = ("auc", "average_precision", "recall", "f1", "ece")
 """The figures of a finding that are averaged over the findings."""
 
 # Names and column heads of two-class tasks; the first sorts the rows.
@@ -25,9 +25,13 @@ OPERATING = {
     "needed_to_read_at_95": "number needed to read at 95 %",
     "needed_to_read_at_90": "number needed to read at 90 %",
 }
-CALIBRATION = {
+CALIBRATED = {
     "brier": "Brier",
     "ece": "ECE",
+    "calibration_slope": "slope",
+    "calibration_intercept": "intercept",
+}
+CALIBRATION = CALIBRATED | {
     "temperature": "temperature",
     "brier_scaled": "Brier, scaled",
     "ece_scaled": "ECE, scaled",
@@ -41,19 +45,32 @@ LABELS = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
     "exact_match": "exact match",
+    "macro_ece": "macro ECE",
 }
 # Where each image has one finding and is called one, micro F1 is the accuracy.
 CLASSES = {name: head for name, head in LABELS.items() if name != "micro_f1"} | {
     "exact_match": "accuracy"
 }
 # Of each finding, a table each.
-PER_FINDING = {"auc": "AUC", "average_precision": "AP", "recall": "Sensitivity"}
-# Any of these can be made perfect at the cost of another, so none of them has a best row.
-TRADED = frozenset({"recall", "specificity", "precision", "macro_recall", "temperature"})
-# Where a smaller value is the better one.
-ERRORS = frozenset(
-    {"brier", "ece", "brier_scaled", "ece_scaled", "needed_to_read_at_95", "needed_to_read_at_90"}
+PER_FINDING = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "recall": "Sensitivity",
+    "ece": "ECE",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+}
+# Any of these can be made perfect at the cost of another, so none of them has a best row: whoever
+# answers the prevalence is calibrated.
+TRADED = frozenset(
+    {
+        *("recall", "specificity", "precision", "macro_recall"),
+        *("ece", "ece_scaled", "macro_ece", "temperature"),
+        *("calibration_slope", "calibration_intercept"),
+    }
 )
+# Where a smaller value is the better one.
+ERRORS = frozenset({"brier", "brier_scaled", "needed_to_read_at_95", "needed_to_read_at_90"})
 
 
 def columns(outputs: Outputs) -> dict[str, str]:

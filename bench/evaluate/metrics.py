@@ -23,7 +23,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Counts = NDArray[np.integer]
 
-CALIBRATION_BINS = 15  # as in Guo et al., "On Calibration of Modern Neural Networks", ICML 2017
 # Values computed at once, images times resamples, so that they stay in the processor's cache; and
 # the fewest resamples, since each takes some calls of NumPy.
 CHUNK = 50_000
@@ -102,41 +101,6 @@ def average_precision(positive: Bools, scores: Floats, *, groups: Ints, counts: 
             summed += np.einsum("ij,ij->j", gains, precision)
         with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
             found[part] = summed / hits
-    return found
-
-
-def calibration_error(
-    positive: Bools, p: Floats, *, groups: Ints, counts: Counts, bins: int = CALIBRATION_BINS
-) -> Floats:
-    """Expected calibration error: mean distance of a bin's mean probability and positive share.
-
-    The bins hold equally many images of the resample ("equal mass") as far as ties allow: equal
-    probabilities are in one bin, so that the order of the images does not matter and a constant
-    prediction is one bin. The error is biased upwards by chance, and resampling adds to it: the
-    resamples lie above the value itself. NaN where a resample is empty.
-    """
-    found = np.empty(counts.shape[1])
-    order = np.argsort(p, kind="stable")
-    rising = p[order]
-    first = np.flatnonzero(np.append(True, rising[1:] != rising[:-1]))
-    images = np.diff(np.append(first, len(p)))
-    residuals = (rising - positive[order])[:, None]
-    for part, chunk in _chunks(counts, len(groups)):
-        weights = chunk[groups[order]]
-        of_value = np.add.reduceat(weights, first, axis=0)
-        total = weights.sum(axis=0)
-        # Mid-ranks less a half. A value above all that were drawn would be beyond the last bin; it
-        # weighs nothing, whichever bin it is in.
-        middle = np.cumsum(of_value, axis=0) - of_value / 2.0
-        share = middle * bins / np.maximum(total, 1.0)
-        bin_of = np.repeat(np.minimum(share.astype(np.int64), bins - 1), images, axis=0)
-        resamples = chunk.shape[1]
-        cells = (bin_of + bins * np.arange(resamples)).ravel()
-        excess = np.bincount(
-            cells, weights=(weights * residuals).ravel(), minlength=bins * resamples
-        )
-        with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
-            found[part] = np.abs(excess).reshape(resamples, bins).sum(axis=1) / total
     return found
 
 

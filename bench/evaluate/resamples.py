@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.evaluate import metrics
+from bench.evaluate.calibration_error import (
+    bin_errors,
+    calibration_error,
+    chance_of,
+    without_chance,
+)
+from bench.evaluate.calibration_slope import calibration_intercept, calibration_slope, no_slope
 from bench.evaluate.estimate import Estimate
 
 Bools = NDArray[np.bool_]
@@ -49,16 +56,41 @@ class Resamples:
         values = metrics.average_precision(positive, scores, groups=self.groups, counts=self.counts)
         return self._estimate(values, reason=self._no_classes(positive))
 
-    def calibration_error(self, positive: Bools, p: Floats) -> Estimate:
-        """The expected calibration error; see :func:`bench.evaluate.metrics.calibration_error`.
+    def calibration(self, positive: Bools, p: Floats) -> dict[str, Estimate]:
+        """The figures of :data:`bench.evaluate.measures.CALIBRATED`."""
+        return {
+            "brier": self.brier(positive, p),
+            "ece": self.calibration_error(positive, p),
+            "calibration_slope": self.calibration_slope(positive, p),
+            "calibration_intercept": self.calibration_intercept(positive, p),
+        }
 
-        A repeated image makes a bin look worse calibrated than it is, so that the resamples lie
-        above the value. Their mean excess is subtracted: they show how much the value spreads.
-        The value itself is too high in a small set, for a like reason.
+    def calibration_error(self, positive: Bools, p: Floats) -> Estimate:
+        """The expected calibration error without what chance adds to that of a calibrated network.
+
+        The value and the lower half of the draws have it taken off. The upper half has not: chance
+        adds nothing to a large error, and the true one may be large. So at least 95 % of the
+        intervals of calibrated networks contain 0
+        (``tests/bench/evaluate/test_calibrated.py``). Resampling adds chance once more, so that
+        the draws show how much a figure deviates from their mean.
         """
-        values = metrics.calibration_error(positive, p, groups=self.groups, counts=self.counts)
-        values[1:] -= values[1:].mean() - values[0]
-        return self._estimate(values, reason=self._few(np.ones(len(p), bool)))
+        errors = bin_errors(positive, p, groups=self.groups, counts=self.counts)
+        whole = calibration_error(errors)
+        net = without_chance(errors, chance_of(positive, p, groups=self.groups))
+        lower, upper = (each[1:] - each[1:].mean() for each in (net, whole))
+        draws = np.where(lower < 0.0, net[0] + lower, whole[0] + upper)
+        reason = self._few(np.ones(len(p), bool))
+        return self._estimate(np.append(net[0], draws), reason=reason)
+
+    def calibration_slope(self, positive: Bools, p: Floats) -> Estimate:
+        """The calibration slope; see :mod:`bench.evaluate.calibration_slope`."""
+        reason = self._no_classes(positive) or no_slope(positive, p)
+        return self._coefficient(calibration_slope, positive, p, reason=reason)
+
+    def calibration_intercept(self, positive: Bools, p: Floats) -> Estimate:
+        """Calibration in the large; see :mod:`bench.evaluate.calibration_slope`."""
+        reason = self._no_classes(positive)
+        return self._coefficient(calibration_intercept, positive, p, reason=reason)
 
     def brier(self, positive: Bools, p: Floats) -> Estimate:
         """The Brier score: mean squared difference of probability and target."""
@@ -135,6 +167,15 @@ class Resamples:
         """A figure that cannot be computed."""
         draws = np.full(self.counts.shape[1] - 1, math.nan)
         return Estimate(value=math.nan, draws=draws, bounds=(0.0, 1.0), reason=reason)
+
+    def _coefficient(
+        self, metric: Callable[..., Floats], positive: Bools, p: Floats, *, reason: str
+    ) -> Estimate:
+        """A coefficient of the calibration line; undefined where there is a ``reason``."""
+        if reason:
+            return self.undefined(reason)
+        values = metric(positive, p, groups=self.groups, counts=self.counts)
+        return self._estimate(values, reason="", bounds=(-math.inf, math.inf))
 
     def _estimate(
         self,

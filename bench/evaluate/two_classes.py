@@ -37,8 +37,7 @@ def two_class_figures(
     figures = {
         "auc": resamples.auc(positive, p),
         "average_precision": resamples.average_precision(positive, p),
-        "brier": resamples.brier(positive, p),
-        "ece": resamples.calibration_error(positive, p),
+        **resamples.calibration(positive, p),
     }
     for specificity in SPECIFICITIES:
         at = f"at_{100 * specificity:.0f}"

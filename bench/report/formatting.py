@@ -31,10 +31,11 @@ def number(value: float, *, decimals: int = DECIMALS) -> str:
 
 
 def interval(measured: Interval | None, *, decimals: int = DECIMALS) -> str:
-    """``0.800–0.824``; "" where there is none."""
+    """``0.800–0.824``, ``-0.30 to 0.10``; "" where there is none."""
     if measured is None or math.isnan(measured.low):
         return ""
-    return f"{measured.low:.{decimals}f}–{measured.high:.{decimals}f}"
+    low, high = (f"{end:.{decimals}f}" for end in (measured.low, measured.high))
+    return f"{low} to {high}" if low.startswith("-") else f"{low}–{high}"
 
 
 def difference(value: float) -> str:

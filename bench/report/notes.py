@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from bench.evaluate.calibration import IMPROPER
+from bench.evaluate.calibration_error import CALIBRATION_BINS
 from bench.evaluate.comparison import SIGNIFICANCE
 from bench.evaluate.measures import columns, leading
-from bench.evaluate.metrics import CALIBRATION_BINS
 from bench.evaluate.results import Results, Row, Table
 from bench.evaluate.settings import AS_CONFIGURED, RECIPE
 from bench.report.formatting import PERCENT, amounts
@@ -50,6 +51,11 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
         if validation
         else [],
         tuning=_tuning(table) if id == "tuning" else None,
+        improper={
+            loss: IMPROPER[loss]
+            for loss in sorted({row.loss for row in table.rows if row.runs})
+            if loss in IMPROPER
+        },
     )
 
 

@@ -37,7 +37,13 @@ from bench.runs.records import Candidate
 
 DAGGER = "†"
 # Of measures that are no shares of anything.
-FEWER_DECIMALS = {"needed_to_read_at_95": 2, "needed_to_read_at_90": 2, "temperature": 2}
+FEWER_DECIMALS = dict.fromkeys(
+    (
+        *("needed_to_read_at_95", "needed_to_read_at_90", "temperature"),
+        *("calibration_slope", "calibration_intercept"),
+    ),
+    2,
+)
 # Columns of costs: attribute of a row, and head.
 COSTS = {
     "train_seconds": "training time (s)",

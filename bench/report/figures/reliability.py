@@ -54,5 +54,7 @@ def _plot(rows: Sequence[PlottedRow], positive: str) -> Figure:
         axes.set_title(textwrap.fill(row.label, 24), fontsize=SMALL, fontweight=row.weight)
         ece, scaled = (row.row.figures[name].value for name in ("ece", "ece_scaled"))
         text = f"ECE {ece:.3f}" + ("" if math.isnan(scaled) else f" ({scaled:.3f})")
+        slope = row.row.figures["calibration_slope"].value
+        text += "" if math.isnan(slope) else f"\nslope {slope:.2f}"
         axes.annotate(text, (0.03, 0.97), xycoords="axes fraction", va="top", fontsize=SMALL)
     return figure

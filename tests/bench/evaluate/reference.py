@@ -12,8 +12,9 @@ from scipy.stats import rankdata
 from sklearn import metrics
 
 from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.calibration_error import CALIBRATION_BINS
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.metrics import CALIBRATION_BINS, FEWEST
+from bench.evaluate.metrics import FEWEST
 
 Case = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.uint16]]
 """Targets, scores, groups and counts."""
@@ -41,12 +42,18 @@ def average_precision(targets: ArrayLike, scores: ArrayLike) -> float:
     return float(metrics.average_precision_score(t, scores)) if t.any() else math.nan
 
 
-def calibration_error(targets: ArrayLike, p: ArrayLike, *, bins: int = CALIBRATION_BINS) -> float:
-    """Over bins of equally many images; equal probabilities are in one bin."""
-    t, q = np.asarray(targets), np.asarray(p)
-    bin_of = ((rankdata(q) - 0.5) * bins / len(q)).astype(int)
-    here = [bin_of == each for each in np.unique(bin_of)]
-    return float(sum(abs(q[b].mean() - t[b].mean()) * b.sum() for b in here) / len(q))
+def bins_of(p: ArrayLike, *, bins: int = CALIBRATION_BINS) -> NDArray[np.int64]:
+    """Bins of equally many images; equal probabilities are in one bin."""
+    return ((rankdata(p) - 0.5) * bins / len(np.asarray(p))).astype(int)
+
+
+def calibration_error(targets: ArrayLike, p: ArrayLike, bins: ArrayLike) -> float:
+    """Over the bins of the images."""
+    t, q, b = np.asarray(targets), np.asarray(p), np.asarray(bins)
+    here = [b == each for each in np.unique(b)]
+    return float(
+        sum(abs(q[in_bin].mean() - t[in_bin].mean()) * in_bin.sum() for in_bin in here) / len(q)
+    )
 
 
 def operating_point(

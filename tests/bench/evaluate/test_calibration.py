@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from bench.evaluate.calibration import COLDEST, HOTTEST, fit_temperature, scaled
-from tests.bench.evaluate.reference import calibration_error
+from tests.bench.evaluate.reference import bins_of, calibration_error
 
 Floats = NDArray[np.float64]
 PROBABILITY = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))
@@ -34,7 +34,9 @@ def test_how_much_too_sure_a_network_is_is_found(outputs: int, too_sure: float) 
     found = fit_temperature(targets, p)
     assert found == pytest.approx(too_sure, rel=0.05)
     if outputs == 2 and too_sure == 3.0:
-        before, after = (calibration_error(targets, q[:, 1]) for q in (p, scaled(p, found)))
+        before, after = (
+            calibration_error(targets, q[:, 1], bins_of(q[:, 1])) for q in (p, scaled(p, found))
+        )
         assert after < 0.02 < 0.1 < before
 
 

@@ -39,12 +39,6 @@ def agree(found: np.ndarray, expected: list[float]) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-def as_probabilities(case: Case) -> Case:
-    """With the ends of the range, and thirds, which are rounded."""
-    targets, scores, groups, counts = case
-    return targets, (scores + 3.0) / 6.0, groups, counts
-
-
 @settings(max_examples=15)
 @given(cases())
 def test_auc_and_average_precision_are_scikit_learn_s_of_weighted_images(case: Case) -> None:
@@ -85,14 +79,6 @@ def test_auc_takes_logits_and_infinities() -> None:
 
 
 @settings(max_examples=50)
-@given(cases(), st.integers(1, 16))
-def test_calibration_error_in_bins_of_their_own(case: Case, bins: int) -> None:
-    targets, p, groups, counts = case = as_probabilities(case)
-    found = metrics.calibration_error(targets == 1, p, groups=groups, counts=counts, bins=bins)
-    agree(found, one_by_one(case, lambda t, q: reference.calibration_error(t, q, bins=bins)))
-
-
-@settings(max_examples=50)
 @given(cases(), st.sampled_from([0.05, 0.5, 0.9, 0.95, 1.0]))
 def test_operating_point_is_the_lowest_threshold_of_the_specificity(
     case: Case, specificity: float
@@ -130,7 +116,6 @@ def test_a_larger_study_with_and_without_ties(decimals: int) -> None:
     for found, metric in (
         (metrics.auc, reference.auc),
         (metrics.average_precision, reference.average_precision),
-        (metrics.calibration_error, reference.calibration_error),
     ):
         agree(found(targets == 1, p, **images), one_by_one(case, metric))
 
@@ -141,28 +126,6 @@ def test_average_precision_of_more_images_than_single_precision_can_count() -> N
     counts = np.array([[20_000_000], [1], [1]], np.uint32)
     found = metrics.average_precision(targets, p, groups=np.arange(3), counts=counts)
     assert found[0] == pytest.approx((1 / 20_000_001 + 2 / 20_000_002) / 2, rel=1e-15)
-
-
-def by_hand(function: Callable[..., np.ndarray], targets: list[int], p: list[float]) -> float:
-    """A metric of images as they are."""
-    images = {"groups": np.arange(len(p)), "counts": np.ones((len(p), 1), np.uint16)}
-    return float(function(np.array(targets) == 1, np.array(p), **images)[0])
-
-
-def test_calibration_error_by_hand() -> None:
-    """Two bins of two: |0.2 - 0.5| and |0.7 - 1|, each half of the images."""
-
-    def in_two_bins(*args: np.ndarray, **images: np.ndarray) -> np.ndarray:
-        return metrics.calibration_error(*args, bins=2, **images)
-
-    assert by_hand(in_two_bins, [0, 1, 1, 1], [0.1, 0.3, 0.6, 0.8]) == pytest.approx(0.3)
-
-
-def test_a_constant_prediction_is_one_calibration_bin() -> None:
-    """Equal probabilities cut into several bins would make the prior look uncalibrated."""
-    targets = [1] * 40 + [0] * 60
-    found = [by_hand(metrics.calibration_error, targets, [p] * 100) for p in (0.4, 0.9)]
-    assert found == pytest.approx([0.0, 0.5], abs=1e-12)
 
 
 def test_operating_points_by_hand() -> None:

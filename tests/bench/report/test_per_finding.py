@@ -85,6 +85,8 @@ def test_the_averages_over_labels(runs: Runs) -> None:
         "macro F1": f"{(2 / 3 + 2 / 3) / 2:.3f}",
         "micro F1": f"{2 * 3 / (2 * 3 + 1 + 2):.3f}",
         "exact match": "0.500",
+        # Of Mass 0.090; that of Nodule is less than chance would give, and counts as it is.
+        "macro ECE": "0.033",
     }
     # Both images with a nodule are of one patient, without whom Mass is all there is.
     assert runs.row("net")["macro AUC"].endswith(" (0.000–1.000)")
@@ -93,7 +95,9 @@ def test_the_averages_over_labels(runs: Runs) -> None:
 def test_the_averages_over_classes(runs: Runs) -> None:
     add_classes(runs, "net")
     row = {head: cell.partition(" (")[0] for head, cell in runs.row("net", OVERALL).items()}
-    assert [*row][3:] == ["micro AUC", "macro AP", "macro sensitivity", "macro F1", "accuracy"]
+    assert [*row][3:] == [
+        *("micro AUC", "macro AP", "macro sensitivity", "macro F1", "accuracy", "macro ECE"),
+    ]
     assert row["accuracy"] == row["macro sensitivity"] == f"{4 / 6:.3f}"
     # Mass: 2 of 3 above all; the other ties all. Nodule: 2 of 3 above two and level with one;
     # the other above two.
