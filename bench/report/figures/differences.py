@@ -36,7 +36,8 @@ class Layout:
         pitch: height of a row.
         labels_above: whether a row's name stands above its interval instead of beside it.
         rows, controls: most rows of each kind.
-        wrap: most letters in a line of a head or a name.
+        wrap: most letters in a line of a head.
+        name: most letters in a line of a row's name.
     """
 
     width: float
@@ -45,10 +46,11 @@ class Layout:
     rows: int
     controls: int
     wrap: int
+    name: int
 
 
-WIDE = Layout(width=WIDTH, pitch=0.235, labels_above=False, rows=24, controls=12, wrap=38)
-NARROW = Layout(width=3.4, pitch=0.27, labels_above=True, rows=8, controls=2, wrap=22)
+WIDE = Layout(width=WIDTH, pitch=0.235, labels_above=False, rows=24, controls=12, wrap=38, name=44)
+NARROW = Layout(width=3.4, pitch=0.26, labels_above=True, rows=8, controls=2, wrap=22, name=40)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +223,7 @@ def draw_panel(axes: Axes, panel: Panel, layout: Layout, *, names: bool) -> None
             _draw_gap(axes, gap, y, colour, panel.limits)
         if names and layout.labels_above:
             name = axes.annotate(
-                _short(row.label, note, layout.wrap),
+                _short(row.label, note, layout.name),
                 (0.0, y - 0.28), xycoords=("axes fraction", "data"), fontsize=SMALL, va="bottom",
                 fontweight=row.weight, annotation_clip=False,
             )  # fmt: skip
@@ -235,7 +237,7 @@ def draw_panel(axes: Axes, panel: Panel, layout: Layout, *, names: bool) -> None
     axes.set_xlim(*panel.limits)
     axes.set_ylim(len(panel.rows) - 0.5, -0.9 if layout.labels_above else -0.6)
     axes.set_title(textwrap.fill(panel.head, layout.wrap), fontsize=8.5)
-    labels = [textwrap.fill(row.label, layout.wrap) for row in panel.rows]
+    labels = [textwrap.fill(row.label, layout.name) for row in panel.rows]
     shown = names and not layout.labels_above
     axes.set_yticks(range(len(labels)), labels if shown else [""] * len(labels), fontsize=SMALL)
     for tick, row in zip(axes.get_yticklabels(), panel.rows, strict=True):
@@ -250,7 +252,9 @@ def draw_panel(axes: Axes, panel: Panel, layout: Layout, *, names: bool) -> None
 
 def _short(label: str, note: str, most: int) -> str:
     """A name and what is noted of it in one line."""
-    name = label if len(label) <= most else f"{label[: most - 1]}…"
+    half = most // 2
+    # What tells rows apart is at the end of their names.
+    name = label if len(label) <= most else f"{label[: half - 1]}…{label[-half:]}"
     return f"{name} · {note}" if note else name
 
 

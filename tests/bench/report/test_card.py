@@ -97,9 +97,9 @@ def test_what_limits_a_verdict_is_said() -> None:
     wide = made_row("wide", "better", trained_otherwise=True, **WIDE, **FREE)
     table = made_table(made_row("net", **FREE), wide, data=data(source="phantom"), hidden=2)
     assert [line.split(":")[0] for line in card_text(table).caveats] == [
-        "The images are synthetic",
-        "No control has finished, so that it is unknown whether anything was learned.",
-        "net was trained with other settings than wide",
+        "Synthetic images",
+        "No control has finished",
+        "wide and net were trained with different settings",
         "2 rows are hidden.",
     ]
 
