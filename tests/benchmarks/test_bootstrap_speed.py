@@ -11,6 +11,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.evaluate import metrics
 from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.calibration_error import bin_errors
+from bench.evaluate.calibration_slope import calibration_slope
 from bench.evaluate.delong import delong
 from tests.bench.evaluate.reference import estimated_auc
 
@@ -47,7 +49,8 @@ def test_auc_of_twenty_models_in_2000_resamples(benchmark: BenchmarkFixture) -> 
 
 FIGURES: dict[str, Callable[..., Any]] = {
     "average_precision": metrics.average_precision,
-    "calibration_error": metrics.calibration_error,
+    "calibration_error": bin_errors,
+    "calibration_slope": calibration_slope,
     "operating_point": lambda positive, p, **images: metrics.operating_point(
         positive, p, specificity=0.95, **images
     ),
