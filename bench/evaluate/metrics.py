@@ -31,6 +31,8 @@ FEWEST = 32
 # 64 MB; and the thresholds at a time, whose values stay in the processor's cache.
 WIDE_CHUNK = 16_000_000
 ROWS = 64
+# Patients at a time whose counts are multiplied with sums, likewise.
+PATIENTS = 256
 
 
 def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
@@ -42,9 +44,10 @@ def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
     by_patient = np.stack(
         [np.bincount(groups, weights=column, minlength=len(counts)) for column in table.T], axis=1
     )
-    found = np.empty((counts.shape[1], by_patient.shape[1]))
-    for part, chunk in _chunks(counts, len(counts)):
-        found[part] = chunk.T @ by_patient
+    found = np.zeros((counts.shape[1], by_patient.shape[1]))
+    for start in range(0, len(counts), PATIENTS):
+        some = slice(start, start + PATIENTS)
+        found += counts[some].T.astype(np.float64) @ by_patient[some]
     return found
 
 

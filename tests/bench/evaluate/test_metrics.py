@@ -18,11 +18,12 @@ from tests.bench.evaluate.reference import Case, cases
 
 @pytest.fixture(autouse=True, scope="module")
 def small_chunks() -> Iterator[None]:
-    """As few resamples at once as with many images, and few thresholds."""
+    """As few resamples at once as with many images, and few thresholds and patients."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "CHUNK", 1)
         patch.setattr(metrics, "WIDE_CHUNK", 1)
         patch.setattr(metrics, "ROWS", 3)
+        patch.setattr(metrics, "PATIENTS", 4)
         yield
 
 
