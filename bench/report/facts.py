@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.evaluate.results import Results, Table
 from bench.evaluate.settings import TRAIN_SHARE, SharedSettings
+from bench.report.budgets import budgets
 from bench.report.formatting import setting
 from bench.report.text import lines
 
@@ -30,7 +31,7 @@ def title(table: Table) -> str:
 
 
 def resting_on(table: Table) -> list[str]:
-    """Sentences on the data, the leakage between parts, versions, device and training."""
+    """Sentences on the data, the leakage between parts, versions, device, training and budgets."""
     found = lines(
         "facts",
         table=table,
@@ -39,6 +40,7 @@ def resting_on(table: Table) -> list[str]:
         training_differs=any(
             key.startswith((TRAIN, IN_CHANNELS, TRAIN_SHARE)) for key in table.settings.differing
         ),
+        budgets=budgets(table),
     )
     return list(dict.fromkeys(found))
 

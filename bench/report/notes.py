@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench.evaluate.calibration import IMPROPER
@@ -13,12 +13,9 @@ from bench.evaluate.comparison import SIGNIFICANCE
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Results, Row, Table
 from bench.evaluate.settings import AS_CONFIGURED, RECIPE
-from bench.report.formatting import PERCENT, amounts
+from bench.report.formatting import PERCENT
 from bench.report.text import lines
 from bench.runs.records import TuningRecord
-
-# Searches that differ by more than a tenth in what they spent are called unequal.
-UNEQUAL = 1.1
 
 
 def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
@@ -116,7 +113,7 @@ def _gaps(table: Table, names: Iterable[str]) -> dict[tuple[str, bool, tuple[str
 
 
 def _tuning(table: Table) -> dict[str, Any]:
-    """Budgets, what was searched and how: each as text, with the labels of the rows it is of."""
+    """Reruns, what was searched and how: each as text, with the labels of the rows it is of."""
 
     def grouped(text: Callable[[TuningRecord], str]) -> dict[str, list[str]]:
         found: defaultdict[str, list[str]] = defaultdict(list)
@@ -125,15 +122,7 @@ def _tuning(table: Table) -> dict[str, Any]:
                 found[text(row.tuning)].append(row.label)
         return found
 
-    spent = [row.tuning.spent for row in table.rows if row.tuning is not None]
-    measured = {
-        "trials": [each.trials for each in spent],
-        "iterations": [each.iterations for each in spent],
-        "s in training": [round(each.train_seconds) for each in spent],
-    }
     return {
-        "budgets": grouped(lambda tuning: amounts(tuning.budget)),
-        "spent": [f"{_range(values)} {unit}" for unit, values in measured.items()],
         "reruns": grouped(
             lambda tuning: (
                 f"{tuning.reruns.iterations:,} iterations, {tuning.reruns.train_seconds:,.0f} s"
@@ -141,11 +130,6 @@ def _tuning(table: Table) -> dict[str, Any]:
                 else ""
             )
         ),
-        "unequal": [
-            {"s in training": "training time"}.get(unit, unit)
-            for unit, values in measured.items()
-            if max(values) > UNEQUAL * min(values)
-        ],
         "searched": grouped(
             lambda tuning: "; ".join(f"{key}: {of}" for key, of in tuning.searched.items())
         ),
@@ -155,16 +139,7 @@ def _tuning(table: Table) -> dict[str, Any]:
                 f"{tuning.seed}"
             )
         ),
-        "untuned": [
-            row.label for row in table.rows if row.kind == "network" and row.tuning is None
-        ],
     }
-
-
-def _range(values: Sequence[int]) -> str:
-    """``1,990 to 2,020``, or the number that all have."""
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _macro(table: Table) -> dict[str, tuple[Row, list[str]]]:
