@@ -184,8 +184,8 @@ class TrainConfig(Frozen):
     """Share of ``max_iterations`` in which the learning rate rises to ``lr`` in a straight line."""
     layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
     """Factor of the learning rate from one layer to the one before it (Clark et al., "ELECTRA",
-    2020), so that a pretrained network's first layers change least. Networks that are not timm's
-    have one rate for all layers.
+    2020), so that a pretrained network's first layers change least. Networks that start from
+    scratch, and all that are not timm's, have one rate for all layers.
     """
     clip: float | None = Field(default=None, gt=0.0)
     """Longest gradient, as the norm over all parameters; a longer one is shortened to it."""

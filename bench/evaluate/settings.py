@@ -23,9 +23,12 @@ from bench.runs.cells import (
 
 # The weights column says these.
 IN_WEIGHTS_COLUMN = frozenset({"model.pretrained", "model.policy", "model.normalisation"})
-# These tell two rows of one model apart; elsewhere they say nothing to a reader: digests, and the
-# seed that a share of the training part was drawn from, which only runs on a share record.
-BETWEEN_LOOKALIKES = frozenset({"model.weights", "model.code", "loss.code", "data.split_seed"})
+# These tell two rows of one model apart; elsewhere they say nothing to a reader: digests, the seed
+# that a share of the training part was drawn from, which only runs on a share record, and the layer
+# decay, which only pretrained networks have.
+BETWEEN_LOOKALIKES = frozenset(
+    {"model.weights", "model.code", "loss.code", "data.split_seed", "train.layer_decay"}
+)
 TRAIN_SHARE = "data.train_share"
 RECIPE = "train.recipe"
 # Put for all settings that were searched for: the table of tunings says them.

@@ -345,7 +345,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
                     options=experiment.loss.options.get(loss, {}),
                     code=_code_digest(LOSSES.get(loss)),
                 ),
-                train=experiment.train,
+                train=_training(experiment.train, from_scratch=digest is None),
             ),
         )
         for seed in experiment.seeds
@@ -354,6 +354,15 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
         for loss in experiment.losses
     ]
     return [*controls, *networks]
+
+
+def _training(train: TrainConfig, *, from_scratch: bool) -> TrainConfig:
+    """The settings of a training.
+
+    Layer decay keeps pretrained first layers near what they have learned. Where nothing has been
+    learned yet, it would only slow the training down: such a network has one rate for all layers.
+    """
+    return train.model_copy(update={"layer_decay": 1.0}) if from_scratch else train
 
 
 def pretrained_models(experiment: Experiment) -> list[str]:

@@ -33,6 +33,9 @@ from bench.tuning.sampling import RECIPE, suggest
 if TYPE_CHECKING:
     from bench.registry.search import Distribution, SearchSpace
 
+# Keys that mean nothing to a network that starts from scratch.
+FINE_TUNING = (POLICY, "train.layer_decay")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
@@ -291,10 +294,8 @@ def _reason_unused(key: str, experiment: Experiment, entry: ModelEntry) -> str |
         return f"it is not of {model}"
     if key.startswith(LOSS_OPTIONS) and not key.startswith(f"{LOSS_OPTIONS}{loss}."):
         return f"it is not of {loss}"
-    if key == POLICY and not (entry.timm_name and experiment.model.pretrained):
+    if key in FINE_TUNING and not (entry.timm_name and experiment.model.pretrained):
         return "the network does not start from pretrained weights"
-    if key == "train.layer_decay" and entry.timm_name is None:
-        return "timm divides its own networks into layers, and no others"
     return _reason_dead(key, experiment.train)
 
 

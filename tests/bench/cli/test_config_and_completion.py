@@ -17,7 +17,7 @@ def test_a_config_is_shown_with_values_defaults_and_meanings(bench: Command) -> 
     done = bench("config", "show", "demo", "--set", "train.patience=3")
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    at = lines.index("train.lr = 0.02  (default 0.01)")
+    at = lines.index("train.lr = 0.001  (default 0.01)")
     assert lines[at + 1] == "    First learning rate (paper: 0.01)."
     assert "train.patience = 3  (default 2)" in lines
     assert "train.momentum = 0.9" in lines

@@ -20,9 +20,22 @@ from tests.bench.tuning.conftest import Tune, facts
 RUNS = Path("results/runs")
 
 
+CONFIG = """
+name: tiny
+description: Synthetic radiographs in the paper's recipe.
+data: {source: phantom, validation_fraction: 0.15, test_fraction: 0.25}
+models: [tiny]
+losses: [ce]
+model: {pretrained: false}
+"""
+
+
 def tiny_tuning(plugin: Path, *more: object) -> tuple[object, ...]:
+    config = plugin.with_name("tiny.yaml")
+    config.write_text(CONFIG)
     return (
-        "tune", "tiny", "--plugin", plugin, *TINY, "--set", "train.max_iterations=6",
+        "tune", "tiny", "--plugin", plugin, "--config", config, *TINY,
+        "--set", "train.max_iterations=6",
         "--set", "controls=[prior]", "--loss", "ce", "--seeds", "0", *more,
     )  # fmt: skip
 

@@ -23,21 +23,23 @@ def test_settings_that_were_stored_are_read_as_they_are() -> None:
 
 
 def test_another_recipe_replaces_what_the_file_says_of_it() -> None:
-    demo = load_experiment("demo").train
-    assert demo.recipe == "paper"
-    train = load_experiment("demo", settings=["train.recipe=modern"]).train
+    paper = load_experiment("manifest").train
+    assert paper.recipe == "paper"
+    train = load_experiment("manifest", settings=["train.recipe=modern"]).train
     kept = {"max_iterations", "validate_every", "batch_size", "patience", "max_decays"}
-    assert train == MODERN.model_copy(update={key: getattr(demo, key) for key in kept})
+    assert train == MODERN.model_copy(update={key: getattr(paper, key) for key in kept})
     # In whatever order they are given, other settings hold.
     for settings in (
         ["train.recipe=modern", "train.lr=0.001"],
         ["train.lr=0.001", "train.recipe=modern"],
     ):
-        assert load_experiment("demo", settings=settings).train.lr == 0.001
+        assert load_experiment("manifest", settings=settings).train.lr == 0.001
 
 
 def test_the_same_recipe_again_changes_nothing() -> None:
-    assert load_experiment("demo", settings=["train.recipe=paper"]) == load_experiment("demo")
+    assert load_experiment("manifest", settings=["train.recipe=paper"]) == load_experiment(
+        "manifest"
+    )
 
 
 def test_varied_recipes_are_each_whole() -> None:

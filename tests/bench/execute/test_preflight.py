@@ -23,7 +23,7 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
     experiment = load_experiment("demo")
     assert check_experiment(experiment, device=CPU).name == "m1"
     cells = plan_cells(experiment, device=CPU)
-    assert len(cells) == len(CONTROLS) + (3 + 1) * 2
+    assert len(cells) == len(CONTROLS) + (2 + 1) * 2
     # What "auto" comes to on this device is part of the key.
     assert cells[-1].network.train.precision == "float32"
 

@@ -174,6 +174,8 @@ def trained(
             "train.max_iterations=12",
             "train.validate_every=6",
             "train.class_weighting=true",
+            "train.recipe=paper",  # no augmentation
+            "train.lr=0.02",
         ],
         changes={"models": ["eye"], "losses": ["notebook"], "controls": ["prior"]},
     )

@@ -80,7 +80,7 @@ def test_keys_of_stored_runs_hold() -> None:
     made = cells(*given, "train.precision=float32", "train.memory_format=contiguous")
     keys = {one.label: key(one) for one in made}
     assert keys["control prior"] == "334afb7c23ac521b"
-    assert keys["cxnet_m1 sin seed 0"] == "113b7889c27fce57"
+    assert keys["cxnet_m1 sin seed 0"] == "6c0d58264365be5c"
 
 
 def test_a_cell_is_what_is_read_back_from_its_record() -> None:
@@ -110,7 +110,7 @@ def test_another_model_s_options_leave_a_key_alone() -> None:
 
 
 def test_a_network_that_starts_from_weights_says_which() -> None:
-    experiment = load_experiment("demo", settings=["losses=[ce]", "controls=[]"])
+    experiment = load_experiment("demo", settings=["models=[cxnet_m1, resnet18]", "losses=[ce]"])
     made = make_cells(experiment, weights={"resnet18": "0123"})
     by_model = {cell.model: cell for cell in made}
     scratch, fine_tuned = (by_model[name].network.model for name in ("cxnet_m1", "resnet18"))
@@ -136,6 +136,19 @@ def test_a_network_can_start_both_ways() -> None:
         "resnet18 ce seed 0",
     ]
     assert key(made[1]) != key(made[2])
+
+
+def test_layer_decay_is_for_networks_that_start_from_weights() -> None:
+    experiment = load_experiment(
+        "demo", settings=["models=[cxnet_m1, resnet18]", "model.both=[resnet18]", "losses=[ce]"]
+    )
+    made = make_cells(experiment, weights={"resnet18": "0123"})[-3:]
+    decays = {cell.label: cell.network.train.layer_decay for cell in made}
+    assert decays == {
+        "cxnet_m1 ce seed 0": 1.0,
+        "resnet18 ce seed 0, pretrained": 0.75,
+        "resnet18 ce seed 0": 1.0,
+    }
 
 
 def test_the_normalisation_of_a_pretrained_network_is_in_its_key() -> None:

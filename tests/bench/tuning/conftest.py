@@ -35,6 +35,8 @@ CHANGES: dict[str, Any] = {
     "losses": ["ce"],
     "seeds": [0],
     "controls": ["prior"],
+    "train.recipe": "paper",
+    "train.patience": 1,
     "train.max_iterations": 6,
     "train.validate_every": 2,
     "train.batch_size": 8,

@@ -242,7 +242,7 @@ def test_another_setting_is_another_study_and_another_budget_is_not(
         tune(budget)
     assert len(Store(tune.out).failed_tunings()) == 1
     tune(train__batch_size=10)
-    tune(train__lr=0.01)
+    tune(train__lr=0.03)
     assert len(Store(tune.out).failed_tunings()) == 3
 
 

@@ -16,10 +16,15 @@ from bench.errors import InputError
 from bench.registry import find_model, register_model
 from bench.tuning.space import Space, described, make_space, nearest
 
+PAPER = {
+    "train.recipe": "paper", "train.lr": 0.02, "train.momentum": 0.9, "train.decay_factor": 5,
+    "train.patience": 1, "train.max_decays": 2,
+}  # fmt: skip
+
 
 def space(model: str, *fixed: str, loss: str = "sin", **changes: Any) -> Space:
     keys = {key.replace("__", "."): value for key, value in changes.items()}
-    experiment = load_experiment("demo", changes={"models": [model], **keys})
+    experiment = load_experiment("demo", changes={"models": [model], **PAPER, **keys})
     return make_space(experiment, model=model, loss=loss, fixed=fixed, task=make_task("m1"))
 
 
@@ -40,16 +45,16 @@ def test_the_recipe_is_a_dimension_and_each_has_its_own_for_every_network() -> N
         assert names["train.recipe"] == CategoricalDistribution(("paper", "modern"))
         keys = ("lr", "decay_factor", "patience", "weight_decay", "momentum")
         modern = [f"train.{key}" for key in ("lr", "weight_decay", "warmup", "augment")]
-        if model == "resnet18":  # one of timm's, with layers
-            modern.insert(3, "train.layer_decay")
+        if model == "resnet18":
             modern.append("model.options.resnet18.drop_path_rate")
         else:
             modern.append("model.options.cxnet_m1.dropout")
         assert own[1:] == [
             *(f"paper: train.{key}" for key in keys), *(f"modern: {key}" for key in modern)
         ]  # fmt: skip
-    without = space("mobilenetv3_small_100", model__pretrained=False).distributions
-    assert "modern: train.layer_decay" in without
+    for pretrained in (True, False):
+        names = space("resnet18", model__pretrained=pretrained).distributions
+        assert ("modern: train.layer_decay" in names) == pretrained
 
 
 def test_another_recipe_starts_from_its_own_values_and_keeps_what_is_fixed() -> None:
@@ -57,7 +62,8 @@ def test_another_recipe_starts_from_its_own_values_and_keeps_what_is_fixed() -> 
     assert "modern: train.weight_decay" not in found.distributions
     modern = found.at({"train.recipe": "modern", "modern: train.lr": 1e-4}).train
     settings = ["train.recipe=modern", "train.lr=1e-4", "train.weight_decay=0.3"]
-    expected = load_experiment("demo", settings=[*settings, "train.batch_size=7"])
+    settings += ["train.batch_size=7", "train.patience=1", "train.max_decays=2"]
+    expected = load_experiment("demo", settings=settings)
     assert modern == expected.train
 
 
