@@ -6,7 +6,8 @@ alike: resample ``k`` has the same patients for every model, so that differences
 
 Efron, Tibshirani: "An Introduction to the Bootstrap", 1993, chapters 8 (resampling what is
 independent) and 13 (percentile intervals). The bootstrap knows no other patients than those it
-was given: an interval from very few is too narrow, and that of a perfect AUC is [1, 1].
+was given: an interval from very few is too narrow. AUCs need no resample
+(:mod:`bench.evaluate.auc`).
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Resampling:
         digest = hashlib.sha256("".join(lines).encode()).hexdigest()
         if digest not in self._counts:
             self._counts[digest] = self._draw(digest, patients=int(groups.max()) + 1)
-        return Resamples(order=order, groups=groups, counts=self._counts[digest])
+        counts = self._counts[digest]
+        return Resamples(order=order, groups=groups, counts=counts, images=digest)
 
     def over_seeds(self, by_seed: Mapping[int, Estimate]) -> Estimate:
         """The mean over runs that differ in their seed alone.
@@ -80,18 +82,15 @@ class Resampling:
         runs = [by_seed[seed] for seed in seeds]
         draws = np.mean([run.draws for run in runs], axis=0)
         values = np.array([run.value for run in runs])
-        df = min(run.df for run in runs)
         if len(seeds) > 1:
             # How far the runs' own values deviate, and not their values on the resample's
             # patients: these differ by chance of the patients too, which is in the draws already.
             draws = draws + _deviations(tuple(seeds), self.resamples, self.seed) @ values
-            df = min(df, len(seeds) - 1)
         return Estimate(
             value=float(values.mean()),
             draws=draws,
             bounds=runs[0].bounds,
             reason=next((run.reason for run in runs if run.reason), ""),
-            df=df,
         )
 
     def _draw(self, digest: str, *, patients: int) -> NDArray[np.uint16]:

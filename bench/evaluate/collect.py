@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,9 +13,8 @@ import numpy as np
 from bench.config.schema import MARGIN
 from bench.data.tasks import TASKS
 from bench.errors import InputError
-from bench.evaluate.comparison import compare_with, over_control
-from bench.evaluate.delong import from_components
-from bench.evaluate.estimate import Estimate, Figure, Interval
+from bench.evaluate.comparison import compare_with, over_control, spreads_of
+from bench.evaluate.figures import TASK, RowFigures, with_intervals
 from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
 from bench.evaluate.published import published_for
@@ -134,10 +133,13 @@ class _Collector:
         texts = captions(
             cells, searched=[tuning.searched_keys if tuning else () for tuning in tuned]
         )
-        rows = [
-            self.row(group, settings=settings, tuning=tuning)
-            for group, settings, tuning in zip(groups, texts, tuned, strict=True)
-        ]
+        rows = self.measured(
+            [
+                self.row(group, settings=settings, tuning=tuning)
+                for group, settings, tuning in zip(groups, texts, tuned, strict=True)
+            ],
+            groups,
+        )
         best = self.best_controls(rows)
         margin = self.margin_of(runs)
         rows = [self.beside_control(row, best.get(row.train_share)) for row in rows]
@@ -175,6 +177,7 @@ class _Collector:
         )
 
     def row(self, runs: list[Run], *, settings: str, tuning: TuningRecord | None) -> Row:
+        """One row, without figures."""
         runs = sorted(runs, key=lambda run: run.cell.seed)
         for earlier, later in pairwise(runs):
             if earlier.cell.seed == later.cell.seed:
@@ -187,7 +190,7 @@ class _Collector:
         costs = [run.outcome.costs for run in finished if run.outcome.costs is not None]
         devices = tuple(dict.fromkeys(e.device for run in finished for e in run.attempts))
         timed = costs if len(devices) == 1 else []
-        row = Row(
+        return Row(
             kind=cell.system or cell.kind,
             model=cell.model,
             loss=cell.loss,
@@ -209,21 +212,39 @@ class _Collector:
             ),
             tuning=tuning,
         )
-        return self.scored(row, finished) if finished else row
 
-    def scored(self, row: Row, runs: Sequence[Run]) -> Row:
-        """The row with the figures of its finished runs."""
-        scores = []
-        for run in runs:
-            scores.append(self.scorer.score(run))
+    def measured(self, rows: Sequence[Row], groups: Sequence[Sequence[Run]]) -> list[Row]:
+        """The rows with the figures of their finished runs."""
+        scored = [
+            self.scored(row, sorted(group, key=lambda run: run.cell.seed))
+            for row, group in zip(rows, groups, strict=True)
+        ]
+        figures = with_intervals([each for _, each in scored])
+        spreads = iter(spreads_of([row.runs for row, _ in scored if row.runs], scorer=self.scorer))
+        return [
+            replace(
+                row,
+                figures={**each.figures[TASK]},
+                findings={name: {**of} for name, of in each.figures.items() if name != TASK},
+                spread=next(spreads),
+            )
+            if row.runs
+            else row
+            for (row, _), each in zip(scored, figures, strict=True)
+        ]
+
+    def scored(self, row: Row, runs: Sequence[Run]) -> tuple[Row, RowFigures]:
+        """The row with its finished runs, and their figures."""
+        scores = {}
+        finished = [run for run in runs if run.outcome.state == "finished"]
+        for run in finished:
+            scores[run.cell.seed] = self.scorer.score(run)
             if self.on_scored:
                 self.on_scored(run)
-        # The seeds were judged on the same images, so that they agree on what has figures.
-        first, leading = scores[0], scores[0].leading
-        delong = None
-        if len(runs) == 1 and leading.components is not None:
-            delong = from_components([leading.components]).interval(0)
-        return replace(
+        if not finished:
+            return row, RowFigures(figures={}, aucs={})
+        first = finished[0]
+        row = replace(
             row,
             runs=tuple(
                 RunView(
@@ -232,33 +253,14 @@ class _Collector:
                     curves=each.curves,
                     confusion=each.confusion,
                 )
-                for run, each in zip(runs, scores, strict=True)
+                for run, each in zip(finished, scores.values(), strict=True)
             ),
-            figures=self.figures(row.seeds, [each.figures for each in scores], leading.count),
-            findings={
-                name: self.figures(
-                    row.seeds, [each.findings[name] for each in scores], leading.count
-                )
-                for name in first.findings
-            },
-            macro_over=first.macro_over,
-            answered=_answered(runs[0]),
-            support=_support(runs[0]),
-            delong=delong,
+            # The seeds were judged on the same images, so that they agree on what has figures.
+            macro_over=scores[first.cell.seed].macro_over,
+            answered=_answered(first),
+            support=_support(first),
         )
-
-    def figures(
-        self, seeds: Sequence[int], estimates: Sequence[Mapping[str, Estimate]], images: int
-    ) -> dict[str, Figure]:
-        """Each measure as a mean over the seeds, with its interval."""
-        found = {}
-        for name in estimates[0]:
-            by_seed = {seed: of_run[name] for seed, of_run in zip(seeds, estimates, strict=True)}
-            values = [estimate.value for estimate in by_seed.values()]
-            interval = Interval.of(self.scorer.resampling.over_seeds(by_seed))
-            deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
-            found[name] = Figure(**vars(interval), deviation=deviation, images=images)
-        return found
+        return row, RowFigures.of(scores, self.scorer.resampling)
 
     def best_controls(self, rows: Sequence[Row]) -> dict[float, Row]:
         """The control that is best on the validation part, for each share of the training part.
@@ -284,7 +286,10 @@ class _Collector:
         """The row with its difference to a control."""
         if control is None or row.kind == "control" or row.answered or not row.runs:
             return row
-        return replace(row, over_control=over_control(row.runs, control.runs, scorer=self.scorer))
+        found = over_control(
+            row.runs, control.runs, spreads=(row.spread, control.spread), scorer=self.scorer
+        )
+        return replace(row, over_control=found)
 
     def compared(self, rows: Sequence[Row], margin: float, *, control: Row | None) -> list[Row]:
         """The rows compared with the reference, which is marked."""

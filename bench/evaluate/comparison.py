@@ -10,10 +10,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bench.config.schema import MARGIN
-from bench.evaluate.delong import from_components
-from bench.evaluate.estimate import Estimate, Interval, difference
-from bench.evaluate.score import LeadingScore, leading_figure
+from bench.evaluate.auc import Auc, difference, undefined
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.estimate import Interval
+from bench.evaluate.sample import Sample
+from bench.evaluate.score import leading_auc
 from bench.evaluate.scorer import Scorer
+from bench.evaluate.seeds import Runs, Spread, pooled
 from bench.evaluate.testing import holm, p_beyond, p_value, smallest_difference
 from bench.runs.predictions import Predictions
 from bench.runs.run import Run
@@ -39,7 +42,7 @@ class Comparison:
     - ``cannot tell``: none of these.
 
     Attributes:
-        difference: the row's figure less the reference's, on the same images and resamples.
+        difference: the row's figure less the reference's, on the same images.
         p: two-sided, of the true difference being zero; NaN where there is no interval.
         p_holm: corrected for all comparisons of the table (Holm).
         margin: largest difference that counts as none.
@@ -54,8 +57,6 @@ class Comparison:
             power of 80 %) with p below ``SIGNIFICANCE`` after p is multiplied by the number of
             comparisons, as Holm does with the smallest. NaN where there is no interval.
         images: how many both were evaluated on.
-        delong_p: by DeLong's test, clustered by patient (Obuchowski), as a check; None unless each
-            side is one run, the task has two classes and both predict the same images.
     """
 
     difference: Interval
@@ -67,7 +68,6 @@ class Comparison:
     verdict: Verdict
     smallest: float
     images: int
-    delong_p: float | None
 
 
 def compare_with(
@@ -91,12 +91,16 @@ def compare_with(
     Raises:
         InputError: stored predictions are gone or damaged.
     """
-    found = [_difference(runs, reference, scorer=scorer) for runs in others]
+    base, *spreads = spreads_of([reference, *others], scorer=scorer)
+    found = [
+        _difference(runs, reference, spreads=(spread, base), scorer=scorer)
+        for runs, spread in zip(others, spreads, strict=True)
+    ]
     single = [single_run(runs) or single_run(reference) for runs in others]
-    p = [p_value(each.estimate) for each in found]
+    p = [p_value(each.auc) for each in found]
     above, below = (
         [
-            math.nan if alone else p_beyond(each.estimate, margin, side=side)
+            math.nan if alone else p_beyond(each.auc, margin, side=side)
             for each, alone in zip(found, single, strict=True)
         ]
         for side in (-1, 1)
@@ -106,7 +110,7 @@ def compare_with(
     tests = sum(not math.isnan(value) for value in p)
     return [
         Comparison(
-            difference=(interval := Interval.of(each.estimate)),
+            difference=(interval := each.auc.interval()),
             p=p[k],
             p_holm=p_holm[k],
             margin=margin,
@@ -121,17 +125,29 @@ def compare_with(
             ),
             smallest=math.nan
             if math.isnan(p[k])
-            else smallest_difference(each.estimate, level=SIGNIFICANCE / tests),
+            else smallest_difference(each.auc, level=SIGNIFICANCE / tests),
             images=each.images,
-            delong_p=each.delong_p,
         )
         for k, each in enumerate(found)
     ]
 
 
-def over_control(runs: Sequence[Run], control: Sequence[Run], *, scorer: Scorer) -> Interval:
-    """The difference of a row to a control, on the images that both predict."""
-    return Interval.of(_difference(runs, control, scorer=scorer).estimate)
+def spreads_of(rows: Sequence[Sequence[Run]], *, scorer: Scorer) -> list[Spread]:
+    """The variance of each row of a table over its seeds."""
+    return pooled([Runs.of([scorer.leading(run).auc for run in runs]) for runs in rows])
+
+
+def over_control(
+    runs: Sequence[Run], control: Sequence[Run], *, spreads: tuple[Spread, Spread], scorer: Scorer
+) -> Interval:
+    """The difference of a row to a control, on the images that both predict.
+
+    Args:
+        runs, control: the finished runs of the two rows.
+        spreads: of the two rows (:func:`spreads_of`).
+        scorer: of all runs.
+    """
+    return _difference(runs, control, spreads=spreads, scorer=scorer).auc.interval()
 
 
 def single_run(runs: Sequence[Run]) -> bool:
@@ -144,11 +160,10 @@ def single_run(runs: Sequence[Run]) -> bool:
 
 
 class _Difference(NamedTuple):
-    """The difference of two rows, the number of images it is on, and DeLong's p."""
+    """The difference of two rows, and the number of images it is on."""
 
-    estimate: Estimate
+    auc: Auc
     images: int
-    delong_p: float | None = None
 
 
 def _verdict(
@@ -167,21 +182,31 @@ def _verdict(
     return "not worse" if p_not_worse < SIGNIFICANCE else "cannot tell"
 
 
-def _difference(runs: Sequence[Run], reference: Sequence[Run], *, scorer: Scorer) -> _Difference:
-    sides = [{run.cell.seed: scorer.leading(run) for run in side} for side in (runs, reference)]
-    scores = [score for side in sides for score in side.values()]
+def _difference(
+    runs: Sequence[Run],
+    reference: Sequence[Run],
+    *,
+    spreads: tuple[Spread, Spread],
+    scorer: Scorer,
+) -> _Difference:
+    sides = [[scorer.leading(run) for run in side] for side in (runs, reference)]
+    scores = [score for side in sides for score in side]
     if len({score.images for score in scores}) > 1:
         # Imported predictions need not cover the whole test part.
-        return _on_common_images(runs, reference, scorer)
-    row, base = (
-        scorer.resampling.over_seeds({seed: score.figure for seed, score in side.items()})
-        for side in sides
-    )
-    delong_p = _delong_p(*scores) if len(scores) == 2 else None
-    return _Difference(difference(row, base), scores[0].count, delong_p)
+        return _on_common_images(runs, reference, spreads)
+    aucs = [[score.auc for score in side] for side in sides]
+    return _Difference(_of_means(aucs, spreads), scores[0].count)
 
 
-def _on_common_images(runs: Sequence[Run], reference: Sequence[Run], scorer: Scorer) -> _Difference:
+def _of_means(sides: Sequence[Sequence[Auc]], spreads: Sequence[Spread]) -> Auc:
+    """The difference of two means over seeds."""
+    row, base = (Runs.of(side).auc(spread) for side, spread in zip(sides, spreads, strict=True))
+    return difference(row, base)
+
+
+def _on_common_images(
+    runs: Sequence[Run], reference: Sequence[Run], spreads: tuple[Spread, Spread]
+) -> _Difference:
     """Both sides evaluated anew on the images that all of their runs predict."""
     predictions = {run.folder: run.predictions()["test"] for run in (*runs, *reference)}
     common = set.intersection(*(set(each.images) for each in predictions.values()))
@@ -193,20 +218,13 @@ def _on_common_images(runs: Sequence[Run], reference: Sequence[Run], scorer: Sco
     elif any(not np.array_equal(each.targets, targets) for each in here.values()):
         reason = "their labels differ: run the older one again"
     if reason:
-        draws = np.full(scorer.resampling.resamples, math.nan)
-        return _Difference(
-            Estimate(value=math.nan, draws=draws, bounds=(-1.0, 1.0), reason=reason), 0
-        )
-    row, base = (
-        scorer.resampling.over_seeds(
-            {
-                run.cell.seed: leading_figure(here[run.folder], run.outputs, scorer.resampling)
-                for run in side
-            }
-        )
+        return _Difference(undefined(reason), 0)
+    none = Resampling(resamples=0)
+    sides = [
+        [leading_auc(Sample.of(here[run.folder], none), run.outputs) for run in side]
         for side in (runs, reference)
-    )
-    return _Difference(difference(row, base), len(common))
+    ]
+    return _Difference(_of_means(sides, spreads), len(common))
 
 
 def _only(predictions: Predictions, images: set[str]) -> Predictions:
@@ -219,11 +237,3 @@ def _only(predictions: Predictions, images: set[str]) -> Predictions:
         targets=predictions.targets[kept],
         probabilities=predictions.probabilities[kept],
     )
-
-
-def _delong_p(row: LeadingScore, reference: LeadingScore) -> float | None:
-    """DeLong's p of two runs on the same images; None where there is more than one AUC."""
-    if row.components is None or reference.components is None:
-        return None
-    p = from_components([row.components, reference.components]).p_value(0, 1)
-    return None if math.isnan(p) else p

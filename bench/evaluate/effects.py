@@ -2,9 +2,9 @@
 
 An effect is the test AUC at one level less that at the reference, averaged over the *contexts*:
 the combinations of everything else (model, loss, other settings) in which both were run, with the
-seeds that both have. Where the test images are the same, both are resampled alike
-(:mod:`bench.evaluate.bootstrap`); where they differ, as between two ways of splitting, each for
-itself.
+seeds that both have. Where the test images are the same, the difference is paired; where they
+differ, as between two ways of splitting, the two sides are independent. The variance over seeds is
+pooled over all networks of the question (:mod:`bench.evaluate.seeds`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from bench.config import Factor
 from bench.data.description import DataRecord
+from bench.evaluate.auc import Auc, difference, mean_of
 from bench.evaluate.design import NOT_APPLICABLE, Design, Point, find_designs, level_text
-from bench.evaluate.estimate import Estimate, Interval, difference, mean_of
 from bench.evaluate.question_result import (
     ContextResult,
     FactorResult,
@@ -26,6 +26,7 @@ from bench.evaluate.question_result import (
     QuestionResult,
 )
 from bench.evaluate.scorer import Scorer
+from bench.evaluate.seeds import Runs, pooled
 from bench.runs.cells import concerns_controls
 from bench.runs.records import ExperimentRecord
 from bench.runs.run import Run
@@ -61,7 +62,7 @@ class _Contrast:
     data; None where no control tells.
     """
 
-    effect: Estimate
+    effect: Auc
     seeds: int
     same_images: bool
     learned: bool | None
@@ -78,6 +79,11 @@ class _Effects:
         self.design = design
         self.scorer = scorer
         self.runs = design.networks | {point: {0: run} for point, run in design.controls.items()}
+        rows = [
+            Runs.of([scorer.leading(run).auc for run in by_seed.values()])
+            for by_seed in self.runs.values()
+        ]
+        self.spreads = dict(zip(self.runs, pooled(rows), strict=True))
         # The control that is best on the validation part, by the label of its data.
         self.best_controls: dict[str, Point] = {}
         for point in sorted(
@@ -107,7 +113,6 @@ class _Effects:
             data=tuple(data.values()),
             notes=_notes(design),
             seeds=tuple(sorted({run.cell.seed for run in runs})),
-            resamples=self.scorer.resampling.resamples,
             best_controls={
                 data: (point[0], self.auc(point).value)
                 for data, point in self.best_controls.items()
@@ -120,14 +125,12 @@ class _Effects:
             problem=problem,
         )
 
-    def auc(self, point: Point, seeds: Iterable[int] | None = None) -> Estimate:
+    def auc(self, point: Point, seeds: Iterable[int] | None = None) -> Auc:
         """The mean AUC over all seeds of a point, or over some of them."""
         runs = self.runs[point]
-        by_seed = {
-            seed: self.scorer.leading(runs[seed]).figure
-            for seed in (runs if seeds is None else seeds)
-        }
-        return self.scorer.resampling.over_seeds(by_seed)
+        chosen = runs if seeds is None else seeds
+        aucs = [self.scorer.leading(runs[seed]).auc for seed in chosen]
+        return Runs.of(aucs).auc(self.spreads[point])
 
     def learned(self, point: Point) -> bool | None:
         """Whether a network is shown to be above the best control of its data.
@@ -137,7 +140,7 @@ class _Effects:
         best = self.best_controls.get(self.design.data_label(point))
         if point in self.design.controls or best is None:
             return None
-        return difference(self.auc(point), self.auc(best)).above_zero
+        return difference(self.auc(point), self.auc(best)).interval().low > 0.0
 
     def images(self, point: Point) -> str:
         """A digest of the test images, which are the same for all seeds."""
@@ -208,7 +211,7 @@ class _Effects:
         seeds = [len(by_seed) for by_seed in runs]
         images = {next(iter(by_seed.values())).data.parts["train"].images for by_seed in runs}
         return LevelResult(
-            auc=Interval.of(mean_of([self.auc(point) for point in points])),
+            auc=mean_of([self.auc(point) for point in points]).interval(),
             contexts=len(points),
             seeds=(min(seeds), max(seeds)),
             train_images=images.pop() if len(images) == 1 else None,
@@ -220,7 +223,7 @@ class _Effects:
 def _level_effect(contrasts: Sequence[_Contrast]) -> LevelEffect:
     seeds = [contrast.seeds for contrast in contrasts]
     return LevelEffect(
-        effect=Interval.of(mean_of([contrast.effect for contrast in contrasts])),
+        effect=mean_of([contrast.effect for contrast in contrasts]).interval(),
         contexts=len(contrasts),
         seeds=(min(seeds), max(seeds)),
         same_images=all(contrast.same_images for contrast in contrasts),
@@ -283,8 +286,8 @@ def _interaction(
         level=level,
         key=other.key,
         reference=reference,
-        here=Interval.of(sides[0]),
-        effect=Interval.of(difference(*sides)),
+        here=sides[0].interval(),
+        effect=difference(*sides).interval(),
         learned=False if False in learned else None if None in learned else True,
     )
 

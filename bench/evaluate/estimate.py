@@ -1,9 +1,8 @@
-"""A figure with its bootstrap distribution, differences and means of such, and the interval."""
+"""A figure with its bootstrap distribution, and its interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,20 +24,12 @@ class Estimate:
         bounds: least and largest possible value.
         reason: why there is no interval; "" where there is one. The draws may be defined all the
             same, for a mean over several estimates.
-        df: degrees of freedom of the variance that the draws show; infinite for many patients
-            and one run.
     """
 
     value: float
     draws: NDArray[np.float64]
     bounds: tuple[float, float]
     reason: str = ""
-    df: float = math.inf
-
-    @property
-    def above_zero(self) -> bool:
-        """Whether its interval is known and lies above zero."""
-        return Interval.of(self).low > 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,37 +81,3 @@ class Figure(Interval):
     def has_interval(self) -> bool:
         """Whether its interval is known."""
         return not math.isnan(self.low)
-
-
-def difference(estimate: Estimate, reference: Estimate) -> Estimate:
-    """The first estimate less the second, resample by resample.
-
-    Two estimates from one :class:`~bench.evaluate.bootstrap.Resampling` on the same images are
-    compared on the same patients and so paired; on different images they are independent.
-    """
-    return Estimate(
-        value=round(estimate.value - reference.value, DECIMALS),
-        draws=np.round(estimate.draws - reference.draws, DECIMALS),
-        bounds=(
-            estimate.bounds[0] - reference.bounds[1],
-            estimate.bounds[1] - reference.bounds[0],
-        ),
-        reason=estimate.reason or reference.reason,
-        df=min(estimate.df, reference.df),
-    )
-
-
-def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean of several estimates, resample by resample; undefined where one of them is.
-
-    Args:
-        estimates: at least one, with equally many draws.
-    """
-    low, high = np.mean([estimate.bounds for estimate in estimates], axis=0)
-    return Estimate(
-        value=float(np.mean([estimate.value for estimate in estimates])),
-        draws=np.mean([estimate.draws for estimate in estimates], axis=0),
-        bounds=(float(low), float(high)),
-        reason=next((estimate.reason for estimate in estimates if estimate.reason), ""),
-        df=min(estimate.df for estimate in estimates),
-    )

@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.evaluate.auc import Auc, macro, undefined
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.measures import AT_THRESHOLD, AVERAGED, CALIBRATED
 from bench.evaluate.resamples import Bools, Floats, Resamples
@@ -32,7 +33,7 @@ CHOSEN = "chosen, not estimated"
 
 def finding_figures(
     sample: Sample, validation: Predictions | None, outputs: Outputs
-) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]], NDArray[np.int64]]:
+) -> tuple[dict[str, Estimate | Auc], dict[str, dict[str, Estimate | Auc]], NDArray[np.int64]]:
     """All figures of the task and of each finding, and the confusions.
 
     Of several classes the most probable one is called, a tie going to the first; AUC and average
@@ -62,8 +63,8 @@ def finding_figures(
         name: _finding(resamples, positive[:, k], p[:, k], None if called is None else called[:, k])
         for k, name in enumerate(outputs.classes)
     }
-    figures = {
-        f"macro_{name}": resamples.macro([by_name[name] for by_name in findings.values()])
+    figures: dict[str, Estimate | Auc] = {
+        f"macro_{name}": _macro(resamples, [by_name[name] for by_name in findings.values()])
         for name in AVERAGED
     }
     if called is None:
@@ -72,7 +73,7 @@ def finding_figures(
     figures |= _pooled(resamples, positive, p, called)
     if sample.called is not None:
         precision = [by_name["precision"] for by_name in findings.values()]
-        figures["macro_precision"] = resamples.macro(precision)
+        figures["macro_precision"] = _macro(resamples, precision)
         figures |= _routing(resamples, positive, sample.called)
     for by_name, threshold in zip(findings.values(), thresholds, strict=True):
         by_name["threshold"] = replace(resamples.undefined(CHOSEN), value=float(threshold))
@@ -81,11 +82,11 @@ def finding_figures(
 
 def _finding(
     resamples: Resamples, positive: Bools, p: Floats, called: Bools | None
-) -> dict[str, Estimate]:
+) -> dict[str, Estimate | Auc]:
     """The figures of one finding; those of calls are undefined where nothing is ``called``."""
     if not positive.any():
-        names = ("auc", "average_precision", *AT_THRESHOLD, *CALIBRATED)
-        return dict.fromkeys(names, resamples.undefined(ABSENT))
+        names = ("average_precision", *AT_THRESHOLD, *CALIBRATED)
+        return {"auc": undefined(ABSENT), **dict.fromkeys(names, resamples.undefined(ABSENT))}
     at_threshold = (
         dict.fromkeys(AT_THRESHOLD, resamples.undefined(NO_VALIDATION))
         if called is None
@@ -99,12 +100,19 @@ def _finding(
     }
 
 
+def _macro(resamples: Resamples, findings: list[Estimate | Auc]) -> Estimate | Auc:
+    """The mean of a figure over the findings for which it is defined."""
+    aucs = [each for each in findings if isinstance(each, Auc)]
+    others = [each for each in findings if isinstance(each, Estimate)]
+    return macro(aucs) if aucs else resamples.macro(others)
+
+
 def _pooled(
     resamples: Resamples, positive: Bools, p: Floats, called: Bools | None
-) -> dict[str, Estimate]:
+) -> dict[str, Estimate | Auc]:
     """Micro averages, and the share of images whose whole answer is right."""
     pairs = resamples.pooled(p.shape[1])
-    ranked = {
+    ranked: dict[str, Estimate | Auc] = {
         "micro_auc": pairs.auc(positive.ravel(), p.ravel()),
         "micro_average_precision": pairs.average_precision(positive.ravel(), p.ravel()),
     }

@@ -19,7 +19,7 @@ WHOLE = (
 )  # fmt: skip
 COMPARED = (
     "difference", "difference_low", "difference_high", "p", "p_holm", "margin", "p_equivalent",
-    "p_not_worse", "verdict", "smallest_difference", "compared_images", "delong_p",
+    "p_not_worse", "verdict", "smallest_difference", "compared_images",
 )  # fmt: skip
 SHORT = (
     "source", "task", "split", "kind", "model", "loss", "settings", "seeds", "auc", "auc_low",
@@ -168,8 +168,6 @@ def _comparison(table: Table, row: Row) -> dict[str, Any]:
     """The row against the reference; ``p`` is before the correction."""
     answered = row.answered or (table.data.parts["test"].images,) * 2
     found: dict[str, Any] = {
-        "delong_low": row.delong.low if row.delong else None,
-        "delong_high": row.delong.high if row.delong else None,
         "answered_images": answered[0] if row.runs else None,
         "test_images": answered[1],
         # Of controls, and of a row that was not compared with them, there is none.
@@ -194,7 +192,6 @@ def _comparison(table: Table, row: Row) -> dict[str, Any]:
         "verdict": comparison.verdict,
         "smallest_difference": comparison.smallest,
         "compared_images": comparison.images,
-        "delong_p": comparison.delong_p,
     }
 
 

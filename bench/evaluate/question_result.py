@@ -121,7 +121,6 @@ class QuestionResult:
         data: the data of each distinct set of test images and task.
         notes: notes on the data; those on some levels of it alone name them.
         seeds: of the networks.
-        resamples: how many an interval rests on.
         best_controls: name and AUC of the best control for each level of the data that the
             experiment varies ("" where it varies none), where one has finished.
         without_controls: the levels of the data on which none has finished.
@@ -139,7 +138,6 @@ class QuestionResult:
     data: tuple[DataRecord, ...]
     notes: tuple[str, ...]
     seeds: tuple[int, ...]
-    resamples: int
     best_controls: dict[str, tuple[str, float]]
     without_controls: tuple[str, ...]
     not_above_controls: tuple[str, ...]

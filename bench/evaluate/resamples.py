@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.evaluate import metrics
+from bench.evaluate import delong, metrics
+from bench.evaluate.auc import Auc
 from bench.evaluate.calibration_error import (
     bin_errors,
     calibration_error,
@@ -34,22 +35,22 @@ class Resamples:
         groups: the patient of each image in that order, numbered from 0, (n,).
         counts: how often each patient is in each resample, (patients, 1 + resamples). Column 0
             has every patient once: the images as they are.
+        images: a digest of the images and their patients.
     """
 
     order: NDArray[np.int64]
     groups: NDArray[np.int64]
     counts: NDArray[np.uint16]
+    images: str
 
     def pooled(self, outputs: int) -> Resamples:
         """The resamples of all pairs of an image and an output, image by image."""
         groups = np.repeat(self.groups, outputs)
-        return Resamples(order=np.arange(len(groups)), groups=groups, counts=self.counts)
+        return replace(self, order=np.arange(len(groups)), groups=groups)
 
-    def auc(self, positive: Bools, scores: Floats) -> Estimate:
-        """The area under the ROC curve; see :func:`bench.evaluate.metrics.auc`."""
-        values = metrics.auc(positive, scores, groups=self.groups, counts=self.counts)
-        patients = min(self._patients(positive), self._patients(~positive))
-        return self._estimate(values, reason=self._no_classes(positive), patients=patients)
+    def auc(self, positive: Bools, scores: Floats) -> Auc:
+        """The area under the ROC curve, without a resample; see :mod:`bench.evaluate.delong`."""
+        return delong.auc(positive, scores, self.groups, images=self.images)
 
     def average_precision(self, positive: Bools, scores: Floats) -> Estimate:
         """The average precision; see :func:`bench.evaluate.metrics.average_precision`."""
@@ -183,7 +184,6 @@ class Resamples:
         *,
         reason: str,
         bounds: tuple[float, float] = (0.0, 1.0),
-        patients: int | None = None,
     ) -> Estimate:
         """An estimate of values (1 + resamples,), the one on the images as they are first.
 
@@ -191,7 +191,6 @@ class Resamples:
             values: of the figure.
             reason: why there is no interval; "" where there is one, if the figure is defined.
             bounds: least and largest possible value.
-            patients: those that the variance rests on; all by default.
         """
         value = float(values[0])
         return Estimate(
@@ -199,7 +198,6 @@ class Resamples:
             draws=values[1:],
             bounds=bounds,
             reason=reason or ("undefined on these images" if math.isnan(value) else ""),
-            df=max(1, (len(self.counts) if patients is None else patients) - 1),
         )
 
     def _no_classes(self, positive: Bools) -> str:

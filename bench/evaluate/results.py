@@ -25,6 +25,7 @@ from bench.evaluate.curves import Curves
 from bench.evaluate.estimate import Figure, Interval
 from bench.evaluate.published import PublishedFigure
 from bench.evaluate.question_result import QuestionResult
+from bench.evaluate.seeds import ONE_RUN, Spread
 from bench.evaluate.settings import SharedSettings
 from bench.registry.models import TIMM_PREFIX
 from bench.runs.predictions import Outputs
@@ -86,8 +87,7 @@ class Row:
         tuning: how its settings were searched for; None where they were given.
         answered: how many test images it answers, and how many there are, where these differ:
             imported predictions; None elsewhere. Its figures are of the images that it answers.
-        delong: the AUC with DeLong's interval, clustered by patient (Obuchowski), as a check; None
-            unless the row is one run of a two-class task.
+        spread: variance of the leading figure over the seeds, as pooled over the table's rows.
         is_reference: whether all other rows of the table are compared with this one.
         comparison: with the table's reference; None for the reference itself, where there is
             none, and where no seed finished.
@@ -120,7 +120,7 @@ class Row:
     unavailable: str = ""
     tuning: TuningRecord | None = None
     answered: tuple[int, int] | None = None
-    delong: Interval | None = None
+    spread: Spread = ONE_RUN
     is_reference: bool = False
     comparison: Comparison | None = None
     trained_otherwise: bool = False

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.evaluate.auc import Auc, macro
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
-from bench.evaluate.delong import Components, structural_components
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.findings import finding_figures
 from bench.evaluate.measures import AVERAGED, leading
 from bench.evaluate.sample import Sample
 from bench.evaluate.two_classes import two_class_figures
-from bench.runs.predictions import Outputs, Predictions
+from bench.runs.predictions import Outputs
 from bench.runs.run import Run
 
 
@@ -25,19 +25,17 @@ class LeadingScore:
     """Figures that models are compared by.
 
     Attributes:
-        figure: the one that sorts tables (:func:`bench.evaluate.measures.leading`).
+        auc: the one that sorts tables (:func:`bench.evaluate.measures.leading`).
         images: digest of the test images' ids, patients and labels: equal where two runs were
             evaluated on the same.
         count: how many test images.
         validation: the same figure on the validation part; NaN where that has no predictions.
-        components: for DeLong's test of two classes; None for a task that names findings.
     """
 
-    figure: Estimate
+    auc: Auc
     images: str
     count: int
     validation: float
-    components: Components | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +56,8 @@ class RunScores:
     """
 
     leading: LeadingScore
-    figures: dict[str, Estimate]
-    findings: dict[str, dict[str, Estimate]]
+    figures: dict[str, Estimate | Auc]
+    findings: dict[str, dict[str, Estimate | Auc]]
     confusion: NDArray[np.int64]
     curves: dict[str, Curves]
 
@@ -89,28 +87,22 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
     validation = predictions.get("validation")
     positive, p = sample.positive(), sample.probabilities
     names = outputs.classes
-    findings: dict[str, dict[str, Estimate]] = {}
+    findings: dict[str, dict[str, Estimate | Auc]] = {}
     if outputs.binary:
         figures, confusion = two_class_figures(sample, validation)
         names, positive, p = names[1:], positive[:, 1:], p[:, 1:]
     else:
         figures, findings, confusion = finding_figures(sample, validation, outputs)
-    components = None
-    if outputs.binary:
-        components = Components(
-            values=structural_components(positive[:, 0], p[:, 0]),
-            positive=positive[:, 0],
-            groups=sample.resamples.groups,
-        )
+    auc = figures[leading(outputs)]
+    assert isinstance(auc, Auc)
     return RunScores(
         leading=LeadingScore(
-            figure=figures[leading(outputs)],
+            auc=auc,
             images=sample.digest,
             count=len(p),
             validation=math.nan
             if validation is None
-            else leading_figure(validation, outputs, Resampling(resamples=0)).value,
-            components=components,
+            else leading_auc(Sample.of(validation, Resampling(resamples=0)), outputs).value,
         ),
         figures=figures,
         findings=findings,
@@ -123,17 +115,15 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
     )
 
 
-def leading_figure(predictions: Predictions, outputs: Outputs, resampling: Resampling) -> Estimate:
-    """The figure that models are compared by, for any test images: AUC, or macro AUC.
+def leading_auc(sample: Sample, outputs: Outputs) -> Auc:
+    """The figure that models are compared by: AUC, or macro AUC.
 
     Args:
-        predictions: for these images.
+        sample: predictions for any images.
         outputs: what they are about.
-        resampling: shared by everything that is to be compared.
     """
-    sample = Sample.of(predictions, resampling)
     resamples = sample.resamples
     if outputs.binary:
         return resamples.auc(sample.targets == 1, sample.probabilities[:, 1])
     columns = zip(sample.positive().T, sample.probabilities.T, strict=True)
-    return resamples.macro([resamples.auc(present, p) for present, p in columns])
+    return macro([resamples.auc(present, p) for present, p in columns])

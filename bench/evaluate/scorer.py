@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
+from bench.evaluate.auc import Auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
-from bench.evaluate.delong import Components
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.score import LeadingScore, RunScores, score_run
 from bench.runs.predictions import PREDICTIONS
@@ -20,8 +20,8 @@ from bench.runs.run import Run
 
 # Part of every kept file's name: raised when a figure is computed otherwise. So are the fields of
 # what is kept, for which it need not be raised.
-VERSION = 4
-KEPT = (RunScores, LeadingScore, Estimate, Curves, Components)
+VERSION = 5
+KEPT = (RunScores, LeadingScore, Estimate, Auc, Curves)
 FIELDS = [field.name for kept in KEPT for field in fields(kept)]
 
 

@@ -1,4 +1,8 @@
-"""Tests of differences: bootstrap p, Holm's correction, and the smallest detectable difference."""
+"""Tests of differences: p, Holm's correction, and the smallest difference that would be shown.
+
+They rest on the same t distribution as the interval of a difference, so that p is below
+1 - ``LEVEL`` where the interval excludes zero, and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +10,43 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.optimize import brentq
+from scipy.special import nctdtr, ndtr, stdtr, stdtrit
 
-from bench.evaluate.estimate import LEVEL, Estimate, Interval
+from bench.evaluate.auc import Auc
+from bench.evaluate.estimate import LEVEL
+
+# A t distribution of more degrees of freedom is normal to the digits that count.
+NORMAL = 1e5
 
 
-def p_value(estimate: Estimate) -> float:
-    """Two-sided p of the true difference being zero, from the draws of a difference.
-
-    Twice the smaller share of draws at or beyond zero, the estimate itself counted as a draw
-    (Davison, Hinkley: "Bootstrap Methods and their Application", 1997, chapter 4): it is below
-    1 - ``LEVEL`` where the percentile interval excludes zero, but for a draw. Where no draw
-    reaches zero, the tail is that of a t distribution with the draws' spread: a correction for
-    many comparisons needs smaller p than draws can count.
+def p_value(difference: Auc) -> float:
+    """Two-sided p of the true difference being zero.
 
     Returns:
         In [0, 1]; NaN where there is no interval either.
     """
-    draws = estimate.draws[~np.isnan(estimate.draws)]
-    if estimate.reason or not len(draws):
+    if difference.reason:
         return math.nan
-    fewer = min(int((draws <= 0.0).sum()), int((draws >= 0.0).sum()))
-    p = min(1.0, 2.0 * (1 + fewer) / (len(draws) + 1))
-    spread = _standard_error(estimate)
-    if fewer or not spread:
-        return p
-    return min(p, 2.0 * float(stdtr(estimate.df, -abs(estimate.value) / spread)))
+    if not difference.value:
+        return 1.0
+    return 2.0 * _below(difference, -abs(difference.value))
 
 
-def p_beyond(estimate: Estimate, margin: float, *, side: Literal[-1, 1]) -> float:
+def p_beyond(difference: Auc, margin: float, *, side: Literal[-1, 1]) -> float:
     """One-sided p of the true difference being as far as the margin or farther on one side.
 
     Args:
-        estimate: the difference that was found.
+        difference: that was found.
         margin: above 0.
         side: -1 for a difference at or below -margin, 1 for one at or above margin.
 
     Returns:
-        In (0, 1]; NaN where there is no interval.
+        In [0, 1]; NaN where there is no interval.
     """
-    draws = estimate.draws[~np.isnan(estimate.draws)]
-    if estimate.reason or not len(draws):
+    if difference.reason:
         return math.nan
-    return (1 + int((side * draws >= margin).sum())) / (len(draws) + 1)
+    return _below(difference, side * difference.value - margin)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -74,31 +71,39 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def smallest_difference(
-    estimate: Estimate, *, power: float = 0.8, level: float = 1.0 - LEVEL
+    difference: Auc, *, power: float = 0.8, level: float = 1.0 - LEVEL
 ) -> float:
-    """The smallest true difference that such a comparison shows with some power.
+    """The smallest true difference that studies like this one show with some power.
 
-    (t(1 - level / 2) + t(power)) times the standard error, with the quantiles of a t distribution
-    whose degrees of df are those of the spread.
+    The true difference is shifted until that share of the studies has p below the level. Over
+    studies, a difference divided by its standard error has a noncentral t distribution.
 
     Args:
-        estimate: the difference that was found.
+        difference: that was found; its standard error and degrees of freedom count.
         power: the probability of showing it.
         level: that p must be below.
 
     Returns:
-        Above or at 0; NaN where there is no interval.
+        Above or at 0; NaN where there is no interval, and where no possible difference is enough.
     """
-    if Interval.of(estimate).reason:
+    if difference.reason:
         return math.nan
-    quantiles = stdtrit(estimate.df, 1.0 - level / 2.0) + stdtrit(estimate.df, power)
-    return float(quantiles) * _standard_error(estimate)
+    df = min(difference.total_df, NORMAL)
+    critical = float(stdtrit(df, 1.0 - level / 2.0))
+
+    def missed(shift: float) -> float:
+        if df == NORMAL:
+            return float(ndtr(critical - shift)) - (1.0 - power)
+        return float(nctdtr(df, shift, critical)) - (1.0 - power)
+
+    shift = brentq(missed, 0.0, 2.0 * critical + 10.0, xtol=1e-6)
+    smallest = float(shift) * difference.standard_error
+    return smallest if smallest <= difference.bounds[1] else math.nan
 
 
-def _standard_error(estimate: Estimate) -> float:
-    """The standard error from the middle 95 % of the draws.
-
-    With few seeds the draws have no standard deviation.
-    """
-    low, high = np.nanquantile(estimate.draws, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0])
-    return float((high - low) / (2.0 * stdtrit(estimate.df, (1.0 + LEVEL) / 2.0)))
+def _below(difference: Auc, distance: float) -> float:
+    """Probability of a t variable below a distance in standard errors."""
+    error = difference.standard_error
+    if not error:
+        return float(distance >= 0.0)
+    return float(stdtr(difference.total_df, distance / error))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.evaluate.auc import Auc
 from bench.evaluate.calibration import fit_temperature, scaled
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.measures import SPECIFICITIES, TWO_CLASSES
@@ -23,7 +24,7 @@ FITTED = "fitted on the validation part"
 
 def two_class_figures(
     sample: Sample, validation: Predictions | None
-) -> tuple[dict[str, Estimate], NDArray[np.int64]]:
+) -> tuple[dict[str, Estimate | Auc], NDArray[np.int64]]:
     """All figures of :data:`~bench.evaluate.measures.TWO_CLASSES`, and the confusion matrix.
 
     Threshold and temperature are chosen on the validation part; without one, the figures that
@@ -34,7 +35,7 @@ def two_class_figures(
         validation: predictions for the validation part; None where there are none.
     """
     resamples, positive, p = sample.resamples, sample.targets == 1, sample.probabilities[:, 1]
-    figures = {
+    figures: dict[str, Estimate | Auc] = {
         "auc": resamples.auc(positive, p),
         "average_precision": resamples.average_precision(positive, p),
         **resamples.calibration(positive, p),

@@ -42,7 +42,6 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
         left_out=max((figure.left_out for figure in figures if not figure.reason), default=0),
         tests=len(tested),
         smallest=sorted(each.smallest for _, each in compared if not math.isnan(each.smallest)),
-        delong=[abs(each.delong_p - each.p) for each in tested if each.delong_p is not None],
         macro=_macro(table),
         unseen=[name for name, images in validation.classes.items() if not images]
         if validation
@@ -78,7 +77,6 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         # Tables say themselves which control it is.
         marked=any(answer.not_above_controls for answer in results.questions),
         pretrained=any(row.weights.startswith("pretrained") for row in rows),
-        delong=any(row.delong and not row.delong.reason for row in rows),
         mixed=any(row.timed_on_several_devices for row in rows),
         sin=any(row.loss.startswith("sin") for row in rows),
         resamples=max((table.resamples for table in results.tables), default=0),

@@ -139,7 +139,6 @@ def control_names(controls: Sequence[ContextResult]) -> list[str]:
 def _words(answer: QuestionResult) -> dict[str, Any]:
     levels = [level for factor in answer.factors for level in factor.levels.values()]
     compared = [level.comparison for level in levels if level.comparison is not None]
-    intervals = [*(level.auc for level in levels), *(each.effect for each in compared)]
     return {
         "answer": answer,
         "percent": fmt.PERCENT,
@@ -147,7 +146,6 @@ def _words(answer: QuestionResult) -> dict[str, Any]:
         "level_name": level_name,
         "includes_zero": lambda effect: effect.low <= 0 <= effect.high,
         "comparisons": len(compared) + sum(len(each.interactions) for each in answer.factors),
-        "left_out": max((each.left_out for each in intervals), default=0),
         "other_images": [
             key_name(factor.key)
             for factor in answer.factors

@@ -40,7 +40,6 @@ def compared(verdict: Verdict, value: float | None = None, *, width: float = 0.0
         verdict=verdict,
         smallest=0.03,
         images=6,
-        delong_p=None,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn import metrics
 
+from bench.evaluate.auc import Auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.calibration_error import CALIBRATION_BINS
 from bench.evaluate.estimate import Estimate
@@ -95,8 +96,22 @@ def estimated_auc(
     patients: ArrayLike,
     targets: ArrayLike,
     scores: ArrayLike,
-) -> Estimate:
-    """The AUC of some images in any order, with their patients resampled."""
+) -> Auc:
+    """The AUC of some images in any order."""
     resamples = resampling.resample(images=images, patients=patients)
     positive, s = np.asarray(targets) == 1, np.asarray(scores, np.float64)
     return resamples.auc(positive[resamples.order], s[resamples.order])
+
+
+def estimated_accuracy(
+    resampling: Resampling,
+    *,
+    images: ArrayLike,
+    patients: ArrayLike,
+    targets: ArrayLike,
+    scores: ArrayLike,
+) -> Estimate:
+    """The accuracy at a threshold of 0.5 of images in any order, with their patients resampled."""
+    resamples = resampling.resample(images=images, patients=patients)
+    right = (np.asarray(scores) >= 0.5) == (np.asarray(targets) == 1)
+    return resamples.ratio(right[resamples.order], np.ones(len(right)))

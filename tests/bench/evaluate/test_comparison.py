@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.data.tasks import make_task
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.comparison import Comparison, Verdict, compare_with
-from bench.evaluate.delong import delong
+from bench.evaluate.delong import auc
 from bench.evaluate.scorer import Scorer
 from bench.runs.run import Run
 from tests.bench.evaluate.stored_runs import StoredRuns
@@ -128,11 +128,11 @@ def test_verdicts_and_p_corrected_for_the_number_of_comparisons(
     found = compare_with([reference], [[run] for run in others], scorer=scorer)
     verdicts = ["differs", "differs", "cannot tell", "cannot tell"]
     assert [comparison.verdict for comparison in found] == verdicts
-    base = scorer.leading(reference).figure.value
+    base = scorer.leading(reference).auc.value
     for run, comparison in zip(others, found, strict=True):
         difference = comparison.difference
-        auc = scorer.leading(run).figure.value
-        assert difference.value == pytest.approx(auc - base, abs=1e-12)
+        value = scorer.leading(run).auc.value
+        assert difference.value == pytest.approx(value - base, abs=1e-12)
         assert difference.low < difference.value < difference.high
         assert comparison.smallest > 0
     running = 0.0
@@ -158,10 +158,9 @@ def test_partial_answers_are_compared_on_the_images_that_both_have(
     partial = stored.add("partial", q, kind="imported", only=covered)
     comparison = compared(stored.add("reference", p), partial, scorer=scorer)
     here = covered & (np.arange(IMAGES) >= VALIDATION)
-    aucs = delong(TRUTH[here], np.stack([q[here], p[here]], axis=1)).aucs
+    values = [auc(TRUTH[here] == 1, each[here], np.arange(here.sum())).value for each in (q, p)]
     assert comparison.images == here.sum()
-    assert comparison.difference.value == pytest.approx(aucs[0] - aucs[1], abs=1e-12)
-    assert comparison.delong_p is None
+    assert comparison.difference.value == pytest.approx(values[0] - values[1], abs=1e-12)
 
 
 def test_without_a_common_image_or_with_other_labels_nothing_is_compared(
@@ -187,32 +186,7 @@ def test_without_a_common_image_or_with_other_labels_nothing_is_compared(
     assert comparison.difference.reason == "their labels differ: run the older one again"
 
 
-@pytest.mark.parametrize("images_of_a_patient", [1, 2])
-def test_delong_is_a_check_clustered_by_patient(
-    tmp_path: Path, scorer: Scorer, images_of_a_patient: int
-) -> None:
-    patients = np.arange(IMAGES) // images_of_a_patient
-    stored = StoredRuns(
-        tmp_path,
-        findings=FINDINGS,
-        validation=VALIDATION,
-        patients=[str(patient) for patient in patients],
-    )
-    p, q = noisy(1.0, 0), noisy(1.3, 1)
-    comparison = compared(stored.add("reference", p), stored.add("other", q), scorer=scorer)
-    expected = delong(TRUTH[TEST], np.stack([q[TEST], p[TEST]], axis=1), patients[TEST])
-    assert comparison.delong_p == pytest.approx(expected.p_value(0, 1), abs=1e-12)
-    assert comparison.delong_p == pytest.approx(comparison.p, abs=0.05)
-
-
-def test_several_runs_have_no_delong(stored: StoredRuns, scorer: Scorer) -> None:
-    reference = stored.add("reference", noisy(1.0, 0))
-    seeds = [stored.add("other", noisy(1.0, 1 + seed), seed=seed) for seed in range(2)]
-    assert compared(reference, *seeds, scorer=scorer).delong_p is None
-
-
 def test_twenty_comparisons_leave_what_is_plain_plain(stored: StoredRuns, scorer: Scorer) -> None:
-    # The least p that 400 resamples can count is 0.005, and 20 times that is no verdict.
     reference = stored.add("reference", noisy(0.5, 0))
     others = [[stored.add(str(k), noisy(3.0, k + 1))] for k in range(20)]
     comparisons = compare_with([reference], others, scorer=scorer)
@@ -235,4 +209,3 @@ def test_tasks_of_findings_are_compared_by_macro_auc(tmp_path: Path, scorer: Sco
     assert comparison.verdict == "differs"
     macro = [scorer.score(run).figures["macro_auc"].value for run in (other, reference)]
     assert comparison.difference.value == pytest.approx(macro[0] - macro[1], abs=1e-12)
-    assert comparison.delong_p is None

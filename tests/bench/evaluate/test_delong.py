@@ -1,4 +1,4 @@
-"""The AUC's analytic variance: against pROC's values, brute force, and what cannot be said."""
+"""AUC and its variance: against pROC's values, brute force, and what cannot be said."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
 
-from bench.evaluate.delong import delong
-from bench.evaluate.estimate import Interval
-from tests.bench.evaluate.reference import auc
+from bench.evaluate.auc import Auc, difference
+from bench.evaluate.delong import auc, newcombe_variance
+from tests.bench.evaluate import reference
 
 Floats = NDArray[np.float64]
 
@@ -43,32 +42,43 @@ def asah() -> tuple[NDArray[np.int64], Floats]:
     return np.repeat([0, 1], [len(good), len(poor)]), rows
 
 
+def aucs(
+    targets: NDArray[np.int64], scores: Floats, patients: NDArray[np.int64] | None = None
+) -> list[Auc]:
+    """The AUC of each column of scores (n, models); by default no two images share a patient."""
+    groups = np.arange(len(targets)) if patients is None else patients
+    groups = np.unique(groups, return_inverse=True)[1]
+    return [auc(targets == 1, column, groups) for column in np.asarray(scores, float).T]
+
+
+def covariance(models: list[Auc]) -> Floats:
+    parts = np.stack([model.parts[""] for model in models])
+    return np.asarray(parts @ parts.T)
+
+
 def test_values_are_those_of_proc() -> None:
     """From pROC's own tests of ``auc``, ``var`` and ``roc.test(method = "delong")``."""
-    found = delong(*asah())
-    np.testing.assert_allclose(
-        found.aucs, [0.823678861788618, 0.731368563685637, 0.611957994579946], rtol=1e-12
+    found = aucs(*asah())
+    assert [model.value for model in found] == pytest.approx(
+        [0.823678861788618, 0.731368563685637, 0.611957994579946], rel=1e-12
     )
     np.testing.assert_allclose(
-        np.diag(found.covariance),
+        np.diag(covariance(found)),
         [0.00146991470882363, 0.00266868245717244, 0.0031908105493913],
         rtol=1e-12,
     )
-    assert found.p_value(0, 1) == pytest.approx(0.0271757822291882, rel=1e-12)
-    assert found.p_value(0, 2) == pytest.approx(0.00514557970691098, rel=1e-12)
-    assert found.p_value(2, 1) == pytest.approx(0.164295175223054, rel=1e-12)
-
-
-def test_an_interval_is_symmetric_in_log_odds_as_the_delta_method_has_it() -> None:
-    found = delong(*asah())
-    interval = found.interval(0, level=0.9)
-    a, error = found.aucs[0], math.sqrt(found.covariance[0, 0])
-    middle, half = math.log(a / (1 - a)), scipy_stats.norm.ppf(0.95) * error / (a * (1 - a))
-    assert interval.value == a
-    expected = 1 / (1 + np.exp([half - middle, -half - middle]))
-    np.testing.assert_allclose([interval.low, interval.high], expected, rtol=1e-12)
-    wider = found.interval(0)
-    assert wider.low < interval.low < interval.high < wider.high
+    # pROC's p is of a normal variable.
+    for first, second, p in (
+        (0, 1, 0.0271757822291882),
+        (0, 2, 0.00514557970691098),
+        (2, 1, 0.164295175223054),
+    ):
+        gap = difference(found[first], found[second])
+        z = abs(gap.value) / gap.standard_error
+        assert math.erfc(z / math.sqrt(2.0)) == pytest.approx(p, rel=1e-10)
+    # 41 of the 113 patients have a poor outcome.
+    assert [model.df for model in found] == pytest.approx([40.0] * 3)
+    assert [model.supplement for model in found] == [0.0] * 3
 
 
 @st.composite
@@ -91,88 +101,106 @@ def components(targets: NDArray[np.int64], scores: Floats) -> tuple[Floats, Floa
 
 @settings(max_examples=40)
 @given(studies())
-def test_delong_is_the_covariance_of_components_over_all_pairs(
+def test_with_one_image_a_patient_it_is_the_covariance_of_components_over_all_pairs(
     case: tuple[NDArray[np.int64], Floats, NDArray[np.int64]],
 ) -> None:
     targets, scores, _ = case
-    found = delong(targets, scores)
+    found = aucs(targets, scores)
     of_positives, of_negatives = components(targets, scores)
     expected = np.cov(of_positives.T) / len(of_positives)
     expected += np.cov(of_negatives.T) / len(of_negatives)
-    np.testing.assert_allclose(found.covariance, expected, rtol=0, atol=1e-14)
-    assert found.aucs == pytest.approx([auc(targets, column) for column in scores.T])
-    for model in (0, 1):
-        interval = found.interval(model)
-        if interval.reason:
-            assert found.covariance[model, model] == 0.0
-        else:
-            assert 0.0 <= interval.low < interval.value < interval.high <= 1.0
-    assert math.isnan(found.p_value(0, 1)) or 0.0 <= found.p_value(0, 1) <= 1.0
+    np.testing.assert_allclose(covariance(found), expected, rtol=0, atol=1e-14)
+    for model, column in zip(found, scores.T, strict=True):
+        assert model.value == pytest.approx(reference.auc(targets, column), abs=1e-12)
+        interval = model.interval()
+        assert 0.0 <= interval.low <= interval.value <= interval.high <= 1.0
 
 
 @settings(max_examples=40)
 @given(studies())
-def test_the_clustered_variance_is_obuchowski_s_formula(
+def test_the_images_of_a_patient_are_left_out_together(
     case: tuple[NDArray[np.int64], Floats, NDArray[np.int64]],
 ) -> None:
-    """Her S10, S01 and S11, patient by patient, of one model and of a pair."""
+    """The jackknife of either class's mean component, patient by patient."""
     targets, scores, patients = case
-    of = {1: patients[targets == 1], 0: patients[targets == 0]}
-    assume(all(len(np.unique(each)) > 1 for each in of.values()))
-    found = delong(targets, scores, patients)
-    of_positives, of_negatives = components(targets, scores)
-    theta = of_positives.mean(axis=0)
-    sums: dict[int, dict[int, Floats]] = {1: {}, 0: {}}
-    for patient in np.unique(patients):
-        sums[1][patient] = (of_positives[of[1] == patient] - theta).sum(axis=0)
-        sums[0][patient] = (of_negatives[of[0] == patient] - theta).sum(axis=0)
-    expected = np.zeros((2, 2))
-    for first, second in ((1, 1), (0, 0), (1, 0), (0, 1)):
-        inside = np.unique(of[first]) if first == second else np.unique(patients)
-        products = sum(np.outer(sums[first][who], sums[second][who]) for who in inside)
-        size = len(of[first]) * len(of[second])
-        expected += len(inside) / (len(inside) - 1) * products / size
-    np.testing.assert_allclose(found.covariance, expected, rtol=0, atol=1e-14)
+    patients = np.unique(patients, return_inverse=True)[1]
+    classes = [
+        (each, patients[targets == target])
+        for target, each in zip((1, 0), components(targets, scores), strict=True)
+    ]
+    assume(all(len(np.unique(of)) > 1 for _, of in classes))
+    expected = np.zeros((2, patients.max() + 1))
+    for values, of in classes:
+        have = np.unique(of)
+        for patient in have:
+            left_out = values.mean(axis=0) - values[of != patient].mean(axis=0)
+            expected[:, patient] += math.sqrt((len(have) - 1) / len(have)) * left_out
+    for model, parts in zip(aucs(targets, scores, patients), expected, strict=True):
+        np.testing.assert_allclose(model.parts[""], parts, rtol=0, atol=1e-14)
 
 
-def test_a_patient_s_images_are_worth_less_than_as_many_patients() -> None:
+def test_patients_of_equally_many_images_have_obuchowski_s_variance() -> None:
+    """Her S10 and S01, without S11: nobody has images of both classes."""
     targets, scores = asah()
     twice = np.repeat(targets, 2), np.repeat(scores, 2, axis=0)
-    once = delong(targets, scores)
-    paired = delong(*twice, np.repeat(np.arange(113), 2))
-    np.testing.assert_allclose(paired.aucs, once.aucs, rtol=1e-12)
-    np.testing.assert_allclose(paired.covariance, once.covariance, rtol=1e-12)
-    np.testing.assert_allclose(delong(*twice).covariance, once.covariance / 2, rtol=0.02)
+    scattered = twice[0], twice[1] + np.random.default_rng(0).normal(0, 9, (226, 3))
+    patients = np.repeat(np.arange(113), 2)
+    expected = np.zeros((3, 3))
+    for target, values in zip((1, 0), components(*scattered), strict=True):
+        sums = (values - values.mean(axis=0)).reshape(-1, 2, 3).sum(axis=1)
+        n = len(sums)
+        expected += n / (n - 1) * sums.T @ sums / (2 * n) ** 2
+        assert n == (targets == target).sum()
+    np.testing.assert_allclose(covariance(aucs(*scattered, patients)), expected, rtol=1e-12)
+    # Copies of an image tell nothing new.
+    once, paired = aucs(targets, scores), aucs(*twice, patients)
+    np.testing.assert_allclose(covariance(paired), covariance(once), rtol=1e-12)
+    np.testing.assert_allclose(covariance(aucs(*twice)), covariance(once) / 2, rtol=0.02)
+    assert [model.df for model in paired] == pytest.approx([model.df for model in once])
 
 
-def test_models_that_rank_alike_have_p_one() -> None:
+def test_a_patient_of_most_images_counts_for_less_than_one_of_many() -> None:
+    """Kish's effective number: 4 patients of 1 image and one of 6 weigh like 100 / 40."""
+    patients = np.array([*range(10), 10, 11, 12, 13, *[14] * 6])
+    targets = (patients >= 10).astype(int)
+    scores = np.random.default_rng(0).normal(targets)[:, None]
+    (found,) = aucs(targets, scores, patients)
+    assert found.df == pytest.approx(100 / 40 - 1)
+    assert found.patients == 5
+
+
+def test_models_that_rank_alike_differ_by_nothing() -> None:
     targets, scores = asah()
-    found = delong(targets, np.stack([scores[:, 1], np.exp(scores[:, 1] / 9)], axis=1))
-    assert found.p_value(0, 1) == 1.0
+    one, other = aucs(targets, np.stack([scores[:, 1], np.exp(scores[:, 1] / 9)], axis=1))
+    gap = difference(one, other)
+    assert (gap.value, gap.standard_error) == (0.0, 0.0)
 
 
-def test_a_difference_that_does_not_vary_has_no_p() -> None:
-    """A perfect model and one that knows nothing: no image tells how sure the difference is."""
-    found = delong([0, 0, 1, 1], [[1, 5], [2, 5], [3, 5], [4, 5]])
-    assert found.aucs.tolist() == [1.0, 0.5]
-    assert math.isnan(found.p_value(0, 1))
-    for model, value in enumerate((1.0, 0.5)):
-        interval = found.interval(model)
-        assert (interval.value, interval.reason) == (
-            value,
-            "the AUC does not vary among these images",
-        )
-        assert np.isnan([interval.low, interval.high]).all()
+@pytest.mark.parametrize(("positives", "negatives"), [(10, 90), (45, 55), (2.5, 30.0)])
+@pytest.mark.parametrize("value", [0.7, 0.99, 1.0])
+def test_the_expected_variance_is_hanley_and_mcneil_s_with_newcombe_s_numbers(
+    value: float, positives: float, negatives: float
+) -> None:
+    """Newcombe's method 5 has half of all patients in either class but for the divisor."""
+    rarer = min(positives, negatives)
+    a = (rarer * value + 0.5) / (rarer + 1)
+    half = (positives + negatives) / 2
+    q1, q2 = a / (2 - a) - a**2, 2 * a**2 / (1 + a) - a**2
+    expected = (a * (1 - a) + (half - 1) * (q1 + q2)) / (positives * negatives)
+    assert newcombe_variance(value, positives, negatives) == pytest.approx(expected)
 
 
-def test_nor_has_one_that_varies_by_rounding_alone() -> None:
-    """Every image loses half a pair by the second model: the difference is known exactly."""
-    for pairs in range(3, 40):
-        steps = np.arange(pairs, dtype=np.float64)
-        first, second = np.append(steps, steps + 0.5), np.append(steps, steps)
-        found = delong(np.repeat([0, 1], pairs), np.stack([first, second], axis=1))
-        assert found.aucs[0] - found.aucs[1] == pytest.approx(0.5 / pairs)
-        assert math.isnan(found.p_value(0, 1)), pairs
+def test_few_misranked_patients_have_the_expected_variance_added() -> None:
+    """None at all: ten positives above ninety negatives, with one image a patient."""
+    targets = np.repeat([1, 0], [10, 90])
+    found, worse = aucs(targets, np.stack([targets, targets * 0.0], axis=1))
+    assert (found.value, found.patient_variance) == (1.0, 0.0)
+    assert found.supplement == pytest.approx(newcombe_variance(1.0, 10, 90))
+    interval = found.interval()
+    assert interval.low == pytest.approx(1.0 - 1.959964 * math.sqrt(found.supplement), abs=1e-6)
+    assert interval.high == 1.0
+    # A constant has an AUC of exactly one half, whoever the patients are.
+    assert worse.interval().low == worse.interval().high == 0.5
 
 
 @pytest.mark.parametrize(
@@ -186,9 +214,8 @@ def test_nor_has_one_that_varies_by_rounding_alone() -> None:
 def test_a_set_that_is_too_small_has_no_interval(
     targets: list[int], patients: list[int], value: float, reason: str
 ) -> None:
-    found = delong(targets, [[0.5], [0.2], [0.4]], patients)
-    interval = found.interval(0)
+    (found,) = aucs(np.array(targets), np.array([[0.5], [0.2], [0.4]]), np.array(patients))
+    interval = found.interval()
     assert interval.value == pytest.approx(value, nan_ok=True)
-    assert isinstance(interval, Interval)
     assert (math.isnan(interval.low), interval.reason) == (True, reason)
-    assert math.isnan(found.p_value(0, 0))
+    assert difference(found, found).reason == reason

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bench.evaluate.auc import Auc, difference
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.collect import collect
-from bench.evaluate.estimate import Estimate, difference
-from bench.evaluate.resamples import Resamples
 from bench.evaluate.scorer import Scorer
+from bench.evaluate.seeds import Runs, pooled
 from tests.bench.evaluate.stored_runs import StoredRuns
 
 NORMAL: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ def test_the_best_control_is_the_best_on_the_validation_part(tmp_path: Path) -> 
     assert marked == {"hardly_above", "below"}
 
 
-def unmarked(trials: int, *, images: int, resamples: int, seeds: int) -> float:
+def unmarked(trials: int, *, images: int, seeds: int) -> float:
     """Share of networks that know nothing and are shown to be above the best of three controls.
 
     Two controls guess as the networks do; the third gives every image the same probability.
@@ -56,39 +56,32 @@ def unmarked(trials: int, *, images: int, resamples: int, seeds: int) -> float:
     """
     patients = np.repeat(np.arange(images), np.random.default_rng(0).integers(1, 4, images))
     ids = [f"{image:05}" for image in range(images)]
-    resampling = Resampling(resamples=resamples)
-    validation, test = (
-        resampling_.resample(images=ids, patients=patients[:images].astype(str))
-        for resampling_ in (Resampling(resamples=0), resampling)
-    )
+    part = Resampling(resamples=0).resample(images=ids, patients=patients[:images].astype(str))
     rng = np.random.default_rng(1)
 
-    def guess(truth: NDArray[np.bool_], part: Resamples, *, alike: bool = False) -> Estimate:
+    def guess(truth: NDArray[np.bool_], *, alike: bool = False) -> Auc:
         return part.auc(truth, np.full(images, 0.5) if alike else rng.random(images))
 
     shown = 0
     for _ in range(trials):
         truths = [rng.random(images) < 0.45 for _ in range(2)]
         controls = [
-            [
-                guess(truth, part, alike=alike)
-                for truth, part in zip(truths, (validation, test), strict=True)
-            ]
-            for alike in (True, False, False)
+            [guess(truth, alike=alike) for truth in truths] for alike in (True, False, False)
         ]
         best = max(controls, key=lambda control: control[0].value)[1]
-        runs = {seed: guess(truths[1], test) for seed in range(seeds)}
-        shown += difference(resampling.over_seeds(runs), best).above_zero
+        runs = Runs.of([guess(truths[1]) for _ in range(seeds)])
+        (spread,) = pooled([runs])
+        shown += difference(runs.auc(spread), best).interval().low > 0.0
     return shown / trials
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_networks_that_know_nothing_are_marked(seeds: int) -> None:
     # Three standard errors of 100 trials at 2.5 %: 0.047.
-    assert unmarked(100, images=200, resamples=200, seeds=seeds) < 0.025 + 0.047
+    assert unmarked(100, images=200, seeds=seeds) < 0.025 + 0.047
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_at_most_one_in_twenty_networks_that_know_nothing_is_unmarked(seeds: int) -> None:
-    assert unmarked(3000, images=400, resamples=500, seeds=seeds) <= 0.05
+    assert unmarked(3000, images=400, seeds=seeds) <= 0.05

@@ -12,6 +12,7 @@ import pytest
 from bench.data.tasks import make_task
 from bench.evaluate import scorer as module
 from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.estimate import Estimate
 from bench.evaluate.score import RunScores
 from bench.evaluate.scorer import Scorer
 from bench.runs.predictions import PREDICTIONS
@@ -108,7 +109,9 @@ def test_other_predictions_are_scored_anew(tmp_path: Path, run: Run, counted: li
 def test_other_resamples_are_not_mixed_up(tmp_path: Path, run: Run, counted: list[str]) -> None:
     Scorer(RESAMPLING, kept=tmp_path / "kept").score(run)
     more = Scorer(Resampling(resamples=30), kept=tmp_path / "kept").score(run)
-    assert len(more.figures["auc"].draws) == 30
+    accuracy = more.figures["accuracy"]
+    assert isinstance(accuracy, Estimate)
+    assert len(accuracy.draws) == 30
     assert counted == ["a", "a"]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.estimate import Estimate, Interval, difference
+from bench.evaluate.estimate import Estimate, Interval
 
 Floats = NDArray[np.float64]
 
@@ -59,16 +59,6 @@ def test_networks_with_the_same_seeds_are_drawn_alike() -> None:
     one = weights(resampling, (0, 1, 2))
     # Nor does it matter in which order they were run, or when they are looked at.
     np.testing.assert_array_equal(one, weights(Resampling(resamples=500), (2, 0, 1))[:, [1, 2, 0]])
-
-
-def test_a_difference_of_networks_is_that_of_their_runs_with_the_same_seed() -> None:
-    resampling = Resampling(resamples=500)
-    one, other = {0: 0.75, 1: 0.5, 2: 0.875}, {0: 0.5, 1: 0.625, 2: 0.75}
-    found = difference(over_seeds(resampling, one), over_seeds(resampling, other))
-    each = np.array([one[seed] - other[seed] for seed in one])
-    np.testing.assert_allclose(
-        found.draws, weights(resampling, (0, 1, 2)) @ each, rtol=0, atol=1e-12
-    )
 
 
 def test_other_seeds_are_drawn_otherwise() -> None:

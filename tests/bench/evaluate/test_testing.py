@@ -1,64 +1,69 @@
-"""p from draws, Holm's correction, and the smallest difference that could have been shown."""
+"""p of differences, Holm's correction, and the smallest difference that would be shown."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats as scipy_stats
 
-from bench.evaluate.estimate import Estimate, Interval
-from bench.evaluate.testing import holm, p_value, smallest_difference
-
-
-def estimate(draws: list[float] | np.ndarray, *, reason: str = "") -> Estimate:
-    draws = np.asarray(draws, np.float64)
-    return Estimate(value=float(np.nanmean(draws)), draws=draws, bounds=(-1.0, 1.0), reason=reason)
+from bench.evaluate.auc import Auc, undefined
+from bench.evaluate.testing import holm, p_beyond, p_value, smallest_difference
 
 
-@pytest.mark.parametrize(
-    ("draws", "expected"),
-    [
-        ([0.1] * 19, 0.1),  # none at or below zero: 2 * (1 + 0) / 20
-        ([-0.1] * 19, 0.1),
-        ([0.1] * 15 + [-0.1] * 4, 0.5),  # 2 * (1 + 4) / 20
-        ([0.1] * 15 + [0.0] * 4, 0.5),  # a draw of zero is at zero
-        ([0.0] * 19, 1.0),
-        ([0.1, -0.1] * 5, 1.0),
-        ([0.1] * 19 + [math.nan] * 7, 0.1),
-    ],
-)
-def test_p_by_hand(draws: list[float], expected: float) -> None:
-    assert p_value(estimate(draws)) == pytest.approx(expected)
+def made(value: float, error: float, *, df: float = 30.0) -> Auc:
+    """A difference with its standard error."""
+    return Auc(value=value, parts={"": np.array([error])}, df=df, bounds=(-1.0, 1.0))
+
+
+def test_p_is_that_of_a_t_test() -> None:
+    t = scipy_stats.t(30)
+    assert p_value(made(0.03, 0.02)) == pytest.approx(2 * t.sf(1.5))
+    assert p_value(made(-0.03, 0.02)) == pytest.approx(2 * t.sf(1.5))
+    assert p_value(made(0.0, 0.02)) == 1.0
+    assert p_value(made(0.0, 0.0)) == 1.0
+    assert p_beyond(made(0.01, 0.02), 0.03, side=1) == pytest.approx(t.cdf(-1.0))
+    assert p_beyond(made(0.01, 0.02), 0.03, side=-1) == pytest.approx(t.cdf(-2.0))
+
+
+def test_a_difference_that_does_not_vary_is_what_it_is() -> None:
+    assert p_value(made(0.1, 0.0)) == 0.0
+    assert p_beyond(made(0.01, 0.0), 0.03, side=1) == 0.0
+    assert p_beyond(made(0.05, 0.0), 0.03, side=1) == 1.0
 
 
 def test_without_an_interval_there_is_no_p_and_no_power() -> None:
-    for unknown in (
-        estimate([0.1, 0.2], reason="one class"),
-        Estimate(value=0.1, draws=np.full(5, np.nan), bounds=(-1.0, 1.0)),
-    ):
-        assert math.isnan(p_value(unknown))
-        assert math.isnan(smallest_difference(unknown))
+    unknown = undefined("one class")
+    assert math.isnan(p_value(unknown))
+    assert math.isnan(p_beyond(unknown, 0.01, side=1))
+    assert math.isnan(smallest_difference(unknown))
+    # Nor where no possible difference would be shown.
+    assert math.isnan(smallest_difference(made(0.1, 0.4)))
 
 
-@given(st.floats(-0.3, 0.3), st.integers(0, 1000))
-def test_p_says_what_the_interval_says_but_for_a_draw(centre: float, seed: int) -> None:
-    draws = np.random.default_rng(seed).normal(centre, 0.1, 999)
-    interval = Interval.of(estimate(draws))
-    step = 2.0 * 2 / 1000
-    if interval.low > 0.0 or interval.high < 0.0:
-        assert p_value(estimate(draws)) <= 0.05 + step
-    else:
-        assert p_value(estimate(draws)) >= 0.05 - step
+@given(st.floats(-0.3, 0.3), st.floats(0.001, 0.2), st.floats(1.0, 500.0), st.floats(0.0, 0.1))
+def test_p_is_below_five_percent_where_the_interval_excludes_zero(
+    value: float, error: float, df: float, supplement: float
+) -> None:
+    difference = replace(made(value, error, df=df), supplement=supplement**2)
+    interval = difference.interval()
+    if min(abs(interval.low), abs(interval.high)) > 1e-9:
+        assert (p_value(difference) < 0.05) == (not interval.low <= 0.0 <= interval.high)
 
 
-@given(st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=30))
-def test_p_is_a_probability_and_the_same_whichever_model_is_first(draws: list[float]) -> None:
-    p = p_value(estimate(draws))
-    assert 0.0 <= p <= 1.0
-    assert p_value(estimate([-draw for draw in draws])) == pytest.approx(p)
+@given(st.floats(-0.3, 0.3), st.floats(0.001, 0.2), st.floats(1.0, 500.0))
+def test_two_one_sided_tests_are_the_ninety_percent_interval_within_the_margin(
+    value: float, error: float, df: float
+) -> None:
+    difference, margin = made(value, error, df=df), 0.1
+    p = max(p_beyond(difference, margin, side=side) for side in (-1, 1))
+    interval = difference.interval(level=0.9)
+    if abs(p - 0.05) > 1e-6:
+        assert (p < 0.05) == (-margin < interval.low and interval.high < margin)
 
 
 def test_holm_by_hand() -> None:
@@ -85,24 +90,27 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p: list[float]) -> No
     assert all(p[i] <= corrected[i] <= min(1.0, len(p) * p[i] + 1e-15) for i in range(len(p)))
 
 
-def test_the_smallest_difference_is_that_of_a_normal_test() -> None:
+def test_the_smallest_difference_of_many_patients_is_that_of_a_normal_test() -> None:
     """2.8 standard errors for 80 % at 5 %: z(0.975) + z(0.8) = 1.95996 + 0.84162."""
-    draws = estimate(np.random.default_rng(0).normal(0.01, 0.02, 100_000))
-    assert smallest_difference(draws) == pytest.approx(2.80158 * 0.02, rel=0.02)
-    assert smallest_difference(draws, power=0.5) == pytest.approx(1.95996 * 0.02, rel=0.02)
-    assert smallest_difference(draws, level=0.01) == pytest.approx(3.41745 * 0.02, rel=0.02)
+    many = made(0.01, 0.02, df=math.inf)
+    assert smallest_difference(many) == pytest.approx(2.80158 * 0.02, rel=1e-4)
+    assert smallest_difference(many, power=0.5) == pytest.approx(1.95996 * 0.02, rel=1e-4)
+    assert smallest_difference(many, level=0.01) == pytest.approx(3.41745 * 0.02, rel=1e-4)
 
 
-def test_a_test_shows_such_a_difference_as_often_as_its_power_says() -> None:
-    rng = np.random.default_rng(1)
-    noise = rng.normal(0.0, 0.02, 2000)
-    smallest = smallest_difference(estimate(noise))
-    shown = [p_value(estimate(found + noise)) < 0.05 for found in rng.normal(smallest, 0.02, 1000)]
-    assert np.mean(shown) == pytest.approx(0.8, abs=0.06)
-
-
-def test_heavy_tails_of_few_seeds_leave_it_finite() -> None:
-    wide = np.random.default_rng(0).standard_t(1, 2000)
-    draws = Estimate(value=0.0, draws=0.01 * wide, bounds=(-1.0, 1.0))
-    # 12.7 is the 97.5 % point of one degree of freedom.
-    assert smallest_difference(draws) == pytest.approx(0.01 * 12.7 * 2.80158 / 1.95996, rel=0.3)
+@pytest.mark.parametrize("df", [1.0, 4.0, 48.0, 1e6])
+@pytest.mark.parametrize("tests", [1, 10, 27])
+def test_a_true_difference_of_that_size_is_shown_in_four_of_five_studies(
+    df: float, tests: int
+) -> None:
+    """Studies whose difference and variance vary, by the very rule that reports use."""
+    smallest = smallest_difference(made(0.0, 0.0005, df=df), level=0.05 / tests)
+    rng = np.random.default_rng(0)
+    values = smallest + rng.normal(0.0, 0.0005, 4000)
+    errors = 0.0005 * np.sqrt(rng.chisquare(df, 4000) / df)
+    shown = [
+        p_value(made(value, error, df=df)) < 0.05 / tests
+        for value, error in zip(values, errors, strict=True)
+    ]
+    # Three standard errors of 4000 studies at 80 %.
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.019)

@@ -19,7 +19,7 @@ def test_latex_is_escaped_and_has_booktabs_rules(runs: Runs) -> None:
         assert text.count(rule) == text.count("\\begin{table}") >= 4
     assert "\\hline" not in text
     assert "net\\_1" in text
-    assert "\\textbf{1.000} (1.000--1.000)" in text
+    assert "\\textbf{1.000} (0.492--1.000)" in text
     assert "% nih (here), split image" in text
 
 

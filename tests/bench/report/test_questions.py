@@ -64,8 +64,9 @@ def test_where_it_includes_zero_nothing_is_claimed_but_what_is_unlikely(
     effect = of_sin(answer)
     assert effect.low < 0 <= effect.high
     assert conclusions(answer) == [
-        f"sin against ce: cannot tell. The 95 % interval {difference(effect.low)} to 0.000 "
-        f"includes no difference. A difference above {-effect.low:.3f} is unlikely."
+        f"sin against ce: cannot tell. The 95 % interval {difference(effect.low)} to "
+        f"{difference(effect.high)} includes no difference. A difference above "
+        f"{max(-effect.low, effect.high):.3f} is unlikely."
     ]
 
 
@@ -194,8 +195,7 @@ def test_several_seeds_and_comparisons_have_caveats_of_their_own(stored: Questio
     losses = ["ce", "focal", "weighted_ce"]
     stored.record(experiment(models=["one"], losses=losses, seeds=[0, 1, 2], controls=["prior"]))
     assert caveats(stored.answer()) == [
-        "3 seeds: how much training runs differ is known from 3 runs each, so that the intervals "
-        "are wide.",
+        "3 seeds: how much training runs differ is estimated from 3 runs of each network.",
         "2 comparisons, not corrected for: where nothing differs, about one interval in 20 leaves "
         "out zero by chance.",
     ]

@@ -12,6 +12,8 @@ from bench.evaluate.collect import collect
 from bench.runs.records import Outcome
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
+WRONG = [0.9, 0.9, 0.9, 0.1, 0.1, 0.1]
+
 
 def test_rows_are_sorted_by_auc_and_failed_ones_stay(runs: Runs) -> None:
     runs.add("bad", CHANCE)
@@ -87,7 +89,7 @@ def test_a_seed_that_failed_is_counted_beside_those_that_did_not(runs: Runs) -> 
     runs.add("net", PERFECT, seed=0)
     runs.add("net", seed=1, outcome=Outcome(state="failed", reason="boom"))
     row = runs.row("net")
-    assert (row["seeds"], row["AUC"]) == ("1 (1 failed)", "1.000 (1.000–1.000)")
+    assert (row["seeds"], row["AUC"]) == ("1 (1 failed)", "1.000 (0.492–1.000)")
     assert "- net ce, seed 1, failed: boom" in runs.markdown()
 
 
@@ -102,7 +104,7 @@ def test_a_tie_has_no_bold(runs: Runs) -> None:
 def test_a_network_that_does_not_beat_the_controls_is_marked(runs: Runs) -> None:
     runs.add("lucky", PERFECT)
     runs.add("unlucky", CHANCE)
-    runs.add("prior", CHANCE)
+    runs.add("prior", WRONG)  # three abnormal images show no smaller difference
     (table,) = runs.tables()
     assert {row.model: row.below_controls for row in table.rows} == {
         "lucky": False,
@@ -110,7 +112,7 @@ def test_a_network_that_does_not_beat_the_controls_is_marked(runs: Runs) -> None
         "prior": False,
     }
     assert runs.row("unlucky")["AUC"] == "0.500 (0.500–0.500) †"
-    assert "† not shown to be above the best control (prior, AUC 0.500)" in runs.markdown()
+    assert "† not shown to be above the best control (prior, AUC 0.000)" in runs.markdown()
 
 
 def test_a_network_is_held_against_the_controls_of_its_share(runs: Runs) -> None:
@@ -119,7 +121,7 @@ def test_a_network_is_held_against_the_controls_of_its_share(runs: Runs) -> None
 
     add("net", PERFECT, 0.5)
     add("other", CHANCE, 0.5)
-    add("prior", CHANCE, 0.5)
+    add("prior", WRONG, 0.5)
     add("net", ONE_WRONG, 1.0)
     add("prior", PERFECT, 1.0)
     add("net", CHANCE, 0.25)

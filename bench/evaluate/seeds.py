@@ -1,0 +1,138 @@
+"""AUCs of runs that differ in their seed alone, and how much other seeds could change them.
+
+Runs are crossed with patients, as readers are in studies of several readers and cases: the
+variance of the runs' values is that of the seeds, and that of patients who fare otherwise with
+another seed. The latter is known from the patients and subtracted (Obuchowski, Rockette:
+"Hypothesis testing of diagnostic accuracy for multiple readers and multiple tests: an ANOVA
+approach with dependent observations", Communications in Statistics 24, 1995).
+
+Two or three seeds say little about their variance, so it is pooled over the rows of a table,
+in log(AUC / (1 - AUC)), since seeds change an AUC near 1 less. A row whose variance is
+significantly above that of the others (F test, p below ``UNEQUAL``) keeps its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import fdtrc
+
+from bench.evaluate.auc import Auc, mean_of
+
+UNEQUAL = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """The variance of runs over seeds, in log(AUC / (1 - AUC)).
+
+    Attributes:
+        observed: of the runs' values.
+        by_patients: what of it the patients explain.
+        df: degrees of freedom of ``observed``.
+        own: whether a row keeps its own, since it is larger than the others'.
+    """
+
+    observed: float
+    by_patients: float
+    df: float
+    own: bool = False
+
+
+ONE_RUN = Spread(observed=0.0, by_patients=0.0, df=math.inf)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """The runs of one row on the same images.
+
+    Attributes:
+        mean: of their AUCs, with the variance over patients alone.
+        count: how many.
+        spread: over their seeds; None for a single run, and where the mean is 0, 1 or undefined.
+    """
+
+    mean: Auc
+    count: int
+    spread: Spread | None
+
+    @classmethod
+    def of(cls, aucs: Sequence[Auc]) -> Runs:
+        """From the AUC of each run, at least one."""
+        mean, count = mean_of(aucs), len(aucs)
+        slope = mean.value * (1.0 - mean.value)
+        if count == 1 or not slope > 0.0:
+            return cls(mean=mean, count=count, spread=None)
+        by_patients = sum(
+            float(np.sum((part - mean.parts[images]) ** 2))
+            for auc in aucs
+            for images, part in auc.parts.items()
+        )
+        observed = float(np.var([auc.value for auc in aucs], ddof=1))
+        return cls(
+            mean=mean,
+            count=count,
+            spread=Spread(
+                observed=observed / slope**2,
+                by_patients=by_patients / (count - 1) / slope**2,
+                df=count - 1,
+            ),
+        )
+
+    def auc(self, spread: Spread) -> Auc:
+        """The mean with the variance over patients and seeds.
+
+        Args:
+            spread: of its row (:func:`pooled`).
+        """
+        if self.count == 1:
+            return self.mean
+        scale = (self.mean.value * (1.0 - self.mean.value)) ** 2 / self.count
+        return replace(
+            self.mean,
+            seeds=scale * max(0.0, spread.observed - spread.by_patients),
+            seeds_observed=scale * spread.observed,
+            seeds_df=spread.df,
+        )
+
+
+def pooled(rows: Sequence[Runs]) -> list[Spread]:
+    """The spread of each row, pooled over the rows that do not spread more than the others."""
+    known = [row.spread for row in rows if row.spread is not None]
+    large = [
+        spread for spread in known if _above(spread, [each for each in known if each is not spread])
+    ]
+    together = _pool([spread for spread in known if spread not in large])
+    return [
+        ONE_RUN
+        if row.count == 1
+        else replace(row.spread, own=True)
+        if row.spread is not None and row.spread in large
+        else together
+        for row in rows
+    ]
+
+
+def _pool(spreads: Sequence[Spread]) -> Spread:
+    """One spread from all, each weighted by its degrees of freedom."""
+    df = sum(spread.df for spread in spreads)
+    if not df:
+        return ONE_RUN
+    return Spread(
+        observed=sum(spread.df * spread.observed for spread in spreads) / df,
+        by_patients=sum(spread.df * spread.by_patients for spread in spreads) / df,
+        df=df,
+    )
+
+
+def _above(spread: Spread, others: Sequence[Spread]) -> bool:
+    """Whether a spread is significantly above that of the others."""
+    pool = _pool(others)
+    if not others or spread.observed <= pool.observed:
+        return False
+    if not pool.observed:
+        return True
+    return bool(fdtrc(spread.df, pool.df, spread.observed / pool.observed) < UNEQUAL)
