@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import click
 
@@ -13,7 +14,28 @@ from bench.cli.output import json_option, print_json
 from bench.text import plain_table
 
 KINDS = ("models", "losses", "tasks", "datasets", "configs")
-Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A registered thing, or a task or config."""
+
+    name: str
+    description: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedModel(Listed):
+    """A network at an input size; where it is refused, the reason stands for its costs."""
+
+    image_size: int
+    in_channels: int
+    min_image_size: int
+    parameters: int | None
+    multiply_adds: int | None
+    refused: str | None
+    weights_here: bool | None
 
 
 @click.command("list")
@@ -32,26 +54,26 @@ def list_command(
     from bench.registry.plugins import load_plugins
 
     load_plugins(config.plugins)
-    listed = {
+    listed: dict[str, Sequence[Listed]] = {
         name: _models(patterns, config) if name == "models" else _described(name, patterns)
         for name in ([kind] if kind else KINDS)
     }
     if as_json:
-        print_json(listed[kind] if kind else listed)
+        found = {name: [asdict(each) for each in all_] for name, all_ in listed.items()}
+        print_json(found[kind] if kind else found)
         return
-    for name, facts in listed.items():
+    for name, entries in listed.items():
         if kind is None:
             click.echo(f"\n{name}\n")
-        if not facts:
+        if not entries:
             click.echo(f"no {name} fit {' '.join(patterns)}", err=True)
-        elif name == "models":
-            _print_models(facts)
-        else:
-            rows = [{head: f[head] for head in ("name", "description")} for f in facts]
-            click.echo(plain_table(rows))
+            continue
+        rows = [_row(entry) for entry in entries]
+        numbers = [head for head in rows[0] if head.startswith(("parameters", "multiply-adds"))]
+        click.echo(plain_table(rows, numbers=numbers))
 
 
-def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[Facts]:
+def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[ListedModel]:
     import sys
 
     from bench.progress import show_progress
@@ -70,28 +92,25 @@ def _models(patterns: tuple[str, ...], config: ConfigChoice) -> list[Facts]:
             on_counted=lambda done: progress.advance("models counted", done, len(entries)),
         )
     here = weights_here(entries, weights_dir=experiment.model.weights_dir)
-    facts = []
-    for entry in entries:
-        cost = costs[entry.name]
-        refused = cost if isinstance(cost, str) else None
-        facts.append(
-            {
-                "name": entry.name,
-                "description": entry.description,
-                "image_size": shape.image_size,
-                "in_channels": shape.in_channels,
-                "min_image_size": entry.min_image_size,
-                "parameters": None if isinstance(cost, str) else cost.parameters,
-                "multiply_adds": None if isinstance(cost, str) else cost.multiply_adds,
-                "refused": refused,
-                "weights_here": here[entry.name],
-                "source": entry.source,
-            }
+    return [
+        ListedModel(
+            name=entry.name,
+            description=entry.description,
+            source=entry.source,
+            image_size=shape.image_size,
+            in_channels=shape.in_channels,
+            min_image_size=entry.min_image_size,
+            parameters=None if isinstance(cost, str) else cost.parameters,
+            multiply_adds=None if isinstance(cost, str) else cost.multiply_adds,
+            refused=cost if isinstance(cost, str) else None,
+            weights_here=here[entry.name],
         )
-    return facts
+        for entry in entries
+        for cost in (costs[entry.name],)
+    ]
 
 
-def _described(kind: str, patterns: tuple[str, ...]) -> list[Facts]:
+def _described(kind: str, patterns: tuple[str, ...]) -> list[Listed]:
     """Names, descriptions and sources of what is no model."""
     from bench.config import load_experiment, shipped_names
     from bench.data.tasks import TASKS, make_task
@@ -106,25 +125,24 @@ def _described(kind: str, patterns: tuple[str, ...]) -> list[Facts]:
         entries = LOSSES if kind == "losses" else DATASETS
         rows = [(entry.name, entry.description, entry.source) for entry in entries]
     return [
-        {"name": name, "description": description, "source": source}
+        Listed(name=name, description=description, source=source)
         for name, description, source in rows
         if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
     ]
 
 
-def _print_models(facts: list[Facts]) -> None:
-    multiply_adds = f"multiply-adds at {facts[0]['image_size']} px"
-    rows = [
-        {
-            "name": f["name"],
-            "parameters": "–" if f["refused"] else f"{f['parameters']:,}",
-            multiply_adds: "–" if f["refused"] else _big(f["multiply_adds"]),
-            "weights here": {True: "yes", False: "no", None: "–"}[f["weights_here"]],
-            "description": f["refused"] or f["description"],
-        }
-        for f in facts
-    ]
-    click.echo(plain_table(rows, numbers=("parameters", multiply_adds)))
+def _row(entry: Listed) -> dict[str, str]:
+    if not isinstance(entry, ListedModel):
+        return {"name": entry.name, "description": entry.description}
+    return {
+        "name": entry.name,
+        "parameters": "–" if entry.parameters is None else f"{entry.parameters:,}",
+        f"multiply-adds at {entry.image_size} px": (
+            "–" if entry.multiply_adds is None else _big(entry.multiply_adds)
+        ),
+        "weights here": {True: "yes", False: "no", None: "–"}[entry.weights_here],
+        "description": entry.refused or entry.description,
+    }
 
 
 def _big(number: int) -> str:
