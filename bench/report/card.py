@@ -65,7 +65,7 @@ def _facts(table: Table, card: Card) -> dict[str, object]:
 
     def named(row: Row) -> str:
         if row.kind == "control":
-            return f"control {row.model}"
+            return f"the control {row.model}"
         return row.model if models.count(row.model) == 1 else row.label
 
     best = [*table.best_controls.values()]

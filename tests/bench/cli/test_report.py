@@ -98,7 +98,7 @@ def test_a_filter_hides_rows_and_changes_no_figure(bench: Command) -> None:
     text = bench("report", "markdown", "--model", "*18").out
     assert "1 row is hidden by the filters" in text
     assert "has not finished" not in text
-    assert "1 row is hidden." in bench("report", "html", "--model", "*18").out
+    assert "1 more is hidden." in bench("report", "html", "--model", "*18").out
 
 
 @pytest.mark.usefixtures("runs")

@@ -97,11 +97,30 @@ def test_what_limits_a_verdict_is_said() -> None:
     wide = made_row("wide", "better", trained_otherwise=True, **WIDE, **FREE)
     table = made_table(made_row("net", **FREE), wide, data=data(source="phantom"), hidden=2)
     assert [line.split(":")[0] for line in card_text(table).caveats] == [
+        "This is of the rows shown",
         "Synthetic images",
         "No control has finished",
         "wide and net were trained with different settings",
-        "2 rows are hidden.",
     ]
+
+
+def test_a_control_as_the_reference_is_called_one() -> None:
+    control = made_control(comparison=None, is_reference=True)
+    table = made_table(made_row("net", "better"), control)
+    assert card_text(table).verdict == "Take net: better than the control pixels by 0.020."
+
+
+def test_others_are_counted_by_their_verdicts() -> None:
+    wide = made_row("wide", "cannot tell", **WIDE)
+    wider = made_row("wider", "cannot tell", **WIDE)
+    low = made_row("low", "worse", **WIDE)
+    shown = "; a true difference of 0.030 would be shown four times in five."
+    for rows, said in (
+        ([wide], "The other network cannot be told from it"),
+        ([wide, wider], "Both other networks cannot be told from it"),
+        ([wide, wider, low], "Of 3 other networks 2 cannot be told from it and 1 is worse"),
+    ):
+        assert card_text(made_table(NET, *rows, PIXELS)).reason == said + shown
 
 
 def test_rows_of_one_model_are_named_by_their_loss_too() -> None:
