@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 
@@ -25,8 +27,16 @@ from bench.train.random_images import random_images
 PROBE_MULTIPLY_ADDS = 20e9
 
 
+class Planned(NamedTuple):
+    """A cell, the level of the experiment that it is of, and its task."""
+
+    cell: Cell
+    level: Experiment
+    task: Task
+
+
 def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[str]:
-    """The cells, one a line with its estimated minutes, and the sum.
+    """The cells with their estimated minutes, a line for all seeds, and the sum.
 
     Each network is timed on one small training step on this device. Validations are not
     counted, nor what an early stop may save, nor what was finished before: neither images nor
@@ -38,7 +48,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     levels = [(level, check_experiment(level, device=device)) for level in expand(experiment)]
     # By its label a control is one cell, however many levels of the training are varied.
     planned = {
-        label_at(cell, levels_of(experiment, level)): (cell, level, task)
+        label_at(cell, levels_of(experiment, level)): Planned(cell, level, task)
         for level, task in levels
         for cell in make_cells(level, weights=dict.fromkeys(pretrained_models(level), "unknown"))
     }
@@ -52,7 +62,8 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     yield from missing_references(experiment)
     rates: dict[str, float] = {}
     total = 0.0
-    for label, (cell, level, task) in planned.items():
+    for label, same in _of_all_seeds(planned).items():
+        cell, level, task = same[0]
         if cell.kind == "control":
             yield f"  {label}: seconds"
             continue
@@ -65,8 +76,9 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
                 yield f"  {label}: cannot be timed: {first_line(error)}"
                 continue
         seconds = level.train.max_iterations * level.train.batch_size / rates[network]
-        total += seconds
-        yield f"  {label}: about {duration(seconds)} ({rates[network]:.0f} images/s)"
+        total += seconds * len(same)
+        each = " each" if len(same) > 1 else ""
+        yield f"  {label}: about {duration(seconds)}{each} ({rates[network]:.0f} images/s)"
     yield (
         f"about {duration(total)} in all, without validations, decoding and compiling; "
         "runs that are finished already are not done again; no image was looked at"
@@ -81,6 +93,18 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     }
     if missing:
         yield f"pretrained weights to be fetched first: {', '.join(sorted(missing))}"
+
+
+def _of_all_seeds(planned: Mapping[str, Planned]) -> dict[str, list[Planned]]:
+    """Cells that differ in their seed alone, under one label that names all of their seeds."""
+    alike: defaultdict[str, list[Planned]] = defaultdict(list)
+    for label, each in planned.items():
+        alike[label.replace(f" seed {each.cell.seed}", " seed …")].append(each)
+    found = {}
+    for label, same in alike.items():
+        seeds = " ".join(str(each.cell.seed) for each in same)
+        found[label.replace("seed …", f"seed{'s' if len(same) > 1 else ''} {seeds}")] = same
+    return found
 
 
 def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) -> float:

@@ -118,6 +118,17 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_dry_run_has_a_line_for_all_seeds(bench: Command, tiny_plugin: Path) -> None:
+    settings = ("--set", "vary.train.lr=[0.1, 0.2]", "--set", "controls=[]", "--loss", "ce")
+    outcome = bench(*tiny_matrix(tiny_plugin, "--dry-run", "--seeds", "0,1,2", *settings))
+    head, *lines = outcome.out.partition("\n\n")[0].splitlines()
+    assert head.startswith("demo, task m1: 6 cells")
+    assert [line.split(":")[0].strip() for line in lines[:-1]] == [
+        "tiny ce seeds 0 1 2, train.lr=0.1",
+        "tiny ce seeds 0 1 2, train.lr=0.2",
+    ]
+
+
 def test_a_dry_run_plans_from_label_files_alone(bench: Command, tiny_plugin: Path) -> None:
     folder = write_manifest(Path("set"))
     for image in folder.glob("*.png"):
