@@ -170,3 +170,13 @@ def test_nothing_to_report_is_said(runs: Runs) -> None:
     runs.store.root.mkdir(exist_ok=True)
     with pytest.raises(InputError, match="no run has ended here yet"):
         runs.tables()
+
+
+def test_losses_that_want_other_probabilities_are_named_beside_the_calibration(runs: Runs) -> None:
+    runs.add("net", ONE_WRONG, loss="ce")
+    assert "scoring rule" not in runs.notes("Calibration")
+    for loss in ("sin", "focal", "weighted_ce"):
+        runs.add("net", ONE_WRONG, loss=loss)
+    notes = runs.notes("Calibration")
+    assert "0.694 under focal, 0.815 under sin. " in notes
+    assert "weighted_ce answers as if all classes were equally frequent" in notes
