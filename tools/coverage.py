@@ -1,4 +1,4 @@
-"""How often 95 % intervals of AUC and of its differences hold the truth, in simulated studies.
+"""Coverage of 95 % intervals of AUC and of its differences, in simulated studies.
 
     python -m tools.coverage > docs/coverage.md        # half an hour on one core
 
@@ -52,14 +52,14 @@ class Scenario:
 
     @property
     def distance(self) -> NDArray[np.float64]:
-        """How far the classes are apart on average, for each network."""
+        """Mean distance of the classes, for each network."""
         means = np.array([self.auc, self.auc, LOWER[self.auc]])
         return np.asarray(math.sqrt(2.0 + OF_SEEDS**2) * ndtri(means))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What one study found.
+    """Findings of one study.
 
     Attributes:
         aucs: of each run, three networks by five seeds.
@@ -114,7 +114,7 @@ def _images(
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """How often the truth was in the intervals, in percent.
+    """Share of intervals that held the truth, in percent.
 
     Attributes:
         auc: of the first network.

@@ -1,4 +1,4 @@
-"""Which stored runs make up which cascade."""
+"""Stored runs that make up a cascade."""
 
 from __future__ import annotations
 

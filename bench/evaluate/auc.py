@@ -95,7 +95,7 @@ class Auc:
 
 
 def few_misranked(value: float, patients: float) -> float:
-    """How few patients an AUC misranks: from 0 for ``FEW`` and more to 1 for none.
+    """Scarcity of patients that an AUC misranks: from 0 for ``FEW`` and more to 1 for none.
 
     Args:
         value: the AUC.

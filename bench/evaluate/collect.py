@@ -119,12 +119,7 @@ class _Collector:
         earlier = {name for tuning in self.tunings for name in tuning.superseded} - winners.keys()
         superseded = tuple(run.folder.name for run in runs if run.folder.name in earlier)
         runs = [run for run in runs if run.folder.name not in earlier]
-        by_row: defaultdict[str, list[Run]] = defaultdict(list)
-        for run in runs:
-            cell = run.cell
-            key = json.dumps([cell.kind, cell.model, cell.loss, cell.dotted], sort_keys=True)
-            by_row[key].append(run)
-        groups = list(by_row.values())
+        groups = _by_row(runs)
         cells = [group[0].cell for group in groups]
         tuned = [
             next((winners[run.folder.name] for run in group if run.folder.name in winners), None)
@@ -346,3 +341,13 @@ def _mean(values: Iterable[float | None]) -> float | None:
     if not known or None in known:
         return None
     return float(np.mean(np.asarray(known, dtype=np.float64)))
+
+
+def _by_row(runs: list[Run]) -> list[list[Run]]:
+    """Runs that differ in nothing but their seeds, together."""
+    by_row: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        cell = run.cell
+        key = json.dumps([cell.kind, cell.model, cell.loss, cell.dotted], sort_keys=True)
+        by_row[key].append(run)
+    return list(by_row.values())

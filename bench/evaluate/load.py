@@ -23,7 +23,7 @@ from bench.runs.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which runs the results are about; an empty filter lets all through.
+    """Conditions on the runs of results; an empty filter lets all through.
 
     Attributes:
         tasks, splits: names.

@@ -189,7 +189,7 @@ def _cumulative(weights: Floats) -> Floats:
 
 
 def _rows_of_patients(groups: Ints, bounds: Ints, counts: Counts) -> csr_array:
-    """How many images of each patient are in each run of images, (runs, patients), sparse.
+    """Number of images of each patient in each run of images, (runs, patients), sparse.
 
     Args:
         groups: the patient of each image, (n,).

@@ -1,4 +1,4 @@
-"""What the tuned rows of a table may have spent and did, and which rows were not tuned."""
+"""Budgets and costs of the tuned rows of a table, and the rows that were not tuned."""
 
 from __future__ import annotations
 

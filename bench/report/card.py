@@ -15,7 +15,7 @@ PARTS = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 10: "a tenth"}
 
 @dataclass(frozen=True, kw_only=True)
 class CardText:
-    """What a verdict card says.
+    """Words of a verdict card.
 
     Attributes:
         verdict: at most ``MOST_WORDS`` words, as far as the names of rows are of two words each.

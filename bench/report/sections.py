@@ -53,7 +53,7 @@ COSTS = {
 
 
 def sections(table: Table) -> list[Section]:
-    """Who is better, the other measures, the tuning, each finding, and what was published."""
+    """Sections of a table: the comparison, other measures, tuning, findings, published results."""
     found = [_section(table, "comparison", "Comparison", _comparison(table))]
     for id, title, names in _measures(table):
         found.append(_section(table, id, title, [_figures(table, name) for name in names]))

@@ -1,4 +1,4 @@
-"""How often intervals of calibrated networks contain what calibration means, in simulations."""
+"""Intervals of calibrated networks contain what calibration means, in simulations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a draw makes of the runs with several seeds, and what the intervals from it cover."""
+"""Resamples of runs with several seeds, and the coverage of their intervals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def constant(value: float, *, draws: int = 500) -> Estimate:
-    """What a run comes to, whichever patients are drawn."""
+    """Value of a run, whichever patients are drawn."""
     return Estimate(value=value, draws=np.full(draws, value), bounds=(0.0, 1.0))
 
 
@@ -26,7 +26,7 @@ def over_seeds(resampling: Resampling, by_seed: Mapping[int, float]) -> Estimate
 
 
 def weights(resampling: Resampling, seeds: Sequence[int]) -> Floats:
-    """What each draw takes of each seed's value, (resamples, seeds), in the order given."""
+    """Weight of each seed's value in each resample, (resamples, seeds), in the order given."""
     return np.stack(
         [
             over_seeds(resampling, {other: float(other == seed) for other in seeds}).draws
@@ -84,7 +84,7 @@ def test_an_interval_of_two_seeds_stays_in_its_bounds() -> None:
 
 
 def coverage(seeds: int, *, of_seeds: float, trials: int, resamples: int) -> tuple[float, float]:
-    """How often 95 % intervals of a mean over patients and seeds cover it, and by the plain rule.
+    """Coverage of 95 % intervals of a mean over patients and seeds, and by the plain rule.
 
     The figure is a mean of what 100 patients add (standard error 1), of what the seeds add
     (``of_seeds`` their standard deviation), and of both together (standard error 0.3), all
