@@ -4,7 +4,8 @@ To first order an AUC is a sum over patients (:mod:`bench.evaluate.delong`), and
 a difference of AUCs: what each patient adds is added or subtracted, patient by patient. That
 makes differences on the same images paired, and takes no resample.
 
-Intervals are symmetric in log(AUC / (1 - AUC)), with a t quantile. Where an AUC is near 1 and
+Intervals are symmetric in log(AUC / (1 - AUC)), with a t quantile: of the patients of the rarer
+class less one, and of fewer where few patients carry the variance. Where an AUC is near 1 and
 patients are few, hardly any of them is misranked, and the variance that those few show is too
 small as often as not. A share of the variance that Newcombe's method 5 expects is then added, and
 the interval is symmetric in the AUC itself (``docs/coverage.md`` has how often they cover).
@@ -35,7 +36,7 @@ class Auc:
         value: NaN where undefined.
         parts: what each patient adds to the error, (patients,), by the digest of the images.
             The squares sum to the variance over other patients.
-        df: degrees of freedom of that variance.
+        df: degrees of freedom of that variance, at most.
         supplement: variance that ``parts`` hide where hardly any patient is misranked.
         seeds: variance over other seeds; 0 for one run.
         seeds_observed: variance of the runs' mean by their own values: ``seeds``, and what of
@@ -70,10 +71,21 @@ class Auc:
     @property
     def total_df(self) -> float:
         """Degrees of freedom of the whole variance, after Satterthwaite; at least 1."""
-        unsure = self.patient_variance**2 / self.df + self.seeds_observed**2 / self.seeds_df
+        by_patients = self.patient_variance**2 / min(self.df, self._df_by_moments)
+        unsure = by_patients + self.seeds_observed**2 / self.seeds_df
         if not unsure > 0.0:
             return math.inf if self.supplement else self.df
         return max(1.0, self.standard_error**4 / unsure)
+
+    @property
+    def _df_by_moments(self) -> float:
+        """Degrees of freedom of the patients' variance as far as few of them carry it.
+
+        Those of a chi-square variable whose variance is that of a sum of such squares.
+        """
+        squares = [part**2 for part in self.parts.values()]
+        variance = sum(float(each @ each) - each.sum() ** 2 / len(each) for each in squares)
+        return 2.0 * self.patient_variance**2 / variance if variance > 0.0 else math.inf
 
     @property
     def few_misranked(self) -> bool:

@@ -36,15 +36,15 @@ def test_with_few_misranked_it_is_symmetric_in_the_auc_and_stays_in_its_bounds()
 
 
 def test_a_difference_on_the_same_images_is_paired_and_on_others_independent() -> None:
-    one, other = made(0.8, 0.03, 0.04), made(0.7, 0.03, 0.01)
+    one, other = made(0.8, 0.05, 0.01), made(0.7, 0.02, -0.02)
     paired = difference(one, other)
     assert paired.value == pytest.approx(0.1)
-    assert paired.standard_error == pytest.approx(0.03)
+    assert paired.standard_error == pytest.approx(0.03 * math.sqrt(2))
     interval = paired.interval()
-    half = scipy_stats.t(30).ppf(0.975) * 0.03
+    half = scipy_stats.t(30).ppf(0.975) * 0.03 * math.sqrt(2)
     assert [interval.low, interval.high] == pytest.approx([0.1 - half, 0.1 + half])
-    elsewhere = difference(one, replace(other, parts={"there": np.array([0.03, 0.01])}))
-    assert elsewhere.standard_error == pytest.approx(math.hypot(0.05, math.hypot(0.03, 0.01)))
+    elsewhere = difference(one, replace(other, parts={"there": np.array([0.02, -0.02])}))
+    assert elsewhere.standard_error == pytest.approx(math.sqrt(0.05**2 + 0.01**2 + 2 * 0.02**2))
 
 
 def test_an_auc_differs_from_itself_by_exactly_nothing() -> None:
@@ -68,6 +68,13 @@ def test_degrees_of_freedom_of_seeds_and_patients_are_satterthwaite_s() -> None:
     variance = 0.05**2 + 0.02**2
     assert auc.standard_error == pytest.approx(math.sqrt(variance))
     assert auc.total_df == pytest.approx(variance**2 / (0.05**4 / 30 + 0.03**4 / 4))
+
+
+def test_few_patients_who_carry_the_variance_are_few_degrees_of_freedom() -> None:
+    """Squares of n equal parts are known; those of k parts among many zeros have 2 k of them."""
+    alike, alone = (made(0.8, *parts, df=99.0) for parts in ([0.01] * 100, [0.05] * 4 + [0.0] * 96))
+    assert alike.total_df == 99.0
+    assert alone.total_df == pytest.approx(2 * 0.01**2 / (4 * 0.05**4 - 0.01**2 / 100))
 
 
 def test_a_variance_that_is_the_same_twice_has_no_more_degrees_of_freedom() -> None:
