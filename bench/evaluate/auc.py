@@ -26,6 +26,8 @@ from bench.evaluate.estimate import DECIMALS, LEVEL, Interval
 # Misranked patients of the rarer class, (1 - AUC) times their number, below which the variance is
 # supplemented: the smallest number with which intervals covered in all simulations.
 FEW = 1.25
+FEW_PATIENTS = 15
+"""With fewer patients in a class, the variance of an AUC is hardly known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -254,6 +254,7 @@ class _Collector:
             macro_over=scores[first.cell.seed].macro_over,
             answered=_answered(first),
             support=_support(first),
+            patients=scores[first.cell.seed].patients,
         )
         return row, RowFigures.of(scores, self.scorer.resampling)
 

@@ -20,8 +20,8 @@ from bench.data.splits import make_split
 from bench.data.study import StudyTable
 from bench.data.tasks import check_classes, make_task
 from bench.errors import InputError
+from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.planning import (
-    FEW_PATIENTS,
     POWER,
     Assumptions,
     PartCounts,

@@ -36,8 +36,6 @@ from bench.evaluate.comparison import SIGNIFICANCE
 POWER = 0.8
 MOST_SEEDS = 1000
 """Where these are not enough, no number of seeds is said to be."""
-FEW_PATIENTS = 15
-"""With fewer patients in a class, the variance of an AUC is hardly known."""
 # Quantiles of the variance that a test estimates, over which its power is averaged.
 _SHARES = (np.arange(200) + 0.5) / 200
 

@@ -20,6 +20,7 @@ from bench.config.schema import MARGIN
 from bench.data.description import DataRecord
 from bench.environment import EnvironmentRecord
 from bench.evaluate import frames
+from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.comparison import Comparison
 from bench.evaluate.curves import Curves
 from bench.evaluate.estimate import Figure, Interval
@@ -77,6 +78,8 @@ class Row:
             sorts the table first; empty where no seed finished.
         findings: those of each finding, in the order of the outputs; empty for a two-class task.
         support: how many of the test images that the row answers have each output.
+        patients: of each finding, or of the second of two classes, how many test patients have
+            it, or do not have it, whichever are fewer; 0 where one of the two is missing.
         macro_over: how many findings each macro average is over.
         parameters, multiply_adds: of the network; None for a control.
         train_seconds, images_per_second, inference_images_per_second: means over the seeds; None
@@ -109,6 +112,7 @@ class Row:
     figures: dict[str, Figure] = field(default_factory=dict)
     findings: dict[str, dict[str, Figure]] = field(default_factory=dict)
     support: dict[str, int] = field(default_factory=dict)
+    patients: dict[str, int] = field(default_factory=dict)
     macro_over: dict[str, int] = field(default_factory=dict)
     parameters: int | None = None
     multiply_adds: int | None = None
@@ -222,6 +226,16 @@ class Table:
     margin: float = MARGIN
     resamples: int = 0
     published: tuple[PublishedFigure, ...] = ()
+
+    @property
+    def few_patients(self) -> dict[str, int]:
+        """Outputs with so few patients that their intervals are rough, and how many these are."""
+        whole = [row.patients for row in self.rows if row.runs and row.answered is None]
+        return {
+            name: patients
+            for name, patients in (whole[0] if whole else {}).items()
+            if 0 < patients < FEW_PATIENTS
+        }
 
     @property
     def stands_in(self) -> bool:

@@ -62,6 +62,14 @@ class RunScores:
     curves: dict[str, Curves]
 
     @property
+    def patients(self) -> dict[str, int]:
+        """:attr:`bench.evaluate.results.Row.patients`."""
+        if not self.findings:
+            return dict.fromkeys(self.curves, self.leading.auc.patients)
+        aucs = {name: figures["auc"] for name, figures in self.findings.items()}
+        return {name: auc.patients for name, auc in aucs.items() if isinstance(auc, Auc)}
+
+    @property
     def macro_over(self) -> dict[str, int]:
         """Number of findings that each macro average is over: those where the figure is defined."""
         if not self.findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.results import Results, Table
 from bench.evaluate.settings import TRAIN_SHARE, SharedSettings
 from bench.report.budgets import budgets
@@ -41,6 +42,7 @@ def resting_on(table: Table) -> list[str]:
             key.startswith((TRAIN, IN_CHANNELS, TRAIN_SHARE)) for key in table.settings.differing
         ),
         budgets=budgets(table),
+        few=FEW_PATIENTS,
     )
     return list(dict.fromkeys(found))
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.calibration import IMPROPER
 from bench.evaluate.calibration_error import CALIBRATION_BINS
 from bench.evaluate.comparison import SIGNIFICANCE
@@ -41,6 +42,7 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
         gaps=_gaps(table, measures),
         left_out=max((figure.left_out for figure in figures if not figure.reason), default=0),
         tests=len(tested),
+        few_patients=FEW_PATIENTS,
         smallest=sorted(each.smallest for _, each in compared if not math.isnan(each.smallest)),
         macro=_macro(table),
         unseen=[name for name, images in validation.classes.items() if not images]

@@ -155,3 +155,15 @@ def test_runs_that_a_larger_tuning_replaced_are_named(runs: Runs) -> None:
         "2 runs of settings that a tuning with a larger budget replaced are in no row: "
         "net-ce-s1-01, net-ce-s2-23"
     ]
+
+
+def test_classes_of_few_patients_are_warned_of(runs: Runs) -> None:
+    runs.add("net", PERFECT)
+    (table,) = runs.tables()
+    # Of three patients two have normal images, and two have abnormal ones.
+    assert table.few_patients == {"abnormal": 2}
+    warning = "warning: fewer than 15 patients of a class are too few for a sure interval: "
+    assert facts.resting_on(table)[0] == f"{warning}abnormal (2)"
+    (row,) = table.rows
+    many = replace(table, rows=(replace(row, patients={"abnormal": 15}),))
+    assert not any(line.startswith("warning") for line in facts.resting_on(many))
