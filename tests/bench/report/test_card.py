@@ -104,6 +104,14 @@ def test_what_limits_a_verdict_is_said() -> None:
     ]
 
 
+def test_networks_that_are_not_above_the_control_are_counted() -> None:
+    rows = [made_row("low", "worse", over=-0.1), made_row("lower", "worse", over=-0.2)]
+    assert card_text(made_table(NET, *rows, PIXELS)).caveats == [
+        "2 of 3 networks are not shown to be above the control pixels (†)."
+    ]
+    assert card_text(made_table(*rows, PIXELS)).caveats == []
+
+
 def test_a_control_as_the_reference_is_called_one() -> None:
     control = made_control(comparison=None, is_reference=True)
     table = made_table(made_row("net", "better"), control)
