@@ -51,7 +51,7 @@ def auc(
     few = 1.0 if fewest == 1 else few_misranked(value, rarer)
     supplement = 0.0
     # The AUC of a constant is one half, whoever the patients are.
-    if few and np.ptp(scores):
+    if few and scores.min() < scores.max():
         expected = newcombe_variance(value, *(each.effective for each in classes))
         supplement = few * max(0.0, expected - float(parts @ parts))
     return Auc(

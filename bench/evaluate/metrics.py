@@ -51,28 +51,6 @@ def sums(values: NDArray[Any], *, groups: Ints, counts: Counts) -> Floats:
     return found
 
 
-def auc(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Floats:
-    """Area under the ROC curve: how often a positive is scored above a negative, ties half.
-
-    Sums of whole numbers are exact, so that no AUC leaves [0, 1]. NaN where a resample has one
-    class only.
-    """
-    negatives, positives = _sorted_by_class(positive, scores)
-    # How many negatives are scored below each positive, and how many not above it.
-    below = np.searchsorted(scores[negatives], scores[positives], side="left")
-    not_above = np.searchsorted(scores[negatives], scores[positives], side="right")
-    found = np.empty(counts.shape[1])
-    for part, chunk in _chunks(counts, len(groups)):
-        # Row i: how many images the i lowest negatives stand for.
-        lower = _cumulative(chunk[groups[negatives]])
-        weights = chunk[groups[positives]]
-        twice = np.einsum("ij,ij->j", weights, lower[below] + lower[not_above])
-        pairs = weights.sum(axis=0) * lower[-1]
-        with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
-            found[part] = twice / (2 * pairs)
-    return found
-
-
 def average_precision(positive: Bools, scores: Floats, *, groups: Ints, counts: Counts) -> Floats:
     """Average precision: the sum over thresholds of precision times gain in recall.
 

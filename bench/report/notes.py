@@ -43,6 +43,7 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
         left_out=max((figure.left_out for figure in figures if not figure.reason), default=0),
         tests=len(tested),
         few_patients=FEW_PATIENTS,
+        spread=_spread(table),
         smallest=sorted(each.smallest for _, each in compared if not math.isnan(each.smallest)),
         macro=_macro(table),
         unseen=[name for name, images in validation.classes.items() if not images]
@@ -55,6 +56,13 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
             if loss in IMPROPER
         },
     )
+
+
+def _spread(table: Table) -> dict[str, Any]:
+    """Degrees of freedom of the variance that rows share, and the rows with one of their own."""
+    rows = [row for row in table.rows if len(row.runs) > 1]
+    shared = [row.spread.df for row in rows if not row.spread.own]
+    return {"pooled": shared[0] if shared else 0, "own": [row for row in rows if row.spread.own]}
 
 
 def glossary(results: Results) -> list[tuple[str, str]]:

@@ -42,7 +42,7 @@ def overall_auc(targets: Tensor, probabilities: Tensor, *, kind: TargetKind) -> 
 
 
 def auc_by_ranks(positive: Tensor, scores: Tensor) -> Tensor:
-    """AUC of each column, as :func:`bench.evaluate.metrics.auc` defines it: ties count half.
+    """AUC of each column, as :func:`bench.evaluate.delong.auc` defines it: ties count half.
 
     Ranks are multiples of a half and their sums exact in float64, so that the value does not
     depend on the device, nor on the order of the images.

@@ -219,3 +219,16 @@ def test_a_set_that_is_too_small_has_no_interval(
     assert interval.value == pytest.approx(value, nan_ok=True)
     assert (math.isnan(interval.low), interval.reason) == (True, reason)
     assert difference(found, found).reason == reason
+
+
+def test_scores_that_separate_the_classes_have_an_auc_of_exactly_one() -> None:
+    targets = np.repeat([0, 1], 50)
+    scores = targets + np.linspace(0, 0.5, 100)
+    found = aucs(targets, np.stack([scores, -scores], axis=1))
+    assert [model.value for model in found] == [1.0, 0.0]
+
+
+def test_logits_and_infinities_are_scores() -> None:
+    scores = np.array([-math.inf, -1e4, 1e4, math.inf])
+    found = aucs(np.array([0, 0, 1, 1]), np.stack([scores, np.full(4, math.inf)], axis=1))
+    assert [model.value for model in found] == [1.0, 0.5]

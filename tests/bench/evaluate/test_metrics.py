@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
 from bench.evaluate import metrics
 from tests.bench.evaluate import reference
@@ -42,41 +42,18 @@ def agree(found: np.ndarray, expected: list[float]) -> None:
 
 @settings(max_examples=15)
 @given(cases())
-def test_auc_and_average_precision_are_scikit_learn_s_of_weighted_images(case: Case) -> None:
+def test_average_precision_is_scikit_learn_s_of_weighted_images(case: Case) -> None:
     targets, scores, groups, counts = case
-    auc = metrics.auc(targets == 1, scores, groups=groups, counts=counts)
     precision = metrics.average_precision(targets == 1, scores, groups=groups, counts=counts)
     for k, weights in enumerate(counts[groups].T):
-        positives, negatives = weights[targets == 1].any(), weights[targets == 0].any()
+        positives = weights[targets == 1].any()
         of_weights = {"y_true": targets, "y_score": scores, "sample_weight": weights}
-        if positives and negatives:
-            assert 0.0 <= auc[k] <= 1.0
-            assert auc[k] == pytest.approx(roc_auc_score(**of_weights), abs=1e-12)
-        else:
-            assert np.isnan(auc[k])
         if positives:
             expected = average_precision_score(**of_weights)
             assert precision[k] == pytest.approx(expected, abs=1e-12)
             assert precision[k] <= 1.0
         else:
             assert np.isnan(precision[k])
-
-
-def test_scores_that_separate_the_classes_have_an_auc_of_exactly_one() -> None:
-    targets = np.repeat([0, 1], 50)
-    images = {
-        "groups": np.arange(100),
-        "counts": np.random.default_rng(0).integers(1, 5, (100, 40)),
-    }
-    scores = targets + np.linspace(0, 0.5, 100)
-    assert (metrics.auc(targets == 1, scores, **images) == 1.0).all()
-    assert (metrics.auc(targets == 0, scores, **images) == 0.0).all()
-
-
-def test_auc_takes_logits_and_infinities() -> None:
-    scores = np.array([-math.inf, -1e4, 1e4, math.inf])
-    images = {"groups": np.arange(4), "counts": np.ones((4, 1), np.uint16)}
-    assert metrics.auc(np.array([False, False, True, True]), scores, **images) == 1.0
 
 
 @settings(max_examples=50)
@@ -114,10 +91,7 @@ def test_a_larger_study_with_and_without_ties(decimals: int) -> None:
     groups = rng.integers(0, 90, 600)
     counts = rng.multinomial(90, np.full(90, 1 / 90), size=40).T.astype(np.uint16)
     case, images = (targets, p, groups, counts), {"groups": groups, "counts": counts}
-    for found, metric in (
-        (metrics.auc, reference.auc),
-        (metrics.average_precision, reference.average_precision),
-    ):
+    for found, metric in ((metrics.average_precision, reference.average_precision),):
         agree(found(targets == 1, p, **images), one_by_one(case, metric))
 
 

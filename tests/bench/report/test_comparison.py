@@ -222,3 +222,17 @@ def test_a_temperature_that_nothing_fits_is_explained(runs: Runs) -> None:
         "No value of temperature, Brier, scaled and ECE, scaled: no temperature fits the "
         "validation part best.\n"
     ) in runs.notes("Calibration")
+
+
+def test_a_row_that_varies_more_over_seeds_is_named(runs: Runs) -> None:
+    for seed in (0, 1, 2):
+        for model in ("net", "other"):
+            runs.add(model, ONE_WRONG, seed=seed)
+    (table,) = runs.tables(reference=NET)
+    assert "Seeds share one variance (df 4)." in notes(table, "comparison")
+    rows = [
+        replace(row, spread=replace(row.spread, own=True)) if row.model == "other" else row
+        for row in table.rows
+    ]
+    varied = notes(replace(table, rows=tuple(rows)), "comparison")
+    assert "Seeds share one variance (df 4), but for a larger one of other ce." in varied
