@@ -23,13 +23,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Counts = NDArray[np.integer]
 
-# Values computed at once, images times resamples, so that they stay in the processor's cache; and
-# the fewest resamples, since each takes some calls of NumPy.
-CHUNK = 50_000
+# Counts computed with at once, patients times resamples: 64 MB; the fewest resamples, since each
+# chunk takes some calls of NumPy; and the thresholds at a time, whose values stay in the
+# processor's cache.
+CHUNK = 16_000_000
 FEWEST = 32
-# Counts computed with at once, patients times resamples, where no value for each image is made:
-# 64 MB; and the thresholds at a time, whose values stay in the processor's cache.
-WIDE_CHUNK = 16_000_000
 ROWS = 64
 # Patients at a time whose counts are multiplied with sums, likewise.
 PATIENTS = 256
@@ -68,7 +66,7 @@ def average_precision(positive: Bools, scores: Floats, *, groups: Ints, counts: 
     of_called = _rows_of_patients(groups[order[: called[-1]]], np.append(0, called), counts)
     of_positives = _rows_of_patients(groups[positives], np.append(first, len(positives)), counts)
     found = np.empty(counts.shape[1])
-    for part, chunk in _wide_chunks(counts, len(groups)):
+    for part, chunk in _chunks(counts, len(groups)):
         summed, above, hits = (np.zeros(chunk.shape[1], chunk.dtype) for _ in range(3))
         summed = summed.astype(np.float64)
         for start in range(0, len(first), ROWS):
@@ -108,29 +106,55 @@ def operating_point(
     Raises:
         ValueError: no such specificity.
     """
-    negatives, positives = _sorted_by_class(positive, scores)
-    sensitivity, needed_to_read = (np.full(counts.shape[1], np.nan) for _ in range(2))
+    order = np.argsort(-scores, kind="stable")
+    negatives, positives = order[~positive[order]], order[positive[order]]
     if not len(negatives) or not len(positives):
-        return sensitivity, needed_to_read
-    thresholds = scores[negatives]
-    # For a threshold just above each negative: how many of either class are not above it.
-    spared = np.searchsorted(thresholds, thresholds, side="right")
-    missed = np.searchsorted(scores[positives], thresholds, side="right")
+        nothing = np.full(counts.shape[1], np.nan)
+        return nothing, nothing
+    # The thresholds lie just above each distinct score of a negative, from the highest on.
+    falling = -scores[negatives]
+    first = np.flatnonzero(np.append(True, falling[1:] != falling[:-1]))
+    above = np.searchsorted(-scores[positives], falling[first], side="left")
+    of_negatives = _rows_of_patients(groups[negatives], np.append(first, len(negatives)), counts)
+    of_positives = _rows_of_patients(groups[positives[: above[-1]]], np.append(0, above), counts)
+    either = sums(np.stack([~positive, positive], axis=1), groups=groups, counts=counts)
+    spare = either[:, 0] - fewest_spared(either[:, 0], specificity=specificity)
+    hits, alarms = (np.empty(counts.shape[1]) for _ in range(2))
     for part, chunk in _chunks(counts, len(groups)):
-        columns = np.arange(chunk.shape[1])
-        lower_negatives = _cumulative(chunk[groups[negatives]])
-        lower_positives = _cumulative(chunk[groups[positives]])
-        all_negatives, all_positives = lower_negatives[-1], lower_positives[-1]
-        fewest = fewest_spared(all_negatives, specificity=specificity)
-        # A resample without negatives has no threshold; any row does for it.
-        row = np.minimum((lower_negatives[1:] < fewest).sum(axis=0), len(negatives) - 1)
-        true_positives = all_positives - lower_positives[missed[row], columns]
-        false_positives = all_negatives - lower_negatives[spared[row], columns]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            hits = np.where(all_negatives > 0, true_positives, np.nan)
-            sensitivity[part] = hits / all_positives
-            needed_to_read[part] = (hits + false_positives) / np.where(hits > 0, hits, np.nan)
-    return sensitivity, needed_to_read
+        found = _at_last(of_positives, of_negatives, chunk, spare=spare[part])
+        hits[part], alarms[part] = found
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
+        hits = np.where(either[:, 0] > 0, hits, np.nan)
+        return hits / either[:, 1], (hits + alarms) / np.where(hits > 0, hits, np.nan)
+
+
+def _at_last(
+    of_positives: csr_array, of_negatives: csr_array, counts: NDArray[Any], *, spare: Floats
+) -> tuple[Floats, Floats]:
+    """True and false positives at the last threshold that has few enough of the latter.
+
+    Args:
+        of_positives: images that each threshold calls and the one before does not,
+            (thresholds, patients).
+        of_negatives: those that the next threshold calls and each does not.
+        counts: of some resamples, (patients, resamples).
+        spare: how many false positives are few enough, (resamples,), 0 or more.
+    """
+    hits, alarms = (np.zeros(counts.shape[1]) for _ in range(2))
+    true = false = np.zeros(counts.shape[1], counts.dtype)
+    for start in range(0, of_positives.shape[0], ROWS):
+        rows = slice(start, start + ROWS)
+        more = of_negatives[rows] @ counts
+        called, next_false = _running(of_positives[rows] @ counts, true), _running(more, false)
+        wrongly = next_false - more
+        fits = (wrongly <= spare).sum(axis=0)
+        going_on = np.flatnonzero(fits)
+        if not len(going_on):
+            break
+        last = fits[going_on] - 1
+        hits[going_on], alarms[going_on] = called[last, going_on], wrongly[last, going_on]
+        true, false = called[-1], next_false[-1]
+    return hits, alarms
 
 
 def fewest_spared(negatives: NDArray[Any], *, specificity: float) -> Floats:
@@ -151,19 +175,6 @@ def fewest_spared(negatives: NDArray[Any], *, specificity: float) -> Floats:
     fewest = np.floor(specificity * whole)
     with np.errstate(invalid="ignore"):  # without negatives none is enough
         return np.asarray(fewest + (fewest / whole < specificity))
-
-
-def _sorted_by_class(positive: Bools, scores: Floats) -> tuple[Ints, Ints]:
-    """Positions of the negative and of the positive images, each by rising score."""
-    order = np.argsort(scores, kind="stable")
-    return order[~positive[order]], order[positive[order]]
-
-
-def _cumulative(weights: Floats) -> Floats:
-    """Sums over the first i rows, i = 0 … n: (n + 1, k) from (n, k)."""
-    found = np.zeros((len(weights) + 1, weights.shape[1]))
-    np.cumsum(weights, axis=0, out=found[1:])
-    return found
 
 
 def _rows_of_patients(groups: Ints, bounds: Ints, counts: Counts) -> csr_array:
@@ -190,18 +201,10 @@ def _running(rows: NDArray[Any], before: NDArray[Any]) -> NDArray[Any]:
     return found
 
 
-def _wide_chunks(counts: Counts, images: int) -> Iterator[tuple[slice, NDArray[Any]]]:
+def _chunks(counts: Counts, images: int) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Many resamples at a time, in single precision where sums of whole numbers are exact in it."""
     exact = images * int(counts.max(initial=0)) < 2**24
-    resamples = max(FEWEST, WIDE_CHUNK // len(counts))
+    resamples = max(FEWEST, CHUNK // len(counts))
     for start in range(0, counts.shape[1], resamples):
         part = slice(start, start + resamples)
         yield part, counts[:, part].astype(np.float32 if exact else np.float64)
-
-
-def _chunks(counts: Counts, images: int) -> Iterator[tuple[slice, Floats]]:
-    """Some resamples after the other, so that what is summed stays in the processor's cache."""
-    resamples = max(FEWEST, CHUNK // images)
-    for start in range(0, counts.shape[1], resamples):
-        part = slice(start, start + resamples)
-        yield part, counts[:, part].astype(np.float64)

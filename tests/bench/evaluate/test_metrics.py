@@ -21,7 +21,6 @@ def small_chunks() -> Iterator[None]:
     """As few resamples at once as with many images, and few thresholds and patients."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "CHUNK", 1)
-        patch.setattr(metrics, "WIDE_CHUNK", 1)
         patch.setattr(metrics, "ROWS", 3)
         patch.setattr(metrics, "PATIENTS", 4)
         yield
@@ -44,16 +43,14 @@ def agree(found: np.ndarray, expected: list[float]) -> None:
 @given(cases())
 def test_average_precision_is_scikit_learn_s_of_weighted_images(case: Case) -> None:
     targets, scores, groups, counts = case
-    precision = metrics.average_precision(targets == 1, scores, groups=groups, counts=counts)
+    found = metrics.average_precision(targets == 1, scores, groups=groups, counts=counts)
     for k, weights in enumerate(counts[groups].T):
-        positives = weights[targets == 1].any()
-        of_weights = {"y_true": targets, "y_score": scores, "sample_weight": weights}
-        if positives:
-            expected = average_precision_score(**of_weights)
-            assert precision[k] == pytest.approx(expected, abs=1e-12)
-            assert precision[k] <= 1.0
+        if weights[targets == 1].any():
+            expected = average_precision_score(targets, scores, sample_weight=weights)
+            assert found[k] == pytest.approx(expected, abs=1e-12)
+            assert found[k] <= 1.0
         else:
-            assert np.isnan(precision[k])
+            assert np.isnan(found[k])
 
 
 @settings(max_examples=50)
@@ -91,8 +88,13 @@ def test_a_larger_study_with_and_without_ties(decimals: int) -> None:
     groups = rng.integers(0, 90, 600)
     counts = rng.multinomial(90, np.full(90, 1 / 90), size=40).T.astype(np.uint16)
     case, images = (targets, p, groups, counts), {"groups": groups, "counts": counts}
-    for found, metric in ((metrics.average_precision, reference.average_precision),):
-        agree(found(targets == 1, p, **images), one_by_one(case, metric))
+    found = metrics.average_precision(targets == 1, p, **images)
+    agree(found, one_by_one(case, reference.average_precision))
+    sensitivity, _ = metrics.operating_point(targets == 1, p, specificity=0.9, **images)
+    agree(
+        sensitivity,
+        one_by_one(case, lambda t, q: reference.operating_point(t, q, specificity=0.9)[0]),
+    )
 
 
 def test_average_precision_of_more_images_than_single_precision_can_count() -> None:
