@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
 from bench.evaluate.results import Row
-from bench.evaluate.settings import AS_CONFIGURED, TUNED, setting_text, telling
+from bench.evaluate.settings import AS_CONFIGURED, RECIPE, TUNED, setting_text, telling
 from bench.text import printable
 
 
@@ -29,8 +29,9 @@ def _apart(rows: Sequence[Row]) -> list[str]:
     """``max_iterations=200``, ``tuned``, ``pretrained``: what tells rows of one name apart."""
     few, every = telling([row.runs[0].cell for row in rows])
     searched = {key for row in rows if row.tuning for key in row.tuning.searched_keys}
-    # "tuned" says what was searched for, unless only its values tell rows apart.
-    for keys in (few - searched, few):
+    # The recipe says what comes with it, and "tuned" what was searched for, unless only values tell
+    # rows apart.
+    for keys in ((few & {RECIPE}) - searched or few - searched, few - searched, few):
         texts = _settings(rows, keys)
         if len({*texts}) == len(texts):
             return texts

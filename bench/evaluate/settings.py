@@ -31,6 +31,8 @@ BETWEEN_LOOKALIKES = frozenset(
 )
 TRAIN_SHARE = "data.train_share"
 RECIPE = "train.recipe"
+# A cosine knows no plateaus.
+OF_PLATEAUS = frozenset({"train.decay_factor", "train.patience", "train.max_decays"})
 # Put for all settings that were searched for: the table of tunings says them.
 TUNED = "tuned"
 # Put for those that a row beside tuned ones was given, which nobody need have chosen.
@@ -95,6 +97,8 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
             mark = mark or (AS_CONFIGURED if any(tuned) else "")
         marks.append(mark)
         keys -= hidden
+        if cell.dotted.get("train.schedule") == "cosine":
+            keys -= OF_PLATEAUS
         shown.append(keys - _as_recipe(cell, cells) if RECIPE in keys else keys)
 
     def caption(position: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.results import Results, Table
-from bench.evaluate.settings import TRAIN_SHARE, SharedSettings
+from bench.evaluate.settings import OF_PLATEAUS, TRAIN_SHARE, SharedSettings
 from bench.report.budgets import budgets
 from bench.report.formatting import setting
 from bench.report.text import lines
@@ -17,8 +17,6 @@ OFF = {
     "train.layer_decay": 1.0,
     "train.ema": 0.0,
 }
-# A cosine knows no plateaus.
-OF_PLATEAUS = ("train.decay_factor", "train.patience", "train.max_decays")
 TRAIN, AUGMENT, IN_CHANNELS = "train.", "train.augment.", "model.in_channels"
 
 

@@ -54,6 +54,23 @@ def test_rows_of_two_recipes_are_named_by_their_recipe(runs: Runs) -> None:
     assert names == ["net ce (recipe=modern)", "net ce (recipe=paper)", "other ce"]
 
 
+def test_a_recipe_alone_names_rows_that_differ_in_more(runs: Runs) -> None:
+    short = {**TRAINING, "recipe": "modern", "max_iterations": 40, "patience": 7}
+    runs.add("net", PERFECT, settings={"train": TRAINING})
+    runs.add("net", ONE_WRONG, settings={"train": short})
+    (table,) = runs.tables()
+    assert sorted(row.label for row in table.rows) == [
+        "net ce (recipe=modern)", "net ce (recipe=paper)"
+    ]  # fmt: skip
+    assert settings_of(table) == {
+        "net": [
+            # A cosine has no patience.
+            "train.max_iterations=40, train.recipe=modern",
+            "train.max_iterations=6000, train.patience=2, train.recipe=paper",
+        ]
+    }
+
+
 def test_different_models_under_different_settings_show_them(runs: Runs) -> None:
     runs.add("net", PERFECT, settings={"train": {**TRAINING, "class_weighting": True}})
     runs.add("other", CHANCE, settings={"train": TRAINING})
