@@ -61,7 +61,8 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
 def _spread(table: Table) -> dict[str, Any]:
     """Degrees of freedom of the variance that rows share, and the rows with one of their own."""
     rows = [row for row in table.rows if len(row.runs) > 1]
-    shared = [row.spread.df for row in rows if not row.spread.own]
+    # Of AUCs that are all 0 or 1 no variance is known.
+    shared = [row.spread.df for row in rows if not row.spread.own and row.spread.df < math.inf]
     return {"pooled": shared[0] if shared else 0, "own": [row for row in rows if row.spread.own]}
 
 
