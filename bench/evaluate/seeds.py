@@ -7,8 +7,12 @@ another seed. The latter is known from the patients and subtracted (Obuchowski, 
 approach with dependent observations", Communications in Statistics 24, 1995).
 
 Two or three seeds say little about their variance, so it is pooled over the rows of a table,
-in log(AUC / (1 - AUC)), since seeds change an AUC near 1 less. A row whose variance is
-significantly above that of the others (F test, p below ``UNEQUAL``) keeps its own.
+in log(AUC / (1 - AUC)), since seeds change an AUC near 1 less. A row that may vary more than the
+others (F test, p below ``LARGER``) keeps its own, and is in the pool of the others unless it surely
+does (``UNEQUAL``). The test has little power with few seeds, so that a row must not have to be
+significant to be spared a variance that is too small: Bozivich, Bancroft, Hartley ("Power of
+analysis of variance test procedures for certain incompletely specified models", Annals of
+Mathematical Statistics 27, 1956) advise such a level before pooling.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from scipy.special import fdtrc
 
 from bench.evaluate.auc import Auc, mean_of
 
-UNEQUAL = 0.05
+LARGER, UNEQUAL = 0.25, 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,7 @@ class Spread:
         observed: of the runs' values.
         by_patients: what of it the patients explain.
         df: degrees of freedom of ``observed``.
-        own: whether a row keeps its own, since it is larger than the others'.
+        own: whether a row keeps its own, since it may be larger than the others'.
     """
 
     observed: float
@@ -100,18 +104,16 @@ class Runs:
 
 
 def pooled(rows: Sequence[Runs]) -> list[Spread]:
-    """The spread of each row, pooled over the rows that do not spread more than the others."""
+    """The spread of each row: its own where it may be larger than the others', else the pool."""
     known = [row.spread for row in rows if row.spread is not None]
-    large = [
-        spread for spread in known if _above(spread, [each for each in known if each is not spread])
-    ]
-    together = _pool([spread for spread in known if spread not in large])
+    p = [_p_above(spread, [*known[:k], *known[k + 1 :]]) for k, spread in enumerate(known)]
+    together = _pool([spread for spread, value in zip(known, p, strict=True) if value >= UNEQUAL])
+    found = iter(
+        replace(spread, own=True) if value < LARGER else together
+        for spread, value in zip(known, p, strict=True)
+    )
     return [
-        ONE_RUN
-        if row.count == 1
-        else replace(row.spread, own=True)
-        if row.spread is not None and row.spread in large
-        else together
+        next(found) if row.spread is not None else ONE_RUN if row.count == 1 else together
         for row in rows
     ]
 
@@ -128,11 +130,11 @@ def _pool(spreads: Sequence[Spread]) -> Spread:
     )
 
 
-def _above(spread: Spread, others: Sequence[Spread]) -> bool:
-    """Whether a spread is significantly above that of the others."""
+def _p_above(spread: Spread, others: Sequence[Spread]) -> float:
+    """One-sided p of the F test that a spread is no larger than that of the others."""
     pool = _pool(others)
     if not others or spread.observed <= pool.observed:
-        return False
+        return 1.0
     if not pool.observed:
-        return True
-    return bool(fdtrc(spread.df, pool.df, spread.observed / pool.observed) < UNEQUAL)
+        return 0.0
+    return float(fdtrc(spread.df, pool.df, spread.observed / pool.observed))
