@@ -36,7 +36,9 @@ class Card:
     - ``not above control``: none of them is above.
     - ``better``: some that are above are better than the reference. They were not compared with
       one another.
-    - ``above control``: some are above, and the reference is not, or is alone, or is a control.
+    - ``above control``: some are above, and the reference is not, or is a control, or is the only
+      one above (unless a later conclusion on single runs, on missing intervals or on worse ones
+      holds, which says more).
     - ``nothing to compare``: the reference is alone, and no control has finished.
     - ``as good``: one that is above is equivalent to the reference or not worse, and smaller; or
       the size of the reference is not known.
@@ -140,6 +142,8 @@ def _beside(reference: Row, above: Sequence[Row], candidates: tuple[Row, ...]) -
     if all(_is(row, "worse") for row in others):
         closest = max(others, key=_difference)
         return conclude("others worse", closest, others, take=reference)
+    if len(above) == 1:
+        return _several("above control", above, candidates)
     unclear = [row for row in above if row not in equal and not _is(row, "worse")]
     smaller = [row for row in unclear if _smaller(row, reference)]
     if smaller:

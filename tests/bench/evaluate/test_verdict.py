@@ -84,6 +84,12 @@ def test_a_row_alone_is_compared_with_the_control_or_with_nothing() -> None:
     assert found(made_row("net", over=None)) == ("nothing to compare", "net", "")
 
 
+def test_the_reference_can_be_the_only_one_above_the_control() -> None:
+    rows = [made_row("a", "cannot tell", over=-0.1), made_row("b", "worse", over=-0.2)]
+    assert found(REFERENCE, *rows, PIXELS) == ("above control", "net", "net")
+    assert found(REFERENCE, rows[1], PIXELS) == ("others worse", "b", "net")
+
+
 @pytest.mark.parametrize("shown", ["equivalent", "not worse"])
 def test_a_smaller_one_that_is_as_good_is_taken(shown: Any) -> None:
     rows = [
