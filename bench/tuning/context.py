@@ -79,7 +79,7 @@ class TuningContext:
         store: Store,
         *,
         number: int,
-        seed: int | None = None,
+        seed: int = TRIAL_SEED,
     ) -> Job:
         """The training of a trial, at a point of a space, in the store of the trials.
 
@@ -87,9 +87,9 @@ class TuningContext:
             space, point: its settings.
             store: of the trials.
             number: of the trial, for its label.
-            seed: of a rerun; None is that of the trials.
+            seed: of the training; reruns have their own.
         """
-        alone = {"seeds": (TRIAL_SEED if seed is None else seed,), "controls": ()}
+        alone = {"seeds": (seed,), "controls": ()}
         experiment = space.at(point).model_copy(update=alone)
         (job,) = self.jobs(experiment, store=store, levels={"trial": number})
         return job
