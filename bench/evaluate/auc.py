@@ -39,7 +39,8 @@ class Auc:
         parts: what each patient adds to the error, (patients,), by the digest of the images.
             The squares sum to the variance over other patients.
         df: degrees of freedom of that variance, at most.
-        supplement: variance that ``parts`` hide where hardly any patient is misranked.
+        supplement: variance that ``parts`` hide where hardly any patient is misranked, or nearly
+            all of a class have one score.
         seeds: variance over other seeds; 0 for one run.
         seeds_observed: variance of the runs' mean by their own values: ``seeds``, and what of
             it the patients explain. Its degrees of freedom are those of ``seeds``.

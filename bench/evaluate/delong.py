@@ -42,7 +42,7 @@ def auc(
     shares, value = structural_components(positive, scores)
     patients = int(groups.max()) + 1
     classes = [
-        _Class.of(shares[of_class] - value, groups[of_class], patients)
+        _Class.of(shares[of_class] - value, scores[of_class], groups[of_class], patients)
         for of_class in (positive, ~positive)
     ]
     rarer = min(each.kish for each in classes)
@@ -51,9 +51,11 @@ def auc(
     few = 1.0 if fewest == 1 else few_misranked(value, rarer)
     supplement = 0.0
     # The AUC of a constant is one half, whoever the patients are.
-    if few and scores.min() < scores.max():
-        expected = newcombe_variance(value, *(each.effective for each in classes))
-        supplement = few * max(0.0, expected - float(parts @ parts))
+    if scores.min() < scores.max():
+        supplement = sum(each.hidden for each in classes)
+        if few:
+            expected = newcombe_variance(value, *(each.effective for each in classes))
+            supplement = max(supplement, few * max(0.0, expected - float(parts @ parts)))
     return Auc(
         value=value,
         parts={images: parts},
@@ -100,6 +102,27 @@ def newcombe_variance(value: float, positives: float, negatives: float) -> float
     return a * (1.0 - a) * (1.0 + beyond) / (positives * negatives)
 
 
+def hidden_variance(scores: Floats, *, patients: float, variance: float) -> float:
+    """The variance that a class hides in which nearly all images have one score.
+
+    Twenty positives that are all called positive have no variance, and the next could be missed
+    all the same. It would change its share of the other class by one half: so the variance is at
+    least that of a proportion with two more images on either side (Agresti, Coull: "Approximate is
+    better than 'exact' for interval estimation of binomial proportions", The American Statistician
+    52, 1998). As where few are misranked, less of it is added the more have another score.
+
+    Args:
+        scores: of the images of the class.
+        patients: effective number of its patients.
+        variance: that they show.
+    """
+    most = int(np.unique(scores, return_counts=True)[1].max())
+    others = patients * (1.0 - most / len(scores))
+    few = few_misranked(0.5, others) if most > 1 else 0.0
+    share = (others + 2.0) / (patients + 4.0)
+    return few * max(0.0, share * (1.0 - share) / (4.0 * patients) - variance)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Class:
     """The images of one class.
@@ -110,28 +133,33 @@ class _Class:
         kish: how many patients with equally many images would weigh alike (Kish: "Survey
             Sampling", 1965, section 8.2).
         effective: how many images of different patients would have the same variance.
+        hidden: variance that the parts hide where nearly all images have one score.
     """
 
     parts: Floats
     patients: int
     kish: float
     effective: float
+    hidden: float
 
     @classmethod
-    def of(cls, deviations: Floats, groups: NDArray[np.int64], patients: int) -> _Class:
-        """From the deviations of the images' shares from the AUC, and their patients."""
+    def of(
+        cls, deviations: Floats, scores: Floats, groups: NDArray[np.int64], patients: int
+    ) -> _Class:
+        """From the deviations of the images' shares from the AUC, their scores and patients."""
         n = len(groups)
         weights = np.bincount(groups, minlength=patients) / n
         kish = 1.0 / float(weights @ weights)
         own = int(np.count_nonzero(weights))
         if own == 1:
-            return cls(parts=np.zeros(patients), patients=1, kish=1.0, effective=1.0)
+            return cls(parts=np.zeros(patients), patients=1, kish=1.0, effective=1.0, hidden=0.0)
         sums = np.bincount(groups, deviations, minlength=patients) / n
         parts = sums / (1.0 - weights) * math.sqrt((own - 1) / own)
         clustered, alone = float(parts @ parts), float(deviations @ deviations) / (n - 1)
         # The design effect, between that of unlike and of equal images of a patient.
         effective = min(max(alone / clustered, kish), n) if clustered and alone else kish
-        return cls(parts=parts, patients=own, kish=kish, effective=effective)
+        hidden = hidden_variance(scores, patients=kish, variance=clustered)
+        return cls(parts=parts, patients=own, kish=kish, effective=effective, hidden=hidden)
 
 
 def _mid_ranks(scores: Floats) -> Floats:

@@ -193,7 +193,8 @@ def test_the_expected_variance_is_hanley_and_mcneil_s_with_newcombe_s_numbers(
 def test_few_misranked_patients_have_the_expected_variance_added() -> None:
     """None at all: ten positives above ninety negatives, with one image a patient."""
     targets = np.repeat([1, 0], [10, 90])
-    found, worse = aucs(targets, np.stack([targets, targets * 0.0], axis=1))
+    apart = targets + np.linspace(0.0, 0.5, 100)
+    found, worse = aucs(targets, np.stack([apart, targets * 0.0], axis=1))
     assert (found.value, found.patient_variance) == (1.0, 0.0)
     assert found.supplement == pytest.approx(newcombe_variance(1.0, 10, 90))
     interval = found.interval()
@@ -201,6 +202,31 @@ def test_few_misranked_patients_have_the_expected_variance_added() -> None:
     assert interval.high == 1.0
     # A constant has an AUC of exactly one half, whoever the patients are.
     assert worse.interval().low == worse.interval().high == 0.5
+
+
+def test_a_class_of_one_score_hides_its_variance() -> None:
+    """All of twenty positives are called positive, and 400 of 2,000 negatives."""
+    targets = np.repeat([1, 0], [20, 2000])
+    calls = np.arange(2020) < 420
+    (found,) = aucs(targets, calls[:, None].astype(float))
+    assert found.value == 0.9
+    assert found.supplement == pytest.approx(2 / 24 * 22 / 24 / 4 / 20)
+    # One who is missed loses a half, and the variance is that of the calls: 1.25 times 0.5 are few.
+    calls[0] = False
+    (found,) = aucs(targets, calls[:, None].astype(float))
+    shown = 0.05 * 0.95 / 4 / 19
+    assert found.supplement == pytest.approx(0.6 * (3 / 24 * 21 / 24 / 4 / 20 - shown))
+    calls[:3] = False
+    assert aucs(targets, calls[:, None].astype(float))[0].supplement == 0.0
+
+
+def test_intervals_of_calls_cover_the_truth_where_all_positives_may_be_called() -> None:
+    """A sensitivity of 95 % with twenty positives: without hidden variance they cover 67 %."""
+    rng = np.random.default_rng(0)
+    targets = np.repeat([1, 0], [20, 1000])
+    calls = rng.random((1020, 200)) < np.where(targets, 0.95, 0.2)[:, None]
+    intervals = [each.interval() for each in aucs(targets, calls.astype(float))]
+    assert np.mean([each.low <= 0.875 <= each.high for each in intervals]) >= 0.95
 
 
 @pytest.mark.parametrize(
