@@ -91,6 +91,10 @@ class Resampling:
             draws=draws,
             bounds=runs[0].bounds,
             reason=next((run.reason for run in runs if run.reason), ""),
+            within=(
+                float(np.mean([run.within[0] for run in runs])),
+                float(np.mean([run.within[1] for run in runs])),
+            ),
         )
 
     def _draw(self, digest: str, *, patients: int) -> NDArray[np.uint16]:

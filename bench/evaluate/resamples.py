@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,10 +20,29 @@ from bench.evaluate.calibration_error import (
     without_chance,
 )
 from bench.evaluate.calibration_slope import calibration_intercept, calibration_slope, no_slope
-from bench.evaluate.estimate import Estimate
+from bench.evaluate.estimate import LEVEL, Estimate
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+
+
+# Patients, below whose number resamples do not tell how much a share varies.
+FEW = 5
+NORMAL = NormalDist().inv_cdf((1.0 + LEVEL) / 2.0)
+
+
+def wilson_limits(share: float, patients: float) -> tuple[float, float]:
+    """Wilson's confidence limits of a share, in [0, 1].
+
+    Args:
+        share: that was found.
+        patients: effective number of them.
+    """
+    squared = NORMAL**2 / patients
+    middle = share + squared / 2.0
+    half = math.sqrt(squared * (share * (1.0 - share) + squared / 4.0))
+    low, high = ((middle + sign * half) / (1.0 + squared) for sign in (-1, 1))
+    return max(0.0, low), min(1.0, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,22 +129,29 @@ class Resamples:
             positive, scores, specificity=specificity, groups=self.groups, counts=self.counts
         )
         reason = self._no_classes(positive)
+        sensitivities = self._estimate(sensitivity, reason=reason)
+        if scores.min() < scores.max():
+            sensitivities = self._share(sensitivities, positive)
         return (
-            self._estimate(sensitivity, reason=reason),
+            sensitivities,
             self._estimate(needed_to_read, reason=reason, bounds=(1.0, math.inf)),
         )
 
     def classification(self, positive: Bools, predicted: Bools) -> dict[str, Estimate]:
         """The figures of :data:`bench.evaluate.measures.AT_THRESHOLD` of binary predictions."""
-        return self.ratios(
-            {
-                "accuracy": (predicted == positive, np.ones(len(positive))),
-                "recall": (predicted & positive, positive),
-                "specificity": (~predicted & ~positive, ~positive),
-                "precision": (predicted & positive, predicted),
-                "f1": (2.0 * (predicted & positive), predicted.astype(float) + positive),
-            }
-        )
+        every = np.ones(len(positive), bool)
+        shares: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
+            "accuracy": (predicted == positive, every),
+            "recall": (predicted & positive, positive),
+            "specificity": (~predicted & ~positive, ~positive),
+            "precision": (predicted & positive, predicted),
+            "f1": (2.0 * (predicted & positive), predicted.astype(float) + positive),
+        }
+        found = self.ratios(shares)
+        # Who calls all images alike has a sensitivity of 0 or 1, whoever the patients are.
+        alike = predicted.all() or not predicted.any()
+        vary = ("accuracy", "precision") if alike else shares
+        return found | {name: self._share(found[name], shares[name][1] > 0) for name in vary}
 
     def ratio(self, numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
         """A sum over the images divided by another that is no smaller; NaN for 0 / 0."""
@@ -177,6 +205,19 @@ class Resamples:
             return self.undefined(reason)
         values = metric(positive, p, groups=self.groups, counts=self.counts)
         return self._estimate(values, reason="", bounds=(-math.inf, math.inf))
+
+    def _share(self, estimate: Estimate, counted: Bools) -> Estimate:
+        """A share of the images that count, whose interval is wide enough where it is near 0 or 1.
+
+        Where all are right, so are they in every resample. Below ``FEW`` patients who are wrong,
+        or right, the interval is at least Wilson's: "Probable inference, the law of succession,
+        and statistical inference", J. Am. Stat. Assoc. 22, 1927.
+        """
+        images = np.bincount(self.groups[counted]).astype(np.float64)
+        patients = images.sum() ** 2 / max(1.0, float(images @ images))
+        if not patients * min(estimate.value, 1.0 - estimate.value) < FEW:
+            return estimate
+        return replace(estimate, within=wilson_limits(estimate.value, patients))
 
     def _estimate(
         self,

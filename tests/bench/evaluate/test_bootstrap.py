@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -121,3 +122,47 @@ def test_resamples_in_which_a_figure_is_undefined_are_left_out_and_counted() -> 
     assert interval.reason == ""
     assert interval.left_out == pytest.approx(0.9**20 * 2000, rel=0.1)
     assert 0.0 <= interval.low < interval.high <= 1.0
+
+
+def shares(positive: list[bool], called: list[bool], patients: list[str]) -> dict[str, Interval]:
+    """Intervals of the figures of calls."""
+    images = [f"{place:03d}" for place in range(len(positive))]
+    resamples = Resampling(resamples=400).resample(images=images, patients=patients)
+    found = resamples.classification(np.array(positive), np.array(called))
+    return {name: Interval.of(estimate) for name, estimate in found.items()}
+
+
+def test_a_share_without_an_error_has_wilson_s_interval() -> None:
+    """Ten positives and 30 negatives, all called rightly: so are they in every resample."""
+    truth = [True] * 10 + [False] * 30
+    found = shares(truth, truth, [""] * 40)
+    square = NormalDist().inv_cdf(0.975) ** 2
+    for name, count in (("recall", 10), ("specificity", 30), ("precision", 10), ("accuracy", 40)):
+        assert found[name].value == found[name].high == 1.0
+        assert found[name].low == pytest.approx(count / (count + square)), name
+    # Two images of each of five patients count as five.
+    pairs = shares(truth, truth, [f"p{place // 2}" for place in range(40)])
+    assert pairs["recall"].low == pytest.approx(5 / (5 + square))
+    # Of whoever calls all images positive a sensitivity of 1 is known.
+    everyone = shares(truth, [True] * 40, [""] * 40)
+    assert (everyone["recall"].low, everyone["specificity"].high) == (1.0, 0.0)
+
+
+def test_intervals_of_a_share_near_one_cover_it() -> None:
+    """A sensitivity of 90 % with ten positives; percentiles alone cover it in 65 %."""
+    rng = np.random.default_rng(0)
+    truth, hits = [True] * 10 + [False] * 20, 0
+    for _ in range(100):
+        called = [*(rng.random(10) < 0.9).tolist(), *(rng.random(20) < 0.1).tolist()]
+        recall = shares(truth, called, [""] * 30)["recall"]
+        hits += recall.low <= 0.9 <= recall.high
+    assert hits >= 93
+
+
+def test_few_errors_of_several_seeds_have_an_interval() -> None:
+    truth = np.arange(40) < 10
+    resampling = Resampling(resamples=400)
+    resamples = resampling.resample(images=[f"{k:03d}" for k in range(40)], patients=[""] * 40)
+    recall = resamples.classification(truth, truth)["recall"]
+    together = Interval.of(resampling.over_seeds({0: recall, 1: recall}))
+    assert together.low == Interval.of(recall).low
