@@ -13,12 +13,14 @@ was given: an interval from very few is too narrow. AUCs need no resample
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.resamples import Resamples
@@ -65,9 +67,9 @@ class Resampling:
 
         Each draw is the mean of the runs on the resample's patients plus what other seeds could
         have changed: a t variable with the standard error of the runs' values and one degree of
-        freedom less than there are seeds, as for normal runs. Models with the same seeds get the
-        same t variables. With one seed patients alone are resampled: what another training run
-        would give is then not in the interval.
+        freedom less than there are seeds, as for normal runs; the numbers of the seeds do not
+        matter. With one seed patients alone are resampled: what another training run would give is
+        then not in the interval.
 
         Resampling the seeds instead is far too narrow for the usual two to five: its variance is
         short by 1 / seeds, and it knows no doubt about that variance. In normal simulations
@@ -85,7 +87,8 @@ class Resampling:
         if len(seeds) > 1:
             # How far the runs' own values deviate, and not their values on the resample's
             # patients: these differ by chance of the patients too, which is in the draws already.
-            draws = draws + _deviations(tuple(seeds), self.resamples, self.seed) @ values
+            error = values.std(ddof=1) / math.sqrt(len(seeds))
+            draws = draws + error * _t(len(seeds) - 1, self.resamples, self.seed)
         return Estimate(
             value=float(values.mean()),
             draws=draws,
@@ -107,15 +110,7 @@ class Resampling:
 
 
 @lru_cache(maxsize=64)  # every figure of a row has the same seeds
-def _deviations(seeds: tuple[int, ...], resamples: int, seed: int) -> NDArray[np.float64]:
-    """Weights of the seeds' values in each draw, (resamples, seeds); rows sum to zero.
-
-    For values with the standard deviation s among n seeds the weighted sum is s / sqrt(n)
-    times a t variable with n - 1 degrees of freedom.
-    """
-    n = len(seeds)
-    rng = generator(seed, f"resampled seeds {list(seeds)}")
-    normal = rng.standard_normal((resamples, n))
-    chi_square = rng.chisquare(n - 1, resamples)
-    centred = normal - normal.mean(axis=1, keepdims=True)
-    return np.asarray(centred / np.sqrt(n * chi_square)[:, None])
+def _t(df: int, resamples: int, seed: int) -> NDArray[np.float64]:
+    """The quantiles of a t distribution in random order, (resamples,)."""
+    quantiles = stdtrit(df, (np.arange(resamples) + 0.5) / resamples)
+    return generator(seed, f"resampled seeds {df}").permutation(quantiles)
