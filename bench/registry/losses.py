@@ -109,6 +109,11 @@ class LossEntry(Entry):
         name = f"loss {self.name!r}"
         try:
             loss = self.build(kind=kind, targets=targets.numpy(), outputs=outputs, options=options)
+            if not isinstance(loss, torch.nn.Module):
+                raise InputError(
+                    f"{name} makes a {type(loss).__name__}: make a torch.nn.Module, which is "
+                    "then called with logits and targets"
+                )
             value = loss(logits, targets)
         except InputError:
             raise
@@ -116,7 +121,7 @@ class LossEntry(Entry):
             raise InputError(
                 f"{name} cannot be computed for {outputs} {kind} outputs: {first_line(error)}"
             ) from error
-        if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        if not isinstance(value, torch.Tensor) or value.ndim:
             shape = getattr(value, "shape", None)
             found = type(value).__name__ if shape is None else f"a tensor of shape {tuple(shape)}"
             raise InputError(f"{name} returns {found}: return the mean over the images, a scalar")
@@ -124,6 +129,10 @@ class LossEntry(Entry):
             raise InputError(f"{name} is {value.item()} for ordinary logits of size 1")
         if not value.requires_grad:
             raise InputError(f"{name} has no gradient: compute it from the logits with torch")
+        value.backward()  # type: ignore[no-untyped-call]
+        if logits.grad is None or not logits.grad.isfinite().all():
+            found = "none" if logits.grad is None else "not finite"
+            raise InputError(f"{name}: its gradient is {found} for ordinary logits of size 1")
 
     def _check_signature(self, options: Mapping[str, Any]) -> None:
         parameters = inspect.signature(self.factory).parameters.values()
@@ -134,6 +143,12 @@ class LossEntry(Entry):
             raise InputError(
                 f"loss {self.name!r} does not take the keyword {missing[0]}: write it as "
                 f"def {self.name}(*, kind, class_weights=None)"
+            )
+        if {"logits", "targets"} & names:
+            raise InputError(
+                f"loss {self.name!r} takes logits and targets itself: write it as "
+                f"def {self.name}(*, kind, class_weights=None) that returns a torch.nn.Module, "
+                "which is then called with them"
             )
         for parameter in parameters:
             if (

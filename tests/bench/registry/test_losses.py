@@ -106,6 +106,14 @@ def without_keywords(logits: Tensor, targets: Tensor) -> Tensor:
     return (logits.sum(dim=1) - targets).square().mean()
 
 
+def makes_a_function(**_: object) -> object:
+    return without_keywords
+
+
+def takes_logits_too(logits: Tensor, targets: Tensor, **_: object) -> Tensor:
+    return without_keywords(logits, targets)
+
+
 class Returns(Margin):
     """Returns what it is told to, of the logits or whatever they are."""
 
@@ -138,6 +146,11 @@ def test_an_own_loss_with_an_option_is_built_and_checked() -> None:
         (returning(lambda logits: logits.sum(dim=1)), r"returns a tensor of shape \(8,\)"),
         (returning(lambda logits: logits.sum() * float("nan")), "is nan for ordinary"),
         (returning(lambda logits: logits.sum().detach()), "has no gradient"),
+        (returning(lambda logits: logits.sum()[None]), r"returns a tensor of shape \(1,\)"),
+        (returning(lambda logits: (0 * logits).sqrt().sum()), "its gradient is not finite"),
+        (returning(lambda _: torch.ones((), requires_grad=True)), "its gradient is none"),
+        (makes_a_function, "makes a function: make a torch.nn.Module"),
+        (takes_logits_too, "takes logits and targets itself: write it as def own"),
         (returning(lambda logits: logits @ logits), "cannot be computed for 2 multiclass outputs"),
     ],
 )
