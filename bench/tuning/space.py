@@ -241,6 +241,7 @@ def _declared(experiment: Experiment, entry: ModelEntry, recipe: Recipe, task: T
             changes[key] = change
     listed: dict[str, Distribution] = {}
     for key, dimension in (experiment.search or SHIPPED).by_recipe().get(recipe, {}).items():
+        _check_name(key)
         reason = _reason_dead(key, experiment.train)
         if reason and experiment.search is not None:
             raise InputError(f"search.{recipe}: {key} means nothing: {reason}: leave it out")
@@ -251,6 +252,16 @@ def _declared(experiment: Experiment, entry: ModelEntry, recipe: Recipe, task: T
             listed[own_key] = distribution
     merged = {**listed, **changes} if experiment.search is None else {**changes, **listed}
     return {key: distribution for key, distribution in merged.items() if distribution is not None}
+
+
+def _check_name(key: str) -> None:
+    """Refuse options of a loss or model that there is not: they would never be searched."""
+    if key.startswith(LOSS_OPTIONS):
+        LOSSES.get(key.removeprefix(LOSS_OPTIONS).rpartition(".")[0])
+    elif key.startswith(OPTIONS):
+        name = key.removeprefix(OPTIONS).rpartition(".")[0]
+        if not set(name) & set("*?["):
+            find_model(name)
 
 
 def _own_key(key: str, model: str) -> str:

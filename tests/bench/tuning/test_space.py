@@ -124,6 +124,18 @@ def test_a_policy_is_searched_where_there_are_weights_to_start_from() -> None:
     assert name in space("timm:resnet18.a1_in1k", model__pretrained=True).distributions
 
 
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("loss.options.focl.gamma", "unknown loss 'focl': did you mean focal"),
+        ("model.options.cxnet_m2.dropout", "unknown model 'cxnet_m2': did you mean cxnet_m1"),
+    ],
+)
+def test_options_of_what_there_is_not_are_refused(key: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        space("cxnet_m1", search={"paper": {"train.lr": [0.1, 0.2], key: [0.5, 1.0]}})
+
+
 def test_no_dimension_is_without_effect() -> None:
     cosine = space("cxnet_m1", train__optimizer="adamw", train__schedule="cosine")
     assert [name for name in cosine.distributions if name.startswith("paper: train.")] == [
