@@ -89,11 +89,13 @@ class Resampling:
             # patients: these differ by chance of the patients too, which is in the draws already.
             error = values.std(ddof=1) / math.sqrt(len(seeds))
             draws = draws + error * _t(len(seeds) - 1, self.resamples, self.seed)
+        # A run without a value leaves the mean without one, and so its reason comes first.
+        reasons = [run.reason for run in sorted(runs, key=lambda run: not math.isnan(run.value))]
         return Estimate(
             value=float(values.mean()),
             draws=draws,
             bounds=runs[0].bounds,
-            reason=next((run.reason for run in runs if run.reason), ""),
+            reason=next(filter(None, reasons), ""),
             within=(
                 float(np.mean([run.within[0] for run in runs])),
                 float(np.mean([run.within[1] for run in runs])),

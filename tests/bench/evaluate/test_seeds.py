@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,13 @@ def test_draws_have_the_t_distribution_of_the_mean_of_normal_runs(seeds: tuple[i
     # So that two seeds alone give the classical interval.
     tails = [0.025, 0.25, 0.75, 0.975]
     np.testing.assert_allclose(np.quantile(standard, tails), expected.ppf(tails), rtol=0.1)
+
+
+def test_a_mean_without_a_value_has_the_reason_of_the_run_without_one() -> None:
+    chosen = replace(constant(1.2), reason="chosen")
+    none = replace(constant(float("nan")), reason="nothing fits")
+    found = Resampling(resamples=500).over_seeds({0: chosen, 1: none})
+    assert found.reason == "nothing fits"
 
 
 def test_what_the_seeds_have_in_common_is_taken_as_it_is() -> None:
