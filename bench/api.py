@@ -131,26 +131,31 @@ def tune(
 
 
 def load_results(
-    out: str | Path = DEFAULT_OUT, *, reference: str = "cxnet_m1:sin", margin: float | None = None
+    out: str | Path = DEFAULT_OUT, *, reference: str | None = None, margin: float | None = None
 ) -> Results:
     """Every number that the stored runs give, with its interval.
 
     Args:
         out: folder of the runs.
         reference: the row that all others are compared with: ``MODEL:LOSS``, ``control:NAME`` or
-            ``imported:NAME``. Where it is not there, no row is compared.
+            ``imported:NAME``. None is ``cxnet_m1:sin``, or what stands in where that has not run.
         margin: largest difference of AUC that counts as none; None is that of the config.
 
     Raises:
-        InputError: there is no run, or one is damaged.
+        InputError: there is no run, one is damaged, or no table has the reference.
     """
     from bench.cache import cache_dir
+    from bench.evaluate.load import check_reference
     from bench.evaluate.load import load_results as load
     from bench.evaluate.results import Reference
     from bench.evaluate.scorer import Scorer
 
     scorer = Scorer(kept=cache_dir() / "scores")
-    return load(Path(out), scorer=scorer, reference=Reference.parse(reference), margin=margin)
+    wanted = None if reference is None else Reference.parse(reference)
+    results = load(Path(out), scorer=scorer, reference=wanted, margin=margin)
+    if reference is not None:
+        check_reference(results, reference)
+    return results
 
 
 def load_model(

@@ -127,14 +127,13 @@ def report(
             formats_of_it = " and ".join(applies_to)
             raise click.UsageError(f"{option} applies to {formats_of_it}, not to {format_name}")
 
-    from bench.errors import InputError
-    from bench.evaluate.load import without_bare_tables
+    from bench.evaluate.load import check_reference, without_bare_tables
     from bench.evaluate.results import Reference
 
     filters = chosen.filters()
     whole = read_results(out, filters=filters, reference=Reference.parse(wanted), margin=margin)
-    if given("wanted") and all(table.stands_in or not table.reference for table in whole.tables):
-        raise InputError(_no_such_reference(wanted, whole))
+    if given("wanted"):
+        check_reference(whole, wanted)
     results = without_bare_tables(whole, filters)
     if bare := len(whole.tables) - len(results.tables):
         are = "table is" if bare == 1 else "tables are"
@@ -157,12 +156,6 @@ def _text(results: Results, format_name: str, thumbnails: int) -> str:
 
     options = {"thumbnails": thumbnails} if format_name == "html" else {}
     return FORMATS[format_name](results, **options)
-
-
-def _no_such_reference(wanted: str, results: Results) -> str:
-    rows = [row for table in results.tables for row in table.rows if row.runs]
-    names = ", ".join(sorted({f"{row.model}:{row.loss}".rstrip(":") for row in rows})) or "none"
-    return f"reference {wanted!r}: no row of that name has finished; there are {names}"
 
 
 def _write(path: Path, text: str) -> None:

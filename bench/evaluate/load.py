@@ -161,3 +161,20 @@ def _nothing_left(stored: Sequence[Run], filters: Filters) -> str:
         else:
             message += f"; {key} is no setting of any run ({near_matches(key, sorted(values))})"
     return message
+
+
+def check_reference(results: Results, wanted: str) -> None:
+    """Refuse results in which no table has the reference that was asked for.
+
+    Args:
+        results: compared with it, or with what stands in.
+        wanted: as the user wrote it, such as ``resnet18:ce``.
+
+    Raises:
+        InputError: no row of that name has finished.
+    """
+    if any(table.reference and not table.stands_in for table in results.tables):
+        return
+    rows = [row for table in results.tables for row in table.rows if row.runs]
+    names = ", ".join(sorted({f"{row.model}:{row.loss}".rstrip(":") for row in rows})) or "none"
+    raise InputError(f"reference {wanted!r}: no row of that name has finished; there are {names}")

@@ -320,6 +320,15 @@ class Results:
         """The validations of all finished runs, one a line, named by ``run``."""
         return frames.history(self.tables)
 
+    def __repr__(self) -> str:
+        """For a prompt: the tables, a line each."""
+        lines = [
+            f"{table.data.source} {table.data.task}, split {table.data.split.name}: "
+            f"{len(table.rows)} rows"
+            for table in self.tables
+        ]
+        return "\n".join([f"{type(self).__name__} (rows, runs, predictions, history):", *lines])
+
     def _repr_html_(self) -> str:
         """For notebooks: who is better, in a few columns."""
         return frames.short(self.rows).to_html(index=False, float_format="{:.3f}".format, na_rep="")

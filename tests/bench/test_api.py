@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 import bench
 from bench.data.decode import resize
+from bench.errors import InputError
 from bench.evaluate.results import Results
 from bench.evaluate.thresholds import choose_threshold
 
@@ -93,6 +94,9 @@ def test_rows_are_the_tables_rows(results: Results) -> None:
 
 
 def test_any_row_can_be_the_reference(results: Results, out: Path) -> None:
+    with pytest.raises(InputError, match="reference 'foo': no row of that name"):
+        bench.load_results(out, reference="foo")
+    assert repr(results).splitlines()[1:] == ["manifest m1, split patient: 8 rows"]
     compared = bench.load_results(out, reference="control:prior").rows.set_index("model")
     assert compared.loc["prior", "verdict"] == "reference"
     difference = compared.loc["small_for_api", "auc"] - 0.5
