@@ -58,7 +58,8 @@ ProblemKind = Literal[
     "missing",  # a row without its file
     "truncated",  # a file that ends too early
     "unreadable",  # a file that is no image
-    "duplicated",  # the same image id in several rows
+    "duplicated",  # one image id for several files
+    "contradictory",  # rows that say different things of one image
     "unlabelled",  # a file without a row, or a row without a label
     "unknown finding",  # a label that the source does not know
 ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.study import Problem, ProblemKind
+from bench.data.study import SEPARATOR, Problem, ProblemKind
 from bench.errors import InputError
 from bench.registry.core import near_matches
 
@@ -30,13 +29,15 @@ class LabelColumn:
 
     Attributes:
         findings: each row's finding names, sorted; () is normal, or a row with a problem.
-        usable: which rows can be used, (rows,) bool.
-        problems: one for each image that cannot.
+        usable: which rows can be used, (rows,) bool: one for each image without a problem.
+        problems: one for each image that has one.
+        notes: facts for the head of every report.
     """
 
     findings: list[tuple[str, ...]]
     usable: NDArray[np.bool_]
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +61,12 @@ def parse_labels(
     normal: Collection[str],
     known: Sequence[str] | None,
     unlabelled: Collection[str] = (),
+    beside: Mapping[str, Sequence[str]],
 ) -> LabelColumn:
     """Read a label column.
 
-    An image in several rows is left out altogether: nobody can tell which of them is right.
+    The first of several rows that say the same of an image stands for all of them. An image
+    whose rows differ is left out altogether: nobody can tell which of them is right.
 
     Args:
         images: each row's image id.
@@ -72,6 +75,7 @@ def parse_labels(
         normal: texts that mean a normal image, in lower case.
         known: the finding names that may occur; None admits any.
         unlabelled: texts that stand for a label that nobody knows, in lower case.
+        beside: what else the rows of one image must agree in, by the column's name.
     """
     by_text = {
         text: _parse_label(
@@ -80,22 +84,50 @@ def parse_labels(
         for text in set(texts)
     }
     labels = [by_text[text] for text in texts]
-    repeated = pd.Series(images, dtype=object).duplicated(keep=False).to_numpy(dtype=np.bool_)
-    wrong = np.array([label.problem is not None for label in labels], dtype=np.bool_)
-    problems = [
-        Problem(kind="duplicated", image=image, detail=f"listed in {count} rows")
-        for image, count in Counter(compress(images, repeated)).items()
-    ]
-    problems += [
-        Problem(kind=label.problem, image=image, detail=label.detail)
-        for image, label in compress(zip(images, labels, strict=True), ~repeated)
+    problem_of = {
+        image: Problem(kind=label.problem, image=image, detail=label.detail)
+        for image, label in zip(images, labels, strict=True)
         if label.problem is not None
-    ]
+    }
+    said = [f"{label.problem}: {SEPARATOR.join(label.findings)}" for label in labels]
+    contradictory = _contradictory(images, {"label": said, **beside})
+    problem_of |= {problem.image: problem for problem in contradictory}
+    rows = pd.Series(images, dtype=object)
+    wrong, repeats = rows.isin(problem_of), rows.duplicated()
+    repeats &= ~rows.isin({problem.image for problem in contradictory})
     return LabelColumn(
         findings=[label.findings for label in labels],
-        usable=~(repeated | wrong),
-        problems=tuple(problems),
+        usable=(~(wrong | repeats)).to_numpy(dtype=np.bool_),
+        problems=tuple(problem_of.values()),
+        notes=_about_repeats(int(repeats.sum())),
     )
+
+
+def _contradictory(
+    images: Sequence[str], columns: Mapping[str, Sequence[str]]
+) -> tuple[Problem, ...]:
+    """The images whose rows differ in a column."""
+    table = pd.DataFrame({"image": images, **columns}, dtype=object)
+    table = table[table["image"].duplicated(keep=False)]
+    by_image = table.groupby("image", sort=False)
+    counts = by_image.size()
+    differ = by_image.nunique() > 1
+    return tuple(
+        Problem(
+            kind="contradictory",
+            image=image,
+            detail=f"listed in {counts[image]} rows that differ in {' and '.join(names)}",
+        )
+        for image, flags in zip(differ.index, differ.to_numpy(), strict=True)
+        if (names := list(compress(differ.columns, flags)))
+    )
+
+
+def _about_repeats(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
+    return (f"{rows} what an earlier row says of the same image",)
 
 
 def _parse_label(

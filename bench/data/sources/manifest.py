@@ -82,7 +82,10 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
         row = int(empty.argmax()) + 1
         raise InputError(f"{file.name}, data row {row}: column {columns['path']!r} is empty")
     images = _image_ids(texts["path"].tolist(), file.parent)
-    labels = _labels(images, texts["label"].tolist(), options, file.name)
+    if "split" in texts:
+        texts["split"] = texts["split"].str.lower().map(SPLITS).fillna("")
+    labels = _labels(images, texts, options, file.name)
+    notes += labels.notes
     data: dict[str, object] = {"image": images, "findings": labels.findings}
     data |= {name: texts[name] for name in ("patient", "view") if name in texts}
     if "sex" in texts:
@@ -93,7 +96,7 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
         data["age"], age_notes = parse_ages(texts["age"].tolist())
         notes += age_notes
     if "split" in texts:
-        data["given_split"] = texts["split"].str.lower().map(SPLITS).fillna("")
+        data["given_split"] = texts["split"]
     rows = pd.DataFrame(data)[labels.usable]
     if "split" in texts and (unknown := int((rows["given_split"] == "").sum())):
         have = "image has" if unknown == 1 else "images have"
@@ -220,8 +223,9 @@ def _image_id(path: str, prefixes: Iterable[str]) -> str:
 
 
 def _labels(
-    images: list[str], texts: list[str], options: ManifestOptions, file: str
+    images: list[str], columns: pd.DataFrame, options: ManifestOptions, file: str
 ) -> LabelColumn:
+    texts = columns["label"].tolist()
     normal = {label.strip().lower() for label in options.normal_labels}
     unlabelled = _UNLABELLED - normal - {name.lower() for name in options.findings or ()}
     given = {text for text in texts if text and text.lower() not in unlabelled}
@@ -246,6 +250,7 @@ def _labels(
         normal=normal,
         known=options.findings,
         unlabelled=unlabelled,
+        beside={name: columns[name].tolist() for name in ("patient", "split") if name in columns},
     )
 
 

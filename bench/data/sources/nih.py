@@ -60,6 +60,7 @@ def read_labels(
         separator="|",
         normal=("no finding",),
         known=NIH_FINDINGS,
+        beside={"patient": table["patient"].tolist()},
     )
     ages, age_notes = parse_ages(table["age"].tolist())
     splits, split_notes = _official_splits(root, table["image"])
@@ -73,7 +74,7 @@ def read_labels(
         name="nih",
         rows=study_rows({name: table[name].tolist() for name in COLUMNS}),
         finding_names=NIH_FINDINGS,
-        notes=(*notes, *age_notes, *split_notes),
+        notes=(*notes, *labels.notes, *age_notes, *split_notes),
         problems=labels.problems,
     )
 

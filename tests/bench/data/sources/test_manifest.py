@@ -126,7 +126,7 @@ def test_a_finding_that_could_not_be_told_from_two_in_a_file_is_refused(tmp_path
 def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
     folder(
         tmp_path,
-        "path,label\na.png,Mass\nb.png,Mas\nc.png,\nd.png,Mass\nd.png,Mass\nno.png,normal\n",
+        "path,label\na.png,Mass\nb.png,Mas\nc.png,\nd.png,Mass\nd.png,Nodule\nno.png,normal\n",
         "a.png",
         "b.png",
         "c.png",
@@ -137,7 +137,7 @@ def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
     assert {(p.kind, p.image, p.detail) for p in study.problems} == {
         ("unknown finding", "b.png", "label 'Mas' is unknown: did you mean Mass?"),
         ("unlabelled", "c.png", "the label is empty"),
-        ("duplicated", "d.png", "listed in 2 rows"),
+        ("contradictory", "d.png", "listed in 2 rows that differ in label"),
         ("missing", "no.png", "listed, but the file is not there"),
     }
 
@@ -225,7 +225,29 @@ def test_two_spellings_of_one_file_are_one_image(tmp_path: Path) -> None:
     )
     study = open_manifest(tmp_path)
     assert study.rows["image"].tolist() == ["b.png", "c.png"]
-    assert [(p.kind, p.image) for p in study.problems] == [("duplicated", "a.png")]
+    assert [(p.kind, p.image) for p in study.problems] == [("contradictory", "a.png")]
+
+
+def test_rows_that_say_the_same_of_an_image_are_one_row(tmp_path: Path) -> None:
+    folder(
+        tmp_path,
+        "path,label,patient,split,x\n"
+        "a.png,Mass|Nodule,p1,train,1\n"
+        "a.png,Nodule|Mass,p1,Train,2\n"
+        "./a.png,Mass|Nodule,p1,train,3\n"
+        "b.png,Mass,p1,val,\nb.png,Mass,p2,test,\n"
+        "c.png,,p3,test,\nc.png,nan,p3,test,\n"
+        "d.png,normal,p4,test,\n",
+        *(f"{name}.png" for name in "abcd"),
+    )
+    study = open_manifest(tmp_path)
+    assert study.rows["image"].tolist() == ["a.png", "d.png"]
+    assert study.rows["findings"].tolist() == [("Mass", "Nodule"), ()]
+    assert {(p.kind, p.image, p.detail) for p in study.problems} == {
+        ("contradictory", "b.png", "listed in 2 rows that differ in patient and split"),
+        ("unlabelled", "c.png", "label 'nan' says nothing"),
+    }
+    assert "3 rows repeat what an earlier row says of the same image" in study.notes
 
 
 def test_absolute_paths_in_the_folder_become_relative_to_it(tmp_path: Path) -> None:

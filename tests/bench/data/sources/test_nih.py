@@ -176,7 +176,7 @@ def test_problems_are_named_once_each_and_left_out(tmp_path: Path) -> None:
             bad[0],
             "label 'Pneumonai' is unknown: did you mean Pneumonia, Pneumothorax?",
         ),
-        ("duplicated", bad[1], "listed in 2 rows"),
+        ("contradictory", bad[1], "listed in 2 rows that differ in label"),
         ("unlabelled", bad[2], "the label is empty"),
         ("unknown finding", bad[3], "label 'No Finding|Mass' is normal and abnormal at once"),
         ("unlabelled", "holiday.png", "images/holiday.png has no row in the label file"),

@@ -1,0 +1,44 @@
+"""Columns of label files: every row is read, counted as a repeat, or its image is named."""
+
+from __future__ import annotations
+
+import re
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from bench.data.sources.labels import parse_labels
+
+rows = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "d"]),
+        st.sampled_from(["Mass", "Mass|Nodule", "Nodule|Mass", "normal", "", "nan", "Mas", "|"])
+        | st.text(max_size=4),
+        st.sampled_from(["", "p1", "p2"]),
+    )
+)
+
+
+@given(rows)
+def test_images_read_and_images_named_add_up_to_the_rows(
+    rows: list[tuple[str, str, str]],
+) -> None:
+    images, texts, patients = ([row[column] for row in rows] for column in (0, 1, 2))
+    labels = parse_labels(
+        images,
+        texts,
+        separator="|",
+        normal={"normal"},
+        known=("Mass", "Nodule"),
+        unlabelled={"nan"},
+        beside={"patient": patients},
+    )
+    read = [image for image, usable in zip(images, labels.usable, strict=True) if usable]
+    named = {problem.image: problem for problem in labels.problems}
+    assert sorted([*read, *named]) == sorted(set(images))
+    assert len(named) == len(labels.problems)
+    contradicting = [p.detail for p in labels.problems if p.kind == "contradictory"]
+    rows_of_these = sum(int(re.findall(r"in (\d+) rows", detail)[0]) for detail in contradicting)
+    repeats = sum(int(note.split()[0]) for note in labels.notes)
+    others = len(read) + len(named) - len(contradicting)
+    assert others + rows_of_these + repeats == len(rows)
