@@ -13,6 +13,9 @@ does (``UNEQUAL``). The test has little power with few seeds, so that a row must
 significant to be spared a variance that is too small: Bozivich, Bancroft, Hartley ("Power of
 analysis of variance test procedures for certain incompletely specified models", Annals of
 Mathematical Statistics 27, 1956) advise such a level before pooling.
+
+Where hardly a patient is misranked, one more or less changes log(AUC / (1 - AUC)) by much, and the
+runs differ by such chance. Rows of that kind are in the pool only where there is no other row.
 """
 
 from __future__ import annotations
@@ -106,8 +109,10 @@ class Runs:
 def pooled(rows: Sequence[Runs]) -> list[Spread]:
     """The spread of each row: its own where it may be larger than the others', else the pool."""
     known = [row.spread for row in rows if row.spread is not None]
-    p = [_p_above(spread, [*known[:k], *known[k + 1 :]]) for k, spread in enumerate(known)]
-    together = _pool([spread for spread, value in zip(known, p, strict=True) if value >= UNEQUAL])
+    few = [row.mean.few_misranked for row in rows if row.spread is not None]
+    telling = [k for k, each in enumerate(few) if not each] or list(range(len(few)))
+    p = [_p_above(spread, [known[j] for j in telling if j != k]) for k, spread in enumerate(known)]
+    together = _pool([known[k] for k in telling if p[k] >= UNEQUAL])
     found = iter(
         replace(spread, own=True) if value < LARGER else together
         for spread, value in zip(known, p, strict=True)

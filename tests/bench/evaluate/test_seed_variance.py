@@ -13,7 +13,7 @@ from bench.evaluate.testing import holm, p_value
 
 
 def run(value: float, *parts: float) -> Auc:
-    return Auc(value=value, parts={"": np.array(parts or (0.0,))}, df=30.0)
+    return Auc(value=value, parts={"": np.array(parts or (0.0,))}, df=300.0)
 
 
 def row(*values: float) -> Runs:
@@ -103,6 +103,26 @@ def test_rows_of_very_unequal_spread_are_called_different_hardly_more_often() ->
         reference, *others = (each.auc(of) for each, of in zip(rows, pooled(rows), strict=True))
         differs += min(holm([p_value(difference(each, reference)) for each in others])) < 0.05
     assert differs / studies < 0.12
+
+
+def test_rows_with_few_misranked_patients_stay_out_of_the_pool_of_the_others() -> None:
+    """Of 301 patients an AUC of 0.999 misranks 0.3: it varies by chance of the patients."""
+    rows = [row(0.80, 0.81, 0.82), row(0.70, 0.71, 0.72)]
+    near_one = row(0.9989, 0.999, 0.9991)
+    alone, (*beside, own) = pooled(rows), pooled([*rows, near_one])
+    assert beside == alone
+    assert near_one.spread is not None
+    assert (own.own, own.observed, own.df) == (True, near_one.spread.observed, 2)
+    # One that varies no more has the pool of the others.
+    steady = row(0.99900, 0.99901, 0.99902)
+    assert pooled([*rows, steady]) == [*alone, alone[0]]
+
+
+def test_rows_that_all_have_few_misranked_patients_share_one_variance() -> None:
+    found = pooled([row(0.998, 0.999), row(0.9985, 0.9995)])
+    assert found[0] == found[1]
+    assert found[0].df == 2
+    assert found[0].observed > 0.0
 
 
 def test_more_seeds_in_a_row_weigh_more() -> None:
