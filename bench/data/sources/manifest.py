@@ -17,6 +17,8 @@ from pydantic import Field
 
 from bench.data.image_files import FileReader
 from bench.data.sources.labels import LabelColumn, not_csv, parse_ages, parse_labels
+from bench.data.sources.patients import PatientIds, parse_patients
+from bench.data.sources.words import UNKNOWN
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -37,8 +39,6 @@ SPLITS = {
     "test": "test",
 }
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
-# Texts that programs and people write for an unknown label, in lower case.
-_UNLABELLED = frozenset({"nan", "na", "n/a", "none", "null", "?", "unknown"})
 _BINARY = {"0": "normal", "0.0": "normal", "1": ABNORMAL, "1.0": ABNORMAL}
 
 
@@ -53,6 +53,8 @@ class ManifestOptions(SourceOptions):
     """The column of labels."""
     patient_column: str | None = None
     """The column of patients; left out, a column ``patient`` is used if there is one."""
+    patient_ids: PatientIds = "text"
+    """``number`` joins ids that are one number in several spellings (7, 007, 7.0)."""
     view_column: str | None = None
     """The column of views; left out, a column ``view`` is used if there is one."""
     sex_column: str | None = None
@@ -63,7 +65,7 @@ class ManifestOptions(SourceOptions):
     """The column of the parts; left out, a column ``split`` is used if there is one."""
     normal_labels: tuple[str, ...] = ("normal", "no finding", "no_finding", "healthy", "negative")
     """Labels of a normal image, in any case. Of the texts that otherwise count as no label (nan,
-    na, n/a, none, null, ?, unknown) those named here are normal.
+    nat, na, <na>, n/a, none, null, ?, -, unknown) those named here are normal.
     """
     label_separator: str = Field(default="|", min_length=1)
     """Text between two findings of one image."""
@@ -84,6 +86,11 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
     images = _image_ids(texts["path"].tolist(), file.parent)
     if "split" in texts:
         texts["split"] = texts["split"].str.lower().map(SPLITS).fillna("")
+    if "patient" in texts:
+        texts["patient"], patient_notes = parse_patients(
+            texts["patient"].tolist(), ids=options.patient_ids
+        )
+        notes += patient_notes
     labels = _labels(images, texts, options, file.name)
     notes += labels.notes
     data: dict[str, object] = {"image": images, "findings": labels.findings}
@@ -227,7 +234,7 @@ def _labels(
 ) -> LabelColumn:
     texts = columns["label"].tolist()
     normal = {label.strip().lower() for label in options.normal_labels}
-    unlabelled = _UNLABELLED - normal - {name.lower() for name in options.findings or ()}
+    unlabelled = UNKNOWN - normal - {name.lower() for name in options.findings or ()}
     given = {text for text in texts if text and text.lower() not in unlabelled}
     numbers = given & _BINARY.keys()
     # Zeros and ones are names like any other where the options give them a meaning.

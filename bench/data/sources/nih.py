@@ -16,6 +16,8 @@ import pandas as pd
 
 from bench.data.image_files import SUFFIXES, FileReader
 from bench.data.sources.labels import not_csv, parse_ages, parse_labels
+from bench.data.sources.patients import parse_patients
+from bench.data.sources.words import UNKNOWN
 from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -54,12 +56,15 @@ def read_labels(
     """
     file, notes = _label_file(root)
     table = _read_columns(file)
+    # NIH's ids are numbers: "00000013" and "13" are one person.
+    table["patient"], patient_notes = parse_patients(table["patient"].tolist(), ids="number")
     labels = parse_labels(
         table["image"].tolist(),
         table["label"].tolist(),
         separator="|",
         normal=("no finding",),
         known=NIH_FINDINGS,
+        unlabelled=UNKNOWN,
         beside={"patient": table["patient"].tolist()},
     )
     ages, age_notes = parse_ages(table["age"].tolist())
@@ -74,7 +79,7 @@ def read_labels(
         name="nih",
         rows=study_rows({name: table[name].tolist() for name in COLUMNS}),
         finding_names=NIH_FINDINGS,
-        notes=(*notes, *labels.notes, *age_notes, *split_notes),
+        notes=(*notes, *patient_notes, *labels.notes, *age_notes, *split_notes),
         problems=labels.problems,
     )
 

@@ -188,7 +188,7 @@ def test_at_most_twenty_findings_are_named_the_frequent_ones_first(tmp_path: Pat
     assert study.notes == (f"labels read: normal 10; findings: {named} and 3 more",)
 
 
-@pytest.mark.parametrize("text", ["nan", "NaN", "NA", "n/a", "None", "null", "?", "Unknown"])
+@pytest.mark.parametrize("text", ["nan", "NaN", "NA", "n/a", "None", "null", "?", "-", "Unknown"])
 def test_texts_for_a_label_that_is_not_known_are_no_findings(text: str, tmp_path: Path) -> None:
     root = folder(
         tmp_path, f"path,label\na.png,{text}\nb.png,Mass\nc.png,Mass|{text}\n", "a.png", "b.png"
@@ -248,6 +248,20 @@ def test_rows_that_say_the_same_of_an_image_are_one_row(tmp_path: Path) -> None:
         ("unlabelled", "c.png", "label 'nan' says nothing"),
     }
     assert "3 rows repeat what an earlier row says of the same image" in study.notes
+
+
+def test_patients_that_are_unknown_or_one_number(tmp_path: Path) -> None:
+    folder(
+        tmp_path,
+        "path,label,patient\na.png,Mass,7\na.png,Mass,007\nb.png,normal,nan\nc.png,Mass,7.0\n",
+        *(f"{name}.png" for name in "abc"),
+    )
+    text, number = open_manifest(tmp_path), open_manifest(tmp_path, patient_ids="number")
+    assert text.rows[["image", "patient"]].to_numpy().tolist() == [["b.png", ""], ["c.png", "7.0"]]
+    assert text.problems[0].detail == "listed in 2 rows that differ in patient"
+    assert number.rows["patient"].tolist() == ["7", "", "7"]
+    assert number.problems == ()
+    assert "1 entries of the patient column were taken as unknown" in text.notes
 
 
 def test_absolute_paths_in_the_folder_become_relative_to_it(tmp_path: Path) -> None:

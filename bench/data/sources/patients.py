@@ -1,0 +1,54 @@
+"""The patient column of a label file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from bench.data.sources.words import UNKNOWN
+
+PatientIds = Literal["text", "number"]
+"""Whether ids are compared as they are written, or as numbers where they are numbers."""
+
+# What is left of an id that was a number for pandas or Excel: "007", "7", "7.0".
+_NUMBER = re.compile(r"0*([0-9]+?)(?:\.0*)?")
+
+
+def parse_patients(texts: Sequence[str], *, ids: PatientIds) -> tuple[list[str], tuple[str, ...]]:
+    """Read a patient column.
+
+    Args:
+        texts: each row's patient, stripped.
+        ids: "number" writes ids that are whole numbers without leading zeros and decimals, so
+            that ``7``, ``007`` and ``7.0`` are one person.
+
+    Returns:
+        Each row's patient id, "" for a text that says nothing (``nan``, ``-``), and notes on how
+        many rows have such a text and how many numbers are written in several ways.
+    """
+    distinct = list(dict.fromkeys(texts))
+    spellings: dict[str, list[str]] = {}
+    patients: dict[str, str] = {}
+    for text in distinct:
+        if text.lower() in UNKNOWN:
+            patients[text] = ""
+            continue
+        match = _NUMBER.fullmatch(text)
+        number = match[1] if match else text
+        spellings.setdefault(number, []).append(text)
+        patients[text] = number if ids == "number" else text
+    notes = []
+    if unknown := sum(1 for text in texts if text and not patients[text]):
+        notes.append(f"{unknown:,} entries of the patient column were taken as unknown")
+    if several := [found for found in spellings.values() if len(found) > 1]:
+        notes.append(_about_spellings(several, ids))
+    return [patients[text] for text in texts], tuple(notes)
+
+
+def _about_spellings(several: Sequence[Sequence[str]], ids: PatientIds) -> str:
+    examples = " and ".join(map(repr, several[0]))
+    found = f"patient column: numbers written in several ways: {len(several):,}, such as {examples}"
+    if ids == "number":
+        return f"{found}; each is one patient"
+    return f"{found}, taken for different patients: data.options.patient_ids=number joins them"
