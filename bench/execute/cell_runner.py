@@ -18,6 +18,7 @@ from bench.data.batches import ImageSet
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
 from bench.data.splits import RowNumbers
+from bench.errors import InputError
 from bench.events import Note, Validated
 from bench.execute.controls import ControlInputs, predict_control
 from bench.progress import Progress
@@ -297,10 +298,17 @@ class CellRunner:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A cell, and what it is run with."""
+    """A cell, and what it is run with.
+
+    Attributes:
+        cell: what is run.
+        runner: what it shares with others.
+        fault: why its network cannot be trained, as known before; None where it can.
+    """
 
     cell: Cell
     runner: CellRunner
+    fault: InputError | None = None
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from bench.config import Experiment, expand, levels_of, missing_references
 from bench.data.tasks import Task
 from bench.errors import first_line
 from bench.execute.cell_runner import label_at
-from bench.execute.preflight import check_experiment, network_shape
+from bench.execute.preflight import Checked, check_levels, network_shape
 from bench.progress import duration
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs, weights_here
@@ -28,11 +28,11 @@ PROBE_MULTIPLY_ADDS = 20e9
 
 
 class Planned(NamedTuple):
-    """A cell, the level of the experiment that it is of, and its task."""
+    """A cell, the level of the experiment that it is of, and what its checks have found."""
 
     cell: Cell
     level: Experiment
-    task: Task
+    checked: Checked
 
 
 def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[str]:
@@ -43,13 +43,14 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     pretrained weights are touched, so that a plan can be made before they are there.
 
     Raises:
-        InputError: as :func:`check_experiment`.
+        InputError: as :func:`check_levels`.
     """
-    levels = [(level, check_experiment(level, device=device)) for level in expand(experiment)]
+    plain = expand(experiment)
+    levels = list(zip(plain, check_levels(plain, device=device), strict=True))
     # By its label a control is one cell, however many levels of the training are varied.
     planned = {
-        label_at(cell, levels_of(experiment, level)): Planned(cell, level, task)
-        for level, task in levels
+        label_at(cell, levels_of(experiment, level)): Planned(cell, level, checked)
+        for level, checked in levels
         for cell in make_cells(level, weights=dict.fromkeys(pretrained_models(level), "unknown"))
     }
     iterations = max(level.train.max_iterations for level, _ in levels)
@@ -63,9 +64,13 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     rates: dict[str, float] = {}
     total = 0.0
     for label, same in _of_all_seeds(planned).items():
-        cell, level, task = same[0]
+        cell, level, checked = same[0]
+        task, fault = checked.task, checked.cell_fault(cell)
         if cell.kind == "control":
             yield f"  {label}: seconds"
+            continue
+        if fault is not None:
+            yield f"  {label}: will fail: {fault}"
             continue
         network = repr((cell.model, level.model, level.data.image_size, len(task.classes)))
         if network not in rates:

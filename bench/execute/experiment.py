@@ -17,7 +17,7 @@ from bench.environment import describe_environment
 from bench.events import MatrixFinished, Note
 from bench.execute.cell_runner import CellRunner, Job
 from bench.execute.matrix import run_cells
-from bench.execute.preflight import check_experiment, plan_cells
+from bench.execute.preflight import Checked, check_levels, plan_cells
 from bench.progress import Progress
 from bench.runs.store import Facts, Store
 
@@ -47,8 +47,7 @@ def run_experiment(
         InputError: anything that the user can mend, before the first cell starts.
     """
     levels = expand(experiment)
-    for level in levels:
-        check_experiment(level, device=device)
+    checked = check_levels(levels, device=device)
     store = Store(out)
     store.check_writable()
     # A wrong path is found here, before pretrained weights are fetched, and a task that the data
@@ -56,7 +55,9 @@ def run_experiment(
     studies = _open_studies(levels)
     for line in missing_references(experiment):
         progress.event(Note(line))
-    jobs = _jobs(experiment, levels, studies, store=store, device=device, progress=progress)
+    jobs = _jobs(
+        experiment, levels, checked, studies, store=store, device=device, progress=progress
+    )
     store.record_experiment(experiment, [job.folder for job in jobs])
     finished = run_cells(jobs)
     progress.event(finished)
@@ -66,6 +67,7 @@ def run_experiment(
 def _jobs(
     experiment: Experiment,
     levels: Sequence[Experiment],
+    checked: Sequence[Checked],
     studies: Sequence[StudyTable],
     *,
     store: Store,
@@ -78,7 +80,7 @@ def _jobs(
     placements = PlacementCache(device)
     jobs: list[Job] = []
     noted: set[str] = set()
-    for level, study in zip(levels, studies, strict=True):
+    for level, found, study in zip(levels, checked, studies, strict=True):
         cells = plan_cells(level, device=device)
         prepared = prepare(level, study, progress)
         for line in describe_start(prepared, store.root):
@@ -95,7 +97,7 @@ def _jobs(
             facts=Facts(experiment=experiment, data=prepared.record, environment=environment),
         )
         prepared.split.write(store.splits, prepared.rows)
-        jobs += [Job(cell=cell, runner=runner) for cell in cells]
+        jobs += [Job(cell=cell, runner=runner, fault=found.cell_fault(cell)) for cell in cells]
     # A control is the same run at every level of a setting that is none of its own.
     jobs = list({job.folder: job for job in reversed(jobs)}.values())[::-1]
     return sorted(jobs, key=lambda job: (job.cell.kind == "network", job.cell.seed))

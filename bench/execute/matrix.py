@@ -79,7 +79,7 @@ def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
     """Training steps at most of the networks that are not finished yet, by label."""
     planned = {}
     for job in jobs:
-        if job.cell.kind == "network":
+        if job.cell.kind == "network" and job.fault is None:
             outcome = job.runner.store.outcome(job.folder)
             if outcome is None or outcome.state == "failed":
                 planned[job.label] = job.runner.experiment.train.max_iterations
@@ -118,6 +118,8 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
 
 def _run_or_raise(job: Job) -> Ending:
     runner, folder = job.runner, job.folder
+    if job.fault is not None:
+        raise job.fault.with_traceback(None)  # other seeds raise the same one
     began = time.perf_counter()
     try:
         test_auc, costs = runner.run(job.cell, folder)

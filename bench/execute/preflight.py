@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,16 @@ from bench.config import Experiment, TrainConfig
 from bench.data.tasks import Task, make_task
 from bench.errors import InputError, first_line
 from bench.execute.controls import check_control
-from bench.registry import DATASETS, LOSSES, NetworkShape, find_model, near_matches
+from bench.execute.training_check import check_training
+from bench.registry import (
+    DATASETS,
+    LOSSES,
+    ModelEntry,
+    NetworkShape,
+    find_model,
+    near_matches,
+)
+from bench.registry.core import check_options, comes_from_plugin
 from bench.registry.costs import check_answer
 from bench.runs.cells import FROZEN, Cell, make_cells, pretrained_models
 from bench.train import make_step, pick_memory_format, pick_precision
@@ -20,33 +31,97 @@ if TYPE_CHECKING:
     import torch
 
 
-def check_experiment(experiment: Experiment, *, device: torch.device) -> Task:
-    """Everything about an experiment that can be checked without its data and weights.
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """An experiment without ``vary`` after its checks.
+
+    Attributes:
+        task: over NIH's fourteen findings where it names findings: those of the data source are
+            not known yet.
+        model_faults, loss_faults: by name, why a user's own model or loss cannot be trained.
+    """
+
+    task: Task
+    model_faults: Mapping[str, InputError]
+    loss_faults: Mapping[str, InputError]
+
+    def fault(self, *, model: str, loss: str) -> InputError | None:
+        """The reason why a model cannot be trained with a loss; None where it can."""
+        return self.model_faults.get(model) or self.loss_faults.get(loss)
+
+    def cell_fault(self, cell: Cell) -> InputError | None:
+        """The reason why a cell cannot be run; None where it can, as every control can."""
+        return self.fault(model=cell.model, loss=cell.loss) if cell.kind == "network" else None
+
+
+def check_experiment(experiment: Experiment, *, device: torch.device) -> Checked:
+    """Check all of an experiment without ``vary`` that needs neither its data nor weights.
+
+    Arguments and errors are those of :func:`check_levels`.
+    """
+    return check_levels([experiment], device=device)[0]
+
+
+def check_levels(levels: Sequence[Experiment], *, device: torch.device) -> list[Checked]:
+    """Check all of an experiment's levels that needs neither their data nor weights.
+
+    A model or loss of a plugin that cannot be trained is a fault of its own cells: they fail
+    with the reason, and the others are run.
 
     Args:
-        experiment: what to run.
+        levels: what to run, without ``vary``.
         device: where networks would be trained.
 
-    Returns:
-        The task, over NIH's fourteen findings where it names findings: those of the data source
-        are not known yet.
-
     Raises:
-        InputError: an unknown name, an image or option that a model does not take, a model that
-            does not answer with the task's logits, or an optimiser that cannot be had.
+        InputError: an unknown name, an image or option that a model does not take, an optimiser
+            that cannot be had, or no model that can be trained with any loss.
     """
+    checked = [_check_level(level, device) for level in levels]
+    faults = [
+        found.fault(model=model, loss=loss)
+        for level, found in zip(levels, checked, strict=True)
+        for model in level.models
+        for loss in level.losses
+    ]
+    if faults and all(faults):
+        assert faults[0] is not None
+        raise faults[0]
+    return checked
+
+
+def _check_level(experiment: Experiment, device: torch.device) -> Checked:
     task = make_task(experiment.task)
     _check_names(experiment)
     _check_optimizer(experiment.train, device)
+    model_faults, loss_faults = {}, {}
     for model in experiment.models:
-        check_answer(find_model(model), network_shape(experiment, model, task))
-    for loss in experiment.losses:
-        LOSSES.get(loss).check(
-            kind=task.kind,
-            outputs=len(task.classes),
-            options=experiment.loss.options.get(loss, {}),
-        )
-    return task
+        entry = find_model(model)
+        try:
+            _check_model(entry, network_shape(experiment, model, task), task, device)
+        except InputError as error:
+            if not comes_from_plugin(entry.source):
+                raise
+            model_faults[model] = error
+    for name in experiment.losses:
+        loss = LOSSES.get(name)
+        try:
+            loss.check(
+                kind=task.kind,
+                outputs=len(task.classes),
+                options=experiment.loss.options.get(name, {}),
+            )
+        except InputError as error:
+            if not comes_from_plugin(loss.source):
+                raise
+            loss_faults[name] = error
+    return Checked(task=task, model_faults=model_faults, loss_faults=loss_faults)
+
+
+def _check_model(entry: ModelEntry, shape: NetworkShape, task: Task, device: torch.device) -> None:
+    check_answer(entry, shape)
+    # Our own tests train the others, and a step of a large network takes seconds.
+    if comes_from_plugin(entry.source):
+        check_training(entry, shape, kind=task.kind, device=device)
 
 
 def network_shape(experiment: Experiment, model: str, task: Task) -> NetworkShape:
@@ -107,8 +182,13 @@ def _check_names(experiment: Experiment) -> None:
         LOSSES.get(loss)
     for control in experiment.controls:
         check_control(control)
+    for loss in experiment.losses:
+        options = experiment.loss.options.get(loss, {})
+        check_options("loss", loss, LOSSES.get(loss).factory, options)
     for model in experiment.models:
-        find_model(model).check_image_size(experiment.data.image_size)
+        entry = find_model(model)
+        entry.check_image_size(experiment.data.image_size)
+        check_options("model", model, entry.factory, experiment.model.options.get(model, {}))
     for model in experiment.model.options:
         find_model(model)  # it need not be among the models of this run, which may be narrowed
     for model in experiment.model.both:

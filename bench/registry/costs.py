@@ -91,7 +91,7 @@ def check_answer(
         image = f"{shape.in_channels}×{shape.image_size}×{shape.image_size}"
         raise InputError(
             f"model {entry.name!r} fails on an image of {image}: {first_line(error)}"
-        ) from None
+        ) from error
 
 
 def _answering(

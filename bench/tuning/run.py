@@ -22,6 +22,7 @@ from bench.errors import InputError
 from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, TuningStarted
 from bench.execute import check_experiment, describe_start, prepare
 from bench.execute.matrix import run_cells
+from bench.execute.preflight import Checked
 from bench.progress import Progress
 from bench.runs.records import Candidate, FailedTuningRecord, Reruns, TuningRecord
 from bench.runs.store import Store
@@ -29,7 +30,7 @@ from bench.tuning.context import TuningContext
 from bench.tuning.plan import TRIAL_SEED, Plan, check_seeds
 from bench.tuning.rerun import run_again
 from bench.tuning.sampling import PRUNER, SAMPLER
-from bench.tuning.space import make_space, settings_at
+from bench.tuning.space import Space, check_space, declare_space, settings_at
 from bench.tuning.storage import lock_of, opened, parse_url
 from bench.tuning.study import Search, make_search
 from bench.tuning.trials import FAILED, ranked, spent
@@ -66,12 +67,15 @@ def tune_experiment(
     """
     experiment = _without_vary(experiment)
     check_seeds(experiment.seeds)
-    task = check_experiment(experiment, device=device)
+    checked = check_experiment(experiment, device=device)
     spaces = [
-        make_space(experiment, model=model, loss=loss, fixed=plan.fixed, task=task)
+        declare_space(experiment, model=model, loss=loss, fixed=plan.fixed, task=checked.task)
         for model in experiment.models
         for loss in experiment.losses
     ]
+    for space in spaces:
+        if _fault(space, checked) is None:
+            check_space(space, checked.task)
     store = Store(out)
     store.check_writable()
     url = parse_url(plan.storage, store)
@@ -100,7 +104,7 @@ def tune_experiment(
         tuned = Tuned()
         tuned.runs += run_cells(controls)
         for search in searches:
-            _tune(search, tuned)
+            _tune(search, tuned, _fault(search.space, checked))
     progress.event(replace(tuned.runs, no_winner=tuple(tuned.failed)))
     return tuned
 
@@ -132,17 +136,29 @@ def _without_vary(experiment: Experiment) -> Experiment:
     return plain[0].model_copy(update={"model": model})
 
 
-def _tune(search: Search, tuned: Tuned) -> None:
-    """Search one space, and run its winner again with the experiment's seeds."""
+def _fault(space: Space, checked: Checked) -> InputError | None:
+    """The reason why the model of a space cannot be trained with its loss; None where it can."""
+    return checked.fault(model=space.base.models[0], loss=space.base.losses[0])
+
+
+def _tune(search: Search, tuned: Tuned, fault: InputError | None) -> None:
+    """Search one space, and run its winner again with the experiment's seeds.
+
+    Args:
+        search: of one model and loss.
+        tuned: gets the outcome.
+        fault: why the model cannot be trained, so that nothing is searched.
+    """
     progress, name = search.context.progress, search.space.name
     progress.event(TuningStarted(cell=name, budget=str(search.context.plan.budget)))
+    if fault is not None:
+        _fail(search, tuned, str(fault))
+        return
     reason = search.run()
     trials = search.trials()
     best = ranked(trials)
     if not best:
-        tuned.failed[name] = _failure(trials, reason)
-        _record_failure(search, tuned.failed[name])
-        progress.event(TuningFailed(cell=name, reason=tuned.failed[name]))
+        _fail(search, tuned, _failure(trials, reason))
         return
     reruns = run_again(search, best)
     winner = reruns.candidates[0]
@@ -189,8 +205,10 @@ def _failure(trials: Sequence[FrozenTrial], reason: str | None) -> str:
     return text + (f"; the last that failed: {failures[-1]}" if failures else "")
 
 
-def _record_failure(search: Search, reason: str) -> None:
+def _fail(search: Search, tuned: Tuned, reason: str) -> None:
+    """End a search without a winner, for a reason that is kept."""
     context, base = search.context, search.space.base
+    tuned.failed[search.space.name] = reason
     failed = FailedTuningRecord(
         study=search.study.study_name,
         experiment=base.name,
@@ -203,6 +221,7 @@ def _record_failure(search: Search, reason: str) -> None:
     )
     with FileLock(context.lock):  # other workers have found none either
         context.store.record_failed_tuning(failed)
+    context.progress.event(TuningFailed(cell=search.space.name, reason=reason))
 
 
 def _run_winner(search: Search, best: FrozenTrial, reruns: Reruns) -> MatrixFinished:

@@ -180,10 +180,10 @@ def settings_at(point: Mapping[str, Scalar]) -> dict[str, Scalar]:
     return {name.rpartition(": ")[2]: value for name, value in point.items()}
 
 
-def make_space(
+def declare_space(
     experiment: Experiment, *, model: str, loss: str, fixed: Collection[str], task: Task
 ) -> Space:
-    """The search space of one model and loss of an experiment, checked at its ends.
+    """The search space of one model and loss of an experiment, before its ends are tried.
 
     Args:
         experiment: without ``vary``.
@@ -192,8 +192,7 @@ def make_space(
         task: the experiment's.
 
     Raises:
-        InputError: a key or value that the settings do not take or that means nothing in them, or
-            nothing is left to search.
+        InputError: a key that means nothing in the settings, or nothing is left to search.
     """
     entry = find_model(model)
     base = experiment.model_copy(update={"models": (model,), "losses": (loss,), "question": None})
@@ -216,11 +215,18 @@ def make_space(
         }
     if len(recipes) == 1 and not dimensions[recipes[0]]:
         raise InputError(f"nothing is left to search for {model} with {loss}: fix fewer keys")
-    space = Space(base=base, dimensions=dimensions, fixed=tuple(fixed))
-    for recipe, found in dimensions.items():
+    return Space(base=base, dimensions=dimensions, fixed=tuple(fixed))
+
+
+def check_space(space: Space, task: Task) -> None:
+    """Try the ends of all dimensions of a space, so that no trial fails for a wrong key or value.
+
+    Raises:
+        InputError: the settings do not take a key or value.
+    """
+    for recipe, found in space.dimensions.items():
         for key, distribution in found.items():
             _check(space, recipe, key, distribution, task)
-    return space
 
 
 def is_within(key: str, branch: str) -> bool:

@@ -50,6 +50,9 @@ class Undefined(torch.nn.Module):
         # For answers of a network alone: before a run a loss is tried on logits that nothing made.
         return logits.sum() * (1.0 if logits.is_leaf else float("nan"))
 """
+STORM = (
+    "model 'moody' fails in training mode on 2 images of 1×32×32: RuntimeError: there is a storm"
+)
 
 
 def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
@@ -67,13 +70,13 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     )
     assert outcome.out.splitlines()[-2].endswith("3 failed")
     assert "Traceback" not in outcome.out + outcome.err
-    assert "FAILED: RuntimeError: there is a storm\n" in outcome.out
+    assert f"FAILED: {STORM}\n" in outcome.out
     assert "FAILED: the training loss is nan" in outcome.out
     (failed,) = RUNS.glob("moody-ce-*")
     assert "and more of it" in (failed / "error.txt").read_text()
     report = bench("report", "markdown")
     assert report.code == 0
-    assert "moody ce, seed 0, failed: RuntimeError: there is a storm" in report.out
+    assert f"moody ce, seed 0, failed: {STORM}" in report.out
     frame = pd.read_csv(io.StringIO(bench("report", "csv").out)).set_index(["model", "loss"])
     assert frame.loc[("moody", "ce"), "state"] == "failed"
     assert frame.loc[("tiny", "ce"), "state"] == "finished"
@@ -116,6 +119,16 @@ def test_a_dry_run_prints_the_cells_and_writes_nothing(bench: Command, tiny_plug
     assert total.startswith("about ")
     assert plan.startswith("what the comparison can show (m1, split patient, 32 px)\n")
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_dry_run_lists_what_will_fail_with_the_reason(bench: Command, tiny_plugin: Path) -> None:
+    Path("broken.py").write_text(BROKEN)
+    Path("storm").touch()
+    more = ("moody", "--plugin", "broken.py", "--loss", "ce", "--dry-run")
+    outcome = bench(*tiny_matrix(tiny_plugin, *more))
+    assert outcome.code == 0
+    assert f"  moody ce seed 0: will fail: {STORM}\n" in outcome.out
+    assert "  tiny ce seed 0: about" in outcome.out
 
 
 def test_a_dry_run_has_a_line_for_all_seeds(bench: Command, tiny_plugin: Path) -> None:

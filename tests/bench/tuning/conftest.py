@@ -58,6 +58,8 @@ SPACES: dict[str, dict[str, Any]] = {
     "two_widths": only("two_widths", "width", 2, 4),
     # Of odd width it cannot be trained.
     "moody": {"model.options.moody.width": CategoricalDistribution((4, 3))},
+    # Of odd width from the start.
+    "lost": only("lost", "width", 3, 5),
     "hopeless": only("hopeless", "width", 3, 5),
     # By chance, or one of two ways, one of which is better than chance.
     "leaning": only("leaning", "lean", 0, 1, -1),
@@ -112,12 +114,16 @@ def _models() -> Iterator[None]:
         del image_size
         return Narrow(in_channels, outputs, width)
 
+    def make_odd(*, in_channels: int, outputs: int, image_size: int, width: int = 3) -> nn.Module:
+        del image_size
+        return Narrow(in_channels, outputs, width)
+
     def lean(*, in_channels: int, outputs: int, image_size: int, lean: int = 0) -> nn.Module:
         del in_channels, outputs, image_size
         return Leaning(lean)
 
     for name, search in SPACES.items():
-        made = lean if name == "leaning" else make
+        made = {"leaning": lean, "lost": make_odd}.get(name, make)
         register_model(name, description="for tests", search=search)(made)
     yield
     for name in SPACES:

@@ -309,6 +309,19 @@ def test_a_model_without_a_winner_is_recorded_and_the_others_go_on(
     )
 
 
+def test_a_model_that_cannot_be_trained_is_not_searched_and_the_others_are(tune: Tune) -> None:
+    tuned = tune("trials=1", models=["lost", "narrow"])
+    reason = (
+        "model 'lost' fails in training mode on 2 images of 1×32×32: RuntimeError: an odd width"
+    )
+    assert tuned.failed == {"lost ce": reason}
+    assert tuned.runs.failed == 0
+    assert tune.record().model == "narrow"
+    assert tune.trials("lost") == []
+    (failed,) = Store(tune.out).failed_tunings()
+    assert (failed.model, failed.reason, failed.spent.trials) == ("lost", reason, 0)
+
+
 def test_a_tuning_that_failed_is_kept_until_it_has_a_winner(tune: Tune) -> None:
     tuned = tune("iterations=2")
     assert tuned.failed == {

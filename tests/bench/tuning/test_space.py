@@ -14,7 +14,7 @@ from bench.config import load_experiment
 from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.registry import find_model, register_model
-from bench.tuning.space import Space, described, make_space, nearest
+from bench.tuning.space import Space, check_space, declare_space, described, nearest
 
 PAPER = {
     "train.recipe": "paper", "train.lr": 0.02, "train.momentum": 0.9, "train.decay_factor": 5,
@@ -25,7 +25,10 @@ PAPER = {
 def space(model: str, *fixed: str, loss: str = "sin", **changes: Any) -> Space:
     keys = {key.replace("__", "."): value for key, value in changes.items()}
     experiment = load_experiment("demo", changes={"models": [model], **PAPER, **keys})
-    return make_space(experiment, model=model, loss=loss, fixed=fixed, task=make_task("m1"))
+    task = make_task("m1")
+    made = declare_space(experiment, model=model, loss=loss, fixed=fixed, task=task)
+    check_space(made, task)
+    return made
 
 
 def test_a_point_changes_what_it_names_and_nothing_else() -> None:
