@@ -13,6 +13,7 @@ the interval is symmetric in the AUC itself (``docs/coverage.md`` has how often 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,8 @@ class Auc:
         bounds: least and largest possible value.
         patients: fewest patients of a class.
         reason: why there is no interval; "" where there is one.
+        ranking: digest of the order of the images, or of all orders that a mean is over; ""
+            where other networks may well have the same.
     """
 
     value: float
@@ -60,6 +63,7 @@ class Auc:
     bounds: tuple[float, float] = (0.0, 1.0)
     patients: int = 0
     reason: str = ""
+    ranking: str = ""
 
     @property
     def patient_variance(self) -> float:
@@ -127,14 +131,18 @@ def undefined(reason: str) -> Auc:
 def difference(auc: Auc, reference: Auc) -> Auc:
     """The first AUC less the second: paired on the same images, independent on others.
 
-    Seeds are independent: what a seed draws for two networks has nothing in common.
+    Seeds are independent: what a seed draws for two networks has nothing in common. Two that rank
+    all images alike are one and the same, with other patients and other seeds too.
     """
-    return replace(
+    found = replace(
         _combined([1.0, -1.0], [auc, reference]),
         value=round(auc.value - reference.value, DECIMALS),
         supplement=auc.supplement + reference.supplement,
         bounds=(auc.bounds[0] - reference.bounds[1], auc.bounds[1] - reference.bounds[0]),
     )
+    if auc.ranking and auc.ranking == reference.ranking:
+        return replace(found, value=0.0, parts={}, supplement=0.0, seeds=0.0, seeds_observed=0.0)
+    return found
 
 
 def mean_of(aucs: Sequence[Auc]) -> Auc:
@@ -151,6 +159,7 @@ def mean_of(aucs: Sequence[Auc]) -> Auc:
         value=float(np.mean([auc.value for auc in aucs])),
         supplement=float(np.mean([math.sqrt(auc.supplement) for auc in aucs])) ** 2,
         bounds=(float(low), float(high)),
+        ranking=_ranking_of_all([auc.ranking for auc in aucs]),
     )
 
 
@@ -196,6 +205,13 @@ def _combined(weights: Sequence[float], aucs: Sequence[Auc]) -> Auc:
         patients=min(auc.patients for auc in aucs),
         reason=next((auc.reason for auc in aucs if auc.reason), ""),
     )
+
+
+def _ranking_of_all(rankings: Sequence[str]) -> str:
+    """A digest of some orders of the images; "" where one of them is not known."""
+    if len(set(rankings)) == 1 or not all(rankings):
+        return min(rankings)
+    return hashlib.sha256("\n".join(sorted(rankings)).encode()).hexdigest()
 
 
 def _df(variances: Sequence[float], dfs: Sequence[float]) -> float:

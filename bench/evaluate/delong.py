@@ -10,6 +10,7 @@ pulls the mean towards itself. With one image a patient it is DeLong's variance 
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 from bench.evaluate.auc import Auc, few_misranked, undefined
 
 Floats = NDArray[np.float64]
+
+DISTINCT = 20
+"""Distinct scores from which on no two networks rank all images alike by chance."""
 
 
 def auc(
@@ -63,7 +67,24 @@ def auc(
         supplement=supplement,
         patients=fewest,
         reason="the images of a class are all of one patient" if fewest == 1 else "",
+        ranking=ranking(positive, scores, images=images),
     )
+
+
+def ranking(positive: NDArray[np.bool_], scores: Floats, *, images: str) -> str:
+    """A digest of the labels of the images and of their order by score; "" of few distinct scores.
+
+    Who says yes or no, or one of few grades, may have it in common with another who is as often
+    right. The order of ``DISTINCT`` scores is a network's own.
+
+    Args:
+        positive, scores, images: as of :func:`auc`.
+    """
+    distinct, order = np.unique(scores, return_inverse=True)
+    if len(distinct) < DISTINCT:
+        return ""
+    content = images.encode() + positive.tobytes() + order.astype(np.int64).tobytes()
+    return hashlib.sha256(content).hexdigest()
 
 
 def structural_components(positive: NDArray[np.bool_], scores: Floats) -> tuple[Floats, float]:

@@ -54,6 +54,22 @@ def test_an_auc_differs_from_itself_by_exactly_nothing() -> None:
     )
 
 
+def test_the_same_runs_differ_by_nothing_whatever_their_order_and_the_variance_over_seeds() -> None:
+    first, second = (
+        replace(made(value, 0.03, 0.04), supplement=0.01, ranking=ranking)
+        for value, ranking in ((0.8, "a"), (0.9, "b"))
+    )
+    seeds = {"seeds": 0.02**2, "seeds_observed": 0.03**2, "seeds_df": 4.0}
+    row, same = (replace(mean_of(each), **seeds) for each in ([first, second], [second, first]))
+    gap = difference(row, same)
+    assert (gap.standard_error, gap.interval()) == (0.0, Interval(value=0.0, low=0.0, high=0.0))
+    assert difference(first, mean_of([first] * 3)).standard_error == 0.0
+    assert difference(row, first).standard_error > 0.0
+    # A run that may rank as others do leaves it open.
+    unknown = mean_of([first, replace(second, ranking="")])
+    assert difference(unknown, unknown).supplement > 0.0
+
+
 def test_a_mean_adds_patient_by_patient_and_hidden_variance_as_if_it_were_the_same() -> None:
     one, other = made(0.9, 0.03, 0.04), made(0.7, 0.03, -0.04)
     mean = mean_of([replace(one, supplement=0.01**2), replace(other, supplement=0.03**2)])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.evaluate.auc import Auc, difference
 from bench.evaluate.delong import auc, newcombe_variance
+from bench.evaluate.testing import p_beyond
 from tests.bench.evaluate import reference
 
 Floats = NDArray[np.float64]
@@ -174,6 +175,25 @@ def test_models_that_rank_alike_differ_by_nothing() -> None:
     one, other = aucs(targets, np.stack([scores[:, 1], np.exp(scores[:, 1] / 9)], axis=1))
     gap = difference(one, other)
     assert (gap.value, gap.standard_error) == (0.0, 0.0)
+
+
+def test_near_an_auc_of_one_what_ranks_alike_differs_by_nothing_and_nothing_else_does() -> None:
+    rng = np.random.default_rng(0)
+    targets = np.repeat([1, 0], [20, 100])
+    score = 3.2 * targets + rng.normal(size=120)
+    perfect = [5.0 * targets + rng.random(120) for _ in range(2)]
+    calls = targets.astype(float)
+    one, alike, first, second, called = aucs(
+        targets, np.stack([score, np.exp(score), *perfect, calls], axis=1)
+    )
+    assert one.supplement > 0.0
+    gap = difference(one, alike)
+    assert (gap.value, gap.standard_error) == (0.0, 0.0)
+    assert [p_beyond(gap, 0.01, side=side) for side in (-1, 1)] == [0.0, 0.0]
+    # Two that misrank no patient may differ with others, and so may two that say yes or no.
+    assert first.value == second.value == called.value == 1.0
+    for each, other in ((first, second), (called, called)):
+        assert difference(each, other).supplement == 2 * each.supplement > 0.0
 
 
 @pytest.mark.parametrize(("positives", "negatives"), [(10, 90), (45, 55), (2.5, 30.0)])
