@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -13,9 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.sources.words import fold, parts, unify
 from bench.data.study import SEPARATOR, Problem, ProblemKind
 from bench.errors import InputError
 from bench.registry.core import near_matches
+from bench.text import first_names
+
+SPELLINGS_NAMED = 5  # in the note on them
 
 OLDEST = 120.0  # years; ChestX-ray14's first label file has ages such as 411
 
@@ -72,14 +77,23 @@ def parse_labels(
         images: each row's image id.
         texts: each row's label, for example ``"Mass|Nodule"``.
         separator: between two findings.
-        normal: texts that mean a normal image, in lower case.
-        known: the finding names that may occur; None admits any.
-        unlabelled: texts that stand for a label that nobody knows, in lower case.
+        normal: texts that mean a normal image, folded (:func:`~bench.data.sources.words.fold`).
+        known: the finding names that may occur; None admits any. Names that differ in case,
+            underscores or blanks alone are one.
+        unlabelled: texts that stand for a label that nobody knows, folded.
         beside: what else the rows of one image must agree in, by the column's name.
     """
+    spellings = _spellings(
+        texts, separator=separator, not_findings={*normal, *unlabelled}, known=known or ()
+    )
     by_text = {
         text: _parse_label(
-            text, separator=separator, normal=normal, known=known, unlabelled=unlabelled
+            text,
+            parts(text, separator),
+            spellings=spellings,
+            normal=normal,
+            known=known,
+            unlabelled=unlabelled,
         )
         for text in set(texts)
     }
@@ -99,7 +113,7 @@ def parse_labels(
         findings=[label.findings for label in labels],
         usable=(~(wrong | repeats)).to_numpy(dtype=np.bool_),
         problems=tuple(problem_of.values()),
-        notes=_about_repeats(int(repeats.sum())),
+        notes=(*_about_repeats(int(repeats.sum())), *_about_spellings(spellings)),
     )
 
 
@@ -130,22 +144,40 @@ def _about_repeats(count: int) -> tuple[str, ...]:
     return (f"{rows} what an earlier row says of the same image",)
 
 
+def _spellings(
+    texts: Sequence[str], *, separator: str, not_findings: Collection[str], known: Collection[str]
+) -> dict[str, str]:
+    counts: Counter[str] = Counter()
+    for text, count in Counter(texts).items():
+        for name in parts(text, separator):
+            if fold(name) not in not_findings:
+                counts[name] += count
+    return unify(counts, known=known)
+
+
+def _about_spellings(spellings: Mapping[str, str]) -> tuple[str, ...]:
+    changed = [f"{name!r} is {used!r}" for name, used in sorted(spellings.items()) if name != used]
+    if not changed:
+        return ()
+    return (f"findings in another spelling: {first_names(changed, SPELLINGS_NAMED)}",)
+
+
 def _parse_label(
     text: str,
+    names: Sequence[str],
     *,
-    separator: str,
+    spellings: Mapping[str, str],
     normal: Collection[str],
     known: Sequence[str] | None,
     unlabelled: Collection[str],
 ) -> _Label:
-    names = sorted({part.strip() for part in text.split(separator)} - {""})
     if not names:
         return _Label(problem="unlabelled", detail="the label is empty")
-    if any(name.lower() in unlabelled for name in names):
+    if any(fold(name) in unlabelled for name in names):
         says = "says nothing" if len(names) == 1 else "leaves something open"
         return _Label(problem="unlabelled", detail=f"label {text!r} {says}")
-    findings = [name for name in names if name.lower() not in normal]
-    if findings and len(findings) < len(names):
+    findings = sorted({spellings[name] for name in names if name in spellings})
+    if findings and any(fold(name) in normal for name in names):
         return _Label(
             problem="unknown finding", detail=f"label {text!r} is normal and abnormal at once"
         )

@@ -18,7 +18,7 @@ from pydantic import Field
 from bench.data.image_files import FileReader
 from bench.data.sources.labels import LabelColumn, not_csv, parse_ages, parse_labels
 from bench.data.sources.patients import PatientIds, parse_patients
-from bench.data.sources.words import UNKNOWN
+from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -26,7 +26,7 @@ from bench.registry.datasets import register_dataset
 from bench.registry.options import SourceOptions
 from bench.text import first_names
 
-ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones
+ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones, or yes and no
 
 FINDINGS_NAMED = 20  # in the note on the labels
 
@@ -39,7 +39,6 @@ SPLITS = {
     "test": "test",
 }
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
-_BINARY = {"0": "normal", "0.0": "normal", "1": ABNORMAL, "1.0": ABNORMAL}
 
 
 class ManifestOptions(SourceOptions):
@@ -63,9 +62,10 @@ class ManifestOptions(SourceOptions):
     """The column of ages in years; left out, a column ``age`` is used if there is one."""
     split_column: str | None = None
     """The column of the parts; left out, a column ``split`` is used if there is one."""
-    normal_labels: tuple[str, ...] = ("normal", "no finding", "no_finding", "healthy", "negative")
-    """Labels of a normal image, in any case. Of the texts that otherwise count as no label (nan,
-    nat, na, <na>, n/a, none, null, ?, -, unknown) those named here are normal.
+    normal_labels: tuple[str, ...] = NORMAL
+    """Labels of a normal image, in any case, with blanks or underscores. Of the texts that
+    otherwise count as no label (nan, nat, na, <na>, n/a, none, null, ?, -, unknown) those named
+    here are normal.
     """
     label_separator: str = Field(default="|", min_length=1)
     """Text between two findings of one image."""
@@ -137,8 +137,9 @@ def open_manifest(
     its folder: so ids, and with them fingerprints, agree between machines. The full path of a
     file elsewhere stays one, and holds on its machine only.
 
-    A column of zeros and ones is read as normal and the finding "abnormal". Splits other than
-    train, validation and test become "" and are counted in a note.
+    A column of zeros and ones, of yes and no or of true and false is read as normal and the
+    finding "abnormal". Splits other than train, validation and test become "" and are counted in
+    a note.
 
     Args:
         root: the CSV file, or the folder with ``options.csv``.
@@ -233,22 +234,23 @@ def _labels(
     images: list[str], columns: pd.DataFrame, options: ManifestOptions, file: str
 ) -> LabelColumn:
     texts = columns["label"].tolist()
-    normal = {label.strip().lower() for label in options.normal_labels}
-    unlabelled = UNKNOWN - normal - {name.lower() for name in options.findings or ()}
-    given = {text for text in texts if text and text.lower() not in unlabelled}
-    numbers = given & _BINARY.keys()
+    normal = {fold(label) for label in options.normal_labels}
+    unlabelled = UNKNOWN - normal - {fold(name) for name in options.findings or ()}
+    given = {text for text in texts if text and fold(text) not in unlabelled}
+    booleans = {text for text in given if fold(text) in BOOLEANS}
     # Zeros and ones are names like any other where the options give them a meaning.
-    numbers_are_names = bool(normal & _BINARY.keys()) or (
+    booleans_are_names = bool(normal & BOOLEANS.keys()) or (
         options.findings is not None and ABNORMAL not in options.findings
     )
-    if numbers and not numbers_are_names:
-        if words := sorted(given - numbers):
+    if booleans and not booleans_are_names:
+        if words := sorted(given - booleans):
             raise InputError(
-                f"{file}: column {options.label_column!r} mixes 0 and 1 with other labels, such "
-                f"as {words[0]!r}: use one kind, or name the normal labels in "
-                "data.options.normal_labels"
+                f"{file}: column {options.label_column!r} mixes {' and '.join(sorted(booleans))} "
+                f"with other labels, such as {words[0]!r}: use one kind, or name the normal "
+                "labels in data.options.normal_labels"
             )
-        texts = [_BINARY.get(text, text) for text in texts]
+        meanings = {text: ABNORMAL if BOOLEANS[fold(text)] else "normal" for text in booleans}
+        texts = [meanings.get(text, text) for text in texts]
         normal = {"normal"}
     return parse_labels(
         images,

@@ -17,7 +17,7 @@ import pandas as pd
 from bench.data.image_files import SUFFIXES, FileReader
 from bench.data.sources.labels import not_csv, parse_ages, parse_labels
 from bench.data.sources.patients import parse_patients
-from bench.data.sources.words import UNKNOWN
+from bench.data.sources.words import NORMAL, UNKNOWN
 from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -62,7 +62,7 @@ def read_labels(
         table["image"].tolist(),
         table["label"].tolist(),
         separator="|",
-        normal=("no finding",),
+        normal=NORMAL,
         known=NIH_FINDINGS,
         unlabelled=UNKNOWN,
         beside={"patient": table["patient"].tolist()},

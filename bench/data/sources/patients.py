@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from bench.data.sources.words import UNKNOWN
+from bench.data.sources.words import UNKNOWN, fold
 
 PatientIds = Literal["text", "number"]
 """Whether ids are compared as they are written, or as numbers where they are numbers."""
@@ -31,7 +31,7 @@ def parse_patients(texts: Sequence[str], *, ids: PatientIds) -> tuple[list[str],
     spellings: dict[str, list[str]] = {}
     patients: dict[str, str] = {}
     for text in distinct:
-        if text.lower() in UNKNOWN:
+        if fold(text) in UNKNOWN:
             patients[text] = ""
             continue
         match = _NUMBER.fullmatch(text)

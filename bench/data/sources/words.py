@@ -2,5 +2,55 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+NORMAL = ("normal", "no finding", "healthy", "negative")
+"""Labels of a normal image, folded."""
+
 UNKNOWN = frozenset({"", "-", "?", "n/a", "na", "<na>", "nan", "nat", "none", "null", "unknown"})
-"""Texts that programs and people write where nothing is known, in lower case."""
+"""Texts that programs and people write where nothing is known, folded."""
+
+BOOLEANS = {
+    "0": False,
+    "0.0": False,
+    "false": False,
+    "no": False,
+    "1": True,
+    "1.0": True,
+    "true": True,
+    "yes": True,
+}
+"""What a column of two values says of each image, by the folded text."""
+
+
+def fold(name: str) -> str:
+    """A name in the form in which names are compared: lower case, single blanks, no underscores."""
+    return " ".join(name.replace("_", " ").split()).lower()
+
+
+def unify(counts: Counter[str], *, known: Collection[str]) -> dict[str, str]:
+    """The one spelling of each name, of names that differ in case, underscores and blanks alone.
+
+    Args:
+        counts: how often each name occurs.
+        known: names that stay as they are, and whose spelling others take; two of these that are
+            equal when folded lend it to nobody.
+
+    Returns:
+        Spelling by name: a known one, else the most frequent one.
+    """
+    spelling: dict[str, str] = {}
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        spelling.setdefault(fold(name), name)
+    folded = Counter(map(fold, known))
+    spelling |= {fold(name): name for name in known if folded[fold(name)] == 1}
+    return {
+        name: name if name in known or folded[fold(name)] > 1 else spelling[fold(name)]
+        for name in counts
+    }
+
+
+def parts(text: str, separator: str) -> Sequence[str]:
+    """The names in a cell, sorted, each once and without blanks around it."""
+    return sorted({part.strip() for part in text.split(separator)} - {""})

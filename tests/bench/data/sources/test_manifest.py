@@ -90,6 +90,10 @@ def test_root_may_be_the_csv_file_and_paths_absolute(tmp_path: Path) -> None:
     [
         ("0 1", {}, [(), ("abnormal",)]),
         ("0.0 1.0", {}, [(), ("abnormal",)]),
+        ("No yes", {}, [(), ("abnormal",)]),
+        ("False TRUE", {}, [(), ("abnormal",)]),
+        ("false 1.0 yes", {}, [(), ("abnormal",), ("abnormal",)]),
+        ("no TB", {"normal_labels": ["No"]}, [(), ("TB",)]),
         ("0 1", {"findings": ["0", "1"]}, [("0",), ("1",)]),
         ("0 1", {"normal_labels": ["1"]}, [("0",), ()]),
         ("0 1 TB", {"normal_labels": ["1"]}, [("0",), (), ("TB",)]),
@@ -160,9 +164,10 @@ def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
         (
             "path,label\na.png,1\nb.png,Mass\n",
             {},
-            r"column 'label' mixes 0 and 1 with other labels, such as 'Mass': .*normal_labels",
+            r"column 'label' mixes 1 with other labels, such as 'Mass': .*normal_labels",
         ),
         ("path,label\na.png,0\nb.png,1\nc.png,2\n", {}, "mixes 0 and 1 .* such as '2'"),
+        ("path,label\na.png,no\nb.png,TB\n", {}, "mixes no with other labels, such as 'TB'"),
         ("path,label\na.png,1\n,0\n", {}, "data row 2: column 'path' is empty"),
         ("path,label\na.png,1\nb.png,1,extra\n", {}, "no CSV file that can be read"),
         ("", {}, "is empty"),
@@ -262,6 +267,33 @@ def test_patients_that_are_unknown_or_one_number(tmp_path: Path) -> None:
     assert number.rows["patient"].tolist() == ["7", "", "7"]
     assert number.problems == ()
     assert "1 entries of the patient column were taken as unknown" in text.notes
+
+
+@pytest.mark.parametrize("text", ["No_Finding", "NO  FINDING", " normal ", "_Healthy", "NEGATIVE"])
+def test_words_for_normal_in_any_spelling(text: str, tmp_path: Path) -> None:
+    study = open_manifest(folder(tmp_path, f"path,label\na.png,{text}\n", "a.png"))
+    assert (study.rows["findings"].tolist(), study.finding_names) == ([()], ())
+
+
+def test_findings_that_differ_in_case_underscores_or_blanks_are_one(tmp_path: Path) -> None:
+    names = ("a.png", "b.png", "c.png", "d.png")
+    labels = ("Mass|pleural_thickening", "Pleural  Thickening", "mass|Pleural Thickening", "Mass")
+    lines = "".join(f"{name},{label}\n" for name, label in zip(names, labels, strict=True))
+    study = open_manifest(folder(tmp_path, "path,label\n" + lines, *names))
+    both = ("Mass", "Pleural  Thickening")
+    assert study.rows["findings"].tolist() == [both, both[1:], both, both[:1]]
+    assert study.finding_names == both
+    assert study.notes[0] == (
+        "findings in another spelling: 'Pleural Thickening' is 'Pleural  Thickening', "
+        "'mass' is 'Mass', 'pleural_thickening' is 'Pleural  Thickening'"
+    )
+    known = ["Pleural_Thickening", "Mass", "mass"]
+    study = open_manifest(tmp_path, findings=known)
+    assert study.rows["findings"].tolist()[:2] == [
+        ("Mass", "Pleural_Thickening"),
+        ("Pleural_Thickening",),
+    ]
+    assert study.rows["findings"][2] == ("Pleural_Thickening", "mass")
 
 
 def test_absolute_paths_in_the_folder_become_relative_to_it(tmp_path: Path) -> None:

@@ -92,6 +92,17 @@ def test_images_are_found_in_every_layout(folder: str, tmp_path: Path) -> None:
     assert study.finding_names == NIH_FINDINGS
 
 
+def test_labels_in_another_spelling_are_nihs(tmp_path: Path) -> None:
+    spelt = [row.replace("Hernia", "pleural thickening").replace("No F", "no_f") for row in ROWS]
+    assert spelt != ROWS
+    write_labels(tmp_path, spelt)
+    labels = read_labels(tmp_path)
+    assert labels.problems == ()
+    assert labels.rows["findings"].tolist()[1:] == [(), ("Pleural_Thickening",)]
+    note = "findings in another spelling: 'pleural thickening' is 'Pleural_Thickening'"
+    assert note in labels.notes
+
+
 def test_partial_download_keeps_what_is_there_and_counts_it(tmp_path: Path) -> None:
     write_labels(tmp_path)
     write_images(tmp_path / "images_001" / "images", NAMES[:1])
