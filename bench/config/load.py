@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ _StrictLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _StrictLoader.yaml_implicit_resolvers.items()
 }
+
+_MARKS = frozenset(string.punctuation) - {"~"}
 
 
 def _parse(text: str) -> Any:
@@ -125,6 +128,8 @@ def load_experiment(
 def parse_setting(setting: str, *, option: str = "--set") -> tuple[str, Any]:
     """Split ``KEY=VALUE`` and read the value as YAML (``true``, ``0.02``, ``[a, b]``).
 
+    A single punctuation mark is a text as typed, but for ``~``, YAML's null.
+
     Args:
         setting: the text.
         option: of the command line that it was given with, for the message.
@@ -135,6 +140,8 @@ def parse_setting(setting: str, *, option: str = "--set") -> tuple[str, Any]:
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise InputError(f"{option} {setting!r}: write it as KEY=VALUE, such as train.lr=0.02")
+    if (mark := text.strip()) in _MARKS:  # YAML refuses "," and takes "|" for an empty text
+        return key.strip(), mark
     try:
         return key.strip(), _parse(text)
     except yaml.YAMLError:

@@ -96,6 +96,14 @@ def test_a_wrong_key_or_value_is_one_line(setting: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("mark", [",", "|", ";", ">", "-", "#", "*"])
+def test_a_punctuation_mark_is_a_text_as_typed(mark: str) -> None:
+    key = "data.options.label_separator"
+    assert parse_setting(f"{key}={mark}") == (key, mark)
+    assert parse_setting(f'{key}="{mark}"') == (key, mark)
+    assert parse_setting(f"{key}=~") == (key, None)
+
+
 @pytest.mark.parametrize("setting", ["train.lr", "=1", "  =2"])
 def test_a_setting_without_key_or_value(setting: str) -> None:
     with pytest.raises(InputError, match="write it as KEY=VALUE"):
