@@ -20,7 +20,7 @@ from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.text import first_names
 
-SPELLINGS_NAMED = 5  # in the note on them
+NAMES_NOTED = 5  # in a note on findings
 
 OLDEST = 120.0  # years; ChestX-ray14's first label file has ages such as 411
 
@@ -113,7 +113,11 @@ def parse_labels(
         findings=[label.findings for label in labels],
         usable=(~(wrong | repeats)).to_numpy(dtype=np.bool_),
         problems=tuple(problem_of.values()),
-        notes=(*_about_repeats(int(repeats.sum())), *_about_spellings(spellings)),
+        notes=(
+            *_about_repeats(int(repeats.sum())),
+            *_about_spellings(spellings),
+            *(_about_separators(spellings, separator) if known is None else ()),
+        ),
     )
 
 
@@ -159,7 +163,20 @@ def _about_spellings(spellings: Mapping[str, str]) -> tuple[str, ...]:
     changed = [f"{name!r} is {used!r}" for name, used in sorted(spellings.items()) if name != used]
     if not changed:
         return ()
-    return (f"findings in another spelling: {first_names(changed, SPELLINGS_NAMED)}",)
+    return (f"findings in another spelling: {first_names(changed, NAMES_NOTED)}",)
+
+
+def _about_separators(names: Collection[str], separator: str) -> tuple[str, ...]:
+    """A note on findings that look like several ones."""
+    notes = []
+    for mark in {",", ";"} - {separator}:
+        if doubtful := sorted(name for name in names if mark in name):
+            notes.append(
+                f"findings that hold {mark!r} and were each taken for one: "
+                f"{first_names([*map(repr, doubtful)], NAMES_NOTED)}; if they are several: "
+                f"--set 'data.options.label_separator={mark}'"
+            )
+    return tuple(sorted(notes))
 
 
 def _parse_label(

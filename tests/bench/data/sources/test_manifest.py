@@ -275,6 +275,24 @@ def test_words_for_normal_in_any_spelling(text: str, tmp_path: Path) -> None:
     assert (study.rows["findings"].tolist(), study.finding_names) == ([()], ())
 
 
+def test_findings_that_look_like_several_are_questioned(tmp_path: Path) -> None:
+    root = folder(
+        tmp_path, 'path,label\na.png,"TB, old"\nb.png,"TB;Mass"\nc.png,TB\n', "a.png", "b.png"
+    )
+    study = open_manifest(root)
+    assert study.finding_names == ("TB", "TB, old", "TB;Mass")
+    assert study.notes[:2] == (
+        "findings that hold ',' and were each taken for one: 'TB, old'; if they are several: "
+        "--set 'data.options.label_separator=,'",
+        "findings that hold ';' and were each taken for one: 'TB;Mass'; if they are several: "
+        "--set 'data.options.label_separator=;'",
+    )
+    study = open_manifest(root, label_separator=",")
+    assert study.rows["findings"].tolist() == [("TB", "old"), ("TB;Mass",)]
+    assert len(study.notes) == 2
+    assert len(open_manifest(root, findings=["TB", "TB, old", "TB;Mass"]).notes) == 1
+
+
 def test_findings_that_differ_in_case_underscores_or_blanks_are_one(tmp_path: Path) -> None:
     names = ("a.png", "b.png", "c.png", "d.png")
     labels = ("Mass|pleural_thickening", "Pleural  Thickening", "mass|Pleural Thickening", "Mass")
