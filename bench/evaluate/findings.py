@@ -123,10 +123,12 @@ def _pooled(
         matrix.sum(axis=1) for matrix in (called & positive, called, positive)
     )
     exact = (called == positive).all(axis=1)
+    # Who calls all pairs alike has a sensitivity of 0 or 1, whoever the patients are.
+    share = resamples.ratio if called.all() or not called.any() else resamples.share
     return ranked | {
-        "micro_recall": resamples.ratio(hits, present),
-        "micro_f1": resamples.ratio(2 * hits, predicted + present),
-        "exact_match": resamples.ratio(exact, np.ones(len(p))),
+        "micro_recall": share(hits, present),
+        "micro_f1": share(2 * hits, predicted + present),
+        "exact_match": resamples.share(exact, np.ones(len(p))),
     }
 
 
@@ -143,10 +145,10 @@ def _routing(resamples: Resamples, positive: Bools, called: Bools) -> dict[str, 
     leaf = ~m1 & ~m2 & (called != positive).any(axis=1)
     every = np.ones(len(positive), bool)
     return {
-        "normal_right": resamples.ratio((present == 0) & (named == 0), present == 0),
-        "lost_m1": resamples.ratio(m1, every),
-        "lost_m2": resamples.ratio(m2, every),
-        "lost_leaf": resamples.ratio(leaf, every),
+        "normal_right": resamples.share((present == 0) & (named == 0), present == 0),
+        "lost_m1": resamples.share(m1, every),
+        "lost_m2": resamples.share(m2, every),
+        "lost_leaf": resamples.share(leaf, every),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
@@ -20,7 +20,7 @@ from bench.evaluate.calibration_error import (
     without_chance,
 )
 from bench.evaluate.calibration_slope import calibration_intercept, calibration_slope, no_slope
-from bench.evaluate.estimate import LEVEL, Estimate
+from bench.evaluate.estimate import LEVEL, Estimate, Interval
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -43,6 +43,27 @@ def wilson_limits(share: float, patients: float) -> tuple[float, float]:
     half = math.sqrt(squared * (share * (1.0 - share) + squared / 4.0))
     low, high = ((middle + sign * half) / (1.0 + squared) for sign in (-1, 1))
     return max(0.0, low), min(1.0, high)
+
+
+def _limits_of_mean(estimates: Sequence[Estimate]) -> tuple[float, float]:
+    """Limits of the mean of shares that are taken as independent; none where no share has any.
+
+    The distances of their own limits are added as squares: Zou, Donner: "Construction of
+    confidence limits about effect measures: a general approach", Statistics in Medicine 27, 2008.
+    """
+    if all(each.within[0] > each.within[1] for each in estimates):
+        return math.inf, -math.inf
+    defined = [replace(each, reason="") for each in estimates if not math.isnan(each.value)]
+    limits = [Interval.of(each) for each in defined]
+    mean = float(np.mean([each.value for each in limits]))
+    down, up = (
+        math.sqrt(np.nansum(np.square(distances))) / len(limits)
+        for distances in (
+            [each.value - each.low for each in limits],
+            [each.high - each.value for each in limits],
+        )
+    )
+    return max(0.0, mean - down), min(1.0, mean + up)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +95,15 @@ class Resamples:
         return delong.auc(positive, scores, self.groups, images=self.images)
 
     def average_precision(self, positive: Bools, scores: Floats) -> Estimate:
-        """The average precision; see :func:`bench.evaluate.metrics.average_precision`."""
+        """The average precision; see :func:`bench.evaluate.metrics.average_precision`.
+
+        Near 1 its interval is at least Wilson's of a share of the positives, as where all are
+        found: Boyd, Eng, Page: "Area under the precision-recall curve: point estimates and
+        confidence intervals", ECML PKDD 2013, take it for binomial.
+        """
         values = metrics.average_precision(positive, scores, groups=self.groups, counts=self.counts)
-        return self._estimate(values, reason=self._no_classes(positive))
+        found = self._estimate(values, reason=self._no_classes(positive))
+        return self._share(found, positive) if found.value >= 0.5 else found
 
     def calibration(self, positive: Bools, p: Floats) -> dict[str, Estimate]:
         """The figures of :data:`bench.evaluate.measures.CALIBRATED`."""
@@ -170,6 +197,10 @@ class Resamples:
             for k, name in enumerate(parts)
         }
 
+    def share(self, numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
+        """A :meth:`ratio` of counts whose interval is wide enough near 0 and 1."""
+        return self._share(self.ratio(numerator, denominator), np.asarray(denominator))
+
     def macro(self, estimates: list[Estimate]) -> Estimate:
         """The mean over the findings for which a figure is defined, resample by resample.
 
@@ -190,7 +221,8 @@ class Resamples:
         present = ~np.isnan(values)
         with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
             means = np.where(present, values, 0.0).sum(axis=0) / present.sum(axis=0)
-        return self._estimate(means, reason=self._few(np.ones(len(self.groups), bool)))
+        found = self._estimate(means, reason=self._few(np.ones(len(self.groups), bool)))
+        return replace(found, within=_limits_of_mean(estimates))
 
     def undefined(self, reason: str) -> Estimate:
         """A figure that cannot be computed."""
@@ -206,14 +238,14 @@ class Resamples:
         values = metric(positive, p, groups=self.groups, counts=self.counts)
         return self._estimate(values, reason="", bounds=(-math.inf, math.inf))
 
-    def _share(self, estimate: Estimate, counted: Bools) -> Estimate:
-        """A share of the images that count, whose interval is wide enough where it is near 0 or 1.
+    def _share(self, estimate: Estimate, counted: NDArray[Any]) -> Estimate:
+        """A share of what counts in each image, (n,), with a wide enough interval near 0 and 1.
 
         Where all are right, so are they in every resample. Below ``FEW`` patients who are wrong,
         or right, the interval is at least Wilson's: "Probable inference, the law of succession,
         and statistical inference", J. Am. Stat. Assoc. 22, 1927.
         """
-        images = np.bincount(self.groups[counted]).astype(np.float64)
+        images = np.bincount(self.groups, counted)
         patients = images.sum() ** 2 / max(1.0, float(images @ images))
         if not patients * min(estimate.value, 1.0 - estimate.value) < FEW:
             return estimate

@@ -20,7 +20,7 @@ from bench.runs.run import Run
 
 # Part of every kept file's name: raised when a figure is computed otherwise. So are the fields of
 # what is kept, for which it need not be raised.
-VERSION = 6
+VERSION = 7
 KEPT = (RunScores, LeadingScore, Estimate, Auc, Curves)
 FIELDS = [field.name for kept in KEPT for field in fields(kept)]
 

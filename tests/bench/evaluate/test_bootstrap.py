@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from statistics import NormalDist
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 
 from bench.evaluate.auc import difference
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.estimate import Interval
+from bench.evaluate.estimate import Estimate, Interval
+from bench.evaluate.resamples import Resamples
 from tests.bench.evaluate.reference import estimated_accuracy, estimated_auc
 
 
@@ -166,3 +168,55 @@ def test_few_errors_of_several_seeds_have_an_interval() -> None:
     recall = resamples.classification(truth, truth)["recall"]
     together = Interval.of(resampling.over_seeds({0: recall, 1: recall}))
     assert together.low == Interval.of(recall).low
+
+
+def test_an_average_precision_of_one_has_wilson_s_interval_of_the_positives() -> None:
+    positive = np.repeat([True, False], [10, 90])
+    found = unlike(100).average_precision(positive, positive + np.linspace(0.0, 0.5, 100))
+    interval = Interval.of(found)
+    square = NormalDist().inv_cdf(0.975) ** 2
+    assert (interval.low, interval.high) == (pytest.approx(10 / (10 + square)), 1.0)
+    # One far from 1 is no share of the positives.
+    low = unlike(100).average_precision(positive, np.linspace(0.0, 0.5, 100))
+    assert low.within == Estimate(value=0.0, draws=low.draws, bounds=(0.0, 1.0)).within
+
+
+def test_intervals_of_an_average_precision_near_one_cover_it() -> None:
+    """Ten positives and an AUC of 0.99: resamples alone cover 86 % of the studies."""
+    rng, images = np.random.default_rng(0), unlike(200)
+    positive = np.arange(200) < 10
+    distance = math.sqrt(2.0) * NormalDist().inv_cdf(0.99)
+    # 0.904 is the integral of precision over recall.
+    found = [
+        Interval.of(images.average_precision(positive, distance * positive + rng.normal(size=200)))
+        for _ in range(100)
+    ]
+    assert np.mean([each.low <= 0.904 <= each.high for each in found]) >= 0.95
+    assert min(each.high - each.low for each in found) > 0.1
+
+
+def test_a_macro_mean_of_shares_without_an_error_adds_their_limits_as_squares() -> None:
+    positive = np.repeat([True, False], [10, 90])
+    images = unlike(100)
+    sure = images.classification(positive, positive)["recall"]
+    mean = Interval.of(images.macro([sure, sure, sure, sure]))
+    low = Interval.of(sure).low
+    assert (mean.low, mean.high) == (pytest.approx(1.0 - (1.0 - low) / 2.0), 1.0)
+    # With findings of many patients, resamples alone.
+    common = images.classification(positive, np.arange(100) % 2 == 0)["recall"]
+    assert images.macro([common, common]).within == common.within
+
+
+def test_a_share_of_several_counts_an_image_without_an_error_has_wilson_s_interval() -> None:
+    """Twenty findings of ten patients count as ten, as they do for a sensitivity."""
+    present = np.repeat([2, 0], [10, 30])
+    found = Interval.of(unlike(40).share(present, present))
+    square = NormalDist().inv_cdf(0.975) ** 2
+    assert (found.low, found.high) == (pytest.approx(10 / (10 + square)), 1.0)
+
+
+def unlike(images: int) -> Resamples:
+    """Resamples of images that are all of different patients."""
+    return Resampling(resamples=300).resample(
+        images=[f"{place:04d}" for place in range(images)], patients=[""] * images
+    )
