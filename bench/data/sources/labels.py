@@ -83,9 +83,8 @@ def parse_labels(
         unlabelled: texts that stand for a label that nobody knows, folded.
         beside: what else the rows of one image must agree in, by the column's name.
     """
-    spellings = _spellings(
-        texts, separator=separator, not_findings={*normal, *unlabelled}, known=known or ()
-    )
+    others = {*normal, *unlabelled}
+    spellings = _spellings(texts, separator=separator, not_findings=others, known=known or ())
     by_text = {
         text: _parse_label(
             text,
@@ -107,8 +106,8 @@ def parse_labels(
     contradictory = _contradictory(images, {"label": said, **beside})
     problem_of |= {problem.image: problem for problem in contradictory}
     rows = pd.Series(images, dtype=object)
-    wrong, repeats = rows.isin(problem_of), rows.duplicated()
-    repeats &= ~rows.isin({problem.image for problem in contradictory})
+    wrong = rows.isin(problem_of)
+    repeats = rows.duplicated() & ~rows.isin({problem.image for problem in contradictory})
     return LabelColumn(
         findings=[label.findings for label in labels],
         usable=(~(wrong | repeats)).to_numpy(dtype=np.bool_),
@@ -125,20 +124,31 @@ def _contradictory(
     images: Sequence[str], columns: Mapping[str, Sequence[str]]
 ) -> tuple[Problem, ...]:
     """The images whose rows differ in a column."""
-    table = pd.DataFrame({"image": images, **columns}, dtype=object)
-    table = table[table["image"].duplicated(keep=False)]
-    by_image = table.groupby("image", sort=False)
-    counts = by_image.size()
-    differ = by_image.nunique() > 1
+    rows = Counter(images)
     return tuple(
         Problem(
             kind="contradictory",
             image=image,
-            detail=f"listed in {counts[image]} rows that differ in {' and '.join(names)}",
+            detail=f"listed in {rows[image]} rows that differ in {' and '.join(names)}",
         )
-        for image, flags in zip(differ.index, differ.to_numpy(), strict=True)
-        if (names := list(compress(differ.columns, flags)))
+        for image, names in differing(images, columns).items()
     )
+
+
+def differing(
+    images: Sequence[str], columns: Mapping[str, Sequence[object]]
+) -> dict[str, tuple[str, ...]]:
+    """The images whose rows differ, with the names of the columns in which they do.
+
+    Args:
+        images: each row's image id.
+        columns: each row's values, by the column's name.
+    """
+    table = pd.DataFrame({"image": images, **columns}, dtype=object)
+    table = table[table["image"].duplicated(keep=False)]
+    differ = table.groupby("image", sort=False).nunique(dropna=False) > 1
+    found = zip(differ.index, differ.to_numpy(), strict=True)
+    return {image: tuple(compress(differ.columns, flags)) for image, flags in found if flags.any()}
 
 
 def _about_repeats(count: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field
 
 from bench.data.image_files import FileReader
-from bench.data.sources.labels import LabelColumn, not_csv, parse_ages, parse_labels
+from bench.data.sources.labels import LabelColumn, differing, not_csv, parse_ages, parse_labels
 from bench.data.sources.patients import PatientIds, parse_patients
 from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
@@ -108,6 +108,7 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
     if "split" in texts and (unknown := int((rows["given_split"] == "").sum())):
         have = "image has" if unknown == 1 else "images have"
         notes.append(f"split column: {unknown:,} {have} none of train, validation, test")
+    notes += _about_first_rows(images, texts, set(rows["image"]))
     names = {name for found in labels.findings for name in found}
     return StudyTable(
         name="manifest",
@@ -261,6 +262,19 @@ def _labels(
         unlabelled=unlabelled,
         beside={name: columns[name].tolist() for name in ("patient", "split") if name in columns},
     )
+
+
+def _about_first_rows(images: list[str], texts: pd.DataFrame, used: set[str]) -> list[str]:
+    """A note on what only the first row of an image says."""
+    columns = {name: texts[name].tolist() for name in ("view", "sex", "age") if name in texts}
+    found = {image: names for image, names in differing(images, columns).items() if image in used}
+    if not found:
+        return []
+    names = [name for name in columns if any(name in names for names in found.values())]
+    return [
+        f"images with rows that differ in {' or '.join(names)}: {len(found):,}; the first row "
+        "of each is used"
+    ]
 
 
 def _about_labels(findings: pd.Series) -> str:
