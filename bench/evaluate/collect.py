@@ -202,6 +202,11 @@ class _Collector:
             failures=tuple(
                 (run.cell.seed, run.outcome.reason) for run in runs if run.outcome.state == "failed"
             ),
+            logit_faults=tuple(
+                (run.cell.seed, run.outcome.logit_fault)
+                for run in finished
+                if run.outcome.logit_fault is not None
+            ),
             unavailable=next(
                 (run.outcome.reason for run in runs if run.outcome.state == "unavailable"), ""
             ),

@@ -30,7 +30,7 @@ from bench.evaluate.seeds import ONE_RUN, Spread
 from bench.evaluate.settings import SharedSettings
 from bench.registry.models import TIMM_PREFIX
 from bench.runs.predictions import Outputs
-from bench.runs.records import FailedTuningRecord, TuningRecord
+from bench.runs.records import FailedTuningRecord, LogitFault, TuningRecord
 from bench.runs.run import Run, Unfinished
 
 
@@ -86,6 +86,7 @@ class Row:
             for a control, and where there is more than one of ``devices``.
         devices: what the seeds that finished were trained on, earlier attempts included.
         failures: seed and reason of each failed run.
+        logit_faults: seed and sign of each run whose logits show that something is wrong.
         unavailable: why a control cannot be had; "" otherwise.
         tuning: how its settings were searched for; None where they were given.
         answered: how many test images it answers, and how many there are, where these differ:
@@ -121,6 +122,7 @@ class Row:
     inference_images_per_second: float | None = None
     devices: tuple[str, ...] = ()
     failures: tuple[tuple[int, str], ...] = ()
+    logit_faults: tuple[tuple[int, LogitFault], ...] = ()
     unavailable: str = ""
     tuning: TuningRecord | None = None
     answered: tuple[int, int] | None = None

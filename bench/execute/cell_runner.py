@@ -21,12 +21,13 @@ from bench.data.splits import RowNumbers
 from bench.errors import InputError
 from bench.events import Note, Validated
 from bench.execute.controls import ControlInputs, predict_control
+from bench.execute.logits import MEANING, logit_fault
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.costs import model_costs
 from bench.runs.cells import Cell, concerns_controls, concerns_network
-from bench.runs.records import RunCosts
+from bench.runs.records import Outcome, RunCosts
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Facts, Store
 from bench.train import (
@@ -104,12 +105,12 @@ class CellRunner:
         """Short name of a cell for people: ``cxnet_m1 sin seed 0, data.image_size=64``."""
         return label_at(cell, self.levels)
 
-    def run(self, cell: Cell, folder: Path) -> tuple[float, RunCosts | None]:
+    def run(self, cell: Cell, folder: Path) -> tuple[float, Outcome]:
         """Run a cell, whose folder was begun, and store its predictions.
 
         Returns:
             Test AUC (macro over the outputs, where there are more than two classes), for the eye,
-            and what a network cost.
+            and the outcome to record.
 
         Raises:
             ControlUnavailable: the data lack what a control looks at.
@@ -117,12 +118,12 @@ class CellRunner:
             InputError: a model or its weights cannot be had.
         """
         data = self.prepared
-        costs = None
+        outcome = Outcome(state="finished")
         if cell.kind == "control":
             probabilities = predict_control(cell.model, self._control_inputs())
             predicted = {part: probabilities[data.split.parts[part]] for part in EVALUATED_PARTS}
         else:
-            predicted, costs = self._run_network(cell, folder)
+            predicted, outcome = self._run_network(cell, folder)
         self.store.write_predictions(
             folder,
             rows=data.rows,
@@ -139,7 +140,7 @@ class CellRunner:
             torch.from_numpy(predicted["test"][in_task]),
             kind=data.task.kind,
         )
-        return test_auc, costs
+        return test_auc, outcome
 
     def _control_inputs(self) -> ControlInputs:
         data = self.prepared
@@ -250,12 +251,12 @@ class CellRunner:
 
     def _run_network(
         self, cell: Cell, folder: Path
-    ) -> tuple[dict[str, NDArray[np.float64]], RunCosts]:
+    ) -> tuple[dict[str, NDArray[np.float64]], Outcome]:
         """Probabilities of every image of each part: a cascade may route any of them here."""
         task, settings = self.prepared.task, cell.network
         with random_state_kept(self._device):
             trained = self.train(cell, folder)
-            predicted, seconds = {}, {}
+            predicted, seconds, logits = {}, {}, []
             for part in EVALUATED_PARTS:
                 began = time.perf_counter()
                 rows = self.prepared.split.parts[part]
@@ -266,11 +267,16 @@ class CellRunner:
                     kind=task.kind,
                     precision=settings.train.precision,
                 )
+                logits.append(predictions.logits)
                 predicted[part] = predictions.probabilities.cpu().numpy()
                 seconds[part] = time.perf_counter() - began
         # The test part comes last, when the device has warmed up.
         rate = len(predicted["test"]) / seconds["test"]
-        return predicted, trained.costs.model_copy(update={"inference_images_per_second": rate})
+        costs = trained.costs.model_copy(update={"inference_images_per_second": rate})
+        fault = logit_fault(torch.cat(logits))
+        if fault is not None:
+            self.progress.event(Note(f"    {self.label(cell)}: {MEANING[fault]}"))
+        return predicted, Outcome(state="finished", costs=costs, logit_fault=fault)
 
     def _make_loss(self, cell: Cell) -> nn.Module:
         task, settings = self.prepared.task, cell.network

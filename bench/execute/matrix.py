@@ -122,12 +122,12 @@ def _run_or_raise(job: Job) -> Ending:
         raise job.fault.with_traceback(None)  # other seeds raise the same one
     began = time.perf_counter()
     try:
-        test_auc, costs = runner.run(job.cell, folder)
+        test_auc, outcome = runner.run(job.cell, folder)
     except ControlUnavailable as error:
         runner.store.end(folder, Outcome(state="unavailable", reason=str(error)))
         runner.progress.event(CellUnavailable(cell=job.label, reason=str(error)))
         return "unavailable"
-    runner.store.end(folder, Outcome(state="finished", costs=costs))
+    runner.store.end(folder, outcome)
     (folder / LAST).unlink(missing_ok=True)
     seconds = round(time.perf_counter() - began, 1)
     runner.progress.event(CellFinished(cell=job.label, seconds=seconds, test_auc=test_auc))

@@ -176,7 +176,9 @@ def _comparison(table: Table) -> list[Column]:
 def _seeds(row: Row) -> TableCell:
     if not row.loss:
         return UNDEFINED if row.unavailable else TableCell(text="failed") if row.failures else NONE
-    detail = f"{len(row.failures)} failed" if row.failures else ""
+    dead = sum(fault == "equal" for _, fault in row.logit_faults)
+    counted = ((len(row.failures), "failed"), (dead, "dead"))
+    detail = ", ".join(f"{count} {what}" for count, what in counted if count)
     return TableCell(text=str(len(row.seeds)), detail=detail, value=len(row.seeds))
 
 

@@ -28,6 +28,8 @@ FORMAT_VERSION = 1
 R = TypeVar("R", bound=Frozen)
 State = Literal["finished", "failed", "unavailable"]
 """``unavailable`` is a control that the data cannot have."""
+LogitFault = Literal["equal", "within_0_and_1"]
+"""``equal``: those of all images are; ``within_0_and_1``: they look like probabilities."""
 
 
 class CellRecord(Frozen):
@@ -87,11 +89,19 @@ class RunCosts(Frozen):
 
 
 class Outcome(Frozen):
-    """End of a run: its state, the reason where it failed, the costs of a finished network."""
+    """End of a run.
+
+    Attributes:
+        state: how it ended.
+        reason: why it failed or is unavailable.
+        costs: of a finished network.
+        logit_fault: a sign in a finished network's logits that something is wrong with it.
+    """
 
     state: State
     reason: str = ""
     costs: RunCosts | None = None
+    logit_fault: LogitFault | None = None
 
 
 class ExperimentRecord(Frozen):

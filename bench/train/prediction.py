@@ -32,11 +32,13 @@ class Predicted(NamedTuple):
             a sigmoid per label.
         targets: of the images, on the same device.
         loss: mean loss over the images.
+        logits: (images, outputs) at least float32, on the same device.
     """
 
     probabilities: Tensor
     targets: Tensor
     loss: float
+    logits: Tensor
 
 
 def predict(
@@ -87,7 +89,7 @@ def predict(
         # Double, so that confident predictions keep their order and do not tie at 1.0.
         wide = logits.double()
         probabilities = wide.softmax(1) if kind == "multiclass" else wide.sigmoid()
-    return Predicted(probabilities, targets, total.item() / len(images))
+    return Predicted(probabilities, targets, total.item() / len(images), logits)
 
 
 def _logits(

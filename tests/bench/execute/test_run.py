@@ -32,9 +32,11 @@ from bench.events import (
 )
 from bench.execute import run_experiment
 from bench.execute.controls import CONTROLS
+from bench.execute.logits import MEANING
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS
+from bench.runs.records import LogitFault
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.train import Validation
@@ -73,6 +75,27 @@ class Greedy(nn.Module):
 @register_model("greedy", description="two images at most")
 def greedy(*, in_channels, outputs, image_size):
     return Greedy(in_channels, outputs)
+"""
+
+# Its last layer is followed by an expression of its logits.
+ENDING = """
+import torch
+from bench import register_model
+
+
+class Ending(torch.nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.layer = torch.nn.Linear(1600, outputs)
+
+    def forward(self, x):
+        y = self.layer(x.flatten(1))
+        return {end}
+
+
+@register_model("ending", description="ends in an expression")
+def ending(*, in_channels, outputs, image_size):
+    return Ending(outputs)
 """
 
 
@@ -114,6 +137,36 @@ def run(wanted: Experiment, out: Path) -> tuple[MatrixFinished, Recorder]:
 
 def by_label(out: Path) -> dict[str, Run]:
     return {run.cell.label: run for run in Store(out).runs()}
+
+
+@pytest.mark.parametrize(
+    ("end", "fault", "incidents"),
+    [
+        ("torch.sigmoid(y)", "within_0_and_1", ["seed 0: all its logits lie in [0, 1]"]),
+        ("y * 0 + 2", "equal", ["seed 0, is dead"]),
+        ("y - 9", None, []),
+    ],
+)
+@pytest.mark.usefixtures("registries_kept")
+def test_logits_that_show_a_fault_are_named(
+    tmp_path: Path, end: str, fault: LogitFault | None, incidents: list[str]
+) -> None:
+    plugin = tmp_path / "ending.py"
+    plugin.write_text(ENDING.format(end=end))
+    load_plugin(plugin)
+    wanted = experiment("seeds=[0]", "controls=[]", model="ending")
+    wanted = wanted.model_copy(update={"losses": ("ce",)})
+    _, recorder = run(wanted, tmp_path / "runs")
+    (stored,) = Store(tmp_path / "runs").runs()
+    assert stored.outcome.logit_fault == fault
+    label = "    ending ce seed 0: "
+    notes = [note.text for note in recorder.of(Note) if note.text.startswith(label)]
+    assert notes == ([] if fault is None else [label + MEANING[fault]])
+    page = FORMATS["markdown"](load_results(Store(tmp_path / "runs"), scorer=Scorer()))
+    assert "(1 dead)" in page if fault == "equal" else "dead" not in page
+    found = [line for line in page.splitlines() if line.startswith("- ending ce, seed 0")]
+    starts = [f"- ending ce, {incident}" for incident in incidents]
+    assert [line[: len(start)] for line, start in zip(found, starts, strict=True)] == starts
 
 
 def test_a_matrix_leaves_whole_folders_and_the_report_reads_them(tiny: str, tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""Signs in a trained network's logits that something is wrong with the network."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from bench.runs.records import LogitFault
+
+MEANING: dict[LogitFault, str] = {
+    "equal": "it is dead: all images have the same logits",
+    "within_0_and_1": (
+        "all its logits lie in [0, 1], as probabilities do: where the network ends in a sigmoid or "
+        "softmax, leave that out, since logits are wanted"
+    ),
+}
+
+
+def logit_fault(logits: Tensor) -> LogitFault | None:
+    """The sign that a network's logits of several images show; None for none.
+
+    Args:
+        logits: (images, outputs).
+    """
+    if len(logits) > 1 and bool((logits == logits[0]).all()):
+        return "equal"
+    if bool(((logits >= 0) & (logits <= 1)).all()):
+        return "within_0_and_1"
+    return None
