@@ -140,9 +140,10 @@ def test_stages_that_fail_in_training_leave_the_row_with_its_reason(bench: Comma
     Path("shy.py").write_text(FAILS_AT_LEAVES)
     outcome = bench("cascade", "shy", "--plugin", "shy.py", "--loss", "ce", *SMALL, "--quiet")
     assert outcome.code == 1
-    assert outcome.err.count("failed: RuntimeError: too many findings") == 3
-    assert "no cascade of shy ce seed 0: m3 failed (RuntimeError: too many" in outcome.err
-    assert "no flat of shy ce seed 0: findings14 failed (RuntimeError: too many" in outcome.err
+    reason = "model 'shy' fails in training mode on 2 images of 1×32×32: RuntimeError: too many"
+    assert outcome.err.count(f"failed: {reason}") == 3
+    assert f"no cascade of shy ce seed 0: m3 failed ({reason}" in outcome.err
+    assert f"no flat of shy ce seed 0: findings14 failed ({reason}" in outcome.err
 
 
 def test_stages_on_different_data_make_no_cascade(bench: Command, by_hand: StageRuns) -> None:
