@@ -32,7 +32,7 @@ def main() -> None:
     """Honest comparison of small, purpose-built networks with fine-tuned ones on chest X-rays.
 
     \b
-    bench run --all            train everything of the demo (synthetic data, some minutes)
+    bench run --all            train everything of the demo (synthetic data, two minutes)
     bench tune --all           search settings within one budget, and run what won
     bench report markdown      print the table (html, latex, csv, json; all writes every one)
     bench import p.csv --as x  put anyone's predictions beside them
