@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -88,16 +88,22 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         f"about {duration(total)} in all, without validations, decoding and compiling; "
         "runs that are finished already are not done again; no image was looked at"
     )
-    missing = {
-        name
-        for level, _ in levels
-        for name, found in weights_here(
-            map(find_model, pretrained_models(level)), weights_dir=level.model.weights_dir
-        ).items()
-        if found is False
-    }
-    if missing:
-        yield f"pretrained weights to be fetched first: {', '.join(sorted(missing))}"
+    if missing := _missing_weights(plain):
+        yield f"pretrained weights to be fetched first: {', '.join(missing)}"
+
+
+def _missing_weights(levels: Iterable[Experiment]) -> list[str]:
+    """Models whose pretrained weights are not on this machine, sorted."""
+    return sorted(
+        {
+            name
+            for level in levels
+            for name, found in weights_here(
+                map(find_model, pretrained_models(level)), weights_dir=level.model.weights_dir
+            ).items()
+            if found is False
+        }
+    )
 
 
 def _of_all_seeds(planned: Mapping[str, Planned]) -> dict[str, list[Planned]]:
