@@ -25,6 +25,8 @@ COLOURS = {"better": SERIES[2], "worse": SERIES[1]}
 FARTHEST = 4.0
 # Inches that the head and the axis of a panel need.
 AROUND = 0.6
+# Characters that stay of the beginning of a name that is too long.
+HEAD = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,14 +174,14 @@ def _panels(table: Table, rows: Sequence[PlottedRow]) -> list[Panel]:
     return found
 
 
-def _strip(controls: Sequence[PlottedRow]) -> Panel | None:
+def _strip(table: Table, controls: Sequence[PlottedRow]) -> Panel | None:
     """The controls' differences to the reference, on an axis of their own."""
     rows = [row for row in controls if row.row.comparison is not None]
     gaps = [row.row.comparison.difference for row in rows if row.row.comparison]
-    if not rows:
+    if not rows or table.reference is None:
         return None
     return Panel(
-        head="controls (own axis)",
+        head=f"controls, to {table.reference.label}",
         rows=rows,
         gaps=gaps,
         notes=[row.row.comparison.verdict if row.row.comparison else "" for row in rows],
@@ -191,7 +193,7 @@ def _strip(controls: Sequence[PlottedRow]) -> Panel | None:
 def _plot(table: Table, rows: Sequence[PlottedRow], layout: Layout) -> Figure:
     networks = select([row for row in rows if not row.control], layout.rows)
     controls = select([row for row in rows if row.control], layout.controls)
-    panels, strip = _panels(table, networks), _strip(controls)
+    panels, strip = _panels(table, networks), _strip(table, controls)
     heights = [len(networks) * layout.pitch + AROUND]
     if strip is not None:
         heights.append(len(strip.rows) * 0.8 * layout.pitch + AROUND)
@@ -252,9 +254,8 @@ def draw_panel(axes: Axes, panel: Panel, layout: Layout, *, names: bool) -> None
 
 def _short(label: str, note: str, most: int) -> str:
     """A name and what is noted of it in one line."""
-    half = most // 2
-    # What tells rows apart is at the end of their names.
-    name = label if len(label) <= most else f"{label[: half - 1]}…{label[-half:]}"
+    # What tells rows apart, the loss first, follows the name of the network.
+    name = label if len(label) <= most else f"{label[:HEAD]}…{label[HEAD + 1 - most :]}"
     return f"{name} · {note}" if note else name
 
 
