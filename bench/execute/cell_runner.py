@@ -21,13 +21,13 @@ from bench.data.splits import RowNumbers
 from bench.errors import InputError
 from bench.events import Note, Validated
 from bench.execute.controls import ControlInputs, predict_control
-from bench.execute.logits import MEANING, logit_fault
+from bench.execute.logits import logit_fault
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.costs import model_costs
 from bench.runs.cells import Cell, concerns_controls, concerns_network
-from bench.runs.records import Outcome, RunCosts
+from bench.runs.records import LOGIT_FAULTS, Outcome, RunCosts
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Facts, Store
 from bench.train import (
@@ -275,7 +275,7 @@ class CellRunner:
         costs = trained.costs.model_copy(update={"inference_images_per_second": rate})
         fault = logit_fault(torch.cat(logits))
         if fault is not None:
-            self.progress.event(Note(f"    {self.label(cell)}: {MEANING[fault]}"))
+            self.progress.event(Note(f"    {self.label(cell)}: {LOGIT_FAULTS[fault]}"))
         return predicted, Outcome(state="finished", costs=costs, logit_fault=fault)
 
     def _make_loss(self, cell: Cell) -> nn.Module:

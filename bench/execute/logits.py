@@ -6,14 +6,6 @@ from torch import Tensor
 
 from bench.runs.records import LogitFault
 
-MEANING: dict[LogitFault, str] = {
-    "equal": "it is dead: all images have the same logits",
-    "within_0_and_1": (
-        "all its logits lie in [0, 1], as probabilities do: where the network ends in a sigmoid or "
-        "softmax, leave that out, since logits are wanted"
-    ),
-}
-
 
 def logit_fault(logits: Tensor) -> LogitFault | None:
     """The sign that a network's logits of several images show; None for none.

@@ -8,6 +8,7 @@ from bench.evaluate.settings import OF_PLATEAUS, TRAIN_SHARE, SharedSettings
 from bench.report.budgets import budgets
 from bench.report.formatting import setting
 from bench.report.text import lines
+from bench.runs.records import LOGIT_FAULTS
 
 # Values that leave a training as it is without the setting.
 OFF = {
@@ -51,7 +52,7 @@ def incidents(table: Table) -> list[str]:
     Every failed run and every control that this data cannot have, with the reason, and every run
     that better settings replaced.
     """
-    return lines("incidents", table=table)
+    return lines("incidents", table=table, meaning=LOGIT_FAULTS)
 
 
 def without_row(results: Results) -> list[str]:

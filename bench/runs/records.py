@@ -30,6 +30,14 @@ State = Literal["finished", "failed", "unavailable"]
 """``unavailable`` is a control that the data cannot have."""
 LogitFault = Literal["equal", "within_0_and_1"]
 """``equal``: those of all images are; ``within_0_and_1``: they look like probabilities."""
+LOGIT_FAULTS: dict[LogitFault, str] = {
+    "equal": "it is dead: all images have the same logits",
+    "within_0_and_1": (
+        "all its logits lie in [0, 1], as probabilities do: where the network ends in a sigmoid or "
+        "softmax, leave that out, since logits are wanted"
+    ),
+}
+"""Meaning of each, for people, in runs and in reports."""
 
 
 class CellRecord(Frozen):

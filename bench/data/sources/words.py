@@ -21,7 +21,7 @@ BOOLEANS = {
     "true": True,
     "yes": True,
 }
-"""What a column of two values says of each image, by the folded text."""
+"""Meaning of the values in a column of two values, by the folded text."""
 
 
 def fold(name: str) -> str:

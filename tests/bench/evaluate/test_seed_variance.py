@@ -106,7 +106,7 @@ def test_rows_of_very_unequal_spread_are_called_different_hardly_more_often() ->
 
 
 def test_rows_with_few_misranked_patients_stay_out_of_the_pool_of_the_others() -> None:
-    """Of 301 patients an AUC of 0.999 misranks 0.3: it varies by chance of the patients."""
+    """An AUC of 0.999 misranks 0.3 of 301 patients: it varies by chance of the patients."""
     rows = [row(0.80, 0.81, 0.82), row(0.70, 0.71, 0.72)]
     near_one = row(0.9989, 0.999, 0.9991)
     alone, (*beside, own) = pooled(rows), pooled([*rows, near_one])

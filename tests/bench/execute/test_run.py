@@ -32,11 +32,10 @@ from bench.events import (
 )
 from bench.execute import run_experiment
 from bench.execute.controls import CONTROLS
-from bench.execute.logits import MEANING
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS
-from bench.runs.records import LogitFault
+from bench.runs.records import LOGIT_FAULTS, LogitFault
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.train import Validation
@@ -143,7 +142,7 @@ def by_label(out: Path) -> dict[str, Run]:
     ("end", "fault", "incidents"),
     [
         ("torch.sigmoid(y)", "within_0_and_1", ["seed 0: all its logits lie in [0, 1]"]),
-        ("y * 0 + 2", "equal", ["seed 0, is dead"]),
+        ("y * 0 + 2", "equal", ["seed 0: it is dead"]),
         ("y - 9", None, []),
     ],
 )
@@ -161,7 +160,7 @@ def test_logits_that_show_a_fault_are_named(
     assert stored.outcome.logit_fault == fault
     label = "    ending ce seed 0: "
     notes = [note.text for note in recorder.of(Note) if note.text.startswith(label)]
-    assert notes == ([] if fault is None else [label + MEANING[fault]])
+    assert notes == ([] if fault is None else [label + LOGIT_FAULTS[fault]])
     page = FORMATS["markdown"](load_results(Store(tmp_path / "runs"), scorer=Scorer()))
     assert "(1 dead)" in page if fault == "equal" else "dead" not in page
     found = [line for line in page.splitlines() if line.startswith("- ending ce, seed 0")]

@@ -42,7 +42,7 @@ CHANGES: dict[str, Any] = {
     "train.batch_size": 8,
 }
 PAPER = {"fixed": ("train.recipe",)}
-"""Of a plan: the config's own recipe, and no other."""
+"""Changes of a plan that leave the config's own recipe, and no other."""
 
 
 def only(model: str, name: str, *choices: int) -> dict[str, Any]:
