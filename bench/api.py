@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.config import Experiment
-    from bench.evaluate.plan_tables import TablePlan
     from bench.evaluate.results import Results
+    from bench.execute.plan_tables import TablePlan
     from bench.model import LoadedModel
 
 DEFAULT_OUT = "results/runs"
@@ -56,7 +56,7 @@ def plan(
         InputError: anything that the user can mend.
     """
     experiment = _experiment(config, plugins)
-    from bench.evaluate.plan_tables import plan_tables
+    from bench.execute.plan_tables import plan_tables
 
     return plan_tables(experiment, out=Path(out), assumed=assumed)
 

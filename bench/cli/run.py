@@ -87,7 +87,7 @@ def _print_plan(
 ) -> None:
     """Print the cells with their time, and what their comparison can show."""
     from bench.config.load import parse_setting
-    from bench.evaluate.plan_tables import describe_tables, plan_tables
+    from bench.execute.plan_tables import describe_tables, plan_tables
     from bench.registry import DATASETS
 
     assumed = dict(parse_setting(text, option="--assume") for text in assumptions)

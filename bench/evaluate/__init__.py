@@ -7,7 +7,8 @@ An undefined value is NaN, never 0; reports show it as n/a. From the plain to th
 - ``estimate``: a figure with its bootstrap distribution, and its interval; ``resamples``: the
   metrics as estimates; ``bootstrap``: resampling of patients and seeds.
 - ``auc``: an AUC with its variance, means and differences; ``delong``: the AUC of one model;
-  ``seeds``: the variance over seeds, pooled; ``testing``: p values and power of differences.
+  ``seeds``: the variance over seeds, pooled; ``testing``: p values and power of differences;
+  ``planning``: power before anything is trained.
 - ``sample``: a run's test images with their resamples; ``two_classes``, ``findings``: all figures
   of a task; ``score``: all figures of a run; ``scorer`` keeps them.
 - ``comparison``: rows of a table against its reference; ``design``, ``effects``,
