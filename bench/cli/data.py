@@ -23,9 +23,10 @@ def data() -> None:
 
 @data.command()
 @config_options
+@click.option("--again", is_flag=True, help="Decode anew; forget the pixels kept of this data.")
 @json_option
 @click.pass_context
-def check(context: click.Context, *, config: ConfigChoice, as_json: bool) -> None:
+def check(context: click.Context, *, config: ConfigChoice, again: bool, as_json: bool) -> None:
     """Say what is wrong with a data set; exit code 1 where anything would be dropped.
 
     Decodes every image, as a run would, and keeps the pixels for it.
@@ -34,7 +35,7 @@ def check(context: click.Context, *, config: ConfigChoice, as_json: bool) -> Non
 
     from bench.data.check import check_data
 
-    study, store = _open(experiment, quiet=as_json)
+    study, store = _open(experiment, quiet=as_json, again=again)
     found = check_data(study, store)
     if as_json:
         print_json(found.as_dict())
@@ -62,14 +63,18 @@ def sheet(path: Path, *, config: ConfigChoice, images: int, seed: int) -> None:
     click.echo(f"{path}: {drawn} of {len(rows):,} images at {experiment.data.image_size} px")
 
 
-def _open(experiment: Experiment, *, quiet: bool) -> tuple[StudyTable, PixelStore]:
+def _open(
+    experiment: Experiment, *, quiet: bool, again: bool = False
+) -> tuple[StudyTable, PixelStore]:
     """The labels and pixels of an experiment's data set, decoded as a run would."""
     from bench.cache import pixel_cache
     from bench.data.load import open_study
-    from bench.data.pixel_store import open_pixels
+    from bench.data.pixel_store import forget_pixels, open_pixels
     from bench.progress import show_progress
 
     study = open_study(experiment.data)
+    if again:
+        forget_pixels(study, image_size=experiment.data.image_size, cache=pixel_cache())
     with show_progress(quiet=quiet) as progress:
         store = open_pixels(
             study,

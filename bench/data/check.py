@@ -25,6 +25,7 @@ class DataReport:
         enlarged: how many of them are smaller than the wanted size and were interpolated.
         dropped: how many images a run cannot use.
         problems: these images, by kind of problem.
+        remembered: how many of them an earlier decoding of the images could not read.
         identical: groups of images with equal original pixels. They are not dropped; the splits
             and every report deal with them.
         contradicting: the groups that hold normal and abnormal images.
@@ -36,6 +37,7 @@ class DataReport:
     enlarged: int
     dropped: int
     problems: dict[ProblemKind, tuple[Problem, ...]]
+    remembered: int
     identical: tuple[tuple[str, ...], ...]
     contradicting: tuple[tuple[str, ...], ...]
 
@@ -49,6 +51,11 @@ class DataReport:
             lines.append(f"{len(found):,} {kind}:")
             lines += [f"  {problem.image}: {problem.detail}" for problem in found[:LISTED]]
             lines += _and_more(len(found))
+        if self.remembered:
+            lines.append(
+                f"{_images(self.remembered)} could not be read by an earlier decoding: --again "
+                "reads all images anew"
+            )
         if self.identical:
             images = sum(len(group) for group in self.identical)
             lines.append(
@@ -91,6 +98,7 @@ def check_data(study: StudyTable, store: PixelStore) -> DataReport:
         enlarged=store.enlarged,
         dropped=checked.skipped,
         problems=checked.problems_by_kind,
+        remembered=len(store.problems) if store.reused else 0,
         identical=tuple(images for images, _ in groups),
         contradicting=tuple(images for images, marks in groups if len(set(marks)) > 1),
     )

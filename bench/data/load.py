@@ -13,6 +13,7 @@ from bench.errors import InputError
 from bench.registry import DATASETS
 from bench.text import first_names, printable
 
+AGAIN = "; pixels are from an earlier decoding: `bench data check --again` decodes anew"
 NAMED = 3  # images of each kind of problem in the message of a refusal
 
 
@@ -71,12 +72,17 @@ def decode_study(
     """
     store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
     usable = store.usable(study)
-    refuse_problems(usable, config)
+    refuse_problems(usable, config, hint=AGAIN if store.reused and store.problems else "")
     return usable, store
 
 
-def refuse_problems(study: StudyTable, config: DataConfig) -> None:
+def refuse_problems(study: StudyTable, config: DataConfig, *, hint: str = "") -> None:
     """Refuse a study with images that cannot be used, unless they are to be skipped.
+
+    Args:
+        study: with the problems.
+        config: the experiment's ``data``.
+        hint: ends the message.
 
     Raises:
         InputError: on one line, with the first names of each kind of problem.
@@ -92,5 +98,5 @@ def refuse_problems(study: StudyTable, config: DataConfig) -> None:
     )
     raise InputError(
         f"{images} cannot be used ({'; '.join(kinds)}): see `bench data check`, mend {them}, or "
-        "set data.on_bad=skip"
+        f"set data.on_bad=skip{hint}"
     )

@@ -39,6 +39,7 @@ from bench.data.decode import decode_all
 from bench.data.image_files import quiet_pillow
 from bench.data.study import PixelReader, Problem, StudyTable
 from bench.errors import InputError
+from bench.text import printable
 
 # Enters every data fingerprint and every store's name: raise it when decoding or resizing changes
 # a pixel.
@@ -75,6 +76,7 @@ class PixelStore:
         problems: the images that could not be read.
         enlarged: how many images had fewer pixels than ``size`` along a side. They are less sharp
             than their size suggests.
+        reused: whether the images were decoded before, so that the problems are remembered ones.
     """
 
     folder: Path
@@ -83,6 +85,7 @@ class PixelStore:
     digests: tuple[str, ...]
     problems: tuple[Problem, ...]
     enlarged: int
+    reused: bool
 
     def usable(self, study: StudyTable) -> StudyTable:
         """The part of a study that a run can use.
@@ -125,12 +128,12 @@ def open_pixels(
         workers: decoding threads; by default one per processor.
 
     Raises:
-        InputError: the cache folder cannot be written or has too little room.
+        InputError: the cache folder cannot be written or has too little room, or an image has
+            vanished since its stamp was taken.
     """
-    images, reader = tuple(study.rows["image"]), study.reader
-    if reader is None:
-        raise ValueError(f"the labels of {study.name!r} were opened without their images")
-    folder = cache / _store_name(reader, images, image_size)
+    reader, images = _reader(study), tuple(study.rows["image"])
+    stamps = [reader.stamp(image) for image in images]
+    folder = cache / _store_name(images, stamps, image_size)
     store = _open(folder, images, image_size)
     if store is not None:
         return store
@@ -146,11 +149,12 @@ def open_pixels(
                     _open_partial(partial, images, image_size),
                     reader,
                     images,
+                    stamps,
                     progress=progress,
                     workers=workers,
                 )
                 partial.replace(folder)
-                store = _open(folder, images, image_size)
+                store = _open(folder, images, image_size, reused=False)
     except BrokenPipeError:
         raise  # the reader of our progress has gone; the disk is not at fault
     except OSError as error:
@@ -162,11 +166,33 @@ def open_pixels(
     return store
 
 
-def _store_name(reader: PixelReader, images: Sequence[str], image_size: int) -> str:
+def forget_pixels(study: StudyTable, *, image_size: int, cache: Path) -> None:
+    """Remove a study's pixels at one size, whole or in the making, so that they are decoded anew.
+
+    Args:
+        study: the images and their reader, which must be there.
+        image_size: side of the square images in pixels.
+        cache: the folder of all stores.
+    """
+    reader, images = _reader(study), tuple(study.rows["image"])
+    folder = cache / _store_name(images, [reader.stamp(image) for image in images], image_size)
+    if cache.is_dir():
+        with FileLock(folder.with_suffix(".lock")):
+            for path in (folder, folder.with_suffix(".partial")):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _reader(study: StudyTable) -> PixelReader:
+    if study.reader is None:
+        raise ValueError(f"the labels of {study.name!r} were opened without their images")
+    return study.reader
+
+
+def _store_name(images: Sequence[str], stamps: Sequence[str], image_size: int) -> str:
     hashed = hashlib.sha256(f"{FORMAT} {PIXEL_VERSION} {image_size}\n".encode())
-    for image in images:
+    for item in zip(images, stamps, strict=True):
         # Through JSON, so that no id can be mistaken for an id and its neighbour.
-        hashed.update(json.dumps([image, reader.stamp(image)]).encode())
+        hashed.update(json.dumps(item).encode())
     return hashed.hexdigest()
 
 
@@ -204,7 +230,9 @@ def _map(
     return arrays if fits and found == [*layout.values()] else None
 
 
-def _open(folder: Path, images: tuple[str, ...], image_size: int) -> PixelStore | None:
+def _open(
+    folder: Path, images: tuple[str, ...], image_size: int, *, reused: bool = True
+) -> PixelStore | None:
     """The store in a folder; None where there is none that is whole and fits."""
     arrays = _map(folder, images, image_size)
     if arrays is None or arrays.done[0] != len(images):
@@ -222,6 +250,7 @@ def _open(folder: Path, images: tuple[str, ...], image_size: int) -> PixelStore 
         digests=tuple(records["digest"].astype(str).tolist()),
         problems=tuple(problems),
         enlarged=int(records["enlarged"].sum()),
+        reused=reused,
     )
 
 
@@ -274,6 +303,7 @@ def _decode_into(
     arrays: _Arrays,
     reader: PixelReader,
     images: Sequence[str],
+    stamps: Sequence[str],
     *,
     progress: Callable[[int, int], None] | None,
     workers: int | None,
@@ -288,6 +318,7 @@ def _decode_into(
         # Closed here, not whenever the generator is collected: an interrupt ends the threads.
         with quiet_pillow(), closing(decoding):
             for row, image in enumerate(decoding, start=done):
+                _check_vanished(image.problem, stamps[row])
                 arrays.pixels[row] = image.pixels
                 kind, detail = (p.kind, p.detail.encode()) if (p := image.problem) else ("", b"")
                 arrays.records[row] = (image.digest, image.enlarged, kind, detail)
@@ -299,6 +330,15 @@ def _decode_into(
                     progress(done, len(images))
     finally:
         _flush(arrays, done)
+
+
+def _check_vanished(problem: Problem | None, stamp: str) -> None:
+    # As a share that is not mounted for a moment: kept, it would be missing for ever.
+    if problem and problem.kind == "missing" and stamp != "missing":
+        raise InputError(
+            f"image {printable(problem.image)!r} was there and is gone: make its folder available "
+            "and run again, which goes on from here"
+        )
 
 
 def _flush(arrays: _Arrays, done: int) -> None:

@@ -103,7 +103,11 @@ class PixelReader(Protocol):
         """
 
     def stamp(self, image: str) -> str:
-        """A cheap text that changes whenever the stored image does (size and time of a file)."""
+        """A cheap text that changes whenever the stored image does (size and time of a file).
+
+        "missing" where there is none. Only of such an image may :meth:`read` say that it is
+        missing; any other has vanished, which may pass.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,19 @@ def test_a_bad_set_with_counts_and_names(bench: Command) -> None:
     assert found["identical"] == [["013.png", "014.png"]]
 
 
+def test_what_an_earlier_decoding_could_not_read_is_read_again(bench: Command) -> None:
+    folder = write_manifest(Path("set"))
+    truncate(folder / "007.png")
+    remembered = "1 image could not be read by an earlier decoding: --again reads all images anew"
+    for options, shown in (((), False), ((), True), (("--again",), False)):
+        outcome = bench(*CHECK, "--data", folder, *options)
+        assert (outcome.code, outcome.err) == (1, "")
+        assert (remembered in outcome.out.splitlines()) == shown
+    run = ("run", "cxnet_m1", *CHECK[2:], "--data", folder)
+    refused = bench(*run)
+    assert (refused.code, "bench data check --again" in refused.err) == (2, True)
+
+
 def test_the_phantom_written_out_runs_as_nih(bench: Command, tiny_plugin: Path) -> None:
     written = bench("data", "phantom", "xrays", "--images", "150", "--image-size", "32")
     assert (written.code, written.err) == (0, "")

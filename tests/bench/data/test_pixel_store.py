@@ -25,7 +25,15 @@ from PIL import Image
 from bench.data import decode, pixel_store
 from bench.data.decode import digest, resize
 from bench.data.image_files import FileReader
-from bench.data.pixel_store import DONE, INDEX, PIXELS, RECORDS, PixelStore, open_pixels
+from bench.data.pixel_store import (
+    DONE,
+    INDEX,
+    PIXELS,
+    RECORDS,
+    PixelStore,
+    forget_pixels,
+    open_pixels,
+)
 from bench.data.study import PixelReader, StudyTable, study_rows
 from bench.errors import InputError
 
@@ -148,6 +156,43 @@ def test_images_that_cannot_be_read_are_named_and_blank_until_mended(
     store = open_all(files, tmp_path / "cache")
     assert store.problems == ()
     assert_pixels(store, files)
+
+
+@pytest.mark.parametrize("at", [0, 6])
+def test_images_that_vanish_while_decoding_are_never_kept_as_missing(
+    at: int, files: FileReader, tmp_path: Path
+) -> None:
+    """As a share that is not mounted for a moment."""
+    images, away = tmp_path / "images", tmp_path / "away"
+    whole = open_all(files, tmp_path / "whole")
+    reads = iter(range(COUNT))
+
+    def unmount() -> None:
+        if next(reads) == at:
+            images.rename(away)
+
+    study = study_of(CountingReader(files, before=unmount), NAMES)
+    with pytest.raises(InputError, match=r"\.png' was there and is gone: .* run again"):
+        open_pixels(study, image_size=SIZE, cache=tmp_path / "cache", workers=1)
+    away.rename(images)
+    store = open_all(files, tmp_path / "cache")
+    assert store.problems == ()
+    assert content(store.folder) == content(whole.folder)
+
+
+def test_forgotten_pixels_whole_or_in_the_making_are_decoded_anew(
+    files: FileReader, tmp_path: Path
+) -> None:
+    cache, reader = tmp_path / "cache", CountingReader(files)
+    forget_pixels(study_of(files, NAMES), image_size=SIZE, cache=cache)  # nothing to forget
+    assert [open_all(reader, cache).reused for _ in range(2)] == [False, True]
+    other = open_all(files, cache, size=SIZE + 1)
+    for _ in range(2):
+        forget_pixels(study_of(files, NAMES), image_size=SIZE, cache=cache)
+        interrupt(reader, cache, 4)
+    forget_pixels(study_of(files, NAMES), image_size=SIZE, cache=cache)
+    go_on(files, cache, done=0)
+    assert open_all(files, cache, size=SIZE + 1).folder == other.folder
 
 
 def cut(folder: Path, name: str) -> None:
