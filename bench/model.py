@@ -122,7 +122,7 @@ class LoadedModel:
             grays: Sequence[NDArray[np.uint8]] = list(images)
         else:
             paths = [images] if isinstance(images, str | Path) else images
-            grays = [_read(Path(path)) for path in paths]
+            grays = [_read(Path(path), self.data.full_scale) for path in paths]
         return np.stack([resize(gray, size) for gray in grays]) if grays else np.empty(0, np.uint8)
 
 
@@ -156,9 +156,9 @@ def _threshold(validation: Predictions, data: DataRecord) -> float | NDArray[np.
     return None
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def _read(path: Path, full_scale: int | None) -> NDArray[np.uint8]:
     try:
-        return read_grayscale(path)
+        return read_grayscale(path, full_scale=full_scale)
     except ImageError as error:
         raise InputError(f"image {str(path)!r}: {error}") from None
 

@@ -25,6 +25,7 @@ from torch import nn
 
 from bench.config.schema import AugmentConfig, Precision, TrainConfig
 from bench.data.batches import ImageSet
+from bench.data.image_files import to_bytes
 from bench.data.normalisation import measure_normalisation
 from bench.data.placement import OnDevice
 from bench.data.tasks import make_task
@@ -73,7 +74,8 @@ class Phantom:
     def __init__(self, images: int) -> None:
         study = DATASETS.get("phantom").open(root=None, image_size=SIDE, options={"images": images})
         assert study.reader is not None
-        self.pixels = np.stack([study.reader.read(name) for name in study.rows["image"]])
+        read = study.reader.read
+        self.pixels = np.stack([to_bytes(read(i), full_scale=None) for i in study.rows["image"]])
         self.targets = make_task("m1").targets(study.rows)
         self.normalisation = measure_normalisation(self.pixels, np.arange(len(self.pixels)))
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.data.image_files import to_bytes
 from bench.data.study import ImageError, PixelReader, Problem
 
 # Images that a thread decodes at a time: handing over single small ones costs a tenth more. Large
@@ -33,17 +34,24 @@ class Decoded(NamedTuple):
         pixels: uint8, shape (image_size, image_size); zeros where it could not be read.
         digest: of the original pixels (:func:`digest`); "" where they could not be read.
         enlarged: whether a side of the original is shorter than the square's.
+        peak: largest original gray value of an image of 16 bits; 0 for others.
         problem: why the image could not be read; None where it could.
     """
 
     pixels: NDArray[np.uint8]
     digest: str
     enlarged: bool
+    peak: int
     problem: Problem | None
 
 
 def decode_all(
-    reader: PixelReader, images: Sequence[str], image_size: int, workers: int | None = None
+    reader: PixelReader,
+    images: Sequence[str],
+    image_size: int,
+    *,
+    full_scale: int | None = None,
+    workers: int | None = None,
 ) -> Generator[Decoded, None, None]:
     """Decode in threads (Pillow and hashlib release the interpreter's lock), in order.
 
@@ -54,6 +62,7 @@ def decode_all(
         reader: gives the original pixels.
         images: ids.
         image_size: side of the squares in pixels.
+        full_scale: gray value of white in images of 16 bits; None is 65535.
         workers: threads; by default one for each of this process's processors.
     """
     workers = workers or _processors()
@@ -63,7 +72,7 @@ def decode_all(
     try:
         for start in range(0, len(images), size):
             chunk = images[start : start + size]
-            under_way.append(pool.submit(_decode_chunk, reader, chunk, image_size))
+            under_way.append(pool.submit(_decode_chunk, reader, chunk, image_size, full_scale))
             if len(under_way) > 2 * workers:
                 yield from under_way.popleft().result()
         while under_way:
@@ -100,19 +109,23 @@ def _filter(old: int, new: int) -> Image.Resampling:
     return Image.Resampling.BOX if new < old else Image.Resampling.BILINEAR
 
 
-def _decode_chunk(reader: PixelReader, images: Sequence[str], image_size: int) -> list[Decoded]:
-    return [_decode(reader, image, image_size) for image in images]
+def _decode_chunk(
+    reader: PixelReader, images: Sequence[str], image_size: int, full_scale: int | None
+) -> list[Decoded]:
+    return [_decode(reader, image, image_size, full_scale) for image in images]
 
 
-def _decode(reader: PixelReader, image: str, image_size: int) -> Decoded:
+def _decode(reader: PixelReader, image: str, image_size: int, full_scale: int | None) -> Decoded:
     try:
-        pixels = reader.read(image)
+        values = reader.read(image)
+        pixels = to_bytes(values, full_scale=full_scale)
     except ImageError as error:
         problem = Problem(kind=error.kind, image=image, detail=str(error))
         blank = np.zeros((image_size, image_size), dtype=np.uint8)
-        return Decoded(blank, "", False, problem)
+        return Decoded(blank, "", False, 0, problem)
     enlarged = min(pixels.shape) < image_size
-    return Decoded(resize(pixels, image_size), digest(pixels), enlarged, None)
+    peak = 0 if values.dtype == np.uint8 else int(values.max(initial=0))
+    return Decoded(resize(pixels, image_size), digest(pixels), enlarged, peak, None)
 
 
 def _processors() -> int:

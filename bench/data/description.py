@@ -60,6 +60,7 @@ class DataRecord(Frozen):
         identical_images: images of the whole data set with a pixel-identical copy in it; None
             where pixels are not known.
         normalisation: of the training pixels; None where pixels are not known.
+        full_scale: gray value of white in 16-bit images, where the user said it.
         notes: facts for the head of every report.
         skipped: names of the images that were left out, by what is wrong with them.
         fingerprint: SHA-256 over labels, original pixels and image size.
@@ -77,6 +78,7 @@ class DataRecord(Frozen):
     leakage: tuple[Leakage, ...]
     identical_images: int | None
     normalisation: Normalisation | None
+    full_scale: int | None = None
     notes: tuple[str, ...]
     skipped: dict[str, tuple[str, ...]]
     fingerprint: str
@@ -128,6 +130,7 @@ def describe_data(
             None if (digests == "").any() else int(digests.duplicated(keep=False).sum())
         ),
         normalisation=normalisation,
+        full_scale=study.full_scale,
         notes=study.notes,
         skipped={
             kind: tuple(problem.image for problem in problems)

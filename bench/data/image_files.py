@@ -1,4 +1,4 @@
-"""Reading image files (PNG, JPEG, TIFF) as original grayscale pixels.
+"""Reading image files (PNG, JPEG, TIFF) as original grayscale pixels of 8 or 16 bits.
 
 Each kind of pixel becomes gray as follows (the choices are ours):
 
@@ -10,8 +10,9 @@ RGB, palette, CMYK, YCbCr    luma by ITU-R 601-2, Pillow's ``convert("L")``; equ
                              give exactly that value
 any with alpha               the alpha channel is dropped, not composited: NIH's RGBA files are
                              opaque gray, and a radiograph has no background to show through
-16-bit gray                  its full scale, 0..65535, divided by 257 and rounded; never the
-                             image's own range, which would change contrast image by image
+16-bit gray                  rounded from 0..full scale (65535, or what the user says) to 0..255;
+                             never from the image's own range, which would change contrast image
+                             by image
 32-bit and floating point    refused: such pixels state no full scale
 ============================ ==============================================================
 
@@ -29,25 +30,63 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data.study import ImageError
+from bench.data.study import GrayValues, ImageError
 from bench.errors import InputError
 
 # Pillow also opens formats that run other programs (EPS); a radiograph comes as one of these.
 FORMATS = ("PNG", "JPEG", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
+DEEPEST = 65535
+"""The largest gray value of 16 bits."""
+
 # The bytes that end a whole file, searched for in its last kilobyte: some programs pad.
 _ENDINGS = {b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
 
 
-def read_grayscale(path: Path) -> NDArray[np.uint8]:
+def read_grayscale(path: Path, *, full_scale: int | None = None) -> NDArray[np.uint8]:
+    """Original pixels of an image file in 8 bits, before any resizing.
+
+    Args:
+        path: as for :func:`read_gray_values`.
+        full_scale: gray value of white in a 16-bit file; None is 65535.
+
+    Returns:
+        uint8, shape (height, width).
+
+    Raises:
+        ImageError, InputError: as :func:`read_gray_values` and :func:`to_bytes`.
+    """
+    return to_bytes(read_gray_values(path), full_scale=full_scale)
+
+
+def to_bytes(values: GrayValues, *, full_scale: int | None) -> NDArray[np.uint8]:
+    """Gray values in 8 bits: those of 16 bits are scaled and rounded, others are left alone.
+
+    Args:
+        values: uint8 or uint16, of any shape.
+        full_scale: value of white in 16 bits, at most 65535; None is 65535.
+
+    Raises:
+        ImageError: a value is above the full scale.
+    """
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    white = full_scale or DEEPEST
+    if (peak := int(values.max(initial=0))) > white:
+        detail = f"a pixel of {peak:,} is above data.options.full_scale={white}"
+        raise ImageError("unreadable", detail)
+    return ((values.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
+
+
+def read_gray_values(path: Path) -> GrayValues:
     """Original pixels of an image file, before any resizing.
 
     Args:
         path: a PNG, JPEG or TIFF file.
 
     Returns:
-        Gray values, uint8, shape (height, width); see the table at the top of this module.
+        uint8, or uint16 of a file of 16 bits; see the table at the top of this module.
 
     Raises:
         ImageError: "missing" (no such file), "truncated" (it ends too early; not always known
@@ -105,7 +144,7 @@ def luma(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image if image.mode == "L" else image.convert("L"))
 
 
-def _to_gray(image: Image.Image) -> NDArray[np.uint8]:
+def _to_gray(image: Image.Image) -> GrayValues:
     if image.mode == "F":
         raise ImageError("unreadable", "floating-point pixels have no known full scale")
     if not image.mode.startswith("I"):
@@ -113,7 +152,7 @@ def _to_gray(image: Image.Image) -> NDArray[np.uint8]:
     # Some versions of Pillow give 16-bit PNGs in the 32-bit mode "I"; PNG has no 32-bit pixels.
     if image.mode == "I" and image.format != "PNG":
         raise ImageError("unreadable", "32-bit or signed pixels have no known full scale")
-    return ((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.asarray(image).astype(np.uint16)
 
 
 def _ends_early(path: Path, error: Exception) -> bool:
@@ -156,9 +195,9 @@ class FileReader:
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files
 
-    def read(self, image: str) -> NDArray[np.uint8]:
+    def read(self, image: str) -> GrayValues:
         """See :meth:`bench.data.study.PixelReader.read`."""
-        return read_grayscale(self._files[image])
+        return read_gray_values(self._files[image])
 
     def stamp(self, image: str) -> str:
         """See :func:`file_stamp`."""

@@ -1,7 +1,8 @@
 """The pixel store: images decoded once to gray squares of one size, reused by every run.
 
 A store is a folder named by what went into it: image ids, the stamps of their files (sizes and
-times, see ``image_files.file_stamp``; not their content) and the image size. It holds
+times, see ``image_files.file_stamp``; not their content), the image size and the full scale of
+16-bit images where the user says it. It holds
 
 - ``pixels.npy``: uint8, shape (images, size, size); row i is the study table's row i;
 - ``records.npy``: what else is known of each image, shape (images,), dtype :data:`RECORD`;
@@ -23,7 +24,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from bench.data.decode import decode_all
-from bench.data.image_files import quiet_pillow
+from bench.data.image_files import DEEPEST, quiet_pillow
 from bench.data.study import PixelReader, Problem, StudyTable
 from bench.errors import InputError
 from bench.text import printable
@@ -45,17 +46,21 @@ from bench.text import printable
 # a pixel.
 PIXEL_VERSION = 1
 # Enters every store's name: raise it when the files of a store change.
-FORMAT = 2
+FORMAT = 3
 
 PIXELS, RECORDS, DONE, INDEX = "pixels.npy", "records.npy", "done.npy", "index.json"
 RECORD = np.dtype(
     [
         ("digest", "S64"),  # SHA-256, in hex, of the original pixels; "" where there are none
         ("enlarged", "?"),
+        ("peak", "u2"),  # largest original gray value of a 16-bit image; 0 for others
         ("problem", "S12"),  # its kind; "" where the image could be read
         ("detail", "S200"),  # UTF-8, cut
     ]
 )
+
+# White where 8, 10, 12, 14 or 15 bits are kept in 16.
+FULL_SCALES = (255, 1023, 4095, 16383, 32767)
 
 # At most so much decoding is lost. Twice as often, waiting for the disk took 1.5 % of the time
 # (two cores, 224 px).
@@ -76,6 +81,8 @@ class PixelStore:
         problems: the images that could not be read.
         enlarged: how many images had fewer pixels than ``size`` along a side. They are less sharp
             than their size suggests.
+        deep_images: how many images have 16 bits.
+        peak: the largest original gray value of these; 0 where there are none.
         reused: whether the images were decoded before, so that the problems are remembered ones.
     """
 
@@ -85,6 +92,8 @@ class PixelStore:
     digests: tuple[str, ...]
     problems: tuple[Problem, ...]
     enlarged: int
+    deep_images: int
+    peak: int
     reused: bool
 
     def usable(self, study: StudyTable) -> StudyTable:
@@ -128,15 +137,71 @@ def open_pixels(
         workers: decoding threads; by default one per processor.
 
     Raises:
-        InputError: the cache folder cannot be written or has too little room, or an image has
-            vanished since its stamp was taken.
+        InputError: the cache folder cannot be written or has too little room, an image has
+            vanished since its stamp was taken, or no image of 16 bits comes near their full scale,
+            which nobody has stated.
     """
-    reader, images = _reader(study), tuple(study.rows["image"])
-    stamps = [reader.stamp(image) for image in images]
-    folder = cache / _store_name(images, stamps, image_size)
-    store = _open(folder, images, image_size)
-    if store is not None:
-        return store
+    originals = _originals(study)
+    folder = cache / _store_name(originals, image_size)
+    store = _open(folder, originals.images, image_size)
+    if store is None:
+        store = _make(folder, originals, image_size, progress=progress, workers=workers)
+    if study.full_scale is None:
+        _check_full_scale(store)
+    return store
+
+
+def forget_pixels(study: StudyTable, *, image_size: int, cache: Path) -> None:
+    """Remove a study's pixels at one size, whole or in the making, so that they are decoded anew.
+
+    Args:
+        study: the images and their reader, which must be there.
+        image_size: side of the square images in pixels.
+        cache: the folder of all stores.
+    """
+    folder = cache / _store_name(_originals(study), image_size)
+    if cache.is_dir():
+        with FileLock(folder.with_suffix(".lock")):
+            for path in (folder, folder.with_suffix(".partial")):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class _Originals(NamedTuple):
+    """The original images of a study, with their stamps."""
+
+    reader: PixelReader
+    images: tuple[str, ...]
+    stamps: tuple[str, ...]
+    full_scale: int | None
+
+
+def _originals(study: StudyTable) -> _Originals:
+    if study.reader is None:
+        raise ValueError(f"the labels of {study.name!r} were opened without their images")
+    images = tuple(study.rows["image"])
+    stamps = tuple(study.reader.stamp(image) for image in images)
+    return _Originals(study.reader, images, stamps, study.full_scale)
+
+
+def _store_name(originals: _Originals, image_size: int) -> str:
+    head = f"{FORMAT} {PIXEL_VERSION} {image_size} {originals.full_scale}\n"
+    hashed = hashlib.sha256(head.encode())
+    for item in zip(originals.images, originals.stamps, strict=True):
+        # Through JSON, so that no id can be mistaken for an id and its neighbour.
+        hashed.update(json.dumps(item).encode())
+    return hashed.hexdigest()
+
+
+def _make(
+    folder: Path,
+    originals: _Originals,
+    image_size: int,
+    *,
+    progress: Callable[[int, int], None] | None,
+    workers: int | None,
+) -> PixelStore:
+    """Decode the images into a store, or wait for another process that does."""
+    cache, images = folder.parent, originals.images
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
@@ -145,14 +210,8 @@ def open_pixels(
                 # The lock is held: a folder that cannot be opened is damaged, not in the making.
                 shutil.rmtree(folder, ignore_errors=True)
                 partial = folder.with_suffix(".partial")
-                _decode_into(
-                    _open_partial(partial, images, image_size),
-                    reader,
-                    images,
-                    stamps,
-                    progress=progress,
-                    workers=workers,
-                )
+                arrays = _open_partial(partial, images, image_size)
+                _decode_into(arrays, originals, progress=progress, workers=workers)
                 partial.replace(folder)
                 store = _open(folder, images, image_size, reused=False)
     except BrokenPipeError:
@@ -166,34 +225,18 @@ def open_pixels(
     return store
 
 
-def forget_pixels(study: StudyTable, *, image_size: int, cache: Path) -> None:
-    """Remove a study's pixels at one size, whole or in the making, so that they are decoded anew.
+def _check_full_scale(store: PixelStore) -> None:
+    """Refuse 16-bit images that would become a few dark gray levels.
 
-    Args:
-        study: the images and their reader, which must be there.
-        image_size: side of the square images in pixels.
-        cache: the folder of all stores.
+    Over all images at once: a single one may well be dark.
     """
-    reader, images = _reader(study), tuple(study.rows["image"])
-    folder = cache / _store_name(images, [reader.stamp(image) for image in images], image_size)
-    if cache.is_dir():
-        with FileLock(folder.with_suffix(".lock")):
-            for path in (folder, folder.with_suffix(".partial")):
-                shutil.rmtree(path, ignore_errors=True)
-
-
-def _reader(study: StudyTable) -> PixelReader:
-    if study.reader is None:
-        raise ValueError(f"the labels of {study.name!r} were opened without their images")
-    return study.reader
-
-
-def _store_name(images: Sequence[str], stamps: Sequence[str], image_size: int) -> str:
-    hashed = hashlib.sha256(f"{FORMAT} {PIXEL_VERSION} {image_size}\n".encode())
-    for item in zip(images, stamps, strict=True):
-        # Through JSON, so that no id can be mistaken for an id and its neighbour.
-        hashed.update(json.dumps(item).encode())
-    return hashed.hexdigest()
+    if 0 < store.peak <= DEEPEST // 2:
+        likely = next(white for white in FULL_SCALES if store.peak <= white)
+        raise InputError(
+            f"no pixel of the {store.deep_images:,} 16-bit images is above {store.peak:,}, and "
+            f"their white is {DEEPEST}: set data.options.full_scale={likely} if it is that, or "
+            f"{DEEPEST} if the images are that dark"
+        )
 
 
 class _Arrays(NamedTuple):
@@ -240,7 +283,7 @@ def _open(
     records = arrays.records
     problems = []
     for row in np.flatnonzero(records["problem"] != b""):
-        _, _, kind, detail = records[row]
+        kind, detail = records[row][["problem", "detail"]]
         detail = detail.decode(errors="ignore")
         problems.append(Problem(kind=kind.decode(), image=images[row], detail=detail))
     return PixelStore(
@@ -250,6 +293,8 @@ def _open(
         digests=tuple(records["digest"].astype(str).tolist()),
         problems=tuple(problems),
         enlarged=int(records["enlarged"].sum()),
+        deep_images=int((records["peak"] > 0).sum()),
+        peak=int(records["peak"].max(initial=0)),
         reused=reused,
     )
 
@@ -301,19 +346,19 @@ def _write_zeros(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> No
 
 def _decode_into(
     arrays: _Arrays,
-    reader: PixelReader,
-    images: Sequence[str],
-    stamps: Sequence[str],
+    originals: _Originals,
     *,
     progress: Callable[[int, int], None] | None,
     workers: int | None,
 ) -> None:
     """Decode the images that are not done, in order."""
+    reader, images, stamps, full_scale = originals
     done = int(arrays.done[0])
     if done and progress:
         progress(done, len(images))
     flushed = time.monotonic()
-    decoding = decode_all(reader, images[done:], arrays.pixels.shape[1], workers)
+    size = arrays.pixels.shape[1]
+    decoding = decode_all(reader, images[done:], size, full_scale=full_scale, workers=workers)
     try:
         # Closed here, not whenever the generator is collected: an interrupt ends the threads.
         with quiet_pillow(), closing(decoding):
@@ -321,7 +366,8 @@ def _decode_into(
                 _check_vanished(image.problem, stamps[row])
                 arrays.pixels[row] = image.pixels
                 kind, detail = (p.kind, p.detail.encode()) if (p := image.problem) else ("", b"")
-                arrays.records[row] = (image.digest, image.enlarged, kind, detail)
+                record = (image.digest, image.enlarged, image.peak, kind, detail)
+                arrays.records[row] = record
                 done = row + 1
                 if time.monotonic() - flushed >= SECONDS_BETWEEN_FLUSHES:
                     _flush(arrays, done)

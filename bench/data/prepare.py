@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.config import DataConfig
 from bench.data.description import DataRecord, describe_data
+from bench.data.image_files import DEEPEST
 from bench.data.load import decode_study
 from bench.data.normalisation import Normalisation, measure_normalisation
 from bench.data.splits import RowNumbers, Split, draw_share, make_split
@@ -119,6 +120,8 @@ def _notes(study: StudyTable, split: Split, *, learned_from: int, enlarged: int)
             f"learned from {learned_from:,} of the {len(split.train):,} training images, whole "
             "patients"
         )
+    if study.full_scale not in (None, DEEPEST):
+        notes.append(f"16-bit images: the gray value {study.full_scale:,} is white")
     if enlarged:
         notes.append(f"{enlarged:,} images are smaller than the image size and were enlarged")
     return tuple(notes)

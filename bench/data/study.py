@@ -65,6 +65,10 @@ ProblemKind = Literal[
 ]
 
 
+GrayValues = NDArray[np.uint8] | NDArray[np.uint16]
+"""Pixels of a grayscale image, shape (height, width); uint16 where a file has more than 8 bits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """One image that cannot be used as it is.
@@ -95,8 +99,10 @@ class ImageError(Exception):
 class PixelReader(Protocol):
     """Reads the original pixels of single images; called from several threads at once."""
 
-    def read(self, image: str) -> NDArray[np.uint8]:
-        """Original pixels as grayscale uint8, shape (height, width), before any resizing.
+    def read(self, image: str) -> GrayValues:
+        """Original pixels, shape (height, width), before any resizing.
+
+        White is 255 in uint8, and :attr:`StudyTable.full_scale` in uint16.
 
         Raises:
             ImageError: missing, truncated or unreadable.
@@ -121,6 +127,8 @@ class StudyTable:
         finding_names: every finding that may occur, in the source's order.
         reader: gives the pixels of ``rows.image``; None where only the label files were read, which
             may list images that are not there.
+        full_scale: gray value of white in 16-bit images; None for 65535 where nobody has said so,
+            which is refused where no such image comes near it.
         notes: facts for the head of every report ("1,723 of the 112,120 images are here").
         problems: rows and files left out of ``rows``; a run refuses them unless
             ``data.on_bad`` is ``skip``.
@@ -133,6 +141,7 @@ class StudyTable:
     rows: pd.DataFrame
     finding_names: tuple[str, ...]
     reader: PixelReader | None = None
+    full_scale: int | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -144,6 +144,26 @@ def test_a_loaded_model_predicts_what_its_run_did(out: Path, manifest: Path, for
     assert model.threshold == choose_threshold(validation["target"], validation["probability"])
 
 
+@pytest.mark.usefixtures("results")
+def test_a_loaded_model_scales_16_bits_as_its_run_did(manifest: Path, tmp_path: Path) -> None:
+    """Twelve bits in 16: refused until their white is stated, then part of the run."""
+    for path in manifest.glob("*.png"):
+        pixels = np.asarray(Image.open(path)).astype(np.uint16) * 16
+        Image.fromarray(pixels).save(tmp_path / path.name)
+    (tmp_path / "manifest.csv").write_text((manifest / "manifest.csv").read_text())
+    small = changes(tmp_path) | {"controls": [], "seeds": [0]}
+    with pytest.raises(InputError, match=r"full_scale=4095"):
+        bench.run(bench.load_config("manifest", **small), out=tmp_path / "runs", device="cpu")
+    config = bench.load_config("manifest", **small, **{"data.options.full_scale": 4095})
+    bench.run(config, out=tmp_path / "runs", device="cpu")
+    folder = network_folder(tmp_path / "runs")
+    record = json.loads((folder / "data.json").read_text())
+    assert "16-bit images: the gray value 4,095 is white" in record["notes"]
+    stored = pd.read_csv(folder / "predictions.csv")
+    probabilities = bench.load_model(folder)([tmp_path / image for image in stored["image"]])
+    np.testing.assert_allclose(probabilities[:, 1], stored["probability"], atol=1e-6)
+
+
 def test_a_pretrained_network_sees_the_input_it_was_trained_for(
     manifest: Path, tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.registry.datasets import register_dataset
-from bench.registry.options import SourceOptions
+from bench.registry.options import FileOptions
 from bench.text import first_names
 
 ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones, or yes and no
@@ -41,7 +41,7 @@ SPLITS = {
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
 
-class ManifestOptions(SourceOptions):
+class ManifestOptions(FileOptions):
     """``data.options`` of the source ``manifest``."""
 
     csv: str = "manifest.csv"
@@ -161,6 +161,7 @@ def open_manifest(
         labels,
         rows=labels.rows[~labels.rows["image"].isin(missing)].reset_index(drop=True),
         reader=FileReader(files),
+        full_scale=options.full_scale,
         problems=(*labels.problems, *problems),
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.data.image_files import SUFFIXES, FileReader
+from bench.data.image_files import DEEPEST, SUFFIXES, FileReader
 from bench.data.sources.labels import not_csv, parse_ages, parse_labels
 from bench.data.sources.patients import parse_patients
 from bench.data.sources.words import NORMAL, UNKNOWN
@@ -130,6 +130,7 @@ def open_nih(
         labels,
         rows=labels.rows[labels.rows["image"].isin(here - several)].reset_index(drop=True),
         reader=FileReader({image: paths[0] for image, paths in files.items()}),
+        full_scale=DEEPEST,
         notes=(count, *labels.notes),
         problems=tuple(problems),
     )

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.data.image_files import file_stamp, quiet_pillow, read_grayscale
+from bench.data.image_files import file_stamp, quiet_pillow, read_grayscale, to_bytes
 from bench.data.study import ImageError
 from bench.errors import InputError
 from tests.shared_data import shared
@@ -87,6 +87,13 @@ def test_sixteen_bits_are_scaled_from_full_scale_and_rounded(name: str, tmp_path
     pixels = read_grayscale(saved(tmp_path, Image.fromarray(values), name))
     assert pixels.tolist() == [[0, 0, 1, 1, 128, 254, 255, 255]]
     np.testing.assert_array_equal(pixels, np.round(values / 257))
+
+
+def test_every_16_bit_value_is_rounded_from_the_stated_full_scale() -> None:
+    for white in (1, 254, 255, 1023, 4095, 65535):
+        values = np.arange(white + 1, dtype=np.uint16)
+        exact = np.floor(values.astype(np.float64) * 255 / white + 0.5)
+        np.testing.assert_array_equal(to_bytes(values, full_scale=white), exact)
 
 
 @pytest.mark.parametrize(("dtype", "reason"), [(np.int32, "32-bit"), (np.float32, "floating")])

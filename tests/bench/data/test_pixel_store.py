@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.format import open_memmap
-from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data import decode, pixel_store
 from bench.data.decode import digest, resize
-from bench.data.image_files import FileReader
+from bench.data.image_files import FileReader, to_bytes
 from bench.data.pixel_store import (
     DONE,
     INDEX,
@@ -34,7 +34,7 @@ from bench.data.pixel_store import (
     forget_pixels,
     open_pixels,
 )
-from bench.data.study import PixelReader, StudyTable, study_rows
+from bench.data.study import GrayValues, PixelReader, StudyTable, study_rows
 from bench.errors import InputError
 
 COUNT, SIZE = 10, 8
@@ -54,7 +54,7 @@ class CountingReader:
         self.before = before
         self.reads = 0
 
-    def read(self, image: str) -> NDArray[np.uint8]:
+    def read(self, image: str) -> GrayValues:
         self.reads += 1
         if self.before is not None:
             self.before()
@@ -96,7 +96,7 @@ def assert_pixels(store: PixelStore, reader: PixelReader, size: int = SIZE) -> N
     assert store.pixels.shape == (len(store.images), size, size)
     assert store.pixels.dtype == np.uint8
     for row, image in enumerate(store.images):
-        original = reader.read(image)
+        original = to_bytes(reader.read(image), full_scale=None)
         np.testing.assert_array_equal(store.pixels[row], resize(original, size))
         assert store.digests[row] == digest(original)
 
@@ -447,3 +447,56 @@ def test_a_killed_process_loses_at_most_what_was_not_flushed(
     done = int(np.load(partial_in(tmp_path / "cache") / DONE)[0])
     assert 3 <= done < COUNT
     assert_pixels(go_on(files, tmp_path / "cache", done=done), files)
+
+
+# --- images of 16 bits ------------------------------------------------------------------------
+
+
+def deep_study(
+    folder: Path, peaks: list[int], full_scale: int | None, beside: int = 0
+) -> StudyTable:
+    """Images of 16 bits with given largest values, and so many white ones of 8 bits."""
+    paths = {f"{row}.png": folder / f"{row}.png" for row in range(len(peaks) + beside)}
+    for path, peak in zip(paths.values(), peaks, strict=False):
+        Image.fromarray(np.array([[0, peak // 2], [peak, peak]], np.uint16)).save(path)
+    for path in [*paths.values()][len(peaks) :]:
+        Image.new("L", (2, 2), 255).save(path)
+    return replace(study_of(FileReader(paths), [*paths]), full_scale=full_scale)
+
+
+@pytest.mark.parametrize(
+    ("peaks", "likely"),
+    [([200], 255), ([3, 1023], 1023), ([1024], 4095), ([4095, 800], 4095), ([9000], 16383),
+     ([16384], 32767), ([32767], 32767)],
+)  # fmt: skip
+@pytest.mark.parametrize("beside", [0, 2])
+def test_deep_images_that_would_be_a_few_dark_levels_are_refused_together(
+    peaks: list[int], likely: int, beside: int, tmp_path: Path
+) -> None:
+    for _ in range(2):  # decoded, and opened again
+        study = deep_study(tmp_path, peaks, None, beside)
+        with pytest.raises(InputError, match=rf"data.options.full_scale={likely} ") as caught:
+            open_pixels(study, image_size=2, cache=tmp_path / "cache")
+        assert f"the {len(peaks)} 16-bit images is above {max(peaks):,}," in str(caught.value)
+
+
+@pytest.mark.parametrize("peaks", [[40_000, 5, 300], [32_768], [0]])
+def test_one_image_near_full_scale_speaks_for_all(peaks: list[int], tmp_path: Path) -> None:
+    study = deep_study(tmp_path, peaks, None)
+    store = open_pixels(study, image_size=2, cache=tmp_path / "cache")
+    assert store.pixels[:, 1, 1].tolist() == [round(peak / 257) for peak in peaks]
+
+
+def test_the_stated_full_scale_is_white_and_what_is_above_it_is_named(tmp_path: Path) -> None:
+    stores = [
+        open_pixels(
+            deep_study(tmp_path, [4095, 1000, 4096], white, 1), image_size=2, cache=tmp_path
+        )
+        for white in (4095, 65535)
+    ]
+    scaled, dark = stores
+    assert scaled.pixels[:, 1, 1].tolist() == [255, 62, 0, 255]
+    assert dark.pixels[:, 1, 1].tolist() == [16, 4, 16, 255]
+    assert [(p.kind, p.image) for p in scaled.problems] == [("unreadable", "2.png")]
+    assert "full_scale=4095" in scaled.problems[0].detail
+    assert scaled.folder != dark.folder
