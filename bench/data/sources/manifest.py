@@ -18,7 +18,8 @@ from pydantic import Field
 from bench.data.image_files import FileReader
 from bench.data.sources.labels import LabelColumn, differing, not_csv, parse_ages, parse_labels
 from bench.data.sources.patients import PatientIds, parse_patients
-from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
+from bench.data.sources.tree import are_class_folders
+from bench.data.sources.words import BOOLEANS, NORMAL, PARTS, UNKNOWN, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -30,14 +31,6 @@ ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones, or yes a
 
 FINDINGS_NAMED = 20  # in the note on the labels
 
-# The part of the split by the text of the split column, in lower case.
-SPLITS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
 
@@ -85,7 +78,7 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
         raise InputError(f"{file.name}, data row {row}: column {columns['path']!r} is empty")
     images = _image_ids(texts["path"].tolist(), file.parent)
     if "split" in texts:
-        texts["split"] = texts["split"].str.lower().map(SPLITS).fillna("")
+        texts["split"] = texts["split"].map(fold).map(PARTS).fillna("")
     if "patient" in texts:
         texts["patient"], patient_notes = parse_patients(
             texts["patient"].tolist(), ids=options.patient_ids
@@ -173,6 +166,11 @@ def _csv_file(root: Path, options: ManifestOptions) -> Path:
 def _read(file: Path) -> pd.DataFrame:
     """The CSV file as texts."""
     if not file.is_file():
+        if file.parent.is_dir() and are_class_folders(file.parent):
+            raise InputError(
+                f"no {file.name} in {str(file.parent)!r}, which holds folders of classes: read "
+                "them with --config folders"
+            )
         others = ", ".join(sorted(path.name for path in file.parent.glob("*.csv"))[:5])
         hint = f"did you mean {others} (data.options.csv)?" if others else "name it with --data"
         raise InputError(f"no {file.name} in {str(file.parent)!r}: {hint}")

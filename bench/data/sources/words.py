@@ -23,6 +23,17 @@ BOOLEANS = {
 }
 """Meaning of the values in a column of two values, by the folded text."""
 
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Part of a split by the folded text of a split column or the folded name of a folder."""
+
 
 def fold(name: str) -> str:
     """A name in the form in which names are compared: lower case, single blanks, no underscores."""

@@ -45,7 +45,8 @@ def _by_patient(rows: pd.DataFrame, config: DataConfig) -> Assignment:
     if unknown:
         raise InputError(
             f"split 'patient' needs patient ids, and {unknown:,} of {len(rows):,} images have "
-            "none: name the patient column of the data, or set data.split=image"
+            "none: name the patient column of the data (of class folders: "
+            "data.options.patient_pattern), or set data.split=image"
         )
     sizes = config.sizes
     if sizes is None:
@@ -120,7 +121,7 @@ def _given_parts(rows: pd.DataFrame, config: DataConfig) -> NDArray[np.int64]:
             f"split {config.split!r} takes the parts that the source gives, and "
             f"{int(missing.sum()):,} of {len(rows):,} images are in none of them, such as "
             f"{rows['image'].iloc[int(missing.argmax())]!r}: mark them in the data set's split "
-            "lists or column, or set data.split=patient"
+            "lists or column, or set data.split=patient (without patients: image)"
         )
     names = set(given)
     if unknown := names - set(_GIVEN_PARTS):

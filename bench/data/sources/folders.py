@@ -1,0 +1,273 @@
+"""Images in folders of classes: ``train/NORMAL/a.png``, or ``NORMAL/a.png`` without parts.
+
+The folder's name is the label, by the words that all label files share
+(:mod:`bench.data.sources.words`). Deeper folders (``NORMAL/2019/a.png``) are searched too, and
+a folder around the whole (``download/chest_xray/train``) is looked through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import field_validator
+
+from bench.data.image_files import FileReader
+from bench.data.sources.tree import Steps, Tree, has_parts, inner, look
+from bench.data.sources.words import NORMAL, PARTS, UNKNOWN, fold, unify
+from bench.data.study import Problem, StudyTable, study_rows
+from bench.errors import InputError
+from bench.registry.core import near_matches
+from bench.registry.datasets import register_dataset
+from bench.registry.options import SourceOptions
+from bench.text import first_names, printable
+
+NAMED = 5  # files or folders in a note
+
+_PARTS_IN_ORDER = ("train", "validation", "test")
+
+
+class FoldersOptions(SourceOptions):
+    """``data.options`` of the source ``folders``."""
+
+    normal_labels: tuple[str, ...] | None = None
+    """Class folders of normal images; left out, those called normal, no finding, healthy or
+    negative, in any case, with blanks or underscores. ``[]`` says that no image is normal.
+    """
+    patient_pattern: str | None = None
+    r"""A regular expression with one group, the patient's id in an image's path below its class
+    folder, such as ``(person\d+)_``. Left out, patients are unknown.
+    """
+
+    @field_validator("patient_pattern")
+    @classmethod
+    def _has_one_group(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            if groups != 1:
+                raise ValueError(f"{pattern!r} has {groups} groups, not one, the patient's id")
+        return pattern
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    steps: Steps
+    label: str
+    part: str
+
+    @property
+    def id(self) -> str:
+        return "/".join(self.steps)
+
+
+@register_dataset(
+    "folders",
+    description="folders of classes: train/NORMAL/…, test/PNEUMONIA/…, or NORMAL/… alone",
+    options_model=FoldersOptions,
+)
+def open_folders(
+    *,
+    root: Path,
+    image_size: int,  # noqa: ARG001 -- files are resized when they are decoded
+    options: FoldersOptions,
+) -> StudyTable:
+    """The images of a tree of class folders; the parts are those whose folders are there.
+
+    An image's id is its path below the folder that holds the part or class folders, with forward
+    slashes. Folders of masks (``COVID/masks``) and what systems leave (``__MACOSX``,
+    ``.DS_Store``) are not read, and notes count them. Other files that are no images are problems.
+
+    Args:
+        root: the folder of the part or class folders, or one around it.
+        image_size: unused.
+        options: which classes are normal, and where the patient's id stands.
+
+    Raises:
+        InputError: no class folder with an image, or none that is known to be normal.
+    """
+    tree = inner(look(root))
+    with_parts = has_parts(tree)
+    images, beside, problems = _sort(tree, with_parts=with_parts)
+    if not images:
+        raise InputError(
+            f"no folders of classes with images in {str(root)!r}: they are expected as "
+            "NORMAL/a.png or train/NORMAL/a.png"
+        )
+    spelling = unify(Counter(image.label for image in images), known=())
+    normal = _normal_classes(set(spelling.values()), options)
+    unlabelled = {name for name in spelling.values() if fold(name) in UNKNOWN} - normal
+    known = [image for image in images if spelling[image.label] not in unlabelled]
+    problems += [
+        Problem(kind="unlabelled", image=image.id, detail=f"class {image.label!r} says nothing")
+        for image in images
+        if spelling[image.label] in unlabelled
+    ]
+    patients, patient_notes = _patients(known, options.patient_pattern, with_parts=with_parts)
+    labels = [spelling[image.label] for image in known]
+    return StudyTable(
+        name="folders",
+        rows=study_rows(
+            {
+                "image": [image.id for image in known],
+                "patient": patients,
+                "findings": [() if label in normal else (label,) for label in labels],
+                "given_split": [image.part for image in known],
+            }
+        ),
+        finding_names=tuple(sorted(set(labels) - normal)),
+        reader=FileReader({image.id: tree.base.joinpath(*image.steps) for image in known}),
+        notes=(
+            _about_classes(labels, normal),
+            *_about_spellings(spelling),
+            *_about_parts(known, labels),
+            *patient_notes,
+            *_about_skipped(tree, root, images, beside, with_parts=with_parts),
+        ),
+        problems=tuple(problems),
+    )
+
+
+def _sort(tree: Tree, *, with_parts: bool) -> tuple[list[_Image], list[Steps], list[Problem]]:
+    """Images with their class and part, files that belong to neither, and problems."""
+    images, beside, problems = [], [], []
+    for steps in tree.files:
+        part = PARTS.get(fold(steps[0]), "") if with_parts else ""
+        inner = steps[1:] if part else steps
+        if with_parts and not part and len(steps) > 1:
+            beside.append(steps)
+        elif len(inner) < 2:
+            detail = "lies in no class folder"
+            problems.append(Problem(kind="unlabelled", image="/".join(steps), detail=detail))
+        elif not _is_text(steps):
+            detail = "its path is not UTF-8: rename it"
+            name = printable("/".join(steps))
+            problems.append(Problem(kind="unreadable", image=name, detail=detail))
+        else:
+            if not part and len(inner) > 2:  # NORMAL/train/a.png
+                part = PARTS.get(fold(inner[1]), "")
+            images.append(_Image(steps=steps, label=inner[0], part=part))
+    depth = 2 if with_parts else 1
+    classes = {image.steps[:depth] for image in images}
+    for steps in tree.others:
+        if steps[:depth] in classes:
+            detail = "no image by its name"
+            problems.append(
+                Problem(kind="unreadable", image=printable("/".join(steps)), detail=detail)
+            )
+        else:
+            beside.append(steps)
+    return images, beside, problems
+
+
+def _is_text(steps: Steps) -> bool:
+    try:
+        return bool("/".join(steps).encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _normal_classes(classes: set[str], options: FoldersOptions) -> set[str]:
+    wanted = NORMAL if options.normal_labels is None else options.normal_labels
+    folded = {fold(name): name for name in classes}
+    normal = {folded[fold(name)] for name in wanted if fold(name) in folded}
+    if options.normal_labels is None:
+        if not normal:
+            raise InputError(
+                f"which class is normal? The folders are {first_names(sorted(classes), NAMED)}: "
+                "name it with --set 'data.options.normal_labels=[\"NAME\"]', or say [] where no "
+                "image is normal"
+            )
+    elif absent := [name for name in wanted if fold(name) not in folded]:
+        raise InputError(
+            f"no class folder {absent[0]!r} (data.options.normal_labels): "
+            + printable(near_matches(absent[0], sorted(classes)))
+        )
+    return normal
+
+
+def _patients(
+    images: Sequence[_Image], pattern: str | None, *, with_parts: bool
+) -> tuple[list[str], tuple[str, ...]]:
+    if pattern is None:
+        return [""] * len(images), ()
+    find = re.compile(pattern).search
+    matches = [find("/".join(image.steps[2 if with_parts else 1 :])) for image in images]
+    patients = [(match[1] or "") if match else "" for match in matches]
+    found = sum(map(bool, patients))
+    note = (
+        f"patients by {pattern!r} in the file names: {len({*patients} - {''}):,} in {found:,} "
+        f"of {len(images):,} images"
+    )
+    return patients, (note,)
+
+
+def _about_classes(labels: Sequence[str], normal: set[str]) -> str:
+    counts = Counter(labels)
+
+    def named(names: Iterable[str]) -> str:
+        ordered = sorted(names, key=lambda name: (-counts[name], name))
+        return first_names([f"{name} ({counts[name]:,})" for name in ordered], 20) or "none"
+
+    return (
+        f"class folders: normal: {named(counts.keys() & normal)}; "
+        f"findings: {named(counts.keys() - normal)}"
+    )
+
+
+def _about_spellings(spelling: dict[str, str]) -> list[str]:
+    changed = [f"{name!r} is {used!r}" for name, used in sorted(spelling.items()) if name != used]
+    return [f"class folders in another spelling: {first_names(changed, NAMED)}"] if changed else []
+
+
+def _about_parts(images: Sequence[_Image], labels: Sequence[str]) -> list[str]:
+    parts = Counter(image.part for image in images)
+    here = [part for part in _PARTS_IN_ORDER if parts[part]]
+    if not here:
+        return ["no part folders"]
+    notes = ["parts by folders: " + ", ".join(f"{part} {parts[part]:,}" for part in here)]
+    if parts[""]:
+        notes.append(f"images in no part folder: {parts['']:,}")
+    pairs = {(label, image.part) for label, image in zip(labels, images, strict=True)}
+    partial = [
+        f"{label} ({', '.join(part for part in here if (label, part) in pairs) or 'none'})"
+        for label in sorted(set(labels))
+        if not all((label, part) in pairs for part in here)
+    ]
+    if partial:
+        notes.append(f"classes that are not in every part: {first_names(partial, NAMED)}")
+    return notes
+
+
+def _about_skipped(
+    tree: Tree, root: Path, images: Sequence[_Image], beside: Sequence[Steps], *, with_parts: bool
+) -> list[str]:
+    """Notes on what was not read: nothing is dropped without a word."""
+    depth = 2 if with_parts else 1
+    filled = {image.steps[:depth] for image in images}
+    empty = [
+        steps
+        for steps in tree.folders
+        if len(steps) == depth
+        and steps not in filled
+        and (not with_parts or fold(steps[0]) in PARTS)
+    ]
+    groups = {
+        "class folders without an image": empty,
+        "folders of masks that are not read": tree.masks,
+        "files in no class folder that are not read": beside,
+        "system files and folders that are not read": tree.system,
+    }
+    notes = [
+        f"{what}: {len(found):,} ({first_names(['/'.join(steps) for steps in found], NAMED)})"
+        for what, found in groups.items()
+        if found
+    ]
+    if tree.base != root:
+        notes.insert(0, f"class folders found in {tree.base.relative_to(root).as_posix()}/")
+    return notes

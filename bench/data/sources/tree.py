@@ -1,0 +1,126 @@
+"""The files of a folder: images, others, and what systems and annotators leave between them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from bench.data.image_files import SUFFIXES
+from bench.data.sources.words import NORMAL, PARTS, fold
+from bench.errors import InputError
+
+# What systems leave in folders, in lower case, beside names that begin with a dot.
+_SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
+
+Steps = tuple[str, ...]
+"""The names on the way from the root to a file or folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """Files and folders below a root, by their steps from it.
+
+    Attributes:
+        base: the folder that the steps start from.
+        files: images by their suffix, and DICOM files.
+        others: all other files.
+        folders: all of them.
+        system: files and folders that a system left, not searched.
+        masks: folders of masks, not searched.
+    """
+
+    base: Path
+    files: list[Steps]
+    others: list[Steps]
+    folders: list[Steps]
+    system: list[Steps]
+    masks: list[Steps]
+
+
+def look(root: Path) -> Tree:
+    """List all files and folders below a root; links to folders are followed.
+
+    Raises:
+        InputError: the root is a file.
+        OSError: a folder cannot be read.
+    """
+    if not root.is_dir():
+        raise InputError(f"{str(root)!r} is a file: name the folder around it (--data FOLDER)")
+    tree = Tree(base=root, files=[], others=[], folders=[], system=[], masks=[])
+    for folder, below, files in os.walk(root, followlinks=True, onerror=_fail):
+        here = Path(folder)
+        steps = here.relative_to(root).parts
+        tree.folders.append(steps)
+        kept = []
+        for name in sorted(below):
+            if _of_system(name):
+                tree.system.append((*steps, name))
+            elif fold(name).endswith(("mask", "masks")):
+                tree.masks.append((*steps, name))
+            elif not _leads_back(here / name):
+                kept.append(name)
+        below[:] = kept
+        for name in sorted(files):
+            if _of_system(name):
+                tree.system.append((*steps, name))
+            else:
+                (tree.files if _is_image(here / name) else tree.others).append((*steps, name))
+    return tree
+
+
+def inner(tree: Tree) -> Tree:
+    """The tree without the folders that hold nothing but the part or class folders."""
+    while len({steps[0] for steps in tree.files}) == 1:
+        (outer,) = {steps[0] for steps in tree.files}
+        if fold(outer) in PARTS or min(map(len, tree.files)) < 3:
+            break
+        tree = Tree(
+            base=tree.base / outer,
+            files=[steps[1:] for steps in tree.files],
+            **{
+                kind: [steps[1:] for steps in getattr(tree, kind) if steps[:1] == (outer,)]
+                for kind in ("others", "folders", "system", "masks")
+            },
+        )
+    return tree
+
+
+def has_parts(tree: Tree) -> bool:
+    """Whether the outermost folders are called train, validation, test or the like."""
+    return any(fold(steps[0]) in PARTS for steps in tree.files if len(steps) > 1)
+
+
+def are_class_folders(root: Path) -> bool:
+    """Whether a folder holds part folders with classes, or class folders one of which is normal."""
+    tree = inner(look(root))
+    if has_parts(tree):
+        return any(len(steps) > 2 for steps in tree.files)
+    classes = {fold(steps[0]) for steps in tree.files if len(steps) > 1}
+    return len(classes) > 1 and bool(classes & set(NORMAL))
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
+
+
+def _of_system(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one of those around it."""
+    return folder.is_symlink() and folder.resolve() in folder.parent.resolve().parents
+
+
+def _is_image(file: Path) -> bool:
+    """By the suffix; where that has no letter, by the mark of DICOM (PS3.10, 7.1)."""
+    suffix = file.suffix.lower()
+    if any(map(str.isalpha, suffix)):
+        return suffix in (*SUFFIXES, ".dcm", ".dicom")
+    try:
+        with file.open("rb") as content:
+            return content.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
