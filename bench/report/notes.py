@@ -80,6 +80,7 @@ def glossary(results: Results) -> list[tuple[str, str]]:
         several_seeds=any(len(row.seeds) > 1 for row in rows),
         verdicts={row.comparison.verdict for row in rows if row.comparison},
         margins=sorted({table.margin for table in results.tables}),
+        controls={row.model for row in rows if row.kind == "control"},
         recipes=any(RECIPE in row.settings for row in rows),
         tuned=any(row.tuning for row in rows),
         # Also where the tuned rows are hidden.

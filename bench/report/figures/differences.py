@@ -94,6 +94,7 @@ def differences(table: Table) -> Picture | None:
         to=[panel.head.removeprefix("to ") for panel in panels],
         margin=max(panel.margin for panel in panels),
         controls=any(row.row.comparison for row in rows if row.control),
+        marked=any(row.row.below_controls for row in networks),
         narrow_rows=NARROW.rows if len(networks) > NARROW.rows else 0,
         unfinished=count(unfinished, "row") if (unfinished := _unfinished(table)) else "",
     )
@@ -194,7 +195,9 @@ def _plot(table: Table, rows: Sequence[PlottedRow], layout: Layout) -> Figure:
     networks = select([row for row in rows if not row.control], layout.rows)
     controls = select([row for row in rows if row.control], layout.controls)
     panels, strip = _panels(table, networks), _strip(table, controls)
-    heights = [len(networks) * layout.pitch + AROUND]
+    # A name of two lines is as high as a row.
+    wrapped = not layout.labels_above and any(len(row.label) > layout.name for row in networks)
+    heights = [len(networks) * layout.pitch * (1.4 if wrapped else 1.0) + AROUND]
     if strip is not None:
         heights.append(len(strip.rows) * 0.8 * layout.pitch + AROUND)
     figure, grid = empty_figure(

@@ -98,10 +98,21 @@ def test_what_limits_a_verdict_is_said() -> None:
     table = made_table(made_row("net", **FREE), wide, data=data(source="phantom"), hidden=2)
     assert [line.split(":")[0] for line in card_text(table).caveats] == [
         "This is of the rows shown",
-        "Synthetic images",
         "No control has finished",
         "wide and net were trained with different settings",
     ]
+
+
+def test_synthetic_images_are_part_of_the_reason() -> None:
+    reason = card_text(made_table(NET, data=data(source="phantom"))).reason
+    assert reason.endswith("The images are synthetic: this says nothing about real X-rays.")
+
+
+def test_a_control_that_decides_is_explained() -> None:
+    pixels = "pixels: logistic regression on 16 × 16 gray values."
+    assert pixels in card_text(made_table(made_row("net", over=-0.1), PIXELS)).caveats
+    better = made_table(NET, made_row("wide", "better", **WIDE), PIXELS)
+    assert pixels not in card_text(better).caveats
 
 
 def test_networks_that_are_not_above_the_control_are_counted() -> None:
@@ -109,7 +120,8 @@ def test_networks_that_are_not_above_the_control_are_counted() -> None:
     assert card_text(made_table(NET, *rows, PIXELS)).caveats == [
         "2 of 3 networks are not shown to be above the control pixels (†)."
     ]
-    assert card_text(made_table(*rows, PIXELS)).caveats == []
+    below = card_text(made_table(*rows, PIXELS)).caveats
+    assert not any("†" in line for line in below)
 
 
 def test_a_control_as_the_reference_is_called_one() -> None:
