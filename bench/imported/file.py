@@ -1,16 +1,14 @@
-"""The CSV file of predictions, as text.
+"""The file of predictions, as text.
 
-It has a header; commas divide; an image stands in one row. The image is in the column ``image``,
-``Image Index`` (NIH's name for it) or ``path``: its id as the data source has it, or a path whose
-last part is the id. Probabilities are in the column ``probability`` or in columns ``prob_NAME``.
-Other columns are not read.
+It has a header, and is read as every table is (:mod:`bench.data.sources.table`); an image stands
+in one row. The image is in the column ``image``, ``Image Index`` (NIH's name for it) or ``path``:
+its id as the data source has it, or a path whose last part is the id. Probabilities are in the
+column ``probability`` or in columns ``prob_NAME``. Other columns are not read.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.sources.table import Table, read_table
 from bench.errors import InputError
 from bench.text import first_names, printable
 
@@ -37,14 +36,16 @@ class PredictionFile:
     Attributes:
         name: the file's, without its folder.
         digest: SHA-256 (hex) of its content.
-        images: ids or paths as they are written, indexed by the line where the row ends, from 1.
-        texts: the columns of probabilities by their heads, with the same index.
+        images: ids or paths as they are written.
+        texts: the columns of probabilities by their heads.
+        table: the whole file.
     """
 
     name: str
     digest: str
     images: pd.Series[str]
     texts: dict[str, pd.Series[str]]
+    table: Table
 
     def probabilities(self, column: str) -> NDArray[np.float64]:
         """The values of a column, (rows,).
@@ -67,7 +68,7 @@ class PredictionFile:
     def at(self, row: int) -> str:
         """``preds.csv, line 2 (image 'a.png')``."""
         image = printable(self.images.iloc[row])
-        return f"{self.name}, line {self.images.index[row]} (image {image!r})"
+        return f"{self.table.at(row)} (image {image!r})"
 
     def ids(self, known: Collection[str]) -> list[str]:
         """The id of each row's image.
@@ -104,51 +105,33 @@ def read_file(path: Path) -> PredictionFile:
 
     Raises:
         OSError: it cannot be read.
-        InputError: it is no such CSV file.
+        InputError: it is no such file.
     """
     content = path.read_bytes()
     name = printable(path.name)
-    table = _read_table(content, name)
-    heads = [str(column) for column in table.columns]
+    table = read_table(path)
+    if table.rows.empty:
+        raise InputError(f"{name} has no predictions: give a header and a row for each image")
+    heads = [str(column) for column in table.rows.columns]
     image = next((column for column in IMAGE_COLUMNS if column in heads), None)
     columns = [column for column in heads if _is_probability(column)]
     if image is None or not columns:
         raise InputError(
             f"{name} wants a column {' or '.join(map(repr, IMAGE_COLUMNS))}, and a column "
-            f"{PROBABILITY!r} or columns that begin with {PREFIX!r}, divided by commas; its "
-            f"columns: {first_names(heads, NAMES_SHOWN)}"
+            f"{PROBABILITY!r} or columns that begin with {PREFIX!r}; its columns: "
+            f"{first_names(heads, NAMES_SHOWN)}"
         )
     return PredictionFile(
         name=name,
         digest=hashlib.sha256(content).hexdigest(),
-        images=table[image],
-        texts={column: table[column] for column in columns},
+        images=table.rows[image],
+        texts={column: table.rows[column] for column in columns},
+        table=table,
     )
 
 
 def _is_probability(column: str) -> bool:
     return column.lower() == PROBABILITY or column.lower().startswith(PREFIX)
-
-
-def _read_table(content: bytes, name: str) -> pd.DataFrame:
-    """All columns as text, indexed by line."""
-    try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, [text.strip() for text in fields]) for fields in reader if fields]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{name} is no CSV file in UTF-8 that can be read: {error}") from None
-    if len(rows) < 2:
-        raise InputError(f"{name} has no predictions: give a header and a row for each image")
-    (_, head), *rows = rows
-    if len(set(head)) < len(head):
-        raise InputError(f"{name} has two columns of one name: leave one of them")
-    for line, fields in rows:
-        if len(fields) != len(head):
-            raise InputError(
-                f"{name}, line {line}: it has {len(fields)} fields and the header has {len(head)}"
-            )
-    lines = [line for line, _ in rows]
-    return pd.DataFrame([fields for _, fields in rows], columns=head, index=lines, dtype=object)
 
 
 def _last_part(path: str) -> str:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 
 from bench.data.sources.words import fold, parts, unify
 from bench.data.study import SEPARATOR, Problem, ProblemKind
-from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.text import first_names
 
@@ -50,12 +48,6 @@ class _Label:
     findings: tuple[str, ...] = ()
     problem: ProblemKind | None = None
     detail: str = ""
-
-
-def not_csv(file: Path, error: Exception) -> InputError:
-    """The error, on one line, for a CSV file that could not be read."""
-    reason = str(error).strip().partition("\n")[0]
-    return InputError(f"{file.name} is no CSV file that can be read: {reason}")
 
 
 def parse_labels(

@@ -16,13 +16,13 @@ import pandas as pd
 from pydantic import Field
 
 from bench.data.image_files import FileReader
-from bench.data.sources.labels import LabelColumn, differing, not_csv, parse_ages, parse_labels
+from bench.data.sources.labels import LabelColumn, differing, parse_ages, parse_labels
 from bench.data.sources.patients import PatientIds, parse_patients
+from bench.data.sources.table import Header, Table, read_table
 from bench.data.sources.tree import are_class_folders
 from bench.data.sources.words import BOOLEANS, NORMAL, PARTS, UNKNOWN, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
-from bench.registry.core import near_matches
 from bench.registry.datasets import register_dataset
 from bench.registry.options import FileOptions
 from bench.text import first_names
@@ -39,6 +39,8 @@ class ManifestOptions(FileOptions):
 
     csv: str = "manifest.csv"
     """The CSV file's name in the root folder; unused where the root is the file itself."""
+    header: Header = "first"
+    """``none`` where the first row is no header; the columns are then called 1, 2, 3, …"""
     path_column: str = "path"
     """The column of image paths."""
     label_column: str = "label"
@@ -69,13 +71,15 @@ class ManifestOptions(FileOptions):
 
 def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
     """Read the CSV file, without looking at an image; see :func:`open_manifest`."""
-    file = _csv_file(root, options)
-    table = _read(file)
-    columns, notes = _choose_columns(options, table.columns, file.name)
-    texts = pd.DataFrame({ours: table[theirs].str.strip() for ours, theirs in columns.items()})
+    file = _table_file(root, options)
+    table = read_table(file, header=options.header)
+    columns, notes = _choose_columns(options, table)
+    texts = pd.DataFrame(columns)
     if (empty := texts["path"] == "").any():
-        row = int(empty.argmax()) + 1
-        raise InputError(f"{file.name}, data row {row}: column {columns['path']!r} is empty")
+        raise InputError(
+            f"{table.at(int(empty.argmax()))}: column {options.path_column!r} is empty: give each "
+            "row its image"
+        )
     images = _image_ids(texts["path"].tolist(), file.parent)
     if "split" in texts:
         texts["split"] = texts["split"].map(fold).map(PARTS).fillna("")
@@ -107,7 +111,7 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
         name="manifest",
         rows=study_rows({name: rows[name].tolist() for name in COLUMNS if name in rows}),
         finding_names=tuple(sorted(names)) if options.findings is None else options.findings,
-        notes=(*notes, _about_labels(rows["findings"])),
+        notes=(*table.notes, *notes, _about_labels(rows["findings"])),
         problems=labels.problems,
     )
 
@@ -145,7 +149,7 @@ def open_manifest(
             labels that are zeros and ones beside words.
     """
     labels = read_labels(root, options)
-    folder = _csv_file(root, options).parent
+    folder = _table_file(root, options).parent
     files = {image: folder / image for image in labels.rows["image"]}
     missing = sorted(image for image, path in files.items() if not path.is_file())
     detail = "listed, but the file is not there"
@@ -159,12 +163,8 @@ def open_manifest(
     )
 
 
-def _csv_file(root: Path, options: ManifestOptions) -> Path:
-    return root / options.csv if root.is_dir() else root
-
-
-def _read(file: Path) -> pd.DataFrame:
-    """The CSV file as texts."""
+def _table_file(root: Path, options: ManifestOptions) -> Path:
+    file = root / options.csv if root.is_dir() else root
     if not file.is_file():
         if file.parent.is_dir() and are_class_folders(file.parent):
             raise InputError(
@@ -174,42 +174,24 @@ def _read(file: Path) -> pd.DataFrame:
         others = ", ".join(sorted(path.name for path in file.parent.glob("*.csv"))[:5])
         hint = f"did you mean {others} (data.options.csv)?" if others else "name it with --data"
         raise InputError(f"no {file.name} in {str(file.parent)!r}: {hint}")
-    try:
-        # The header is a row like the others: pandas would rename the second of two equal names,
-        # and take the first column for an index where the rows have more fields.
-        lines = pd.read_csv(file, header=None, dtype=str, na_filter=False, encoding="utf-8-sig")
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{file.name} is empty") from None
-    except (OSError, ValueError) as error:
-        raise not_csv(file, error) from None
-    header = lines.iloc[0].str.strip()
-    if repeated := sorted(set(header[header.duplicated()]) - {""}):
-        raise InputError(
-            f"{file.name} has more than one column {repeated[0]!r}: rename or remove the others"
-        )
-    return lines[1:].reset_index(drop=True).set_axis(header.tolist(), axis=1)
+    return file
 
 
 def _choose_columns(
-    options: ManifestOptions, present: Sequence[str] | pd.Index, file: str
-) -> tuple[dict[str, str], list[str]]:
-    """Our names → the file's columns, and a note on those found by their standard names."""
+    options: ManifestOptions, table: Table
+) -> tuple[dict[str, pd.Series[str]], list[str]]:
+    """Our columns by our names, and a note on those found by their standard names."""
     columns = {}
     found = []
     for ours in ("path", "label", "patient", "view", "sex", "age", "split"):
         theirs: str | None = getattr(options, f"{ours}_column")
-        if theirs is None and ours in present:
+        if theirs is None and ours in table.rows:
             found.append(ours)
             theirs = ours
-        if theirs is None:
-            continue
-        if theirs not in present:
-            hint = near_matches(theirs, list(present))
-            raise InputError(
-                f"{file} has no column {theirs!r} (data.options.{ours}_column): {hint}"
-            )
-        columns[ours] = theirs
-    return columns, [f"columns of {file} used by their names: {', '.join(found)}"] if found else []
+        if theirs is not None:
+            columns[ours] = table.column(theirs, option=f"data.options.{ours}_column")
+    note = f"columns of {table.name} used by their names: {', '.join(found)}"
+    return columns, [note] if found else []
 
 
 def _image_ids(paths: Sequence[str], folder: Path) -> list[str]:

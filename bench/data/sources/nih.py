@@ -7,7 +7,6 @@ or in ``images/``, ``images_001/images/``, ``images_002/images/``, …
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.image_files import DEEPEST, SUFFIXES, FileReader
-from bench.data.sources.labels import not_csv, parse_ages, parse_labels
+from bench.data.sources.labels import parse_ages, parse_labels
 from bench.data.sources.patients import parse_patients
+from bench.data.sources.table import read_cells
 from bench.data.sources.words import NORMAL, UNKNOWN
 from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
@@ -55,7 +55,7 @@ def read_labels(
             in both lists.
     """
     file, notes = _label_file(root)
-    table = _read_columns(file)
+    table, table_notes = _read_columns(file)
     # NIH's ids are numbers: "00000013" and "13" are one person.
     table["patient"], patient_notes = parse_patients(table["patient"].tolist(), ids="number")
     labels = parse_labels(
@@ -79,7 +79,7 @@ def read_labels(
         name="nih",
         rows=study_rows({name: table[name].tolist() for name in COLUMNS}),
         finding_names=NIH_FINDINGS,
-        notes=(*notes, *patient_notes, *labels.notes, *age_notes, *split_notes),
+        notes=(*notes, *table_notes, *patient_notes, *labels.notes, *age_notes, *split_notes),
         problems=labels.problems,
     )
 
@@ -170,38 +170,34 @@ def _label_file(root: Path) -> tuple[Path, list[str]]:
     return chosen, [f"labels are from {chosen.name}, not {others}"] if others else []
 
 
-def _read_columns(file: Path) -> pd.DataFrame:
-    """The wanted columns of the label file as stripped texts, "" where a column is absent."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            # By position: "OriginalImage[Width,Height]" heads two columns. Where it is quoted,
-            # or a comma ends the lines, a reader that goes by names shifts the columns; the
-            # wanted ones all stand to its left.
-            header = [name.strip() for name in next(csv.reader(lines), [])]
-        wanted = {
-            _COLUMNS[name]: position for position, name in enumerate(header) if name in _COLUMNS
-        }
-        for name in ("Image Index", "Finding Labels", "Patient ID"):
-            if _COLUMNS[name] not in wanted:
-                raise InputError(
-                    f"{file.name} has no column {name!r} (is it NIH's label file?): "
-                    + printable(near_matches(name, header))
-                )
-        table = pd.read_csv(
-            file,
-            header=None,
-            skiprows=1,
-            usecols=sorted(wanted.values()),
-            dtype=str,
-            na_filter=False,
-            encoding="utf-8-sig",
-        )
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{file.name} has no rows") from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise not_csv(file, error) from None
-    columns = pd.DataFrame({ours: table[n].str.strip() for ours, n in wanted.items()})
-    return columns.reindex(columns=list(dict.fromkeys(_COLUMNS.values())), fill_value="")
+def _read_columns(file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The wanted columns of the label file as texts, "" where a column is absent, and notes."""
+    cells = read_cells(file)
+    # By position: "OriginalImage[Width,Height]" heads two columns. Where it is quoted, or a comma
+    # ends the lines, a reader that goes by names shifts the columns; the wanted ones all stand to
+    # its left.
+    header, rows = cells.rows[0], cells.rows[1:]
+    wanted = {_COLUMNS[name]: position for position, name in enumerate(header) if name in _COLUMNS}
+    for name in ("Image Index", "Finding Labels", "Patient ID"):
+        if _COLUMNS[name] not in wanted:
+            raise InputError(
+                f"{cells.name} has no column {name!r} (is it NIH's label file?): "
+                + printable(near_matches(name, header))
+            )
+    if not rows:
+        raise InputError(f"{cells.name} has no rows")
+    needed = max(wanted.values())
+    for line, row in zip(cells.lines[1:], rows, strict=True):
+        if len(row) <= needed:
+            raise InputError(
+                f"{cells.name}, line {line}: {len(row)} cells, where {needed + 1} are needed: use "
+                "the label file as it was downloaded"
+            )
+    columns = pd.DataFrame(
+        {ours: [row[n] for row in rows] for ours, n in wanted.items()}, dtype=object
+    )
+    names = list(dict.fromkeys(_COLUMNS.values()))
+    return columns.reindex(columns=names, fill_value=""), cells.notes
 
 
 def _official_splits(root: Path, images: pd.Series[str]) -> tuple[pd.Series[str], list[str]]:

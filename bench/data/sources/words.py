@@ -8,7 +8,9 @@ from collections.abc import Collection, Sequence
 NORMAL = ("normal", "no finding", "healthy", "negative")
 """Labels of a normal image, folded."""
 
-UNKNOWN = frozenset({"", "-", "?", "n/a", "na", "<na>", "nan", "nat", "none", "null", "unknown"})
+UNKNOWN = frozenset(
+    {"", "-", "?", "#n/a", "n/a", "na", "<na>", "nan", "nat", "none", "null", "unknown"}
+)
 """Texts that programs and people write where nothing is known, folded."""
 
 BOOLEANS = {

@@ -36,22 +36,21 @@ def test_an_image_is_an_id_or_a_path_that_ends_in_it(
     ]
     assert file.probabilities("probability").tolist() == [0.25, 1.0, 0.0, 0.5]
     assert list(file.texts) == ["probability"]
-    assert file.images.index.tolist() == [2, 4, 5, 6]
+    assert file.table.lines == [2, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("", ("preds.csv", "no predictions", "header")),
+        ("", ("preds.csv", "empty")),
         ("image,probability\n", ("preds.csv", "no predictions")),
         ("name,probability\na,0\n", ("a column 'image'", "'path'", "name, probability")),
-        ("image;probability\na;0\n", ("a column 'image'", "commas", "image;probability")),
         ("image,p\na,0\n", ("a column 'probability'", "'prob_'", "image, p")),
-        ("image,probability,probability\na,0,0\n", ("two columns of one name",)),
-        ("image,probability\na,0\nb,0,1\n", ("preds.csv, line 3", "3 fields", "header has 2")),
-        ("image,probability\na\n", ("preds.csv, line 2", "1 fields")),
-        ('image,probability\n"a,0\n', ("no CSV file",)),
-        (b"image,probability\n\xff\xfe,0.5\n", ("preds.csv is no CSV file in UTF-8",)),
+        ("image,probability,probability\na,0,0\n", ("more than one column 'probability'",)),
+        ("image,probability\na,0\nb,0,1\n", ("preds.csv, line 3", "3 cells", "has 2")),
+        ("image,probability\na\n", ("preds.csv, line 2", "1 cells")),
+        ('image,probability\n"a,0\n', ("preds.csv, line 2",)),
+        (b"image,probability\n\x81\xff,0.5\n", ("preds.csv", "UTF-8")),
     ],
 )
 def test_what_is_no_such_file(tmp_path: Path, text: str | bytes, parts: tuple[str, ...]) -> None:
@@ -60,6 +59,11 @@ def test_what_is_no_such_file(tmp_path: Path, text: str | bytes, parts: tuple[st
     assert "\n" not in str(refused.value)
     for part in parts:
         assert part in str(refused.value)
+
+
+def test_other_delimiters_and_encodings_are_read(tmp_path: Path) -> None:
+    file = read_file(written(tmp_path, "image;probability\nä;0\n".encode("cp1252")))
+    assert file.ids({"ä"}) == ["ä"]
 
 
 @pytest.mark.parametrize(

@@ -175,8 +175,8 @@ def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
         ),
         ("path,label\na.png,0\nb.png,1\nc.png,2\n", {}, "mixes 0 and 1 .* such as '2'"),
         ("path,label\na.png,no\nb.png,TB\n", {}, "mixes no with other labels, such as 'TB'"),
-        ("path,label\na.png,1\n,0\n", {}, "data row 2: column 'path' is empty"),
-        ("path,label\na.png,1\nb.png,1,extra\n", {}, "no CSV file that can be read"),
+        ("path,label\na.png,1\n,0\n", {}, "manifest.csv, line 3: column 'path' is empty"),
+        ("path,label\na.png,1\nb.png,1,extra\n", {}, "manifest.csv, line 3: 3 cells"),
         ("", {}, "is empty"),
         ("path,label\na.png,1\n", {"csv": "manifst.csv"}, r"did you mean manifest.csv"),
         ("path,label\na.png,1\n", {"lable_column": "x"}, "unknown key 'lable_column'"),
@@ -379,10 +379,24 @@ def test_absolute_paths_in_the_folder_become_relative_to_it(tmp_path: Path) -> N
     assert [study.reader.read(name)[0, 0] for name in names] == [1, 2, 3]
 
 
-def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "manifest.csv").write_bytes("path,label\nä.png,1\n".encode("latin-1"))
-    with pytest.raises(InputError, match="no CSV file that can be read"):
+def test_other_encodings_and_delimiters_are_read_and_noted(tmp_path: Path) -> None:
+    folder(tmp_path, "", "ä.png")
+    (tmp_path / "manifest.csv").write_bytes("path;label\nä.png;1\n".encode("cp1252"))
+    study = open_manifest(tmp_path)
+    assert study.rows["image"].tolist() == ["ä.png"]
+    note = "manifest.csv: text in Windows-1252, columns divided by semicolons"
+    assert study.notes[0] == note
+
+
+def test_a_list_without_header(tmp_path: Path) -> None:
+    folder(tmp_path, "p1 a.png normal\np2 b.png TB\n", "a.png", "b.png")
+    with pytest.raises(InputError, match=r"data\.options\.header=none.*data.options.path_column"):
         open_manifest(tmp_path)
+    columns = {"path_column": "2", "label_column": "3", "patient_column": "1"}
+    study = open_manifest(tmp_path, header="none", **columns)
+    assert study.rows["image"].tolist() == ["a.png", "b.png"]
+    assert study.rows["findings"].tolist() == [(), ("TB",)]
+    assert study.rows["patient"].tolist() == ["p1", "p2"]
 
 
 def test_real_pneumonia_set() -> None:

@@ -218,14 +218,14 @@ def test_the_newer_label_file_is_preferred_and_named(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (None, "no Data_Entry_2017"),
-        ("", "has no column 'Image Index'"),
+        ("", "is empty"),
         ("path,label\na.png,Mass\n", "has no column 'Image Index'"),
         (f"{START},{PLAIN}\n", "has no rows"),
         (
             START.replace("Patient ID", "PatientID") + "\n" + ROWS[0] + "\n",
             r"has no column 'Patient ID' .*did you mean PatientID",
         ),
-        (f"{START}\n" + '"never closed,Mass,0,1,5,M,PA\n', "cannot be read|can be read"),
+        (f"{START}\n" + '"never closed,Mass,0,1,5,M,PA\n', "Data_Entry_2017.csv, line 2"),
         ("\n".join([START, *ROWS]), r"none of the 3 images .* images_001/images/"),
     ],
 )

@@ -1,0 +1,275 @@
+"""Tables of text from the files that people have: CSV in its many forms, and Excel.
+
+The delimiter and the encoding are seen from the file itself, whatever its name: a comma, semicolon
+or tab, or runs of blanks; UTF-8 with or without its mark, UTF-16 with it, or else Windows-1252.
+The file may be compressed with gzip. RFC 4180 says how cells are quoted.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from bench.data.sources.excel import Row, read_workbook
+from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
+from bench.errors import InputError
+from bench.registry.core import near_matches
+from bench.text import printable
+
+Header = Literal["first", "none"]
+"""Whether the names of the columns stand in the first row, or nowhere."""
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
+"""What may stand between two cells, and its name in notes."""
+
+SAMPLE = 1000  # rows by which the delimiter is found
+
+# A list divided by blanks may have a few names that hold one.
+MOSTLY = 0.9
+
+_ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # of .xls, and of .xlsx files with a password
+_HINT = re.compile(r"\s*\"?sep=([,;\t|])\"?\s*", re.IGNORECASE)  # Excel's line above the header
+_DATA = re.compile(r"[-+]?\d+([.,]\d+)?|.*\.(png|jpe?g|tiff?|dcm|dicom)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """The cells of a table file.
+
+    Attributes:
+        name: of the file, printable.
+        rows: the stripped cells of each row that is not empty.
+        lines: the number of each row's last line in the file (of its row in Excel), from 1.
+        notes: one fact at most, on how a file was read that is no plain CSV file in UTF-8.
+    """
+
+    name: str
+    rows: list[list[str]]
+    lines: list[int]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table:
+    """A table of text.
+
+    Attributes:
+        name: of the file, printable.
+        rows: stripped text (dtype object, never missing), index 0..n-1; the columns have unique
+            names, and are called "1", "2", ... where the file has no header.
+        lines: the number of each row's last line in the file (of its row in Excel), from 1.
+        notes: facts for the head of every report.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    lines: list[int]
+    notes: tuple[str, ...] = ()
+
+    def at(self, row: int) -> str:
+        """The place of a row (from 0) for messages: ``"labels.csv, line 7"``."""
+        return f"{self.name}, line {self.lines[row]}"
+
+    def column(self, name: str, *, option: str) -> pd.Series[str]:
+        """The texts of a column.
+
+        Args:
+            name: of the column.
+            option: that names it, for the message (``"data.options.path_column"``).
+
+        Raises:
+            InputError: no such column.
+        """
+        if name in self.rows:
+            return self.rows[name]
+        names = [str(column) for column in self.rows.columns]
+        hint = printable(near_matches(name, names))
+        if data := next((cell for cell in names if _looks_like_data(cell)), None):
+            hint = (
+                f"its first line looks like data ({printable(data)!r}): where it has no header, "
+                f"--set data.options.header=none and give {option} a column's number, from 1"
+            )
+        raise InputError(f"{self.name} has no column {name!r} ({option}): {hint}")
+
+
+def read_table(file: Path, *, header: Header = "first") -> Table:
+    """Read a table file.
+
+    Args:
+        file: CSV or its like, or .xlsx.
+        header: where the names of the columns are.
+
+    Raises:
+        InputError: the file cannot be read, is empty, has two columns of one name, or rows that
+            are longer or shorter than the others.
+    """
+    cells = read_cells(file)
+    rows, lines, name = cells.rows, cells.lines, cells.name
+    notes = list(cells.notes)
+    if header == "none":
+        names = [str(number) for number in range(1, len(rows[0]) + 1)]
+        notes.append(f"{name}: no header, columns numbered 1 to {len(names)}")
+    else:
+        names = [cell or f"unnamed {n}" for n, cell in enumerate(rows[0], start=1)]
+        rows, lines = rows[1:], lines[1:]
+        if repeated := sorted(column for column, count in Counter(names).items() if count > 1):
+            raise InputError(
+                f"{name} has more than one column {printable(repeated[0])!r}: rename or remove "
+                "the others"
+            )
+    _fit(rows, lines, first=cells.rows[0], name=name)
+    frame = pd.DataFrame(rows, columns=pd.Index(names, dtype=object), dtype=object)
+    return Table(name=name, rows=frame, lines=lines, notes=tuple(notes))
+
+
+def read_cells(file: Path) -> Cells:
+    """Read the cells of a table file, whose rows may be of different lengths.
+
+    Args:
+        file: CSV or its like, or .xlsx.
+
+    Returns:
+        At least one row.
+
+    Raises:
+        InputError: the file cannot be read, is empty, or is of another kind.
+    """
+    name = printable(file.name)
+    try:
+        content = file.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise InputError(f"{name} is compressed, and damaged: copy it anew") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name} cannot be read: {reason.lower()}") from None
+    if content.startswith(_OLD_OFFICE):
+        raise InputError(
+            f"{name} is an old Excel file (.xls) or has a password: save it as .xlsx without one, "
+            "or as CSV"
+        )
+    if content.startswith(_ZIP):
+        rows, facts = read_workbook(content, name)
+    else:
+        rows, facts = _read_text(content, name)
+    filled = [(line, cells) for line, cells in rows if any(cells)]
+    if not filled:
+        raise InputError(f"{name} is empty")
+    if empty := len(rows) - len(filled):
+        facts.append(f"{empty:,} empty row{'s' * (empty > 1)} left out")
+    return Cells(
+        name=name,
+        rows=[cells for _, cells in filled],
+        lines=[line for line, _ in filled],
+        notes=(f"{name}: {', '.join(facts)}",) if facts else (),
+    )
+
+
+def _read_text(content: bytes, name: str) -> tuple[list[Row], list[str]]:
+    text, facts = _decode(content, name)
+    first, end, rest = text.partition("\n")
+    hint = _HINT.fullmatch(first)
+    delimiter = hint[1] if hint else _delimiter(text)
+    if hint:
+        text = rest
+    if delimiter != ",":
+        facts.append(f"columns divided by {DELIMITERS.get(delimiter, repr(delimiter))}")
+    lines = _lines(text, delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    skipped = 1 if hint and end else 0
+    try:
+        # A blank line is no row at all.
+        rows = [
+            (reader.line_num + skipped, [cell.strip() for cell in cells])
+            for cells in reader
+            if cells
+        ]
+    except (csv.Error, ValueError) as error:
+        raise InputError(
+            f"{name}, line {reader.line_num + skipped}: {error} (a quotation mark may be without "
+            "its partner)"
+        ) from None
+    return rows, facts
+
+
+def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
+    """The text of a file, and its encoding where that is not UTF-8."""
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encodings = {"utf-16": "UTF-16"} if utf_16 else {"utf-8-sig": "", "cp1252": "Windows-1252"}
+    for encoding, label in encodings.items():
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text, [f"text in {label}"] if label else []
+    raise InputError(f"{name} is no text file that can be read: save it as CSV in UTF-8")
+
+
+def _delimiter(text: str) -> str:
+    """What divides the columns of a text.
+
+    It has to divide the first row. Of several the one counts by which most rows have as many
+    cells as the first; of equals, the one that gives more cells, and then the comma.
+    """
+    scores: dict[str, tuple[float, int]] = {}
+    for mark in DELIMITERS:
+        try:
+            rows = csv.reader(_lines(text, mark), delimiter=mark, skipinitialspace=True)
+            counts = [len(row) for row in islice(filter(None, rows), SAMPLE)]
+        except csv.Error:
+            continue
+        if counts and counts[0] > 1:
+            scores[mark] = (counts.count(counts[0]) / len(counts), counts[0])
+    blanks = scores.pop(" ", (0.0, 0))
+    if scores:
+        return max(scores, key=lambda mark: scores[mark])
+    return " " if blanks[0] >= MOSTLY else ","
+
+
+def _lines(text: str, delimiter: str) -> Iterable[str]:
+    lines: Iterator[str] = io.StringIO(text, newline="")
+    # Blanks at the ends of a line divide nothing.
+    return (line.strip() for line in lines) if delimiter == " " else lines
+
+
+def _fit(rows: Sequence[list[str]], lines: Sequence[int], *, first: list[str], name: str) -> None:
+    """Make all rows as long as the first one, by empty cells at their ends alone."""
+    width = len(first)
+    named = max(n for n, cell in enumerate(first, start=1) if cell)
+    wrong = []
+    for row, line in zip(rows, lines, strict=True):
+        while len(row) > width and not row[-1]:
+            row.pop()
+        if named <= len(row) < width:
+            row += [""] * (width - len(row))
+        if len(row) != width:
+            wrong.append((line, len(row)))
+    if wrong:
+        line, count = wrong[0]
+        others = f" ({len(wrong):,} such rows)" if len(wrong) > 1 else ""
+        raise InputError(
+            f"{name}, line {line}: {count} cells, where the first row has {width}{others}: mend "
+            "them, or quote cells that hold what divides columns"
+        )
+
+
+def _looks_like_data(cell: str) -> bool:
+    """Whether a cell of a header is rather a file, a number or a label."""
+    words = {*BOOLEANS, *NORMAL, *UNKNOWN} - {""}
+    return fold(cell) in words or _DATA.fullmatch(cell) is not None
