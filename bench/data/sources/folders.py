@@ -201,7 +201,7 @@ def _patients(
     patients = [(match[1] or "") if match else "" for match in matches]
     found = sum(map(bool, patients))
     note = (
-        f"patients by {pattern!r} in the file names: {len({*patients} - {''}):,} in {found:,} "
+        f"patients by {pattern} in the file names: {len({*patients} - {''}):,} in {found:,} "
         f"of {len(images):,} images"
     )
     return patients, (note,)

@@ -2,13 +2,15 @@
 
 Yang et al., "MedMNIST v2", Scientific Data 10 (2023). The file holds the arrays
 ``train_images``, ``train_labels``, ``val_images``, ``val_labels``, ``test_images`` and
-``test_labels``. Images are uint8, shape (images, height, width) or (images, height, width, 3);
-labels are whole numbers, shape (images, 1) for classes or (images, labels) of 0 and 1.
+``test_labels``. Images are uint8, shape (images, height, width), with or without a last axis of 1
+or 3 channels; labels are whole numbers, shape (images,) or (images, 1) for classes, or
+(images, labels) of 0 and 1. Rows with one 1 each, in all parts, are classes written one-hot.
 """
 
 from __future__ import annotations
 
 import threading
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -25,7 +27,26 @@ from bench.registry.datasets import register_dataset
 from bench.registry.options import SourceOptions
 
 # Errors of numpy and zipfile for a file that is damaged or of another kind.
-_BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+_BROKEN = (
+    OSError,
+    ValueError,
+    EOFError,
+    MemoryError,  # a damaged header of huge arrays
+    NotImplementedError,  # an unknown compression
+    RuntimeError,  # an encrypted archive
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+# How other pixels become uint8, by kind and bytes of their type.
+_RESCALED = {
+    "f4": ", such as numpy.round(255 * images) where they lie in [0, 1]",
+    "f8": ", such as numpy.round(255 * images) where they lie in [0, 1]",
+    "u2": ", such as numpy.round(images / 257) where they fill 16 bits, or images / 16.06 for 12",
+    "b1": ", such as 255 * images",
+}
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # MedMNIST's names → ours
 
@@ -85,6 +106,9 @@ def open_medmnist(
         raise InputError(f"{file.name}: the splits have different numbers of labels")
     stacked = np.concatenate(list(labels.values()))
     notes = [f"{file.name}: {len(stacked):,} images of {height}×{width} px"]
+    if _is_one_hot(file, stacked):
+        notes.append(f"each image has one of {stacked.shape[1]} labels: they are taken as classes")
+        stacked = stacked.argmax(axis=1)[:, None]
     if stacked.shape[1] == 1:
         names, is_finding = _classes(file, stacked[:, 0], options.normal_class)
         if options.normal_class is None and _kind(file) not in _NORMAL:
@@ -126,7 +150,9 @@ class _ArrayReader:
         split, _, row = image.rpartition("_")
         with self._lock:
             if split not in self._arrays:
-                self._arrays[split] = _load(self._file, f"{split}_images")
+                images = _load(self._file, f"{split}_images")
+                gray = images.ndim == 4 and images.shape[-1] == 1
+                self._arrays[split] = images[..., 0] if gray else images
         return luma(Image.fromarray(self._arrays[split][int(row)]))
 
     def stamp(self, image: str) -> str:  # noqa: ARG002 -- all images lie in one file
@@ -166,12 +192,18 @@ def _check_images(file: Path) -> tuple[int, int]:
     size = (0, 0)
     for split in SPLITS:
         shape, dtype = _header(file, f"{split}_images")
-        if len(shape) == 5 or (len(shape) == 4 and shape[-1] != 3):
+        if len(shape) == 4 and shape[-1] not in (1, 3) and shape[1] in (1, 3):
+            raise InputError(
+                f"{file.name}: {split}_images is of shape {shape}, with the channels first: store "
+                "numpy.moveaxis(images, 1, -1)"
+            )
+        if len(shape) == 5 or (len(shape) == 4 and shape[-1] not in (1, 3)):
             raise InputError(f"{file.name} holds three-dimensional images: only 2-D files are read")
         if len(shape) not in (3, 4) or dtype != np.uint8:
             raise InputError(
                 f"{file.name}: {split}_images is {dtype} of shape {shape}, not uint8 of shape "
-                "(images, height, width) or (images, height, width, 3)"
+                "(images, height, width) or (images, height, width, 1 or 3): store 0 to 255 as "
+                f"uint8{_RESCALED.get(dtype.kind + str(dtype.itemsize), '')}"
             )
         labels, _ = _header(file, f"{split}_labels")
         if not labels or labels[0] != shape[0]:
@@ -201,12 +233,23 @@ def _header(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic
 def _read_labels(file: Path, split: str) -> NDArray[np.int64]:
     """Labels, int64, shape (images, labels)."""
     labels = _load(file, f"{split}_labels")
-    if labels.dtype.kind not in "iub" or labels.ndim > 2:
+    whole = labels.dtype.kind in "iub" or (
+        labels.dtype.kind == "f" and bool((labels == np.trunc(labels)).all())
+    )
+    if not whole or labels.ndim not in (1, 2):
         raise InputError(
             f"{file.name}: {split}_labels is {labels.dtype} of shape {labels.shape}, not whole "
             "numbers of shape (images, labels)"
         )
     return labels.reshape(len(labels), -1).astype(np.int64)
+
+
+def _is_one_hot(file: Path, labels: NDArray[np.int64]) -> bool:
+    """Whether each row has one 1 and zeros; a small part of ChestMNIST may look so, and is not."""
+    several = labels.shape[1] > 1 and _kind(file) != "chestmnist"
+    return several and bool(
+        ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()
+    )
 
 
 def _kind(file: Path) -> str:

@@ -120,6 +120,45 @@ def test_colour_becomes_gray(tmp_path: Path) -> None:
     np.testing.assert_array_equal(study.reader.read("val_000002"), content["val_images"][2, ..., 0])
 
 
+@pytest.mark.parametrize("form", ["(n, h, w, 1)", "labels (n,)", "labels of floats"])
+def test_home_made_forms_are_read_as_the_plain_one(form: str, tmp_path: Path) -> None:
+    plain = arrays(classes=3)
+    other = dict(plain)
+    for split in COUNTS:
+        if form == "(n, h, w, 1)":
+            other[f"{split}_images"] = plain[f"{split}_images"][..., None]
+        elif form == "labels (n,)":
+            other[f"{split}_labels"] = plain[f"{split}_labels"][:, 0]
+        else:
+            other[f"{split}_labels"] = plain[f"{split}_labels"].astype(np.float32)
+    study, expected = (
+        open_file(write(tmp_path / name, content), file=name)
+        for name, content in (("mine.npz", other), ("plain.npz", plain))
+    )
+    assert study.rows.equals(expected.rows)
+    for image in study.rows["image"]:
+        np.testing.assert_array_equal(study.reader.read(image), expected.reader.read(image))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.bool_])
+def test_one_hot_labels_are_classes(dtype: type, tmp_path: Path) -> None:
+    plain = arrays(classes=3)
+    one_hot = plain | {
+        f"{split}_labels": np.eye(3, dtype=dtype)[plain[f"{split}_labels"][:, 0]]
+        for split in COUNTS
+    }
+    study = open_file(write(tmp_path / "mine.npz", one_hot))
+    assert study.rows.equals(open_file(write(tmp_path / "plain.npz", plain)).rows)
+    assert study.finding_names == ("class_1", "class_2")
+    assert study.notes[1:] == (
+        "each image has one of 3 labels: they are taken as classes",
+        "class 0 is taken as normal (data.options.normal_class)",
+    )
+    one_hot["test_labels"][0] = 1  # one row with several: findings, not classes
+    study = open_file(write(tmp_path / "mine.npz", one_hot))
+    assert study.finding_names == ("label_0", "label_1", "label_2")
+
+
 def test_a_folder_with_one_file_or_a_named_one(tmp_path: Path) -> None:
     write(tmp_path / "a.npz", arrays())
     assert "a.npz: 12 images of 28×28 px" in open_file(tmp_path).notes
@@ -177,11 +216,15 @@ def without(name: str) -> dict[str, NDArray[Any]]:
         (without("test_labels"), {}, "no array 'test_labels'"),
         (arrays() | {"val_images": np.zeros((3, 28, 28))}, {}, "val_images is float64"),
         (arrays() | {"val_labels": np.zeros((9, 1), np.uint8)}, {}, "val_images is of shape"),
-        (arrays() | {"val_labels": np.zeros((3, 1))}, {}, "val_labels is float64"),
+        (arrays() | {"val_images": np.zeros((3, 28, 28))}, {}, r"255 \* images"),
+        (arrays() | {"val_images": np.zeros((3, 28, 28), np.uint16)}, {}, "images / 257"),
+        (arrays(shape=(1, 28, 28)), {}, r"channels first: .*moveaxis"),
+        (arrays() | {"val_labels": np.full((3, 1), 0.5)}, {}, "val_labels is float64"),
+        (arrays() | {"val_labels": np.full((3, 1), np.nan)}, {}, "val_labels is float64"),
         (arrays() | {"val_labels": np.zeros((3, 2), np.uint8)}, {}, "different numbers of labels"),
         (arrays(labels=2, classes=3), {}, "must be 0 or 1"),
         (arrays(), {"normal_class": 7}, "no class 7 .* it has 0, 1"),
-        (arrays(labels=2), {"normal_class": 0}, "several labels per image"),
+        (arrays(labels=3), {"normal_class": 0}, "several labels per image"),
     ],
 )
 def test_unusable_files_give_one_line(
@@ -199,6 +242,19 @@ def test_files_that_are_no_archive_are_refused(damage: str, tmp_path: Path) -> N
     path.write_bytes({"text": b"hello", "empty": b"", "cut": whole[: len(whole) // 2]}[damage])
     with pytest.raises(InputError, match="cannot be read as a MedMNIST file"):
         open_file(path)
+
+
+@pytest.mark.parametrize("at", range(80))
+def test_a_changed_byte_of_a_header_is_one_line_or_no_matter(at: int, tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.npz", arrays(), compressed=False)
+    whole = bytearray(path.read_bytes())
+    whole[whole.find(b"test_labels.npy") + len("test_labels.npy") + at] = ord("(")
+    path.write_bytes(whole)
+    try:
+        open_file(path)
+    except InputError as error:
+        assert "mine.npz" in str(error)  # noqa: PT017 -- either is right
+        assert "\n" not in str(error)  # noqa: PT017
 
 
 def test_a_folder_without_a_file_is_refused(tmp_path: Path) -> None:
