@@ -46,12 +46,12 @@ class SearchChoice:
             experiment: what is tuned.
             settings: of ``--set``, whose keys are not searched.
         """
-        from bench.config.load import parse_setting
+        from bench.config.load import split_setting
         from bench.tuning import Plan, default_budget, parse_budget
 
         return Plan(
             budget=parse_budget(self.budget) if self.budget else default_budget(experiment),
-            fixed=tuple(parse_setting(setting)[0] for setting in settings),
+            fixed=tuple(split_setting(setting)[0] for setting in settings),
             storage=self.storage,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from yaml.constructor import ConstructorError
 
 import bench
+from bench.config.as_typed import kind_of_text
 from bench.config.dotted import path_of
 from bench.config.problems import one_line
 from bench.config.recipes import switched
@@ -51,17 +51,24 @@ _StrictLoader.yaml_implicit_resolvers = {
     for first, resolvers in _StrictLoader.yaml_implicit_resolvers.items()
 }
 
-_MARKS = frozenset(string.punctuation) - {"~"}
+
+class _TextLoader(_StrictLoader):
+    """As the strict loader, but every scalar is a text: ``[no, 007]`` is two of them."""
 
 
-def _parse(text: str) -> Any:
+_TextLoader.yaml_implicit_resolvers = {}
+
+_NULLS = ("~", "null", "Null", "NULL")  # YAML 1.1's
+
+
+def _parse(text: str, loader: type[_StrictLoader] = _StrictLoader) -> Any:
     """The content of a YAML text.
 
     Raises:
         yaml.YAMLError: it is not valid YAML, or too deep.
     """
     try:
-        return yaml.load(text, Loader=_StrictLoader)
+        return yaml.load(text, Loader=loader)
     except RecursionError:
         raise ConstructorError(None, None, "brackets or aliases are nested too deep") from None
     except (ValueError, KeyError, AttributeError) as error:  # such as `!!int x`, `!!bool x`
@@ -94,8 +101,8 @@ def load_experiment(
 
     Args:
         name_or_file: a shipped experiment's name, or a YAML file.
-        settings: ``KEY=VALUE`` texts with dotted keys; the value is read as YAML. Applied in
-            order, after the file.
+        settings: ``KEY=VALUE`` texts with dotted keys; the value is read as YAML, or taken as it
+            is typed where the key takes a text. Applied in order, after the file.
         changes: further dotted keys with ready values, applied last.
 
     Raises:
@@ -104,7 +111,7 @@ def load_experiment(
     """
     path = _find(str(name_or_file))
     tree = _read(path)
-    values = [*map(parse_setting, settings), *(changes or {}).items()]
+    values = [*_read_settings(settings, tree, changes or {}), *(changes or {}).items()]
     for key, value in values:
         if key == "train.recipe" and isinstance(tree.get("train"), dict):
             tree["train"] = switched(tree["train"], value)
@@ -125,25 +132,69 @@ def load_experiment(
     return experiment
 
 
-def parse_setting(setting: str, *, option: str = "--set") -> tuple[str, Any]:
-    """Split ``KEY=VALUE`` and read the value as YAML (``true``, ``0.02``, ``[a, b]``).
-
-    A single punctuation mark is a text as typed, but for ``~``, YAML's null.
+def split_setting(setting: str, *, option: str = "--set") -> tuple[str, str]:
+    """Split ``KEY=VALUE`` into two texts without blanks around them.
 
     Args:
         setting: the text.
         option: of the command line that it was given with, for the message.
 
     Raises:
-        InputError: there is no ``=``, no key, or the value is not YAML.
+        InputError: there is no ``=``, no key or no value.
     """
-    key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
+    key, equals, text = (part.strip() for part in setting.partition("="))
+    if not equals or not key:
         raise InputError(f"{option} {setting!r}: write it as KEY=VALUE, such as train.lr=0.02")
-    if (mark := text.strip()) in _MARKS:  # YAML refuses "," and takes "|" for an empty text
-        return key.strip(), mark
+    if not text:
+        raise InputError(
+            f"{option} {setting!r} has no value: write null for none, and a text of blanks in "
+            f"quotes, as in '{key}=\" \"'"
+        )
+    return key, text
+
+
+def parse_setting(setting: str, *, option: str = "--set") -> tuple[str, Any]:
+    """Split ``KEY=VALUE`` and read the value as YAML (``true``, ``0.02``, ``[a, b]``).
+
+    Args:
+        setting: the text.
+        option: of the command line that it was given with, for the message.
+
+    Raises:
+        InputError: there is no ``=``, no key or no value, or the value is not YAML.
+    """
+    key, text = split_setting(setting, option=option)
+    return key, _read_value(text, setting, option=option)
+
+
+def _read_settings(
+    settings: Iterable[str], tree: Mapping[str, Any], changes: Mapping[str, Any]
+) -> list[tuple[str, Any]]:
+    """Keys and values; where a key takes text, the value is what was typed (``,``, ``007``)."""
+    split = [(*split_setting(setting), setting) for setting in settings]
+    data = tree.get("data")
+    in_file = {"data.source": data.get("source") if isinstance(data, dict) else None}
+    source = {**in_file, **{key: text for key, text, _ in split}, **changes}["data.source"]
+    values: list[tuple[str, Any]] = []
+    for key, text, setting in split:
+        kind = kind_of_text(path_of(key), source=str(source))
+        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+        is_null = kind == "text or null" and text in _NULLS
+        if kind in ("text", "text or null") and not quoted and not is_null:
+            values.append((key, text))
+        elif kind == "texts":
+            texts = _read_value(text, setting, loader=_TextLoader)
+            values.append((key, None if texts in _NULLS else texts))
+        else:
+            values.append((key, _read_value(text, setting)))
+    return values
+
+
+def _read_value(
+    text: str, setting: str, *, option: str = "--set", loader: type[_StrictLoader] = _StrictLoader
+) -> Any:
     try:
-        return key.strip(), _parse(text)
+        return _parse(text, loader)
     except yaml.YAMLError:
         raise InputError(f"{option} {setting[:80]!r}: the value is not valid YAML") from None
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bench.config import Experiment, expand, load_experiment, shipped_folder, shipped_names
-from bench.config.load import parse_setting
 from bench.config.vary import levels_of
 from bench.errors import InputError
 from bench.registry import LOSSES, find_model
@@ -96,18 +95,39 @@ def test_a_wrong_key_or_value_is_one_line(setting: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("mark", [",", "|", ";", ">", "-", "#", "*"])
-def test_a_punctuation_mark_is_a_text_as_typed(mark: str) -> None:
-    key = "data.options.label_separator"
-    assert parse_setting(f"{key}={mark}") == (key, mark)
-    assert parse_setting(f'{key}="{mark}"') == (key, mark)
-    assert parse_setting(f"{key}=~") == (key, None)
+@pytest.mark.parametrize(
+    "text",
+    [*",;|:[{*&%@>-#?'!", "no", "007", "1e3", "1.0", "true", "a: b", "- a", "[a", "2024-13-45"],
+)
+def test_a_text_is_taken_as_typed(text: str) -> None:
+    """Where the key takes texts, and only there; the data source says which of its options do."""
+    for key in ("label_separator", "label_column", "patient_column"):
+        for typed in (text, f' "{text}" '):
+            settings = [f"data.options.{key}={typed}", "data.source=manifest"]
+            assert load_experiment("demo", settings=settings).data.options[key] == text
+    root = load_experiment("demo", settings=[f"data.root={text}"]).data.root
+    assert root == Path(text)
+    assert load_experiment("demo", settings=["train.lr=1e-3"]).train.lr == 0.001
 
 
-@pytest.mark.parametrize("setting", ["train.lr", "=1", "  =2"])
+def test_texts_in_a_list_are_taken_as_typed_and_null_is_none() -> None:
+    def options(*settings: str) -> dict[str, object]:
+        return load_experiment("manifest", settings=settings).data.options
+
+    assert options("data.options.findings=[0, no, 007, '1']")["findings"] == ["0", "no", "007", "1"]
+    assert options("data.options.findings=null")["findings"] is None
+    assert options("data.options.patient_column=~")["patient_column"] is None
+    assert options("data.options.label_column=null")["label_column"] == "null"
+    assert options('data.options.label_separator=" "')["label_separator"] == " "
+    # A source that nobody registered is refused later, by its name.
+    settings = ["data.source=x", "data.options={a: 1}"]
+    assert load_experiment("demo", settings=settings).data.options == {"a": 1}
+
+
+@pytest.mark.parametrize("setting", ["train.lr", "=1", "  =2", "name=", "train.lr= "])
 def test_a_setting_without_key_or_value(setting: str) -> None:
-    with pytest.raises(InputError, match="write it as KEY=VALUE"):
-        parse_setting(setting)
+    with pytest.raises(InputError, match=r"KEY=VALUE|has no value: write null"):
+        load_experiment("demo", settings=[setting])
 
 
 @pytest.mark.parametrize(
@@ -196,4 +216,3 @@ def test_numbers_with_an_exponent_are_numbers(tmp_path: Path) -> None:
     assert varied.vary["train.lr"] == (0.001, -1000.0, 0.01)
     with pytest.raises(InputError):
         expand(load_experiment("demo", settings=["vary.train.lr=[1e-3, 0.001]"]))
-    assert parse_setting("data.options.label_column=1e3x") == ("data.options.label_column", "1e3x")
