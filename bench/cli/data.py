@@ -34,8 +34,10 @@ def check(context: click.Context, *, config: ConfigChoice, again: bool, as_json:
     experiment = config.experiment()
 
     from bench.data.check import check_data
+    from bench.data.load import read_study
 
-    study, store = _open(experiment, quiet=as_json, again=again)
+    study = read_study(experiment.data)
+    store = _decode(study, experiment, quiet=as_json, again=again) if len(study.rows) else None
     found = check_data(study, store)
     if as_json:
         print_json(found.as_dict())
@@ -56,33 +58,32 @@ def sheet(path: Path, *, config: ConfigChoice, images: int, seed: int) -> None:
     experiment = config.experiment()
 
     from bench.data.contact_sheet import draw_sheet
+    from bench.data.load import open_study
 
-    study, store = _open(experiment, quiet=False)
+    study = open_study(experiment.data)
+    store = _decode(study, experiment, quiet=False)
     rows = store.usable(study).rows
     drawn = draw_sheet(rows, store.pixels, path, images=images, seed=seed)
     click.echo(f"{path}: {drawn} of {len(rows):,} images at {experiment.data.image_size} px")
 
 
-def _open(
-    experiment: Experiment, *, quiet: bool, again: bool = False
-) -> tuple[StudyTable, PixelStore]:
-    """The labels and pixels of an experiment's data set, decoded as a run would."""
+def _decode(
+    study: StudyTable, experiment: Experiment, *, quiet: bool, again: bool = False
+) -> PixelStore:
+    """The pixels of an experiment's data set, decoded as a run would."""
     from bench.cache import pixel_cache
-    from bench.data.load import open_study
     from bench.data.pixel_store import forget_pixels, open_pixels
     from bench.progress import show_progress
 
-    study = open_study(experiment.data)
     if again:
         forget_pixels(study, image_size=experiment.data.image_size, cache=pixel_cache())
     with show_progress(quiet=quiet) as progress:
-        store = open_pixels(
+        return open_pixels(
             study,
             image_size=experiment.data.image_size,
             cache=pixel_cache(),
             progress=lambda done, total: progress.advance("decoding images", done, total),
         )
-    return study, store
 
 
 @data.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from bench.data.pixel_store import PixelStore
 from bench.data.study import Problem, ProblemKind, StudyTable
@@ -11,7 +11,17 @@ from bench.data.tasks import is_abnormal
 from bench.text import printable
 
 # Images that are named for each kind of problem; the JSON form has them all.
-LISTED = 10
+LISTED = 3
+
+_REMEDIES: dict[ProblemKind, str] = {
+    "missing": "put the files where the labels say, or mend their paths",
+    "truncated": "copy these files again",
+    "unreadable": "copy these files again, or save them as PNG, JPEG or TIFF",
+    "duplicated": "keep one file of each",
+    "contradictory": "let all rows of an image say the same",
+    "unlabelled": "give each a label, or take it away",
+    "unknown finding": "mend the spelling, or add the name to data.options.findings",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +52,22 @@ class DataReport:
     contradicting: tuple[tuple[str, ...], ...]
 
     def lines(self) -> list[str]:
-        """The report as plain lines of text."""
+        """The report as plain lines of text: first what stops a run, by kind, then notes."""
         lines = [f"{self.source}: {_images(self.usable)} can be used, {self.dropped:,} cannot"]
-        lines += self.notes
-        if self.enlarged:
-            lines.append(f"{_images(self.enlarged)} smaller than the wanted size: interpolated")
         for kind, found in self.problems.items():
-            lines.append(f"{len(found):,} {kind}:")
+            lines.append(f"{len(found):,} {kind}: {_REMEDIES[kind]}")
             lines += [f"  {problem.image}: {problem.detail}" for problem in found[:LISTED]]
             lines += _and_more(len(found))
+        if self.problems:
+            lines.append("such images stop a run; data.on_bad=skip leaves them out")
         if self.remembered:
             lines.append(
                 f"{_images(self.remembered)} could not be read by an earlier decoding: --again "
                 "reads all images anew"
             )
+        lines += self.notes
+        if self.enlarged:
+            lines.append(f"{_images(self.enlarged)} smaller than the wanted size: interpolated")
         if self.identical:
             images = sum(len(group) for group in self.identical)
             lines.append(
@@ -77,14 +89,16 @@ class DataReport:
         return asdict(self)
 
 
-def check_data(study: StudyTable, store: PixelStore) -> DataReport:
+def check_data(study: StudyTable, store: PixelStore | None) -> DataReport:
     """Collect the problems and the identical images of a data set.
 
     Args:
         study: a data source's labels.
-        store: the pixels of that study, at any size.
+        store: the pixels of that study, at any size; None where it has no row to decode.
     """
-    checked = store.usable(study)
+    if store is None:
+        study = replace(study, rows=study.rows.assign(digest=""))
+    checked = study if store is None else store.usable(study)
     rows = checked.rows
     copies = rows[rows["digest"].duplicated(keep=False)]
     groups = [
@@ -95,10 +109,10 @@ def check_data(study: StudyTable, store: PixelStore) -> DataReport:
         source=study.name,
         notes=study.notes,
         usable=len(rows),
-        enlarged=store.enlarged,
+        enlarged=0 if store is None else store.enlarged,
         dropped=checked.skipped,
         problems=checked.problems_by_kind,
-        remembered=len(store.problems) if store.reused else 0,
+        remembered=len(store.problems) if store is not None and store.reused else 0,
         identical=tuple(images for images, _ in groups),
         contradicting=tuple(images for images, marks in groups if len(set(marks)) > 1),
     )

@@ -17,18 +17,29 @@ AGAIN = "; pixels are from an earlier decoding: `bench data check --again` decod
 NAMED = 3  # images of each kind of problem in the message of a refusal
 
 
+def read_study(config: DataConfig) -> StudyTable:
+    """Read the labels of the configured source, which may leave not one usable image.
+
+    Raises:
+        InputError: unknown source, missing files, or wrong options.
+    """
+    entry = DATASETS.get(config.source)
+    return entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
+
+
 def open_study(config: DataConfig) -> StudyTable:
     """Read the labels of the configured source.
 
     Raises:
         InputError: unknown source, missing files, wrong options, or not one usable image.
     """
-    entry = DATASETS.get(config.source)
-    study = entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
+    study = read_study(config)
     if len(study.rows) == 0:
         first = study.problems[0] if study.problems else None
         reason = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
-        raise InputError(f"data source {study.name!r} has no usable image{reason}")
+        raise InputError(
+            f"data source {study.name!r} has no usable image{reason}: see `bench data check`"
+        )
     return study
 
 

@@ -22,7 +22,7 @@ from bench.data.study import Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.registry.datasets import register_dataset
-from bench.registry.options import SourceOptions
+from bench.registry.options import FileOptions
 from bench.text import first_names, printable
 
 NAMED = 5  # files or folders in a note
@@ -30,7 +30,7 @@ NAMED = 5  # files or folders in a note
 _PARTS_IN_ORDER = ("train", "validation", "test")
 
 
-class FoldersOptions(SourceOptions):
+class FoldersOptions(FileOptions):
     """``data.options`` of the source ``folders``."""
 
     normal_labels: tuple[str, ...] | None = None
@@ -122,6 +122,7 @@ def open_folders(
         ),
         finding_names=tuple(sorted(set(labels) - normal)),
         reader=FileReader({image.id: tree.base.joinpath(*image.steps) for image in known}),
+        full_scale=options.full_scale,
         notes=(
             _about_classes(labels, normal),
             *_about_spellings(spelling),

@@ -30,9 +30,10 @@ def test_a_bad_set_with_counts_and_names(bench: Command) -> None:
     assert (outcome.code, outcome.err) == (1, "")
     lines = outcome.out.splitlines()
     assert lines[0] == "manifest: 57 images can be used, 3 cannot"
-    at = lines.index("2 truncated:")
+    at = lines.index("2 truncated: copy these files again")
     assert [line.split(":")[0].strip() for line in lines[at + 1 : at + 3]] == ["007.png", "009.png"]
-    assert lines[lines.index("1 missing:") + 1].startswith("  011.png: ")
+    missing = next(at for at, line in enumerate(lines) if line.startswith("1 missing: "))
+    assert lines[missing + 1].startswith("  011.png: ")
     assert "2 images are pixel-identical to another, in 1 group (they are kept):" in lines
     assert "  013.png = 014.png" in lines
 
@@ -58,6 +59,19 @@ def test_what_an_earlier_decoding_could_not_read_is_read_again(bench: Command) -
     run = ("run", "cxnet_m1", *CHECK[2:], "--data", folder)
     refused = bench(*run)
     assert (refused.code, "bench data check --again" in refused.err) == (2, True)
+
+
+def test_a_set_of_which_nothing_can_be_used(bench: Command) -> None:
+    folder = write_manifest(Path("set"))
+    for image in folder.glob("*.png"):
+        image.unlink()
+    outcome = bench(*CHECK, "--data", folder)
+    assert (outcome.code, outcome.err) == (1, "")
+    assert outcome.out.splitlines()[0] == "manifest: 0 images can be used, 60 cannot"
+    assert "60 missing: " in outcome.out
+    refused = bench("data", "sheet", "sheet.png", *CHECK[2:], "--data", folder)
+    assert refused.code == 2
+    assert "bench data check" in refused.err
 
 
 def test_the_phantom_written_out_runs_as_nih(bench: Command, tiny_plugin: Path) -> None:

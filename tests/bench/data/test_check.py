@@ -68,23 +68,34 @@ def test_every_kind_of_problem_is_found_and_nothing_else(
 def test_report_as_text(bad: tuple[StudyTable, PixelStore]) -> None:
     assert check_data(*bad).lines() == [
         "manifest: 3 images can be used, 6 cannot",
+        "1 unknown finding: mend the spelling, or add the name to data.options.findings",
+        "  e.png: label 'Mas' is unknown: did you mean Mass?",
+        "1 unlabelled: give each a label, or take it away",
+        "  f.png: the label is empty",
+        "1 contradictory: let all rows of an image say the same",
+        "  g.png: listed in 2 rows that differ in label",
+        "1 missing: put the files where the labels say, or mend their paths",
+        "  z.png: listed, but the file is not there",
+        "1 truncated: copy these files again",
+        "  c.png: the file ends too early",
+        "1 unreadable: copy these files again, or save them as PNG, JPEG or TIFF",
+        "  d.png: the file is not a PNG, JPEG or TIFF image, or is damaged",
+        "such images stop a run; data.on_bad=skip leaves them out",
         # read from the table: the files of three of them then fail
         "labels read: normal 1; findings: Mass (4), Nodule (1)",
-        "1 unknown finding:",
-        "  e.png: label 'Mas' is unknown: did you mean Mass?",
-        "1 unlabelled:",
-        "  f.png: the label is empty",
-        "1 contradictory:",
-        "  g.png: listed in 2 rows that differ in label",
-        "1 missing:",
-        "  z.png: listed, but the file is not there",
-        "1 truncated:",
-        "  c.png: the file ends too early",
-        "1 unreadable:",
-        "  d.png: the file is not a PNG, JPEG or TIFF image, or is damaged",
         "2 images are pixel-identical to another, in 1 group (they are kept):",
         "  a.png = i.png",
     ]
+
+
+def test_a_set_without_one_usable_image_is_listed_too(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,label\na.png,Mass\nb.png,\nc.png,Nodule\n")
+    report = check_data(
+        DATASETS.get("manifest").open(root=tmp_path, image_size=4, options={}), None
+    )
+    assert (report.usable, report.dropped) == (0, 3)
+    heads = [line for line in report.lines() if line[0].isdigit()]
+    assert [head.partition(":")[0] for head in heads] == ["1 unlabelled", "2 missing"]
 
 
 def test_the_report_for_json_holds_everything(bad: tuple[StudyTable, PixelStore]) -> None:
@@ -101,9 +112,10 @@ def test_long_lists_are_cut_in_text_with_their_count(tmp_path: Path) -> None:
     names = [f"{i:02d}.png" for i in range(13)]
     labels = "a.png,Mass\n" + "".join(f"{name},Mass\n" for name in names)
     lines = check_data(*opened(tmp_path, labels)).lines()
-    assert lines[2] == "13 missing:"
-    assert lines[3:13] == [f"  {n}: listed, but the file is not there" for n in names[:10]]
-    assert lines[13:] == ["  and 3 more"]
+    assert lines[1].startswith("13 missing: ")
+    assert lines[2:5] == [f"  {n}: listed, but the file is not there" for n in names[:3]]
+    assert lines[5] == "  and 10 more"
+    assert len(lines) == 8
 
 
 def test_usable_rows_point_at_their_pixels(bad: tuple[StudyTable, PixelStore]) -> None:
