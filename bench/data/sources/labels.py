@@ -6,8 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import compress
+from dataclasses import dataclass, replace
+from itertools import chain, compress
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from bench.text import first_names
 
 NAMES_NOTED = 5  # in a note on findings
 
+SeveralRows = Literal["agree", "union"]
+"""Whether rows of one image must have the same findings, or have theirs joined."""
+
 OLDEST = 120.0  # years; ChestX-ray14's first label file has ages such as 411
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)([YMWD]?)", re.IGNORECASE)
@@ -31,23 +35,36 @@ class LabelColumn:
     """A column of labels, understood.
 
     Attributes:
-        findings: each row's finding names, sorted; () is normal, or a row with a problem.
-        usable: which rows can be used, (rows,) bool: one for each image without a problem.
+        findings: each row's finding names, sorted; () is normal, or a row that is not usable.
+        names: the findings that may occur.
+        usable: which rows can be used, (rows,) bool: one for each image without a problem that
+            the options do not leave out.
         problems: one for each image that has one.
-        notes: facts for the head of every report.
+        notes: facts for the head of every report, among them how many images are left out.
     """
 
     findings: list[tuple[str, ...]]
+    names: tuple[str, ...]
     usable: NDArray[np.bool_]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Label:
+class Label:
+    """The label of one row.
+
+    Attributes:
+        findings: sorted; () is normal, or one of the following.
+        problem: the kind of problem; None where there is none.
+        detail: one clause on the problem.
+        left_out: why the options leave the image out; "" where they do not.
+    """
+
     findings: tuple[str, ...] = ()
     problem: ProblemKind | None = None
     detail: str = ""
+    left_out: str = ""
 
 
 def parse_labels(
@@ -59,11 +76,9 @@ def parse_labels(
     known: Sequence[str] | None,
     unlabelled: Collection[str] = (),
     beside: Mapping[str, Sequence[str]],
+    several_rows: SeveralRows | None = None,
 ) -> LabelColumn:
     """Read a label column.
-
-    The first of several rows that say the same of an image stands for all of them. An image
-    whose rows differ is left out altogether: nobody can tell which of them is right.
 
     Args:
         images: each row's image id.
@@ -74,6 +89,7 @@ def parse_labels(
             underscores or blanks alone are one.
         unlabelled: texts that stand for a label that nobody knows, folded.
         beside: what else the rows of one image must agree in, by the column's name.
+        several_rows: see :func:`join_rows`.
     """
     others = {*normal, *unlabelled}
     spellings = _spellings(texts, separator=separator, not_findings=others, known=known or ())
@@ -88,40 +104,120 @@ def parse_labels(
         )
         for text in set(texts)
     }
-    labels = [by_text[text] for text in texts]
-    problem_of = {
-        image: Problem(kind=label.problem, image=image, detail=label.detail)
-        for image, label in zip(images, labels, strict=True)
-        if label.problem is not None
-    }
-    said = [f"{label.problem}: {SEPARATOR.join(label.findings)}" for label in labels]
-    contradictory = _contradictory(images, {"label": said, **beside})
-    problem_of |= {problem.image: problem for problem in contradictory}
-    rows = pd.Series(images, dtype=object)
-    wrong = rows.isin(problem_of)
-    repeats = rows.duplicated() & ~rows.isin({problem.image for problem in contradictory})
-    return LabelColumn(
-        findings=[label.findings for label in labels],
-        usable=(~(wrong | repeats)).to_numpy(dtype=np.bool_),
-        problems=tuple(problem_of.values()),
+    names = {name for label in by_text.values() for name in label.findings}
+    return join_rows(
+        images,
+        [by_text[text] for text in texts],
+        names=tuple(sorted(names) if known is None else known),
+        beside=beside,
+        several_rows=several_rows,
         notes=(
-            *_about_repeats(int(repeats.sum())),
             *_about_spellings(spellings),
             *(_about_separators(spellings, separator) if known is None else ()),
         ),
     )
 
 
+def join_rows(
+    images: Sequence[str],
+    labels: Sequence[Label],
+    *,
+    names: tuple[str, ...],
+    beside: Mapping[str, Sequence[str]],
+    several_rows: SeveralRows | None,
+    notes: tuple[str, ...],
+) -> LabelColumn:
+    """Make one label of the rows of each image.
+
+    The first of several rows that say the same of an image stands for all of them. An image
+    whose rows differ is left out altogether: nobody can tell which of them is right.
+
+    Args:
+        images: each row's image id.
+        labels: each row's label.
+        names: the findings that may occur.
+        beside: what else the rows of one image must agree in, by the column's name.
+        several_rows: "union" joins the findings of an image's rows; None where the user has no
+            such choice, of which the problems' details then say nothing.
+        notes: on how the labels were read.
+    """
+    joined: tuple[str, ...] = ()
+    if several_rows == "union":
+        labels, joined = _join_findings(images, labels)
+    problem_of = {
+        image: Problem(kind=label.problem, image=image, detail=label.detail)
+        for image, label in zip(images, labels, strict=True)
+        if label.problem is not None
+    }
+    said = [
+        f"{label.problem}, {label.left_out}: {SEPARATOR.join(label.findings)}" for label in labels
+    ]
+    hint = ": data.options.several_rows=union joins their findings"
+    contradictory = _contradictory(
+        images, {"label": said, **beside}, hint=hint if several_rows == "agree" else ""
+    )
+    contradicting = {problem.image for problem in contradictory}
+    problem_of |= {problem.image: problem for problem in contradictory}
+    rows = pd.Series(images, dtype=object)
+    wrong = rows.isin(problem_of)
+    repeats = rows.duplicated() & ~rows.isin(contradicting)
+    reasons = pd.Series([label.left_out for label in labels], dtype=object)
+    left_out = (reasons != "") & ~wrong
+    return LabelColumn(
+        findings=[label.findings for label in labels],
+        names=names,
+        usable=(~(wrong | repeats | left_out)).to_numpy(dtype=np.bool_),
+        problems=tuple(problem_of.values()),
+        notes=(
+            *_about_repeats(int(repeats.sum())),
+            *joined,
+            *notes,
+            *_about_left_out(reasons[left_out & ~repeats]),
+        ),
+    )
+
+
+def _join_findings(
+    images: Sequence[str], labels: Sequence[Label]
+) -> tuple[list[Label], tuple[str, ...]]:
+    """The labels with the findings of all rows of their images, and a note on how many changed."""
+    usable = [label.problem is None and not label.left_out for label in labels]
+    sets: dict[str, set[tuple[str, ...]]] = {}
+    for image, label, flag in zip(images, labels, usable, strict=True):
+        if flag:
+            sets.setdefault(image, set()).add(label.findings)
+    several = {image: found for image, found in sets.items() if len(found) > 1}
+    unions = {image: tuple(sorted({*chain(*found)})) for image, found in several.items()}
+    joined = [
+        replace(label, findings=unions[image]) if flag and image in unions else label
+        for image, label, flag in zip(images, labels, usable, strict=True)
+    ]
+    if not several:
+        return joined, ()
+    normal = sum(() in found for found in several.values())
+    return joined, (
+        f"images whose rows have different findings, which were joined: {len(several):,}; a row of "
+        f"{normal:,} of them says normal",
+    )
+
+
+def _about_left_out(reasons: pd.Series[str]) -> tuple[str, ...]:
+    """A note on the images that the options leave out, by the reason."""
+    counts = [f"{count:,} {reason}" for reason, count in sorted(Counter(reasons).items())]
+    return (f"images left out: {', '.join(counts)}",) if counts else ()
+
+
 def _contradictory(
-    images: Sequence[str], columns: Mapping[str, Sequence[str]]
+    images: Sequence[str], columns: Mapping[str, Sequence[str]], *, hint: str
 ) -> tuple[Problem, ...]:
-    """The images whose rows differ in a column."""
+    """The images whose rows differ in a column; the hint goes with those that differ in labels."""
     rows = Counter(images)
     return tuple(
         Problem(
             kind="contradictory",
             image=image,
-            detail=f"listed in {rows[image]} rows that differ in {' and '.join(names)}",
+            detail=f"listed in {rows[image]} rows that differ in {' and '.join(names)}"
+            + (hint if names == ("label",) else ""),
         )
         for image, names in differing(images, columns).items()
     )
@@ -189,22 +285,22 @@ def _parse_label(
     normal: Collection[str],
     known: Sequence[str] | None,
     unlabelled: Collection[str],
-) -> _Label:
+) -> Label:
     if not names:
-        return _Label(problem="unlabelled", detail="the label is empty")
+        return Label(problem="unlabelled", detail="the label is empty")
     if any(fold(name) in unlabelled for name in names):
         says = "says nothing" if len(names) == 1 else "leaves something open"
-        return _Label(problem="unlabelled", detail=f"label {text!r} {says}")
+        return Label(problem="unlabelled", detail=f"label {text!r} {says}")
     findings = sorted({spellings[name] for name in names if name in spellings})
     if findings and any(fold(name) in normal for name in names):
-        return _Label(
+        return Label(
             problem="unknown finding", detail=f"label {text!r} is normal and abnormal at once"
         )
     for name in findings:
         if known is not None and name not in known:
             hint = near_matches(name, list(known))
-            return _Label(problem="unknown finding", detail=f"label {name!r} is unknown: {hint}")
-    return _Label(findings=tuple(findings))
+            return Label(problem="unknown finding", detail=f"label {name!r} is unknown: {hint}")
+    return Label(findings=tuple(findings))
 
 
 def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:

@@ -13,28 +13,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from pydantic import Field
 
 from bench.data.image_files import FileReader
-from bench.data.sources.labels import LabelColumn, differing, parse_ages, parse_labels
+from bench.data.sources.label_options import LabelOptions, read_label_table
+from bench.data.sources.labels import differing, parse_ages
 from bench.data.sources.patients import PatientIds, parse_patients
 from bench.data.sources.table import Header, Table, read_table
 from bench.data.sources.tree import are_class_folders
-from bench.data.sources.words import BOOLEANS, NORMAL, PARTS, UNKNOWN, fold
+from bench.data.sources.words import PARTS, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import register_dataset
-from bench.registry.options import FileOptions
 from bench.text import first_names
-
-ABNORMAL = "abnormal"  # the one finding of a column of zeros and ones, or yes and no
 
 FINDINGS_NAMED = 20  # in the note on the labels
 
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
 
-class ManifestOptions(FileOptions):
+class ManifestOptions(LabelOptions):
     """``data.options`` of the source ``manifest``."""
 
     csv: str = "manifest.csv"
@@ -43,8 +40,6 @@ class ManifestOptions(FileOptions):
     """``none`` where the first row is no header; the columns are then called 1, 2, 3, …"""
     path_column: str = "path"
     """The column of image paths."""
-    label_column: str = "label"
-    """The column of labels."""
     patient_column: str | None = None
     """The column of patients; left out, a column ``patient`` is used if there is one."""
     patient_ids: PatientIds = "text"
@@ -57,16 +52,6 @@ class ManifestOptions(FileOptions):
     """The column of ages in years; left out, a column ``age`` is used if there is one."""
     split_column: str | None = None
     """The column of the parts; left out, a column ``split`` is used if there is one."""
-    normal_labels: tuple[str, ...] = NORMAL
-    """Labels of a normal image, in any case, with blanks or underscores. Of the texts that
-    otherwise count as no label (nan, nat, na, <na>, n/a, none, null, ?, -, unknown) those named
-    here are normal.
-    """
-    label_separator: str = Field(default="|", min_length=1)
-    """Text between two findings of one image."""
-    findings: tuple[str, ...] | None = None
-    """The finding names, in the order of reports; left out, those that occur, which a note counts.
-    """
 
 
 def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
@@ -88,7 +73,13 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
             texts["patient"].tolist(), ids=options.patient_ids
         )
         notes += patient_notes
-    labels = _labels(images, texts, options, file.name)
+    labels = read_label_table(
+        table,
+        options,
+        images=images,
+        beside={name: texts[name].tolist() for name in ("patient", "split") if name in texts},
+        taken={str(column.name) for column in columns.values()},
+    )
     notes += labels.notes
     data: dict[str, object] = {"image": images, "findings": labels.findings}
     data |= {name: texts[name] for name in ("patient", "view") if name in texts}
@@ -106,11 +97,10 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
         have = "image has" if unknown == 1 else "images have"
         notes.append(f"split column: {unknown:,} {have} none of train, validation, test")
     notes += _about_first_rows(images, texts, set(rows["image"]))
-    names = {name for found in labels.findings for name in found}
     return StudyTable(
         name="manifest",
         rows=study_rows({name: rows[name].tolist() for name in COLUMNS if name in rows}),
-        finding_names=tuple(sorted(names)) if options.findings is None else options.findings,
+        finding_names=labels.names,
         notes=(*table.notes, *notes, _about_labels(rows["findings"])),
         problems=labels.problems,
     )
@@ -183,7 +173,7 @@ def _choose_columns(
     """Our columns by our names, and a note on those found by their standard names."""
     columns = {}
     found = []
-    for ours in ("path", "label", "patient", "view", "sex", "age", "split"):
+    for ours in ("path", "patient", "view", "sex", "age", "split"):
         theirs: str | None = getattr(options, f"{ours}_column")
         if theirs is None and ours in table.rows:
             found.append(ours)
@@ -210,39 +200,6 @@ def _image_id(path: str, prefixes: Iterable[str]) -> str:
         if whole.startswith(prefix):
             return whole.removeprefix(prefix).replace("\\", "/")
     return os.path.normpath(path).replace("\\", "/")
-
-
-def _labels(
-    images: list[str], columns: pd.DataFrame, options: ManifestOptions, file: str
-) -> LabelColumn:
-    texts = columns["label"].tolist()
-    normal = {fold(label) for label in options.normal_labels}
-    unlabelled = UNKNOWN - normal - {fold(name) for name in options.findings or ()}
-    given = {text for text in texts if text and fold(text) not in unlabelled}
-    booleans = {text for text in given if fold(text) in BOOLEANS}
-    # Zeros and ones are names like any other where the options give them a meaning.
-    booleans_are_names = bool(normal & BOOLEANS.keys()) or (
-        options.findings is not None and ABNORMAL not in options.findings
-    )
-    if booleans and not booleans_are_names:
-        if words := sorted(given - booleans):
-            raise InputError(
-                f"{file}: column {options.label_column!r} mixes {' and '.join(sorted(booleans))} "
-                f"with other labels, such as {words[0]!r}: use one kind, or name the normal "
-                "labels in data.options.normal_labels"
-            )
-        meanings = {text: ABNORMAL if BOOLEANS[fold(text)] else "normal" for text in booleans}
-        texts = [meanings.get(text, text) for text in texts]
-        normal = {"normal"}
-    return parse_labels(
-        images,
-        texts,
-        separator=options.label_separator,
-        normal=normal,
-        known=options.findings,
-        unlabelled=unlabelled,
-        beside={name: columns[name].tolist() for name in ("patient", "split") if name in columns},
-    )
 
 
 def _about_first_rows(images: list[str], texts: pd.DataFrame, used: set[str]) -> list[str]:

@@ -23,7 +23,6 @@ from typing import Literal
 import pandas as pd
 
 from bench.data.sources.excel import Row, read_workbook
-from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.text import printable
@@ -80,6 +79,11 @@ class Table:
     lines: list[int]
     notes: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in the order of the file."""
+        return [str(name) for name in self.rows.columns]
+
     def at(self, row: int) -> str:
         """The place of a row (from 0) for messages: ``"labels.csv, line 7"``."""
         return f"{self.name}, line {self.lines[row]}"
@@ -96,11 +100,12 @@ class Table:
         """
         if name in self.rows:
             return self.rows[name]
-        names = [str(column) for column in self.rows.columns]
-        hint = printable(near_matches(name, names))
-        if data := next((cell for cell in names if _looks_like_data(cell)), None):
+        hint = printable(near_matches(name, self.names))
+        if data := [head for head in self.names if head in set(self.rows[head])] or [
+            head for head in self.names if _DATA.fullmatch(head)
+        ]:
             hint = (
-                f"its first line looks like data ({printable(data)!r}): where it has no header, "
+                f"its first line looks like data ({printable(data[0])!r}): where it has no header, "
                 f"--set data.options.header=none and give {option} a column's number, from 1"
             )
         raise InputError(f"{self.name} has no column {name!r} ({option}): {hint}")
@@ -130,6 +135,11 @@ def read_table(file: Path, *, header: Header = "first") -> Table:
             raise InputError(
                 f"{name} has more than one column {printable(repeated[0])!r}: rename or remove "
                 "the others"
+                + (
+                    ", or --set data.options.header=none where its first line is no header"
+                    if any(map(_DATA.fullmatch, names))
+                    else ""
+                )
             )
     _fit(rows, lines, first=cells.rows[0], name=name)
     frame = pd.DataFrame(rows, columns=pd.Index(names, dtype=object), dtype=object)
@@ -267,9 +277,3 @@ def _fit(rows: Sequence[list[str]], lines: Sequence[int], *, first: list[str], n
             f"{name}, line {line}: {count} cells, where the first row has {width}{others}: mend "
             "them, or quote cells that hold what divides columns"
         )
-
-
-def _looks_like_data(cell: str) -> bool:
-    """Whether a cell of a header is rather a file, a number or a label."""
-    words = {*BOOLEANS, *NORMAL, *UNKNOWN} - {""}
-    return fold(cell) in words or _DATA.fullmatch(cell) is not None

@@ -148,7 +148,12 @@ def test_problems_are_named_and_left_out(tmp_path: Path) -> None:
     assert {(p.kind, p.image, p.detail) for p in study.problems} == {
         ("unknown finding", "b.png", "label 'Mas' is unknown: did you mean Mass?"),
         ("unlabelled", "c.png", "the label is empty"),
-        ("contradictory", "d.png", "listed in 2 rows that differ in label"),
+        (
+            "contradictory",
+            "d.png",
+            "listed in 2 rows that differ in label: data.options.several_rows=union joins their "
+            "findings",
+        ),
         ("missing", "no.png", "listed, but the file is not there"),
     }
 

@@ -82,6 +82,9 @@ def test_no_header(tmp_path: Path) -> None:
     text = "p1 train/a.png normal\np2 train/b.png pneumonia\n"
     with pytest.raises(InputError, match=r"no column 'path'.*'train/a.png'.*header=none"):
         read(tmp_path, text).column("path", option="data.options.path_column")
+    with pytest.raises(InputError, match=r"no column 'path'.*'normal'.*header=none"):
+        read(tmp_path, "a normal\nb normal\nc TB\n").column("path", option="x")
+    assert "header=none" in refusal(tmp_path, "a.png,0,0\nb.png,1,0\n")
     table = read(tmp_path, text, header="none")
     assert table.rows["2"].tolist() == ["train/a.png", "train/b.png"]
     assert table.lines == [1, 2]

@@ -1,0 +1,189 @@
+"""Labels of a table whose form the user's options describe, apart from what its rows are of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+
+from pydantic import Field
+
+from bench.data.sources.finding_columns import (
+    ABNORMAL,
+    OTHER,
+    UNCERTAIN,
+    Policy,
+    cell_code,
+    find_columns,
+    holds_findings,
+    read_finding_columns,
+)
+from bench.data.sources.labels import LabelColumn, SeveralRows, join_rows, parse_labels
+from bench.data.sources.table import Table
+from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
+from bench.errors import InputError
+from bench.registry.options import FileOptions
+from bench.text import printable
+
+
+class LabelOptions(FileOptions):
+    """Base of the options of sources whose labels are in a table."""
+
+    label_column: str = "label"
+    """The column of labels; not read where there are finding_columns."""
+    finding_columns: tuple[str, ...] | None = None
+    """Columns that hold 1, 0, -1 or nothing for a finding each, by names or patterns ("*": all
+    such columns). A column of normal images, such as No Finding, is understood as that.
+    """
+    blank: Policy = "negative"
+    """A blank cell of finding_columns: ``negative``, as CheXpert's authors take a finding that the
+    report does not mention; ``positive``; or ``drop``, which leaves the image out.
+    """
+    uncertain: Policy = "drop"
+    """A cell of finding_columns that is -1: ``negative``, ``positive``, or ``drop``, which leaves
+    the image out.
+    """
+    several_rows: SeveralRows = "agree"
+    """Rows of one image must ``agree`` in its findings, or ``union`` joins their findings."""
+    normal_labels: tuple[str, ...] = NORMAL
+    """Labels of a normal image, in any case, with blanks or underscores. Of the texts that
+    otherwise count as no label (nan, nat, na, <na>, n/a, none, null, ?, -, unknown) those named
+    here are normal.
+    """
+    label_separator: str = Field(default="|", min_length=1)
+    """Text between two findings of one image."""
+    findings: tuple[str, ...] | None = None
+    """The finding names, in the order of reports; left out, those that occur, which a note counts.
+    """
+
+
+def read_label_table(
+    table: Table,
+    options: LabelOptions,
+    *,
+    images: Sequence[str],
+    beside: Mapping[str, Sequence[str]],
+    taken: Collection[str],
+) -> LabelColumn:
+    """Read the labels of a table.
+
+    Args:
+        table: of the label file.
+        options: where the labels are, and what they mean.
+        images: each row's image id.
+        beside: what else the rows of one image must agree in, by the column's name.
+        taken: columns that hold no labels (of paths, patients, ...).
+
+    Raises:
+        InputError: no such column, or cells of several kinds.
+    """
+    normal = {fold(label) for label in options.normal_labels}
+    columns: Sequence[str] = []
+    if options.finding_columns is not None:
+        columns = find_columns(table, options.finding_columns, taken=taken)
+    elif _marks_normal(table, options, normal):
+        columns = [options.label_column]
+    if not columns:
+        return _read_one_column(table, options, normal, images=images, beside=beside, taken=taken)
+    if options.findings is not None:
+        raise InputError(
+            "data.options.findings: the names of data.options.finding_columns are the findings, "
+            "in the order of the file: leave one of the two out"
+        )
+    labels, names, note = read_finding_columns(
+        table,
+        columns,
+        normal={*normal, *NORMAL},
+        blank=options.blank,
+        uncertain=options.uncertain,
+    )
+    return join_rows(
+        images,
+        labels,
+        names=names,
+        beside=beside,
+        several_rows=options.several_rows,
+        notes=(note,),
+    )
+
+
+def _marks_normal(table: Table, options: LabelOptions, normal: Collection[str]) -> bool:
+    """Whether the label column is one of normal images, such as CheXpert's "No Finding"."""
+    name = options.label_column
+    if name not in table.rows or options.findings is not None or set(normal) & BOOLEANS.keys():
+        return False
+    return fold(name) in {*normal, *NORMAL} and holds_findings(table.rows[name])
+
+
+def _read_one_column(
+    table: Table,
+    options: LabelOptions,
+    normal: Collection[str],
+    *,
+    images: Sequence[str],
+    beside: Mapping[str, Sequence[str]],
+    taken: Collection[str],
+) -> LabelColumn:
+    if options.label_column not in table.rows:
+        _refuse_without_column(table, options, taken)
+    column = table.column(options.label_column, option="data.options.label_column")
+    texts = column.tolist()
+    unlabelled = UNKNOWN - set(normal) - {fold(name) for name in options.findings or ()}
+    given = {text for text in texts if text and fold(text) not in unlabelled}
+    _refuse_uncertain(table, options, given - {*(options.findings or ())}, normal)
+    booleans = {text for text in given if fold(text) in BOOLEANS}
+    # Zeros and ones are names like any other where the options give them a meaning.
+    booleans_are_names = bool(set(normal) & BOOLEANS.keys()) or (
+        options.findings is not None and ABNORMAL not in options.findings
+    )
+    if booleans and not booleans_are_names:
+        if words := sorted(given - booleans):
+            raise InputError(
+                f"{table.name}: column {options.label_column!r} mixes "
+                f"{' and '.join(sorted(booleans))} with other labels, such as {words[0]!r}: use "
+                "one kind, or name the normal labels in data.options.normal_labels"
+            )
+        meanings = {text: ABNORMAL if BOOLEANS[fold(text)] else "normal" for text in booleans}
+        texts = [meanings.get(text, text) for text in texts]
+        normal = {"normal"}
+    return parse_labels(
+        images,
+        texts,
+        separator=options.label_separator,
+        normal=normal,
+        known=options.findings,
+        unlabelled=unlabelled,
+        beside=beside,
+        several_rows=options.several_rows,
+    )
+
+
+def _refuse_without_column(table: Table, options: LabelOptions, taken: Collection[str]) -> None:
+    """Say how a file is read that has a column for each finding, if it has."""
+    columns = [name for name in table.names if name not in taken]
+    if sum(holds_findings(table.rows[name]) for name in columns) > 1:
+        raise InputError(
+            f"{table.name} has no column {options.label_column!r} (data.options.label_column), and "
+            "seems to have a column for each finding: --set 'data.options.finding_columns=[\"*\"]' "
+            "reads them all; or name those that you want"
+        )
+
+
+def _refuse_uncertain(
+    table: Table, options: LabelOptions, given: Collection[str], normal: Collection[str]
+) -> None:
+    """Never take -1, which is uncertain in the files that have it, for a finding."""
+    codes = {text: cell_code(text) for text in given if fold(text) not in normal}
+    uncertain = sorted(text for text, code in codes.items() if code == UNCERTAIN)
+    if not uncertain:
+        return
+    name = options.label_column
+    row = table.rows[name].tolist().index(uncertain[0])
+    others = sorted(text for text, code in codes.items() if code == OTHER)
+    hint = (
+        f"beside labels such as {printable(others[0])!r}: write in words what it means, or name it "
+        "in data.options.normal_labels or data.options.findings"
+        if others
+        else f"which is no label: --set 'data.options.finding_columns=[{json.dumps(name)}]' reads "
+        "such a column, and data.options.uncertain says what -1 is"
+    )
+    raise InputError(f"{table.at(row)}: column {printable(name)!r} holds {uncertain[0]!r}, {hint}")
