@@ -13,7 +13,7 @@ from torch import nn
 from bench.data.batches import ImageSet
 from bench.data.decode import resize
 from bench.data.description import DataRecord
-from bench.data.image_files import read_grayscale
+from bench.data.image_files import quiet_decoders, read_grayscale
 from bench.data.placement import MemoryMapped
 from bench.data.study import ImageError
 from bench.errors import InputError
@@ -76,7 +76,7 @@ class LoadedModel:
         """Predict some images.
 
         Args:
-            images: paths of PNG, JPEG or TIFF files, or one path; or gray values, uint8
+            images: paths of PNG, JPEG, TIFF or DICOM files, or one path; or gray values, uint8
                 (n, height, width). They are resized to the run's image size as its own images were.
 
         Returns:
@@ -122,7 +122,8 @@ class LoadedModel:
             grays: Sequence[NDArray[np.uint8]] = list(images)
         else:
             paths = [images] if isinstance(images, str | Path) else images
-            grays = [_read(Path(path), self.data.full_scale) for path in paths]
+            with quiet_decoders():
+                grays = [_read(Path(path), self.data.full_scale) for path in paths]
         return np.stack([resize(gray, size) for gray in grays]) if grays else np.empty(0, np.uint8)
 
 

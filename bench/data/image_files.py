@@ -1,4 +1,4 @@
-"""Reading image files (PNG, JPEG, TIFF) as original grayscale pixels of 8 or 16 bits.
+"""Reading image files (PNG, JPEG, TIFF, DICOM) as original grayscale pixels of 8 or 16 bits.
 
 Each kind of pixel becomes gray as follows (the choices are ours):
 
@@ -14,9 +14,10 @@ any with alpha               the alpha channel is dropped, not composited: NIH's
                              never from the image's own range, which would change contrast image
                              by image
 32-bit and floating point    refused: such pixels state no full scale
+DICOM                        see :mod:`bench.data.dicom`
 ============================ ==============================================================
 
-Of a file with several frames the first is read; an EXIF orientation is not applied.
+Of a PNG or TIFF with several frames the first is read; an EXIF orientation is not applied.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.data.dicom import HEAD, is_dicom, read_dicom
 from bench.data.study import GrayValues, ImageError
 from bench.errors import InputError
 
@@ -83,7 +86,7 @@ def read_gray_values(path: Path) -> GrayValues:
     """Original pixels of an image file, before any resizing.
 
     Args:
-        path: a PNG, JPEG or TIFF file.
+        path: a PNG, JPEG, TIFF or DICOM file, whatever its suffix.
 
     Returns:
         uint8, or uint16 of a file of 16 bits; see the table at the top of this module.
@@ -92,19 +95,15 @@ def read_gray_values(path: Path) -> GrayValues:
         ImageError: "missing" (no such file), "truncated" (it ends too early; not always known
             of a TIFF) or "unreadable" (no image, more pixels than Pillow's limit against
             decompression bombs, or pixels without a known full scale).
-        InputError: the file could not be read this time; the image is not at fault.
+        InputError: the file could not be read this time; the image is not at fault. Or it is a
+            DICOM file, and the extra ``dicom`` is not installed.
     """
-    # Without it Pillow loads the file's own format alone, and all of its fifty where that is not
-    # the first of ours.
-    Image.preinit()
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            limit = Image.MAX_IMAGE_PIXELS
-            if limit is not None and image.width * image.height > limit:
-                raise Image.DecompressionBombError
-            image.load()
-            return _to_gray(image)
-    except (ImageError, MemoryError):
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            file.seek(0)
+            return read_dicom(file) if is_dicom(head) else _read_with_pillow(file)
+    except (ImageError, InputError, MemoryError):
         raise
     except FileNotFoundError:
         raise ImageError("missing", "the file is not there") from None
@@ -122,8 +121,20 @@ def read_gray_values(path: Path) -> GrayValues:
             ) from None
         if _ends_early(path, error):
             raise ImageError("truncated", "the file ends too early") from None
-        detail = "the file is not a PNG, JPEG or TIFF image, or is damaged"
+        detail = "the file is not a PNG, JPEG, TIFF or DICOM image, or is damaged"
         raise ImageError("unreadable", detail) from None
+
+
+def _read_with_pillow(file: BinaryIO) -> GrayValues:
+    # Without it Pillow loads the file's own format alone, and all of its fifty where that is not
+    # the first of ours.
+    Image.preinit()
+    with Image.open(file, formats=FORMATS) as image:
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and image.width * image.height > limit:
+            raise Image.DecompressionBombError
+        image.load()
+        return _to_gray(image)
 
 
 def luma(image: Image.Image) -> NDArray[np.uint8]:
@@ -175,13 +186,13 @@ def _ends_early(path: Path, error: Exception) -> bool:
 
 
 @contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings about odd files while threads decode.
+def quiet_decoders() -> Iterator[None]:
+    """Silence the warnings of Pillow and pydicom about odd files while threads decode.
 
     To be entered before the threads start: Python's warning filters belong to the process.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
+        warnings.filterwarnings("ignore", module="PIL|pydicom|bench.data.dicom")
         yield
 
 

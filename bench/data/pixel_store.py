@@ -37,7 +37,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from bench.data.decode import decode_all
-from bench.data.image_files import DEEPEST, quiet_pillow
+from bench.data.image_files import DEEPEST, quiet_decoders
 from bench.data.study import PixelReader, Problem, StudyTable
 from bench.errors import InputError
 from bench.text import printable
@@ -361,7 +361,7 @@ def _decode_into(
     decoding = decode_all(reader, images[done:], size, full_scale=full_scale, workers=workers)
     try:
         # Closed here, not whenever the generator is collected: an interrupt ends the threads.
-        with quiet_pillow(), closing(decoding):
+        with quiet_decoders(), closing(decoding):
             for row, image in enumerate(decoding, start=done):
                 _check_vanished(image.problem, stamps[row])
                 arrays.pixels[row] = image.pixels

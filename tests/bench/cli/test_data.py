@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from hashlib import sha256
 from pathlib import Path
+
+import pytest
 
 from tests.bench.cli.conftest import TINY, Command
 from tests.bench.cli.images import truncate, write_manifest
@@ -72,6 +75,24 @@ def test_a_set_of_which_nothing_can_be_used(bench: Command) -> None:
     refused = bench("data", "sheet", "sheet.png", *CHECK[2:], "--data", folder)
     assert refused.code == 2
     assert "bench data check" in refused.err
+
+
+def test_a_manifest_may_list_dicom_files(bench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pydicom", reason="the extra dicom is not installed")
+    from tests.bench.data.dicom_files import radiograph, write_dicom
+
+    folder = write_manifest(Path("set"), images=6)
+    for number, path in enumerate(sorted(folder.glob("*.png"))):
+        pixels = radiograph(path)
+        inverted = {"PhotometricInterpretation": "MONOCHROME1"} if number % 2 else {}
+        write_dicom(path, 255 - pixels if inverted else pixels, **inverted)
+    outcome = bench(*CHECK, "--data", folder)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("manifest: 6 images can be used, 0 cannot\n")
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    refused = bench(*CHECK, "--data", folder, "--again")
+    assert refused.code == 2
+    assert refused.err.splitlines()[-1].endswith("pip install 'cxnet-bench[dicom]'")
 
 
 def test_the_phantom_written_out_runs_as_nih(bench: Command, tiny_plugin: Path) -> None:

@@ -73,13 +73,14 @@ def test_report_as_text(bad: tuple[StudyTable, PixelStore]) -> None:
         "1 unlabelled: give each a label, or take it away",
         "  f.png: the label is empty",
         "1 contradictory: let all rows of an image say the same",
-        "  g.png: listed in 2 rows that differ in label",
+        "  g.png: listed in 2 rows that differ in label: data.options.several_rows=union joins "
+        "their findings",
         "1 missing: put the files where the labels say, or mend their paths",
         "  z.png: listed, but the file is not there",
         "1 truncated: copy these files again",
         "  c.png: the file ends too early",
         "1 unreadable: copy these files again, or save them as PNG, JPEG or TIFF",
-        "  d.png: the file is not a PNG, JPEG or TIFF image, or is damaged",
+        "  d.png: the file is not a PNG, JPEG, TIFF or DICOM image, or is damaged",
         "such images stop a run; data.on_bad=skip leaves them out",
         # read from the table: the files of three of them then fail
         "labels read: normal 1; findings: Mass (4), Nodule (1)",

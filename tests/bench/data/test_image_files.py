@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.data.image_files import file_stamp, quiet_pillow, read_grayscale, to_bytes
+from bench.data.image_files import file_stamp, quiet_decoders, read_grayscale, to_bytes
 from bench.data.study import ImageError
 from bench.errors import InputError
 from tests.shared_data import shared
@@ -149,7 +149,7 @@ def test_decompression_bomb_is_unreadable_whatever_the_warning_filters(
     path = saved(tmp_path, Image.fromarray(GRAY))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GRAY.size - 1)
     assert failure(path).kind == "unreadable"
-    with quiet_pillow():
+    with quiet_decoders():
         assert "too many pixels" in str(failure(path))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GRAY.size // 3)
     assert failure(path).kind == "unreadable"
@@ -170,7 +170,7 @@ def test_damaged_bytes_give_pixels_or_an_image_error(
     whole[first : first + len(noise)] = noise
     path = tmp_path_factory.getbasetemp() / "damaged"
     path.write_bytes(whole)
-    with quiet_pillow():
+    with quiet_decoders():
         try:
             pixels = read_grayscale(path)
         except ImageError as error:

@@ -146,7 +146,11 @@ def test_images_that_cannot_be_read_are_named_and_blank_until_mended(
         assert [(p.kind, p.image, p.detail) for p in store.problems] == [
             ("missing", "002.png", "the file is not there"),
             ("truncated", "005.png", "the file ends too early"),
-            ("unreadable", "007.png", "the file is not a PNG, JPEG or TIFF image, or is damaged"),
+            (
+                "unreadable",
+                "007.png",
+                "the file is not a PNG, JPEG, TIFF or DICOM image, or is damaged",
+            ),
         ]
         assert [row for row, text in enumerate(store.digests) if not text] == [2, 5, 7]
         assert not store.pixels[[2, 5, 7]].any()
