@@ -6,9 +6,8 @@ folder, or absolute.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pandas as pd
 from bench.data.image_files import FileReader
 from bench.data.sources.label_options import LabelOptions, read_label_table
 from bench.data.sources.labels import differing, parse_ages
+from bench.data.sources.paths import find_images
 from bench.data.sources.patients import PatientIds, parse_patients
 from bench.data.sources.table import Header, Table, read_table
 from bench.data.sources.tree import are_class_folders
@@ -55,8 +55,12 @@ class ManifestOptions(LabelOptions):
 
 
 def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
-    """Read the CSV file, without looking at an image; see :func:`open_manifest`."""
-    file = _table_file(root, options)
+    """Read the CSV file; images need not be there. See :func:`open_manifest`."""
+    return _read(_table_file(root, options), options)[0]
+
+
+def _read(file: Path, options: ManifestOptions) -> tuple[StudyTable, Mapping[str, str]]:
+    """The labels, and one clause on each image that is not there, by its id."""
     table = read_table(file, header=options.header)
     columns, notes = _choose_columns(options, table)
     texts = pd.DataFrame(columns)
@@ -65,7 +69,8 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
             f"{table.at(int(empty.argmax()))}: column {options.path_column!r} is empty: give each "
             "row its image"
         )
-    images = _image_ids(texts["path"].tolist(), file.parent)
+    listed = find_images(texts["path"].tolist(), file.parent)
+    images = listed.images
     if "split" in texts:
         texts["split"] = texts["split"].map(fold).map(PARTS).fillna("")
     if "patient" in texts:
@@ -97,13 +102,14 @@ def read_labels(root: Path, options: ManifestOptions) -> StudyTable:
         have = "image has" if unknown == 1 else "images have"
         notes.append(f"split column: {unknown:,} {have} none of train, validation, test")
     notes += _about_first_rows(images, texts, set(rows["image"]))
-    return StudyTable(
+    study = StudyTable(
         name="manifest",
         rows=study_rows({name: rows[name].tolist() for name in COLUMNS if name in rows}),
         finding_names=labels.names,
-        notes=(*table.notes, *notes, _about_labels(rows["findings"])),
+        notes=(*table.notes, *listed.notes, *notes, _about_labels(rows["findings"])),
         problems=labels.problems,
     )
+    return study, listed.missing
 
 
 @register_dataset(
@@ -122,8 +128,9 @@ def open_manifest(
 
     An image's id is its path relative to the CSV file's folder, normalised (``./a.png`` is
     ``a.png``) and with forward slashes, also where the CSV file gives the full path of a file in
-    its folder: so ids, and with them fingerprints, agree between machines. The full path of a
-    file elsewhere stays one, and holds on its machine only.
+    its folder, or a path that is not quite that of a file (:mod:`bench.data.sources.paths`): so
+    ids, and with them fingerprints, agree between machines. The full path of a file elsewhere
+    stays one, and holds on its machine only.
 
     A column of zeros and ones, of yes and no or of true and false is read as normal and the
     finding "abnormal". Splits other than train, validation and test become "" and are counted in
@@ -138,12 +145,11 @@ def open_manifest(
         InputError: no such file or column, a file that is no CSV, two columns of one name, or
             labels that are zeros and ones beside words.
     """
-    labels = read_labels(root, options)
-    folder = _table_file(root, options).parent
-    files = {image: folder / image for image in labels.rows["image"]}
-    missing = sorted(image for image, path in files.items() if not path.is_file())
-    detail = "listed, but the file is not there"
-    problems = (Problem(kind="missing", image=image, detail=detail) for image in missing)
+    file = _table_file(root, options)
+    labels, details = _read(file, options)
+    missing = [image for image in labels.rows["image"] if image in details]
+    problems = (Problem(kind="missing", image=image, detail=details[image]) for image in missing)
+    files = {image: file.parent / image for image in labels.rows["image"]}
     return replace(
         labels,
         rows=labels.rows[~labels.rows["image"].isin(missing)].reset_index(drop=True),
@@ -182,24 +188,6 @@ def _choose_columns(
             columns[ours] = table.column(theirs, option=f"data.options.{ours}_column")
     note = f"columns of {table.name} used by their names: {', '.join(found)}"
     return columns, [note] if found else []
-
-
-def _image_ids(paths: Sequence[str], folder: Path) -> list[str]:
-    """Paths in the folder as relative ones, others as they are, all of them normalised."""
-    # Both names of a folder behind a link. Text throughout: pathlib takes seconds for 100,000.
-    prefixes = tuple(
-        os.path.join(str(path), "")  # noqa: PTH118
-        for path in (folder.absolute(), folder.resolve())
-    )
-    return [_image_id(path.replace("\\", "/"), prefixes) for path in paths]
-
-
-def _image_id(path: str, prefixes: Iterable[str]) -> str:
-    for prefix in prefixes:
-        whole = os.path.normpath(os.path.join(prefix, path))  # noqa: PTH118
-        if whole.startswith(prefix):
-            return whole.removeprefix(prefix).replace("\\", "/")
-    return os.path.normpath(path).replace("\\", "/")
 
 
 def _about_first_rows(images: list[str], texts: pd.DataFrame, used: set[str]) -> list[str]:

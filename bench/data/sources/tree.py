@@ -111,7 +111,8 @@ def _of_system(name: str) -> bool:
 
 def _leads_back(folder: Path) -> bool:
     """Whether a folder is a link to one of those around it."""
-    return folder.is_symlink() and folder.resolve() in folder.parent.resolve().parents
+    around = folder.parent.resolve()
+    return folder.is_symlink() and folder.resolve() in (around, *around.parents)
 
 
 def _is_image(file: Path) -> bool:
