@@ -26,7 +26,7 @@ SeveralRows = Literal["agree", "union"]
 
 OLDEST = 120.0  # years; ChestX-ray14's first label file has ages such as 411
 
-_AGE = re.compile(r"(\d+(?:\.\d+)?)([YMWD]?)", re.IGNORECASE)
+_AGE = re.compile(r"(\d+(?:[.,]\d+)?)([YMWD]?)", re.IGNORECASE)
 _UNITS_PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 
@@ -307,7 +307,7 @@ def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ..
     """Read an age column.
 
     Args:
-        texts: years (``"58"``), or DICOM's age strings (``"058Y"``, ``"006M"``, weeks, days).
+        texts: years (``"58"``, ``"58.5"``, ``"58,5"``), or DICOM's age strings (``"058Y"``, ``"006M"``, weeks, days).
 
     Returns:
         Years, float64, shape (rows,), NaN where empty, not understood or over 120 years, and
@@ -334,4 +334,6 @@ def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ..
 
 def _age(text: str) -> float:
     match = _AGE.fullmatch(text.strip())
-    return float(match[1]) / _UNITS_PER_YEAR[match[2].upper()] if match else math.nan
+    return (
+        float(match[1].replace(",", ".")) / _UNITS_PER_YEAR[match[2].upper()] if match else math.nan
+    )

@@ -1,8 +1,9 @@
 """ChestX-ray14 as NIH or Kaggle unpack it, whole or in part.
 
-Wang et al., "ChestX-ray8", CVPR 2017. In the root folder lie ``Data_Entry_2017*.csv`` and,
-for the official split, ``train_val_list.txt`` and ``test_list.txt``; the images lie there too,
-or in ``images/``, ``images_001/images/``, ``images_002/images/``, …
+Wang et al., "ChestX-ray8", CVPR 2017. In the root folder lie ``Data_Entry_2017*.csv``, or another
+file with its header, such as ``sample_labels.csv`` of Kaggle's sample, and, for the official
+split, ``train_val_list.txt`` and ``test_list.txt``; the images lie there too, or in ``images/``,
+``images_001/images/``, ``images_002/images/``, …
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.registry.datasets import register_dataset
 from bench.registry.options import SourceOptions
-from bench.text import printable
+from bench.text import first_names, printable
 
 LISTS = {"train_val_list.txt": "train_validation", "test_list.txt": "test"}
 
@@ -40,6 +41,12 @@ _COLUMNS = {
 }
 
 
+_NEEDED = ("Image Index", "Finding Labels", "Patient ID")
+
+# Suffixes of what may be a label file by another name, such as Kaggle's sample_labels.csv.
+_TABLES = (".csv", ".gz", ".tsv", ".txt", ".xlsx")
+
+
 def read_labels(
     root: Path,
     options: SourceOptions | None = None,  # noqa: ARG001 -- it has none
@@ -47,7 +54,7 @@ def read_labels(
     """Read the label file and the official lists, without looking for images.
 
     Args:
-        root: the folder with ``Data_Entry_2017*.csv``.
+        root: the folder with ``Data_Entry_2017*.csv``, or one other file with its header.
         options: none.
 
     Raises:
@@ -101,7 +108,7 @@ def open_nih(
     are counted in a note; an image without a row, or in two folders, is one.
 
     Args:
-        root: the folder with ``Data_Entry_2017*.csv``.
+        root: the folder with ``Data_Entry_2017*.csv``, or one other file with its header.
         image_size: unused.
         options: none.
 
@@ -159,15 +166,30 @@ def find_images(root: Path) -> dict[str, list[Path]]:
 
 
 def _label_file(root: Path) -> tuple[Path, list[str]]:
+    """NIH's own label file, or the one that has its header, and a note where there are several."""
     found = sorted(root.glob("Data_Entry_2017*.csv"))
     if not found:
+        files = sorted(root.iterdir()) if root.is_dir() else []
+        found = [file for file in files if file.suffix.lower() in _TABLES and _has_header(file)]
+    if not found:
         raise InputError(
-            f"no Data_Entry_2017*.csv in {str(root)!r}: give the folder into which ChestX-ray14 "
-            "was unpacked with --data"
+            f"no Data_Entry_2017*.csv in {str(root)!r}, nor another file with its header: give the "
+            "folder into which ChestX-ray14 was unpacked with --data"
         )
+    if not found[0].name.startswith("Data_Entry_2017") and len(found) > 1:
+        names = first_names([file.name for file in found], 3)
+        raise InputError(f"several label files in {str(root)!r}: {names}: leave one of them")
     chosen = next((file for file in found if "_v2020" in file.name), found[0])
     others = ", ".join(file.name for file in found if file != chosen)
     return chosen, [f"labels are from {chosen.name}, not {others}"] if others else []
+
+
+def _has_header(file: Path) -> bool:
+    """Whether a file is a table that has the columns of NIH's label file."""
+    try:
+        return {*_NEEDED} <= {*read_cells(file).rows[0]}
+    except InputError:
+        return False
 
 
 def _read_columns(file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -178,7 +200,7 @@ def _read_columns(file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     # its left.
     header, rows = cells.rows[0], cells.rows[1:]
     wanted = {_COLUMNS[name]: position for position, name in enumerate(header) if name in _COLUMNS}
-    for name in ("Image Index", "Finding Labels", "Patient ID"):
+    for name in _NEEDED:
         if _COLUMNS[name] not in wanted:
             raise InputError(
                 f"{cells.name} has no column {name!r} (is it NIH's label file?): "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import hypothesis.strategies as st
+import numpy as np
 from hypothesis import given
 
-from bench.data.sources.labels import parse_labels
+from bench.data.sources.labels import parse_ages, parse_labels
 
 rows = st.lists(
     st.tuples(
@@ -54,3 +55,9 @@ def test_images_read_and_images_named_add_up_to_the_rows(
     repeats = sum(int(note.split()[0]) for note in labels.notes if " row" in note)
     others = len(read) + len(named) - len(contradicting)
     assert others + rows_of_these + repeats == len(rows)
+
+
+def test_ages_with_decimal_commas() -> None:
+    ages, notes = parse_ages(["58,5", "0,25", "6M", "130,0", "5,5,5", ""])
+    np.testing.assert_array_equal(ages, [58.5, 0.25, 0.5, np.nan, np.nan, np.nan])
+    assert len(notes) == 2

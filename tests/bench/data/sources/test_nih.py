@@ -214,6 +214,32 @@ def test_the_newer_label_file_is_preferred_and_named(tmp_path: Path) -> None:
     assert "labels are from Data_Entry_2017_v2020.csv, not Data_Entry_2017.csv" in labels.notes
 
 
+# The header of Kaggle's sample of 5,606 images.
+SAMPLE = f"{START},OriginalImageWidth,OriginalImageHeight,OriginalImagePixelSpacing_x," + (
+    "OriginalImagePixelSpacing_y"
+)
+
+
+@pytest.mark.parametrize("name", ["sample_labels.csv", "mine.txt"])
+def test_any_one_file_with_nihs_header_is_the_label_file(name: str, tmp_path: Path) -> None:
+    write_labels(tmp_path, [ROWS[0].replace("57", "057Y"), *ROWS[1:]], header=SAMPLE, name=name)
+    write_images(tmp_path / "images")
+    (tmp_path / "BBox_List_2017.csv").write_text("Image Index,Finding Label,Bbox [x\na,b,1\n")
+    (tmp_path / "other.csv").write_bytes(b"\0")
+    study = open_nih(tmp_path)
+    assert study.rows["image"].tolist() == list(NAMES)
+    assert study.rows["age"].tolist() == [57, 58, 80]
+    write_labels(tmp_path, name="again.csv")
+    with pytest.raises(InputError, match=f"several label files .*again.csv, {name}"):
+        open_nih(tmp_path)
+
+
+def test_a_short_row_is_named(tmp_path: Path) -> None:
+    write_labels(tmp_path, [ROWS[0], "00000001_001.png,No Finding,1"], tail="")
+    with pytest.raises(InputError, match=r"Data_Entry_2017_v2020\.csv, line 3: 3 cells"):
+        read_labels(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
