@@ -307,7 +307,8 @@ def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ..
     """Read an age column.
 
     Args:
-        texts: years (``"58"``, ``"58.5"``, ``"58,5"``), or DICOM's age strings (``"058Y"``, ``"006M"``, weeks, days).
+        texts: years (``"58"``, ``"58.5"``, ``"58,5"``), or DICOM's age strings (``"058Y"``,
+            ``"006M"``, weeks, days).
 
     Returns:
         Years, float64, shape (rows,), NaN where empty, not understood or over 120 years, and
