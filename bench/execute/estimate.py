@@ -83,7 +83,8 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
         seconds = level.train.max_iterations * level.train.batch_size / rates[network]
         total += seconds * len(same)
         each = " each" if len(same) > 1 else ""
-        yield f"  {label}: about {duration(seconds)}{each} ({rates[network]:.0f} images/s)"
+        rate = f"{rates[network]:,.0f}" if rates[network] >= 10.0 else f"{rates[network]:.2g}"
+        yield f"  {label}: about {duration(seconds)}{each} ({rate} images/s)"
     yield (
         f"about {duration(total)} in all, without validations, decoding and compiling; "
         "runs that are finished already are not done again; no image was looked at"

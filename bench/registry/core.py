@@ -172,7 +172,8 @@ class Registry(Generic[E]):
             return self._loaded()[name]
         except KeyError:
             hint = near_matches(name, list(self._loaded()))
-            raise InputError(f"unknown {self.kind} {name!r}: {hint}") from None
+            own = "your own needs --plugin FILE"
+            raise InputError(f"unknown {self.kind} {name!r}: {hint} ({own})") from None
 
     def match(self, patterns: Sequence[str] = ()) -> list[E]:
         """Entries whose name fits any of the shell patterns; all of them without a pattern."""

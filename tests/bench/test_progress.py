@@ -28,6 +28,7 @@ from bench.progress import (
     PlainProgress,
     Progress,
     QuietProgress,
+    duration,
     show_progress,
 )
 
@@ -221,3 +222,11 @@ def test_the_display_fits_the_stream(
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
     with show_progress(**options) as progress:
         assert isinstance(progress, display)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(45, "45 s"), (720, "12 min"), (12_600, "3.5 h"), (263_000_000, "3,044 days")],
+)
+def test_a_duration_has_a_unit_that_fits(seconds: int, text: str) -> None:
+    assert duration(seconds) == text

@@ -58,7 +58,7 @@ def test_an_unknown_name_lists_near_ones_or_all(
 ) -> None:
     with pytest.raises(InputError) as caught:
         things.get(name)
-    assert str(caught.value) == f"unknown thing '{name}': {hint}"
+    assert str(caught.value) == f"unknown thing '{name}': {hint} (your own needs --plugin FILE)"
 
 
 @pytest.mark.parametrize(
