@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import ConfigChoice, LabelsChoice, config_options, labels_options
+from bench.cli.options import (
+    ConfigChoice,
+    LabelsChoice,
+    config_options,
+    labels_options,
+    plugin_option,
+    set_option,
+)
 from bench.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
@@ -65,6 +72,41 @@ def sheet(path: Path, *, config: ConfigChoice, images: int, seed: int) -> None:
     rows = store.usable(study).rows
     drawn = draw_sheet(rows, store.pixels, path, images=images, seed=seed)
     click.echo(f"{path}: {drawn} of {len(rows):,} images at {experiment.data.image_size} px")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.option(
+    "--to", type=click.Path(path_type=Path, dir_okay=False), metavar="manifest.csv",
+    help="Also write a manifest, with the config and the sheet beside it.",
+)  # fmt: skip
+@set_option
+@plugin_option
+def make(
+    folder: Path, *, to: Path | None, settings: tuple[str, ...], plugins: tuple[Path, ...]
+) -> None:
+    """Look at your files in FOLDER, and write a config that reads them.
+
+    FOLDER may be class folders, images beside a label table, DICOM, ChestX-ray14 or a .npz file;
+    name the label table itself where there are several. Every choice is printed and stands in the
+    config; those that only you can make are asked for (--set data.KEY=VALUE).
+    """
+    from bench.cache import pixel_cache
+    from bench.data.make.make import make as make_config
+    from bench.progress import show_progress
+    from bench.registry.plugins import load_plugins
+
+    load_plugins(plugins)
+    with show_progress() as progress:
+        made = make_config(
+            folder,
+            to=to,
+            settings=settings,
+            cache=pixel_cache(),
+            progress=lambda done, total: progress.advance("decoding images", done, total),
+        )
+    for line in made.lines:
+        click.echo(line)
 
 
 def _decode(

@@ -204,15 +204,15 @@ class FileReader:
     """
 
     def __init__(self, files: Mapping[str, Path]) -> None:
-        self._files = files
+        self.files = files
 
     def read(self, image: str) -> GrayValues:
         """See :meth:`bench.data.study.PixelReader.read`."""
-        return read_gray_values(self._files[image])
+        return read_gray_values(self.files[image])
 
     def stamp(self, image: str) -> str:
         """See :func:`file_stamp`."""
-        return file_stamp(self._files[image])
+        return file_stamp(self.files[image])
 
 
 def file_stamp(path: Path) -> str:

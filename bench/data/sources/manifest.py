@@ -19,7 +19,7 @@ from bench.data.sources.labels import differing, parse_ages
 from bench.data.sources.paths import find_images
 from bench.data.sources.patients import PatientIds, parse_patients
 from bench.data.sources.table import Header, Table, read_table
-from bench.data.sources.tree import are_class_folders
+from bench.data.sources.tree import are_class_folders, look
 from bench.data.sources.words import PARTS, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
@@ -162,7 +162,7 @@ def open_manifest(
 def _table_file(root: Path, options: ManifestOptions) -> Path:
     file = root / options.csv if root.is_dir() else root
     if not file.is_file():
-        if file.parent.is_dir() and are_class_folders(file.parent):
+        if file.parent.is_dir() and are_class_folders(look(file.parent)):
             raise InputError(
                 f"no {file.name} in {str(file.parent)!r}, which holds folders of classes: read "
                 "them with --config folders"

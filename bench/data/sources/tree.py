@@ -92,12 +92,15 @@ def has_parts(tree: Tree) -> bool:
     return any(fold(steps[0]) in PARTS for steps in tree.files if len(steps) > 1)
 
 
-def are_class_folders(root: Path) -> bool:
-    """Whether a folder holds part folders with classes, or class folders one of which is normal."""
-    tree = inner(look(root))
-    if has_parts(tree):
-        return any(len(steps) > 2 for steps in tree.files)
-    classes = {fold(steps[0]) for steps in tree.files if len(steps) > 1}
+def class_names(tree: Tree) -> set[str]:
+    """The folded names of the folders that would be classes."""
+    depth = 1 if has_parts(tree) else 0
+    return {fold(steps[depth]) for steps in tree.files if len(steps) > depth + 1}
+
+
+def are_class_folders(tree: Tree) -> bool:
+    """Whether the folders of a tree look like classes, one of which is called normal."""
+    classes = class_names(inner(tree))
     return len(classes) > 1 and bool(classes & set(NORMAL))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from bench.config import DataConfig, load_experiment
 from bench.data.load import decode_study, open_study
-from bench.data.sources.tree import are_class_folders
+from bench.data.sources.tree import are_class_folders, look
 from bench.data.splits import make_split
 from bench.data.study import StudyTable
 from bench.errors import InputError
@@ -224,10 +224,14 @@ def test_a_link_to_a_folder_is_followed_and_a_loop_is_not(tmp_path: Path) -> Non
 
 def test_a_manifest_that_is_no_manifest_names_the_source_of_class_folders(tmp_path: Path) -> None:
     tree(tmp_path, "train/NORMAL/a.png", "train/TB/b.png")
-    assert are_class_folders(tmp_path)
+    assert are_class_folders(look(tmp_path))
     with pytest.raises(InputError, match="--config folders"):
         DATASETS.get("manifest").open(root=tmp_path, image_size=4, options={})
-    assert not are_class_folders(tree(tmp_path / "other", "images/a.png", "labels.csv"))
+    for files in (
+        ("images/a.png", "labels.csv"),
+        ("train/patient1/a.png", "train/patient2/a.png", "train.csv"),
+    ):
+        assert not are_class_folders(look(tree(tmp_path / files[-1], *files)))
 
 
 def test_real_radiographs_in_kaggles_tree(tmp_path: Path) -> None:

@@ -1,0 +1,209 @@
+"""Finding out how the images and labels of a folder are laid out, and which source reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data.image_files import SUFFIXES
+from bench.data.make.columns import find_columns, names_file, path_column
+from bench.data.sources.table import Table, read_table
+from bench.data.sources.tree import Steps, Tree, are_class_folders, class_names, inner, look
+from bench.errors import InputError
+from bench.text import first_names, printable
+
+TABLES = (".csv", ".tsv", ".txt", ".xlsx")
+MOST_CLASSES = 20  # more folders than these are patients or studies
+NAMED = 5  # files in a line
+
+_LABEL_OPTIONS = ("label_column", "finding_columns")
+_NIH = {"Image Index", "Finding Labels"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a folder's images and labels lie.
+
+    Attributes:
+        source: the data source that reads them; "" where there are images and no labels.
+        root: of the source.
+        options: of the source.
+        lines: what was found and decided, for the user.
+        images: of a folder without labels, by their steps from the root.
+    """
+
+    source: str
+    root: Path
+    options: Mapping[str, object]
+    lines: tuple[str, ...]
+    images: tuple[Steps, ...] = ()
+
+
+def recognise(root: Path, given: Mapping[str, object]) -> Layout:
+    """Find out how the images and labels of a folder lie.
+
+    Args:
+        root: the folder, or its label table or ``.npz`` file.
+        given: options of the data source that the user set.
+
+    Raises:
+        InputError: no images, or several tables or columns that may be that of the labels.
+    """
+    if not root.exists():
+        raise InputError(f"{str(root)!r} is not there: name the folder of the images")
+    if root.is_file() and root.suffix.lower() == ".npz":
+        return _npz(root)
+    folder = root.parent if root.is_file() else root
+    tree = look(folder)
+    if root.is_dir() and any(_suffix(steps) == ".npz" for steps in tree.others if len(steps) == 1):
+        return _npz(root)
+    if not tree.files:
+        raise InputError(f"no PNG, JPEG, TIFF or DICOM image in {str(folder)!r}")
+    if root.is_file():
+        tables = {root: read_table(root)}
+        notes: list[str] = []
+    else:
+        tables, notes = _read_tables(tree)
+    found = _layout(tree, tables, given)
+    if found.source == "folders":  # which counts all that it does not read
+        return found
+    skipped = [
+        f"{what}: {len(steps):,} ({first_names(['/'.join(step) for step in steps], NAMED)})"
+        for what, steps in (
+            ("folders of masks that are not read", tree.masks),
+            ("system files and folders that are not read", tree.system),
+        )
+        if steps
+    ]
+    lines = tuple(map(printable, (*found.lines, *notes, *skipped)))
+    return Layout(**{**vars(found), "lines": lines})
+
+
+def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object]) -> Layout:
+    if any(set(table.names) >= _NIH for table in tables.values()):
+        line = "layout: ChestX-ray14: read by the data source nih"
+        return Layout(source="nih", root=tree.base, options={}, lines=(line,))
+    if are_class_folders(tree):
+        return _class_folders(tree, tables)
+    dicom = [steps for steps in tree.files if _suffix(steps) not in SUFFIXES]
+    if 2 * len(dicom) > len(tree.files):
+        return _dicom(tree, dicom, tables, given)
+    paths = {"/".join(steps) for steps in tree.files}
+    named = _text(given, "path_column") if "header" not in given else None
+    columns = {
+        file: column
+        for file, table in tables.items()
+        if (column := path_column(table, paths, given=named))
+    }
+    if len(columns) > 1:
+        raise InputError(
+            f"{len(columns)} tables name the images ({_names(columns)}): name one instead of the "
+            "folder"
+        )
+    if columns:
+        ((file, column),) = columns.items()
+        return _labelled(tree, file, tables[file], column, given)
+    if 2 <= len(class_names(inner(tree))) <= MOST_CLASSES and not tables:
+        return _class_folders(tree, tables)
+    return _unlabelled(tree, ["no table names these images"] if tables else [])
+
+
+def _npz(root: Path) -> Layout:
+    line = f"layout: arrays in MedMNIST's form in {root.name}: read by the data source medmnist"
+    return Layout(source="medmnist", root=root, options={}, lines=(line,))
+
+
+def _class_folders(tree: Tree, tables: Mapping[Path, Table]) -> Layout:
+    lines = ["layout: folders of classes: read by the data source folders"]
+    if tables:
+        lines.append(f"tables that are not read: {_names(tables)}")
+    return Layout(source="folders", root=tree.base, options={}, lines=tuple(lines))
+
+
+def _dicom(
+    tree: Tree,
+    files: Sequence[Steps],
+    tables: Mapping[Path, Table],
+    given: Mapping[str, object],
+) -> Layout:
+    line = f"layout: {len(files):,} DICOM files: read by the data source dicom"
+    if not tables:
+        return Layout(source="dicom", root=tree.base, options={}, lines=(line,))
+    if len(tables) > 1 and "labels" not in given:
+        raise InputError(
+            f"{len(tables)} tables beside the DICOM files ({_names(tables)}): choose that of the "
+            "labels with --set data.options.labels=NAME"
+        )
+    chosen = str(given.get("labels", ""))
+    table = next((tables[file] for file in tables if file.name == chosen), None)
+    table = table or next(iter(tables.values()))
+    columns = find_columns(table, path=None, given=given, separator=_separator(given))
+    labels = {
+        option: value for option, value in columns.options.items() if option in _LABEL_OPTIONS
+    }
+    lines = (line, f"labels: {table.name}", columns.lines[-1])
+    return Layout(source="dicom", root=tree.base, options=labels, lines=lines)
+
+
+def _labelled(
+    tree: Tree, file: Path, table: Table, column: str, given: Mapping[str, object]
+) -> Layout:
+    paths = {"/".join(steps) for steps in tree.files}
+    lines = [f"layout: images listed in {file.name}: read by the data source manifest"]
+    header: dict[str, object] = {}
+    if "header" not in given and names_file(column, paths):
+        header = {"header": "none"}
+        lines.append("header: none, since the first row names a file; columns by their numbers")
+    if "none" in (header.get("header"), given.get("header")):
+        table = read_table(file, header="none")
+        column = path_column(table, paths, given=_text(given, "path_column")) or "1"
+    columns = find_columns(table, path=column, given=given, separator=_separator(given))
+    lines += columns.lines
+    if not columns.labelled:
+        return _unlabelled(tree, lines[1:])
+    options = {**header, **columns.options}
+    return Layout(source="manifest", root=file, options=options, lines=tuple(lines))
+
+
+def _unlabelled(tree: Tree, lines: Sequence[str]) -> Layout:
+    line = f"layout: {len(tree.files):,} images without labels"
+    return Layout(
+        source="", root=tree.base, options={}, lines=(line, *lines), images=tuple(tree.files)
+    )
+
+
+def _read_tables(tree: Tree) -> tuple[dict[Path, Table], list[str]]:
+    """The tables of a folder, and notes on files that look like tables and are none."""
+    tables, notes = {}, []
+    for steps in tree.others:
+        if (
+            len(steps) <= 2
+            and _suffix(steps) in TABLES
+            and not (len(steps) == 2 and _suffix(steps) == ".txt")
+        ):
+            file = tree.base.joinpath(*steps)
+            try:
+                table = read_table(file)
+            except InputError as error:
+                notes.append(f"not read as a table: {error}")
+                continue
+            if len(table.names) > 1:
+                tables[file] = table
+    return tables, notes
+
+
+def _text(given: Mapping[str, object], option: str) -> str | None:
+    return str(given[option]) if option in given else None
+
+
+def _separator(given: Mapping[str, object]) -> str:
+    return str(given.get("label_separator", "|"))
+
+
+def _suffix(steps: Steps) -> str:
+    return Path(steps[-1]).suffix.lower()
+
+
+def _names(tables: Mapping[Path, object]) -> str:
+    return first_names([file.name for file in tables], NAMED)

@@ -1,0 +1,310 @@
+"""Making the config of an experiment on a folder of images, with a manifest where it is needed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.config import DataConfig, load_experiment
+from bench.config.load import split_setting
+from bench.data.check import check_data
+from bench.data.contact_sheet import draw_sheet
+from bench.data.image_files import FileReader
+from bench.data.load import open_study
+from bench.data.make.layout import Layout, recognise
+from bench.data.make.write import NORMAL, shipped_config, write_config, write_manifest
+from bench.data.pixel_store import PixelStore, open_pixels
+from bench.data.splits import make_split
+from bench.data.study import ImageError, StudyTable, count_patients, study_rows
+from bench.errors import InputError
+from bench.text import first_names, printable
+
+SHEET_IMAGES = 32
+LOOKED_AT = 20  # images whose size is looked at
+NAMED = 9  # labels in a message
+UNKNOWN = "no label"  # of an image on the contact sheet
+
+_PATIENT = re.compile(r"((?:person|patient|subject)[-_]?)\d+(?=[^/]*$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What was made of a folder.
+
+    Attributes:
+        lines: what was found, decided and written, for the user.
+        ready: whether a run can be started: there are labels.
+    """
+
+    lines: tuple[str, ...]
+    ready: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """The files to be written."""
+
+    manifest: Path
+    config: Path
+    sheet: Path
+
+    @classmethod
+    def of(cls, to: Path) -> _Files:
+        names = (to.with_suffix(suffix) for suffix in (".csv", ".yaml", ".png"))
+        files = cls(**dict(zip(("manifest", "config", "sheet"), names, strict=True)))
+        if to.suffix.lower() != ".csv":
+            raise InputError(f"--to {str(to)!r}: let the manifest's name end in .csv")
+        for file in vars(files).values():
+            if file.exists():
+                raise InputError(
+                    f"{str(file)!r} is there already: name another with --to, or move it"
+                )
+        if not to.parent.is_dir():
+            raise InputError(f"no folder {str(to.parent)!r} to write to (--to)")
+        return files
+
+
+def make(
+    root: Path,
+    *,
+    to: Path | None,
+    settings: Sequence[str],
+    cache: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> Made:
+    """Look at a folder of images, and write a config for it and a contact sheet.
+
+    A manifest is written where ``to`` names one, and where there are no labels, to fill them in.
+    Nothing stays behind where the data is refused, and no file is ever overwritten.
+
+    Args:
+        root: the folder, or its label table or ``.npz`` file.
+        to: the manifest, with the config and the sheet beside it; None names them after the folder.
+        settings: ``data.KEY=VALUE`` texts, which go into the config.
+        cache: folder of decoded pixels.
+        progress: called with images decoded and images in all.
+
+    Raises:
+        InputError: nothing that can be read, a choice that only the user can make, or a file that
+            is there already.
+    """
+    name = root.resolve().name if root.is_dir() else root.stem
+    files = _Files.of(to or Path(f"{name or 'images'}.csv"))
+    typed = dict(map(split_setting, settings))
+    for key in typed:
+        if not key.startswith("data."):
+            raise InputError(f"--set {key}: only keys of data are set here; give it to bench run")
+    options = "data.options."
+    given = {key.removeprefix(options): typed[key] for key in typed if key.startswith(options)}
+    layout = recognise(root, given)
+    _refuse_among_images(layout, files)
+    data = _data(layout, settings)
+    try:
+        return _make(
+            layout,
+            data,
+            files,
+            wants_manifest=to is not None,
+            settings=typed,
+            cache=cache,
+            progress=progress,
+        )
+    except BaseException:
+        for file in vars(files).values():
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _refuse_among_images(layout: Layout, files: _Files) -> None:
+    """Refuse to write where the source would take what is written for images or labels."""
+    folder = files.config.resolve().parent
+    if layout.source in ("folders", "dicom") and folder.is_relative_to(layout.root.resolve()):
+        raise InputError(
+            f"{str(files.config)!r} would lie among the images: run this in another folder, or "
+            "name one with --to FOLDER/manifest.csv"
+        )
+
+
+def _data(layout: Layout, settings: Sequence[str]) -> DataConfig:
+    """The data of an experiment: the shipped config's, what was found, and what was set."""
+    source = layout.source or "manifest"
+    changes: dict[str, Any] = {"data.source": source}
+    set_options = load_experiment("folders", settings=settings, changes=changes).data.options
+    changes["data.root"] = layout.root.resolve()
+    changes["data.options"] = {**layout.options, **set_options}
+    return load_experiment(shipped_config(source), settings=settings, changes=changes).data
+
+
+def _make(
+    layout: Layout,
+    data: DataConfig,
+    files: _Files,
+    *,
+    wants_manifest: bool,
+    settings: Mapping[str, str],
+    cache: Path,
+    progress: Callable[[int, int], None] | None,
+) -> Made:
+    ready = bool(layout.source)
+    study = open_study(data) if ready else _without_labels(layout)
+    if ready:
+        _ask_for_normal(study, data)
+    lines = list(layout.lines)
+    if not ready or wants_manifest:
+        lines += _write_manifest(files.manifest, study, labelled=ready)
+    if files.manifest.exists():
+        lines += study.notes
+        data = _reading(files.manifest, study, data)
+        study = open_study(data) if ready else study
+    if "data.image_size" not in settings:
+        size = _original_side(study)
+        if size < data.image_size:
+            lines.append(f"image size: {size} px, that of the images")
+            data = data.model_copy(update={"image_size": size})
+    store = open_pixels(study, image_size=data.image_size, cache=cache, progress=progress)
+    usable = store.usable(study)
+    if usable.rows.empty:
+        kinds = ", ".join(usable.problems_by_kind)
+        raise InputError(f"none of the {len(study.rows):,} images can be read ({kinds})")
+    lines += [*check_data(study, store).lines(), *_facts(usable.rows, store)]
+    lines += _about_names(usable)
+    split, why_split = _choose_split(usable.rows)
+    if "data.split" in settings:
+        split, why_split = data.split, "as set"
+    lines.append(f"data.split={split}: {why_split}")
+    bad = usable.problems and "data.on_bad" not in settings
+    data = data.model_copy(update={"split": split, "on_bad": "skip" if bad else data.on_bad})
+    if ready:
+        lines.append(_about_split(usable.rows, data))
+    write_config(files.config, data, lines=[printable(line) for line in lines])
+    drawn = draw_sheet(usable.rows, store.pixels, files.sheet, images=SHEET_IMAGES)
+    lines += _about_files(files, drawn, ready=ready)
+    return Made(lines=tuple(map(printable, lines)), ready=ready)
+
+
+def _without_labels(layout: Layout) -> StudyTable:
+    """The images of a folder, with what stands for a label on the contact sheet."""
+    paths = {"/".join(steps): layout.root.joinpath(*steps) for steps in layout.images}
+    rows = study_rows({"image": list(paths), "findings": [(UNKNOWN,)] * len(paths)})
+    return StudyTable(name="images", rows=rows, finding_names=(UNKNOWN,), reader=FileReader(paths))
+
+
+def _ask_for_normal(study: StudyTable, data: DataConfig) -> None:
+    """Refuse labels of which none is known to be normal, where the user has not said so."""
+    if (
+        data.source in ("nih", "medmnist")
+        or {"normal_labels", "finding_columns"} & data.options.keys()
+    ):
+        return
+    if (study.rows["findings"].map(len) > 0).all():
+        counts = Counter(name for names in study.rows["findings"] for name in names)
+        named = first_names([f"{name} ({n:,})" for name, n in counts.most_common()], NAMED)
+        raise InputError(
+            f"which label is normal? They are {named}: name it with --set "
+            "'data.options.normal_labels=[\"NAME\"]', or say [] where no image is normal"
+        )
+
+
+def _write_manifest(file: Path, study: StudyTable, *, labelled: bool) -> list[str]:
+    if not isinstance(study.reader, FileReader):
+        return ["no manifest is written: the images are no files of their own"]
+    rows = study.rows if labelled else study.rows[:0]
+    unlabelled = [] if labelled else [study.reader.files[image] for image in study.rows["image"]]
+    write_manifest(file, rows, study.reader.files, unlabelled=unlabelled)
+    if not labelled:
+        return [
+            f"no labels were found: fill in the column label of {file.name} with {NORMAL}, or the "
+            "finding (several divided by |), and patient, where you can, in a column of its own"
+        ]
+    kinds = ", ".join(f"{len(found):,} {kind}" for kind, found in study.problems_by_kind.items())
+    return [f"images that are not in {file.name}: {kinds}"] if kinds else []
+
+
+def _reading(manifest: Path, study: StudyTable, data: DataConfig) -> DataConfig:
+    """The config that reads a manifest, of a study of images that are files."""
+    options: dict[str, Any] = {}
+    if study.full_scale is not None:
+        options["full_scale"] = study.full_scale
+    if study.finding_names != (UNKNOWN,):
+        options["findings"] = list(study.finding_names)
+    update = {"source": "manifest", "root": manifest.resolve(), "options": options}
+    return data.model_copy(update=update)
+
+
+def _original_side(study: StudyTable) -> int:
+    """The largest side in pixels of the first images that can be read, at least 8."""
+    sides = [8]
+    for image in study.rows["image"][:LOOKED_AT]:
+        with suppress(ImageError):
+            assert study.reader is not None
+            sides.append(max(study.reader.read(image).shape))
+    return max(sides) if len(sides) > 1 else 10_000
+
+
+def _facts(rows: pd.DataFrame, store: PixelStore) -> list[str]:
+    patients = count_patients(rows)
+    facts = ["patients: " + ("unknown" if patients is None else f"{patients:,}")]
+    views = rows["view"][rows["view"] != ""].value_counts()
+    if len(views):
+        facts.append("views: " + ", ".join(f"{view} {count:,}" for view, count in views.items()))
+    facts.append(
+        f"bit depth: 16 in {store.deep_images:,} of {len(store.images):,} images, brightest gray "
+        f"value {store.peak:,}"
+        if store.deep_images
+        else "bit depth: 8"
+    )
+    return facts
+
+
+def _about_names(study: StudyTable) -> list[str]:
+    """Advice where the file names of class folders seem to hold the patients."""
+    if study.name != "folders" or count_patients(study.rows) is not None:
+        return []
+    found = [match for image in study.rows["image"] if (match := _PATIENT.search(image))]
+    if 4 * len(found) < len(study.rows):
+        return []
+    return [
+        f"{len(found):,} file names may hold a patient ({found[0][0]}): --set "
+        f"'data.options.patient_pattern=({found[0][1]}\\d+)' counts those in two parts"
+    ]
+
+
+def _choose_split(rows: pd.DataFrame) -> tuple[str, str]:
+    parts = set(rows["given_split"])
+    if "" not in parts and "test" in parts and parts & {"train", "train_validation"}:
+        split = "official" if "train_validation" in parts else "fixed"
+        return split, "the parts that the data gives"
+    unknown = int((rows["patient"] == "").sum())
+    if not unknown:
+        return "patient", "patients are known, and nobody is in two parts"
+    return "image", (
+        f"{unknown:,} of {len(rows):,} images have no patient: somebody may be in two parts, and "
+        "no table can rule it out"
+    )
+
+
+def _about_split(rows: pd.DataFrame, data: DataConfig) -> str:
+    try:
+        split = make_split(rows, data)
+    except InputError as error:
+        return f"a run is refused so far: {error}"
+    return "parts: " + ", ".join(f"{part} {len(of):,}" for part, of in split.parts.items())
+
+
+def _about_files(files: _Files, drawn: int, *, ready: bool) -> list[str]:
+    wrote = [f"wrote {files.manifest}"] if files.manifest.exists() else []
+    then = f"bench run --all --config {shlex.quote(str(files.config))}"
+    return [
+        *wrote,
+        f"wrote {files.config}",
+        f"wrote {files.sheet}: {drawn} images",
+        f"look at {files.sheet}, then: {then}" if ready else f"when the labels are there: {then}",
+    ]

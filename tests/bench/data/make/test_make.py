@@ -1,0 +1,289 @@
+"""Configs, manifests and contact sheets that are made by looking at a folder."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.config import DataConfig, load_experiment
+from bench.data.load import open_study
+from bench.data.make.make import Made, make
+from bench.errors import InputError
+from tests.shared_data import shared
+
+Rows = list[list[str]]
+
+
+def images(folder: Path, *names: str) -> Path:
+    """Images of 16 px, each with other pixels."""
+    random = np.random.default_rng(0)
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (16, 16), dtype=np.uint8)).save(file)
+    return folder
+
+
+def listed(
+    folder: Path, header: list[str] | None, *rows: list[str], name: str = "list.csv"
+) -> Path:
+    """A table beside the images that its first cells name, which are made."""
+    images(folder, *(row[0] for row in rows))
+    with (folder / name).open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows] if header else rows)
+    return folder
+
+
+def many(labels: str, *more: str) -> list[list[str]]:
+    """Rows of 12 images with labels in turns, and more cells."""
+    names = labels.split()
+    return [[f"img/{n}.png", names[n % len(names)], *more] for n in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def made(root: Path, *settings: str, to: str | None = None) -> Made:
+    cache = Path("cache")
+    return make(root, to=None if to is None else Path(to), settings=settings, cache=cache)
+
+
+def data(config: str = "set.yaml") -> DataConfig:
+    return load_experiment(config).data
+
+
+def test_class_folders_are_read_as_they_are(tmp_path: Path) -> None:
+    names = [f"{part}/{label}/{n}.png" for part in ("train", "test") for label in ("normal", "TB")
+             for n in range(8)]  # fmt: skip
+    root = images(tmp_path / "set", *names)
+    lines = made(root).lines
+    assert data().model_dump(include={"source", "root", "image_size", "split", "options"}) == {
+        "source": "folders",
+        "root": root,
+        "image_size": 16,
+        "split": "fixed",
+        "options": {},
+    }
+    assert {
+        "folders: 32 images can be used, 0 cannot",
+        "class folders: normal: normal (16); findings: TB (16)",
+        "patients: unknown",
+        "data.split=fixed: the parts that the data gives",
+        "parts: train 14, validation 2, test 16",
+    } <= set(lines)
+    assert sorted(path.name for path in Path().iterdir()) == ["cache", "set.png", "set.yaml"]
+    text = Path("set.yaml").read_text()
+    assert all(f"# - {line}\n" in text for line in lines[:8])
+    with pytest.raises(InputError, match=r"'set\.yaml' is there already"):
+        made(root)
+    with pytest.raises(InputError, match="would lie among the images"):
+        made(root, to=str(root / "mine.csv"))
+
+
+def test_a_manifest_where_one_is_named(tmp_path: Path) -> None:
+    root = images(tmp_path / "here" / "set", *(f"{c}/p{n}_{c}.png" for c in ("0", "1")
+                                               for n in range(6)))  # fmt: skip
+    with pytest.raises(InputError, match=r"which class is normal\? .* 0, 1"):
+        made(root, to="manifest.csv")
+    assert not Path("manifest.csv").exists()
+    settings = ("data.options.normal_labels=[0]", "data.options.patient_pattern=(p\\d+)_")
+    lines = made(root, *settings, to="manifest.csv").lines
+    with Path("manifest.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[:2] == [["path", "label", "patient"], ["set/0/p0_0.png", "normal", "p0"]]
+    assert rows[7] == ["set/1/p0_1.png", "1", "p0"]
+    assert "data.split=patient: patients are known, and nobody is in two parts" in lines
+    study = open_study(data("manifest.yaml"))
+    assert study.name == "manifest"
+    assert (study.finding_names, study.problems) == (("1",), ())
+    assert (study.rows["findings"].map(len) == 0).sum() == 6
+
+
+def test_a_table_with_columns_by_name_and_by_content(tmp_path: Path) -> None:
+    rows = [[path, f"s{n // 2}", str(40 + n), label, f"free text {n}", "FM"[n % 2]]
+            for n, (path, label) in enumerate(many("normal TB"))]  # fmt: skip
+    header = ["Bild", "Subject ID", "Age (years)", "Gruppe", "Bemerkung", "Gender"]
+    root = listed(tmp_path / "set", header, *rows)
+    lines = made(root).lines
+    assert data().options == {
+        "path_column": "Bild",
+        "patient_column": "Subject ID",
+        "sex_column": "Gender",
+        "age_column": "Age (years)",
+        "label_column": "Gruppe",
+    }
+    assert (data().source, data().root, data().split) == ("manifest", root / "list.csv", "patient")
+    assert lines[1:6] == (
+        "path: column 'Bild', whose cells name files",
+        "patient: column 'Subject ID', by its name",
+        "sex: column 'Gender', by its name",
+        "age: column 'Age (years)', by its name",
+        "label: column 'Gruppe', the only one of few texts: TB, normal",
+    )
+    assert open_study(data()).rows["findings"].map(len).sum() == 6
+
+
+def test_the_choice_among_several_columns_is_the_users(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", ["file", "group", "site"], *many("normal TB", "A"))
+    lines = (root / "list.csv").read_text().splitlines()
+    changed = [line.replace(",A", ",B") if n % 3 else line for n, line in enumerate(lines)]
+    (root / "list.csv").write_text("\n".join(changed))
+    with pytest.raises(InputError) as caught:
+        made(root)
+    assert "'group' (TB, normal); 'site' (A, B)" in str(caught.value)
+    assert "--set data.options.label_column=NAME" in str(caught.value)
+    assert [path.name for path in Path().iterdir()] == []
+    assert made(root, "data.options.label_column=group").ready
+    assert data().options == {"path_column": "file", "label_column": "group"}
+
+
+def test_findings_in_columns(tmp_path: Path) -> None:
+    names = ("1", "", ""), ("", "1", "-1"), ("", "", "1")
+    rows = [[f"{n}.png", f"p{n}", *names[n % 3]] for n in range(12)]
+    header = ["Path", "PatientID", "No Finding", "Edema", "Lung Opacity"]
+    made(listed(tmp_path / "set", header, *rows))
+    assert data().options["finding_columns"] == ["No Finding", "Edema", "Lung Opacity"]
+    two = listed(tmp_path / "two", ["Path", "Edema", "Mass"], *([*r[:1], *r[3:]] for r in rows))
+    with pytest.raises(InputError, match=r"finding_columns=\[\"Edema\", \"Mass\"\]"):
+        made(two)
+    made(listed(tmp_path / "one", ["Path", "Mass"], *([r[0], r[4]] for r in rows)))
+    assert data("one.yaml").options == {"path_column": "Path", "finding_columns": ["Mass"]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "settings", "message"),
+    [
+        ("covid other", (), "which label is normal? They are covid (6), other (6)"),
+        ("covid other", ("data.options.normal_labels=[other]",), ""),
+        ("unauffällig TB", ("data.options.normal_labels=[]",), ""),
+        ("normal TB", ("train.lr=1",), "only keys of data"),
+        ("normal TB", ("data.options.lable=1",), "unknown key 'lable'"),
+        ("0 1", (), ""),
+    ],
+)
+def test_labels_of_which_none_is_known_to_be_normal(
+    labels: str, settings: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    root = listed(tmp_path / "set", ["image", "label"], *many(labels))
+    if message:
+        with pytest.raises(InputError) as caught:
+            made(root, *settings)
+        assert message in str(caught.value)
+        assert not list(Path().glob("set.*"))
+    else:
+        assert made(root, *settings).ready
+
+
+def test_a_table_without_header(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", None, *many("normal TB"))
+    made(root)
+    assert data().options == {"header": "none", "path_column": "1", "label_column": "2"}
+    assert len(open_study(data()).rows) == 12
+
+
+def test_images_without_labels_are_listed_for_someone_to_fill_in(tmp_path: Path) -> None:
+    root = images(tmp_path / "set", "a.png", "b/c.png", "__MACOSX/x.png")
+    (root / "b" / "notes.csv").write_text("a,b\n1,2\n")
+    found = made(root)
+    assert not found.ready
+    assert Path("set.csv").read_text() == f"path,label\n{root}/a.png,\n{root}/b/c.png,\n"
+    assert any("fill in the column label of set.csv" in line for line in found.lines)
+    assert "system files and folders that are not read: 1 (__MACOSX)" in found.lines
+    assert Path("set.png").exists()
+    text = Path("set.csv").read_text()
+    Path("set.csv").write_text(text.replace("a.png,", "a.png,normal").replace("c.png,", "c.png,TB"))
+    assert open_study(data()).rows["findings"].tolist() == [(), ("TB",)]
+
+
+def test_images_that_cannot_be_used_are_named_and_skipped(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
+    (root / "img/3.png").write_bytes(b"no image")
+    with (root / "list.csv").open("a") as table:
+        table.write("img/0.png,TB\n")
+    lines = made(root).lines
+    assert "manifest: 10 images can be used, 2 cannot" in lines
+    assert any(line.startswith("  img/0.png: listed in 2 rows that differ") for line in lines)
+    assert data().on_bad == "skip"
+
+
+def test_arrays_and_the_layout_of_nih(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    arrays = {}
+    for split in ("train", "val", "test"):
+        arrays[f"{split}_images"] = np.zeros((4, 12, 12), np.uint8)
+        arrays[f"{split}_labels"] = np.array([[0], [1], [0], [1]])
+    np.savez(folder / "mine.npz", **arrays)
+    made(folder / "mine.npz", to="mine.csv")
+    mine = data("mine.yaml")
+    assert (mine.source, mine.image_size, mine.split) == ("medmnist", 12, "fixed")
+    assert not Path("mine.csv").exists()  # the images are no files
+
+    nih = images(tmp_path / "nih", *(f"images/{n:08d}_000.png" for n in range(12)))
+    rows = [[f"{n:08d}_000.png", ("No Finding", "Mass")[n % 2], "0", f"{n}", "50", "M", "PA"]
+            for n in range(12)]  # fmt: skip
+    names = ["Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age",
+             "Patient Gender", "View Position"]  # fmt: skip
+    with (nih / "Data_Entry_2017.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([names, *rows])
+    made(nih)
+    assert (data("nih.yaml").source, data("nih.yaml").split) == ("nih", "patient")
+
+
+@pytest.mark.parametrize(
+    ("files", "to", "message"),
+    [
+        ((), None, "no PNG, JPEG, TIFF or DICOM image"),
+        (("a.png",), "out.txt", "end in .csv"),
+        (("a.png",), "absent/out.csv", "no folder 'absent'"),
+    ],
+)
+def test_what_cannot_be_made_is_one_line(
+    files: tuple[str, ...], to: str | None, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "set").mkdir()
+    with pytest.raises(InputError) as caught:
+        made(images(tmp_path / "set", *files), to=to)
+    assert message in str(caught.value)
+    with pytest.raises(InputError, match="is not there"):
+        made(tmp_path / "nowhere")
+
+
+def test_two_tables_are_a_question_and_naming_one_answers_it(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
+    listed(root, ["image", "label"], *many("TB normal"), name="second.csv")
+    with pytest.raises(InputError, match=r"2 tables name the images \(list.csv, second.csv\)"):
+        made(root)
+    made(root / "second.csv")
+    assert data("second.yaml").root == root / "second.csv"
+
+
+def test_real_radiographs_with_a_semicolon_table_of_windows(tmp_path: Path) -> None:
+    """Bare names of files in a subfolder would be a question of paths: here they are whole."""
+    kermany = shared("kermany")
+    with (kermany / "manifest.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    some = rows[:20] + rows[-20:]
+    table = "Datei;Patient;Befund;Größe\n" + "".join(
+        f"images/{Path(row['path']).name};{row['patient']};"
+        f"{'Normal' if row['label'] == 'NORMAL' else 'Lungenentzündung'};1,5\n"
+        for row in some
+    )
+    root = tmp_path / "Ärzte"
+    (root / "images").mkdir(parents=True)
+    for row in some:
+        (root / "images" / Path(row["path"]).name).write_bytes((kermany / row["path"]).read_bytes())
+    (root / "Befunde.csv").write_bytes(table.encode("cp1252"))
+    lines = made(root).lines
+    study = open_study(data("Ärzte.yaml"))
+    assert len(study.rows) == 40
+    assert set(study.finding_names) <= {"Lungenentzündung"}
+    assert data("Ärzte.yaml").image_size == 128
+    assert "label: column 'Befund', by its name" in lines
