@@ -40,7 +40,7 @@ def test_a_file_of_ones_own_is_shown(bench: Command, tmp_path: Path) -> None:
         "name: mine\ndescription: d\ndata: {source: manifest}\nmodels: [a]\nlosses: [ce]\n"
     )
     out = bench("config", "show", "mine.yaml").out
-    assert "data.options.label_column = label\n    The column of labels." in out
+    assert "data.options.label_column = label\n    The column of labels" in out
     refused = bench("config", "show", "--set", "train.lr=1")
     assert (refused.code, refused.out) == (2, "")
 
