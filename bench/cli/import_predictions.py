@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument(
-    "path", metavar="FILE.csv", type=click.Path(path_type=Path, dir_okay=False, exists=True)
+    "path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, exists=True)
 )
 @click.option(
     "--as", "name", required=True, metavar="NAME",
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     help="One probability of m1 from columns of findings: 1 less the product of (1 - p), or the "
     "largest.",
 )  # fmt: skip
+@click.option(
+    "--image-column", metavar="NAME",
+    help="The column of images. [default: image, Image Index or path]",
+)  # fmt: skip
+@click.option(
+    "--score-column", metavar="NAME",
+    help="The column of probabilities. [default: probability, or prob_ and the class]",
+)  # fmt: skip
 @out_option
 def import_command(
     *,
@@ -41,13 +49,16 @@ def import_command(
     config: LabelsChoice,
     task: str | None,
     combine: Combine | None,
+    image_column: str | None,
+    score_column: str | None,
     out: Path,
 ) -> None:
     """Put predictions that others made into the tables, on the same images.
 
-    FILE.csv has a header, a column `image` (or `Image Index`, or `path`, whose last part counts)
-    and a column `probability`; or columns such as prob_Atelectasis, one for each finding, which
-    --combine makes one of or a task that names findings keeps. Probabilities are from 0 to 1.
+    FILE is a table (CSV or Excel) with a header, a column `image` (or `Image Index`, or `path`,
+    whose last part counts) and a column `probability`; or columns such as prob_Atelectasis, one
+    for each finding, which --combine makes one of or a task that names findings keeps.
+    Probabilities are from 0 to 1.
 
     Labels come from the label files of --config and --data; no image needs to be there. Images
     of the test part may be missing from the file, and the tables say how many; those of the
@@ -62,7 +73,13 @@ def import_command(
     from bench.runs.store import Store
 
     found = import_predictions(
-        path, name=name, experiment=experiment, store=Store(out), combine=combine
+        path,
+        name=name,
+        experiment=experiment,
+        store=Store(out),
+        combine=combine,
+        image_column=image_column,
+        score_column=score_column,
     )
     for imported in found:
         for line in _lines(imported, name):
@@ -80,6 +97,7 @@ def _lines(imported: Imported, name: str) -> list[str]:
         f"{name} on {imported.source}, task {match.task.name}, "
         f"split {split.name} {split.hash[:12]}: {covered}"
     ]
+    lines += imported.notes
     lines += [f"not judged: {count:,} {reason}" for reason, count in match.ignored.items()]
     if match.lacks_threshold:
         lines.append(

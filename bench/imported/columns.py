@@ -73,7 +73,11 @@ def _one_probability(
 ) -> Floats:
     """The probability of the second of two classes, (rows,)."""
     wanted = (PROBABILITY, f"{PREFIX}{task.classes[1]}")
-    own = [column for column in file.texts if _plain(column) in map(_plain, wanted)]
+    own = [
+        column
+        for column in file.texts
+        if column == file.score_column or _plain(column) in map(_plain, wanted)
+    ]
     if combine is not None and not own and task.name == "m1":
         return _COMBINED[combine](_probability_of_each(file, findings))
     if len(own) == 1 and combine is None:
@@ -92,6 +96,11 @@ def _one_probability(
 
 def _probability_of_each(file: PredictionFile, names: Sequence[str]) -> Floats:
     """The probabilities of some classes or findings, (rows, names)."""
+    if file.score_column is not None:
+        raise InputError(
+            f"{file.name}: a column for each of {len(names)} classes or findings is wanted: name "
+            f"the columns {PREFIX}{names[0]} and so on, and leave --score-column out"
+        )
     # Without regard to case and signs, unless that would take two of the names for one.
     key_of = _plain if len({*map(_plain, names)}) == len(names) else str
     columns: dict[str, str] = {}

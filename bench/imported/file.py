@@ -2,13 +2,14 @@
 
 It has a header, and is read as every table is (:mod:`bench.data.sources.table`); an image stands
 in one row. The image is in the column ``image``, ``Image Index`` (NIH's name for it) or ``path``:
-its id as the data source has it, or a path whose last part is the id. Probabilities are in the
+its id as the data source has it, or a path by whose name the id is known. Probabilities are in the
 column ``probability`` or in columns ``prob_NAME``. Other columns are not read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.image_files import SUFFIXES
 from bench.data.sources.table import Table, read_table
 from bench.errors import InputError
 from bench.text import first_names, printable
@@ -38,6 +40,7 @@ class PredictionFile:
         digest: SHA-256 (hex) of its content.
         images: ids or paths as they are written.
         texts: the columns of probabilities by their heads.
+        score_column: the one that the user chose; None where they go by their heads.
         table: the whole file.
     """
 
@@ -45,6 +48,7 @@ class PredictionFile:
     digest: str
     images: pd.Series[str]
     texts: dict[str, pd.Series[str]]
+    score_column: str | None
     table: Table
 
     def probabilities(self, column: str) -> NDArray[np.float64]:
@@ -58,10 +62,15 @@ class PredictionFile:
         wrong = np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))
         if len(wrong):
             row = int(wrong[0])
+            text = texts.iloc[row]
+            hint = (
+                "write its decimal comma as a point"
+                if not math.isnan(_number(text.replace(",", ".", 1))) and "," in text
+                else "leave no gap, and turn logits or per cent into probabilities"
+            )
             raise InputError(
-                f"{self.at(row)}: {column} is {printable(texts.iloc[row])!r}, no number from 0 to "
-                f"1 ({len(wrong):,} such): leave no gap, and turn logits or per cent into "
-                "probabilities"
+                f"{self.at(row)}: {printable(column)} is {printable(text)!r}, no number from 0 to "
+                f"1 ({len(wrong):,} such): {hint}"
             )
         return values
 
@@ -73,16 +82,23 @@ class PredictionFile:
     def ids(self, known: Collection[str]) -> list[str]:
         """The id of each row's image.
 
+        An image is an id, or a path whose name only one id has, with or without its suffix.
+
         Args:
             known: the ids of the data source.
 
         Raises:
-            InputError: an image that is not known, or is there twice.
+            InputError: an image that is not known, may be several, or is there twice.
         """
-        found = [image if image in known else _last_part(image) for image in self.images]
-        unknown = [
-            image for image, name in zip(self.images, found, strict=True) if name not in known
+        by_name: dict[str, list[str]] = {}
+        for image in known:
+            for name in {_last_part(image), _stem(image)}:
+                by_name.setdefault(name, []).append(image)
+        candidates = [
+            [image] if image in known else by_name.get(_last_part(image), [])
+            for image in self.images
         ]
+        unknown = [image for image, ids in zip(self.images, candidates, strict=True) if not ids]
         if unknown:
             raise InputError(
                 f"{self.name}: images that are not in the labels: "
@@ -90,6 +106,13 @@ class PredictionFile:
                 f"{printable(min(known))!r}: use these names, or the --config and --data of "
                 "these images"
             )
+        for row, ids in enumerate(candidates):
+            if len(ids) > 1:
+                raise InputError(
+                    f"{self.at(row)} may be {first_names(sorted(ids), NAMES_SHOWN)} of the labels: "
+                    "use these names"
+                )
+        found = [image for (image,) in candidates]
         counts = Counter(found)
         if len(counts) < len(found):
             image, times = counts.most_common(1)[0]
@@ -100,8 +123,15 @@ class PredictionFile:
         return found
 
 
-def read_file(path: Path) -> PredictionFile:
+def read_file(
+    path: Path, *, image_column: str | None = None, score_column: str | None = None
+) -> PredictionFile:
     """Read a file of predictions.
+
+    Args:
+        path: the file.
+        image_column: the column of images; None for one of IMAGE_COLUMNS.
+        score_column: the column of probabilities; None for those that are called so.
 
     Raises:
         OSError: it cannot be read.
@@ -112,20 +142,21 @@ def read_file(path: Path) -> PredictionFile:
     table = read_table(path)
     if table.rows.empty:
         raise InputError(f"{name} has no predictions: give a header and a row for each image")
-    heads = [str(column) for column in table.rows.columns]
-    image = next((column for column in IMAGE_COLUMNS if column in heads), None)
-    columns = [column for column in heads if _is_probability(column)]
+    heads = table.names
+    image = image_column or next((column for column in IMAGE_COLUMNS if column in heads), None)
+    columns = [score_column] if score_column else list(filter(_is_probability, heads))
     if image is None or not columns:
         raise InputError(
-            f"{name} wants a column {' or '.join(map(repr, IMAGE_COLUMNS))}, and a column "
-            f"{PROBABILITY!r} or columns that begin with {PREFIX!r}; its columns: "
-            f"{first_names(heads, NAMES_SHOWN)}"
+            f"{name} wants a column {' or '.join(map(repr, IMAGE_COLUMNS))} (or --image-column), "
+            f"and a column {PROBABILITY!r} (or --score-column) or columns that begin with "
+            f"{PREFIX!r}; its columns: {first_names(heads, NAMES_SHOWN)}"
         )
     return PredictionFile(
         name=name,
         digest=hashlib.sha256(content).hexdigest(),
-        images=table.rows[image],
-        texts={column: table.rows[column] for column in columns},
+        images=table.column(image, option="--image-column"),
+        texts={column: table.column(column, option="--score-column") for column in columns},
+        score_column=score_column,
         table=table,
     )
 
@@ -136,6 +167,13 @@ def _is_probability(column: str) -> bool:
 
 def _last_part(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
+
+
+def _stem(path: str) -> str:
+    """The name of an image file without its suffix."""
+    name = _last_part(path)
+    stem, _, suffix = name.rpartition(".")
+    return stem if f".{suffix}".lower() in SUFFIXES else name
 
 
 def _number(text: str) -> float:

@@ -38,6 +38,7 @@ class Imported:
         already: it was there before, with the same predictions.
         source: name of the data source whose labels judge them.
         match: the images that they are about.
+        notes: how the file was read that is no plain CSV file in UTF-8.
         auc: on the test part, macro over the outputs where there are more than two classes; NaN
             where it is undefined.
     """
@@ -46,22 +47,32 @@ class Imported:
     already: bool
     source: str
     match: Match
+    notes: tuple[str, ...]
     auc: float
 
 
 def import_predictions(
-    path: Path, *, name: str, experiment: Experiment, store: Store, combine: Combine | None = None
+    path: Path,
+    *,
+    name: str,
+    experiment: Experiment,
+    store: Store,
+    combine: Combine | None = None,
+    image_column: str | None = None,
+    score_column: str | None = None,
 ) -> list[Imported]:
     """Keep predictions as runs: one for each split that the stored runs of this data have.
 
     Everything is checked before the first run is written.
 
     Args:
-        path: the CSV file (:mod:`bench.imported.file`).
+        path: the file (:mod:`bench.imported.file`).
         name: what the predictions are called in tables.
         experiment: its data and task say what they are judged by.
         store: where to.
         combine: how columns of findings make one probability; None where they do not.
+        image_column: the column of images; None for one of the standard names.
+        score_column: the column of probabilities; None for one of the standard names.
 
     Raises:
         InputError: the file, the labels or the name do not fit.
@@ -73,7 +84,7 @@ def import_predictions(
             "the signs . _ + - and begin with a letter or digit"
         )
     store.check_writable()
-    file = read_file(path)
+    file = read_file(path, image_column=image_column, score_column=score_column)
     config = one_data_config(experiment)
     labels = open_labels(config)
     if labels.rows.empty:
@@ -81,16 +92,13 @@ def import_predictions(
     task = make_task(experiment.task, labels.finding_names)
     images = file.ids({*labels.rows["image"], *(problem.image for problem in labels.problems)})
     probabilities = task_probabilities(file, task, labels.finding_names, combine=combine)
-    settings = FileSettings(digest=file.digest, combine=combine)
-    cell = Cell(
-        kind="imported",
-        model=name,
-        loss="",
-        seed=0,
-        settings=ImportSettings(
-            data=source_settings(experiment.data), task=experiment.task, predictions=settings
-        ),
+    settings = FileSettings(
+        digest=file.digest,
+        combine=combine,
+        image_column=image_column,
+        score_column=score_column,
     )
+    cell = _cell(name, experiment, settings)
     matches = [match(each, task, images) for each in find_splits(labels, config, store=store)]
     described = [_describe(found, labels, experiment) for found in matches]
     for data in described:
@@ -98,16 +106,28 @@ def import_predictions(
     environment = describe_environment(torch.device("cpu"))
     imported = []
     for found, data in zip(matches, described, strict=True):
-        record = ImportRecord(
-            **settings.model_dump(),
-            file=file.name,
-            images=found.images,
-            of=found.of,
-            ignored=sum(found.ignored.values()),
-        )
+        record = _record(file.name, settings, found)
         facts = Facts(experiment=experiment, data=data, environment=environment, imported=record)
-        imported.append(_keep(cell, facts, found, probabilities, store))
+        kept = _keep(cell, facts, found, probabilities, store)
+        imported.append(replace(kept, notes=file.table.notes))
     return imported
+
+
+def _cell(name: str, experiment: Experiment, settings: FileSettings) -> Cell:
+    own = ImportSettings(
+        data=source_settings(experiment.data), task=experiment.task, predictions=settings
+    )
+    return Cell(kind="imported", model=name, loss="", seed=0, settings=own)
+
+
+def _record(file: str, settings: FileSettings, found: Match) -> ImportRecord:
+    return ImportRecord(
+        **settings.model_dump(),
+        file=file,
+        images=found.images,
+        of=found.of,
+        ignored=sum(found.ignored.values()),
+    )
 
 
 def _describe(found: Match, labels: StudyTable, experiment: Experiment) -> DataRecord:
@@ -168,4 +188,11 @@ def _keep(
         torch.from_numpy(probabilities[found.file_rows["test"][in_task]]),
         kind=found.task.kind,
     )
-    return Imported(folder=folder, already=already, source=facts.data.source, match=found, auc=auc)
+    return Imported(
+        folder=folder,
+        already=already,
+        source=facts.data.source,
+        match=found,
+        notes=(),
+        auc=auc,
+    )

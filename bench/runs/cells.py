@@ -152,10 +152,14 @@ class FileSettings(Frozen):
     Attributes:
         digest: SHA-256 of the file.
         combine: how columns of findings made one probability; None where they did not.
+        image_column: the column of images; None where it has a standard name.
+        score_column: the column of probabilities; None where they have standard names.
     """
 
     digest: str
     combine: Literal["noisy_or", "max"] | None = None
+    image_column: str | None = None
+    score_column: str | None = None
 
 
 class ImportSettings(Frozen):

@@ -75,8 +75,13 @@ def _command(row: Row) -> str:
     if row.kind == "control":
         return shlex.join(["bench", "run", "--all", *config])
     if (source := row.runs[0].imported) is not None:
-        combine = ["--combine", source.combine] if source.combine else []
-        return shlex.join(["bench", "import", source.file, "--as", row.model, *combine, *config])
+        choices = {
+            "--combine": source.combine,
+            "--image-column": source.image_column,
+            "--score-column": source.score_column,
+        }
+        given = [part for name, value in choices.items() if value for part in (name, value)]
+        return shlex.join(["bench", "import", source.file, "--as", row.model, *given, *config])
     command = "run" if row.kind == "network" else "cascade"
     seeds = ",".join(map(str, row.seeds))
     # A cascade without a network comes with the others.

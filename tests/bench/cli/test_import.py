@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.cascade.stages import find_stages
@@ -97,6 +98,19 @@ def test_a_manifest_without_its_images_and_a_file_that_covers_half(
     assert split.startswith("the split is made of the labels alone")
     assert done.startswith("imported: test AUC 1.000, my runs/theirs-imported-")
     assert table == "the table: bench report markdown --out 'my runs'"
+
+
+def test_columns_and_delimiter_of_others(bench: Command, tmp_path: Path) -> None:
+    """A table as pandas writes it, with its index, for semicolons, and names without suffix."""
+    write_labels(tmp_path / "nih")
+    names = [f"/old/{name.removesuffix('.png')}" for name in TEST]
+    frame = pd.DataFrame({"file": names, "y": [0.0, 1.0] * (len(TEST) // 2)})
+    frame.to_csv("p.csv", sep=";")
+    columns = ("--image-column", "file", "--score-column", "y")
+    data = ("--data", "nih", "--set", "data.validation_fraction=0.34")
+    outcome = bench("import", "p.csv", "--as", "theirs", *columns, *data)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "p.csv: columns divided by semicolons" in outcome.out.splitlines()
 
 
 @pytest.mark.parametrize(

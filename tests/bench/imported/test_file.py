@@ -61,6 +61,38 @@ def test_what_is_no_such_file(tmp_path: Path, text: str | bytes, parts: tuple[st
         assert part in str(refused.value)
 
 
+def test_an_image_is_known_by_its_name_with_or_without_suffix(tmp_path: Path) -> None:
+    known = {"train/a.png", "test/b.png", "c.1.jpg", "d", "test/e.png", "train/e.png"}
+    file = read_file(written(tmp_path, "image,probability\na,0\nx/b.png,0\nc.1,0\ny\\d,0\n"))
+    assert file.ids(known) == ["train/a.png", "test/b.png", "c.1.jpg", "d"]
+    file = read_file(written(tmp_path, "image,probability\ntrain/e.png,0\ne.png,0\n"))
+    with pytest.raises(InputError, match=r"line 3 .*may be test/e\.png, train/e\.png"):
+        file.ids(known)
+
+
+def test_columns_that_the_user_names(tmp_path: Path) -> None:
+    path = written(tmp_path, ",file,score,prob_x,logit\n0,a,0.25,1,-3\n1,b,0.5,1,7\n")
+    file = read_file(path, image_column="file", score_column="score")
+    assert file.ids({"a", "b"}) == ["a", "b"]
+    found = task_probabilities(file, make_task("m1"), FINDINGS, combine=None)
+    assert found[:, 1].tolist() == [0.25, 0.5]
+    other = read_file(path, image_column="file", score_column="logit")
+    with pytest.raises(InputError, match=r"line 2 .*logit is '-3'"):
+        task_probabilities(other, make_task("m1"), FINDINGS, combine=None)
+    with pytest.raises(InputError, match="--score-column"):
+        task_probabilities(file, make_task("findings14", FINDINGS), FINDINGS, combine=None)
+    with pytest.raises(InputError, match="without --combine"):
+        task_probabilities(file, make_task("m1"), FINDINGS, combine="max")
+    with pytest.raises(InputError, match=r"no column 'files' \(--image-column\).*mean file"):
+        read_file(path, image_column="files")
+
+
+def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
+    file = read_file(written(tmp_path, "image;probability\na;0,5\nb;1\n"))
+    with pytest.raises(InputError, match=r"line 2 .*'0,5'.*decimal comma"):
+        file.probabilities("probability")
+
+
 def test_other_delimiters_and_encodings_are_read(tmp_path: Path) -> None:
     file = read_file(written(tmp_path, "image;probability\nä;0\n".encode("cp1252")))
     assert file.ids({"ä"}) == ["ä"]

@@ -14,7 +14,11 @@ from tests.bench.records import cell
 from tests.bench.report.html import pages
 from tests.bench.report.runs import CHANCE, PERFECT, Runs
 
-IMPORTED = pages.IMPORTED | {"file": "their preds.csv", "combine": "noisy_or"}
+IMPORTED = pages.IMPORTED | {
+    "file": "their preds.csv",
+    "combine": "noisy_or",
+    "image_column": "the file",
+}
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def test_imported_predictions_are_imported_again(runs: Runs) -> None:
     found = of_only_row(runs)
     assert shlex.split(found.command) == [
         "bench", "import", "their preds.csv", "--as", "theirs", "--combine", "noisy_or",
-        "--config", f"my runs/{name}/experiment.yaml",
+        "--image-column", "the file", "--config", f"my runs/{name}/experiment.yaml",
     ]  # fmt: skip
     assert found.digest == "d" * 64
 
