@@ -32,7 +32,7 @@ LOOKED_AT = 20  # images whose size is looked at
 NAMED = 9  # labels in a message
 UNKNOWN = "no label"  # of an image on the contact sheet
 
-_PATIENT = re.compile(r"((?:person|patient|subject)[-_]?)\d+(?=[^/]*$)", re.IGNORECASE)
+_PATIENT = re.compile(r"((?:person|patient|subject)[-_]?)\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +175,7 @@ def _make(
         kinds = ", ".join(usable.problems_by_kind)
         raise InputError(f"none of the {len(study.rows):,} images can be read ({kinds})")
     lines += [*check_data(study, store).lines(), *_facts(usable.rows, store)]
-    lines += _about_names(usable)
+    lines += _about_paths(usable)
     split, why_split = _choose_split(usable.rows)
     if "data.split" in settings:
         split, why_split = data.split, "as set"
@@ -264,16 +264,17 @@ def _facts(rows: pd.DataFrame, store: PixelStore) -> list[str]:
     return facts
 
 
-def _about_names(study: StudyTable) -> list[str]:
-    """Advice where the file names of class folders seem to hold the patients."""
-    if study.name != "folders" or count_patients(study.rows) is not None:
+def _about_paths(study: StudyTable) -> list[str]:
+    """Advice where the paths of images seem to hold the patients."""
+    if study.name not in ("folders", "manifest") or count_patients(study.rows) is not None:
         return []
     found = [match for image in study.rows["image"] if (match := _PATIENT.search(image))]
     if 4 * len(found) < len(study.rows):
         return []
     return [
-        f"{len(found):,} file names may hold a patient ({found[0][0]}): --set "
-        f"'data.options.patient_pattern=({found[0][1]}\\d+)' counts those in two parts"
+        f"{len(found):,} paths may hold a patient ({found[0][0]}): --set "
+        f"'data.options.patient_pattern=({found[0][1]}\\d+)' reads them, and those in two "
+        "parts are counted"
     ]
 
 

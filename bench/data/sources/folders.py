@@ -7,15 +7,13 @@ a folder around the whole (``download/chest_xray/train``) is looked through.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import field_validator
-
 from bench.data.image_files import FileReader
+from bench.data.sources.patients import PatientPattern, patients_in
 from bench.data.sources.tree import Steps, Tree, has_parts, inner, look
 from bench.data.sources.words import NORMAL, PARTS, UNKNOWN, fold, unify
 from bench.data.study import Problem, StudyTable, study_rows
@@ -37,22 +35,10 @@ class FoldersOptions(FileOptions):
     """Class folders of normal images; left out, those called normal, no finding, healthy or
     negative, in any case, with blanks or underscores. ``[]`` says that no image is normal.
     """
-    patient_pattern: str | None = None
+    patient_pattern: PatientPattern | None = None
     r"""A regular expression with one group, the patient's id in an image's path below its class
     folder, such as ``(person\d+)_``. Left out, patients are unknown.
     """
-
-    @field_validator("patient_pattern")
-    @classmethod
-    def _has_one_group(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            try:
-                groups = re.compile(pattern).groups
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-            if groups != 1:
-                raise ValueError(f"{pattern!r} has {groups} groups, not one, the patient's id")
-        return pattern
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,14 +183,8 @@ def _patients(
 ) -> tuple[list[str], tuple[str, ...]]:
     if pattern is None:
         return [""] * len(images), ()
-    find = re.compile(pattern).search
-    matches = [find("/".join(image.steps[2 if with_parts else 1 :])) for image in images]
-    patients = [(match[1] or "") if match else "" for match in matches]
-    found = sum(map(bool, patients))
-    note = (
-        f"patients by {pattern} in the file names: {len({*patients} - {''}):,} in {found:,} "
-        f"of {len(images):,} images"
-    )
+    below = ["/".join(image.steps[2 if with_parts else 1 :]) for image in images]
+    patients, note = patients_in(below, pattern)
     return patients, (note,)
 
 

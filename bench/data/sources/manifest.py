@@ -17,7 +17,7 @@ from bench.data.image_files import FileReader
 from bench.data.sources.label_options import LabelOptions, read_label_table
 from bench.data.sources.labels import differing, parse_ages
 from bench.data.sources.paths import find_images
-from bench.data.sources.patients import PatientIds, parse_patients
+from bench.data.sources.patients import PatientIds, PatientPattern, parse_patients, patients_in
 from bench.data.sources.table import Header, Table, read_table
 from bench.data.sources.tree import are_class_folders, look
 from bench.data.sources.words import PARTS, fold
@@ -42,6 +42,10 @@ class ManifestOptions(LabelOptions):
     """The column of image paths."""
     patient_column: str | None = None
     """The column of patients; left out, a column ``patient`` is used if there is one."""
+    patient_pattern: PatientPattern | None = None
+    r"""A regular expression with one group, the patient's id in an image's path, such as
+    ``(patient\d+)/``, where no column has it.
+    """
     patient_ids: PatientIds = "text"
     """``number`` joins ids that are one number in several spellings (7, 007, 7.0)."""
     view_column: str | None = None
@@ -73,11 +77,7 @@ def _read(file: Path, options: ManifestOptions) -> tuple[StudyTable, Mapping[str
     images = listed.images
     if "split" in texts:
         texts["split"] = texts["split"].map(fold).map(PARTS).fillna("")
-    if "patient" in texts:
-        texts["patient"], patient_notes = parse_patients(
-            texts["patient"].tolist(), ids=options.patient_ids
-        )
-        notes += patient_notes
+    notes += _read_patients(texts, images, options)
     labels = read_label_table(
         table,
         options,
@@ -157,6 +157,21 @@ def open_manifest(
         full_scale=options.full_scale,
         problems=(*labels.problems, *problems),
     )
+
+
+def _read_patients(texts: pd.DataFrame, images: list[str], options: ManifestOptions) -> list[str]:
+    """Put the patients into the texts, if they are known, and return notes on them."""
+    if options.patient_pattern is not None:
+        if "patient" in texts:
+            raise InputError(
+                "data.options.patient_pattern: there is a column of patients: leave one of them out"
+            )
+        texts["patient"], note = patients_in(images, options.patient_pattern)
+        return [note]
+    if "patient" not in texts:
+        return []
+    texts["patient"], notes = parse_patients(texts["patient"].tolist(), ids=options.patient_ids)
+    return list(notes)
 
 
 def _table_file(root: Path, options: ManifestOptions) -> Path:

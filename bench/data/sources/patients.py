@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from bench.data.sources.words import UNKNOWN, fold
 
 PatientIds = Literal["text", "number"]
 """Whether ids are compared as they are written, or as numbers where they are numbers."""
+
+
+def _with_one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    if groups != 1:
+        raise ValueError(f"{pattern!r} has {groups} groups, not one, the patient's id")
+    return pattern
+
+
+PatientPattern = Annotated[str, AfterValidator(_with_one_group)]
+"""A regular expression with one group, the patient's id in a path."""
 
 # What is left of an id that was a number for pandas or Excel: "007", "7", "7.0".
 _NUMBER = re.compile(r"0*([0-9]+?)(?:\.0*)?")
@@ -44,6 +60,25 @@ def parse_patients(texts: Sequence[str], *, ids: PatientIds) -> tuple[list[str],
     if several := [found for found in spellings.values() if len(found) > 1]:
         notes.append(_about_spellings(several, ids))
     return [patients[text] for text in texts], tuple(notes)
+
+
+def patients_in(paths: Sequence[str], pattern: PatientPattern) -> tuple[list[str], str]:
+    """Read the patients in the paths of images.
+
+    Args:
+        paths: each image's.
+        pattern: where the id stands.
+
+    Returns:
+        Each image's patient id, "" where the pattern does not fit, and a note on how many do.
+    """
+    find = re.compile(pattern).search
+    patients = [(match[1] or "") if (match := find(path)) else "" for path in paths]
+    note = (
+        f"patients by {pattern} in the paths: {len({*patients} - {''}):,} in "
+        f"{sum(map(bool, patients)):,} of {len(paths):,} images"
+    )
+    return patients, note
 
 
 def _about_spellings(several: Sequence[Sequence[str]], ids: PatientIds) -> str:

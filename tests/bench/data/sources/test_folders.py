@@ -184,7 +184,7 @@ def test_patients_by_a_pattern(tmp_path: Path) -> None:
         "test/PNEUMONIA/person1_virus_6.jpeg": "person1",
         "test/NORMAL/other.jpeg": "",
     }
-    note = r"patients by (person\d+|IM-\d+) in the file names: 2 in 4 of 5 images"
+    note = r"patients by (person\d+|IM-\d+) in the paths: 2 in 4 of 5 images"
     assert note in study.notes
     config = DataConfig(source="folders", root=root, split="patient")
     with pytest.raises(InputError, match=r"5 of 5 images .*data\.options\.patient_pattern"):

@@ -327,6 +327,22 @@ def test_patients_that_are_unknown_or_one_number(tmp_path: Path) -> None:
     assert "1 entries of the patient column were taken as unknown" in text.notes
 
 
+def test_patients_in_paths(tmp_path: Path) -> None:
+    paths = ("patient01/study1/a.png", "patient01/study2/a.png", "other/b.png")
+    root = folder(tmp_path, "path,label\n" + "".join(f"{path},Mass\n" for path in paths), *paths)
+    study = open_manifest(root, patient_pattern=r"(patient\d+)/")
+    assert study.rows[["image", "patient"]].to_numpy().tolist() == [
+        ["other/b.png", ""],
+        ["patient01/study1/a.png", "patient01"],
+        ["patient01/study2/a.png", "patient01"],
+    ]
+    assert r"patients by (patient\d+)/ in the paths: 1 in 2 of 3 images" in study.notes
+    with pytest.raises(InputError, match="patient_pattern"):
+        open_manifest(root, patient_pattern="patient", patient_column="label")
+    with pytest.raises(InputError, match="leave one of them out"):
+        open_manifest(root, patient_pattern="(patient)", patient_column="label")
+
+
 @pytest.mark.parametrize("text", ["No_Finding", "NO  FINDING", " normal ", "_Healthy", "NEGATIVE"])
 def test_words_for_normal_in_any_spelling(text: str, tmp_path: Path) -> None:
     study = open_manifest(folder(tmp_path, f"path,label\na.png,{text}\n", "a.png"))
