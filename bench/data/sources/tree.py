@@ -79,9 +79,13 @@ def inner(tree: Tree) -> Tree:
         tree = Tree(
             base=tree.base / outer,
             files=[steps[1:] for steps in tree.files],
+            folders=[steps[1:] for steps in tree.folders if steps[:1] == (outer,)],
             **{
-                kind: [steps[1:] for steps in getattr(tree, kind) if steps[:1] == (outer,)]
-                for kind in ("others", "folders", "system", "masks")
+                kind: [
+                    steps[1:] if steps[0] == outer else ("..", *steps)
+                    for steps in getattr(tree, kind)
+                ]
+                for kind in ("others", "system", "masks")
             },
         )
     return tree

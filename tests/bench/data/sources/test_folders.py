@@ -6,9 +6,12 @@ import csv
 import shutil
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 from PIL import Image
 
 from bench.config import DataConfig, load_experiment
@@ -77,6 +80,7 @@ def test_parts_and_classes_are_those_of_the_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("around", ["", "download/chest_xray/"])
 def test_classes_alone_also_inside_of_other_folders(around: str, tmp_path: Path) -> None:
     tree(tmp_path, *(f"{around}{name}" for name in ("No_Finding/a.png", "TB/a.png", "TB/x/b.png")))
+    tree(tmp_path, "README.txt", "__MACOSX/x")
     study = open_folders(tmp_path)
     assert table(study, "findings", "given_split") == [
         ["No_Finding/a.png", (), ""],
@@ -84,10 +88,13 @@ def test_classes_alone_also_inside_of_other_folders(around: str, tmp_path: Path)
         ["TB/x/b.png", ("TB",), ""],
     ]
     where = ["class folders found in download/chest_xray/"] if around else []
+    up = "../../" if around else ""
     assert study.notes == (
         "class folders: normal: No_Finding (1); findings: TB (2)",
         "no part folders",
         *where,
+        f"files in no class folder that are not read: 1 ({up}README.txt)",
+        f"system files and folders that are not read: 1 ({up}__MACOSX)",
     )
 
 
@@ -210,6 +217,45 @@ def test_unusable_trees_give_one_line(
         open_folders(tmp_path, **options)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+STEPS = st.sampled_from(
+    ["train", "Val", "test", "normal", "NORMAL", "TB", "tb", "unknown", "masks", "__MACOSX", "x|y",
+     ".git", "a b", "1"]
+)  # fmt: skip
+FILES = st.sampled_from(["a.png", "b.PNG", "c.txt", "d.dcm", "e", "Thumbs.db", ".f.png", "g.123"])
+
+
+@given(
+    st.sets(st.tuples(st.lists(STEPS, max_size=4).map("/".join), FILES).map("/".join), max_size=9),
+    st.sampled_from([None, ["normal"], []]),
+)
+def test_no_file_of_any_tree_is_lost(paths: set[str], normal: list[str] | None) -> None:
+    names = {path.lstrip("/") for path in paths}
+    options = {} if normal is None else {"normal_labels": normal}
+    with TemporaryDirectory() as folder:
+        for name in names:
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / name).write_text(name)
+        try:
+            study = open_folders(Path(folder), **options)
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017 -- either is right
+            return
+    named = {problem.image for problem in study.problems}
+    read = set(study.rows["image"])
+    assert not read & named
+    assert len(study.rows) == len(read)
+    hidden = {
+        name
+        for name in names
+        if any(
+            step in ("masks", "__MACOSX", "Thumbs.db") or step[0] == "." for step in name.split("/")
+        )
+    }
+    beside = [note for note in study.notes if note.startswith("files in no class folder")]
+    counted = int(beside[0].split()[9]) if beside else 0
+    assert len(read) + len(named) + len(hidden) + counted == len(names)
 
 
 def test_a_link_to_a_folder_is_followed_and_a_loop_is_not(tmp_path: Path) -> None:
