@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
 from PIL import Image
 
 from bench.config import DataConfig, load_experiment
 from bench.data.load import open_study
+from bench.data.make.layout import recognise
 from bench.data.make.make import Made, make
+from bench.data.sources.manifest import ManifestOptions
 from bench.errors import InputError
 from tests.shared_data import shared
 
@@ -263,6 +268,54 @@ def test_two_tables_are_a_question_and_naming_one_answers_it(tmp_path: Path) -> 
         made(root)
     made(root / "second.csv")
     assert data("second.yaml").root == root / "second.csv"
+
+
+HEADS = st.sampled_from(["path", "label", "Class", "Patient ID", "sex", "Age", "Edema", "x", ""])
+CELLS = st.sampled_from(
+    [
+        "a.png",
+        "b/c.png",
+        "a",
+        "..\\\\a.PNG",
+        "normal",
+        "TB",
+        "0",
+        "1",
+        "-1",
+        "",
+        "nan",
+        "train",
+        "p1",
+    ]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+
+
+@given(
+    st.lists(HEADS, min_size=1, max_size=5).flatmap(
+        lambda heads: st.tuples(
+            st.just(heads), st.lists(st.lists(CELLS, min_size=len(heads), max_size=len(heads)))
+        )
+    ),
+    st.sampled_from([{}, {"label_column": "x"}, {"path_column": "path"}, {"header": "none"}]),
+)
+def test_any_table_beside_images_is_a_layout_or_one_line(
+    table: tuple[list[str], Rows], given_options: dict[str, object]
+) -> None:
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("a.png", "b/c.png"):
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).touch()
+        with (root / "list.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([table[0], *table[1]])
+        try:
+            layout = recognise(root, given_options)
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017 -- either is right
+            return
+        assert layout.source in ("", "manifest")
+        assert all(len(line.splitlines()) == 1 for line in layout.lines)
+        assert layout.options.keys() <= ManifestOptions.model_fields.keys()
 
 
 def test_real_radiographs_with_a_semicolon_table_of_windows(tmp_path: Path) -> None:
