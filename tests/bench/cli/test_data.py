@@ -95,6 +95,25 @@ def test_a_manifest_may_list_dicom_files(bench: Command, monkeypatch: pytest.Mon
     assert refused.err.splitlines()[-1].endswith("pip install 'cxnet-bench[dicom]'")
 
 
+def test_the_config_that_is_made_of_a_folder_runs_as_it_is(
+    bench: Command, tiny_plugin: Path
+) -> None:
+    folder = write_manifest(Path("xrays"))
+    made = bench("data", "make", folder)
+    assert (made.code, made.err) == (0, "")
+    assert made.out.splitlines()[-1].endswith("then: bench run --all --config xrays.yaml")
+    refused = bench("data", "make", folder)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    short = (*TINY[4:], "--set", "controls=[prior]")
+    outcome = bench(
+        "run", "tiny", "--config", "xrays.yaml", "--plugin", tiny_plugin, "--loss", "ce",
+        "--seeds", "0", *short,
+    )  # fmt: skip
+    assert (outcome.code, outcome.err) == (0, "")
+    title = bench("report", "markdown").out.splitlines()[0]
+    assert "split patient, 32 px, task m1" in title
+
+
 def test_the_phantom_written_out_runs_as_nih(bench: Command, tiny_plugin: Path) -> None:
     written = bench("data", "phantom", "xrays", "--images", "150", "--image-size", "32")
     assert (written.code, written.err) == (0, "")
