@@ -22,8 +22,9 @@ settings.load_profile("same examples")
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Decoded pixels and cost figures go to a folder of this test session, never to the user's."""
+    """Decoded pixels, cost figures and the salt of patients' names are this test session's own."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         patch.setenv("CXNET_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 

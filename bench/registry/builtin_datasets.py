@@ -1,5 +1,5 @@
 """Registers the built-in data sources, by importing the modules that define them."""
 
-from bench.data.sources import folders, manifest, medmnist, nih, phantom
+from bench.data.sources import dicom, folders, manifest, medmnist, nih, phantom
 
-__all__ = ["folders", "manifest", "medmnist", "nih", "phantom"]
+__all__ = ["dicom", "folders", "manifest", "medmnist", "nih", "phantom"]

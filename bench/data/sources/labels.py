@@ -19,6 +19,7 @@ from bench.data.study import SEPARATOR, Problem, ProblemKind
 from bench.registry.core import near_matches
 from bench.text import first_names
 
+FINDINGS_NAMED = 20  # in the note on the labels
 NAMES_NOTED = 5  # in a note on findings
 
 SeveralRows = Literal["agree", "union"]
@@ -303,6 +304,19 @@ def _parse_label(
     return Label(findings=tuple(findings))
 
 
+def about_labels(findings: pd.Series) -> str:
+    """A note on the labels taken for normal and for findings: a misspelt "normal" is a finding.
+
+    Args:
+        findings: each image's finding names.
+    """
+    normal = int((findings.map(len) == 0).sum())
+    counts = Counter(name for names in findings for name in names)
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    named = first_names([f"{name} ({counts[name]:,})" for name in ordered], FINDINGS_NAMED)
+    return f"labels read: normal {normal:,}; " + (f"findings: {named}" if named else "no findings")
+
+
 def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Read an age column.
 
@@ -323,13 +337,10 @@ def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ..
     notes = []
     if impossible.any():
         notes.append(
-            f"{impossible.sum():,} ages in the label file are over {OLDEST:.0f} years and were "
-            "taken as unknown"
+            f"{impossible.sum():,} ages are over {OLDEST:.0f} years and were taken as unknown"
         )
     if garbled.any():
-        notes.append(
-            f"{garbled.sum():,} ages in the label file are not numbers and were taken as unknown"
-        )
+        notes.append(f"{garbled.sum():,} ages are not numbers and were taken as unknown")
     return ages, tuple(notes)
 
 

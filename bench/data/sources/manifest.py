@@ -6,7 +6,6 @@ folder, or absolute.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 
 from bench.data.image_files import FileReader
 from bench.data.sources.label_options import LabelOptions, read_label_table
-from bench.data.sources.labels import differing, parse_ages
+from bench.data.sources.labels import about_labels, differing, parse_ages
 from bench.data.sources.paths import find_images
 from bench.data.sources.patients import PatientIds, PatientPattern, parse_patients, patients_in
 from bench.data.sources.table import Header, Table, read_table
@@ -24,9 +23,6 @@ from bench.data.sources.words import PARTS, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import register_dataset
-from bench.text import first_names
-
-FINDINGS_NAMED = 20  # in the note on the labels
 
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
@@ -106,7 +102,7 @@ def _read(file: Path, options: ManifestOptions) -> tuple[StudyTable, Mapping[str
         name="manifest",
         rows=study_rows({name: rows[name].tolist() for name in COLUMNS if name in rows}),
         finding_names=labels.names,
-        notes=(*table.notes, *listed.notes, *notes, _about_labels(rows["findings"])),
+        notes=(*table.notes, *listed.notes, *notes, about_labels(rows["findings"])),
         problems=labels.problems,
     )
     return study, listed.missing
@@ -216,12 +212,3 @@ def _about_first_rows(images: list[str], texts: pd.DataFrame, used: set[str]) ->
         f"images with rows that differ in {' or '.join(names)}: {len(found):,}; the first row "
         "of each is used"
     ]
-
-
-def _about_labels(findings: pd.Series) -> str:
-    """A note on the labels taken for normal and for findings: a misspelt "normal" is a finding."""
-    normal = int((findings.map(len) == 0).sum())
-    counts = Counter(name for names in findings for name in names)
-    ordered = sorted(counts, key=lambda name: (-counts[name], name))
-    named = first_names([f"{name} ({counts[name]:,})" for name in ordered], FINDINGS_NAMED)
-    return f"labels read: normal {normal:,}; " + (f"findings: {named}" if named else "no findings")

@@ -50,8 +50,7 @@ def parse_patients(texts: Sequence[str], *, ids: PatientIds) -> tuple[list[str],
         if fold(text) in UNKNOWN:
             patients[text] = ""
             continue
-        match = _NUMBER.fullmatch(text)
-        number = match[1] if match else text
+        number = as_number(text)
         spellings.setdefault(number, []).append(text)
         patients[text] = number if ids == "number" else text
     notes = []
@@ -79,6 +78,12 @@ def patients_in(paths: Sequence[str], pattern: PatientPattern) -> tuple[list[str
         f"{sum(map(bool, patients)):,} of {len(paths):,} images"
     )
     return patients, note
+
+
+def as_number(text: str) -> str:
+    """An id without leading zeros and decimals where it is a whole number, else as it is."""
+    match = _NUMBER.fullmatch(text)
+    return match[1] if match else text
 
 
 def _about_spellings(several: Sequence[Sequence[str]], ids: PatientIds) -> str:

@@ -82,7 +82,7 @@ def test_losses_datasets_and_configs(bench: Command) -> None:
     chosen = [loss["name"] for loss in listed(bench, "losses", "sin*", "ce")]
     assert chosen == [name for name in losses if name == "ce" or name.startswith("sin")]
     sources = {source["name"] for source in listed(bench, "datasets")}
-    assert sources == {"folders", "nih", "medmnist", "manifest", "phantom"}
+    assert sources == {"dicom", "folders", "nih", "medmnist", "manifest", "phantom"}
     assert [config["name"] for config in listed(bench, "configs")] == shipped_names()
     assert "nih_official" in bench("list", "configs", "nih*").out
     kinds = ["models", "losses", "tasks", "datasets", "configs"]

@@ -27,7 +27,8 @@ def test_every_shipped_config_loads_and_bears_its_file_name(name: str) -> None:
 
 
 def test_the_shipped_experiments() -> None:
-    data = ["demo", "folders", "manifest", "medmnist", "nih_image", "nih_official", "nih_patient"]
+    data = ["demo", "dicom", "folders", "manifest", "medmnist"]
+    data += ["nih_image", "nih_official", "nih_patient"]
     paper = [f"paper_run{number}" for number in (1, 2, 3, 4)]
     small = [f"{name}_small" for name in QUESTIONS]
     assert shipped_names() == sorted([*data, *paper, *QUESTIONS, *small])

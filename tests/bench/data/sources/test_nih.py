@@ -159,8 +159,8 @@ def test_ages_in_all_forms_and_impossible_ones_counted(tmp_path: Path) -> None:
     labels = read_labels(tmp_path)
     expected = [58, 58, 0.5, 365 / 365.25, math.nan, math.nan, math.nan, math.nan]
     np.testing.assert_allclose(labels.rows["age"], expected)
-    assert "2 ages in the label file are over 120 years and were taken as unknown" in labels.notes
-    assert "1 ages in the label file are not numbers and were taken as unknown" in labels.notes
+    assert "2 ages are over 120 years and were taken as unknown" in labels.notes
+    assert "1 ages are not numbers and were taken as unknown" in labels.notes
 
 
 def test_problems_are_named_once_each_and_left_out(tmp_path: Path) -> None:

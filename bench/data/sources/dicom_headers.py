@@ -1,0 +1,166 @@
+"""The headers of a folder's DICOM files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.data.dicom import HEAD, is_dicom, require_pydicom
+from bench.data.image_files import quiet_decoders
+from bench.data.sources.tree import look
+from bench.errors import InputError
+from bench.text import printable
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_TAGS = (
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "AccessionNumber",
+    "PatientID", "PatientSex", "PatientAge", "ViewPosition", "Modality", "BurnedInAnnotation",
+    "NumberOfFrames", "Rows", "WindowCenter", "VOILUTSequence",
+)  # fmt: skip
+
+RADIOGRAPHS = ("CR", "DX", "RG")
+"""Modalities of computed, digital and conventional radiography."""
+
+# Secondary Capture Image Storage, and its forms of several frames (PS3.4, B.5).
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DicomHeader:
+    """What the header of an image says (PS3.3); "" where it says nothing.
+
+    Attributes:
+        file: path below the folder, with forward slashes.
+        sop_instance_uid, study_instance_uid, accession_number, patient_id: of the image, its study
+            and its patient.
+        sex: "F", "M", "O" or "".
+        age: such as "058Y".
+        view: of View Position, such as "PA" or "LL".
+        modality: such as "DX".
+        burned_in: whether text is burned into the pixels (Burned In Annotation).
+        secondary_capture: whether it is a picture of a screen or a scan of a film.
+        frames: number of frames.
+        windowed: whether there is a window or a VOI LUT.
+    """
+
+    file: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    accession_number: str
+    patient_id: str
+    sex: str
+    age: str
+    view: str
+    modality: str
+    burned_in: bool
+    secondary_capture: bool
+    frames: int
+    windowed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DicomFolder:
+    """The DICOM files below a folder.
+
+    Attributes:
+        root: the folder.
+        images: in the order of their files.
+        imageless: number of DICOM files without an image, such as reports.
+        damaged: DICOM files that cannot be used, and what is wrong with them.
+        others: all other files, below the folder.
+        skipped: number of files and folders that were not looked at: those that systems leave,
+            and folders of masks.
+    """
+
+    root: Path
+    images: tuple[DicomHeader, ...]
+    imageless: int
+    damaged: dict[str, str]
+    others: tuple[str, ...]
+    skipped: int
+
+
+def read_headers(root: Path) -> DicomFolder:
+    """Read the headers of all DICOM files below a folder, whatever their suffix.
+
+    Raises:
+        InputError: pydicom is not installed, or a file or folder cannot be read.
+    """
+    require_pydicom()
+    images, others, imageless = [], [], 0
+    damaged: dict[str, str] = {}
+    try:
+        tree = look(root)
+        with quiet_decoders():
+            for steps in sorted([*tree.files, *tree.others]):
+                file = "/".join(steps)
+                path = root.joinpath(*steps)
+                with path.open("rb") as content:
+                    if not is_dicom(content.read(HEAD)):
+                        others.append(file)
+                        continue
+                if not file.isprintable():
+                    damaged[printable(file)] = "its name cannot be printed: rename it"
+                    continue
+                try:
+                    dataset = _read(path)
+                    if "Rows" in dataset:
+                        images.append(_header(file, dataset))
+                    elif _is_imageless(dataset):
+                        imageless += 1
+                    else:
+                        damaged[file] = "the DICOM file ends within its header"
+                except Exception as error:  # pydicom raises nearly anything on hostile bytes.
+                    if isinstance(error, OSError) and error.errno:
+                        raise
+                    damaged[printable(file)] = "the header of the DICOM file is damaged"
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or str(root)!r} cannot be read: {(error.strerror or '').lower()}"
+        ) from None
+    return DicomFolder(
+        root=root,
+        images=tuple(images),
+        imageless=imageless,
+        damaged=damaged,
+        others=tuple(others),
+        skipped=len(tree.system) + len(tree.masks),
+    )
+
+
+def _read(path: Path) -> Dataset:
+    from pydicom import dcmread
+
+    return dcmread(path, force=True, stop_before_pixels=True, specific_tags=[*_TAGS])
+
+
+def _is_imageless(dataset: Dataset) -> bool:
+    """Whether a file without rows is a report, a directory or the like, and not cut."""
+    kind = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
+    return bool(kind) and _text(dataset, "Modality").upper() not in RADIOGRAPHS
+
+
+def _header(file: str, dataset: Dataset) -> DicomHeader:
+    return DicomHeader(
+        file=file,
+        sop_instance_uid=_text(dataset, "SOPInstanceUID"),
+        study_instance_uid=_text(dataset, "StudyInstanceUID"),
+        accession_number=_text(dataset, "AccessionNumber"),
+        patient_id=_text(dataset, "PatientID"),
+        sex=_text(dataset, "PatientSex").upper(),
+        age=_text(dataset, "PatientAge"),
+        view=_text(dataset, "ViewPosition").upper(),
+        modality=_text(dataset, "Modality").upper(),
+        burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
+        secondary_capture=_text(dataset, "SOPClassUID").startswith(_SECONDARY_CAPTURE),
+        frames=int(_text(dataset, "NumberOfFrames") or 1),
+        windowed=bool(_text(dataset, "WindowCenter") or "VOILUTSequence" in dataset),
+    )
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    value = dataset.get(keyword)
+    return "" if value is None else str(value).strip(" \0")

@@ -1,0 +1,88 @@
+"""Names for patients and images that say nothing of them to whoever lacks this user's salt.
+
+A name is a keyed hash (HMAC-SHA256, cut to 64 bits) of what the files say. The key, the salt, is
+made once and lies in the user's configuration folder, readable by the user alone: so names, and
+with them splits and fingerprints, are the same in every run of one user, and cannot be found by
+hashing likely ids. Another machine gives other names, unless the file is copied to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from filelock import FileLock
+
+from bench.errors import InputError
+
+LENGTH = 32  # bytes of the salt
+
+
+def salt_file() -> Path:
+    """``$XDG_CONFIG_HOME/cxnet-bench/salt``, else ``~/.config/cxnet-bench/salt``."""
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(home).expanduser() / "cxnet-bench" / "salt"
+
+
+def read_salt() -> bytes:
+    """The user's salt, which is made where there is none.
+
+    Raises:
+        InputError: its file is damaged, or cannot be read or written.
+    """
+    file = salt_file()
+    try:
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(file.with_suffix(".lock")):
+                if not file.exists():  # another process may have made it meanwhile
+                    _write_salt(file)
+        salt = bytes.fromhex(file.read_text(encoding="ascii"))
+    except OSError as error:
+        raise InputError(
+            f"the salt that hides patients cannot be kept in {str(file)!r} "
+            f"({(error.strerror or str(error)).lower()}): set XDG_CONFIG_HOME to a folder that can "
+            "be written, or data.options.patient_ids=as_written"
+        ) from None
+    except ValueError:
+        salt = b""
+    if len(salt) != LENGTH:
+        raise InputError(
+            f"{str(file)!r} is damaged: put it back, or delete it, which gives all patients other "
+            "names"
+        )
+    return salt
+
+
+def pseudonym(kind: str, text: str, *, salt: bytes) -> str:
+    """The name that stands for a patient or an image.
+
+    Args:
+        kind: "patient" or "image", which the name begins with.
+        text: what the files say.
+        salt: from :func:`read_salt`.
+
+    Returns:
+        For example "patient-0123456789abcdef"; "" where the text is empty.
+    """
+    if not text:
+        return ""
+    digest = hmac.new(salt, f"{kind} {text}".encode(), hashlib.sha256).hexdigest()
+    return f"{kind}-{digest[:16]}"
+
+
+def _write_salt(file: Path) -> None:
+    partial = file.with_suffix(".partial")
+    with open(
+        partial,
+        "w",
+        encoding="ascii",
+        opener=lambda name, flags: os.open(name, flags, mode=0o600),
+    ) as content:
+        content.write(secrets.token_hex(LENGTH))
+        content.flush()
+        os.fsync(content.fileno())
+    partial.replace(file)
