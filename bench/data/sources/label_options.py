@@ -138,7 +138,7 @@ def _read_one_column(
     if booleans and not booleans_are_names:
         if words := sorted(given - booleans):
             raise InputError(
-                f"{table.name}: column {options.label_column!r} mixes "
+                f"{table.at(texts.index(words[0]))}: column {options.label_column!r} mixes "
                 f"{' and '.join(sorted(booleans))} with other labels, such as {words[0]!r}: use "
                 "one kind, or name the normal labels in data.options.normal_labels"
             )

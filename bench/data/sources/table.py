@@ -71,12 +71,14 @@ class Table:
         rows: stripped text (dtype object, never missing), index 0..n-1; the columns have unique
             names, and are called "1", "2", ... where the file has no header.
         lines: the number of each row's last line in the file (of its row in Excel), from 1.
+        header: where the names come from.
         notes: facts for the head of every report.
     """
 
     name: str
     rows: pd.DataFrame
     lines: list[int]
+    header: Header = "first"
     notes: tuple[str, ...] = ()
 
     @property
@@ -101,14 +103,17 @@ class Table:
         if name in self.rows:
             return self.rows[name]
         hint = printable(near_matches(name, self.names))
-        if data := [head for head in self.names if head in set(self.rows[head])] or [
-            head for head in self.names if _DATA.fullmatch(head)
-        ]:
+        if data := [] if self.header == "none" else self._heads_like_data():
             hint = (
                 f"its first line looks like data ({printable(data[0])!r}): where it has no header, "
                 f"--set data.options.header=none and give {option} a column's number, from 1"
             )
         raise InputError(f"{self.name} has no column {name!r} ({option}): {hint}")
+
+    def _heads_like_data(self) -> list[str]:
+        """The heads of columns that are rather cells of a file without a header."""
+        files_and_numbers = [head for head in self.names if _DATA.fullmatch(head)]
+        return files_and_numbers or [head for head in self.names if head in set(self.rows[head])]
 
 
 def read_table(file: Path, *, header: Header = "first") -> Table:
@@ -143,7 +148,7 @@ def read_table(file: Path, *, header: Header = "first") -> Table:
             )
     _fit(rows, lines, first=cells.rows[0], name=name)
     frame = pd.DataFrame(rows, columns=pd.Index(names, dtype=object), dtype=object)
-    return Table(name=name, rows=frame, lines=lines, notes=tuple(notes))
+    return Table(name=name, rows=frame, lines=lines, header=header, notes=tuple(notes))
 
 
 def read_cells(file: Path) -> Cells:
@@ -219,8 +224,11 @@ def _read_text(content: bytes, name: str) -> tuple[list[Row], list[str]]:
 
 def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
     """The text of a file, and its encoding where that is not UTF-8."""
-    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    encodings = {"utf-16": "UTF-16"} if utf_16 else {"utf-8-sig": "", "cp1252": "Windows-1252"}
+    encodings = {"utf-8-sig": "", "cp1252": "Windows-1252"}
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = {"utf-16": "UTF-16"}
+    elif content.startswith(codecs.BOM_UTF8):
+        encodings = {"utf-8-sig": ""}
     for encoding, label in encodings.items():
         try:
             text = content.decode(encoding)
@@ -255,7 +263,7 @@ def _delimiter(text: str) -> str:
 def _lines(text: str, delimiter: str) -> Iterable[str]:
     lines: Iterator[str] = io.StringIO(text, newline="")
     # Blanks at the ends of a line divide nothing.
-    return (line.strip() for line in lines) if delimiter == " " else lines
+    return (line.strip(" \r\n") + "\n" for line in lines) if delimiter == " " else lines
 
 
 def _fit(rows: Sequence[list[str]], lines: Sequence[int], *, first: list[str], name: str) -> None:

@@ -67,6 +67,7 @@ def test_any_encoding(encoding: str, word: str | None, tmp_path: Path) -> None:
         pytest.param("name,a b\nx y,1\n", [["x y", "1"]], id="blanks in cells"),
         pytest.param("image name\na.png\nb.png\n", [["a.png"], ["b.png"]], id="one column"),
         pytest.param('a,b\n"x\ny", 1 \n', [["x\ny", "1"]], id="two lines in a cell"),
+        pytest.param('a b\n"x\ny" 1 \n', [["x\ny", "1"]], id="two lines between blanks"),
         pytest.param('a,b\nx, "y, z"\n', [["x", "y, z"]], id="blank before a quote"),
         pytest.param("sep=;\na;b,c\n1;2\n", [["1", "2"]], id="Excel's hint"),
         pytest.param("a,b,\n1,2\n3,4,\n", [["1", "2", ""], ["3", "4", ""]], id="comma at the end"),
@@ -86,6 +87,8 @@ def test_no_header(tmp_path: Path) -> None:
         read(tmp_path, "a normal\nb normal\nc TB\n").column("path", option="x")
     assert "header=none" in refusal(tmp_path, "a.png,0,0\nb.png,1,0\n")
     table = read(tmp_path, text, header="none")
+    with pytest.raises(InputError, match=r"no column 'path' \(x\): known: 1, 2, 3"):
+        table.column("path", option="x")
     assert table.rows["2"].tolist() == ["train/a.png", "train/b.png"]
     assert table.lines == [1, 2]
     assert table.notes[1:] == ("t.csv: no header, columns numbered 1 to 3",)
@@ -127,6 +130,7 @@ def test_compressed_files(tmp_path: Path) -> None:
         pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no text file", id="a picture"),
         pytest.param(b"a,b\n1,\x81\xff\n", "no text file", id="no encoding"),
         pytest.param(b"\xff\xfea", "no text file", id="half a character"),
+        pytest.param(b"\xef\xbb\xbfa,b\n\xe4,1\n", "no text file", id="not the marked encoding"),
         pytest.param("a,b\n1," + "x" * 300_000, "line 2: field larger", id="long cell"),
         pytest.param(b"PK\x03\x04 damaged", "Excel", id="damaged workbook"),
         pytest.param(b"\xd0\xcf\x11\xe0 old", "password", id="old or protected workbook"),
