@@ -26,7 +26,8 @@ class Layout:
     """How a folder's images and labels lie.
 
     Attributes:
-        source: the data source that reads them; "" where there are images and no labels.
+        source: the data source that reads them.
+        labelled: whether there are labels.
         root: of the source.
         options: of the source.
         lines: what was found and decided, for the user.
@@ -37,6 +38,7 @@ class Layout:
     root: Path
     options: Mapping[str, object]
     lines: tuple[str, ...]
+    labelled: bool = True
     images: tuple[Steps, ...] = ()
 
 
@@ -127,9 +129,17 @@ def _dicom(
     tables: Mapping[Path, Table],
     given: Mapping[str, object],
 ) -> Layout:
-    line = f"layout: {len(files):,} DICOM files: read by the data source dicom"
     if not tables:
-        return Layout(source="dicom", root=tree.base, options={}, lines=(line,))
+        line = f"layout: {len(files):,} DICOM files without labels: read by the data source dicom"
+        return Layout(
+            source="dicom",
+            root=tree.base,
+            options={},
+            lines=(line,),
+            labelled=False,
+            images=tuple(files),
+        )
+    line = f"layout: {len(files):,} DICOM files: read by the data source dicom"
     if len(tables) > 1 and "labels" not in given:
         raise InputError(
             f"{len(tables)} tables beside the DICOM files ({_names(tables)}): choose that of the "
@@ -169,7 +179,12 @@ def _labelled(
 def _unlabelled(tree: Tree, lines: Sequence[str]) -> Layout:
     line = f"layout: {len(tree.files):,} images without labels"
     return Layout(
-        source="", root=tree.base, options={}, lines=(line, *lines), images=tuple(tree.files)
+        source="manifest",
+        root=tree.base,
+        options={},
+        lines=(line, *lines),
+        labelled=False,
+        images=tuple(tree.files),
     )
 
 

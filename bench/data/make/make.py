@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,19 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from bench.config import DataConfig, load_experiment
 from bench.config.load import split_setting
 from bench.data.check import check_data
 from bench.data.contact_sheet import draw_sheet
 from bench.data.image_files import FileReader
 from bench.data.load import open_study
+from bench.data.make.describe import about_paths, about_split, choose_split, facts
 from bench.data.make.layout import Layout, recognise
-from bench.data.make.write import NORMAL, shipped_config, write_config, write_manifest
-from bench.data.pixel_store import PixelStore, open_pixels
-from bench.data.splits import make_split
-from bench.data.study import ImageError, StudyTable, count_patients, study_rows
+from bench.data.make.write import (
+    NORMAL,
+    path_in,
+    shipped_config,
+    write_config,
+    write_manifest,
+)
+from bench.data.pixel_store import open_pixels
+from bench.data.sources.dicom import header_columns
+from bench.data.study import ImageError, StudyTable, study_rows
 from bench.errors import InputError
 from bench.text import first_names, printable
 
@@ -31,8 +35,6 @@ SHEET_IMAGES = 32
 LOOKED_AT = 20  # images whose size is looked at
 NAMED = 9  # labels in a message
 UNKNOWN = "no label"  # of an image on the contact sheet
-
-_PATIENT = re.compile(r"((?:person|patient|subject)[-_]?)\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,7 @@ def _refuse_among_images(layout: Layout, files: _Files) -> None:
 
 def _data(layout: Layout, settings: Sequence[str]) -> DataConfig:
     """The data of an experiment: the shipped config's, what was found, and what was set."""
-    source = layout.source or "manifest"
+    source = layout.source
     changes: dict[str, Any] = {"data.source": source}
     set_options = load_experiment("folders", settings=settings, changes=changes).data.options
     changes["data.root"] = layout.root.resolve()
@@ -153,14 +155,14 @@ def _make(
     cache: Path,
     progress: Callable[[int, int], None] | None,
 ) -> Made:
-    ready = bool(layout.source)
-    study = open_study(data) if ready else _without_labels(layout)
+    ready = layout.labelled
+    study = open_study(data) if ready else _without_labels(layout, data)
     if ready:
         _ask_for_normal(study, data)
     lines = list(layout.lines)
     if not ready or wants_manifest:
         lines += _write_manifest(files.manifest, study, labelled=ready)
-    if files.manifest.exists():
+    if files.manifest.exists() and not (ready and layout.source == "dicom"):
         lines += study.notes
         data = _reading(files.manifest, study, data)
         study = open_study(data) if ready else study
@@ -174,27 +176,41 @@ def _make(
     if usable.rows.empty:
         kinds = ", ".join(usable.problems_by_kind)
         raise InputError(f"none of the {len(study.rows):,} images can be read ({kinds})")
-    lines += [*check_data(study, store).lines(), *_facts(usable.rows, store)]
-    lines += _about_paths(usable)
-    split, why_split = _choose_split(usable.rows)
+    lines += [*check_data(study, store).lines(), *facts(usable, store), *about_paths(usable)]
+    split, why_split = choose_split(usable.rows)
     if "data.split" in settings:
         split, why_split = data.split, "as set"
     lines.append(f"data.split={split}: {why_split}")
-    bad = usable.problems and "data.on_bad" not in settings
-    data = data.model_copy(update={"split": split, "on_bad": "skip" if bad else data.on_bad})
+    data = data.model_copy(update={"split": split})
+    if usable.problems and "data.on_bad" not in settings:
+        lines.append(
+            f"data.on_bad=skip: {usable.skipped:,} images are left out, as reports will say"
+        )
+        data = data.model_copy(update={"on_bad": "skip"})
     if ready:
-        lines.append(_about_split(usable.rows, data))
-    write_config(files.config, data, lines=[printable(line) for line in lines])
+        lines.append(about_split(usable.rows, data))
+    write_config(files.config, data, lines=[printable(line) for line in lines if line[0] != " "])
     drawn = draw_sheet(usable.rows, store.pixels, files.sheet, images=SHEET_IMAGES)
     lines += _about_files(files, drawn, ready=ready)
     return Made(lines=tuple(map(printable, lines)), ready=ready)
 
 
-def _without_labels(layout: Layout) -> StudyTable:
+def _without_labels(layout: Layout, data: DataConfig) -> StudyTable:
     """The images of a folder, with what stands for a label on the contact sheet."""
-    paths = {"/".join(steps): layout.root.joinpath(*steps) for steps in layout.images}
-    rows = study_rows({"image": list(paths), "findings": [(UNKNOWN,)] * len(paths)})
-    return StudyTable(name="images", rows=rows, finding_names=(UNKNOWN,), reader=FileReader(paths))
+    columns: dict[str, Sequence[object]] = {}
+    if layout.source == "dicom":
+        columns = header_columns(layout.root)
+        ids = [str(image) for image in columns["image"]]
+    else:
+        ids = ["/".join(steps) for steps in layout.images]
+    columns |= {"image": ids, "findings": [(UNKNOWN,)] * len(ids)}
+    return StudyTable(
+        name="dicom" if layout.source == "dicom" else "images",
+        rows=study_rows(columns),
+        finding_names=(UNKNOWN,),
+        reader=FileReader({image: layout.root / image for image in ids}),
+        full_scale=data.options.get("full_scale"),
+    )
 
 
 def _ask_for_normal(study: StudyTable, data: DataConfig) -> None:
@@ -216,23 +232,34 @@ def _ask_for_normal(study: StudyTable, data: DataConfig) -> None:
 def _write_manifest(file: Path, study: StudyTable, *, labelled: bool) -> list[str]:
     if not isinstance(study.reader, FileReader):
         return ["no manifest is written: the images are no files of their own"]
-    rows = study.rows if labelled else study.rows[:0]
-    unlabelled = [] if labelled else [study.reader.files[image] for image in study.rows["image"]]
-    write_manifest(file, rows, study.reader.files, unlabelled=unlabelled)
+    ids = study.name == "dicom" and not labelled  # which are paths from the export's folder
+    paths = {
+        image: image if ids else path_in(path, file) for image, path in study.reader.files.items()
+    }
+    write_manifest(file, study.rows, paths, labelled=labelled)
     if not labelled:
         return [
             f"no labels were found: fill in the column label of {file.name} with {NORMAL}, or the "
-            "finding (several divided by |), and patient, where you can, in a column of its own"
+            "finding (several divided by |)"
+            + ("" if ids else ", and patient, where you can, in a column of its own")
         ]
-    kinds = ", ".join(f"{len(found):,} {kind}" for kind, found in study.problems_by_kind.items())
-    return [f"images that are not in {file.name}: {kinds}"] if kinds else []
+    lines = []
+    if kinds := study.problems_by_kind:
+        named = ", ".join(f"{len(found):,} {kind}" for kind, found in kinds.items())
+        lines.append(f"images that are not in {file.name}: {named}")
+    if study.name == "dicom":
+        lines.append(f"{file.name} is to look at: the config reads the headers and their table")
+    return lines
 
 
 def _reading(manifest: Path, study: StudyTable, data: DataConfig) -> DataConfig:
-    """The config that reads a manifest, of a study of images that are files."""
+    """The config that reads a manifest."""
     options: dict[str, Any] = {}
     if study.full_scale is not None:
         options["full_scale"] = study.full_scale
+    if study.name == "dicom":
+        options |= {"labels": str(manifest.resolve()), "key": "file", "key_column": "path"}
+        return data.model_copy(update={"options": options})
     if study.finding_names != (UNKNOWN,):
         options["findings"] = list(study.finding_names)
     update = {"source": "manifest", "root": manifest.resolve(), "options": options}
@@ -247,57 +274,6 @@ def _original_side(study: StudyTable) -> int:
             assert study.reader is not None
             sides.append(max(study.reader.read(image).shape))
     return max(sides) if len(sides) > 1 else 10_000
-
-
-def _facts(rows: pd.DataFrame, store: PixelStore) -> list[str]:
-    patients = count_patients(rows)
-    facts = ["patients: " + ("unknown" if patients is None else f"{patients:,}")]
-    views = rows["view"][rows["view"] != ""].value_counts()
-    if len(views):
-        facts.append("views: " + ", ".join(f"{view} {count:,}" for view, count in views.items()))
-    facts.append(
-        f"bit depth: 16 in {store.deep_images:,} of {len(store.images):,} images, brightest gray "
-        f"value {store.peak:,}"
-        if store.deep_images
-        else "bit depth: 8"
-    )
-    return facts
-
-
-def _about_paths(study: StudyTable) -> list[str]:
-    """Advice where the paths of images seem to hold the patients."""
-    if study.name not in ("folders", "manifest") or count_patients(study.rows) is not None:
-        return []
-    found = [match for image in study.rows["image"] if (match := _PATIENT.search(image))]
-    if 4 * len(found) < len(study.rows):
-        return []
-    return [
-        f"{len(found):,} paths may hold a patient ({found[0][0]}): --set "
-        f"'data.options.patient_pattern=({found[0][1]}\\d+)' reads them, and those in two "
-        "parts are counted"
-    ]
-
-
-def _choose_split(rows: pd.DataFrame) -> tuple[str, str]:
-    parts = set(rows["given_split"])
-    if "" not in parts and "test" in parts and parts & {"train", "train_validation"}:
-        split = "official" if "train_validation" in parts else "fixed"
-        return split, "the parts that the data gives"
-    unknown = int((rows["patient"] == "").sum())
-    if not unknown:
-        return "patient", "patients are known, and nobody is in two parts"
-    return "image", (
-        f"{unknown:,} of {len(rows):,} images have no patient: somebody may be in two parts, and "
-        "no table can rule it out"
-    )
-
-
-def _about_split(rows: pd.DataFrame, data: DataConfig) -> str:
-    try:
-        split = make_split(rows, data)
-    except InputError as error:
-        return f"a run is refused so far: {error}"
-    return "parts: " + ", ".join(f"{part} {len(of):,}" for part, of in split.parts.items())
 
 
 def _about_files(files: _Files, drawn: int, *, ready: bool) -> list[str]:

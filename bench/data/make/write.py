@@ -28,30 +28,31 @@ def shipped_config(source: str) -> str:
     return _SHIPPED.get(source, source)
 
 
-def write_manifest(
-    file: Path, rows: pd.DataFrame, paths: Mapping[str, Path], *, unlabelled: Sequence[Path]
-) -> None:
-    """Write a manifest of the columns that are known of any image.
+def path_in(path: Path, manifest: Path) -> str:
+    """The path of a file for a manifest: relative to its folder where it lies in it, else full."""
+    whole, folder = Path(os.path.abspath(path)), Path(os.path.abspath(manifest)).parent  # noqa: PTH100
+    return (whole.relative_to(folder) if whole.is_relative_to(folder) else whole).as_posix()
 
-    Paths are relative to the manifest's folder where they lie in it, and full ones elsewhere.
+
+def write_manifest(
+    file: Path, rows: pd.DataFrame, paths: Mapping[str, str], *, labelled: bool
+) -> None:
+    """Write a manifest with those columns that are known of any image.
 
     Args:
         file: the manifest.
         rows: a study table.
-        paths: each image's file.
-        unlabelled: files of images without a label, for someone to fill it in.
+        paths: each image's path.
+        labelled: with the labels, or with an empty column for someone to fill in.
     """
-    columns = {"patient": "patient", "view": "view", "sex": "sex", "age": "age"}
-    columns |= {"given_split": "split"}
+    columns = {name: name for name in ("patient", "view", "sex", "age")} | {"given_split": "split"}
     known = [name for name in columns if (rows[name].notna() & (rows[name] != "")).any()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "label", *(columns[name] for name in known)])
     for row in rows.to_dict("records"):
-        label = SEPARATOR.join(row["findings"]) or NORMAL
-        writer.writerow([_path(paths[row["image"]], file), label, *(_cell(row[n]) for n in known)])
-    for path in unlabelled:
-        writer.writerow([_path(path, file), "", *("" for _ in known)])
+        label = (SEPARATOR.join(row["findings"]) or NORMAL) if labelled else ""
+        writer.writerow([paths[row["image"]], label, *(_cell(row[name]) for name in known)])
     write_text(file, text.getvalue())
 
 
@@ -84,11 +85,6 @@ def write_config(file: Path, data: DataConfig, *, lines: Sequence[str]) -> None:
         *(f"  {line}" for line in options.splitlines()),
     ]
     write_text(file, "\n".join(head) + "\n" + shipped[shipped.index("models:") :])
-
-
-def _path(path: Path, manifest: Path) -> str:
-    whole, folder = Path(os.path.abspath(path)), Path(os.path.abspath(manifest)).parent  # noqa: PTH100
-    return (whole.relative_to(folder) if whole.is_relative_to(folder) else whole).as_posix()
 
 
 def _cell(value: object) -> str:

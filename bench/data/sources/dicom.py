@@ -78,12 +78,7 @@ def open_dicom(
         InputError: the extra ``dicom`` is not installed, there is no image or no label table, or
             no row identifies an image.
     """
-    folder = read_headers(root)
-    if not folder.images:
-        raise InputError(
-            f"no DICOM image among the {len(folder.others):,} files of {str(root)!r}: name the "
-            "folder of an export (--data FOLDER)"
-        )
+    folder = _read_folder(root)
     file = _table_file(folder, options)
     table = read_table(file)
     headers = _distinct(folder.images)
@@ -94,17 +89,10 @@ def open_dicom(
     labels, numbers = _read_labels(table, found, options, ids=ids, kept=kept)
     usable = labels.usable.nonzero()[0]
     used = [headers[numbers[row]] for row in usable]
-    ages, age_notes = parse_ages([header.age for header in used])
-    rows = study_rows(
-        {
-            "image": [names.image(header) for header in used],
-            "patient": [names.patient(header) for header in used],
-            "findings": [labels.findings[row] for row in usable],
-            "view": [header.view for header in used],
-            "sex": [header.sex if header.sex in ("F", "M") else "" for header in used],
-            "age": ages.tolist(),
-        }
-    )
+    columns, age_notes = _of_headers(used, names)
+    columns["image"] = [names.image(header) for header in used]
+    columns["findings"] = [labels.findings[row] for row in usable]
+    rows = study_rows(columns)
     files = {image: header.file for image, header in zip(ids, headers, strict=True)}
     unlabelled = [ids[number] for number in sorted(kept - set(numbers))]
     return StudyTable(
@@ -136,6 +124,46 @@ def open_dicom(
             *(names.damaged(file, detail) for file, detail in folder.damaged.items()),
         ),
     )
+
+
+def header_columns(root: Path) -> dict[str, Sequence[object]]:
+    """The columns of a study table that headers give, of images whose labels nobody knows yet.
+
+    Images are named by their paths, patients by salted hashes.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        InputError: as :func:`open_dicom`, but for the label table.
+    """
+    headers = _distinct(_read_folder(root).images)
+    columns, _ = _of_headers(headers, _Names(hashed=True))
+    return {"image": [header.file for header in headers], **columns}
+
+
+def _read_folder(root: Path) -> DicomFolder:
+    folder = read_headers(root)
+    if not folder.images:
+        raise InputError(
+            f"no DICOM image among the {len(folder.others):,} files of {str(root)!r}: name the "
+            "folder of an export (--data FOLDER)"
+        )
+    return folder
+
+
+def _of_headers(
+    headers: Sequence[DicomHeader], names: _Names
+) -> tuple[dict[str, Sequence[object]], tuple[str, ...]]:
+    """The columns of a study table that headers give, and notes on ages."""
+    ages, notes = parse_ages([header.age for header in headers])
+    columns: dict[str, Sequence[object]] = {
+        "patient": [names.patient(header) for header in headers],
+        "view": [header.view for header in headers],
+        "sex": [header.sex if header.sex in ("F", "M") else "" for header in headers],
+        "age": ages.tolist(),
+    }
+    return columns, notes
 
 
 class _Names:
@@ -269,7 +297,9 @@ def _about_files(folder: DicomFolder, distinct: Sequence[DicomHeader], *, table:
         "of systems or masks": folder.skipped,
     }
     left_out = [f"{count:,} {kind}" for kind, count in counts.items() if count]
-    text = f"{len(distinct):,} DICOM images"
+    bits = Counter(header.bits or "unknown" for header in distinct)
+    depths = ", ".join(f"{count:,} of {bit}" for bit, count in sorted(bits.items()))
+    text = f"{len(distinct):,} DICOM images, {depths} bits"
     return f"{text}; files not read: {', '.join(left_out)}" if left_out else text
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TAGS = (
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "AccessionNumber",
     "PatientID", "PatientSex", "PatientAge", "ViewPosition", "Modality", "BurnedInAnnotation",
-    "NumberOfFrames", "Rows", "WindowCenter", "VOILUTSequence",
+    "NumberOfFrames", "Rows", "BitsStored", "WindowCenter", "VOILUTSequence",
 )  # fmt: skip
 
 RADIOGRAPHS = ("CR", "DX", "RG")
@@ -43,6 +43,7 @@ class DicomHeader:
         burned_in: whether text is burned into the pixels (Burned In Annotation).
         secondary_capture: whether it is a picture of a screen or a scan of a film.
         frames: number of frames.
+        bits: of a stored value, such as "12".
         windowed: whether there is a window or a VOI LUT.
     """
 
@@ -58,6 +59,7 @@ class DicomHeader:
     burned_in: bool
     secondary_capture: bool
     frames: int
+    bits: str
     windowed: bool
 
 
@@ -157,6 +159,7 @@ def _header(file: str, dataset: Dataset) -> DicomHeader:
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         secondary_capture=_text(dataset, "SOPClassUID").startswith(_SECONDARY_CAPTURE),
         frames=int(_text(dataset, "NumberOfFrames") or 1),
+        bits=_text(dataset, "BitsStored"),
         windowed=bool(_text(dataset, "WindowCenter") or "VOILUTSequence" in dataset),
     )
 

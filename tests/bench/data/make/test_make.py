@@ -51,8 +51,10 @@ def many(labels: str, *more: str) -> list[list[str]]:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another folder than the images, with small contact sheets, which take most of the time."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr("bench.data.make.make.SHEET_IMAGES", 2)
 
 
 def made(root: Path, *settings: str, to: str | None = None) -> Made:

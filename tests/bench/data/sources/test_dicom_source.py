@@ -167,8 +167,8 @@ def test_odd_images_and_other_files_are_counted(tmp_path: Path) -> None:
     report.save_as(tmp_path / "report", enforce_file_format=True)
     notes = open_dicom(tmp_path).notes
     assert notes[0] == (
-        "4 DICOM images; files not read: 1 repeat the SOP Instance UID of another, 1 DICOM "
-        "without an image, 1 of other kinds, 1 of systems or masks"
+        "4 DICOM images, 4 of 8 bits; files not read: 1 repeat the SOP Instance UID of another, 1 "
+        "DICOM without an image, 1 of other kinds, 1 of systems or masks"
     )
     assert (
         "among the images: 1 with burned-in text, 1 secondary captures, 1 of several frames, "
