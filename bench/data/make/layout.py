@@ -8,12 +8,11 @@ from pathlib import Path
 
 from bench.data.image_files import SUFFIXES
 from bench.data.make.columns import find_columns, names_file, path_column
-from bench.data.sources.table import Table, read_table
+from bench.data.sources.table import TABLES, Table, read_table
 from bench.data.sources.tree import Steps, Tree, are_class_folders, class_names, inner, look
 from bench.errors import InputError
 from bench.text import first_names, printable
 
-TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 MOST_CLASSES = 20  # more folders than these are patients or studies
 NAMED = 5  # files in a line
 

@@ -19,14 +19,13 @@ from bench.data.sources.finding_columns import find_columns
 from bench.data.sources.label_options import LabelOptions, read_label_table
 from bench.data.sources.labels import LabelColumn, about_labels, parse_ages
 from bench.data.sources.pseudonyms import pseudonym, read_salt
-from bench.data.sources.table import Table, read_table
+from bench.data.sources.table import TABLES, Table, read_table
 from bench.data.sources.words import UNKNOWN, fold
 from bench.data.study import GrayValues, ImageError, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import register_dataset
 from bench.text import first_names, printable
 
-TABLES = (".csv", ".tsv", ".xlsx", ".txt")
 NAMED = 5  # tables in a message
 
 
@@ -80,7 +79,7 @@ def open_dicom(
     """
     folder = _read_folder(root)
     file = _table_file(folder, options)
-    table = read_table(file)
+    table = read_table(file, header=options.header)
     headers = _distinct(folder.images)
     names = _Names(hashed=options.patient_ids == "hashed")
     ids = [names.image(header) for header in headers]

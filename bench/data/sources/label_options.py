@@ -18,7 +18,7 @@ from bench.data.sources.finding_columns import (
     read_finding_columns,
 )
 from bench.data.sources.labels import LabelColumn, SeveralRows, join_rows, parse_labels
-from bench.data.sources.table import Table
+from bench.data.sources.table import Header, Table
 from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
 from bench.errors import InputError
 from bench.registry.options import FileOptions
@@ -28,6 +28,8 @@ from bench.text import printable
 class LabelOptions(FileOptions):
     """Base of the options of sources whose labels are in a table."""
 
+    header: Header = "first"
+    """``none`` where the first row is no header; the columns are then called 1, 2, 3, …"""
     label_column: str = "label"
     """The column of labels; not read where there are finding_columns."""
     finding_columns: tuple[str, ...] | None = None

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.sources.words import fold, parts, unify
+from bench.data.sources.words import fold, is_list, parts, unify
 from bench.data.study import SEPARATOR, Problem, ProblemKind
 from bench.registry.core import near_matches
 from bench.text import first_names
@@ -113,6 +113,7 @@ def parse_labels(
         beside=beside,
         several_rows=several_rows,
         notes=(
+            *_about_lists(texts),
             *_about_spellings(spellings),
             *(_about_separators(spellings, separator) if known is None else ()),
         ),
@@ -256,6 +257,12 @@ def _spellings(
             if fold(name) not in not_findings:
                 counts[name] += count
     return unify(counts, known=known)
+
+
+def _about_lists(texts: Sequence[str]) -> tuple[str, ...]:
+    """A note on cells that are lists, such as ``['effusion', 'mass']``."""
+    count = sum(map(is_list, texts))
+    return (f"labels read as lists of names, such as ['a', 'b']: {count:,}",) if count else ()
 
 
 def _about_spellings(spellings: Mapping[str, str]) -> tuple[str, ...]:

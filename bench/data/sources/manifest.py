@@ -17,7 +17,7 @@ from bench.data.sources.label_options import LabelOptions, read_label_table
 from bench.data.sources.labels import about_labels, differing, parse_ages
 from bench.data.sources.paths import find_images
 from bench.data.sources.patients import PatientIds, PatientPattern, parse_patients, patients_in
-from bench.data.sources.table import Header, Table, read_table
+from bench.data.sources.table import TABLES, Table, read_table
 from bench.data.sources.tree import are_class_folders, look
 from bench.data.sources.words import PARTS, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
@@ -32,8 +32,6 @@ class ManifestOptions(LabelOptions):
 
     csv: str = "manifest.csv"
     """The CSV file's name in the root folder; unused where the root is the file itself."""
-    header: Header = "first"
-    """``none`` where the first row is no header; the columns are then called 1, 2, 3, …"""
     path_column: str = "path"
     """The column of image paths."""
     patient_column: str | None = None
@@ -178,7 +176,8 @@ def _table_file(root: Path, options: ManifestOptions) -> Path:
                 f"no {file.name} in {str(file.parent)!r}, which holds folders of classes: read "
                 "them with --config folders"
             )
-        others = ", ".join(sorted(path.name for path in file.parent.glob("*.csv"))[:5])
+        tables = [path.name for path in file.parent.glob("*.*") if path.suffix.lower() in TABLES]
+        others = ", ".join(sorted(tables)[:5])
         hint = f"did you mean {others} (data.options.csv)?" if others else "name it with --data"
         raise InputError(f"no {file.name} in {str(file.parent)!r}: {hint}")
     return file

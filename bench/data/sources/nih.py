@@ -17,7 +17,7 @@ import pandas as pd
 from bench.data.image_files import DEEPEST, SUFFIXES, FileReader
 from bench.data.sources.labels import parse_ages, parse_labels
 from bench.data.sources.patients import parse_patients
-from bench.data.sources.table import read_cells
+from bench.data.sources.table import TABLES, read_cells
 from bench.data.sources.words import NORMAL, UNKNOWN
 from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
@@ -42,9 +42,6 @@ _COLUMNS = {
 
 
 _NEEDED = ("Image Index", "Finding Labels", "Patient ID")
-
-# Suffixes of what may be a label file by another name, such as Kaggle's sample_labels.csv.
-_TABLES = (".csv", ".gz", ".tsv", ".txt", ".xlsx")
 
 
 def read_labels(
@@ -170,7 +167,7 @@ def _label_file(root: Path) -> tuple[Path, list[str]]:
     found = sorted(root.glob("Data_Entry_2017*.csv"))
     if not found:
         files = sorted(root.iterdir()) if root.is_dir() else []
-        found = [file for file in files if file.suffix.lower() in _TABLES and _has_header(file)]
+        found = [file for file in files if file.suffix.lower() in TABLES and _has_header(file)]
     if not found:
         raise InputError(
             f"no Data_Entry_2017*.csv in {str(root)!r}, nor another file with its header: give the "

@@ -30,6 +30,9 @@ from bench.text import printable
 Header = Literal["first", "none"]
 """Whether the names of the columns stand in the first row, or nowhere."""
 
+TABLES = (".csv", ".tsv", ".txt", ".xlsx")
+"""Suffixes, in lower case, of files that are looked into for a table where none is named."""
+
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
 """What may stand between two cells, and its name in notes."""
 
@@ -108,7 +111,9 @@ class Table:
                 f"its first line looks like data ({printable(data[0])!r}): where it has no header, "
                 f"--set data.options.header=none and give {option} a column's number, from 1"
             )
-        raise InputError(f"{self.name} has no column {name!r} ({option}): {hint}")
+        # A sheet or delimiter that is not meant explains it.
+        notes = f" ({'; '.join(self.notes)})" if self.notes else ""
+        raise InputError(f"{self.name} has no column {printable(name)!r} ({option}): {hint}{notes}")
 
     def _heads_like_data(self) -> list[str]:
         """The heads of columns that are rather cells of a file without a header."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
@@ -37,6 +38,9 @@ PARTS = {
 """Part of a split by the folded text of a split column or the folded name of a folder."""
 
 
+_QUOTED = re.compile(r"""(['"])(.*?)\1""")
+
+
 def fold(name: str) -> str:
     """A name in the form in which names are compared: lower case, single blanks, no underscores."""
     return " ".join(name.replace("_", " ").split()).lower()
@@ -64,6 +68,12 @@ def unify(counts: Counter[str], *, known: Collection[str]) -> dict[str, str]:
     }
 
 
+def is_list(text: str) -> bool:
+    """Whether a cell is a list of Python, such as PadChest's ``['effusion', 'mass']``."""
+    return text.startswith("[") and text.endswith("]")
+
+
 def parts(text: str, separator: str) -> Sequence[str]:
     """The names in a cell, sorted, each once and without blanks around it."""
-    return sorted({part.strip() for part in text.split(separator)} - {""})
+    names = [name for _, name in _QUOTED.findall(text)] if is_list(text) else text.split(separator)
+    return sorted({name.strip() for name in names} - {""})

@@ -61,3 +61,13 @@ def test_ages_with_decimal_commas() -> None:
     ages, notes = parse_ages(["58,5", "0,25", "6M", "130,0", "5,5,5", ""])
     np.testing.assert_array_equal(ages, [58.5, 0.25, 0.5, np.nan, np.nan, np.nan])
     assert len(notes) == 2
+
+
+def test_cells_that_are_lists_of_python() -> None:
+    texts = ["['effusion', 'mass']", '["normal"]', "[]", "effusion", "[ 'a, b' ]"]
+    labels = parse_labels(
+        list("abcde"), texts, separator=",", normal={"normal"}, known=None, beside={}
+    )
+    assert labels.findings == [("effusion", "mass"), (), (), ("effusion",), ("a, b",)]
+    assert labels.usable.tolist() == [True, True, False, True, True]
+    assert labels.notes == ("labels read as lists of names, such as ['a', 'b']: 4",)

@@ -186,6 +186,8 @@ def test_the_first_sheet_of_several_is_named(tmp_path: Path) -> None:
     table = read(tmp_path, workbook(CELLS, add), "t.xlsx")
     assert texts(table) == CELLS
     assert table.notes == ("t.xlsx: the first of its 2 sheets ('Befund')",)
+    with pytest.raises(InputError, match=r"no column 'x'.*the first of its 2 sheets"):
+        table.column("x", option="y")
 
 
 def test_formulas_stand_for_their_stored_values(tmp_path: Path) -> None:
