@@ -165,5 +165,10 @@ def _header(file: str, dataset: Dataset) -> DicomHeader:
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword)
-    return "" if value is None else str(value).strip(" \0")
+    element = dataset.get_item(keyword)
+    if element is None or element.value is None:
+        return ""
+    value = element.value
+    if isinstance(value, bytes) and value.isascii():  # as it stands in the file, which is faster
+        return value.decode().strip(" \0")
+    return str(dataset[keyword].value).strip(" \0")

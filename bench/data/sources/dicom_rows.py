@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from bench.data.sources.dicom_headers import DicomHeader
 from bench.data.sources.patients import as_number
@@ -18,9 +19,18 @@ Key = Literal["SOPInstanceUID", "file", "StudyInstanceUID", "AccessionNumber", "
 """What identifies the images of a row, from the narrowest to the widest."""
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
+_PATH = re.compile(r"[/\\]|\.(dcm|dicom|ima)$", re.IGNORECASE)
 
-_Index = dict[str, tuple[int, ...]]
-_Forms = Callable[[str], Iterable[str]]
+_ATTRIBUTES: dict[Key, str] = {
+    "SOPInstanceUID": "sop_instance_uid",
+    "file": "file",
+    "StudyInstanceUID": "study_instance_uid",
+    "AccessionNumber": "accession_number",
+    "PatientID": "patient_id",
+}
+
+Numbers = tuple[int, ...]
+"""Numbers of images, by their order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +47,7 @@ class RowImages:
 
     column: str
     key: Key
-    images: tuple[tuple[int, ...], ...]
+    images: tuple[Numbers, ...]
     loose: int
 
 
@@ -79,73 +89,94 @@ def find_images(
     best = max(values for values, _ in found)
     strong = [candidate for values, candidate in found if 2 * values >= best]
     strong.sort(key=lambda candidate: keys.index(candidate.key))
-    chosen = strong[0]
-    for other in strong[1:]:
-        if any(set(a) - set(b) for a, b in zip(chosen.images, other.images, strict=True) if b):
-            raise InputError(
-                f"{table.name}: column {printable(chosen.column)!r} taken for {chosen.key} and "
-                f"column {printable(other.column)!r} taken for {other.key} identify different "
-                "images: say which one does by data.options.key_column and data.options.key"
-            )
-    return chosen
+    for chosen in strong:
+        rivals = _rivals(chosen, strong)
+        if not rivals:
+            return chosen
+    first, other = strong[0], _rivals(strong[0], strong)[0]
+    raise InputError(
+        f"{table.name}: column {printable(first.column)!r} taken for {first.key} and column "
+        f"{printable(other.column)!r} taken for {other.key} identify different images: say which "
+        "one does by data.options.key_column and data.options.key"
+    )
+
+
+def _rivals(chosen: RowImages, strong: Sequence[RowImages]) -> list[RowImages]:
+    """A candidate of each column that contradicts the chosen one, whatever the column holds."""
+    by_column: dict[str, list[RowImages]] = {}
+    for candidate in strong:
+        by_column.setdefault(candidate.column, []).append(candidate)
+    return [
+        candidates[0]
+        for candidates in by_column.values()
+        if not any(_agree(chosen, candidate) for candidate in candidates)
+    ]
+
+
+def _agree(narrow: RowImages, wide: RowImages) -> bool:
+    """Whether the images of each row are among those of the wider key, where it knows any."""
+    return not any(set(a) - set(b) for a, b in zip(narrow.images, wide.images, strict=True) if b)
 
 
 def _candidates(
-    table: Table, column: str, indexes: Mapping[Key, tuple[_Index, _Forms]]
+    table: Table, column: str, indexes: Mapping[Key, _Index]
 ) -> Iterator[tuple[int, RowImages]]:
     """The keys by which most values of a column identify images, with the number of values."""
     texts = table.rows[column].tolist()
+    distinct = set(texts)
+    # Of most texts the loose form is the text itself.
+    paths = [(t, f) for t in distinct if _PATH.search(t) for f in _file_forms(t)]
+    numbers = [(t, f) for t in distinct if t[:1].isdigit() and (f := as_number(t)) != t]
     by_key = {
-        key: {text: _look_up(text, index, forms) for text in set(texts)}
-        for key, (index, forms) in indexes.items()
+        key: index.look_up(distinct, paths if key == "file" else numbers)
+        for key, index in indexes.items()
     }
-    values = {key: sum(map(bool, by_text.values())) for key, by_text in by_key.items()}
-    most = max(values.values())
+    most = max(map(len, by_key.values()))
     for key, by_text in by_key.items():
-        if most and values[key] == most:
-            images = tuple(by_text[text] for text in texts)
-            exact = indexes[key][0]
-            loose = sum(bool(by_text[text]) and text not in exact for text in texts)
+        if most and len(by_text) == most:
+            images = tuple(by_text.get(text, ()) for text in texts)
+            loose = sum(text in by_text and text not in indexes[key].exact for text in texts)
             yield most, RowImages(column=column, key=key, images=images, loose=loose)
 
 
-def _index(headers: Sequence[DicomHeader], key: Key) -> tuple[_Index, _Forms]:
-    """The images by the key's values, and the forms in which a row may hold such a value."""
-    if key == "file":
-        # A name that several files have, in different folders, identifies none.
-        owners: dict[str, set[int]] = {}
-        for number, header in enumerate(headers):
-            for form in _file_forms(header.file):
-                owners.setdefault(form, set()).add(number)
-        return {form: tuple(who) for form, who in owners.items() if len(who) == 1}, _file_forms
-    attribute = {
-        "SOPInstanceUID": "sop_instance_uid",
-        "StudyInstanceUID": "study_instance_uid",
-        "AccessionNumber": "accession_number",
-        "PatientID": "patient_id",
-    }[key]
+class _Index(NamedTuple):
+    """The images by the values of a key, and by such forms of a value as no other value has."""
+
+    exact: dict[str, Numbers]
+    loose: dict[str, Numbers]
+
+    def look_up(self, texts: set[str], forms: Iterable[tuple[str, str]]) -> dict[str, Numbers]:
+        """The images of those texts that identify any, given other forms of some of them."""
+        found: dict[str, Numbers] = {}
+        for text, form in forms:
+            if form in self.loose:
+                found.setdefault(text, self.loose[form])
+        found |= {text: self.loose[text] for text in texts & self.loose.keys()}
+        return found | {text: self.exact[text] for text in texts & self.exact.keys()}
+
+
+def _index(headers: Sequence[DicomHeader], key: Key) -> _Index:
+    name = _ATTRIBUTES[key]
     images: dict[str, list[int]] = {}
     for number, header in enumerate(headers):
-        value = getattr(header, attribute)
+        value = getattr(header, name)
         if fold(value) not in UNKNOWN:
             images.setdefault(value, []).append(number)
-    index = {value: tuple(numbers) for value, numbers in images.items()}
-    # Excel drops leading zeros: by its number too, where no other value is that number.
-    counts = Counter(map(as_number, index))
-    by_number = {
-        f"number {as_number(value)}": who
-        for value, who in index.items()
-        if counts[as_number(value)] == 1
+    exact = {value: tuple(numbers) for value, numbers in images.items()}
+    # Excel drops leading zeros. A file's name may be that of several, in different folders.
+    forms = {value: _file_forms(value) if key == "file" else (as_number(value),) for value in exact}
+    owners = Counter(form for several in forms.values() for form in set(several))
+    loose = {
+        form: exact[value]
+        for value, several in forms.items()
+        for form in several
+        if owners[form] == 1
     }
-    return index | by_number, lambda text: (text, f"number {as_number(text)}")
-
-
-def _look_up(text: str, index: _Index, forms: _Forms) -> tuple[int, ...]:
-    return next((index[form] for form in forms(text) if form in index), ())
+    return _Index(exact, loose)
 
 
 def _file_forms(path: str) -> tuple[str, ...]:
     """A path, with and without its folders and its suffix, the fullest first."""
     path = path.replace("\\", "/").removeprefix("./")
-    whole = next((path[: -len(s)] for s in _SUFFIXES if path.lower().endswith(s)), path)
+    whole = path.rpartition(".")[0] if path.lower().endswith(_SUFFIXES) else path
     return path, whole, path.rpartition("/")[2], whole.rpartition("/")[2]

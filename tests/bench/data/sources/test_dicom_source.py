@@ -128,6 +128,21 @@ def test_columns_that_identify_different_images_are_refused_until_the_user_says(
         open_dicom(tmp_path, key_column="accession")
 
 
+def test_numbers_of_patients_that_are_accession_numbers_too_do_not_contradict(
+    tmp_path: Path,
+) -> None:
+    """A column may hold two keys; one of them agrees with the narrowest key of all."""
+    numbers = {"Meier_Hans": ("001", "01"), "Huber_Eva": ("002", "03")}
+    for name, elements in IMAGES.items():
+        patient, accession = numbers[Path(name).parent.name]
+        accession = "02" if elements["AccessionNumber"] == "A2" else accession
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        values = elements | {"PatientID": patient, "AccessionNumber": accession}
+        write_dicom(tmp_path / name, SMALL, **values)
+    (tmp_path / "labels.csv").write_text("pid,acc,label\n1,1,Mass\n1,2,normal\n2,3,Edema\n")
+    assert found(tmp_path) == EACH
+
+
 def test_the_headers_fill_the_study_table(tmp_path: Path) -> None:
     export(tmp_path, "acc,label\nA1,Mass\nA2,normal\nA3,Edema\n")
     rows = open_dicom(tmp_path, patient_ids="as_written").rows
