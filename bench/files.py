@@ -15,5 +15,5 @@ def write_text(path: Path, text: str) -> None:
     """
     # Several processes may write the same record at once, each through a file of its own.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(text.encode())  # nothing is left where the text is no UTF-8
     partial.replace(path)

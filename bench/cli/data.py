@@ -89,7 +89,8 @@ def make(
 
     FOLDER may be class folders, images beside a label table, DICOM, ChestX-ray14 or a .npz file;
     name the label table itself where there are several. Every choice is printed and stands in the
-    config; those that only you can make are asked for (--set data.KEY=VALUE).
+    config; those that only you can make are asked for (--set data.KEY=VALUE). Decodes every image,
+    as a run would, and keeps the pixels for it.
     """
     from bench.cache import pixel_cache
     from bench.data.make.make import make as make_config

@@ -16,7 +16,7 @@ from bench.text import first_names, printable
 _NAMES = {
     "path": {"path", "image", "imagepath", "file", "filename", "filepath", "imageid", "imagename"},
     "label": {
-        "label", "labels", "class", "classes", "finding", "findings", "findinglabels",
+        "label", "labels", "class", "classes", "classname", "finding", "findings", "findinglabels",
         "diagnosis", "target", "category", "disease", "pathology", "befund", "diagnose",
     },
     "patient": {

@@ -144,13 +144,13 @@ def _dicom(
             f"{len(tables)} tables beside the DICOM files ({_names(tables)}): choose that of the "
             "labels with --set data.options.labels=NAME"
         )
-    chosen = str(given.get("labels", ""))
-    table = next((tables[file] for file in tables if file.name == chosen), None)
-    table = table or next(iter(tables.values()))
+    file = tree.base / str(given["labels"]) if "labels" in given else next(iter(tables))
+    table = tables[file] if file in tables else read_table(file)
     columns = find_columns(table, path=None, given=given, separator=_separator(given))
     labels = {
         option: value for option, value in columns.options.items() if option in _LABEL_OPTIONS
     }
+    labels["labels"] = file.relative_to(tree.base).as_posix()
     lines = (line, f"labels: {table.name}", columns.lines[-1])
     return Layout(source="dicom", root=tree.base, options=labels, lines=lines)
 

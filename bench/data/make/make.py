@@ -104,6 +104,8 @@ def make(
     for key in typed:
         if not key.startswith("data."):
             raise InputError(f"--set {key}: only keys of data are set here; give it to bench run")
+        if key in ("data.root", "data.source"):
+            raise InputError(f"--set {key}: it is found out here; name the folder alone")
     options = "data.options."
     given = {key.removeprefix(options): typed[key] for key in typed if key.startswith(options)}
     layout = recognise(root, given)
@@ -119,9 +121,12 @@ def make(
             cache=cache,
             progress=progress,
         )
-    except BaseException:
+    except BaseException as error:
         for file in vars(files).values():
             file.unlink(missing_ok=True)
+        if isinstance(error, UnicodeEncodeError):
+            name = error.object[max(0, error.start - 40) : error.end + 40].strip()
+            raise InputError(f"a path is not UTF-8: rename it: {printable(name)}") from None
         raise
 
 

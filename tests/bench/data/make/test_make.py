@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -261,6 +263,14 @@ def test_what_cannot_be_made_is_one_line(
     assert message in str(caught.value)
     with pytest.raises(InputError, match="is not there"):
         made(tmp_path / "nowhere")
+
+
+def test_a_name_that_is_not_utf8_is_one_line_and_nothing_stays(tmp_path: Path) -> None:
+    folder = os.fsencode(images(tmp_path / "set", "a.png"))
+    shutil.copy(folder + b"/a.png", folder + b"/\xe4.png")
+    with pytest.raises(InputError, match=r"not UTF-8: rename it: .*udce4\.png"):
+        made(tmp_path / "set")
+    assert not list(Path().glob("*set*"))
 
 
 def test_two_tables_are_a_question_and_naming_one_answers_it(tmp_path: Path) -> None:

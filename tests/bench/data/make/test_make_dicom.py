@@ -58,7 +58,11 @@ def test_an_export_with_a_sheet_of_labels(export: Path) -> None:
     made = make(export, to=Path("look.csv"), settings=settings, cache=Path("cache"))
     data = load_experiment("look.yaml").data
     assert (data.source, data.root, data.split, data.image_size) == ("dicom", export, "patient", 16)
-    assert data.options == {"label_column": "Befund", "normal_labels": ["unauffällig"]}
+    assert data.options == {
+        "labels": "Befunde.xlsx",
+        "label_column": "Befund",
+        "normal_labels": ["unauffällig"],
+    }
     assert "12 DICOM images, 12 of 12 bits; files not read: 1 of other kinds" in made.lines
     assert "patients: 6" in made.lines
     study = open_study(data)
