@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
+import pandas as pd
 from pydantic import Field
 
 from bench.data.sources.finding_columns import (
     ABNORMAL,
+    BLANK,
+    NEGATIVE,
     OTHER,
+    POSITIVE,
     UNCERTAIN,
     Policy,
     cell_code,
@@ -109,11 +114,13 @@ def read_label_table(
 
 
 def _marks_normal(table: Table, options: LabelOptions, normal: Collection[str]) -> bool:
-    """Whether the label column is one of normal images, such as CheXpert's "No Finding"."""
+    """Whether the label column has 1 for normal images and no 0, as CheXpert's "No Finding"."""
     name = options.label_column
     if name not in table.rows or options.findings is not None or set(normal) & BOOLEANS.keys():
         return False
-    return fold(name) in {*normal, *NORMAL} and holds_findings(table.rows[name])
+    column = table.rows[name]
+    is_normal = fold(name) in {*normal, *NORMAL}
+    return is_normal and holds_findings(column) and NEGATIVE not in map(cell_code, column.unique())
 
 
 def _read_one_column(
@@ -144,10 +151,14 @@ def _read_one_column(
                 f"{' and '.join(sorted(booleans))} with other labels, such as {words[0]!r}: use "
                 "one kind, or name the normal labels in data.options.normal_labels"
             )
-        meanings = {text: ABNORMAL if BOOLEANS[fold(text)] else "normal" for text in booleans}
+        # 1 in a column called "No Finding" is a normal image.
+        abnormal = fold(options.label_column) not in {*normal, *NORMAL}
+        meanings = {
+            text: ABNORMAL if BOOLEANS[fold(text)] == abnormal else "normal" for text in booleans
+        }
         texts = [meanings.get(text, text) for text in texts]
         normal = {"normal"}
-    return parse_labels(
+    labels = parse_labels(
         images,
         texts,
         separator=options.label_separator,
@@ -156,6 +167,17 @@ def _read_one_column(
         unlabelled=unlabelled,
         beside=beside,
         several_rows=options.several_rows,
+    )
+    return replace(labels, notes=(*labels.notes, *_about_blanks(column)))
+
+
+def _about_blanks(column: pd.Series[str]) -> tuple[str, ...]:
+    """A hint where a label column has nothing but 1 and blanks, as a column of one finding has."""
+    if {cell_code(text) for text in column.unique()} != {POSITIVE, BLANK}:
+        return ()
+    return (
+        f"column {printable(str(column.name))!r} holds 1 and blanks alone: if a blank is a normal "
+        f"image, --set 'data.options.finding_columns=[{json.dumps(str(column.name))}]'",
     )
 
 

@@ -36,6 +36,8 @@ TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
 """What may stand between two cells, and its name in notes."""
 
+TITLES = 20  # rows in which a header may be, below titles
+
 SAMPLE = 1000  # rows by which the delimiter is found
 
 # A list divided by blanks may have a few names that hold one.
@@ -111,6 +113,10 @@ class Table:
                 f"its first line looks like data ({printable(data[0])!r}): where it has no header, "
                 f"--set data.options.header=none and give {option} a column's number, from 1"
             )
+        first = self.rows.to_numpy()[:TITLES].tolist()
+        above = next((row for row, cells in enumerate(first) if name in cells), None)
+        if above is not None:
+            hint = f"{self.at(above)} holds it: if that is the header, remove what stands above"
         # A sheet or delimiter that is not meant explains it.
         notes = f" ({'; '.join(self.notes)})" if self.notes else ""
         raise InputError(f"{self.name} has no column {printable(name)!r} ({option}): {hint}{notes}")
@@ -286,7 +292,11 @@ def _fit(rows: Sequence[list[str]], lines: Sequence[int], *, first: list[str], n
     if wrong:
         line, count = wrong[0]
         others = f" ({len(wrong):,} such rows)" if len(wrong) > 1 else ""
+        hint = (
+            "remove what stands above the header, or see that it names each column"
+            if len(wrong) == len(rows)
+            else "mend them, or quote cells that hold what divides columns"
+        )
         raise InputError(
-            f"{name}, line {line}: {count} cells, where the first row has {width}{others}: mend "
-            "them, or quote cells that hold what divides columns"
+            f"{name}, line {line}: {count} cells, where the first row has {width}{others}: {hint}"
         )

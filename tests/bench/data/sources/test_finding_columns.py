@@ -82,6 +82,29 @@ def test_a_column_of_normal_images_is_read_the_right_way_round(
     assert "No Finding 2/0/3/0" in found.notes[0]
 
 
+@pytest.mark.parametrize("name", ["No Finding", "normal"])
+def test_a_normal_column_with_zeros_has_no_label_where_it_is_blank(
+    name: str, tmp_path: Path
+) -> None:
+    found = study(tmp_path, f"Path,{name}\na.png,1\nb.png,0\nc.png,\n", label_column=name)
+    assert findings(found) == {"a.png": (), "b.png": ("abnormal",)}
+    assert [(problem.kind, problem.image) for problem in found.problems] == [
+        ("unlabelled", "c.png")
+    ]
+
+
+def test_a_label_column_of_ones_and_blanks_is_questioned(tmp_path: Path) -> None:
+    text = "Path,TB\na.png,1\nb.png,\n"
+    found = study(tmp_path, text, label_column="TB")
+    assert findings(found) == {"a.png": ("abnormal",)}
+    assert len(found.problems) == 1
+    assert any("'data.options.finding_columns=[\"TB\"]'" in note for note in found.notes)
+    assert findings(study(tmp_path, text, finding_columns=["TB"])) == {
+        "a.png": ("TB",),
+        "b.png": (),
+    }
+
+
 def test_an_image_that_is_neither_normal_nor_has_a_finding_is_left_out(tmp_path: Path) -> None:
     found = study(tmp_path, finding_columns=["No Finding", "Edema"], uncertain="negative")
     assert findings(found) == {"a.png": (), "b.png": ("Edema",), "e.png": ()}

@@ -140,6 +140,16 @@ def test_what_cannot_be_read_is_one_line(content: str | bytes, part: str, tmp_pa
     assert part in refusal(tmp_path, content)
 
 
+def test_titles_above_the_header(tmp_path: Path) -> None:
+    rows = [["Export of 2024"], [], ["path", "label"], ["a.png", 1]]
+    table = read(tmp_path, workbook(rows), "t.xlsx")
+    with pytest.raises(InputError, match=r"no column 'path' .*t\.xlsx, line 3 holds it"):
+        table.column("path", option="x")
+    message = refusal(tmp_path, "Export\n\npath,label\na.png,1\n")
+    assert "line 3: 2 cells" in message
+    assert "above the header" in message
+
+
 def test_a_folder_and_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: is a directory"):
         read_table(tmp_path)
