@@ -159,12 +159,13 @@ def _header(file: str, dataset: Dataset) -> DicomHeader:
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         secondary_capture=_text(dataset, "SOPClassUID").startswith(_SECONDARY_CAPTURE),
         frames=int(_text(dataset, "NumberOfFrames") or 1),
-        bits=_text(dataset, "BitsStored"),
+        bits=str(dataset.get("BitsStored") or ""),
         windowed=bool(_text(dataset, "WindowCenter") or "VOILUTSequence" in dataset),
     )
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
+    """The value of an element that is stored as text."""
     element = dataset.get_item(keyword)
     if element is None or element.value is None:
         return ""

@@ -80,6 +80,8 @@ def find_images(
     columns = [key_column] if key_column else [n for n in table.names if n not in taken]
     keys: tuple[Key, ...] = (key,) if key else get_args(Key)
     indexes = {name: _index(headers, name) for name in keys}
+    if not columns:
+        raise InputError(f"{table.name} has no column beside the labels that names the images")
     found = [pair for column in columns for pair in _candidates(table, column, indexes)]
     if not found:
         raise InputError(

@@ -249,6 +249,26 @@ def test_a_folder_without_dicom_is_refused(tmp_path: Path) -> None:
         open_dicom(tmp_path)
 
 
+def test_twelve_bits_in_16_without_a_window_are_refused_until_their_white_is_stated(
+    tmp_path: Path,
+) -> None:
+    pixels = np.array([[0, 4095], [2047, 1]], np.uint16)
+    for name, uid in (("a", "1"), ("b", "2")):
+        write_dicom(tmp_path / name, pixels, SOPInstanceUID=uid)
+    (tmp_path / "labels.csv").write_text("file,label\na,Mass\nb,normal\n")
+    with pytest.raises(InputError, match=r"data.options.full_scale=4095"):
+        open_pixels(open_dicom(tmp_path), image_size=2, cache=tmp_path / "cache")
+    study = open_dicom(tmp_path, full_scale=4095)
+    store = open_pixels(study, image_size=2, cache=tmp_path / "cache")
+    assert store.pixels[0].tolist() == [[0, 255], [127, 0]]
+
+
+def test_a_table_of_labels_alone_is_refused(tmp_path: Path) -> None:
+    export(tmp_path, "label\nMass\n")
+    with pytest.raises(InputError, match="no column beside the labels"):
+        open_dicom(tmp_path)
+
+
 # --- names -----------------------------------------------------------------------------------
 
 
