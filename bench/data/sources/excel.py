@@ -11,14 +11,11 @@ from collections.abc import Iterator
 from bench.errors import InputError
 from bench.text import printable
 
-Row = tuple[int, list[str]]
-"""The number of a row, from 1, and its cells."""
-
 # What a formula shows that failed. "#N/A" is a common text for "unknown", and is read as that.
 _ERRORS = ("#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 
 
-def read_workbook(content: bytes, name: str) -> tuple[list[Row], list[str]]:
+def read_workbook(content: bytes, name: str) -> tuple[list[list[str]], list[int], list[str]]:
     """The cells of the first sheet of an Excel workbook.
 
     Whole numbers have no decimals (7, not 7.0), as Excel shows them; dates are ISO 8601. A
@@ -29,7 +26,8 @@ def read_workbook(content: bytes, name: str) -> tuple[list[Row], list[str]]:
         name: of the file, for messages.
 
     Returns:
-        Its rows, and what a reader should know (which sheet it is).
+        The stripped cells of each row, the number of each row from 1, and what a reader should
+        know (which sheet it is).
 
     Raises:
         InputError: the package openpyxl is not installed, the file is damaged, or a cell holds a
@@ -63,10 +61,10 @@ def read_workbook(content: bytes, name: str) -> tuple[list[Row], list[str]]:
     rows = list(_texts(values, name))
     titles = [printable(title) for title in book.sheetnames]
     notes = [f"the first of its {len(titles)} sheets ({titles[0]!r})"] if len(titles) > 1 else []
-    return rows, notes
+    return rows, list(range(1, len(rows) + 1)), notes
 
 
-def _texts(values: list[list[object]], name: str) -> Iterator[Row]:
+def _texts(values: list[list[object]], name: str) -> Iterator[list[str]]:
     width = max(map(len, values), default=0)
     for number, row in enumerate(values, start=1):
         cells = [_text(value) for value in row]
@@ -75,7 +73,7 @@ def _texts(values: list[list[object]], name: str) -> Iterator[Row]:
                 raise InputError(
                     f"{name}, cell {_cell(number, column)} holds {cell}: mend its formula"
                 )
-        yield number, cells + [""] * (width - len(cells))
+        yield cells + [""] * (width - len(cells))
 
 
 def _text(value: object) -> str:

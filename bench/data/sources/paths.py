@@ -163,11 +163,8 @@ def _without_suffix(path: str) -> str:
 
 def _ways(paths: Sequence[str]) -> Iterator[_Way]:
     """The ways in which paths may differ from those of the files, the closest first."""
-    shared: list[str] = []
-    for names in zip(*(path.split("/")[:-1] for path in paths), strict=False):
-        if len(set(names)) > 1:
-            break
-        shared.append(names[0])
+    # Cut at a slash. What the first and the last in order share, all share.
+    shared = os.path.commonprefix([min(paths), max(paths)]).split("/")[:-1]  # noqa: RUF071
     # A path of another machine holds nowhere here; a relative one may be of files that lack.
     foreign = paths[0].startswith("/") or paths[0][1:2] == ":"
     for count in range(len(shared) + 1):

@@ -16,13 +16,13 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
-from bench.data.sources.excel import Row, read_workbook
+from bench.data.sources.excel import read_workbook
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.text import printable
@@ -190,23 +190,21 @@ def read_cells(file: Path) -> Cells:
             "or as CSV"
         )
     if content.startswith(_ZIP):
-        rows, facts = read_workbook(content, name)
+        rows, lines, facts = read_workbook(content, name)
     else:
-        rows, facts = _read_text(content, name)
-    filled = [(line, cells) for line, cells in rows if any(cells)]
-    if not filled:
+        rows, lines, facts = _read_text(content, name)
+    filled = list(map(any, rows))
+    if not any(filled):
         raise InputError(f"{name} is empty")
-    if empty := len(rows) - len(filled):
+    if empty := filled.count(False):
         facts.append(f"{empty:,} empty row{'s' * (empty > 1)} left out")
-    return Cells(
-        name=name,
-        rows=[cells for _, cells in filled],
-        lines=[line for line, _ in filled],
-        notes=(f"{name}: {', '.join(facts)}",) if facts else (),
-    )
+        rows, lines = list(compress(rows, filled)), list(compress(lines, filled))
+    notes = (f"{name}: {', '.join(facts)}",) if facts else ()
+    return Cells(name=name, rows=rows, lines=lines, notes=notes)
 
 
-def _read_text(content: bytes, name: str) -> tuple[list[Row], list[str]]:
+def _read_text(content: bytes, name: str) -> tuple[list[list[str]], list[int], list[str]]:
+    """The stripped cells of a text, the line of each row, and how it was read."""
     text, facts = _decode(content, name)
     first, end, rest = text.partition("\n")
     hint = _HINT.fullmatch(first)
@@ -215,22 +213,22 @@ def _read_text(content: bytes, name: str) -> tuple[list[Row], list[str]]:
         text = rest
     if delimiter != ",":
         facts.append(f"columns divided by {DELIMITERS.get(delimiter, repr(delimiter))}")
-    lines = _lines(text, delimiter)
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    reader = csv.reader(
+        _lines(text, delimiter), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     skipped = 1 if hint and end else 0
+    rows, lines = [], []
     try:
-        # A blank line is no row at all.
-        rows = [
-            (reader.line_num + skipped, [cell.strip() for cell in cells])
-            for cells in reader
-            if cells
-        ]
+        for cells in reader:
+            if cells:  # a blank line is no row at all
+                rows.append(list(map(str.strip, cells)))
+                lines.append(reader.line_num + skipped)
     except (csv.Error, ValueError) as error:
         raise InputError(
             f"{name}, line {reader.line_num + skipped}: {error} (a quotation mark may be without "
             "its partner)"
         ) from None
-    return rows, facts
+    return rows, lines, facts
 
 
 def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
@@ -254,9 +252,10 @@ def _delimiter(text: str) -> str:
     """What divides the columns of a text.
 
     It has to divide the first row. Of several the one counts by which most rows have as many
-    cells as the first; of equals, the one that gives more cells, and then the comma.
+    cells as the first; of equals, the one that fewer blanks follow, as they do in sentences; then
+    the one that gives more cells.
     """
-    scores: dict[str, tuple[float, int]] = {}
+    scores: dict[str, tuple[float, int, int]] = {}
     for mark in DELIMITERS:
         try:
             rows = csv.reader(_lines(text, mark), delimiter=mark, skipinitialspace=True)
@@ -264,8 +263,9 @@ def _delimiter(text: str) -> str:
         except csv.Error:
             continue
         if counts and counts[0] > 1:
-            scores[mark] = (counts.count(counts[0]) / len(counts), counts[0])
-    blanks = scores.pop(" ", (0.0, 0))
+            agreeing = counts.count(counts[0]) / len(counts)
+            scores[mark] = (agreeing, -text.count(f"{mark} "), counts[0])
+    blanks = scores.pop(" ", (0.0, 0, 0))
     if scores:
         return max(scores, key=lambda mark: scores[mark])
     return " " if blanks[0] >= MOSTLY else ","

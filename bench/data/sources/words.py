@@ -19,10 +19,16 @@ BOOLEANS = {
     "0.0": False,
     "false": False,
     "no": False,
+    "n": False,
+    "falsch": False,  # as Excel writes it in German
+    "nein": False,
     "1": True,
     "1.0": True,
     "true": True,
     "yes": True,
+    "y": True,
+    "wahr": True,
+    "ja": True,
 }
 """Meaning of the values in a column of two values, by the folded text."""
 

@@ -99,6 +99,8 @@ def test_root_may_be_the_csv_file_and_paths_absolute(tmp_path: Path) -> None:
         ("0.0 1.0", {}, [(), ("abnormal",)]),
         ("No yes", {}, [(), ("abnormal",)]),
         ("False TRUE", {}, [(), ("abnormal",)]),
+        ("FALSCH WAHR", {}, [(), ("abnormal",)]),
+        ("N y", {}, [(), ("abnormal",)]),
         ("false 1.0 yes", {}, [(), ("abnormal",), ("abnormal",)]),
         ("no TB", {"normal_labels": ["No"]}, [(), ("TB",)]),
         ("0 1", {"findings": ["0", "1"]}, [("0",), ("1",)]),

@@ -64,6 +64,8 @@ def test_any_encoding(encoding: str, word: str | None, tmp_path: Path) -> None:
     [
         pytest.param("path,label\na,x;y\nb,x;z;u\n", [["a", "x;y"], ["b", "x;z;u"]], id="findings"),
         pytest.param("path;age\na;5,5\nb;6,25\n", [["a", "5,5"], ["b", "6,25"]], id="decimals"),
+        pytest.param("path;age, y\na;5,5\nb;6,2\n", [["a", "5,5"], ["b", "6,2"]], id="both"),
+        pytest.param("path\tfound, in\na\tx, y\n", [["a", "x, y"]], id="sentences"),
         pytest.param("name,a b\nx y,1\n", [["x y", "1"]], id="blanks in cells"),
         pytest.param("image name\na.png\nb.png\n", [["a.png"], ["b.png"]], id="one column"),
         pytest.param('a,b\n"x\ny", 1 \n', [["x\ny", "1"]], id="two lines in a cell"),
