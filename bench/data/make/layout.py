@@ -172,6 +172,9 @@ def _labelled(
     if not columns.labelled:
         return _unlabelled(tree, lines[1:])
     options = {**header, **columns.options}
+    if file.resolve().parent != tree.base.resolve() and "image_folder" not in given:
+        options["image_folder"] = str(tree.base.resolve())
+        lines.append(f"images: in {tree.base.resolve()}")
     return Layout(source="manifest", root=file, options=options, lines=tuple(lines))
 
 

@@ -32,6 +32,10 @@ class ManifestOptions(LabelOptions):
 
     csv: str = "manifest.csv"
     """The CSV file's name in the root folder; unused where the root is the file itself."""
+    image_folder: Path | None = None
+    """The folder that the paths start from, by its full path or from the CSV file's folder; left
+    out, the CSV file's folder.
+    """
     path_column: str = "path"
     """The column of image paths."""
     patient_column: str | None = None
@@ -67,7 +71,7 @@ def _read(file: Path, options: ManifestOptions) -> tuple[StudyTable, Mapping[str
             f"{table.at(int(empty.argmax()))}: column {options.path_column!r} is empty: give each "
             "row its image"
         )
-    listed = find_images(texts["path"].tolist(), file.parent)
+    listed = find_images(texts["path"].tolist(), _image_folder(file, options))
     images = listed.images
     if "split" in texts:
         texts["split"] = texts["split"].map(fold).map(PARTS).fillna("")
@@ -120,11 +124,11 @@ def open_manifest(
 ) -> StudyTable:
     """The images that a CSV file lists.
 
-    An image's id is its path relative to the CSV file's folder, normalised (``./a.png`` is
-    ``a.png``) and with forward slashes, also where the CSV file gives the full path of a file in
-    its folder, or a path that is not quite that of a file (:mod:`bench.data.sources.paths`): so
-    ids, and with them fingerprints, agree between machines. The full path of a file elsewhere
-    stays one, and holds on its machine only.
+    An image's id is its path relative to the CSV file's folder (or ``options.image_folder``),
+    normalised (``./a.png`` is ``a.png``) and with forward slashes, also where the CSV file gives
+    the full path of a file in that folder, or a path that is not quite that of a file
+    (:mod:`bench.data.sources.paths`): so ids, and with them fingerprints, agree between machines.
+    The full path of a file elsewhere stays one, and holds on its machine only.
 
     A column of zeros and ones, of yes and no or of true and false is read as normal and the
     finding "abnormal". Splits other than train, validation and test become "" and are counted in
@@ -143,7 +147,8 @@ def open_manifest(
     labels, details = _read(file, options)
     missing = [image for image in labels.rows["image"] if image in details]
     problems = (Problem(kind="missing", image=image, detail=details[image]) for image in missing)
-    files = {image: file.parent / image for image in labels.rows["image"]}
+    folder = _image_folder(file, options)
+    files = {image: folder / image for image in labels.rows["image"]}
     return replace(
         labels,
         rows=labels.rows[~labels.rows["image"].isin(missing)].reset_index(drop=True),
@@ -151,6 +156,13 @@ def open_manifest(
         full_scale=options.full_scale,
         problems=(*labels.problems, *problems),
     )
+
+
+def _image_folder(file: Path, options: ManifestOptions) -> Path:
+    folder = file.parent / (options.image_folder or "")
+    if not folder.is_dir():
+        raise InputError(f"no folder {str(folder)!r} (data.options.image_folder)")
+    return folder
 
 
 def _read_patients(texts: pd.DataFrame, images: list[str], options: ManifestOptions) -> list[str]:

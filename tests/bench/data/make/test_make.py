@@ -139,6 +139,16 @@ def test_a_table_with_columns_by_name_and_by_content(tmp_path: Path) -> None:
     assert open_study(data()).rows["findings"].map(len).sum() == 6
 
 
+def test_a_table_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
+    (root / "labels").mkdir()
+    (root / "list.csv").rename(root / "labels" / "list.csv")
+    made(root)
+    assert data().root == root / "labels" / "list.csv"
+    assert data().options["image_folder"] == str(root)
+    assert len(open_study(data()).rows) == 12
+
+
 def test_the_choice_among_several_columns_is_the_users(tmp_path: Path) -> None:
     root = listed(tmp_path / "set", ["file", "group", "site"], *many("normal TB", "A"))
     lines = (root / "list.csv").read_text().splitlines()

@@ -97,3 +97,18 @@ def test_an_export_without_labels_becomes_a_table_to_fill_in(export: Path) -> No
     assert (len(study.rows), study.problems) == (12, ())
     assert study.rows["patient"].nunique() == 6
     assert load_experiment("export.yaml").data.split == "patient"
+
+
+def test_class_folders_may_hold_dicom_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for n in range(12):
+        folder = tmp_path / "set" / ["Normal", "TB"][n % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.full((16, 16), n, np.uint8)
+        write_dicom(folder / (f"{n}.dcm" if n < 6 else f"IM{n}"), pixels)
+    monkeypatch.setattr("bench.data.make.make.SHEET_IMAGES", 2)
+    made = make(tmp_path / "set", to=None, settings=(), cache=Path("cache"))
+    assert "folders: 12 images can be used, 0 cannot" in made.lines
+    assert load_experiment("set.yaml").data.source == "folders"

@@ -329,6 +329,19 @@ def test_patients_that_are_unknown_or_one_number(tmp_path: Path) -> None:
     assert "1 entries of the patient column were taken as unknown" in text.notes
 
 
+def test_images_in_another_folder_than_the_table(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    folder(tmp_path / "tables", "path,label\na.png,Mass\nb.png,normal\n", "../xrays/in/a.png")
+    Image.new("L", (4, 4), 7).save(tmp_path / "xrays" / "in" / "b.png")
+    for image_folder in ("../xrays", str(tmp_path / "xrays")):
+        study = open_manifest(tmp_path / "tables", image_folder=image_folder)
+        assert study.rows["image"].tolist() == ["in/a.png", "in/b.png"]
+        assert study.reader is not None
+        assert study.reader.read("in/b.png")[0, 0] == 7
+    with pytest.raises(InputError, match=r"no folder .*data\.options\.image_folder"):
+        open_manifest(tmp_path / "tables", image_folder="absent")
+
+
 def test_patients_in_paths(tmp_path: Path) -> None:
     paths = ("patient01/study1/a.png", "patient01/study2/a.png", "other/b.png")
     root = folder(tmp_path, "path,label\n" + "".join(f"{path},Mass\n" for path in paths), *paths)
