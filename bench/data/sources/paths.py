@@ -11,9 +11,12 @@ from pathlib import Path
 
 from bench.data.image_files import SUFFIXES
 from bench.data.sources.tree import look
+from bench.errors import InputError
 from bench.text import first_names, printable
 
 SAMPLE = 2000  # paths by which the way is chosen in which all are looked for
+
+MOST_FILES = 500_000  # around a label file; more are a whole disk, and slow to look through
 
 NAMES_NOTED = 3  # of folders, suffixes and files that were probably meant
 
@@ -110,8 +113,8 @@ def find_images(paths: Sequence[str], folder: Path) -> ListedImages:
     if not lost:
         return ListedImages(images=images, missing={}, notes=())
     try:
-        files = ["/".join(steps) for steps in look(folder).files]
-    except OSError:
+        files = ["/".join(steps) for steps in look(folder, limit=MOST_FILES).files]
+    except (OSError, InputError):
         files = []
     candidates, way = _best_way(lost, files)
     chosen = {path: hits[0] for path, hits in candidates.items()}

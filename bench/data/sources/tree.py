@@ -39,11 +39,15 @@ class Tree:
     masks: list[Steps]
 
 
-def look(root: Path) -> Tree:
+def look(root: Path, *, limit: int | None = None) -> Tree:
     """List all files and folders below a root; links to folders are followed.
 
+    Args:
+        root: the folder.
+        limit: the most files that it may hold; None for any number.
+
     Raises:
-        InputError: the root is a file.
+        InputError: the root is a file, or holds more files.
         OSError: a folder cannot be read.
     """
     if not root.is_dir():
@@ -53,6 +57,8 @@ def look(root: Path) -> Tree:
         here = Path(folder)
         steps = here.relative_to(root).parts
         tree.folders.append(steps)
+        if limit is not None and len(tree.files) + len(tree.others) > limit:
+            raise InputError(f"{str(root)!r} holds more than {limit:,} files: name a folder of it")
         kept = []
         for name in sorted(below):
             if _of_system(name):

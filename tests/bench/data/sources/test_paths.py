@@ -121,6 +121,14 @@ def test_files_in_another_folder_than_the_listed_one_are_others(tmp_path: Path) 
     assert found.missing == {"i/a.png": GONE}
 
 
+def test_a_whole_disk_is_not_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(tmp_path, "i/a.png", "i/b.png", "j/c.png")
+    monkeypatch.setattr("bench.data.sources.paths.MOST_FILES", 1)
+    assert find_images(["a.png"], tmp_path).missing == {"a.png": GONE}
+
+
 def test_links_files_elsewhere_and_names_that_no_file_can_have(tmp_path: Path) -> None:
     root = folder(tmp_path / "set", "a.png")
     folder(tmp_path / "else", "b.png", "sub/c.png")
