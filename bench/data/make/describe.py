@@ -9,7 +9,7 @@ import pandas as pd
 from bench.config import DataConfig
 from bench.data.pixel_store import PixelStore
 from bench.data.splits import make_split
-from bench.data.study import StudyTable, count_patients
+from bench.data.study import StudyTable
 from bench.errors import InputError
 
 _PATIENT = re.compile(r"((?:person|patient|subject)[-_]?)\d+", re.IGNORECASE)
@@ -23,8 +23,10 @@ def facts(study: StudyTable, store: PixelStore) -> list[str]:
         store: their pixels.
     """
     rows = study.rows
-    patients = count_patients(rows)
-    lines = ["patients: " + ("unknown" if patients is None else f"{patients:,}")]
+    known = rows["patient"][rows["patient"] != ""]
+    lines = [f"patients: {known.nunique():,}" if len(known) else "patients: unknown"]
+    if 0 < len(known) < len(rows):
+        lines[0] += f" in {len(known):,} of {len(rows):,} images, unknown in the others"
     views = rows["view"][rows["view"] != ""].value_counts()
     if len(views) and not any(note.startswith("views: ") for note in study.notes):
         lines.append("views: " + ", ".join(f"{view} {count:,}" for view, count in views.items()))
@@ -40,7 +42,8 @@ def facts(study: StudyTable, store: PixelStore) -> list[str]:
 
 def about_paths(study: StudyTable) -> list[str]:
     """Advice where the paths of images seem to hold the patients."""
-    if study.name not in ("folders", "manifest") or count_patients(study.rows) is not None:
+    known = bool((study.rows["patient"] != "").any())
+    if known or study.name not in ("folders", "manifest"):
         return []
     found = [match for image in study.rows["image"] if (match := _PATIENT.search(image))]
     if 4 * len(found) < len(study.rows):

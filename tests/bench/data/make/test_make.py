@@ -96,6 +96,19 @@ def test_class_folders_are_read_as_they_are(tmp_path: Path) -> None:
         made(root, to=str(root / "mine.csv"))
 
 
+def test_patients_in_file_names_are_pointed_at(tmp_path: Path) -> None:
+    names = [f"{part}/{label}/{who}{n % 8}_{part[:2]}{n}.png"
+             for label, who in (("NORMAL", "IM-"), ("TB", "person"))
+             for part in ("train", "test") for n in range(8)]  # fmt: skip
+    root = images(tmp_path / "set", *names)
+    lines = made(root).lines
+    (advice,) = [line for line in lines if "'data.options.patient_pattern=(person\\d+)'" in line]
+    assert advice.startswith("16 paths may hold a patient (person0)")
+    lines = made(root, r"data.options.patient_pattern=(person\d+)_", to="with.csv").lines
+    assert "patients: 8 in 16 of 32 images, unknown in the others" in lines
+    assert not any("paths may hold" in line for line in lines)
+
+
 def test_a_manifest_where_one_is_named(tmp_path: Path) -> None:
     root = images(tmp_path / "here" / "set", *(f"{c}/p{n}_{c}.png" for c in ("0", "1")
                                                for n in range(6)))  # fmt: skip
