@@ -143,7 +143,7 @@ def join_rows(
             such choice, of which the problems' details then say nothing.
         notes: on how the labels were read.
     """
-    joined: tuple[str, ...] = ()
+    joined: Mapping[str, bool] = {}
     if several_rows == "union":
         labels, joined = _join_findings(images, labels)
     problem_of = {
@@ -171,8 +171,8 @@ def join_rows(
         usable=(~(wrong | repeats | left_out)).to_numpy(dtype=np.bool_),
         problems=tuple(problem_of.values()),
         notes=(
-            *_about_repeats(int(repeats.sum())),
-            *joined,
+            *_about_repeats(int((repeats & ~rows.isin(joined)).sum())),
+            *_about_joined(joined, rows),
             *notes,
             *_about_left_out(reasons[left_out & ~repeats]),
         ),
@@ -181,8 +181,12 @@ def join_rows(
 
 def _join_findings(
     images: Sequence[str], labels: Sequence[Label]
-) -> tuple[list[Label], tuple[str, ...]]:
-    """The labels with the findings of all rows of their images, and a note on how many changed."""
+) -> tuple[list[Label], dict[str, bool]]:
+    """The labels with the findings of all rows of their images.
+
+    Returns:
+        Each row's label, and whether a row is normal of the images whose rows have different ones.
+    """
     usable = [label.problem is None and not label.left_out for label in labels]
     sets: dict[str, set[tuple[str, ...]]] = {}
     for image, label, flag in zip(images, labels, usable, strict=True):
@@ -194,12 +198,15 @@ def _join_findings(
         replace(label, findings=unions[image]) if flag and image in unions else label
         for image, label, flag in zip(images, labels, usable, strict=True)
     ]
-    if not several:
-        return joined, ()
-    normal = sum(() in found for found in several.values())
-    return joined, (
-        f"images whose rows have different findings, which were joined: {len(several):,}; a row of "
-        f"{normal:,} of them says normal",
+    return joined, {image: () in found for image, found in several.items()}
+
+
+def _about_joined(joined: Mapping[str, bool], rows: pd.Series[str]) -> tuple[str, ...]:
+    if not joined:
+        return ()
+    return (
+        f"rows whose different findings were joined: {rows.isin(joined).sum():,}, of "
+        f"{len(joined):,} images; a row of {sum(joined.values()):,} of these says normal",
     )
 
 

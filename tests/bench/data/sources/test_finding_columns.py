@@ -162,7 +162,7 @@ def test_rows_of_one_image_are_joined_where_asked(tmp_path: Path) -> None:
     assert findings(found) == {"a.png": ("Edema", "Mass"), "b.png": ()}
     assert [problem.image for problem in found.problems] == ["c.png"]
     assert found.notes[:2] == (
-        "3 rows repeat what an earlier row says of the same image",
-        "images whose rows have different findings, which were joined: 1; a row of 1 of them says "
+        "1 row repeats what an earlier row says of the same image",
+        "rows whose different findings were joined: 3, of 1 images; a row of 1 of these says "
         "normal",
     )
