@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.data.image_files import SUFFIXES
 from bench.data.make.columns import find_columns, names_file, path_column
-from bench.data.sources.table import TABLES, Table, read_table
+from bench.data.sources.table import TABLES, Header, Table, read_table
 from bench.data.sources.tree import Steps, Tree, are_class_folders, class_names, inner, look
 from bench.errors import InputError
 from bench.text import first_names, printable
@@ -62,11 +62,13 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
     if not tree.files:
         raise InputError(f"no PNG, JPEG, TIFF or DICOM image in {str(folder)!r}")
     if root.is_file():
-        tables = {root: read_table(root)}
-        notes: list[str] = []
+        tables = {root: read_table(root, header=_header(given))}
+        failures: dict[Path, str] = {}
     else:
-        tables, notes = _read_tables(tree)
+        tables, failures = _read_tables(tree, header=_header(given))
     found = _layout(tree, tables, given)
+    if not found.labelled and (lost := [f for f in failures if f.suffix.lower() != ".txt"]):
+        raise InputError(f"the labels may be in {lost[0].name}: {failures[lost[0]]}")
     if found.source == "folders":  # which counts all that it does not read
         return found
     skipped = [
@@ -77,7 +79,7 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
         )
         if steps
     ]
-    lines = tuple(map(printable, (*found.lines, *notes, *skipped)))
+    lines = tuple(map(printable, (*found.lines, *_about(failures), *skipped)))
     return Layout(**{**vars(found), "lines": lines})
 
 
@@ -91,7 +93,7 @@ def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object
     if 2 * len(dicom) > len(tree.files):
         return _dicom(tree, dicom, tables, given)
     paths = {"/".join(steps) for steps in tree.files}
-    named = _text(given, "path_column") if "header" not in given else None
+    named = _text(given, "path_column")
     columns = {
         file: column
         for file, table in tables.items()
@@ -164,7 +166,6 @@ def _labelled(
     if "header" not in given and names_file(column, paths):
         header = {"header": "none"}
         lines.append("header: none, since the first row names a file; columns by their numbers")
-    if "none" in (header.get("header"), given.get("header")):
         table = read_table(file, header="none")
         column = path_column(table, paths, given=_text(given, "path_column")) or "1"
     columns = find_columns(table, path=column, given=given, separator=_separator(given))
@@ -190,24 +191,31 @@ def _unlabelled(tree: Tree, lines: Sequence[str]) -> Layout:
     )
 
 
-def _read_tables(tree: Tree) -> tuple[dict[Path, Table], list[str]]:
-    """The tables of a folder, and notes on files that look like tables and are none."""
-    tables, notes = {}, []
+def _read_tables(tree: Tree, *, header: Header) -> tuple[dict[Path, Table], dict[Path, str]]:
+    """The tables of a folder, and why other files that look like tables cannot be read."""
+    tables, failures = {}, {}
     for steps in tree.others:
-        if (
-            len(steps) <= 2
-            and _suffix(steps) in TABLES
-            and not (len(steps) == 2 and _suffix(steps) == ".txt")
-        ):
-            file = tree.base.joinpath(*steps)
-            try:
-                table = read_table(file)
-            except InputError as error:
-                notes.append(f"not read as a table: {error}")
-                continue
-            if len(table.names) > 1:
-                tables[file] = table
-    return tables, notes
+        suffix = _suffix(steps)
+        # Texts in folders of their own are mostly about one image each.
+        if suffix not in TABLES or len(steps) > (1 if suffix == ".txt" else 2):
+            continue
+        file = tree.base.joinpath(*steps)
+        try:
+            table = read_table(file, header=header)
+        except InputError as error:
+            failures[file] = str(error)
+            continue
+        if len(table.names) > 1:
+            tables[file] = table
+    return tables, failures
+
+
+def _about(failures: Mapping[Path, str]) -> list[str]:
+    return [f"not read as a table: {failure}" for failure in failures.values()]
+
+
+def _header(given: Mapping[str, object]) -> Header:
+    return "none" if given.get("header") == "none" else "first"
 
 
 def _text(given: Mapping[str, object], option: str) -> str | None:

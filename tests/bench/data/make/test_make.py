@@ -220,6 +220,19 @@ def test_a_table_without_header(tmp_path: Path) -> None:
     assert len(open_study(data()).rows) == 12
 
 
+def test_a_table_that_cannot_be_read_is_no_folder_without_labels(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
+    (root / "list.csv").write_bytes(b"\0\1\2" * 99)
+    with pytest.raises(InputError, match=r"the labels may be in list\.csv: "):
+        made(root)
+    same = listed(tmp_path / "two", None, ["a.png", "normal", "normal"], ["b.png", "TB", "TB"])
+    with pytest.raises(InputError, match=r"header=none"):
+        made(same)
+    made(same, "data.options.header=none", "data.options.label_column=2")
+    options = {"path_column": "1", "header": "none", "label_column": "2"}
+    assert data("two.yaml").options == options
+
+
 def test_images_without_labels_are_listed_for_someone_to_fill_in(tmp_path: Path) -> None:
     root = images(tmp_path / "set", "a.png", "b/c.png", "__MACOSX/x.png")
     (root / "b" / "notes.csv").write_text("a,b\n1,2\n")
