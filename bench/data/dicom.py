@@ -210,7 +210,8 @@ def _gray(pixels: NDArray[Any], dataset: Dataset) -> GrayValues:
     elif window:
         from pydicom.pixels import apply_windowing
 
-        values, black, white = apply_windowing(values, window), 0.0, 255.0
+        with np.errstate(over="ignore"):  # a steep sigmoid, whose limit is right
+            values, black, white = apply_windowing(values, window), 0.0, 255.0
     if not black < white:
         raise ImageError("unreadable", "the DICOM file's rescaling leaves no grays")
     gray = np.floor((values - black) / (white - black) * 255 + 0.5).clip(0, 255)

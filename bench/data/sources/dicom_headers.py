@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.data.dicom import HEAD, is_dicom, require_pydicom
 from bench.data.image_files import quiet_decoders
 from bench.data.sources.tree import look
+from bench.data.study import ImageError
 from bench.errors import InputError
 from bench.text import printable
 
@@ -99,26 +100,19 @@ def read_headers(root: Path) -> DicomFolder:
         with quiet_decoders():
             for steps in sorted([*tree.files, *tree.others]):
                 file = "/".join(steps)
-                path = root.joinpath(*steps)
-                with path.open("rb") as content:
-                    if not is_dicom(content.read(HEAD)):
-                        others.append(file)
-                        continue
-                if not file.isprintable():
-                    damaged[printable(file)] = "its name cannot be printed: rename it"
-                    continue
                 try:
-                    dataset = _read(path)
-                    if "Rows" in dataset:
-                        images.append(_header(file, dataset))
-                    elif _is_imageless(dataset):
+                    found = _examine(file, root.joinpath(*steps))
+                except PermissionError:
+                    damaged[printable(file)] = "permission denied"
+                except ImageError as error:
+                    damaged[printable(file)] = str(error)
+                else:
+                    if isinstance(found, DicomHeader):
+                        images.append(found)
+                    elif found == "imageless":
                         imageless += 1
                     else:
-                        damaged[file] = "the DICOM file ends within its header"
-                except Exception as error:  # pydicom raises nearly anything on hostile bytes.
-                    if isinstance(error, OSError) and error.errno:
-                        raise
-                    damaged[printable(file)] = "the header of the DICOM file is damaged"
+                        others.append(file)
     except OSError as error:
         raise InputError(
             f"{error.filename or str(root)!r} cannot be read: {(error.strerror or '').lower()}"
@@ -133,10 +127,26 @@ def read_headers(root: Path) -> DicomFolder:
     )
 
 
-def _read(path: Path) -> Dataset:
+def _examine(file: str, path: Path) -> DicomHeader | Literal["imageless", "other"]:
+    """The header of a file with an image, or the kind of another file."""
     from pydicom import dcmread
 
-    return dcmread(path, force=True, stop_before_pixels=True, specific_tags=[*_TAGS])
+    with path.open("rb") as content:
+        if not is_dicom(content.read(HEAD)):
+            return "other"
+    if not file.isprintable():
+        raise ImageError("unreadable", "its name cannot be printed: rename it")
+    try:
+        dataset = dcmread(path, force=True, stop_before_pixels=True, specific_tags=[*_TAGS])
+        if "Rows" in dataset:
+            return _header(file, dataset)
+        if _is_imageless(dataset):
+            return "imageless"
+    except Exception as error:  # pydicom raises nearly anything on hostile bytes.
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise ImageError("unreadable", "the header of the DICOM file is damaged") from None
+    raise ImageError("truncated", "the DICOM file ends within its header")
 
 
 def _is_imageless(dataset: Dataset) -> bool:

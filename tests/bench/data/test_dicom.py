@@ -117,6 +117,10 @@ def test_other_functions_of_a_window(tmp_path: Path) -> None:
     np.testing.assert_array_equal(exact, rounded((RAMP - 2000.0) / 1000 + 0.5))
     sigmoid = gray(tmp_path, RAMP, **window, VOILUTFunction="SIGMOID")
     np.testing.assert_array_equal(sigmoid, rounded(1 / (1 + np.exp(-4 * (RAMP - 2000.0) / 1000))))
+    window = {"BitsStored": 12, "WindowCenter": 2000, "WindowWidth": 1}
+    steep = gray(tmp_path, RAMP, **window, VOILUTFunction="SIGMOID")
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(steep, rounded(1 / (1 + np.exp(-4 * (RAMP - 2000.0)))))
 
 
 def test_a_window_is_of_rescaled_values_and_before_the_inversion(

@@ -210,6 +210,23 @@ def test_images_without_a_row_and_broken_files_are_problems_that_name_the_file(
     assert problem.image in set(study.rows["image"])
 
 
+def test_a_file_that_may_not_be_read_is_a_problem_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(tmp_path, "acc,label\nA1,Mass\nA2,normal\nA3,Edema\n")
+    opened = Path.open
+
+    def open_others(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "IM0003":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", open_others)
+    study = open_dicom(tmp_path, patient_ids="as_written")
+    assert [(p.image, p.detail) for p in study.problems] == [(M3, "permission denied")]
+    assert len(study.rows) == 3
+
+
 def test_finding_columns_and_excel(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl", reason="the extra excel is not installed")
     export(tmp_path, "")
