@@ -83,7 +83,7 @@ def open_folders(
     if not images:
         raise InputError(
             f"no folders of classes with images in {str(root)!r}: they are expected as "
-            "NORMAL/a.png or train/NORMAL/a.png"
+            "NORMAL/a.png or train/NORMAL/a.png; `bench data make FOLDER` sees what is there"
         )
     spelling = unify(Counter(image.label for image in images), known=())
     normal = _normal_classes(set(spelling.values()), options)

@@ -190,7 +190,11 @@ def _table_file(root: Path, options: ManifestOptions) -> Path:
             )
         tables = [path.name for path in file.parent.glob("*.*") if path.suffix.lower() in TABLES]
         others = ", ".join(sorted(tables)[:5])
-        hint = f"did you mean {others} (data.options.csv)?" if others else "name it with --data"
+        hint = (
+            f"did you mean {others} (data.options.csv)?"
+            if others
+            else ("name it with --data, or let `bench data make FOLDER` see what is there")
+        )
         raise InputError(f"no {file.name} in {str(file.parent)!r}: {hint}")
     return file
 

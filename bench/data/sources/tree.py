@@ -11,7 +11,7 @@ from bench.data.image_files import SUFFIXES
 from bench.data.sources.words import NORMAL, PARTS, fold
 from bench.errors import InputError
 
-# What systems leave in folders, in lower case, beside names that begin with a dot.
+# What systems leave in folders, in lower case, beside hidden files and the locks of Office.
 _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 
 Steps = tuple[str, ...]
@@ -119,7 +119,7 @@ def _fail(error: OSError) -> NoReturn:
 
 
 def _of_system(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM
+    return name.startswith((".", "~$")) or name.lower() in _SYSTEM
 
 
 def _leads_back(folder: Path) -> bool:

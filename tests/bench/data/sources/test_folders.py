@@ -121,6 +121,7 @@ def test_what_is_no_image_is_named_or_counted(tmp_path: Path) -> None:
         "train/NORMAL/a.txt",
         "train/NORMAL/._a.png",
         "train/NORMAL/Thumbs.db",
+        "~$labels.xlsx",
         "train/NORMAL/.ipynb_checkpoints/a.png",
         "train/TB/b.png",
         "train/TB/masks/b.png",
@@ -146,8 +147,8 @@ def test_what_is_no_image_is_named_or_counted(tmp_path: Path) -> None:
         "folders of masks that are not read: 1 (train/TB/masks)",
         "files in no class folder that are not read: 4 (chest_xray/train/NORMAL/a.png, README, "
         "labels.csv, train/annotations/b.xml)",
-        "system files and folders that are not read: 4 (__MACOSX, train/NORMAL/.ipynb_checkpoints, "
-        "train/NORMAL/._a.png, train/NORMAL/Thumbs.db)",
+        "system files and folders that are not read: 5 (__MACOSX, ~$labels.xlsx, "
+        "train/NORMAL/.ipynb_checkpoints, train/NORMAL/._a.png, train/NORMAL/Thumbs.db)",
     )
 
 
