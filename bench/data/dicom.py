@@ -18,6 +18,7 @@ are refused.
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,6 +39,9 @@ HEAD = 2048
 
 # Inflated whole before its header can be looked at, and not used for images.
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+
+# A file is read whole, by each thread one; 16 bits of Pillow's largest image are 179 MB.
+LARGEST = 1 << 28  # bytes
 
 # Markers of a frame's header: of JPEG (ISO 10918-1, table B.1) and of JPEG-LS.
 _FRAMES = {*range(0xFFC0, 0xFFD0), 0xFFF7} - {0xFFC4, 0xFFC8, 0xFFCC}
@@ -100,6 +104,8 @@ def _read(file: BinaryIO) -> Dataset:
 
     if _DEFLATED in file.read(HEAD):
         raise ImageError("unreadable", "a deflated DICOM file is not read")
+    if file.seek(0, os.SEEK_END) > LARGEST:
+        raise ImageError("unreadable", "the DICOM file is too large for one image")
     file.seek(0)
     dataset = dcmread(file, force=True)
     if "TransferSyntaxUID" not in dataset.file_meta:

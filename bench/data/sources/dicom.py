@@ -6,14 +6,14 @@ The rows of the table are joined to the images by what the headers say
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from bench.data.image_files import FileReader
-from bench.data.sources.dicom_headers import RADIOGRAPHS, DicomFolder, DicomHeader, read_headers
+from bench.data.sources.dicom_headers import DicomFolder, DicomHeader, read_headers
+from bench.data.sources.dicom_notes import about_files, about_kinds, about_rows, about_views
 from bench.data.sources.dicom_rows import Key, RowImages, find_images
 from bench.data.sources.finding_columns import find_columns
 from bench.data.sources.label_options import LabelOptions, read_label_table
@@ -24,7 +24,7 @@ from bench.data.sources.words import UNKNOWN, fold
 from bench.data.study import GrayValues, ImageError, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import register_dataset
-from bench.text import first_names, printable
+from bench.text import first_names
 
 NAMED = 5  # tables in a message
 
@@ -102,10 +102,10 @@ def open_dicom(
         full_scale=options.full_scale,
         notes=(
             *table.notes,
-            _about_files(folder, headers, table=file),
-            _about_rows(table, found),
-            *_about_views(headers, kept),
-            *_about_kinds([headers[number] for number in sorted(kept)]),
+            about_files(folder, headers, table=file, name=names.image),
+            about_rows(table, found),
+            *about_views(headers, kept),
+            *about_kinds([headers[number] for number in sorted(kept)], name=names.image),
             *labels.notes,
             *age_notes,
             about_labels(rows["findings"]),
@@ -285,61 +285,3 @@ def _read_labels(
         taken={found.column},
     )
     return labels, numbers
-
-
-def _about_files(folder: DicomFolder, distinct: Sequence[DicomHeader], *, table: Path) -> str:
-    others = [file for file in folder.others if folder.root / file != table]
-    counts = {
-        "repeat the SOP Instance UID of another": len(folder.images) - len(distinct),
-        "DICOM without an image": folder.imageless,
-        "of other kinds": len(others),
-        "of systems or masks": folder.skipped,
-    }
-    left_out = [f"{count:,} {kind}" for kind, count in counts.items() if count]
-    bits = Counter(header.bits or "unknown" for header in distinct)
-    depths = ", ".join(f"{count:,} of {bit}" for bit, count in sorted(bits.items()))
-    text = f"{len(distinct):,} DICOM images, {depths} bits"
-    return f"{text}; files not read: {', '.join(left_out)}" if left_out else text
-
-
-def _about_rows(table: Table, found: RowImages) -> str:
-    matched = [images for images in found.images if images]
-    key = "names of the files" if found.key == "file" else f"{found.key} of the headers"
-    text = (
-        f"{table.name}: column {printable(found.column)!r} holds the {key}; {len(matched):,} of "
-        f"its {len(found.images):,} rows are about images here"
-    )
-    if found.loose:
-        part = "folder or suffix" if found.key == "file" else "leading zeros"
-        text += f", {found.loose:,} of them without {part}"
-    if several := [images for images in matched if len(images) > 1]:
-        whole = "patient" if found.key == "PatientID" else "study"
-        text += (
-            f"; {len(several):,} of them about several, {sum(map(len, several)):,} in all, and "
-            f"say the same of all images of the {whole}"
-        )
-    return text
-
-
-def _about_views(headers: Sequence[DicomHeader], kept: set[int]) -> list[str]:
-    counts = Counter(header.view or "unknown" for header in headers)
-    views = ", ".join(f"{view} {counts[view]:,}" for view in sorted(counts))
-    if len(kept) < len(headers):
-        return [f"views: {views}; data.options.views leaves out {len(headers) - len(kept):,}"]
-    return [f"views: {views} (data.options.views keeps some of them)"] if len(counts) > 1 else []
-
-
-def _about_kinds(headers: Sequence[DicomHeader]) -> list[str]:
-    """A note on images that may not be what the user wants, and were kept."""
-    others = Counter(h.modality or "none" for h in headers if h.modality not in RADIOGRAPHS)
-    counts = {
-        "with burned-in text": sum(header.burned_in for header in headers),
-        "secondary captures": sum(header.secondary_capture for header in headers),
-        "of several frames": sum(header.frames > 1 for header in headers),
-        f"of other modalities ({', '.join(sorted(others))})": others.total(),
-        "without a window, which take the whole range of their bits": sum(
-            not header.windowed for header in headers
-        ),
-    }
-    found = [f"{count:,} {kind}" for kind, count in counts.items() if count]
-    return [f"among the images: {', '.join(found)}"] if found else []

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.data import dicom
 from bench.data.image_files import quiet_decoders, read_gray_values
 from bench.data.study import ImageError
 from bench.errors import InputError
@@ -294,6 +295,14 @@ def test_what_is_no_single_gray_image_is_refused_in_one_clause(case: str, tmp_pa
     assert error.kind == kind
     assert clause in str(error)
     assert "\n" not in str(error)
+
+
+def test_a_file_too_large_for_one_image_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_dicom(tmp_path / "image", RAMP)
+    monkeypatch.setattr(dicom, "LARGEST", path.stat().st_size - 1)
+    assert "too large" in str(failure(path))
 
 
 def test_a_file_without_an_image_and_one_that_ends_before_it(tmp_path: Path) -> None:

@@ -180,15 +180,17 @@ def test_odd_images_and_other_files_are_counted(tmp_path: Path) -> None:
     report.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     report.SOPClassUID, report.SOPInstanceUID, report.Modality = "1.2.3", "1.2.3.4", "SR"
     report.save_as(tmp_path / "report", enforce_file_format=True)
-    notes = open_dicom(tmp_path).notes
+    notes = open_dicom(tmp_path, patient_ids="as_written").notes
     assert notes[0] == (
-        "4 DICOM images, 4 of 8 bits; files not read: 1 repeat the SOP Instance UID of another, 1 "
-        "DICOM without an image, 1 of other kinds, 1 of systems or masks"
+        "4 DICOM images, 4 of 8 bits; files not read: 1 repeat the SOP Instance UID of another "
+        "(copy of IM0003), 1 DICOM without an image, 1 of other kinds, 1 of systems or masks"
     )
     assert (
-        "among the images: 1 with burned-in text, 1 secondary captures, 1 of several frames, "
-        "1 of other modalities (OT), 1 without a window, which take the whole range of their bits"
+        f"among the images: 1 with burned-in text ({M1}); 1 secondary captures ({M1}); 1 of "
+        f"several frames ({M2}); 1 of other modalities, OT ({M1}); 1 without a window, which take "
+        f"the whole range of their bits ({M2})"
     ) in notes
+    assert "Meier" not in str(open_dicom(tmp_path).notes)
 
 
 def test_images_without_a_row_and_broken_files_are_problems_that_name_the_file(
