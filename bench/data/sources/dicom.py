@@ -257,7 +257,8 @@ def _kept(headers: Sequence[DicomHeader], views: Sequence[str] | None) -> set[in
 
 def _find_images(table: Table, headers: Sequence[DicomHeader], options: DicomOptions) -> RowImages:
     patterns = options.finding_columns
-    labels = find_columns(table, patterns, taken=()) if patterns else [options.label_column]
+    label = table.find(options.label_column) or options.label_column
+    labels = find_columns(table, patterns, taken=()) if patterns else [label]
     return find_images(table, headers, key=options.key, key_column=options.key_column, taken=labels)
 
 

@@ -88,7 +88,7 @@ def read_label_table(
     if options.finding_columns is not None:
         columns = find_columns(table, options.finding_columns, taken=taken)
     elif _marks_normal(table, options, normal):
-        columns = [options.label_column]
+        columns = [str(table.find(options.label_column))]
     if not columns:
         return _read_one_column(table, options, normal, images=images, beside=beside, taken=taken)
     if options.findings is not None:
@@ -115,8 +115,8 @@ def read_label_table(
 
 def _marks_normal(table: Table, options: LabelOptions, normal: Collection[str]) -> bool:
     """Whether the label column has 1 for normal images and no 0, as CheXpert's "No Finding"."""
-    name = options.label_column
-    if name not in table.rows or options.findings is not None or set(normal) & BOOLEANS.keys():
+    name = table.find(options.label_column)
+    if name is None or options.findings is not None or set(normal) & BOOLEANS.keys():
         return False
     column = table.rows[name]
     is_normal = fold(name) in {*normal, *NORMAL}
@@ -132,7 +132,7 @@ def _read_one_column(
     beside: Mapping[str, Sequence[str]],
     taken: Collection[str],
 ) -> LabelColumn:
-    if options.label_column not in table.rows:
+    if table.find(options.label_column) is None:
         _refuse_without_column(table, options, taken)
     column = table.column(options.label_column, option="data.options.label_column")
     texts = column.tolist()
@@ -200,7 +200,7 @@ def _refuse_uncertain(
     uncertain = sorted(text for text, code in codes.items() if code == UNCERTAIN)
     if not uncertain:
         return
-    name = options.label_column
+    name = str(table.find(options.label_column))
     row = table.rows[name].tolist().index(uncertain[0])
     others = sorted(text for text, code in codes.items() if code == OTHER)
     hint = (

@@ -207,9 +207,8 @@ def _choose_columns(
     found = []
     for ours in ("path", "patient", "view", "sex", "age", "split"):
         theirs: str | None = getattr(options, f"{ours}_column")
-        if theirs is None and ours in table.rows:
-            found.append(ours)
-            theirs = ours
+        if theirs is None and (theirs := table.find(ours)) is not None:
+            found.append(theirs)
         if theirs is not None:
             columns[ours] = table.column(theirs, option=f"data.options.{ours}_column")
     note = f"columns of {table.name} used by their names: {', '.join(found)}"

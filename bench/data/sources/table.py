@@ -23,6 +23,7 @@ from typing import Literal
 import pandas as pd
 
 from bench.data.sources.excel import read_workbook
+from bench.data.sources.words import fold
 from bench.errors import InputError
 from bench.registry.core import near_matches
 from bench.text import printable
@@ -95,18 +96,30 @@ class Table:
         """The place of a row (from 0) for messages: ``"labels.csv, line 7"``."""
         return f"{self.name}, line {self.lines[row]}"
 
+    def find(self, name: str) -> str | None:
+        """The name of a column as the file has it; None where there is none.
+
+        Args:
+            name: of the column, or one that differs in case, blanks and underscores alone from
+                that of only one column.
+        """
+        if name in self.rows:
+            return name
+        alike = [head for head in self.names if fold(head) == fold(name)]
+        return alike[0] if len(alike) == 1 else None
+
     def column(self, name: str, *, option: str) -> pd.Series[str]:
         """The texts of a column.
 
         Args:
-            name: of the column.
+            name: of the column (:meth:`find`).
             option: that names it, for the message (``"data.options.path_column"``).
 
         Raises:
             InputError: no such column.
         """
-        if name in self.rows:
-            return self.rows[name]
+        if (found := self.find(name)) is not None:
+            return self.rows[found]
         hint = printable(near_matches(name, self.names))
         if data := [] if self.header == "none" else self._heads_like_data():
             hint = (

@@ -63,6 +63,14 @@ def test_columns_of_standard_names_are_used_and_named(tmp_path: Path) -> None:
     assert study.reader.read("b.png").tolist() == [[2] * 4] * 4
 
 
+def test_columns_of_standard_names_in_another_case(tmp_path: Path) -> None:
+    text = "Path,LABEL,Patient,Sex\na.png,Mass,p1,F\nb.png,normal,p2,M\n"
+    study = open_manifest(folder(tmp_path, text, "a.png", "b.png"), label_column="label")
+    assert study.rows["findings"].tolist() == [("Mass",), ()]
+    assert study.rows["patient"].tolist() == ["p1", "p2"]
+    assert study.notes[0] == "columns of manifest.csv used by their names: Patient, Sex"
+
+
 def test_columns_and_labels_named_in_the_options(tmp_path: Path) -> None:
     folder(tmp_path, "file,diagnosis,who\na.png,sain,1\nb.png,TB;fibrose,2\n", "a.png", "b.png")
     study = open_manifest(

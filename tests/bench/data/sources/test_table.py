@@ -142,6 +142,15 @@ def test_what_cannot_be_read_is_one_line(content: str | bytes, part: str, tmp_pa
     assert part in refusal(tmp_path, content)
 
 
+def test_columns_in_another_case(tmp_path: Path) -> None:
+    table = read(tmp_path, "Image_Path,label,Label,b\na.png,0,1,2\n")
+    assert table.column("image path", option="x").tolist() == ["a.png"]
+    assert table.find("label") == "label"
+    assert table.find("LABEL") is None
+    with pytest.raises(InputError, match=r"no column 'LABEL' \(x\)"):
+        table.column("LABEL", option="x")
+
+
 def test_titles_above_the_header(tmp_path: Path) -> None:
     rows = [["Export of 2024"], [], ["path", "label"], ["a.png", 1]]
     table = read(tmp_path, workbook(rows), "t.xlsx")
