@@ -59,17 +59,22 @@ class _Files:
     sheet: Path
 
     @classmethod
-    def of(cls, to: Path) -> _Files:
-        names = (to.with_suffix(suffix) for suffix in (".csv", ".yaml", ".png"))
-        files = cls(**dict(zip(("manifest", "config", "sheet"), names, strict=True)))
-        if to.suffix.lower() != ".csv":
+    def of(cls, to: Path | None, *, name: str) -> _Files:
+        """The files by ``--to``, else by the folder's name, none of which may be there."""
+        files = cls(
+            # A table of the user's is often called as the folder.
+            manifest=to or Path(f"{name}_to_label.csv"),
+            config=to.with_suffix(".yaml") if to else Path(f"{name}.yaml"),
+            sheet=to.with_suffix(".png") if to else Path(f"{name}.png"),
+        )
+        if to and to.suffix.lower() != ".csv":
             raise InputError(f"--to {str(to)!r}: let the manifest's name end in .csv")
         for file in vars(files).values():
             if file.exists():
                 raise InputError(
                     f"{str(file)!r} is there already: name another with --to, or move it"
                 )
-        if not to.parent.is_dir():
+        if to and not to.parent.is_dir():
             raise InputError(f"no folder {str(to.parent)!r} to write to (--to)")
         return files
 
@@ -99,7 +104,7 @@ def make(
             is there already.
     """
     name = root.resolve().name if root.is_dir() else root.stem
-    files = _Files.of(to or Path(f"{name or 'images'}.csv"))
+    files = _Files.of(to, name=name or "images")
     typed = dict(map(split_setting, settings))
     for key in typed:
         if not key.startswith("data."):

@@ -238,12 +238,14 @@ def test_images_without_labels_are_listed_for_someone_to_fill_in(tmp_path: Path)
     (root / "b" / "notes.csv").write_text("a,b\n1,2\n")
     found = made(root)
     assert not found.ready
-    assert Path("set.csv").read_text() == f"path,label\n{root}/a.png,\n{root}/b/c.png,\n"
-    assert any("fill in the column label of set.csv" in line for line in found.lines)
+    assert Path("set_to_label.csv").read_text() == f"path,label\n{root}/a.png,\n{root}/b/c.png,\n"
+    assert any("fill in the column label of set_to_label.csv" in line for line in found.lines)
     assert "system files and folders that are not read: 1 (__MACOSX)" in found.lines
     assert Path("set.png").exists()
-    text = Path("set.csv").read_text()
-    Path("set.csv").write_text(text.replace("a.png,", "a.png,normal").replace("c.png,", "c.png,TB"))
+    text = Path("set_to_label.csv").read_text()
+    Path("set_to_label.csv").write_text(
+        text.replace("a.png,", "a.png,normal").replace("c.png,", "c.png,TB")
+    )
     assert open_study(data()).rows["findings"].tolist() == [(), ("TB",)]
 
 
@@ -316,6 +318,11 @@ def test_two_tables_are_a_question_and_naming_one_answers_it(tmp_path: Path) -> 
         made(root)
     made(root / "second.csv")
     assert data("second.yaml").root == root / "second.csv"
+    Path("second.csv").write_text("a table of the user's")
+    for file in ("second.yaml", "second.png"):
+        Path(file).unlink()
+    made(root / "second.csv")
+    assert Path("second.csv").read_text() == "a table of the user's"
 
 
 HEADS = st.sampled_from(["path", "label", "Class", "Patient ID", "sex", "Age", "Edema", "x", ""])

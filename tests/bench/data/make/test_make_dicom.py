@@ -81,12 +81,12 @@ def test_an_export_with_a_sheet_of_labels(export: Path) -> None:
 def test_an_export_without_labels_becomes_a_table_to_fill_in(export: Path) -> None:
     made = make(export, to=None, settings=(), cache=Path("cache"))
     assert not made.ready
-    lines = Path("export.csv").read_text().splitlines()
+    lines = Path("export_to_label.csv").read_text().splitlines()
     assert lines[0] == "path,label,patient,view,sex,age"
     assert lines[1].startswith("ST00/IM1.dcm,,")
     assert lines[1].endswith(",PA,F,40")
-    assert "SECRET" not in Path("export.csv").read_text()
-    Path("export.csv").write_text(
+    assert "SECRET" not in Path("export_to_label.csv").read_text()
+    Path("export_to_label.csv").write_text(
         "\n".join(
             [lines[0], *(line.replace(",,", (",normal,", ",TB,")[n % 2], 1)
                          for n, line in enumerate(lines[1:]))]
