@@ -114,7 +114,6 @@ def make(
     options = "data.options."
     given = {key.removeprefix(options): typed[key] for key in typed if key.startswith(options)}
     layout = recognise(root, given)
-    _refuse_among_images(layout, files)
     data = _data(layout, settings)
     try:
         return _make(
@@ -133,16 +132,6 @@ def make(
             name = error.object[max(0, error.start - 40) : error.end + 40].strip()
             raise InputError(f"a path is not UTF-8: rename it: {printable(name)}") from None
         raise
-
-
-def _refuse_among_images(layout: Layout, files: _Files) -> None:
-    """Refuse to write where the source would take what is written for images or labels."""
-    folder = files.config.resolve().parent
-    if layout.source in ("folders", "dicom") and folder.is_relative_to(layout.root.resolve()):
-        raise InputError(
-            f"{str(files.config)!r} would lie among the images: run this in another folder, or "
-            "name one with --to FOLDER/manifest.csv"
-        )
 
 
 def _data(layout: Layout, settings: Sequence[str]) -> DataConfig:

@@ -122,7 +122,7 @@ def _sort(tree: Tree, *, with_parts: bool) -> tuple[list[_Image], list[Steps], l
     for steps in tree.files:
         part = PARTS.get(fold(steps[0]), "") if with_parts else ""
         inner = steps[1:] if part else steps
-        if with_parts and not part and len(steps) > 1:
+        if len(steps) == 1 or (with_parts and not part):
             beside.append(steps)
         elif len(inner) < 2:
             detail = "lies in no class folder"

@@ -78,20 +78,23 @@ def look(root: Path, *, limit: int | None = None) -> Tree:
 
 def inner(tree: Tree) -> Tree:
     """The tree without the folders that hold nothing but the part or class folders."""
-    while len({steps[0] for steps in tree.files}) == 1:
-        (outer,) = {steps[0] for steps in tree.files}
-        if fold(outer) in PARTS or min(map(len, tree.files)) < 3:
+    while len(tops := {steps[0] for steps in tree.files if len(steps) > 1}) == 1:
+        (outer,) = tops
+        below = [steps[1:] for steps in tree.files if len(steps) > 1]
+        if fold(outer) in PARTS or min(map(len, below)) < 2:
             break
+        loose = [steps for steps in tree.files if len(steps) == 1]
         tree = Tree(
             base=tree.base / outer,
-            files=[steps[1:] for steps in tree.files],
+            files=below,
             folders=[steps[1:] for steps in tree.folders if steps[:1] == (outer,)],
             **{
-                kind: [
-                    steps[1:] if steps[0] == outer else ("..", *steps)
-                    for steps in getattr(tree, kind)
-                ]
-                for kind in ("others", "system", "masks")
+                kind: [steps[1:] if steps[0] == outer else ("..", *steps) for steps in found]
+                for kind, found in (
+                    ("others", [*tree.others, *loose]),
+                    ("system", tree.system),
+                    ("masks", tree.masks),
+                )
             },
         )
     return tree

@@ -20,6 +20,7 @@ from bench.data.make.layout import recognise
 from bench.data.make.make import Made, make
 from bench.data.sources.manifest import ManifestOptions
 from bench.errors import InputError
+from bench.registry import DATASETS
 from tests.shared_data import shared
 
 Rows = list[list[str]]
@@ -92,8 +93,19 @@ def test_class_folders_are_read_as_they_are(tmp_path: Path) -> None:
     assert all(f"# - {line}\n" in text for line in lines[:8])
     with pytest.raises(InputError, match=r"'set\.yaml' is there already"):
         made(root)
-    with pytest.raises(InputError, match="would lie among the images"):
-        made(root, to=str(root / "mine.csv"))
+    made(root, to=str(root / "mine.csv"))  # and what is written there is not read as images
+    study = DATASETS.get("folders").open(root=root, image_size=4, options={})
+    assert (len(study.rows), study.problems) == (32, ())
+
+
+def test_class_folders_around_the_present_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images(tmp_path / "set", *(f"in/{c}/{n}.png" for c in ("normal", "TB") for n in range(8)))
+    monkeypatch.chdir(tmp_path / "set")
+    made(Path())
+    assert len(open_study(data()).rows) == 16
+    assert Path("set.png").exists()
 
 
 def test_patients_in_file_names_are_pointed_at(tmp_path: Path) -> None:
