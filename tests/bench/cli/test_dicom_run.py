@@ -14,7 +14,7 @@ pytest.importorskip("pydicom", reason="the extra dicom is not installed")
 
 from tests.bench.data.dicom_files import write_dicom
 
-SECRETS = ("Secret", "777777")  # in file names, names, ids and UIDs
+SECRETS = ("Secret", "1.777777.")  # in file names, names, ids and UIDs
 IMAGES = 60
 
 
@@ -31,13 +31,13 @@ def write_export(folder: Path) -> None:
             "BitsStored": 12, "WindowCenter": 1600, "WindowWidth": 3200,
             "PatientID": patient, "PatientName": f"Secret^{patient}",
             "PatientSex": "FM"[number % 2], "PatientAge": f"{30 + number:03}Y",
-            "AccessionNumber": f"777777{number}",
+            "AccessionNumber": f"Secret{number}",
             "StudyInstanceUID": f"1.777777.{number}", "SOPInstanceUID": f"1.777777.{number}.1",
             "ViewPosition": "PA",
         }  # fmt: skip
         (folder / patient).mkdir(parents=True, exist_ok=True)
         write_dicom(folder / patient / f"Secret{number}.dcm", pixels, **elements)
-        lines.append(f"777777{number},{'Erguss' if number % 2 else 'normal'}")
+        lines.append(f"Secret{number},{'Erguss' if number % 2 else 'normal'}")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
 
 
