@@ -23,8 +23,11 @@ settings.load_profile("same examples")
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Decoded pixels, cost figures and the salt of patients' names are this test session's own."""
+    config = tmp_path_factory.mktemp("config")
+    (config / "cxnet-bench").mkdir()
+    (config / "cxnet-bench" / "salt").write_text("5a" * 32)  # splits depend on the names
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("XDG_CONFIG_HOME", str(config))
         patch.setenv("CXNET_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
