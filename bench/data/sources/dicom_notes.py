@@ -55,7 +55,7 @@ def about_rows(table: Table, found: RowImages) -> str:
     )
     if found.loose:
         part = "folder or suffix" if found.key == "file" else "leading zeros"
-        text += f", {found.loose:,} of them without {part}"
+        text += f", {found.loose:,} of them without {part} or in other case"
     if several := [images for images in matched if len(images) > 1]:
         whole = "patient" if found.key == "PatientID" else "study"
         text += (

@@ -19,7 +19,7 @@ Key = Literal["SOPInstanceUID", "file", "StudyInstanceUID", "AccessionNumber", "
 """What identifies the images of a row, from the narrowest to the widest."""
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
-_PATH = re.compile(r"[/\\]|\.(dcm|dicom|ima)$", re.IGNORECASE)
+_PATH = re.compile(r"[/\\A-Z]|\.(dcm|dicom|ima)$")
 
 _ATTRIBUTES: dict[Key, str] = {
     "SOPInstanceUID": "sop_instance_uid",
@@ -42,7 +42,7 @@ class RowImages:
         key: what the column holds.
         images: numbers of each row's images, none where the row identifies none.
         loose: how many rows identify them by less than the whole value: an id without its leading
-            zeros, a file without its folders or suffix.
+            zeros, a file without its folders or suffix, either in other case.
     """
 
     column: str
@@ -128,7 +128,7 @@ def _candidates(
     distinct = set(texts)
     # Of most texts the loose form is the text itself.
     paths = [(t, f) for t in distinct if _PATH.search(t) for f in _file_forms(t)]
-    numbers = [(t, f) for t in distinct if t[:1].isdigit() and (f := as_number(t)) != t]
+    numbers = [(t, f) for t in distinct if (f := _id_form(t)) != t]
     by_key = {
         key: index.look_up(distinct, paths if key == "file" else numbers)
         for key, index in indexes.items()
@@ -154,7 +154,14 @@ class _Index(NamedTuple):
             if form in self.loose:
                 found.setdefault(text, self.loose[form])
         found |= {text: self.loose[text] for text in texts & self.loose.keys()}
-        return found | {text: self.exact[text] for text in texts & self.exact.keys()}
+        found |= {text: self.exact[text] for text in texts & self.exact.keys()}
+        # "train/1.dcm" is not the file "test/1.dcm" where another row names that one too.
+        claims = Counter(found.values())
+        return {
+            text: images
+            for text, images in found.items()
+            if text in self.exact or claims[images] == 1
+        }
 
 
 def _index(headers: Sequence[DicomHeader], key: Key) -> _Index:
@@ -165,8 +172,8 @@ def _index(headers: Sequence[DicomHeader], key: Key) -> _Index:
         if fold(value) not in UNKNOWN:
             images.setdefault(value, []).append(number)
     exact = {value: tuple(numbers) for value, numbers in images.items()}
-    # Excel drops leading zeros. A file's name may be that of several, in different folders.
-    forms = {value: _file_forms(value) if key == "file" else (as_number(value),) for value in exact}
+    # A file's name may be that of several, in different folders.
+    forms = {value: _file_forms(value) if key == "file" else (_id_form(value),) for value in exact}
     owners = Counter(form for several in forms.values() for form in set(several))
     loose = {
         form: exact[value]
@@ -177,8 +184,13 @@ def _index(headers: Sequence[DicomHeader], key: Key) -> _Index:
     return _Index(exact, loose)
 
 
+def _id_form(text: str) -> str:
+    """An id as it may be written: Excel drops leading zeros."""
+    return as_number(text).lower()
+
+
 def _file_forms(path: str) -> tuple[str, ...]:
     """A path, with and without its folders and its suffix, the fullest first."""
-    path = path.replace("\\", "/").removeprefix("./")
-    whole = path.rpartition(".")[0] if path.lower().endswith(_SUFFIXES) else path
+    path = path.replace("\\", "/").removeprefix("./").lower()
+    whole = path.rpartition(".")[0] if path.endswith(_SUFFIXES) else path
     return path, whole, path.rpartition("/")[2], whole.rpartition("/")[2]

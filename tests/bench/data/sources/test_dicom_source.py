@@ -75,8 +75,8 @@ EACH = {M1: ("Mass",), M2: ("Mass",), M3: (), H1: ("Edema",)}
     [
         ("uid,label\n1.2.1,Mass\n1.2.2,Mass\n1.3.1,normal\n1.4.1,Edema\n", "SOPInstanceUID"),
         ("study,label\n1.2,Mass\n1.3,normal\n1.4,Edema\n", "StudyInstanceUID"),
-        ("Accession no.,label\nA1,Mass\nA2,normal\nA3,Edema\nA9,Mass\n", "AccessionNumber"),
-        ("f,label\nMeier_Hans/IM0001,Mass\nIM0002,Mass\nMeier_Hans\\IM0003.dcm,No Finding\n"
+        ("Accession no.,label\nA1,Mass\na2,normal\nA3,Edema\nA9,Mass\n", "AccessionNumber"),
+        ("f,label\nMeier_Hans/IM0001,Mass\nim0002,Mass\nMeier_Hans\\IM0003.dcm,No Finding\n"
          "./Huber_Eva/IM0001.dcm,Edema\n", "file"),
         ("n,pid,acc,label\n1,0007,A1,Mass\n2,0007,A2,normal\n3,0008,A3,Edema\n",
          "AccessionNumber"),
@@ -98,8 +98,8 @@ def test_a_row_of_a_patient_is_about_all_images_of_that_patient(tmp_path: Path) 
     (note,) = [note for note in open_dicom(tmp_path).notes if "PatientID" in note]
     assert note == (
         "labels.csv: column 'patient' holds the PatientID of the headers; 2 of its 3 rows are "
-        "about images here, 2 of them without leading zeros; 1 of them about several, 3 in all, "
-        "and say the same of all images of the patient"
+        "about images here, 2 of them without leading zeros or in other case; 1 of them about "
+        "several, 3 in all, and say the same of all images of the patient"
     )
 
 
@@ -126,6 +126,18 @@ def test_columns_that_identify_different_images_are_refused_until_the_user_says(
         open_dicom(tmp_path, key_column="acc", key="SOPInstanceUID")
     with pytest.raises(InputError, match=r"data.options.key_column"):
         open_dicom(tmp_path, key_column="accession")
+
+
+def test_a_row_of_another_folder_is_not_about_a_file_that_has_its_own_row(tmp_path: Path) -> None:
+    """By its name alone the third row would be about Huber's image too."""
+    export(
+        tmp_path,
+        f"file,label\n{M1},Mass\n{H1},Edema\nelsewhere/im0002,normal\nelsewhere/IM0002,Mass\n"
+        "Meier_Hans/IM0003,normal\nSchmid/IM0003.dcm,Mass\n",
+    )
+    assert found(tmp_path) == {M1: ("Mass",), H1: ("Edema",), M3: ()}
+    notes = open_dicom(tmp_path).notes
+    assert any("3 of its 6 rows are about images here" in note for note in notes)
 
 
 def test_numbers_of_patients_that_are_accession_numbers_too_do_not_contradict(
