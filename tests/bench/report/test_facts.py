@@ -162,7 +162,7 @@ def test_classes_of_few_patients_are_warned_of(runs: Runs) -> None:
     (table,) = runs.tables()
     # Of three patients two have normal images, and two have abnormal ones.
     assert table.few_patients == {"abnormal": 2}
-    warning = "warning: fewer than 15 patients of a class are too few for a sure interval: "
+    warning = "warning: fewer than 15 patients with or without are too few for a sure interval: "
     assert facts.resting_on(table)[0] == f"{warning}abnormal (2)"
     (row,) = table.rows
     many = replace(table, rows=(replace(row, patients={"abnormal": 15}),))
