@@ -213,7 +213,7 @@ def _describe_part(part: PartCounts) -> Iterator[str]:
     few = [each for each in part.classes if each.rarer_patients < FEW_PATIENTS]
     if few:
         yield (
-            f"warning: with fewer than {FEW_PATIENTS} patients with or without, this plan is rough: "
+            f"warning: rough, with fewer than {FEW_PATIENTS} patients with or without: "
             + ", ".join(f"{each.name} ({each.rarer_patients})" for each in few)
         )
 
