@@ -37,6 +37,7 @@ PARTS = {
     "training": "train",
     "val": "validation",
     "valid": "validation",
+    "validate": "validation",
     "validation": "validation",
     "test": "test",
     "testing": "test",
