@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.image_files import SUFFIXES
 from bench.data.make.columns import find_columns, names_file, path_column
-from bench.data.sources.table import TABLES, Header, Table, read_table
+from bench.data.sources.nih import find_images
+from bench.data.sources.table import Header, Table, is_table, read_table
 from bench.data.sources.tree import Steps, Tree, are_class_folders, class_names, inner, look
 from bench.errors import InputError
 from bench.text import first_names, printable
@@ -17,7 +18,8 @@ MOST_CLASSES = 20  # more folders than these are patients or studies
 NAMED = 5  # files in a line
 
 _LABEL_OPTIONS = ("label_column", "finding_columns")
-_NIH = {"Image Index", "Finding Labels"}
+_NIH_IMAGE = "Image Index"
+_NIH = {_NIH_IMAGE, "Finding Labels"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +86,11 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
 
 
 def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object]) -> Layout:
-    if any(set(table.names) >= _NIH for table in tables.values()):
-        line = "layout: ChestX-ray14: read by the data source nih"
-        return Layout(source="nih", root=tree.base, options={}, lines=(line,))
+    for file, table in tables.items():
+        # Kaggle's sample has its images elsewhere, which is a table beside images.
+        if set(table.names) >= _NIH and find_images(file.parent).keys() & {*table.rows[_NIH_IMAGE]}:
+            line = "layout: ChestX-ray14: read by the data source nih"
+            return Layout(source="nih", root=file.parent, options={}, lines=(line,))
     if are_class_folders(tree):
         return _class_folders(tree, tables)
     dicom = [steps for steps in tree.files if _suffix(steps) not in SUFFIXES]
@@ -101,15 +105,36 @@ def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object
     }
     if len(columns) > 1:
         raise InputError(
-            f"{len(columns)} tables name the images ({_names(columns)}): name one instead of the "
-            "folder"
+            f"{len(columns)} tables name the images ({_paths(columns, tree.base)}): name one "
+            f"instead of the folder{_about_several(tables, columns, paths)}"
         )
     if columns:
         ((file, column),) = columns.items()
-        return _labelled(tree, file, tables[file], column, given)
+        others = {other: tables[other] for other in tables if other != file}
+        return _labelled(tree, file, tables[file], column, given, others)
     if 2 <= len(class_names(inner(tree))) <= MOST_CLASSES and not tables:
         return _class_folders(tree, tables)
-    return _unlabelled(tree, ["no table names these images"] if tables else [])
+    if tables:
+        return _unlabelled(tree, [f"no table names these images: {_paths(tables, tree.base)}"])
+    return _unlabelled(tree, [])
+
+
+def _about_several(
+    tables: Mapping[Path, Table], naming: Mapping[Path, str], paths: Collection[str]
+) -> str:
+    """How several tables that name the images become one that says all."""
+    heads = {
+        # The first row of a table without header is data.
+        (len(tables[file].names),) if names_file(column, paths) else tuple(tables[file].names)
+        for file, column in naming.items()
+    }
+    if len(heads) == 1:
+        return ", or make one of them, with a column split where each is a part"
+    shared = set.intersection(*({*tables[file].names} for file in naming))
+    others = [file for file, table in tables.items() if shared & {*table.names}]
+    if len(others) < 2:
+        return ""
+    return f", or join them to one ({_names(others)} have a column in common: docs/data.md)"
 
 
 def _npz(root: Path) -> Layout:
@@ -143,8 +168,8 @@ def _dicom(
     line = f"layout: {len(files):,} DICOM files: read by the data source dicom"
     if len(tables) > 1 and "labels" not in given:
         raise InputError(
-            f"{len(tables)} tables beside the DICOM files ({_names(tables)}): choose that of the "
-            "labels with --set data.options.labels=NAME"
+            f"{len(tables)} tables beside the DICOM files ({_paths(tables, tree.base)}): choose "
+            "that of the labels with --set data.options.labels=NAME"
         )
     file = tree.base / str(given["labels"]) if "labels" in given else next(iter(tables))
     table = tables[file] if file in tables else read_table(file)
@@ -158,7 +183,12 @@ def _dicom(
 
 
 def _labelled(
-    tree: Tree, file: Path, table: Table, column: str, given: Mapping[str, object]
+    tree: Tree,
+    file: Path,
+    table: Table,
+    column: str,
+    given: Mapping[str, object],
+    tables: Mapping[Path, Table],
 ) -> Layout:
     paths = {"/".join(steps) for steps in tree.files}
     lines = [f"layout: images listed in {file.name}: read by the data source manifest"]
@@ -171,6 +201,14 @@ def _labelled(
     columns = find_columns(table, path=column, given=given, separator=_separator(given))
     lines += columns.lines
     if not columns.labelled:
+        if others := [
+            f for f, other in tables.items() if {*other.names} & {*table.names} - {column}
+        ]:
+            raise InputError(
+                f"{file.name} names the images and has no labels: those may be in "
+                f"{_names(others)}, which has a column in common with it: join the two "
+                "to one table (docs/data.md)"
+            )
         return _unlabelled(tree, lines[1:])
     options = {**header, **columns.options}
     if file.resolve().parent != tree.base.resolve() and "image_folder" not in given:
@@ -195,9 +233,8 @@ def _read_tables(tree: Tree, *, header: Header) -> tuple[dict[Path, Table], dict
     """The tables of a folder, and why other files that look like tables cannot be read."""
     tables, failures = {}, {}
     for steps in tree.others:
-        suffix = _suffix(steps)
         # Texts in folders of their own are mostly about one image each.
-        if suffix not in TABLES or len(steps) > (1 if suffix == ".txt" else 2):
+        if not is_table(steps[-1]) or len(steps) > (1 if _suffix(steps) == ".txt" else 2):
             continue
         file = tree.base.joinpath(*steps)
         try:
@@ -230,5 +267,9 @@ def _suffix(steps: Steps) -> str:
     return Path(steps[-1]).suffix.lower()
 
 
-def _names(tables: Mapping[Path, object]) -> str:
+def _paths(files: Iterable[Path], folder: Path) -> str:
+    return first_names([file.relative_to(folder).as_posix() for file in files], NAMED)
+
+
+def _names(tables: Iterable[Path]) -> str:
     return first_names([file.name for file in tables], NAMED)

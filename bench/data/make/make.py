@@ -27,6 +27,7 @@ from bench.data.make.write import (
 )
 from bench.data.pixel_store import open_pixels
 from bench.data.sources.dicom import header_columns
+from bench.data.sources.labels import JOINABLE
 from bench.data.study import ImageError, StudyTable, study_rows
 from bench.errors import InputError
 from bench.text import first_names, printable
@@ -157,6 +158,7 @@ def _make(
     ready = layout.labelled
     study = open_study(data) if ready else _without_labels(layout, data)
     if ready:
+        _ask_for_rows(study, data)
         _ask_for_normal(study, data)
     lines = list(layout.lines)
     if not ready or wants_manifest:
@@ -212,6 +214,22 @@ def _without_labels(layout: Layout, data: DataConfig) -> StudyTable:
     )
 
 
+def _ask_for_rows(study: StudyTable, data: DataConfig) -> None:
+    """Refuse a table whose images mostly have rows with different findings.
+
+    A few such images are mistakes, and are left out; most are the form of the table, a row for
+    each finding or reader. That is so where they are more than the images that have findings.
+    """
+    if "several_rows" in data.options:
+        return
+    differing = sum(problem.detail.endswith(JOINABLE) for problem in study.problems)
+    if differing and differing >= (study.rows["findings"].map(len) > 0).sum():
+        raise InputError(
+            f"{differing:,} images have several rows with different findings: --set "
+            "data.options.several_rows=union joins them, =agree leaves these images out"
+        )
+
+
 def _ask_for_normal(study: StudyTable, data: DataConfig) -> None:
     """Refuse labels of which none is known to be normal, where the user has not said so."""
     if (
@@ -225,7 +243,16 @@ def _ask_for_normal(study: StudyTable, data: DataConfig) -> None:
         raise InputError(
             f"which label is normal? They are {named}: name it with --set "
             "'data.options.normal_labels=[\"NAME\"]', or say [] where no image is normal"
+            + _about_blank(study)
         )
+
+
+def _about_blank(study: StudyTable) -> str:
+    """A hint where normal images may be those without a label, of which another column tells."""
+    blank = len(study.problems_by_kind.get("unlabelled", ()))
+    if not blank:
+        return ""
+    return f"; {blank:,} images have no label: data.options.label_column takes another column"
 
 
 def _write_manifest(file: Path, study: StudyTable, *, labelled: bool) -> list[str]:

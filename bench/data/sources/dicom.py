@@ -19,7 +19,7 @@ from bench.data.sources.finding_columns import find_columns
 from bench.data.sources.label_options import LabelOptions, read_label_table
 from bench.data.sources.labels import LabelColumn, about_labels, parse_ages
 from bench.data.sources.pseudonyms import pseudonym, read_salt
-from bench.data.sources.table import TABLES, Table, read_table
+from bench.data.sources.table import TABLES, Table, is_table, read_table
 from bench.data.sources.words import UNKNOWN, fold
 from bench.data.study import GrayValues, ImageError, Problem, StudyTable, study_rows
 from bench.errors import InputError
@@ -219,7 +219,7 @@ def _table_file(folder: DicomFolder, options: DicomOptions) -> Path:
     tables = [
         file
         for file in folder.others
-        if file.lower().endswith(TABLES) and not file.rpartition("/")[2].startswith("~$")
+        if is_table(file) and not file.rpartition("/")[2].startswith("~$")
     ]
     tables = [file for file in tables if "/" not in file] or tables
     # A text may be about anything.

@@ -25,6 +25,9 @@ NAMES_NOTED = 5  # in a note on findings
 SeveralRows = Literal["agree", "union"]
 """Whether rows of one image must have the same findings, or have theirs joined."""
 
+JOINABLE = "data.options.several_rows=union joins their findings"
+"""In the detail of an image whose rows differ in their findings alone."""
+
 OLDEST = 120.0  # years; ChestX-ray14's first label file has ages such as 411
 
 _AGE = re.compile(r"(\d+(?:[.,]\d+)?)([YMWD]?)", re.IGNORECASE)
@@ -154,10 +157,8 @@ def join_rows(
     said = [
         f"{label.problem}, {label.left_out}: {SEPARATOR.join(label.findings)}" for label in labels
     ]
-    hint = ": data.options.several_rows=union joins their findings"
-    contradictory = _contradictory(
-        images, {"label": said, **beside}, hint=hint if several_rows == "agree" else ""
-    )
+    hint = f": {JOINABLE}" if several_rows == "agree" else ""
+    contradictory = _contradictory(images, {"label": said, **beside}, hint=hint)
     contradicting = {problem.image for problem in contradictory}
     problem_of |= {problem.image: problem for problem in contradictory}
     rows = pd.Series(images, dtype=object)

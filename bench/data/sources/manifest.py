@@ -17,7 +17,7 @@ from bench.data.sources.label_options import LabelOptions, read_label_table
 from bench.data.sources.labels import about_labels, differing, parse_ages
 from bench.data.sources.paths import find_images
 from bench.data.sources.patients import PatientIds, PatientPattern, parse_patients, patients_in
-from bench.data.sources.table import TABLES, Table, read_table
+from bench.data.sources.table import Table, is_table, read_table
 from bench.data.sources.tree import are_class_folders, look
 from bench.data.sources.words import PARTS, fold
 from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
@@ -188,7 +188,7 @@ def _table_file(root: Path, options: ManifestOptions) -> Path:
                 f"no {file.name} in {str(file.parent)!r}, which holds folders of classes: read "
                 "them with --config folders"
             )
-        tables = [path.name for path in file.parent.glob("*.*") if path.suffix.lower() in TABLES]
+        tables = [path.name for path in file.parent.glob("*.*") if is_table(path.name)]
         others = ", ".join(sorted(tables)[:5])
         hint = (
             f"did you mean {others} (data.options.csv)?"

@@ -17,7 +17,7 @@ import pandas as pd
 from bench.data.image_files import DEEPEST, SUFFIXES, FileReader
 from bench.data.sources.labels import parse_ages, parse_labels
 from bench.data.sources.patients import parse_patients
-from bench.data.sources.table import TABLES, read_cells
+from bench.data.sources.table import is_table, read_cells
 from bench.data.sources.words import NORMAL, UNKNOWN
 from bench.data.study import COLUMNS, NIH_FINDINGS, Problem, StudyTable, study_rows
 from bench.errors import InputError
@@ -119,7 +119,8 @@ def open_nih(
     if not here:
         raise InputError(
             f"none of the {len(listed):,} images of the label file are in {str(root)!r}: they "
-            "belong there or in images/ or images_001/images/, images_002/images/, … below it"
+            "belong there or in images/ or images_001/images/, images_002/images/, … below it; "
+            "`bench data make FOLDER` sees what is there"
         )
     problems = [problem for problem in labels.problems if problem.image in files]
     for image in sorted(files.keys() - listed):
@@ -167,7 +168,7 @@ def _label_file(root: Path) -> tuple[Path, list[str]]:
     found = sorted(root.glob("Data_Entry_2017*.csv"))
     if not found:
         files = sorted(root.iterdir()) if root.is_dir() else []
-        found = [file for file in files if file.suffix.lower() in TABLES and _has_header(file)]
+        found = [file for file in files if is_table(file.name) and _has_header(file)]
     if not found:
         raise InputError(
             f"no Data_Entry_2017*.csv in {str(root)!r}, nor another file with its header: give the "

@@ -37,6 +37,12 @@ TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
 """What may stand between two cells, and its name in notes."""
 
+
+def is_table(name: str) -> bool:
+    """Whether a file may be a table by its name, compressed or not."""
+    return name.lower().removesuffix(".gz").endswith(TABLES)
+
+
 TITLES = 20  # rows in which a header may be, below titles
 
 SAMPLE = 1000  # rows by which the delimiter is found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
 import shutil
 from pathlib import Path
@@ -407,3 +408,86 @@ def test_real_radiographs_with_a_semicolon_table_of_windows(tmp_path: Path) -> N
     assert set(study.finding_names) <= {"Lungenentzündung"}
     assert data("Ärzte.yaml").image_size == 128
     assert "label: column 'Befund', by its name" in lines
+
+
+def beside(folder: Path, name: str, header: list[str], *rows: list[str]) -> None:
+    """A table that names no image of its own, compressed where its name says so."""
+    text = "".join(",".join(row) + "\n" for row in [header, *rows])
+    file = folder / name
+    file.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+
+
+def test_a_row_for_each_finding_is_a_question(tmp_path: Path) -> None:
+    rows = [
+        [f"{n:02d}.png", label]
+        for n in range(12)
+        for label in (["Mass", "Edema"], ["Normal"])[n % 2]
+    ]
+    root = listed(tmp_path / "set", ["image", "class"], *rows)
+    with pytest.raises(InputError, match=r"^6 images have several rows .*several_rows=union"):
+        made(root)
+    assert not list(Path().glob("set*"))
+    made(root, "data.options.several_rows=union")
+    assert open_study(data()).rows["findings"].tolist() == [("Edema", "Mass"), ()] * 6
+    made(root, "data.options.several_rows=agree", to="agree.csv")
+    assert len(open_study(data("agree.yaml")).rows) == 6
+
+
+def test_validate_is_a_part(tmp_path: Path) -> None:
+    rows = [[f"{n:02d}.png", "01"[n % 2], ("train", "validate", "test")[n // 4]] for n in range(12)]
+    made(listed(tmp_path / "set", ["image", "label", "split"], *rows))
+    assert data().split == "fixed"
+    assert open_study(data()).rows["given_split"].tolist() == (
+        ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
+    )
+
+
+def test_labels_that_are_blank_where_normal_are_pointed_at(tmp_path: Path) -> None:
+    rows = [[f"{n:02d}.png", ("cancer", "tuberculoma", "")[n % 3]] for n in range(12)]
+    root = listed(tmp_path / "set", ["image", "diagnosis"], *rows)
+    with pytest.raises(InputError, match=r"; 4 images have no label: data\.options\.label_column"):
+        made(root)
+
+
+def test_labels_in_a_table_that_names_no_image_are_to_be_joined(tmp_path: Path) -> None:
+    """The forms of MIMIC-CXR-JPG and of Indiana's set: labels by study, beside another table."""
+    studies = [[f"p1/s{n}/x.png", f"ID{n}"] for n in range(12)]
+    root = listed(tmp_path / "set", ["image", "study"], *studies, name="metadata.csv")
+    beside(root, "labels.csv.gz", ["study", "Edema"], *([f"ID{n}", f"{n % 2}"] for n in range(12)))
+    with pytest.raises(InputError, match=r"^metadata\.csv names .* in labels\.csv\.gz, .*join"):
+        made(root)
+    listed(
+        root, ["image", "study", "split"], *([*row, "train"] for row in studies), name="split.csv"
+    )
+    with pytest.raises(
+        InputError, match=r"^2 tables name the images \(metadata\.csv, split\.csv\)"
+    ) as e:
+        made(root)
+    assert "(labels.csv.gz, metadata.csv, split.csv have a column in common" in str(e.value)
+
+
+def test_tables_of_one_header_may_be_parts(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"), name="train.csv")
+    listed(root, ["image", "label"], ["v.png", "TB"], name="valid.csv")
+    with pytest.raises(InputError, match="make one of them, with a column split"):
+        made(root)
+    root = listed(tmp_path / "two", None, *many("normal TB"), name="train.txt")
+    listed(root, None, ["v.png", "TB"], ["w.png", "normal"], name="test.txt")
+    with pytest.raises(InputError, match="make one of them, with a column split"):
+        made(root)
+
+
+@pytest.mark.parametrize("where", ["images", "sample/images"])
+def test_the_sample_of_nih_with_its_images_beside_the_table_or_deeper(
+    where: str, tmp_path: Path
+) -> None:
+    rows = [[f"{n:08d}_000.png", ("No Finding", "Mass|Edema")[n % 2], f"{n}"] for n in range(12)]
+    root = tmp_path / "set"
+    images(root / "download" / where, *(row[0] for row in rows))
+    beside(root / "download", "sample_labels.csv",
+           ["Image Index", "Finding Labels", "Patient ID"], *rows)  # fmt: skip
+    made(root)
+    assert data().source == ("nih" if where == "images" else "manifest")
+    study = open_study(data())
+    assert study.rows["findings"].tolist() == [(), ("Edema", "Mass")] * 6
+    assert study.rows["patient"].tolist() == [f"{n}" for n in range(12)]

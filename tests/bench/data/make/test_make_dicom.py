@@ -10,6 +10,7 @@ import pytest
 from bench.config import load_experiment
 from bench.data.load import open_study
 from bench.data.make.make import make
+from bench.errors import InputError
 
 pytest.importorskip("pydicom")
 
@@ -112,3 +113,15 @@ def test_class_folders_may_hold_dicom_files(
     made = make(tmp_path / "set", to=None, settings=(), cache=Path("cache"))
     assert "folders: 12 images can be used, 0 cannot" in made.lines
     assert load_experiment("set.yaml").data.source == "folders"
+
+
+def test_tables_are_named_by_their_paths_as_the_option_takes_them(export: Path) -> None:
+    (export / "annotations").mkdir()
+    rows = "".join(f"A{n},{n % 2}\n" for n in range(12))
+    for name in ("train", "test"):
+        (export / "annotations" / f"{name}.csv").write_text(f"Accession,label\n{rows}")
+    with pytest.raises(InputError, match=r"\(annotations/test\.csv, annotations/train\.csv\)"):
+        make(export, to=None, settings=[], cache=Path("cache"))
+    settings = ["data.options.labels=annotations/train.csv"]
+    make(export, to=None, settings=settings, cache=Path("cache"))
+    assert load_experiment("export.yaml").data.options["labels"] == "annotations/train.csv"
