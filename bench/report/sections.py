@@ -284,6 +284,7 @@ def _tuning(rows: Sequence[Row]) -> list[Column]:
     return [
         texts("model", "model", [row.model for row in rows], kind="name"),
         texts("loss", "loss", [row.loss for row in rows], kind="name"),
+        texts("weights", "weights", [row.weights for row in rows], kind="name"),
         numbers("budget", "budget", budgets),
         counts("trials", [each.trials for each in spent]),
         counts("pruned", [each.pruned for each in spent]),

@@ -249,7 +249,7 @@ def draw_panel(axes: Axes, panel: Panel, layout: Layout, *, names: bool) -> None
         tick.set(fontweight=row.weight, color=MUTED if row.control else INK)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=SMALL)
-    axes.locator_params(axis="x", nbins=4 if layout.labels_above else 6)
+    axes.locator_params(axis="x", nbins=4 if layout.labels_above else 5)
     axes.spines["left"].set_visible(False)
     # A line through a name would cross it out.
     axes.grid(visible=not layout.labels_above, axis="x")

@@ -103,6 +103,7 @@ def test_what_was_spent_and_what_won(runs: Runs) -> None:
     assert runs.row("net", "Tuning") == {
         "model": "net",
         "loss": "ce",
+        "weights": "from scratch",
         "budget": "20 trials",
         "trials": "20",
         "pruned": "7",
