@@ -21,7 +21,7 @@ _NAMES = {
     },
     "patient": {
         "patient", "patientid", "patientno", "subject", "subjectid", "person", "personid", "mrn",
-        "pid",
+        "pid", "patnr", "patientennr", "patientennummer",
     },
     "view": {"view", "viewposition", "projection"},
     "sex": {"sex", "gender", "patientsex", "patientgender", "geschlecht"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -28,6 +29,9 @@ from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
 from bench.errors import InputError
 from bench.registry.options import FileOptions
 from bench.text import printable
+
+# Kaggle's form of a mask: pairs of a start and a length, in pixels.
+_RUN_LENGTHS = re.compile(r"\d+ \d+( \d+ \d+)*")
 
 
 class LabelOptions(FileOptions):
@@ -203,6 +207,12 @@ def _refuse_uncertain(
     name = str(table.find(options.label_column))
     row = table.rows[name].tolist().index(uncertain[0])
     others = sorted(text for text, code in codes.items() if code == OTHER)
+    if others and all(map(_RUN_LENGTHS.fullmatch, others)):
+        raise InputError(
+            f"column {printable(name)!r} of {table.name} holds run lengths of masks, and -1 where "
+            "there is none: add a column with 0 where it is -1, else 1, and name that one with "
+            "data.options.label_column"
+        )
     hint = (
         f"beside labels such as {printable(others[0])!r}: write in words what it means, or name it "
         "in data.options.normal_labels or data.options.findings"

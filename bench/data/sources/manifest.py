@@ -24,7 +24,15 @@ from bench.data.study import COLUMNS, Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import register_dataset
 
-_SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
+_SEXES = {
+    "f": "F",
+    "female": "F",
+    "w": "F",
+    "weiblich": "F",
+    "m": "M",
+    "male": "M",
+    "männlich": "M",
+}
 
 
 class ManifestOptions(LabelOptions):

@@ -164,6 +164,7 @@ def read_table(file: Path, *, header: Header = "first") -> Table:
         names = [str(number) for number in range(1, len(rows[0]) + 1)]
         notes.append(f"{name}: no header, columns numbered 1 to {len(names)}")
     else:
+        _refuse_title(cells)
         names = [cell or f"unnamed {n}" for n, cell in enumerate(rows[0], start=1)]
         rows, lines = rows[1:], lines[1:]
         if repeated := sorted(column for column, count in Counter(names).items() if count > 1):
@@ -179,6 +180,18 @@ def read_table(file: Path, *, header: Header = "first") -> Table:
     _fit(rows, lines, first=cells.rows[0], name=name)
     frame = pd.DataFrame(rows, columns=pd.Index(names, dtype=object), dtype=object)
     return Table(name=name, rows=frame, lines=lines, header=header, notes=tuple(notes))
+
+
+def _refuse_title(cells: Cells) -> None:
+    """Refuse a first row that begins as a title does, and names less than half of the columns."""
+    filled = [sum(map(bool, row)) for row in cells.rows[:TITLES]]
+    if cells.rows[0][0] and 2 * filled[0] < max(filled):
+        header = filled.index(max(filled))
+        raise InputError(
+            f"{cells.name}: line {cells.lines[0]} has text in {filled[0]} of {max(filled)} "
+            f"columns: if line {cells.lines[header]} is the header "
+            f"({printable(', '.join(cells.rows[header]))}), remove what stands above it"
+        )
 
 
 def read_cells(file: Path) -> Cells:

@@ -118,6 +118,8 @@ def test_uncertain_is_never_a_finding_and_the_advice_leads_there(tmp_path: Path)
     assert findings(study(tmp_path, finding_columns=["Edema"]))["b.png"] == ("Edema",)
     with pytest.raises(InputError, match=r"line 3: .*'-1', beside labels such as 'Mass'"):
         study(tmp_path, "Path,label\na.png,Mass\nb.png,-1\n")
+    with pytest.raises(InputError, match=r"'label' of t\.csv holds run lengths .*0 where it is -1"):
+        study(tmp_path, "Path,label\na.png,387000 23 996 33\nb.png,-1\nc.png,4 7\n")
 
 
 def test_columns_that_are_no_label_columns(tmp_path: Path) -> None:

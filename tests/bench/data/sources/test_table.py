@@ -159,6 +159,10 @@ def test_titles_above_the_header(tmp_path: Path) -> None:
     message = refusal(tmp_path, "Export\n\npath,label\na.png,1\n")
     assert "line 3: 2 cells" in message
     assert "above the header" in message
+    rows = [["Export of 2024"], [], ["Nr", "path", "label"], [1, "a.png", 0]]
+    for file in (workbook(rows), "Export of 2024,,\n,,\nNr,path,label\n1,a.png,0\n"):
+        message = refusal(tmp_path, file, "t.xlsx")
+        assert "if line 3 is the header (Nr, path, label), remove what stands above" in message
 
 
 def test_a_folder_and_no_file(tmp_path: Path) -> None:
