@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,10 @@ def draw_sheet(
         )
         axis.set_title(_caption(row["findings"]), fontsize=7)
     try:
-        figure.savefig(path, dpi=120)
+        with warnings.catch_warnings():
+            # Letters that the font lacks (Chinese ones) are drawn as boxes.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure.savefig(path, dpi=120)
     except OSError as error:
         raise InputError(f"contact sheet {str(path)!r}: {error.strerror}") from None
     return len(chosen)

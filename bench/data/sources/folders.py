@@ -124,7 +124,7 @@ def _sort(tree: Tree, *, with_parts: bool) -> tuple[list[_Image], list[Steps], l
         inner = steps[1:] if part else steps
         if len(steps) == 1 or (with_parts and not part):
             beside.append(steps)
-        elif len(inner) < 2:
+        elif len(inner) < 2 or (not with_parts and fold(steps[0]) in PARTS):
             detail = "lies in no class folder"
             problems.append(Problem(kind="unlabelled", image="/".join(steps), detail=detail))
         elif not _is_text(steps):
@@ -237,9 +237,7 @@ def _about_skipped(
     empty = [
         steps
         for steps in tree.folders
-        if len(steps) == depth
-        and steps not in filled
-        and (not with_parts or fold(steps[0]) in PARTS)
+        if len(steps) == depth and steps not in filled and with_parts == (fold(steps[0]) in PARTS)
     ]
     groups = {
         "class folders without an image": empty,

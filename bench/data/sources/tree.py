@@ -101,14 +101,15 @@ def inner(tree: Tree) -> Tree:
 
 
 def has_parts(tree: Tree) -> bool:
-    """Whether the outermost folders are called train, validation, test or the like."""
-    return any(fold(steps[0]) in PARTS for steps in tree.files if len(steps) > 1)
+    """Whether outermost folders are called train, validation, test or the like and hold classes."""
+    return any(fold(steps[0]) in PARTS for steps in tree.files if len(steps) > 2)
 
 
 def class_names(tree: Tree) -> set[str]:
     """The folded names of the folders that would be classes."""
     depth = 1 if has_parts(tree) else 0
-    return {fold(steps[depth]) for steps in tree.files if len(steps) > depth + 1}
+    names = {fold(steps[depth]) for steps in tree.files if len(steps) > depth + 1}
+    return names if depth else names - PARTS.keys()
 
 
 def are_class_folders(tree: Tree) -> bool:

@@ -491,3 +491,34 @@ def test_the_sample_of_nih_with_its_images_beside_the_table_or_deeper(
     study = open_study(data())
     assert study.rows["findings"].tolist() == [(), ("Edema", "Mass")] * 6
     assert study.rows["patient"].tolist() == [f"{n}" for n in range(12)]
+
+
+def test_images_that_no_row_lists_are_counted(tmp_path: Path) -> None:
+    root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
+    images(root, "test/a.png", "test/b.png")
+    lines = made(root).lines
+    assert "images that no row lists: 2 (test/a.png, test/b.png)" in lines
+    rows = [[f"{n}.png", "1" if n % 2 else "", "-1" if n == 3 else "0"] for n in range(12)]
+    full = listed(tmp_path / "full", ["image", "No Finding", "Edema"], *rows)
+    assert not any("no row lists" in line for line in made(full).lines)
+
+
+@pytest.mark.filterwarnings("error")
+def test_class_folders_in_other_writing(tmp_path: Path) -> None:
+    root = images(tmp_path / "set", *(f"{('正常', '肺炎')[n % 2]}/{n}.png" for n in range(12)))
+    with pytest.raises(InputError, match=r"which class is normal.* 正常, 肺炎"):
+        made(root)
+    made(root, "data.options.normal_labels=[正常]")
+    assert set(open_study(data()).rows["findings"]) == {(), ("肺炎",)}
+
+
+def test_a_part_without_classes_beside_class_folders_has_no_labels(tmp_path: Path) -> None:
+    """The form of TBX11K: imgs/health, imgs/sick, imgs/tb, imgs/test."""
+    names = [f"imgs/{('health', 'sick', 'tb')[n % 3]}/{n}.png" for n in range(12)]
+    root = images(tmp_path / "set", *names, "imgs/test/0.png")
+    with pytest.raises(InputError, match=r"which class is normal.* health, sick, tb:"):
+        made(root)
+    made(root, "data.options.normal_labels=[health]")
+    study = open_study(data())
+    assert sorted(study.rows["findings"]) == [()] * 4 + [("sick",)] * 4 + [("tb",)] * 4
+    assert [(p.kind, p.image) for p in study.problems] == [("unlabelled", "test/0.png")]
