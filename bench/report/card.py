@@ -65,7 +65,7 @@ def _facts(table: Table, card: Card) -> dict[str, object]:
 
     def named(row: Row) -> str:
         if row.kind == "control":
-            return f"the control {row.model}"
+            return f'the control "{row.model}"'
         return row.model if models.count(row.model) == 1 else row.label
 
     best = [*table.best_controls.values()]
@@ -74,7 +74,7 @@ def _facts(table: Table, card: Card) -> dict[str, object]:
     return {
         "named": named,
         "noun": "network" if all(row.kind == "network" for row in card.candidates) else "row",
-        "control": f"the control {best[0].name}" if len(best) == 1 else "the best control",
+        "control": f'the control "{best[0].name}"' if len(best) == 1 else "the best control",
         "measure": measure,
         "head": columns(table.outputs)[measure],
         "reference": table.reference,

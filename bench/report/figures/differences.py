@@ -234,7 +234,7 @@ def draw_panel(axes: Axes, panel: Panel, layout: Layout, *, names: bool) -> None
             )  # fmt: skip
             # A long one may reach into the next panel, which must not shrink for it.
             name.set_in_layout(False)
-        elif note and not layout.labels_above:
+        elif note:
             axes.annotate(
                 note, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=SMALL,
                 color=COLOURS.get(note, MUTED), annotation_clip=False,
@@ -249,7 +249,7 @@ def draw_panel(axes: Axes, panel: Panel, layout: Layout, *, names: bool) -> None
         tick.set(fontweight=row.weight, color=MUTED if row.control else INK)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=SMALL)
-    axes.locator_params(axis="x", nbins=4 if layout.labels_above else 5)
+    axes.locator_params(axis="x", nbins=3 if layout.labels_above else 5)
     axes.spines["left"].set_visible(False)
     # A line through a name would cross it out.
     axes.grid(visible=not layout.labels_above, axis="x")

@@ -29,7 +29,7 @@ FREE: dict[str, Any] = {"over": None}
         ([PIXELS], "No network has finished."),
         (
             [made_row("net", over=-0.1), PIXELS],
-            "No network is shown to be above the control pixels.",
+            'No network is shown to be above the control "pixels".',
         ),
         (
             [NET, made_row("wide", "better", **WIDE), PIXELS],
@@ -44,7 +44,7 @@ FREE: dict[str, Any] = {"over": None}
             ],
             "2 networks are better than net; take wide, the smallest.",
         ),
-        ([NET, PIXELS], "net is shown to be above the control pixels."),
+        ([NET, PIXELS], 'net is shown to be above the control "pixels".'),
         (
             [NET, made_row("small", "equivalent", **SMALL), PIXELS],
             "Take small: within 0.01 of net, a third the size.",
@@ -118,7 +118,7 @@ def test_a_control_that_decides_is_explained() -> None:
 def test_networks_that_are_not_above_the_control_are_counted() -> None:
     rows = [made_row("low", "worse", over=-0.1), made_row("lower", "worse", over=-0.2)]
     assert card_text(made_table(NET, *rows, PIXELS)).caveats == [
-        "2 of 3 networks are not shown to be above the control pixels (†)."
+        '2 of 3 networks are not shown to be above the control "pixels" (†).'
     ]
     below = card_text(made_table(*rows, PIXELS)).caveats
     assert not any("†" in line for line in below)
@@ -127,7 +127,7 @@ def test_networks_that_are_not_above_the_control_are_counted() -> None:
 def test_a_control_as_the_reference_is_called_one() -> None:
     control = made_control(comparison=None, is_reference=True)
     table = made_table(made_row("net", "better"), control)
-    assert card_text(table).verdict == "Take net: better than the control pixels by 0.020."
+    assert card_text(table).verdict == 'Take net: better than the control "pixels" by 0.020.'
 
 
 def test_others_are_counted_by_their_verdicts() -> None:
@@ -218,6 +218,6 @@ def test_no_card_says_more_than_its_rows(table: Table) -> None:
     if "is shown to be better" in said.verdict:
         assert not better
     if table.best_controls and networks and not above:
-        assert "control pixels" in said.verdict
+        assert 'control "pixels"' in said.verdict
     if "Take" in said.verdict or "take" in said.verdict.split(";")[-1]:
         assert above or not table.best_controls

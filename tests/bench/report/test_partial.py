@@ -137,4 +137,4 @@ def test_what_answers_a_part_alone_is_never_taken(runs: Runs) -> None:
     assert card_text(table).verdict == "No network has finished."
     runs.add("cxnet_m1", CHANCE, loss="sin")
     (table,) = runs.tables()
-    assert card_text(table).verdict == "No network is shown to be above the control prior."
+    assert card_text(table).verdict == 'No network is shown to be above the control "prior".'
