@@ -156,7 +156,12 @@ def _dicom(
     tables: Mapping[Path, Table],
     given: Mapping[str, object],
 ) -> Layout:
-    if not tables:
+    if "labels" not in given:
+        # A text may be about anything, such as what is in the folder.
+        tables = {file: tables[file] for file in tables if file.suffix.lower() != ".txt"} or {
+            file: table for file, table in tables.items() if _has_labels(table, given)
+        }
+    if not tables and "labels" not in given:
         line = f"layout: {len(files):,} DICOM files without labels: read by the data source dicom"
         return Layout(
             source="dicom",
@@ -178,9 +183,16 @@ def _dicom(
     labels = {
         option: value for option, value in columns.options.items() if option in _LABEL_OPTIONS
     }
-    labels["labels"] = file.relative_to(tree.base).as_posix()
+    if "labels" not in given:
+        labels["labels"] = file.relative_to(tree.base).as_posix()
     lines = (line, f"labels: {table.name}", columns.lines[-1])
     return Layout(source="dicom", root=tree.base, options=labels, lines=lines)
+
+
+def _has_labels(table: Table, given: Mapping[str, object]) -> bool:
+    if name := _text(given, "label_column"):
+        return table.find(name) is not None
+    return find_columns(table, path=None, given=given, separator=_separator(given)).labelled
 
 
 def _labelled(

@@ -42,7 +42,7 @@ class DicomOptions(LabelOptions):
     key_column: str | None = None
     """The column of the label table that holds the key; left out, it is found."""
     views: tuple[str, ...] | None = None
-    """Views to keep, such as ``[PA, AP]``; left out, all, and a note counts them."""
+    """Views to keep, such as ``[PA, AP, unknown]``; left out, all, and a note counts them."""
     patient_ids: Literal["hashed", "as_written"] = "hashed"
     """``hashed`` names patients and images by salted hashes; ``as_written`` by Patient ID and file.
     """
@@ -245,10 +245,11 @@ def _kept(headers: Sequence[DicomHeader], views: Sequence[str] | None) -> set[in
     """Numbers of the images of the wanted views."""
     if views is None:
         return set(range(len(headers)))
-    wanted = {view.upper() for view in views}
+    # An image without a view is "unknown" in the note that counts them.
+    wanted = {view.upper().replace("UNKNOWN", "") for view in views}
     kept = {number for number, header in enumerate(headers) if header.view in wanted}
     if not kept:
-        present = ", ".join(sorted({header.view or "none" for header in headers}))
+        present = ", ".join(sorted({header.view or "unknown" for header in headers}))
         raise InputError(
             f"no image has a view of data.options.views={list(views)}: there are {present}"
         )

@@ -125,3 +125,27 @@ def test_tables_are_named_by_their_paths_as_the_option_takes_them(export: Path) 
     settings = ["data.options.labels=annotations/train.csv"]
     make(export, to=None, settings=settings, cache=Path("cache"))
     assert load_experiment("export.yaml").data.options["labels"] == "annotations/train.csv"
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_text_beside_an_export_is_no_label_table(export: Path, *, broken: bool) -> None:
+    (export / "LIESMICH.txt").write_text("Export aus PACS\nBitte vertraulich behandeln\n")
+    settings = ['data.options.normal_labels=["unauffällig"]', "data.options.label_column=Befund"]
+    if broken:
+        (export / "Befunde.xlsx").write_bytes(b"PK\x03\x04")
+        with pytest.raises(InputError, match=r"the labels may be in Befunde\.xlsx"):
+            make(export, to=None, settings=settings, cache=Path("cache"))
+        return
+    sheet(export)
+    made = make(export, to=None, settings=settings, cache=Path("cache"))
+    assert load_experiment("export.yaml").data.options["labels"] == "Befunde.xlsx"
+    assert "parts: train 8, validation 2, test 2" in made.lines
+
+
+def test_the_label_table_may_lie_elsewhere(export: Path, tmp_path: Path) -> None:
+    rows = "".join(f"A{n},{['normal', 'TB'][n // 2 % 2]}\n" for n in range(12))
+    (tmp_path / "labels.csv").write_text(f"Accession,label\n{rows}")
+    settings = [f"data.options.labels={tmp_path / 'labels.csv'}"]
+    made = make(export, to=None, settings=settings, cache=Path("cache"))
+    assert "dicom: 12 images can be used, 0 cannot" in made.lines
+    assert load_experiment("export.yaml").data.options["labels"] == str(tmp_path / "labels.csv")

@@ -170,9 +170,10 @@ def test_views_are_counted_and_left_to_the_user(tmp_path: Path) -> None:
     notes = open_dicom(tmp_path).notes
     assert "views: AP 1, LL 1, PA 1, unknown 1 (data.options.views keeps some of them)" in notes
     assert found(tmp_path, views=["PA", "ap"]) == {M1: ("Mass",), M3: ()}
+    assert found(tmp_path, views=["PA", "unknown"]) == {M1: ("Mass",), H1: ("Edema",)}
     notes = open_dicom(tmp_path, views=["PA", "AP"]).notes
     assert "views: AP 1, LL 1, PA 1, unknown 1; data.options.views leaves out 2" in notes
-    with pytest.raises(InputError, match=r"data.options.views=\['RL'\]: there are AP, LL, PA, n"):
+    with pytest.raises(InputError, match=r"data.options.views=\['RL'\]: there are AP, LL, PA, u"):
         open_dicom(tmp_path, views=["RL"])
 
 
