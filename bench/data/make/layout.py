@@ -63,7 +63,11 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
     if root.is_dir() and any(_suffix(steps) == ".npz" for steps in tree.others if len(steps) == 1):
         return _npz(root)
     if not tree.files:
-        raise InputError(f"no PNG, JPEG, TIFF or DICOM image in {str(folder)!r}")
+        kinds = {_suffix(steps) or "no suffix" for steps in tree.others if not is_table(steps[-1])}
+        raise InputError(
+            f"no PNG, JPEG, TIFF or DICOM image in {str(folder)!r}"
+            + (f" (files: {_kinds(kinds)}): convert them to one of these" if kinds else "")
+        )
     if root.is_file():
         tables = {root: read_table(root, header=_header(given))}
         failures: dict[Path, str] = {}
@@ -130,7 +134,7 @@ def _about_several(
         for file, column in naming.items()
     }
     if len(heads) == 1:
-        return ", or make one of them, with a column split where each is a part"
+        return ", or make one of them, with a column split where each is a part (docs/data.md)"
     shared = set.intersection(*({*tables[file].names} for file in naming))
     others = [file for file, table in tables.items() if shared & {*table.names}]
     if len(others) < 2:
@@ -289,6 +293,10 @@ def _separator(given: Mapping[str, object]) -> str:
 
 def _suffix(steps: Steps) -> str:
     return Path(steps[-1]).suffix.lower()
+
+
+def _kinds(suffixes: Collection[str]) -> str:
+    return printable(first_names(sorted(suffixes), NAMED))
 
 
 def _paths(files: Iterable[Path], folder: Path) -> str:

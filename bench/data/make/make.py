@@ -243,16 +243,15 @@ def _ask_for_normal(study: StudyTable, data: DataConfig) -> None:
         raise InputError(
             f"which label is normal? They are {named}: name it with --set "
             "'data.options.normal_labels=[\"NAME\"]', or say [] where no image is normal"
-            + _about_blank(study)
+            + _about_column(study)
         )
 
 
-def _about_blank(study: StudyTable) -> str:
-    """A hint where normal images may be those without a label, of which another column tells."""
+def _about_column(study: StudyTable) -> str:
+    """A hint at another column: normal images may be those that have no label in this one."""
     blank = len(study.problems_by_kind.get("unlabelled", ()))
-    if not blank:
-        return ""
-    return f"; {blank:,} images have no label: data.options.label_column takes another column"
+    count = f"; {blank:,} images have no label" if blank else ""
+    return f"{count}; data.options.label_column takes another column"
 
 
 def _write_manifest(file: Path, study: StudyTable, *, labelled: bool) -> list[str]:

@@ -316,6 +316,13 @@ def test_what_cannot_be_made_is_one_line(
         made(tmp_path / "nowhere")
 
 
+def test_files_of_other_kinds_are_named(tmp_path: Path) -> None:
+    for name in ("JPCLN001.IMG", "scan.nii", "list.csv"):
+        (tmp_path / name).write_bytes(b"1,2\n")
+    with pytest.raises(InputError, match=r"\(files: \.img, \.nii\): convert them"):
+        made(tmp_path)
+
+
 def test_a_name_that_is_not_utf8_is_one_line_and_nothing_stays(tmp_path: Path) -> None:
     folder = os.fsencode(images(tmp_path / "set", "a.png"))
     shutil.copy(folder + b"/a.png", folder + b"/\xe4.png")
@@ -445,7 +452,7 @@ def test_validate_is_a_part(tmp_path: Path) -> None:
 def test_labels_that_are_blank_where_normal_are_pointed_at(tmp_path: Path) -> None:
     rows = [[f"{n:02d}.png", ("cancer", "tuberculoma", "")[n % 3]] for n in range(12)]
     root = listed(tmp_path / "set", ["image", "diagnosis"], *rows)
-    with pytest.raises(InputError, match=r"; 4 images have no label: data\.options\.label_column"):
+    with pytest.raises(InputError, match=r"; 4 images have no label; data\.options\.label_column"):
         made(root)
 
 
