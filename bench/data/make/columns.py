@@ -25,7 +25,7 @@ _NAMES = {
     },
     "view": {"view", "viewposition", "projection"},
     "sex": {"sex", "gender", "patientsex", "patientgender", "geschlecht"},
-    "age": {"age", "patientage", "ageyears", "alter"},
+    "age": {"age", "patientage", "ageyears", "alter", "alterjahre", "alterinjahren"},
     "split": {"split", "part", "subset", "set", "partition"},
 }  # fmt: skip
 

@@ -25,6 +25,8 @@ def facts(study: StudyTable, store: PixelStore) -> list[str]:
     rows = study.rows
     known = rows["patient"][rows["patient"] != ""]
     lines = [f"patients: {known.nunique():,}" if len(known) else "patients: unknown"]
+    if not len(known) and study.name == "manifest":
+        lines[0] += "; data.options.patient_column names the column that says who they are"
     if 0 < len(known) < len(rows):
         lines[0] += f" in {len(known):,} of {len(rows):,} images, unknown in the others"
     views = rows["view"][rows["view"] != ""].value_counts()

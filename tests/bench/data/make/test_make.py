@@ -165,6 +165,21 @@ def test_a_table_with_columns_by_name_and_by_content(tmp_path: Path) -> None:
     assert open_study(data()).rows["findings"].map(len).sum() == 6
 
 
+def test_a_german_table_whose_patients_are_not_recognised(tmp_path: Path) -> None:
+    rows = many("Normal TB", "1,5")
+    rows = [[path, f"K{n // 2}", age, label] for n, (path, label, age) in enumerate(rows)]
+    header = ["Datei", "Pat.-Kürzel", "Alter (Jahre)", "Befund"]
+    root = listed(tmp_path / "set", header, *rows)
+    lines = made(root).lines
+    (line,) = [line for line in lines if line.startswith("patients: unknown")]
+    assert "data.options.patient_column" in line
+    assert "age: column 'Alter (Jahre)', by its name" in lines
+    assert open_study(data()).rows["age"].tolist() == [1.5] * 12
+    lines = made(root, "data.options.patient_column=Pat.-Kürzel", to="again.csv").lines
+    assert "patients: 6" in lines
+    assert data("again.yaml").split == "patient"
+
+
 def test_a_table_in_a_folder_of_its_own(tmp_path: Path) -> None:
     root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
     (root / "labels").mkdir()
