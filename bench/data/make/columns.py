@@ -59,7 +59,8 @@ def path_column(table: Table, files: Collection[str], *, given: str | None = Non
         given: the name of the column where the user said it.
 
     Returns:
-        None where no column names a file in half of its rows.
+        None where no column names a file in half of its rows, or half of the files (of a part of
+        a large set).
 
     Raises:
         InputError: several columns do so equally well, and none is named after it.
@@ -71,14 +72,18 @@ def path_column(table: Table, files: Collection[str], *, given: str | None = Non
     known.append({_stem(file) for file in files})
     shares: dict[str, tuple[float, ...]] = {}
     for name in table.names:
-        cells = [cell.replace("\\", "/") for cell in table.rows[name].tolist()]
-        forms = (cells, [cell.rpartition("/")[2].lower() for cell in cells], map(_stem, cells))
-        found = (sum(map(known[n].__contains__, form)) for n, form in enumerate(forms))
-        shares[name] = tuple(count / max(1, len(cells)) for count in found)
+        found = (
+            sum(map(known[n].__contains__, form)) for n, form in enumerate(_forms(table, name))
+        )
+        shares[name] = tuple(count / max(1, len(table.rows)) for count in found)
     best = max(shares.values(), default=(0.0,))
-    if max(best) < 0.5:
-        return None
     candidates = [name for name, share in shares.items() if share == best]
+    if max(best) < 0.5:
+        form = best.index(max(best))
+        named_files = known[form].intersection(_forms(table, candidates[0])[form])
+        # Numbers may be anything: ages, or scores.
+        if 2 * sum(not file.isdigit() for file in named_files) < len(known[form]):
+            return None
     named = [name for name in candidates if _key(name) in _NAMES["path"]]
     if len(candidates) > 1 and len(named) != 1:
         raise InputError(
@@ -86,6 +91,12 @@ def path_column(table: Table, files: Collection[str], *, given: str | None = Non
             "well: choose one with --set data.options.path_column=NAME"
         )
     return (named or candidates)[0]
+
+
+def _forms(table: Table, name: str) -> tuple[list[str], ...]:
+    """The cells of a column as paths, as names of files, and as names without suffix."""
+    cells = [cell.replace("\\", "/") for cell in table.rows[name].tolist()]
+    return cells, [cell.rpartition("/")[2].lower() for cell in cells], [*map(_stem, cells)]
 
 
 def names_file(text: str, files: Collection[str]) -> bool:

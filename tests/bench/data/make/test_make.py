@@ -544,3 +544,14 @@ def test_a_part_without_classes_beside_class_folders_has_no_labels(tmp_path: Pat
     study = open_study(data())
     assert sorted(study.rows["findings"]) == [()] * 4 + [("sick",)] * 4 + [("tb",)] * 4
     assert [(p.kind, p.image) for p in study.problems] == [("unlabelled", "test/0.png")]
+
+
+def test_a_part_of_the_images_of_a_large_table(tmp_path: Path) -> None:
+    rows = many("normal TB")
+    root = listed(tmp_path / "set", ["image", "label"], *rows)
+    absent = [[f"img/{n}.png", "TB"] for n in range(100, 140)]
+    beside(root, "list.csv", ["image", "label"], *rows, *absent)
+    assert "manifest: 12 images can be used, 40 cannot" in made(root).lines
+    numbers = images(tmp_path / "numbers", *(f"{n}.png" for n in range(12)))
+    beside(numbers, "ages.csv", ["age", "note"], *([f"{n}", "x"] for n in range(52)))
+    assert not made(numbers).ready
