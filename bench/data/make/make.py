@@ -35,6 +35,11 @@ from bench.text import first_names, printable
 SHEET_IMAGES = 32
 LOOKED_AT = 20  # images whose size is looked at
 NAMED = 9  # labels in a message
+# Small enough for a CPU; a fine-tuned network and the paper's.
+FIRST_LOOK = (
+    "cxnet_m1 tf_efficientnet_lite0 --loss ce --seeds 0 --set data.image_size=64 "
+    "--set train.max_iterations=100 --set train.validate_every=20"
+)
 UNKNOWN = "no label"  # of an image on the contact sheet
 
 
@@ -303,10 +308,12 @@ def _original_side(study: StudyTable) -> int:
 
 def _about_files(files: _Files, drawn: int, *, ready: bool) -> list[str]:
     wrote = [f"wrote {files.manifest}"] if files.manifest.exists() else []
-    then = f"bench run --all --config {shlex.quote(str(files.config))}"
+    config = f"--config {shlex.quote(str(files.config))}"
     return [
         *wrote,
         f"wrote {files.config}",
         f"wrote {files.sheet}: {drawn} images",
-        f"look at {files.sheet}, then: {then}" if ready else f"when the labels are there: {then}",
+        f"look at {files.sheet}" if ready else f"fill in the labels in {files.manifest}",
+        f"a first look, in minutes: bench run {FIRST_LOOK} {config}",
+        f"the comparison, which wants a GPU (--dry-run says how long): bench run --all {config}",
     ]

@@ -101,7 +101,10 @@ def test_the_config_that_is_made_of_a_folder_runs_as_it_is(
     folder = write_manifest(Path("xrays"))
     made = bench("data", "make", folder)
     assert (made.code, made.err) == (0, "")
-    assert made.out.splitlines()[-1].endswith("then: bench run --all --config xrays.yaml")
+    first, whole = made.out.splitlines()[-2:]
+    assert "bench run cxnet_m1 tf_efficientnet_lite0" in first
+    assert first.endswith("--config xrays.yaml")
+    assert whole.endswith("bench run --all --config xrays.yaml")
     refused = bench("data", "make", folder)
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     short = (*TINY[4:], "--set", "controls=[prior]")
