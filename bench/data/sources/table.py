@@ -14,7 +14,7 @@ import io
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
 from pathlib import Path
@@ -303,10 +303,17 @@ def _delimiter(text: str) -> str:
     return " " if blanks[0] >= MOSTLY else ","
 
 
-def _lines(text: str, delimiter: str) -> Iterable[str]:
+def _lines(text: str, delimiter: str) -> Iterator[str]:
     lines: Iterator[str] = io.StringIO(text, newline="")
-    # Blanks at the ends of a line divide nothing.
-    return (line.strip(" \r\n") + "\n" for line in lines) if delimiter == " " else lines
+    if delimiter != " ":
+        yield from lines
+        return
+    quoted = False
+    for line in lines:
+        # Blanks at the ends of a line divide nothing, unless they are part of a cell.
+        begun = line if quoted else line.lstrip(" ")
+        quoted ^= line.count('"') % 2 == 1
+        yield begun if quoted else begun.rstrip(" \r\n") + "\n"
 
 
 def _fit(rows: Sequence[list[str]], lines: Sequence[int], *, first: list[str], name: str) -> None:

@@ -49,6 +49,11 @@ def test_any_delimiter_and_line_end(mark: str, word: str, end: str, tmp_path: Pa
     assert table.notes == ((f"t.csv: columns divided by {word}",) if word else ())
 
 
+def test_blanks_in_a_quoted_cell_of_several_lines_stay(tmp_path: Path) -> None:
+    table = read(tmp_path, 'path note label  \na.png "one \n two \n three" TB \n')
+    assert texts(table) == [["path", "note", "label"], ["a.png", "one \n two \n three", "TB"]]
+
+
 @pytest.mark.parametrize(
     ("encoding", "word"),
     [("utf-8", None), ("utf-8-sig", None), ("utf-16", "UTF-16"), ("cp1252", "Windows-1252")],
