@@ -16,7 +16,7 @@ LISTED = 3
 _REMEDIES: dict[ProblemKind, str] = {
     "missing": "put the files where the labels say, or mend their paths",
     "truncated": "copy these files again",
-    "unreadable": "copy these files again, or save them as PNG, JPEG, TIFF or DICOM",
+    "unreadable": "copy these files again, or save each as one PNG, JPEG, TIFF or DICOM image",
     "duplicated": "keep one file of each",
     "contradictory": "let all rows of an image say the same",
     "unlabelled": "give each a label, or take it away",

@@ -79,7 +79,7 @@ def test_report_as_text(bad: tuple[StudyTable, PixelStore]) -> None:
         "  z.png: listed, but the file is not there",
         "1 truncated: copy these files again",
         "  c.png: the file ends too early",
-        "1 unreadable: copy these files again, or save them as PNG, JPEG, TIFF or DICOM",
+        "1 unreadable: copy these files again, or save each as one PNG, JPEG, TIFF or DICOM image",
         "  d.png: the file is not a PNG, JPEG, TIFF or DICOM image, or is damaged",
         "such images stop a run; data.on_bad=skip leaves them out",
         # read from the table: the files of three of them then fail
