@@ -78,8 +78,7 @@ def open_dicom(
             no row identifies an image.
     """
     folder = _read_folder(root)
-    file = _table_file(folder, options)
-    table = read_table(file, header=options.header)
+    table = read_table(file := _table_file(folder, options), header=options.header)
     headers = _distinct(folder.images)
     names = _Names(hashed=options.patient_ids == "hashed")
     ids = [names.image(header) for header in headers]
@@ -87,13 +86,11 @@ def open_dicom(
     found = _find_images(table, headers, options)
     labels, numbers = _read_labels(table, found, options, ids=ids, kept=kept)
     usable = labels.usable.nonzero()[0]
-    used = [headers[numbers[row]] for row in usable]
-    columns, age_notes = _of_headers(used, names)
-    columns["image"] = [names.image(header) for header in used]
-    columns["findings"] = [labels.findings[row] for row in usable]
-    rows = study_rows(columns)
+    columns, age_notes = _of_headers([headers[numbers[row]] for row in usable], names)
+    columns |= {"findings": [labels.findings[row] for row in usable]}
+    rows = study_rows(columns | {"image": [ids[numbers[row]] for row in usable]})
     files = {image: header.file for image, header in zip(ids, headers, strict=True)}
-    unlabelled = [ids[number] for number in sorted(kept - set(numbers))]
+    lacking = [_without_row(ids[number], table) for number in sorted(kept - set(numbers))]
     return StudyTable(
         name="dicom",
         rows=rows,
@@ -105,24 +102,21 @@ def open_dicom(
             about_files(folder, headers, table=file, name=names.image),
             about_rows(table, found),
             *about_views(headers, kept),
-            *about_kinds([headers[number] for number in sorted(kept)], name=names.image),
+            *about_kinds([headers[n] for n in sorted(kept)], name=names.image),
             *labels.notes,
             *age_notes,
             about_labels(rows["findings"]),
             *names.notes,
         ),
         problems=(
-            *(names.with_file(problem, files[problem.image]) for problem in labels.problems),
-            *(
-                names.with_file(
-                    Problem(kind="unlabelled", image=image, detail=f"no row of {table.name}"),
-                    files[image],
-                )
-                for image in unlabelled
-            ),
+            *(names.with_file(each, files[each.image]) for each in (*labels.problems, *lacking)),
             *(names.damaged(file, detail) for file, detail in folder.damaged.items()),
         ),
     )
+
+
+def _without_row(image: str, table: Table) -> Problem:
+    return Problem(kind="unlabelled", image=image, detail=f"no row of {table.name}")
 
 
 def header_columns(root: Path) -> dict[str, Sequence[object]]:
