@@ -75,7 +75,7 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
         tables, failures = _read_tables(tree, header=_header(given))
     found = _layout(tree, tables, given)
     if not found.labelled and (lost := [f for f in failures if f.suffix.lower() != ".txt"]):
-        raise InputError(f"the labels may be in {lost[0].name}: {failures[lost[0]]}")
+        raise InputError(f"a table that may hold the labels: {failures[lost[0]]}")
     if found.source == "folders":  # which counts all that it does not read
         return found
     skipped = [

@@ -251,7 +251,7 @@ def test_a_table_without_header(tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_read_is_no_folder_without_labels(tmp_path: Path) -> None:
     root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
     (root / "list.csv").write_bytes(b"\0\1\2" * 99)
-    with pytest.raises(InputError, match=r"the labels may be in list\.csv: "):
+    with pytest.raises(InputError, match=r"may hold the labels: list\.csv"):
         made(root)
     same = listed(tmp_path / "two", None, ["a.png", "normal", "normal"], ["b.png", "TB", "TB"])
     with pytest.raises(InputError, match=r"header=none"):

@@ -133,7 +133,7 @@ def test_a_text_beside_an_export_is_no_label_table(export: Path, *, broken: bool
     settings = ['data.options.normal_labels=["unauffällig"]', "data.options.label_column=Befund"]
     if broken:
         (export / "Befunde.xlsx").write_bytes(b"PK\x03\x04")
-        with pytest.raises(InputError, match=r"the labels may be in Befunde\.xlsx"):
+        with pytest.raises(InputError, match=r"may hold the labels: Befunde\.xlsx"):
             make(export, to=None, settings=settings, cache=Path("cache"))
         return
     sheet(export)
