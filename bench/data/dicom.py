@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 INSTALL = "pip install 'cxnet-bench[dicom]'"
 
 HEAD = 2048
-"""How many first bytes :func:`is_dicom` wants to see."""
+"""Number of first bytes that :func:`is_dicom` wants to see."""
 
 # Inflated whole before its header can be looked at, and not used for images.
 _DEFLATED = b"1.2.840.10008.1.2.1.99"

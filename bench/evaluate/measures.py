@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.runs.predictions import Outputs
 
 SPECIFICITIES = (0.95, 0.90)
-"""Where operating points are read off the ROC curve."""
+"""Sensitivities or specificities at which the ROC curve is read."""
 
 AVERAGED = ("auc", "average_precision", "recall", "f1", "ece")
 """The figures of a finding that are averaged over the findings."""

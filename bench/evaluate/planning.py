@@ -35,7 +35,7 @@ from bench.evaluate.comparison import SIGNIFICANCE
 
 POWER = 0.8
 MOST_SEEDS = 1000
-"""Where these are not enough, no number of seeds is said to be."""
+"""Most seeds that a plan considers."""
 # Quantiles of the variance that a test estimates, over which its power is averaged.
 _SHARES = (np.arange(200) + 0.5) / 200
 

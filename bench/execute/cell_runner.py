@@ -323,5 +323,5 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Where its run is kept."""
+        """The folder of its run."""
         return self.runner.store.folder(self.cell, self.runner.facts.data)

@@ -49,7 +49,7 @@ class Run:
 
     @property
     def environment(self) -> EnvironmentRecord:
-        """Where it ended."""
+        """The environment in which it ended."""
         return self.attempts[-1]
 
     @property

@@ -105,11 +105,11 @@ class Store:
 
     @property
     def splits(self) -> Path:
-        """Where the splits are written, one small file each."""
+        """Folder of the splits, one small file each."""
         return self.root / "splits"
 
     def folder(self, cell: Cell, data: DataRecord) -> Path:
-        """Where the run of a cell on some data is kept."""
+        """Folder of the run of a cell on some data."""
         return self.root / _folder_name(cell, data)
 
     def outcome(self, folder: Path) -> Outcome | None:
@@ -254,7 +254,7 @@ class Store:
 
     @property
     def tuning(self) -> Path:
-        """Where tunings keep their studies, trials and records."""
+        """Folder of the tunings' studies, trials and records."""
         return self.root / "tuning"
 
     def record_tuning(self, tuning: TuningRecord) -> None:

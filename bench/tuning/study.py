@@ -243,7 +243,7 @@ def study_name(context: TuningContext, space: Space) -> str:
 
 
 def trial_store(store: Store, study: str) -> Store:
-    """Where the trials of a study are kept, beside the runs of a store."""
+    """The storage of a study's trials, beside the runs of a store."""
     return Store(store.tuning / "trials" / study)
 
 

@@ -37,7 +37,7 @@ NAMED = 4  # labels of a column in a message
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What the columns of a label table hold.
+    """The columns of a label table by their meaning.
 
     Attributes:
         options: of the data source, such as ``{"label_column": "Befund"}``.

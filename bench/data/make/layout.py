@@ -25,7 +25,7 @@ _NIH = {_NIH_IMAGE, "Finding Labels"}
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How a folder's images and labels lie.
+    """A layout of images and labels in a folder.
 
     Attributes:
         source: the data source that reads them.
@@ -127,7 +127,7 @@ def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object
 def _about_several(
     tables: Mapping[Path, Table], naming: Mapping[Path, str], paths: Collection[str]
 ) -> str:
-    """How several tables that name the images become one that says all."""
+    """Advice on joining several tables that name the images."""
     heads = {
         # The first row of a table without header is data.
         (len(tables[file].names),) if names_file(column, paths) else tuple(tables[file].names)

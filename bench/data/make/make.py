@@ -45,7 +45,7 @@ UNKNOWN = "no label"  # of an image on the contact sheet
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What was made of a folder.
+    """The outcome of looking at a folder.
 
     Attributes:
         lines: what was found, decided and written, for the user.

@@ -35,7 +35,7 @@ class DicomOptions(LabelOptions):
     labels: str | None = None
     """The label table, below the folder or by its full path; left out, the only one there."""
     key: Key | None = None
-    """What identifies the images of a row: ``SOPInstanceUID``, ``file`` (name or path),
+    """Key that identifies the images of a row: ``SOPInstanceUID``, ``file`` (name or path),
     ``StudyInstanceUID``, ``AccessionNumber`` or ``PatientID``; left out, it is found, and a note
     says it.
     """

@@ -31,7 +31,7 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 @dataclass(frozen=True, kw_only=True)
 class DicomHeader:
-    """What the header of an image says (PS3.3); "" where it says nothing.
+    """Header of a DICOM image (PS3.3); "" where it says nothing.
 
     Attributes:
         file: path below the folder, with forward slashes.

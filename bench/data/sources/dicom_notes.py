@@ -20,7 +20,7 @@ Name = Callable[[DicomHeader], str]
 def about_files(
     folder: DicomFolder, distinct: Sequence[DicomHeader], *, table: Path, name: Name
 ) -> str:
-    """How many images there are, of how many bits, and which files are not read.
+    """A note on the number of images, their bits, and the files that are not read.
 
     Args:
         folder: all files.
@@ -46,7 +46,7 @@ def about_files(
 
 
 def about_rows(table: Table, found: RowImages) -> str:
-    """How the rows of the label table were joined to the images."""
+    """A note on the join of the label table's rows to the images."""
     matched = [images for images in found.images if images]
     key = "names of the files" if found.key == "file" else f"{found.key} of the headers"
     text = (
@@ -66,7 +66,7 @@ def about_rows(table: Table, found: RowImages) -> str:
 
 
 def about_views(headers: Sequence[DicomHeader], kept: set[int]) -> list[str]:
-    """How many images there are of each view.
+    """A note on the number of images of each view.
 
     Args:
         headers: of all images.

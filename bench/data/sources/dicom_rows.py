@@ -16,7 +16,7 @@ from bench.errors import InputError
 from bench.text import first_names, printable
 
 Key = Literal["SOPInstanceUID", "file", "StudyInstanceUID", "AccessionNumber", "PatientID"]
-"""What identifies the images of a row, from the narrowest to the widest."""
+"""Keys that identify the images of a row, from the narrowest to the widest."""
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
 _PATH = re.compile(r"[/\\A-Z]|\.(dcm|dicom|ima)$")

@@ -26,7 +26,7 @@ ABNORMAL = "abnormal"
 OPTION = "data.options.finding_columns"
 
 Policy = Literal["negative", "positive", "drop"]
-"""How a cell counts that is blank or uncertain; ``drop`` leaves the image out."""
+"""Meaning of a blank or uncertain cell; ``drop`` leaves the image out."""
 
 POSITIVE, NEGATIVE, UNCERTAIN, BLANK, OTHER = 1, 0, -1, 2, 3
 

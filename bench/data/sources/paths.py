@@ -151,7 +151,7 @@ def _best_way(paths: Sequence[str], files: Sequence[str]) -> tuple[dict[str, lis
 
 
 def _name(path: str) -> str:
-    """What is left of a path's name in every way."""
+    """The part of a path's name that all ways of writing it share."""
     return _folded(_without_suffix(posixpath.basename(path)))
 
 

@@ -35,7 +35,7 @@ TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 """Suffixes, in lower case, of files that are looked into for a table where none is named."""
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
-"""What may stand between two cells, and its name in notes."""
+"""Delimiters of cells, and their names in notes."""
 
 
 def is_table(name: str) -> bool:
@@ -281,7 +281,7 @@ def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
 
 
 def _delimiter(text: str) -> str:
-    """What divides the columns of a text.
+    """The delimiter of a text's columns.
 
     It has to divide the first row. Of several the one counts by which most rows have as many
     cells as the first; of equals, the one that fewer blanks follow, as they do in sentences; then
