@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.data.image_files import FileReader
 from bench.data.sources.patients import PatientPattern, patients_in
 from bench.data.sources.tree import Steps, Tree, has_parts, inner, look
-from bench.data.sources.words import NORMAL, PARTS, UNKNOWN, fold, unify
+from bench.data.sources.words import NORMAL, PARTS, UNKNOWN, about_spellings, fold, unify
 from bench.data.study import Problem, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.core import near_matches
@@ -107,7 +107,7 @@ def open_folders(
         full_scale=options.full_scale,
         notes=(
             _about_classes(labels, normal),
-            *_about_spellings(spelling),
+            *about_spellings(spelling, of="class folders"),
             *_about_parts(known, labels),
             *patient_notes,
             *_about_skipped(tree, root, images, beside, with_parts=with_parts),
@@ -202,11 +202,6 @@ def _about_classes(labels: Sequence[str], normal: set[str]) -> str:
         f"class folders: normal: {named(counts.keys() & normal)}; "
         f"findings: {named(counts.keys() - normal)}"
     )
-
-
-def _about_spellings(spelling: dict[str, str]) -> list[str]:
-    changed = [f"{name!r} is {used!r}" for name, used in sorted(spelling.items()) if name != used]
-    return [f"class folders in another spelling: {first_names(changed, NAMED)}"] if changed else []
 
 
 def _about_parts(images: Sequence[_Image], labels: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.sources.words import fold, is_list, parts, unify
+from bench.data.sources.words import about_spellings, fold, is_list, parts, unify
 from bench.data.study import SEPARATOR, Problem, ProblemKind
 from bench.registry.core import near_matches
 from bench.text import first_names
@@ -117,7 +117,7 @@ def parse_labels(
         several_rows=several_rows,
         notes=(
             *_about_lists(texts),
-            *_about_spellings(spellings),
+            *about_spellings(spellings, of="findings"),
             *(_about_separators(spellings, separator) if known is None else ()),
         ),
     )
@@ -271,13 +271,6 @@ def _about_lists(texts: Sequence[str]) -> tuple[str, ...]:
     """A note on cells that are lists, such as ``['effusion', 'mass']``."""
     count = sum(map(is_list, texts))
     return (f"labels read as lists of names, such as ['a', 'b']: {count:,}",) if count else ()
-
-
-def _about_spellings(spellings: Mapping[str, str]) -> tuple[str, ...]:
-    changed = [f"{name!r} is {used!r}" for name, used in sorted(spellings.items()) if name != used]
-    if not changed:
-        return ()
-    return (f"findings in another spelling: {first_names(changed, NAMES_NOTED)}",)
 
 
 def _about_separators(names: Collection[str], separator: str) -> tuple[str, ...]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from bench.text import first_names
+
+NAMED = 5  # names in a note
 
 NORMAL = ("normal", "no finding", "healthy", "negative")
 """Labels of a normal image, folded."""
@@ -73,6 +77,17 @@ def unify(counts: Counter[str], *, known: Collection[str]) -> dict[str, str]:
         name: name if name in known or folded[fold(name)] > 1 else spelling[fold(name)]
         for name in counts
     }
+
+
+def about_spellings(spelling: Mapping[str, str], *, of: str) -> tuple[str, ...]:
+    """A note on names that stand for one another in several spellings.
+
+    Args:
+        spelling: from :func:`unify`.
+        of: what the names are of, such as "findings".
+    """
+    changed = [f"{name!r} is {used!r}" for name, used in sorted(spelling.items()) if name != used]
+    return (f"{of} in another spelling: {first_names(changed, NAMED)}",) if changed else ()
 
 
 def is_list(text: str) -> bool:
