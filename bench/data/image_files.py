@@ -39,6 +39,7 @@ from bench.errors import InputError
 # Pillow also opens formats that run other programs (EPS); a radiograph comes as one of these.
 FORMATS = ("PNG", "JPEG", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 DEEPEST = 65535
 """The largest gray value of 16 bits."""
@@ -226,3 +227,9 @@ def file_stamp(path: Path) -> str:
     except OSError:
         return "missing"
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+
+
+def without_suffix(path: str) -> str:
+    """A path without the suffix of an image file; any other suffix stays."""
+    stem, dot, suffix = path.rpartition(".")
+    return stem if f"{dot}{suffix}".lower() in (*SUFFIXES, *DICOM_SUFFIXES) else path

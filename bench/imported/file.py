@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.image_files import SUFFIXES
+from bench.data.image_files import without_suffix
 from bench.data.sources.table import Table, read_table
 from bench.errors import InputError
 from bench.text import first_names, printable
@@ -92,7 +92,7 @@ class PredictionFile:
         """
         by_name: dict[str, list[str]] = {}
         for image in known:
-            for name in {_last_part(image), _stem(image)}:
+            for name in {_last_part(image), without_suffix(_last_part(image))}:
                 by_name.setdefault(name, []).append(image)
         candidates = [
             [image] if image in known else by_name.get(_last_part(image), [])
@@ -167,13 +167,6 @@ def _is_probability(column: str) -> bool:
 
 def _last_part(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
-
-
-def _stem(path: str) -> str:
-    """The name of an image file without its suffix."""
-    name = _last_part(path)
-    stem, _, suffix = name.rpartition(".")
-    return stem if f".{suffix}".lower() in SUFFIXES else name
 
 
 def _number(text: str) -> float:

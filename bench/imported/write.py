@@ -108,8 +108,8 @@ def import_predictions(
     for found, data in zip(matches, described, strict=True):
         record = _record(file.name, settings, found)
         facts = Facts(experiment=experiment, data=data, environment=environment, imported=record)
-        kept = _keep(cell, facts, found, probabilities, store)
-        imported.append(replace(kept, notes=file.table.notes))
+        kept = _keep(cell, facts, found, probabilities, store, notes=file.table.notes)
+        imported.append(kept)
     return imported
 
 
@@ -159,7 +159,13 @@ def _refuse_taken_name(cell: Cell, data: DataRecord, store: Store) -> None:
 
 
 def _keep(
-    cell: Cell, facts: Facts, found: Match, probabilities: NDArray[np.float64], store: Store
+    cell: Cell,
+    facts: Facts,
+    found: Match,
+    probabilities: NDArray[np.float64],
+    store: Store,
+    *,
+    notes: tuple[str, ...],
 ) -> Imported:
     """Write the run where it is not there already."""
     folder = store.folder(cell, facts.data)
@@ -193,6 +199,6 @@ def _keep(
         already=already,
         source=facts.data.source,
         match=found,
-        notes=(),
+        notes=notes,
         auc=auc,
     )

@@ -80,7 +80,7 @@ def about_views(headers: Sequence[DicomHeader], kept: set[int]) -> list[str]:
 
 
 def about_kinds(headers: Sequence[DicomHeader], *, name: Name) -> list[str]:
-    """Which images may not be what the user wants, and are kept.
+    """A note on images that may not be what the user wants, and are kept.
 
     Args:
         headers: of the images.

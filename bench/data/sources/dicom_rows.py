@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+from bench.data.image_files import DICOM_SUFFIXES
 from bench.data.sources.dicom_headers import DicomHeader
 from bench.data.sources.patients import as_number
 from bench.data.sources.table import Table
@@ -18,7 +19,6 @@ from bench.text import first_names, printable
 Key = Literal["SOPInstanceUID", "file", "StudyInstanceUID", "AccessionNumber", "PatientID"]
 """Keys that identify the images of a row, from the narrowest to the widest."""
 
-_SUFFIXES = (".dcm", ".dicom", ".ima")
 _PATH = re.compile(r"[/\\A-Z]|\.(dcm|dicom|ima)$")
 
 _ATTRIBUTES: dict[Key, str] = {
@@ -192,5 +192,5 @@ def _id_form(text: str) -> str:
 def _file_forms(path: str) -> tuple[str, ...]:
     """A path, with and without its folders and its suffix, the fullest first."""
     path = path.replace("\\", "/").removeprefix("./").lower()
-    whole = path.rpartition(".")[0] if path.endswith(_SUFFIXES) else path
+    whole = path.rpartition(".")[0] if path.endswith(DICOM_SUFFIXES) else path
     return path, whole, path.rpartition("/")[2], whole.rpartition("/")[2]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.image_files import SUFFIXES
+from bench.data.image_files import without_suffix
 from bench.data.sources.tree import look
 from bench.errors import InputError
 from bench.text import first_names, printable
@@ -19,8 +19,6 @@ SAMPLE = 2000  # paths by which the way is chosen in which all are looked for
 MOST_FILES = 500_000  # around a label file; more are a whole disk, and slow to look through
 
 NAMES_NOTED = 3  # of folders, suffixes and files that were probably meant
-
-_SUFFIXES = (*SUFFIXES, ".dcm", ".dicom")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,7 @@ class _Way:
 
     def file_key(self, file: str) -> str:
         """The form of a file's path that equals that of its listed path, or ends in it."""
-        return self.key(_without_suffix(file) if self.suffix else file)
+        return self.key(without_suffix(file) if self.suffix else file)
 
     def find(self, paths: Iterable[str], files: Sequence[str]) -> dict[str, list[str]]:
         """The files of each path, of the paths that have any."""
@@ -152,16 +150,11 @@ def _best_way(paths: Sequence[str], files: Sequence[str]) -> tuple[dict[str, lis
 
 def _name(path: str) -> str:
     """The part of a path's name that all ways of writing it share."""
-    return _folded(_without_suffix(posixpath.basename(path)))
+    return _folded(without_suffix(posixpath.basename(path)))
 
 
 def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
-
-
-def _without_suffix(path: str) -> str:
-    stem, dot, suffix = path.rpartition(".")
-    return stem if f"{dot}{suffix}".lower() in _SUFFIXES else path
 
 
 def _ways(paths: Sequence[str]) -> Iterator[_Way]:

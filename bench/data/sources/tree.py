@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from bench.data.image_files import SUFFIXES
+from bench.data.image_files import DICOM_SUFFIXES, SUFFIXES
 from bench.data.sources.words import NORMAL, PARTS, fold
 from bench.errors import InputError
 
@@ -136,7 +136,7 @@ def _is_image(file: Path) -> bool:
     """By the suffix; where that has no letter, by the mark of DICOM (PS3.10, 7.1)."""
     suffix = file.suffix.lower()
     if any(map(str.isalpha, suffix)):
-        return suffix in (*SUFFIXES, ".dcm", ".dicom")
+        return suffix in (*SUFFIXES, *DICOM_SUFFIXES)
     try:
         with file.open("rb") as content:
             return content.read(132)[128:] == b"DICM"
