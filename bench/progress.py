@@ -54,7 +54,7 @@ class Countdown:
         self._done: dict[str, int] = {}
         # A resumed training begins far on: its earlier steps took no time of this process.
         self._first: dict[str, int] = {}
-        self._began = 0.0
+        self._began: float | None = None
 
     def __contains__(self, label: object) -> bool:
         return label in self._planned
@@ -62,7 +62,7 @@ class Countdown:
     def advance(self, label: str, done: int) -> None:
         """So many steps of a piece are done."""
         if label not in self._done:
-            if not self._done:
+            if self._began is None:
                 self._began = time.monotonic()
             self._first[label] = done
         self._done[label] = done
@@ -87,7 +87,7 @@ class Countdown:
     def seconds_left(self) -> float | None:
         """Estimate for the steps that are left; None before there is a rate."""
         taken = self.done - sum(self._first.values())
-        if taken <= 0:
+        if taken <= 0 or self._began is None:
             return None
         return (time.monotonic() - self._began) / taken * (self.total - self.done)
 

@@ -123,6 +123,16 @@ def test_steps_from_before_an_interruption_make_no_rate(clock: Clock) -> None:
     assert countdown.seconds_left == pytest.approx(2.0 * 89)
 
 
+def test_a_piece_that_another_process_does_first_takes_no_time(clock: Clock) -> None:
+    clock.now = 5000.0
+    countdown = Countdown({"elsewhere": 100, "a": 100})
+    countdown.end("elsewhere")
+    countdown.advance("a", 1)
+    clock.now = 5010.0
+    countdown.advance("a", 6)
+    assert countdown.seconds_left == pytest.approx(2.0 * 94)
+
+
 def test_json_lines_carry_every_field_and_the_time() -> None:
     stream = io.StringIO()
     JsonProgress(stream).event(VALIDATED)
