@@ -24,7 +24,7 @@ from bench.data.splits import Split
 from bench.data.splits.split import file_name
 from bench.data.study import SEPARATOR
 from bench.errors import InputError
-from bench.files import write_text
+from bench.files import make_folder, write_text
 from bench.runs.cells import Cell, System
 from bench.runs.predictions import PREDICTIONS, Predictions, to_frame
 from bench.runs.records import Outcome
@@ -122,8 +122,8 @@ def write_routes(names: Iterable[str], path: Path, *, store: Store) -> None:
     """
     wanted = set(names)
     frames = [_routes(run) for run in store.runs() if run.folder.name in wanted]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (pd.concat(frames) if frames else pd.DataFrame()).to_csv(path, index=False)
+    make_folder(path.parent)
+    write_text(path, (pd.concat(frames) if frames else pd.DataFrame()).to_csv(index=False))
 
 
 def _routes(run: Run) -> pd.DataFrame:

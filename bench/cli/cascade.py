@@ -22,6 +22,7 @@ from bench.cli.options import (
     watched,
 )
 from bench.cli.output import read_results
+from bench.files import make_folder
 
 if TYPE_CHECKING:
     from bench.config import Experiment
@@ -95,7 +96,7 @@ def cascade(
     from bench.runs.store import Store
 
     if output.answers:  # a wrong path is found before anything is trained
-        output.answers.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(output.answers.parent)
     store = Store(out)
     if finished:
         seeds = [] if matrix.seeds is None else parse_seeds(matrix.seeds)

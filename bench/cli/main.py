@@ -19,7 +19,9 @@ from bench.cli.speed import speed
 from bench.cli.tune import tune, tunings
 from bench.cli.weights import weights
 from bench.errors import InputError
+from bench.files import DiskFullError
 
+FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 # A group named alone shows its help; older versions of click do so without an error.
@@ -51,7 +53,7 @@ for command in (
 
 
 def run() -> NoReturn:
-    """Run the command; exit code 0, 1 for failed cells or bad data, 2 for bad input."""
+    """Run the command; exit code 0, 1 for failed cells, bad data, a full disk, 2 for bad input."""
     try:
         # Without its standalone mode click returns the code of `context.exit`.
         code = main(prog_name="bench", standalone_mode=False)
@@ -69,6 +71,8 @@ def run() -> NoReturn:
     except OSError as error:
         if error.strerror is None:
             raise
+        if isinstance(error, DiskFullError):
+            _end_with_error(error.strerror, code=FAILED)
         where = "" if error.filename is None else f"{str(error.filename)!r}: "
         _refuse(f"{where}{error.strerror}")
     except click.Abort as abort:
@@ -93,5 +97,9 @@ def _key_meant(error: click.UsageError) -> str | None:
 
 
 def _refuse(message: str) -> NoReturn:
+    _end_with_error(message, code=BAD_INPUT)
+
+
+def _end_with_error(message: str, *, code: int) -> NoReturn:
     click.echo(f"error: {message}", err=True)
-    sys.exit(BAD_INPUT)
+    sys.exit(code)

@@ -11,6 +11,7 @@ import click
 from bench.cli import complete
 from bench.cli.options import given, grouped, out_option
 from bench.cli.output import read_results
+from bench.files import make_folder, write_text
 
 if TYPE_CHECKING:
     from bench.evaluate.load import Filters
@@ -159,8 +160,8 @@ def _text(results: Results, format_name: str, thumbnails: int) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    make_folder(path.parent)
+    write_text(path, text)
     click.echo(f"wrote {path}", err=True)
 
 

@@ -40,6 +40,7 @@ from bench.data.decode import decode_all
 from bench.data.image_files import DEEPEST, quiet_decoders
 from bench.data.study import PixelReader, Problem, StudyTable
 from bench.errors import InputError
+from bench.files import make_certain, make_folder, write_text
 from bench.text import printable
 
 # Enters every data fingerprint and every store's name: raise it when decoding or resizing changes
@@ -203,7 +204,7 @@ def _make(
     """Decode the images into a store, or wait for another process that does."""
     cache, images = folder.parent, originals.images
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        make_folder(cache)
         with FileLock(folder.with_suffix(".lock")):
             store = _open(folder, images, image_size)  # another process may have made it meanwhile
             if store is None:
@@ -213,6 +214,7 @@ def _make(
                 arrays = _open_partial(partial, images, image_size)
                 _decode_into(arrays, originals, progress=progress, workers=workers)
                 partial.replace(folder)
+                make_certain(cache)
                 store = _open(folder, images, image_size, reused=False)
     except BrokenPipeError:
         raise  # the reader of our progress has gone; the disk is not at fault
@@ -313,7 +315,7 @@ def _open_partial(folder: Path, images: tuple[str, ...], image_size: int) -> _Ar
                 _write_zeros(folder / name, dtype, shape)
             # Last, and so the mark of a folder whose arrays are there.
             text = json.dumps({"decoder": decoder, "images": images})
-            (folder / INDEX).write_text(text, encoding="utf-8")
+            write_text(folder / INDEX, text)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)  # its room may be all there was
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import tempfile
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.score import LeadingScore, RunScores, score_run
+from bench.files import write_bytes
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.run import Run
 
@@ -94,8 +94,5 @@ class Scorer:
             # A cache that cannot be written is no reason to fail.
             with suppress(OSError):
                 self._kept.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(dir=self._kept, prefix=".") as folder:
-                    partial = Path(folder) / name
-                    partial.write_bytes(pickle.dumps(scores))
-                    partial.replace(self._kept / name)
+                write_bytes(self._kept / name, pickle.dumps(scores))
         return scores

@@ -23,7 +23,7 @@ from bench.events import (
 )
 from bench.execute.cell_runner import Job
 from bench.execute.controls import ControlUnavailable
-from bench.files import write_text
+from bench.files import is_disk_full, write_text
 from bench.progress import Progress
 from bench.runs.records import Outcome
 from bench.runs.store import Store
@@ -46,6 +46,7 @@ def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
 
     Raises:
         InputError: what an earlier attempt at a cell left is damaged; no cell was started.
+        DiskFullError: there is no room for results; the cell that wanted it goes on later.
     """
     # Found now and not after hours of training: what earlier runs left cannot be read.
     for job in jobs:
@@ -106,6 +107,8 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
         # Who read our output (`| head`) has gone; the cell is not at fault.
         raise
     except Exception as error:
+        if is_disk_full(error):
+            raise  # neither is it here, and every other cell would end alike
         reason = reason_of(error)
         # The disk may be full or the folder gone: the failure is counted and told anyway.
         with suppress(OSError):

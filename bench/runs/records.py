@@ -19,7 +19,7 @@ from bench.config.frozen import Frozen
 from bench.config.recipes import DECIDED
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
-from bench.files import write_text
+from bench.files import make_folder, write_text
 from bench.runs.cells import RESULTS_VERSION, Cell, FileSettings
 
 FORMAT_VERSION = 1
@@ -266,7 +266,7 @@ def write_model(path: Path, record: Frozen) -> None:
 
 def write_record(path: Path, record: Frozen) -> None:
     """Write a file of its own, which says its format; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     content = {"format": FORMAT_VERSION, **record.model_dump(mode="json")}
     write_text(path, json.dumps(content, indent=2) + "\n")
 

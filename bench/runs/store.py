@@ -47,7 +47,7 @@ from bench.data.description import DataRecord
 from bench.data.tasks import Task
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
-from bench.files import write_text
+from bench.files import PARTIAL, make_folder, write_text
 from bench.runs.cells import Cell
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, to_frame
 from bench.runs.records import (
@@ -159,9 +159,10 @@ class Store:
         """
         with _damage_named(folder):
             earlier = _read_attempts(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("run.json", "error.txt"):
-            (folder / name).unlink(missing_ok=True)
+        make_folder(folder)
+        # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
+        for path in (folder / "run.json", folder / "error.txt", *folder.glob(PARTIAL)):
+            path.unlink(missing_ok=True)
         record = {
             "format": FORMAT_VERSION,
             **CellRecord(cell=cell).model_dump(mode="json", exclude_none=True),

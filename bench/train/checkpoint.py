@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from bench.files import write_bytes
 
 LAST = "last.pt"
 BEST = "best.pt"
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Write a state atomically: a reader sees the old file or the new one, never a part."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    """Write a state whole and for certain: a reader sees the old file or the new one.
+
+    Raises:
+        DiskFullError: there is no room for it.
+    """
+    # In memory first: torch hides a full disk behind errors of its own.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getbuffer())
 
 
 def load(path: Path, *, device: torch.device) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, Tun
 from bench.execute import check_experiment, describe_start, prepare
 from bench.execute.matrix import run_cells
 from bench.execute.preflight import Checked
+from bench.files import make_folder
 from bench.progress import Progress
 from bench.runs.records import Candidate, FailedTuningRecord, Reruns, TuningRecord
 from bench.runs.store import Store
@@ -79,7 +80,7 @@ def tune_experiment(
     store = Store(out)
     store.check_writable()
     url = parse_url(plan.storage, store)
-    store.tuning.mkdir(parents=True, exist_ok=True)
+    make_folder(store.tuning)
     lock = lock_of(url, store)
     with opened(url, lock=lock) as storage:
         study = open_study(experiment.data)

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from bench.errors import InputError
+from bench.files import make_folder, write_bytes
 
 LENGTH = 32  # bytes of the salt
 
@@ -36,7 +37,7 @@ def read_salt() -> bytes:
     file = salt_file()
     try:
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             with FileLock(file.with_suffix(".lock")):
                 if not file.exists():  # another process may have made it meanwhile
                     _write_salt(file)
@@ -75,14 +76,4 @@ def pseudonym(kind: str, text: str, *, salt: bytes) -> str:
 
 
 def _write_salt(file: Path) -> None:
-    partial = file.with_suffix(".partial")
-    with open(
-        partial,
-        "w",
-        encoding="ascii",
-        opener=lambda name, flags: os.open(name, flags, mode=0o600),
-    ) as content:
-        content.write(secrets.token_hex(LENGTH))
-        content.flush()
-        os.fsync(content.fileno())
-    partial.replace(file)
+    write_bytes(file, secrets.token_hex(LENGTH).encode("ascii"), mode=0o600)

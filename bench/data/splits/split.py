@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.files import make_folder, write_text
 
 RowNumbers = NDArray[np.int64]
 """Row numbers of a study table."""
@@ -100,7 +101,7 @@ class Split:
         return self.parts | ({LEFT_OUT: self.left_out} if len(self.left_out) else {})
 
     def write(self, folder: Path, rows: pd.DataFrame) -> Path:
-        """Write the split as CSV, atomically; other splits in the folder are left alone.
+        """Write the split as CSV; other splits in the folder are left alone.
 
         Args:
             folder: made where it is not there.
@@ -109,20 +110,18 @@ class Split:
         Returns:
             The file's path, ``NAME-seedSEED-HASH.csv``.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / file_name(name=self.name, seed=self.seed, digest=self.hash)
         part_of_row = np.empty(len(rows), dtype=object)
         for part, numbers in self.parts_and_left_out.items():
             part_of_row[numbers] = part
-        # Runs of one matrix may write the same split at once, each through its own file.
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            for key in _HEADER:
-                file.write(f"# {key}: {getattr(self, key)}\n")
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(_COLUMNS)
-            lines.writerows(sorted(zip(rows["image"], part_of_row, strict=True)))
-        partial.replace(path)
+        text = io.StringIO()
+        for key in _HEADER:
+            text.write(f"# {key}: {getattr(self, key)}\n")
+        lines = csv.writer(text, lineterminator="\n")
+        lines.writerow(_COLUMNS)
+        lines.writerows(sorted(zip(rows["image"], part_of_row, strict=True)))
+        write_text(path, text.getvalue())
         return path
 
     @staticmethod

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import InputError
 from bench.evaluate.results import Results, Table
+from bench.files import make_folder, write_bytes
 from bench.report.figures.questions import question_picture
 from bench.report.figures.style import house_style
 from bench.report.figures.tables import pictures
@@ -45,13 +47,17 @@ def write_figures(results: Results, folder: Path, *, formats: Sequence[str]) -> 
     named += zip(stems, map(question_picture, answers), strict=True)
     written = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for stem, picture in named:
             figure = picture.draw()
             for name in formats:
                 path = folder / f"{stem}.{name}"
+                buffer = io.BytesIO()
                 with house_style():
-                    figure.savefig(path, dpi=DPI, facecolor="white", metadata=METADATA.get(name))
+                    figure.savefig(
+                        buffer, format=name, dpi=DPI, facecolor="white", metadata=METADATA.get(name)
+                    )
+                write_bytes(path, buffer.getbuffer())
                 written.append(path)
     except OSError as error:
         raise InputError(

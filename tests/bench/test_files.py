@@ -1,0 +1,102 @@
+"""Files are whole and certain, or as they were before."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.files import DiskFullError, is_disk_full, make_folder, write_bytes, write_text
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The calls that write, with the name of their file, in order."""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("the system does not say which file a number is")
+    made: list[tuple[str, str]] = []
+
+    def name_of(argument: Any) -> str:
+        if isinstance(argument, int):
+            return Path(f"/proc/self/fd/{argument}").readlink().name
+        return Path(argument).name
+
+    def recorded(call: str) -> Callable[..., Any]:
+        real = getattr(os, call)
+
+        def record(argument: Any, *rest: Any, **options: Any) -> Any:
+            made.append((call, name_of(argument)))
+            return real(argument, *rest, **options)
+
+        return record
+
+    for call in ("fsync", "replace", "mkdir"):
+        monkeypatch.setattr(os, call, recorded(call))
+    return made
+
+
+def test_the_content_is_certain_before_its_name_and_the_name_before_the_end(
+    tmp_path: Path, calls: list[tuple[str, str]]
+) -> None:
+    write_text(tmp_path / "a.json", "new")
+    partial = f".a.json.{os.getpid()}.partial"
+    assert calls == [("fsync", partial), ("replace", partial), ("fsync", tmp_path.name)]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_every_new_folder_is_certain(tmp_path: Path, calls: list[tuple[str, str]]) -> None:
+    make_folder(tmp_path / "a" / "b")
+    assert [name for call, name in calls if call == "fsync"] == ["a", tmp_path.name]
+    calls.clear()
+    make_folder(tmp_path / "a" / "b")
+    assert [call for call in calls if call[0] == "fsync"] == []
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_a_fault_leaves_the_old_file_and_names_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(OSError, match=r"a\.json") as raised:
+        write_bytes(path, b"x" * 2_340_000)
+    assert (raised.value.errno, is_disk_full(raised.value)) == (number, number == errno.ENOSPC)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+    assert path.read_text() == "old"
+    if number == errno.ENOSPC:
+        assert isinstance(raised.value, DiskFullError)
+        assert str(tmp_path) in raised.value.strerror
+        assert "2.3 MB" in raised.value.strerror
+    else:
+        assert raised.value.filename == str(path)
+
+
+def test_a_folder_that_cannot_be_made_certain_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def of_files_alone(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", of_files_alone)
+    write_text(tmp_path / "a.json", "new")
+    assert (tmp_path / "a.json").read_text() == "new"
+
+
+def test_permissions_are_kept_from_the_first_byte(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "salt", b"secret", mode=0o600)
+    assert stat.S_IMODE((tmp_path / "salt").stat().st_mode) == 0o600
