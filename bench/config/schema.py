@@ -223,6 +223,11 @@ class TrainConfig(Frozen):
     null takes the whole batch. Gradients are accumulated, so that the step is that of the whole
     batch's mean loss, but batch norm sees a micro-batch.
     """
+    checkpoint_seconds: float = Field(default=120.0, gt=0.0)
+    """Seconds between two checkpoints of a training, which has one at every validation too; longer
+    where writing one takes more than a fiftieth of them. No result depends on it, so it is no part
+    of a run.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -279,6 +284,7 @@ NOT_VARIED = {
     "question": "ask several in experiments of their own",
     "search": "tune in experiments of their own",
     "margin": "a report has one for all rows of a table",
+    "train.checkpoint_seconds": "no result depends on it",
     "vary": "cross its keys by naming them side by side",
     "name": "it names the whole experiment",
     "description": "it describes the whole experiment",

@@ -146,7 +146,8 @@ class _Record:
             shared.pop(key, None)
         # The same folder can be reached by several paths, and the weights be in several.
         shared["data.root"] = PurePath(self.experiment.data.root or "").name
-        shared.pop("model.weights_dir", None)
+        for key in ("model.weights_dir", "train.checkpoint_seconds"):
+            shared.pop(key, None)
         return shared | {"vary": self.keys}
 
     @cached_property

@@ -25,10 +25,10 @@ OPTIONS = "model.options."
 LOSS_OPTIONS = "loss.options."
 POLICY = "model.policy"
 # They set what a training costs and when it is validated (with them trials and budgets would not
-# compare), or what other keys mean.
+# compare), what other keys mean, or nothing that a trial shows.
 NOT_SEARCHED = (
     "train.max_iterations", "train.validate_every", "train.precision", "train.recipe",
-    "train.optimizer", "train.schedule",
+    "train.optimizer", "train.schedule", "train.checkpoint_seconds",
 )  # fmt: skip
 SEARCHED = (
     f"a key of train such as train.lr (none of {', '.join(NOT_SEARCHED)}), {POLICY}, "

@@ -8,9 +8,15 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    WrapSerializer,
+    model_validator,
+)
 
 from bench.config import DataConfig, Experiment, TrainConfig
 from bench.config.dotted import flatten
@@ -123,6 +129,17 @@ class LossSettings(Frozen):
     code: str | None = None
 
 
+def _dump_training(train: TrainConfig, dump: SerializerFunctionWrapHandler) -> Any:
+    """The settings of a training without the one that changes no result."""
+    values = dump(train)
+    values.pop("checkpoint_seconds", None)
+    return values
+
+
+TrainSettings = Annotated[TrainConfig, WrapSerializer(_dump_training)]
+"""The settings of a training as runs keep them: ``checkpoint_seconds`` is in no record and key."""
+
+
 class NetworkSettings(TaskSettings):
     """Everything that a network's run depends on beside model, loss and seed.
 
@@ -134,7 +151,7 @@ class NetworkSettings(TaskSettings):
 
     model: ModelSettings
     loss: LossSettings = LossSettings()
-    train: TrainConfig
+    train: TrainSettings
 
 
 class CascadeSettings(ControlSettings):
@@ -143,7 +160,7 @@ class CascadeSettings(ControlSettings):
     system: System
     model: ModelSettings | None = None
     loss: LossSettings | None = None
-    train: TrainConfig | None = None
+    train: TrainSettings | None = None
 
 
 class FileSettings(Frozen):

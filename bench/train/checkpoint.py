@@ -38,9 +38,14 @@ def load(path: Path, *, device: torch.device) -> dict[str, Any] | None:
 
 
 def resumable(folder: Path) -> bool:
-    """Whether a folder holds a training's last and best states, both intact."""
+    """Whether a folder holds a training's last state, and the best once there is one, both intact.
+
+    Before the first validation there are no best weights.
+    """
+    cpu = torch.device("cpu")
     try:
-        return all(load(folder / name, device=torch.device("cpu")) for name in (LAST, BEST))
+        last = load(folder / LAST, device=cpu)
+        return last is not None and bool(not last["history"] or load(folder / BEST, device=cpu))
     except Exception:
         # torch raises errors of many kinds on a damaged file.
         return False

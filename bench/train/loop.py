@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from baselines.finetune import set_training_mode
 from bench.config.schema import TrainConfig
 from bench.train import checkpoint
 from bench.train.allocator import keep_freed_memory
 from bench.train.cuda_graph import StepRunner
+from bench.train.device import wait_for
 from bench.train.errors import TrainingFailedError, memory_errors_explained
 from bench.train.history import SILENT, Listener, Training, TrainingData, Validation
+from bench.train.interval import SaveTimer
 from bench.train.prediction import predict
 from bench.train.score import overall_auc
 from bench.train.state import TrainingState, average_of
@@ -34,9 +36,9 @@ def train(
 ) -> Training:
     """Train a network, keep the weights of the best validation AUC, and load them into it.
 
-    Every ``config.validate_every`` steps the state is written to ``folder``. A call that finds
-    such a state resumes from it and ends as an uninterrupted one would have (bit for bit on a CPU
-    with as many threads).
+    At every validation, and every ``config.checkpoint_seconds`` between two of them, the state is
+    written to ``folder``. A call that finds such a state resumes from it and ends as an
+    uninterrupted one would have (bit for bit on a CPU with as many threads).
 
     Args:
         network: on the device of the data, with its initial weights.
@@ -56,17 +58,21 @@ def train(
     keep_freed_memory(device)
     step = make_step(network, loss, data.training, config=config, seed=seed)
     state = TrainingState(
+        config=config,
         step=step,
         runner=StepRunner(step, end=config.max_iterations, on_note=listener.on_note),
+        timer=SaveTimer(seconds=config.checkpoint_seconds),
         average=average_of(network, decay=config.ema),
     )
     if state.restore(folder):
         listener.on_step(state.iteration)
-    if config.compile and not state.is_over(config.max_iterations):
+    if config.compile and not state.is_over:
         listener.on_note("the network is compiled in the first step, which may take minutes")
     with memory_errors_explained(_what_does_not_fit(config, side=side)):
-        while not state.is_over(config.max_iterations):
-            state.history.append(_next_validation(state, data, config=config, listener=listener))
+        while not state.is_over:
+            _take_steps(state, folder, on_step=listener.on_step)
+            state.history.append(_validate(state, data, on_note=listener.on_note))
+            state.begin_interval()
             state.save(folder)
             listener.on_validation(state.history)
     # Read back from disk: the network's live weights moved on after the best validation.
@@ -80,63 +86,55 @@ def train(
     )
 
 
-def _next_validation(
-    state: TrainingState, data: TrainingData, *, config: TrainConfig, listener: Listener
-) -> Validation:
-    """Take the steps until the next validation, and validate."""
+def _take_steps(state: TrainingState, folder: Path, *, on_step: Callable[[int], None]) -> None:
+    """Take the steps until the next validation, with a checkpoint wherever one is due."""
     set_training_mode(state.step.network)
-    end = min(state.iteration + config.validate_every, config.max_iterations)
-    train_loss, seconds = _take_steps(state, end, on_step=listener.on_step)
-    entry = _validate(
-        state, data, config=config, iteration=end, train_loss=train_loss, seconds=seconds
-    )
-    if not state.history and math.isnan(entry.validation_auc):
-        listener.on_note(
-            "validation AUC is undefined, since no output has images with and without "
-            f"it: the weights of iteration {end} are kept"
-        )
-    return entry
-
-
-def _take_steps(
-    state: TrainingState, end: int, *, on_step: Callable[[int], None]
-) -> tuple[float, float]:
-    """Take the steps until the next validation; returns their mean loss, and seconds."""
-    steps = range(state.iteration, end)
+    interval = state.interval
     began, prepared = time.perf_counter(), state.preparation_seconds
-    total: Tensor | float = 0.0
-    for number in steps:
-        # Kept on the device: reading it here would make the host wait at every step.
-        total = total + state.runner(number).double()
+
+    def count_seconds() -> None:
+        nonlocal began, prepared
+        wait_for(state.step.stream.device)
+        spent = state.preparation_seconds - prepared
+        interval.seconds += time.perf_counter() - began - spent
+        prepared += spent
+
+    while not interval.is_over:
+        number = state.iteration
+        loss = state.runner(number)
         if state.average is not None:
             state.average.update(state.step.network, step=number + 1)
+        interval.add(loss)
+        state.is_unsaved = True
+        if state.timer.is_due and not interval.is_over:
+            count_seconds()
+            state.save(folder)
+            began = time.perf_counter()
         on_step(number + 1)
-    mean = float(total) / len(steps)  # waits for the device to finish the steps
-    seconds = time.perf_counter() - began
-    return mean, seconds - (state.preparation_seconds - prepared)
+    count_seconds()
 
 
 def _validate(
-    state: TrainingState,
-    data: TrainingData,
-    *,
-    config: TrainConfig,
-    iteration: int,
-    train_loss: float,
-    seconds: float,
+    state: TrainingState, data: TrainingData, *, on_note: Callable[[str], None]
 ) -> Validation:
     """The next line of the history, from the network's predictions of the validation part."""
-    step = state.step
-    lr = step.schedule.rate(config.lr, iteration - 1)
-    _check_finite("training", train_loss, iteration=iteration, lr=lr, first_lr=config.lr)
+    step, iteration, first_lr = state.step, state.iteration, state.config.lr
+    lr = step.schedule.rate(first_lr, iteration - 1)
+    train_loss = state.interval.mean_loss
+    _check_finite("training", train_loss, iteration=iteration, lr=lr, first_lr=first_lr)
     if step.stream.device.type == "cpu":
         # The gradients' memory serves the predictions; a CUDA graph keeps its own.
         step.network.zero_grad(set_to_none=True)
     predicted = predict(
         state.judged, step.loss, data.validation, kind=data.kind, precision=step.precision
     )
-    _check_finite("validation", predicted.loss, iteration=iteration, lr=lr, first_lr=config.lr)
+    _check_finite("validation", predicted.loss, iteration=iteration, lr=lr, first_lr=first_lr)
     auc = overall_auc(predicted.targets, predicted.probabilities, kind=data.kind)
+    if not state.history and math.isnan(auc):
+        on_note(
+            "validation AUC is undefined, since no output has images with and without "
+            f"it: the weights of iteration {iteration} are kept"
+        )
     return Validation(
         iteration=iteration,
         lr=lr,
@@ -146,7 +144,7 @@ def _validate(
         decision=step.schedule.update(predicted.loss),
         # With an undefined AUC no comparison holds: the first validation's weights stay.
         best=state.best_auc is None or auc > state.best_auc,
-        train_seconds=state.train_seconds + seconds,
+        train_seconds=state.train_seconds,
     )
 
 

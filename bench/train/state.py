@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from bench.config.schema import TrainConfig
 from bench.train import checkpoint
 from bench.train.cuda_graph import StepRunner
+from bench.train.device import wait_for
 from bench.train.history import Validation
+from bench.train.interval import Interval, SaveTimer
 from bench.train.optimizer import load_optimizer_state
 from bench.train.step import Step
 
@@ -23,16 +27,27 @@ class TrainingState:
     """All that a training changes.
 
     Attributes:
+        config: the settings.
         step: has network, optimiser and schedule, and counts the seconds of compiling.
         runner: takes the steps, and counts the seconds of capturing.
+        timer: says when a checkpoint is due between two validations.
         average: of the weights over the steps; None for none.
         history: one entry a validation.
+        interval: the steps since the last validation.
+        is_unsaved: whether steps were taken that no checkpoint has.
     """
 
+    config: TrainConfig
     step: Step
     runner: StepRunner
+    timer: SaveTimer
     average: ModelEmaV3 | None = None
     history: list[Validation] = field(default_factory=list)
+    interval: Interval = field(init=False)
+    is_unsaved: bool = False
+
+    def __post_init__(self) -> None:
+        self.begin_interval()
 
     @property
     def judged(self) -> nn.Module:
@@ -40,33 +55,47 @@ class TrainingState:
         return self.step.network if self.average is None else self.average.module
 
     @property
-    def iteration(self) -> int:
+    def validated(self) -> int:
         """Steps taken up to the last validation."""
         return self.history[-1].iteration if self.history else 0
 
     @property
+    def iteration(self) -> int:
+        """Steps taken."""
+        return self.validated + self.interval.taken
+
+    @property
     def train_seconds(self) -> float:
-        """Seconds in training steps up to the last validation."""
-        return self.history[-1].train_seconds if self.history else 0.0
+        """Seconds in the steps taken."""
+        validated = self.history[-1].train_seconds if self.history else 0.0
+        return validated + self.interval.seconds
 
     @property
     def best_auc(self) -> float | None:
         """Highest validation AUC so far; None before the first validation."""
         return max((entry.validation_auc for entry in self.history), default=None)
 
-    def is_over(self, max_iterations: int) -> bool:
-        """Whether all steps were taken, or the schedule ended the training."""
+    @property
+    def is_over(self) -> bool:
+        """Whether the last validation was taken, or the schedule ended the training."""
         stopped = bool(self.history) and self.history[-1].decision == "stop"
-        return stopped or self.iteration >= max_iterations
+        return stopped or self.validated >= self.config.max_iterations
 
     @property
     def preparation_seconds(self) -> float:
         """Seconds spent in capturing and compiling so far, which are none of training."""
         return self.runner.capture_seconds + self.step.compile_seconds
 
+    def begin_interval(self) -> None:
+        """Begin the steps up to the next validation."""
+        steps = min(self.config.validate_every, self.config.max_iterations - self.validated)
+        self.interval = Interval.of(max(steps, 0), device=self.step.stream.device)
+
     def save(self, folder: Path) -> None:
-        """Write the state, and the weights by themselves where they are the best so far."""
-        if self.history[-1].best:
+        """Write the state, and after a validation the weights that are the best so far."""
+        wait_for(self.step.stream.device)  # its steps are no part of what a checkpoint takes
+        began = time.monotonic()
+        if not self.interval.taken and self.history[-1].best:
             checkpoint.save({"network": self.judged.state_dict()}, folder / checkpoint.BEST)
         state = {
             "network": self.step.network.state_dict(),
@@ -74,10 +103,14 @@ class TrainingState:
             "optimizer": self.step.optimizer.state_dict(),
             "schedule": vars(self.step.schedule),
             "history": [vars(entry) for entry in self.history],
+            "losses": self.interval.losses[: self.interval.taken].clone(),
+            "interval_seconds": self.interval.seconds,
             "capture_seconds": self.runner.capture_seconds,
             "compile_seconds": self.step.compile_seconds,
         }
         checkpoint.save(state, folder / checkpoint.LAST)
+        self.is_unsaved = False
+        self.timer.saved(began)
 
     def restore(self, folder: Path) -> bool:
         """Go on from the state in a folder; whether there was one."""
@@ -91,6 +124,10 @@ class TrainingState:
         load_optimizer_state(self.step.optimizer, state["optimizer"])
         vars(self.step.schedule).update(state["schedule"])
         self.history = [Validation(**entry) for entry in state["history"]]
+        self.begin_interval()
+        for loss in state["losses"]:
+            self.interval.add(loss)
+        self.interval.seconds = state["interval_seconds"]
         self.runner.capture_seconds = state["capture_seconds"]
         self.step.compile_seconds = state["compile_seconds"]
         return True

@@ -231,7 +231,7 @@ class Watch:
             TrialPruned: the training would have ended there.
         """
         state = load(folder / LAST, device=torch.device("cpu"))
-        if state is not None:
+        if state is not None and state["history"]:
             self([Validation(**entry) for entry in state["history"]])
 
     def charge_interval(self) -> None:

@@ -68,6 +68,7 @@ def test_whatever_changes_a_result_changes_the_key(setting: str) -> None:
         # The split's hash is in the key, and says what came of these.
         "data.split_seed=1",
         "data.test_fraction=0.3",
+        "train.checkpoint_seconds=7",
     ],
 )
 def test_what_changes_no_result_does_not_change_the_key(setting: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,9 @@ from bench.train import (
     train,
 )
 from bench.train.checkpoint import BEST, LAST
+from bench.train.cuda_graph import StepRunner
 from bench.train.errors import is_out_of_memory
+from bench.train.interval import SaveTimer
 from tests.bench.train.small import (
     CPU,
     SEED,
@@ -111,6 +115,84 @@ def test_a_resumed_training_is_bit_for_bit_an_uninterrupted_one(
     assert without_seconds(again) == without_seconds(whole)
     weights = uninterrupted.state_dict()
     assert all(torch.equal(weights[k], weight) for k, weight in resumed.state_dict().items())
+
+
+@pytest.fixture
+def saved_after_every_step(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """The change of a training's settings with which a checkpoint is due after each step."""
+    monkeypatch.setattr("bench.train.interval.LEAST_RATIO", 0)
+    return {"checkpoint_seconds": 1e-9}
+
+
+def check_resume(
+    parts: Parts, tmp_path: Path, *, config: TrainConfig, frequent: TrainConfig, cut_after: int
+) -> None:
+    """Compare a training with one that was cut in what follows a step, before its checkpoint."""
+    uninterrupted = network()
+    whole = trained(uninterrupted, tmp_path / "whole", parts, config=config)
+    cut = Messages(cut_after=cut_after)
+    with pytest.raises(PowerCutError):
+        trained(network(), tmp_path / "cut", parts, config=frequent, messages=cut)
+    resumed, messages = network(seed=9), Messages()
+    again = trained(resumed, tmp_path / "cut", parts, config=config, messages=messages)
+    assert messages.steps == list(range(cut_after - 1, 13))
+    assert without_seconds(again) == without_seconds(whole)
+    seconds = [0.0, *(entry.train_seconds for entry in again.history)]
+    assert all(later > earlier for earlier, later in itertools.pairwise(seconds))
+    weights = uninterrupted.state_dict()
+    assert all(torch.equal(weights[k], weight) for k, weight in resumed.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, vars(MODERN), {**vars(MODERN), "micro_batch": 3}],
+    ids=["paper", "modern", "micro-batches"],
+)
+@pytest.mark.parametrize("cut_after", [2, 3, 5, 12])
+def test_a_training_goes_on_in_the_middle_of_an_interval_bit_for_bit(
+    parts: Parts,
+    tmp_path: Path,
+    saved_after_every_step: dict[str, object],
+    cut_after: int,
+    changes: dict[str, object],
+) -> None:
+    config = QUICK.model_copy(update=changes)
+    frequent = config.model_copy(update=saved_after_every_step)
+    check_resume(parts, tmp_path, config=config, frequent=frequent, cut_after=cut_after)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["graph", "compiled"])
+def test_replayed_and_compiled_steps_go_on_bit_for_bit_too(
+    parts: Parts,
+    tmp_path: Path,
+    saved_after_every_step: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+    compiled: bool,
+) -> None:
+    """Without CUDA: the graph is the function itself, and the compiler traces alone."""
+    if compiled:
+        made = partial(torch.compile, backend="aot_eager")
+        monkeypatch.setattr(torch, "compile", made)
+    else:
+        monkeypatch.setattr("bench.train.cuda_graph.WORTH_STEPS", 1)
+        made = partial(StepRunner, capture=lambda function: function)
+        monkeypatch.setattr("bench.train.loop.StepRunner", made)
+    config = MODERN.model_copy(update={"compile": compiled})
+    frequent = config.model_copy(update=saved_after_every_step)
+    check_resume(parts, tmp_path, config=config, frequent=frequent, cut_after=8)
+
+
+def test_a_checkpoint_waits_fifty_times_as_long_as_the_last_one_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def due_at(now: float) -> bool:
+        monkeypatch.setattr("time.monotonic", lambda: now)
+        return timer.is_due
+
+    timer = SaveTimer(seconds=10, ended=100.0)
+    assert [due_at(now) for now in (109.9, 110.0, 111.0)] == [False, True, True]
+    timer.saved(110.0)  # it took a second
+    assert [due_at(now) for now in (121.0, 160.9, 161.0)] == [False, False, True]
 
 
 def test_history_has_one_line_a_validation_and_a_short_last_stretch(
