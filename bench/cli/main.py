@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 import bench
+from bench import signals
 from bench.cli.cascade import cascade
 from bench.cli.config import config
 from bench.cli.data import data
@@ -23,7 +29,8 @@ from bench.files import DiskFullError
 
 FAILED = 1
 BAD_INPUT = 2
-INTERRUPTED = 130
+# The commands that take up what they did before; the others begin anew.
+GO_ON = ("run", "tune", "cascade", "data")
 # A group named alone shows its help; older versions of click do so without an error.
 NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -53,10 +60,20 @@ for command in (
 
 
 def run() -> NoReturn:
-    """Run the command; exit code 0, 1 for failed cells, bad data, a full disk, 2 for bad input."""
+    """Run the command; exit code 0, 1 for failed cells, bad data, a full disk, 2 for bad input.
+
+    Where a signal stops it, the code is 128 and the signal's number, as a shell has it.
+    """
+    with signals.handled():
+        try:
+            _run()
+        except signals.Stopped as stopped:
+            _stop(stopped)
+
+
+def _run() -> NoReturn:
     try:
-        # Without its standalone mode click returns the code of `context.exit`.
-        code = main(prog_name="bench", standalone_mode=False)
+        code = _call()
     except NO_COMMAND as error:
         error.show()
         sys.exit(BAD_INPUT)
@@ -75,11 +92,39 @@ def run() -> NoReturn:
             _end_with_error(error.strerror, code=FAILED)
         where = "" if error.filename is None else f"{str(error.filename)!r}: "
         _refuse(f"{where}{error.strerror}")
-    except click.Abort as abort:
-        default = "interrupted; a run goes on from here when started again"
-        click.echo(str(abort) or default, err=True)
-        sys.exit(INTERRUPTED)
     sys.exit(code)
+
+
+def _call() -> int:
+    """Call the command; whatever comes of a signal to stop is told as that."""
+    try:
+        # Without its standalone mode click returns the code of `context.exit`.
+        code: int = main(prog_name="bench", standalone_mode=False)
+    except click.Abort:  # made of Ctrl-C by click
+        signals.check()
+        raise signals.Stopped(signal.SIGINT) from None
+    except OSError as error:
+        if not isinstance(error, DiskFullError):
+            signals.check()  # a terminal that was closed takes no more lines
+        raise
+    return code
+
+
+def _stop(stopped: signals.Stopped) -> NoReturn:
+    """Say which signal stopped the command, and the command that goes on."""
+    program, *arguments = sys.argv
+    line = f"stopped by {stopped}"
+    if arguments[:1] and arguments[0] in GO_ON:
+        start = "python -m bench" if Path(program).name == "__main__.py" else "bench"
+        line += f"; go on with: {start} {shlex.join(arguments)}"
+    with suppress(OSError):
+        click.echo(line, err=True)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # a closed terminal: what is left goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(stopped.exit_code)
 
 
 def _key_meant(error: click.UsageError) -> str | None:

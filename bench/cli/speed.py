@@ -91,14 +91,8 @@ def speed(
         else partial(measure, repeats=repeats, block_seconds=seconds)
     )
     figures: Any
-    try:
-        with show_progress(stream=sys.stderr) as progress:
-            figures = measure_all(
-                cases, take, flops_repeats=0 if rival else repeats, progress=progress
-            )
-    except KeyboardInterrupt:
-        # Unlike a run, no measurement goes on where it was.
-        raise click.Abort("\ninterrupted") from None
+    with show_progress(stream=sys.stderr) as progress:
+        figures = measure_all(cases, take, flops_repeats=0 if rival else repeats, progress=progress)
     table = compared_table if rival else measured_table
     click.echo(to_json(figures) if as_json else table(figures))
     if figures.failed:

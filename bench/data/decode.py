@@ -12,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
@@ -69,15 +70,19 @@ def decode_all(
     size = max(1, min(CHUNK, CHUNK_BYTES // image_size**2))
     under_way: deque[Future[list[Decoded]]] = deque()
     pool = ThreadPoolExecutor(workers)
+    ended = Event()
     try:
         for start in range(0, len(images), size):
             chunk = images[start : start + size]
-            under_way.append(pool.submit(_decode_chunk, reader, chunk, image_size, full_scale))
+            under_way.append(
+                pool.submit(_decode_chunk, reader, chunk, image_size, full_scale, ended)
+            )
             if len(under_way) > 2 * workers:
                 yield from under_way.popleft().result()
         while under_way:
             yield from under_way.popleft().result()
     finally:
+        ended.set()  # a chunk of large images takes seconds
         pool.shutdown(cancel_futures=True)
 
 
@@ -110,9 +115,15 @@ def _filter(old: int, new: int) -> Image.Resampling:
 
 
 def _decode_chunk(
-    reader: PixelReader, images: Sequence[str], image_size: int, full_scale: int | None
+    reader: PixelReader,
+    images: Sequence[str],
+    image_size: int,
+    full_scale: int | None,
+    ended: Event,
 ) -> list[Decoded]:
-    return [_decode(reader, image, image_size, full_scale) for image in images]
+    return [
+        _decode(reader, image, image_size, full_scale) for image in images if not ended.is_set()
+    ]
 
 
 def _decode(reader: PixelReader, image: str, image_size: int, full_scale: int | None) -> Decoded:

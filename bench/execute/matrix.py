@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from bench import signals
 from bench.errors import InputError, first_line
 from bench.events import (
     CellFailed,
@@ -37,7 +38,7 @@ Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere"]
 def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
     """Run every cell that is not finished yet.
 
-    A finished run is left alone; an interrupted one goes on from its last validation; a failed
+    A finished run is left alone; an interrupted one goes on from its last checkpoint; a failed
     one is tried again. A cell that fails is kept as failed with its reason, and the others go
     on.
 
@@ -56,6 +57,7 @@ def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
         jobs[0].runner.progress.event(MatrixStarted(steps=planned))
     endings: Counter[Ending] = Counter()
     for index, job in enumerate(jobs, start=1):
+        signals.check()
         store = job.runner.store
         with store.claim(job.folder) as claimed:
             outcome = store.outcome(job.folder) if claimed else None
@@ -109,6 +111,7 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
     except Exception as error:
         if is_disk_full(error):
             raise  # neither is it here, and every other cell would end alike
+        signals.check()  # a terminal that was closed takes no more lines; the cell is not at fault
         reason = reason_of(error)
         # The disk may be full or the folder gone: the failure is counted and told anyway.
         with suppress(OSError):
@@ -158,7 +161,7 @@ def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> N
     store.end(folder, Outcome(state="failed", reason=reason))
     if isinstance(error, TrainingFailedError):
         # It would fail again from there. After any other failure (memory, disk) the next try
-        # goes on from the last validation.
+        # goes on from the last checkpoint.
         (folder / LAST).unlink(missing_ok=True)
 
 

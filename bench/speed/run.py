@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from bench import signals
 from bench.environment import pick_device
 from bench.errors import InputError, first_line
 from bench.events import CellFailed, Note
@@ -107,9 +108,14 @@ def in_child(function: Callable[..., Found], *args: Any, **kwargs: Any) -> Found
         Exception: whatever the function raises.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+    with signals.blocked():
+        executor = ProcessPoolExecutor(max_workers=1, mp_context=context)
+    with executor as pool:
         try:
-            return pool.submit(function, *args, **kwargs).result()
+            # Blocked anew: the executor's first process has let signals through again.
+            with signals.blocked():
+                future = pool.submit(function, *args, **kwargs)
+            return future.result()
         except BrokenProcessPool:
             raise InputError(
                 "its process ended without a result, perhaps for want of memory"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import nn
 
 from baselines.finetune import set_training_mode
+from bench import signals
 from bench.config.schema import TrainConfig
 from bench.train import checkpoint
 from bench.train.allocator import keep_freed_memory
@@ -38,7 +40,8 @@ def train(
 
     At every validation, and every ``config.checkpoint_seconds`` between two of them, the state is
     written to ``folder``. A call that finds such a state resumes from it and ends as an
-    uninterrupted one would have (bit for bit on a CPU with as many threads).
+    uninterrupted one would have (bit for bit on a CPU with as many threads). A signal to stop
+    (:mod:`bench.signals`) is obeyed after the present step, and the state is written then too.
 
     Args:
         network: on the device of the data, with its initial weights.
@@ -68,7 +71,7 @@ def train(
         listener.on_step(state.iteration)
     if config.compile and not state.is_over:
         listener.on_note("the network is compiled in the first step, which may take minutes")
-    with memory_errors_explained(_what_does_not_fit(config, side=side)):
+    with memory_errors_explained(_what_does_not_fit(config, side=side)), _kept(state, folder):
         while not state.is_over:
             _take_steps(state, folder, on_step=listener.on_step)
             state.history.append(_validate(state, data, on_note=listener.on_note))
@@ -84,6 +87,21 @@ def train(
         capture_seconds=state.runner.capture_seconds,
         compile_seconds=step.compile_seconds,
     )
+
+
+@contextmanager
+def _kept(state: TrainingState, folder: Path) -> Iterator[None]:
+    """Let a signal to stop wait until a step is taken or a batch predicted, and keep the steps.
+
+    Without a step to keep it stops at once: the first one may compile for minutes.
+    """
+    try:
+        with signals.deferred(lambda: state.is_unsaved):
+            yield
+    except signals.Stopped:
+        if state.is_unsaved:
+            state.save(folder)
+        raise
 
 
 def _take_steps(state: TrainingState, folder: Path, *, on_step: Callable[[int], None]) -> None:
@@ -106,8 +124,9 @@ def _take_steps(state: TrainingState, folder: Path, *, on_step: Callable[[int], 
             state.average.update(state.step.network, step=number + 1)
         interval.add(loss)
         state.is_unsaved = True
-        if state.timer.is_due and not interval.is_over:
+        if signals.is_asked() or (state.timer.is_due and not interval.is_over):
             count_seconds()
+            signals.check()
             state.save(folder)
             began = time.perf_counter()
         on_step(number + 1)

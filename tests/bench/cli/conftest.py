@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bench.cli.main import run
 from bench.registry import DATASETS, LOSSES, MODELS, Registry
@@ -61,6 +62,15 @@ def bench(
         return Outcome(code=code or 0, out=printed.out, err=printed.err)
 
     return call
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As many threads as a process that :func:`start` gave: sums depend on it in the last bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:

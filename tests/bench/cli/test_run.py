@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+import shlex
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
-from bench.cli.main import INTERRUPTED
 from bench.execute.controls import CONTROLS
 from tests.bench.cli.conftest import TINY, Command, finish, start
 from tests.bench.cli.images import truncate, write_manifest
@@ -200,15 +198,6 @@ def test_bad_images_are_skipped_only_when_asked_and_are_reported(
     assert skipped.endswith(": 1 missing, 1 truncated")
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """As many threads as a process that :func:`start` gave: sums depend on it in the last bit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.usefixtures("one_thread")
 def test_a_process_that_is_killed_goes_on_to_the_same_predictions(
     bench: Command, tmp_path: Path, tiny_plugin: Path
@@ -251,8 +240,9 @@ def test_ctrl_c_says_how_to_go_on(
     with monkeypatch.context() as patch:
         patch.setattr("bench.execute.cell_runner.train", interrupt)
         outcome = bench(*tiny_matrix(tiny_plugin, "--quiet"))
-    assert outcome.code == INTERRUPTED
-    assert outcome.err.strip() == "interrupted; a run goes on from here when started again"
+    assert outcome.code == 130
+    command = shlex.join(map(str, tiny_matrix(tiny_plugin, "--quiet")))
+    assert outcome.err.strip() == f"stopped by SIGINT; go on with: bench {command}"
     assert bench(*tiny_matrix(tiny_plugin, "--quiet")).code == 0
 
 

@@ -78,7 +78,7 @@ def test_an_interruption_promises_nothing(bench: Command, monkeypatch: pytest.Mo
     monkeypatch.setattr("bench.speed.run.in_child", interrupt)
     outcome = bench("speed", "cxnet_m1", *SMALL)
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err.splitlines()[-1] == "interrupted"
+    assert outcome.err.splitlines()[-1] == "stopped by SIGINT"
 
 
 def interrupt(*_: object, **__: object) -> None:

@@ -1,0 +1,97 @@
+"""Signals to stop: raised, deferred, ignored, and kept from children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from bench import signals
+
+Strike = Callable[[signal.Signals], None]
+
+
+def strike(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_is_raised_and_named(number: signal.Signals, code: int) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(signals.Stopped, match=f"^{number.name}$") as stopped, signals.handled():
+        strike(number)
+    assert isinstance(stopped.value, KeyboardInterrupt)
+    assert stopped.value.exit_code == code
+    assert signal.getsignal(number) == before
+
+
+def test_a_stop_waits_where_something_would_be_lost() -> None:
+    unsaved = True
+    with signals.handled(), signals.deferred(lambda: unsaved):
+        signals.check()
+        assert not signals.is_asked()
+        strike(signal.SIGTERM)
+        assert signals.is_asked()
+        with pytest.raises(signals.Stopped):
+            signals.check()
+    with signals.handled(), signals.deferred(lambda: unsaved):
+        assert not signals.is_asked()
+        unsaved = False
+        with pytest.raises(signals.Stopped):
+            strike(signal.SIGTERM)
+
+
+def test_a_second_signal_ends_at_once_but_not_the_echo_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    with signals.handled(), signals.deferred(lambda: True):
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+            strike(number)
+        assert ended == []
+        monkeypatch.setattr(signals, "SAME_REQUEST_SECONDS", 0.0)
+        strike(signal.SIGINT)
+    assert ended == [130]
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    """``nohup bench run`` outlives its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.handled():
+            strike(signal.SIGHUP)
+            assert not signals.is_asked()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_changes_no_handler() -> None:
+    found: list[object] = []
+
+    def look() -> None:
+        with signals.handled():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [before]
+
+
+def test_children_do_not_hear_what_is_for_the_command() -> None:
+    with signals.blocked():
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(signals.STOPPING)
+    for number in signals.STOPPING:
+        child.send_signal(number)
+    child.communicate(b"\n", timeout=60)
+    assert child.returncode == 0
