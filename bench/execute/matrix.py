@@ -29,7 +29,7 @@ from bench.progress import Progress
 from bench.runs.records import Outcome
 from bench.runs.store import Store
 from bench.train import TrainingFailedError
-from bench.train.checkpoint import BEST, LAST, resumable
+from bench.train.checkpoint import ASIDE, BEST, LAST, resumable
 
 Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere"]
 """A field of :class:`bench.events.MatrixFinished`."""
@@ -108,7 +108,7 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
     except BrokenPipeError:
         # Who read our output (`| head`) has gone; the cell is not at fault.
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if is_disk_full(error):
             raise  # neither is it here, and every other cell would end alike
         signals.check()  # a terminal that was closed takes no more lines; the cell is not at fault
@@ -143,12 +143,13 @@ def _run_or_raise(job: Job) -> Ending:
 def drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
     """Begin anew where a training cannot be resumed; the result is the same, only later."""
     if (folder / LAST).exists() and not resumable(folder):
-        progress.event(Note(f"{folder.name}: its checkpoint is damaged; it begins anew"))
-        for name in (LAST, BEST):
-            (folder / name).unlink(missing_ok=True)
+        (folder / LAST).replace(folder / ASIDE)
+        (folder / BEST).unlink(missing_ok=True)
+        text = f"{folder.name}: its checkpoint is damaged; it begins anew ({ASIDE} is the old one)"
+        progress.event(Note(text))
 
 
-def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> None:
+def keep_failure(error: Exception | SystemExit, reason: str, folder: Path, store: Store) -> None:
     """End a run as failed, while its error is being handled: outcome and traceback.
 
     Args:
@@ -165,7 +166,7 @@ def keep_failure(error: Exception, reason: str, folder: Path, store: Store) -> N
         (folder / LAST).unlink(missing_ok=True)
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: Exception | SystemExit) -> str:
     """Why a run failed, in a line: other errors than our own with the name of their type."""
     own = isinstance(error, TrainingFailedError | InputError)
     return str(error) if own else first_line(error)

@@ -40,7 +40,7 @@ def check_training(
             _take_step(entry, shape, kind=kind, device=device)
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not is_out_of_memory(error):
             raise InputError(
                 f"model {entry.name!r} fails in training mode on {IMAGES} images of "

@@ -117,7 +117,7 @@ class LossEntry(Entry):
             value = loss(logits, targets)
         except InputError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(
                 f"{name} cannot be computed for {outputs} {kind} outputs: {first_line(error)}"
             ) from error

@@ -9,6 +9,7 @@ import.json               the file of imported predictions
 history.csv               one line a validation
 best.pt                   weights of the best validation AUC
 last.pt                   state to go on from; removed when the run is finished
+last.damaged.pt           one that could not be gone on from
 predictions.csv           predictions for the validation and test images of the task
 others.csv                predictions for those of them that are outside the task
 run.json                  the outcome (finished, failed, unavailable) and the costs; written

@@ -12,6 +12,15 @@ from bench.files import write_bytes
 
 LAST = "last.pt"
 BEST = "best.pt"
+ASIDE = "last.damaged.pt"
+"""A last state that cannot be resumed, kept for whoever wants to look at it."""
+KEYS = frozenset(
+    {
+        "network", "average", "optimizer", "schedule", "history", "losses", "interval_seconds",
+        "capture_seconds", "compile_seconds",
+    }
+)  # fmt: skip
+"""Keys of a training's last state (:class:`bench.train.state.TrainingState`)."""
 
 
 def save(state: dict[str, Any], path: Path) -> None:
@@ -38,14 +47,17 @@ def load(path: Path, *, device: torch.device) -> dict[str, Any] | None:
 
 
 def resumable(folder: Path) -> bool:
-    """Whether a folder holds a training's last state, and the best once there is one, both intact.
+    """Whether a folder holds a training's last state, and the best once there is one, both whole.
 
     Before the first validation there are no best weights.
     """
     cpu = torch.device("cpu")
     try:
         last = load(folder / LAST, device=cpu)
-        return last is not None and bool(not last["history"] or load(folder / BEST, device=cpu))
+        if last is None or last.keys() != KEYS:
+            return False
+        best = load(folder / BEST, device=cpu) if last["history"] else {"network": {}}
+        return best is not None and "network" in best
     except Exception:
         # torch raises errors of many kinds on a damaged file.
         return False

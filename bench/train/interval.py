@@ -20,22 +20,27 @@ class Interval:
     Attributes:
         losses: float64 (steps of the whole interval,), mean loss of each step taken, on the device:
             reading one at every step would make the host wait.
+        norms: of their gradients, likewise; NaN where none is computed, and before an interruption.
         taken: number of steps taken.
         seconds: spent in them.
     """
 
     losses: Tensor
+    norms: Tensor
     taken: int = 0
     seconds: float = 0.0
 
     @classmethod
     def of(cls, steps: int, *, device: torch.device) -> Interval:
         """An interval of so many steps, none of them taken."""
-        return cls(losses=torch.zeros(steps, dtype=torch.float64, device=device))
+        empty = torch.full((steps,), math.nan, dtype=torch.float64, device=device)
+        return cls(losses=empty, norms=empty.clone())
 
-    def add(self, loss: Tensor) -> None:
-        """Take down the mean loss of the next step."""
+    def add(self, loss: Tensor, norm: Tensor | None = None) -> None:
+        """Take down the mean loss of the next step, and the norm of its gradient if known."""
         self.losses[self.taken] = loss
+        if norm is not None:
+            self.norms[self.taken] = norm
         self.taken += 1
 
     @property

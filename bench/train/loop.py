@@ -122,11 +122,12 @@ def _take_steps(state: TrainingState, folder: Path, *, on_step: Callable[[int], 
         loss = state.runner(number)
         if state.average is not None:
             state.average.update(state.step.network, step=number + 1)
-        interval.add(loss)
+        interval.add(loss, state.step.gradient_norm)
         state.is_unsaved = True
         if signals.is_asked() or (state.timer.is_due and not interval.is_over):
             count_seconds()
             signals.check()
+            _check_steps(state)
             state.save(folder)
             began = time.perf_counter()
         on_step(number + 1)
@@ -137,17 +138,17 @@ def _validate(
     state: TrainingState, data: TrainingData, *, on_note: Callable[[str], None]
 ) -> Validation:
     """The next line of the history, from the network's predictions of the validation part."""
-    step, iteration, first_lr = state.step, state.iteration, state.config.lr
-    lr = step.schedule.rate(first_lr, iteration - 1)
-    train_loss = state.interval.mean_loss
-    _check_finite("training", train_loss, iteration=iteration, lr=lr, first_lr=first_lr)
+    step, iteration = state.step, state.iteration
+    _check_steps(state)
     if step.stream.device.type == "cpu":
         # The gradients' memory serves the predictions; a CUDA graph keeps its own.
         step.network.zero_grad(set_to_none=True)
     predicted = predict(
         state.judged, step.loss, data.validation, kind=data.kind, precision=step.precision
     )
-    _check_finite("validation", predicted.loss, iteration=iteration, lr=lr, first_lr=first_lr)
+    if not math.isfinite(predicted.loss):
+        text = f"the validation loss is {predicted.loss} after step {iteration}"
+        raise TrainingFailedError(text + _advice(state, step=iteration))
     auc = overall_auc(predicted.targets, predicted.probabilities, kind=data.kind)
     if not state.history and math.isnan(auc):
         on_note(
@@ -156,8 +157,8 @@ def _validate(
         )
     return Validation(
         iteration=iteration,
-        lr=lr,
-        train_loss=train_loss,
+        lr=step.schedule.rate(state.config.lr, iteration - 1),
+        train_loss=state.interval.mean_loss,
         validation_loss=predicted.loss,
         validation_auc=auc,
         decision=step.schedule.update(predicted.loss),
@@ -167,12 +168,33 @@ def _validate(
     )
 
 
-def _check_finite(part: str, loss: float, *, iteration: int, lr: float, first_lr: float) -> None:
-    if not math.isfinite(loss):
+def _check_steps(state: TrainingState) -> None:
+    """Raise where the loss of a step since the last validation is not finite; waits for them."""
+    interval = state.interval
+    position = interval.first_not_finite
+    if position is None:
+        return
+    losses, norms = interval.losses.tolist(), interval.norms.tolist()
+    number = state.validated + position + 1
+    text = f"the training loss is {losses[position]} at step {number}"
+    if number == 1:
         raise TrainingFailedError(
-            f"the {part} loss is {loss} by iteration {iteration} at learning rate {lr:g}: try a "
-            f"smaller first one (train.lr={first_lr / 10:g})"
+            f"{text}, before any weight was changed: look at the model, the loss and the images"
         )
+    if position:
+        norm = norms[position - 1]
+        gradient = "" if math.isnan(norm) else f" (norm of the gradient {norm:.4g})"
+        text += f", after {losses[position - 1]:.4g} at the step before{gradient}"
+    raise TrainingFailedError(text + _advice(state, step=number))
+
+
+def _advice(state: TrainingState, *, step: int) -> str:
+    """The end of the line that tells of a loss that is not finite."""
+    config = state.config
+    lr = state.step.schedule.rate(config.lr, step - 1)
+    # A tenth of a rate that is far too high is too high as well.
+    smaller = min(config.lr / 10, TrainConfig(recipe=config.recipe).lr)
+    return f", at learning rate {lr:g}: try a smaller first one (train.lr={smaller:g})"
 
 
 def _what_does_not_fit(config: TrainConfig, *, side: int) -> str:

@@ -39,6 +39,8 @@ class Step:
         seed: the run's.
         micro_batch: most images in a forward pass; gradients are summed over the passes.
         compile_seconds: spent in compiling the network so far.
+        gradient_norm: of the last step, on the device, before it was clipped; None without
+            clipping, which computes it.
     """
 
     network: nn.Module
@@ -52,6 +54,7 @@ class Step:
     seed: int
     micro_batch: int
     compile_seconds: float = 0.0
+    gradient_norm: Tensor | None = field(default=None, init=False)
 
     def __call__(self, number: int) -> Tensor:
         """Take the step after ``number`` others; returns the batch's mean loss, on the device."""
@@ -94,7 +97,7 @@ class Step:
     def update(self) -> None:
         """Change the parameters by their gradients."""
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+            self.gradient_norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
         self.optimizer.step()
 
     def seed_dropout(self, number: int) -> None:

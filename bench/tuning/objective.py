@@ -136,7 +136,7 @@ class Objective:
             self.store.end(folder, Outcome(state="failed", reason=f"{ended} by the tuning"))
         except (OSError, SQLAlchemyError, OptunaError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             ended, reason = "failed", reason_of(error)
             keep_failure(error, reason, folder, self.store)
             watch.charge_interval()

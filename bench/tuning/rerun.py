@@ -99,7 +99,7 @@ def _train(job: Job, *, index: int, total: int) -> None:
             raise TrainingFailedError("validation AUC is undefined: no part has both classes")
     except OSError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = reason_of(error)
         keep_failure(error, reason, folder, runner.store)
         runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))

@@ -116,6 +116,7 @@ def odd(tmp_path: Path) -> Iterator[Callable[[str], None]]:
         ("Trained(lambda y: y / 0)", "model 'odd' has no finite logits in training mode"),
         ("Trained(lambda y: (y - y).sqrt())", "the gradient of body.1.weight is not finite"),
         ("Trained(lambda y: y.detach())", "model 'odd' has nothing to train"),
+        ("Trained(lambda y: exit(3))", "model 'odd' fails in training mode on .*: SystemExit: 3"),
     ],
 )
 def test_a_network_with_another_answer_is_refused(

@@ -439,22 +439,42 @@ def test_other_weights_are_another_run(resnet18_weights: Path, tmp_path: Path) -
     assert run(wanted, tmp_path / "runs")[0] == MatrixFinished(finished=1)
 
 
-def test_an_edited_or_damaged_checkpoint_begins_anew_with_the_same_result(
-    tiny: str, tmp_path: Path
+@pytest.mark.parametrize("last", [b"PK\x03\x04 half of it", {"iteration": 4}])
+def test_what_is_no_checkpoint_is_set_aside_and_the_result_is_the_same(
+    tiny: str, tmp_path: Path, last: bytes | dict[str, int]
 ) -> None:
     wanted = experiment("controls=[]", model=tiny)
     run(wanted, tmp_path)
     finished = by_label(tmp_path)["tiny sin seed 0"]
     expected = finished.predictions_frame()
     (finished.folder / "run.json").unlink()
-    (finished.folder / "last.pt").write_bytes(b"PK\x03\x04 half of it")
+    path = finished.folder / "last.pt"
+    if isinstance(last, bytes):
+        path.write_bytes(last)
+    else:
+        torch.save(last, path)
+    content = path.read_bytes()
     summary, recorder = run(wanted, tmp_path)
     assert summary == MatrixFinished(finished=1, already=1)
-    notes = [note.text for note in recorder.of(Note)]
-    assert any("its checkpoint is damaged; it begins anew" in note for note in notes)
+    (note,) = (note.text for note in recorder.of(Note) if finished.folder.name in note.text)
+    assert "last.damaged.pt" in note
+    assert (finished.folder / "last.damaged.pt").read_bytes() == content
     pd.testing.assert_frame_equal(
         by_label(tmp_path)["tiny sin seed 0"].predictions_frame(), expected
     )
+
+
+@pytest.mark.usefixtures("registries_kept")
+def test_a_network_that_ends_the_program_is_a_failed_cell(tiny: str, tmp_path: Path) -> None:
+    plugin = tmp_path / "ending.py"
+    # Two images try the network; eight are a training step.
+    plugin.write_text(ENDING.format(end="exit(3) if self.training and len(x) > 2 else y"))
+    load_plugin(plugin)
+    wanted = experiment("controls=[]", model="ending")
+    wanted = wanted.model_copy(update={"models": ("ending", tiny), "losses": ("ce",)})
+    summary, _ = run(wanted, tmp_path / "runs")
+    assert summary == MatrixFinished(finished=1, failed=1)
+    assert by_label(tmp_path / "runs")["ending ce seed 0"].outcome.reason == "SystemExit: 3"
 
 
 def test_the_others_go_on_where_a_run_s_folder_is_deleted_under_it(

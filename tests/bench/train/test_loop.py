@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+import math
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from bench.train import (
     predict,
     train,
 )
-from bench.train.checkpoint import BEST, LAST
+from bench.train.checkpoint import BEST, KEYS, LAST
 from bench.train.cuda_graph import StepRunner
 from bench.train.errors import is_out_of_memory
 from bench.train.interval import SaveTimer
@@ -283,21 +284,70 @@ def test_learning_rate_decays_at_plateaus_and_training_stops_early(
     assert history[-1].iteration == 21
 
 
-@pytest.mark.parametrize(("schedule", "rate"), [("plateau", r"0\.05"), ("cosine", r"0\.0[0-4]\d+")])
-def test_a_loss_that_is_not_finite_ends_the_training_with_advice(
-    parts: Parts, tmp_path: Path, schedule: str, rate: str
-) -> None:
-    class NotANumber(nn.Module):
-        def forward(self, logits: Tensor, _: Tensor) -> Tensor:
-            return logits.sum() * float("nan")
+class Explodes(nn.Module):
+    """Cross entropy, but infinite from some training step on."""
 
-    config = QUICK.model_copy(update={"schedule": schedule})
+    def __init__(self, *, at: int) -> None:
+        super().__init__()
+        self.inner = make_loss("ce")
+        self.left = at
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        value: Tensor = self.inner(logits, targets)
+        self.left -= torch.is_grad_enabled()
+        return value if self.left > 0 else value * math.inf
+
+
+@pytest.mark.parametrize(
+    ("changes", "gradient", "rate", "smaller"),
+    [
+        ({}, "", r"0\.05", r"0\.005"),
+        ({"lr": 0.5}, "", r"0\.5", r"0\.01"),
+        (
+            {**vars(MODERN), "recipe": "modern"},
+            r" \(norm of the gradient [\d.e+-]+\)",
+            ".*",
+            "0.0003",
+        ),
+    ],
+    ids=["tenth", "recipe's rate", "clipped"],
+)
+def test_a_loss_that_is_not_finite_is_named_by_its_step_with_advice_that_helps(
+    parts: Parts,
+    tmp_path: Path,
+    changes: dict[str, object],
+    gradient: str,
+    rate: str,
+    smaller: str,
+) -> None:
+    config = QUICK.model_copy(update=changes)
     with pytest.raises(
         TrainingFailedError,
-        match=rf"^the training loss is nan by iteration 3 at learning rate {rate}: "
-        r"try a smaller first one \(train\.lr=0\.005\)$",
+        match=rf"^the training loss is inf at step 5, after [\d.e+]+ at the step before{gradient}, "
+        rf"at learning rate {rate}: .*\(train\.lr={smaller}\)$",
     ):
-        trained(network(), tmp_path, parts, config=config, loss=NotANumber())
+        trained(network(), tmp_path, parts, config=config, loss=Explodes(at=5))
+
+
+def test_a_loss_that_is_not_finite_at_once_is_not_blamed_on_the_learning_rate(
+    parts: Parts, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingFailedError, match="inf at step 1, before any weight was") as failed:
+        trained(network(), tmp_path, parts, config=QUICK, loss=Explodes(at=1))
+    assert "train.lr" not in str(failed.value)
+
+
+def test_no_checkpoint_is_written_of_a_loss_that_is_not_finite(
+    parts: Parts, tmp_path: Path, saved_after_every_step: dict[str, object]
+) -> None:
+    config = QUICK.model_copy(update=saved_after_every_step)
+    messages = Messages()
+    with pytest.raises(TrainingFailedError, match="inf at step 5"):
+        trained(network(), tmp_path, parts, config=config, loss=Explodes(at=5), messages=messages)
+    assert messages.steps == [1, 2, 3, 4]
+    state = torch.load(tmp_path / LAST, weights_only=True)
+    assert len(state["losses"]) == 1
+    assert state.keys() == KEYS
 
 
 def test_frozen_parameters_and_their_batch_norms_stay_as_they_are(
