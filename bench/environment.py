@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "pillow")
+DECISIVE = ("threads", "device", "torch")
+"""Facts of an environment that change the last bits of a training, and so its result."""
 
 
 class EnvironmentRecord(Frozen):
@@ -45,6 +48,35 @@ class EnvironmentRecord(Frozen):
     platform: str
     commit: str | None
     date: str
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Everything that a result can depend on, by name."""
+        found = {"threads": str(self.threads), "device": self.device, **self.versions}
+        return found | {"platform": self.platform, "commit": self.commit or "unknown"}
+
+
+def changes(
+    before: Sequence[EnvironmentRecord],
+    after: EnvironmentRecord,
+    *,
+    names: Collection[str] | None = None,
+) -> list[str]:
+    """Differences of an environment to earlier ones: ``threads 2 → 1``, ``torch 2.14 → 2.15``.
+
+    Args:
+        before: of a run's attempts; the values of all are named, each once. Without any, nothing
+            has changed.
+        after: the environment they are compared with.
+        names: facts that are looked at; None is all (:attr:`EnvironmentRecord.facts`).
+    """
+    earlier = [each.facts for each in before]
+    found = []
+    for name, value in after.facts.items():
+        values = list(dict.fromkeys(facts.get(name, "none") for facts in earlier))
+        if values and values != [value] and (names is None or name in names):
+            found.append(f"{name} {', '.join(values)} → {value}")
+    return found
 
 
 def pick_device(requested: str) -> torch.device:

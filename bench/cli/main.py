@@ -20,6 +20,7 @@ from bench.cli.data import data
 from bench.cli.import_predictions import import_command
 from bench.cli.list import list_command
 from bench.cli.report import report
+from bench.cli.reproduce import reproduce_command
 from bench.cli.run import run_command
 from bench.cli.speed import speed
 from bench.cli.tune import tune, tunings
@@ -46,6 +47,7 @@ def main() -> None:
     bench report markdown      print the table (html, latex, csv, json; all writes every one)
     bench import p.csv --as x  put anyone's predictions beside them
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
+    bench reproduce RUN        run it again from its folder, and compare
     bench list models          what can be compared
     bench config show demo     every key, its default and its meaning
     bench speed cxnet_m1       how fast it trains and answers here, and how fast it could
@@ -53,8 +55,8 @@ def main() -> None:
 
 
 for command in (
-    run_command, tune, tunings, import_command, cascade, report, list_command, config, data,
-    weights, speed,
+    run_command, tune, tunings, import_command, cascade, report, reproduce_command,
+    list_command, config, data, weights, speed,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import signals
+from bench.environment import DECISIVE, changes
 from bench.errors import InputError, first_line
 from bench.events import (
     CellFailed,
@@ -93,16 +94,19 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
     """Run a cell, the ``index``-th of the matrix; a failure is kept with its reason."""
     runner, folder = job.runner, job.folder
     drop_damaged_checkpoint(folder, runner.progress)
+    resumes = (folder / LAST).is_file()
+    earlier = runner.store.attempts(folder) if resumes else ()
     runner.store.begin(folder, job.cell, runner.facts)
     runner.progress.event(
-        CellStarted(
-            cell=job.label,
-            index=index,
-            total=total,
-            folder=folder.name,
-            resumes=(folder / LAST).is_file(),
-        )
+        CellStarted(cell=job.label, index=index, total=total, folder=folder.name, resumes=resumes)
     )
+    if other := changes(earlier, runner.facts.environment, names=DECISIVE):
+        runner.progress.event(
+            Note(
+                f"    {job.label}: goes on with {', '.join(other)}: its result will differ from "
+                "that of a training in one environment"
+            )
+        )
     try:
         return _run_or_raise(job)
     except BrokenPipeError:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from bench.environment import DECISIVE
 from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.calibration import IMPROPER
 from bench.evaluate.calibration_error import CALIBRATION_BINS
@@ -17,6 +18,9 @@ from bench.evaluate.settings import AS_CONFIGURED, RECIPE
 from bench.report.formatting import PERCENT
 from bench.report.text import lines
 from bench.runs.records import TuningRecord
+
+MOST_NAMED = 3
+"""Rows that a sentence names; of more it gives the number."""
 
 
 def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
@@ -42,6 +46,7 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
         gaps=_gaps(table, measures),
         left_out=max((figure.left_out for figure in figures if not figure.reason), default=0),
         tests=len(tested),
+        environments=_environments(table),
         few_patients=FEW_PATIENTS,
         spread=_spread(table),
         smallest=sorted(each.smallest for _, each in compared if not math.isnan(each.smallest)),
@@ -56,6 +61,28 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
             if loss in IMPROPER
         },
     )
+
+
+def _environments(table: Table) -> dict[str, str]:
+    """Decisive facts of the environments that differ: ``{"threads": "2 (net ce), 1 (5 rows)"}``."""
+    found = {}
+    for name in DECISIVE:
+        made: defaultdict[str, list[str]] = defaultdict(list)
+        for row in table.rows:
+            for value in dict.fromkeys(
+                environment.facts.get(name, "unknown")
+                for run in row.runs
+                if run.imported is None
+                for environment in run.attempts
+            ):
+                made[value].append(row.label)
+        if len(made) > 1:
+            each = [
+                f"{value} ({', '.join(rows) if len(rows) <= MOST_NAMED else f'{len(rows)} rows'})"
+                for value, rows in made.items()
+            ]
+            found[name] = ", ".join(each)
+    return found
 
 
 def _spread(table: Table) -> dict[str, Any]:

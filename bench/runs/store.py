@@ -138,6 +138,15 @@ class Store:
                 _read_cell(folder)
             _read_attempts(folder)
 
+    def attempts(self, folder: Path) -> tuple[EnvironmentRecord, ...]:
+        """The environments of a run's attempts so far, oldest first; none where it has not begun.
+
+        Raises:
+            InputError: their record is damaged.
+        """
+        with _damage_named(folder):
+            return _read_attempts(folder)
+
     @contextmanager
     def claim(self, folder: Path) -> Iterator[bool]:
         """Hold a run's folder against other processes; yields False where one holds it."""
@@ -158,8 +167,7 @@ class Store:
 
         The environments of the earlier attempts are kept beside the present one.
         """
-        with _damage_named(folder):
-            earlier = _read_attempts(folder)
+        earlier = self.attempts(folder)
         make_folder(folder)
         # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
         for path in (folder / "run.json", folder / "error.txt", *folder.glob(PARTIAL)):

@@ -13,8 +13,15 @@ import pytest
 import torch
 
 import bench
-from bench.environment import describe_environment, git_commit, pick_device
+from bench.environment import (
+    DECISIVE,
+    changes,
+    describe_environment,
+    git_commit,
+    pick_device,
+)
 from bench.errors import InputError
+from tests.bench.records import ENVIRONMENT
 
 
 def test_the_environment_is_json_and_names_what_results_depend_on() -> None:
@@ -112,3 +119,15 @@ def test_no_commit_where_there_is_none(tmp_path: Path, monkeypatch: pytest.Monke
     assert git_commit() is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_commit() is None
+
+
+def test_changes_name_what_is_other_than_in_any_earlier_attempt() -> None:
+    before = ENVIRONMENT
+    one_thread = before.model_copy(update={"threads": 1, "date": "2026-02-03T00:00:00+00:00"})
+    elsewhere = one_thread.model_copy(update={"versions": {**before.versions, "torch": "2.7"}})
+    assert changes([before], before) == []
+    assert changes([before], one_thread) == ["threads 2 → 1"]
+    assert changes([before, one_thread], elsewhere) == ["threads 2, 1 → 1", "torch 2.6 → 2.7"]
+    edited = before.model_copy(update={"commit": None})
+    assert changes([before], edited) == ["commit abc123 → unknown"]
+    assert changes([before], edited, names=DECISIVE) == []

@@ -19,7 +19,8 @@ class Recipe:
 
     Attributes:
         row: the row.
-        command: to type in the folder above the runs; "" where the experiment is not kept.
+        command: to type in the folder above the runs, a line for each run; "" where the
+            experiment is not kept.
         digest: SHA-256 of the file of imported predictions; "" for others.
         plugin: whether a plugin registered the model or the loss.
         settings: of its runs, as YAML.
@@ -71,9 +72,11 @@ def _command(row: Row) -> str:
         return ""
     # An absolute path tells more of a machine than of a run.
     shown = Path(folder.parent.name, folder.name) if folder.is_absolute() else folder
+    if row.kind in ("network", "control"):
+        return "\n".join(
+            shlex.join(["bench", "reproduce", str(shown.with_name(run.name))]) for run in row.runs
+        )
     config = ["--config", str(shown / "experiment.yaml")]
-    if row.kind == "control":
-        return shlex.join(["bench", "run", "--all", *config])
     if (source := row.runs[0].imported) is not None:
         choices = {
             "--combine": source.combine,
@@ -82,8 +85,7 @@ def _command(row: Row) -> str:
         }
         given = [part for name, value in choices.items() if value for part in (name, value)]
         return shlex.join(["bench", "import", source.file, "--as", row.model, *given, *config])
-    command = "run" if row.kind == "network" else "cascade"
     seeds = ",".join(map(str, row.seeds))
     # A cascade without a network comes with the others.
     choice = [row.model, "--loss", row.loss, "--seeds", seeds] if row.loss else ["--all"]
-    return shlex.join(["bench", command, *choice, *config])
+    return shlex.join(["bench", "cascade", *choice, *config])

@@ -683,3 +683,28 @@ def test_a_task_that_the_source_cannot_have_is_refused_before_anything_is_decode
     )
     with pytest.raises(InputError, match=r"task 'm3' tells findings apart, .* only Effusion"):
         run(wanted, tmp_path / "runs")
+
+
+class Interrupting(Recorder):
+    """Ends the training at its first validation."""
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        if isinstance(event, Validated):
+            raise KeyboardInterrupt
+
+
+def test_a_run_that_goes_on_with_other_threads_says_so(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = experiment("controls=[]", model=tiny).model_copy(update={"losses": ("ce",)})
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(wanted, out=tmp_path, device=CPU, progress=Interrupting())
+    before = torch.get_num_threads()
+    monkeypatch.setattr("torch.get_num_threads", lambda: before + 1)
+    _, recorder = run(wanted, tmp_path)
+    started = recorder.events.index(recorder.of(CellStarted)[0])
+    note = recorder.events[started + 1]
+    assert isinstance(note, Note)
+    assert f"tiny ce seed 0: goes on with threads {before} → {before + 1}:" in note.text
+    assert not [other for other in recorder.of(Note) if other != note and "goes on" in other.text]

@@ -9,7 +9,17 @@ import pytest
 
 from bench.report import facts
 from bench.runs.records import Outcome
-from tests.bench.report.runs import CHANCE, CLASSES, LABELS, M2, PERFECT, Case, Runs, data
+from tests.bench.report.runs import (
+    CHANCE,
+    CLASSES,
+    LABELS,
+    M2,
+    PERFECT,
+    Case,
+    Runs,
+    data,
+    imported,
+)
 
 
 def test_tables_are_in_the_order_of_the_tasks(runs: Runs) -> None:
@@ -167,3 +177,19 @@ def test_classes_of_few_patients_are_warned_of(runs: Runs) -> None:
     (row,) = table.rows
     many = replace(table, rows=(replace(row, patients={"abnormal": 15}),))
     assert not any(line.startswith("warning") for line in facts.resting_on(many))
+
+
+def test_rows_that_were_made_with_other_threads_or_devices_are_named(runs: Runs) -> None:
+    for seed in (0, 1):
+        runs.add("net", PERFECT, seed=seed)
+    runs.add("prior", CHANCE)
+    assert "threads" not in runs.notes()
+    runs.add("wide", PERFECT, environment={"threads": 1})
+    assert "threads 2 (net ce, control: prior), 1 (wide ce)" in runs.notes()
+    for model in ("deep", "long"):
+        runs.add(model, PERFECT, environment={"device": "A GPU"})
+    runs.add("theirs", PERFECT, imported=imported(), environment={"threads": 7})
+    (note,) = [line for line in runs.notes().splitlines() if "threads" in line]
+    assert "threads 2 (4 rows), 1 (wide ce); device " in note
+    assert "A GPU (deep ce, long ce)" in note
+    assert "torch" not in note

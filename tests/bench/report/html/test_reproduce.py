@@ -31,14 +31,14 @@ def of_only_row(runs: Runs) -> Recipe:
     return recipe(row)
 
 
-def test_a_network_is_run_again_with_its_seeds(runs: Runs) -> None:
-    runs.add("timm:resnet10t", PERFECT, loss="sin", seed=2)
+def test_each_run_of_a_network_is_reproduced(runs: Runs) -> None:
+    second = runs.add("timm:resnet10t", PERFECT, loss="sin", seed=2)
     name = runs.add("timm:resnet10t", PERFECT, loss="sin", environment={"commit": None})
     found = of_only_row(runs)
-    assert shlex.split(found.command) == [
-        "bench", "run", "timm:resnet10t", "--loss", "sin", "--seeds", "0,2", "--config",
-        f"my runs/{name}/experiment.yaml",
-    ]  # fmt: skip
+    assert [shlex.split(line) for line in found.command.splitlines()] == [
+        ["bench", "reproduce", f"my runs/{name}"],
+        ["bench", "reproduce", f"my runs/{second}"],
+    ]
     assert not found.plugin
     settings = NetworkSettings.model_validate(yaml.safe_load(found.settings))
     assert settings == cell("timm:resnet10t", "sin").settings
@@ -54,9 +54,9 @@ def test_a_network_of_a_plugin_needs_it(runs: Runs) -> None:
     assert of_only_row(runs).plugin
 
 
-def test_a_control_comes_with_the_experiment(runs: Runs) -> None:
-    runs.add("prior", CHANCE)
-    assert shlex.split(of_only_row(runs).command)[:3] == ["bench", "run", "--all"]
+def test_a_control_is_reproduced(runs: Runs) -> None:
+    name = runs.add("prior", CHANCE)
+    assert shlex.split(of_only_row(runs).command) == ["bench", "reproduce", f"my runs/{name}"]
 
 
 def test_imported_predictions_are_imported_again(runs: Runs) -> None:

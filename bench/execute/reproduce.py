@@ -1,0 +1,284 @@
+"""Running a finished run again, from its folder alone, and comparing the two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+
+from bench.config import Experiment, expand
+from bench.data.load import open_study
+from bench.data.placement import PlacementCache
+from bench.data.prepare import PreparedData
+from bench.environment import changes, describe_environment
+from bench.errors import InputError
+from bench.execute.cell_runner import CellRunner, Job
+from bench.execute.experiment import prepare
+from bench.execute.matrix import run_cells
+from bench.execute.preflight import plan_cells
+from bench.progress import Progress
+from bench.registry import find_model
+from bench.registry.costs import weights_here
+from bench.runs.cells import Cell, pretrained_models
+from bench.runs.run import Run
+from bench.runs.store import Facts, Store
+from bench.train.checkpoint import BEST, load
+
+HISTORY = "history.csv"
+NOT_OF_THE_RESULT = "train_seconds"
+"""The column of a history that no two runs share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """A run beside the same run made again.
+
+    Attributes:
+        difference: largest absolute difference of a probability; NaN where the two are of other
+            images or targets, or the second failed.
+        differing: names of what else differs: ``history``, ``weights``.
+        changes: differences of the environments (:func:`bench.environment.changes`).
+        failure: why the run failed this time; "" where it did not.
+    """
+
+    difference: float
+    differing: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    failure: str = ""
+
+    @property
+    def identical(self) -> bool:
+        """Whether predictions, history and weights are equal, bit by bit."""
+        return self.difference == 0.0 and not self.differing
+
+    def __str__(self) -> str:
+        """``identical``, or ``max |Δp| 0.347: threads 2 → 1, torch 2.14 → 2.15``."""
+        if self.identical:
+            return "identical"
+        if self.failure:
+            found = f"failed when run again: {self.failure}"
+        elif np.isnan(self.difference):
+            found = "the predictions are of other images or targets"
+        else:
+            found = f"max |Δp| {self.difference:.3g}"
+        also = f" ({' and '.join(self.differing)} differ too)" if self.differing else ""
+        return f"{found}{also}: {', '.join(self.changes) or 'in the same environment'}"
+
+
+def reproduce(folder: Path, *, out: Path, root: Path | None, progress: Progress) -> Reproduction:
+    """Run a finished run again, with its recorded settings, threads and kind of device.
+
+    Args:
+        folder: of a network's or control's run that finished. Its models must be registered.
+        out: folder of the new run, which it must not hold yet.
+        root: folder or file of the data; None is where the run's experiment found them.
+        progress: gets every event.
+
+    Raises:
+        InputError: the run cannot be made again here: it is no such run, or its data, device,
+            weights or model are other ones or not there.
+    """
+    run = _finished(folder)
+    store = Store(out)
+    if (out / folder.name).exists():
+        raise InputError(
+            f"{str(out / folder.name)!r} is there already: give another folder with --out, and "
+            "RUN as the path of its folder"
+        )
+    store.check_writable()
+    with _threads(run.environment.threads):
+        job = _job(run, store=store, root=root, progress=progress)
+        environment = job.runner.facts.environment
+        job.runner.prepared.split.write(store.splits, job.runner.prepared.rows)
+        run_cells([job])
+    other = tuple(changes(run.attempts, environment))
+    outcome = store.outcome(job.folder)
+    if outcome is None or outcome.state != "finished":
+        reason = outcome.reason if outcome else "it did not end"
+        return Reproduction(difference=float("nan"), changes=other, failure=reason)
+    again = store.run(folder.name)
+    return Reproduction(
+        difference=_difference(run.predictions_frame(), again.predictions_frame()),
+        differing=tuple(_differing(run.folder, again.folder)),
+        changes=other,
+    )
+
+
+def _finished(folder: Path) -> Run:
+    run = Store(folder.parent).run(folder.name)
+    if run.cell.kind == "imported":
+        raise InputError(
+            f"run {folder.name} was imported: its predictions were made elsewhere, and only their "
+            "file can be imported again"
+        )
+    if run.cell.kind == "cascade":
+        raise InputError(
+            f"run {folder.name} is made of the predictions of other runs: reproduce those, one for "
+            "each of its stages"
+        )
+    if run.outcome.state != "finished":
+        raise InputError(f"run {folder.name} is {run.outcome.state}: there is nothing to compare")
+    return run
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute with so many threads, in torch and in the libraries of the controls."""
+    before = torch.get_num_threads()
+    with threadpool_limits(limits=count):
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _job(run: Run, *, store: Store, root: Path | None, progress: Progress) -> Job:
+    """The run's cell, on its data."""
+    device = _device(run)
+    experiment = Store(run.folder.parent).experiment_of(run.folder)
+    level = _level(run, experiment, device=device)
+    if root is not None:
+        data = level.data.model_copy(update={"root": root})
+        level = level.model_copy(update={"data": data})
+    prepared = prepare(level, open_study(level.data), progress)
+    _check_data(run, prepared, store)
+    runner = CellRunner(
+        experiment=level,
+        prepared=prepared,
+        store=store,
+        placements=PlacementCache(device),
+        progress=progress,
+        levels={},
+        facts=Facts(
+            experiment=experiment,
+            data=prepared.record,
+            environment=describe_environment(device),
+        ),
+    )
+    return Job(cell=run.cell, runner=runner)
+
+
+def _device(run: Run) -> torch.device:
+    """The kind of device that the run was made on."""
+    name = run.environment.device
+    if name.startswith("CPU, "):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"run {run.folder.name} was made on {name}, and there is no GPU here (or torch has no "
+            "CUDA): reproduce it where there is one"
+        )
+    return torch.device("cuda")
+
+
+def _level(run: Run, experiment: Experiment, *, device: torch.device) -> Experiment:
+    """The level of the run's experiment that has its cell, narrowed to it."""
+    found: list[tuple[list[str], Experiment]] = []
+    for level in expand(experiment):
+        narrowed = _narrowed(level, run.cell)
+        _check_weights(narrowed)
+        for cell in plan_cells(narrowed, device=device):
+            if (cell.kind, cell.model) == (run.cell.kind, run.cell.model):
+                found.append((_other_settings(run.cell, cell), narrowed))
+    other, level = min(found, key=lambda pair: len(pair[0]), default=([], experiment))
+    if other or not found:
+        settings = ", ".join(other) or "its model is not among the experiment's"
+        raise InputError(f"run {run.folder.name} would have other settings here: {settings}")
+    return level
+
+
+def _narrowed(level: Experiment, cell: Cell) -> Experiment:
+    """A level with one cell, or two where its model starts from pretrained weights and without."""
+    network = cell.kind == "network"
+    return level.model_copy(
+        update={
+            "models": (cell.model,) if network else (),
+            "losses": (cell.loss,) if network else level.losses,
+            "seeds": (cell.seed,) if network else level.seeds,
+            "controls": () if network else (cell.model,),
+        }
+    )
+
+
+def _check_weights(level: Experiment) -> None:
+    models = [find_model(name) for name in pretrained_models(level)]
+    for name, here in weights_here(models, weights_dir=level.model.weights_dir).items():
+        if not here:
+            raise InputError(
+                f"pretrained weights of {name} are not on this machine: `bench weights fetch "
+                f"{name}` fetches them"
+            )
+
+
+def _other_settings(recorded: Cell, here: Cell) -> list[str]:
+    """``train.lr 0.1 → 0.2`` for each setting that a cell would not have as it was recorded."""
+    before, now = recorded.dotted, here.dotted
+    return [
+        f"{key} {before.get(key, 'none')} → {now.get(key, 'none')}"
+        for key in sorted(before | now)
+        if before.get(key, "none") != now.get(key, "none")
+    ]
+
+
+def _check_data(run: Run, prepared: PreparedData, store: Store) -> None:
+    found, recorded = prepared.record, run.data
+    for what, before, now in (
+        ("fingerprint of its data", recorded.fingerprint, found.fingerprint),
+        ("hash of its split", recorded.split.hash, found.split.hash),
+    ):
+        if before != now:
+            raise InputError(
+                f"run {run.folder.name} cannot be made again with these data: the {what} was "
+                f"{before[:16]} and is {now[:16]}; --data gives another folder or file"
+            )
+    assert store.folder(run.cell, found).name == run.folder.name, "the key is of these alone"
+
+
+def _difference(before: pd.DataFrame, now: pd.DataFrame) -> float:
+    """Largest absolute difference of a probability; NaN where anything else differs."""
+    numbers = before.select_dtypes("number").columns
+    if not before.drop(columns=numbers).equals(now.drop(columns=numbers, errors="ignore")):
+        return float("nan")
+    return float(np.abs(before[numbers].to_numpy() - now[numbers].to_numpy()).max(initial=0.0))
+
+
+def _differing(before: Path, now: Path) -> Sequence[str]:
+    """What differs of history and weights; a file that the earlier run lacks is left out."""
+    found = []
+    if (before / HISTORY).is_file():
+        first, second = (
+            pd.read_csv(folder / HISTORY).drop(columns=NOT_OF_THE_RESULT)
+            for folder in (before, now)
+        )
+        if not first.equals(second):
+            found.append("history")
+    weights = _weights(before)
+    if weights is not None and not _equal(weights, _weights(now)):
+        found.append("weights")
+    return found
+
+
+def _weights(folder: Path) -> dict[str, Any] | None:
+    """The weights of a run's network by name; None where there are none, empty if damaged."""
+    try:
+        state = load(folder / BEST, device=torch.device("cpu"))
+        return None if state is None else dict(state["network"])
+    except Exception:  # torch raises errors of many kinds on a damaged file
+        return {}
+
+
+def _equal(first: dict[str, Any], second: dict[str, Any] | None) -> bool:
+    return (
+        second is not None
+        and bool(first)
+        and first.keys() == second.keys()
+        and all(torch.equal(value, second[name]) for name, value in first.items())
+    )

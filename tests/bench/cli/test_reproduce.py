@@ -1,0 +1,129 @@
+"""``bench reproduce``: a run is made again from its folder, and compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from bench.runs.records import Outcome
+from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.conftest import Outcome as Ended
+from tests.bench.cli.images import write_manifest
+from tests.bench.report.runs import PERFECT, Runs, imported
+
+RUNS = Path("results/runs")
+CONTROLS = ("--set", "controls=[prior]")
+
+
+def run_of(pattern: str) -> Path:
+    (folder,) = RUNS.glob(pattern)
+    return folder
+
+
+def train(bench: Command, plugin: Path, *settings: object) -> Path:
+    """A trained network of one convolution."""
+    assert bench("run", "tiny", "--plugin", plugin, *(settings or TINY), *CONTROLS).code == 0
+    return run_of("tiny-sin-s0-*")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def assert_refused(outcome: Ended, *parts: str) -> None:
+    assert outcome.code == 2, outcome
+    assert outcome.err.splitlines()[-1].startswith("error: "), outcome.err
+    for part in parts:
+        assert part in outcome.err
+    assert outcome.out == ""
+
+
+def test_a_network_and_a_control_are_made_again(bench: Command, tiny_plugin: Path) -> None:
+    folder = train(bench, tiny_plugin)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    outcome = bench("reproduce", folder.name, "--plugin", tiny_plugin, "--out", "again")
+    assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    again = Path("again", folder.name)
+    assert (again / "predictions.csv").read_bytes() == before[folder / "predictions.csv"]
+    outcome = bench("reproduce", run_of("prior-*"))
+    assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
+    assert_refused(
+        bench("reproduce", folder, "--plugin", tiny_plugin, "--out", "again"),
+        f"again/{folder.name}", "--out",
+    )  # fmt: skip
+    assert_refused(bench("reproduce", folder), "unknown model 'tiny'")
+    assert_refused(bench("reproduce", "absent-0123"), "absent-0123")
+
+
+def test_what_differs_is_named_with_what_has_changed(bench: Command, tiny_plugin: Path) -> None:
+    folder = train(bench, tiny_plugin)
+    path = folder / "predictions.csv"
+    frame = pd.read_csv(path, dtype=str)
+    last = float(frame["probability"].iloc[-1])
+    frame.loc[len(frame) - 1, "probability"] = str(last - 0.25 if last > 0.5 else last + 0.25)
+    frame.to_csv(path, index=False)
+    environment = json.loads((folder / "environment.json").read_text())
+    environment["attempts"][0]["versions"]["torch"] = "2.5"
+    environment["attempts"][0]["threads"] = 2
+    (folder / "environment.json").write_text(json.dumps(environment))
+    # The weights say that the training itself is the same.
+    threads = torch.get_num_threads()
+    outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
+    assert torch.get_num_threads() == threads
+    assert outcome.code == 1
+    assert re.fullmatch(r"max \|Δp\| 0\.25: torch 2\.5 → \S+\n", outcome.out), outcome.out
+    path.write_text(path.read_text().replace("test,", "test,x", 1))
+    outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
+    assert (outcome.code, "other images" in outcome.out) == (1, True)
+
+
+def test_a_level_is_made_again(bench: Command, tiny_plugin: Path) -> None:
+    level = ("--set", "vary={train.lr: [0.1, 0.02]}", "--set", "controls=[]")
+    assert bench("run", "tiny", "--plugin", tiny_plugin, *TINY, *level).code == 0
+    for folder in RUNS.glob("tiny-*"):
+        outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
+        assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
+
+
+def test_other_data_code_or_device_is_refused(bench: Command, tiny_plugin: Path) -> None:
+    images = write_manifest(Path("mine"))
+    command = ("--config", "manifest", "--data", images, *TINY[2:])
+    folder = train(bench, tiny_plugin, *command)
+    moved = images.rename("moved")
+    again = ("reproduce", folder, "--plugin", tiny_plugin)
+    assert_refused(bench(*again), "'mine'", "--data")
+    assert bench(*again, "--data", moved).out == "identical\n"
+    manifest = moved / "manifest.csv"
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join(lines[:-1]) + "\n")
+    assert_refused(bench(*again, "--data", moved), folder.name, "fingerprint")
+    edit(tiny_plugin, "0.2", "0.3")
+    assert_refused(bench(*again, "--data", moved), folder.name, "model.code")
+    edit(folder / "environment.json", '"device": "CPU, ', '"device": "Some GPU ')
+    if not torch.cuda.is_available():
+        assert_refused(bench(*again, "--data", moved), "Some GPU")
+
+
+def test_what_was_not_made_here_is_refused(bench: Command) -> None:
+    runs = Runs(RUNS)
+    theirs = runs.add("theirs", PERFECT, imported=imported())
+    assert_refused(bench("reproduce", theirs), theirs, "imported")
+    failed = runs.add("net", outcome=Outcome(state="failed", reason="boom"))
+    assert_refused(bench("reproduce", failed), failed, "failed")
+
+
+@pytest.mark.slow
+def test_a_winner_is_made_again(bench: Command, tiny_plugin: Path) -> None:
+    budget = ("--budget", "trials=2", "--plugin", tiny_plugin, *CONTROLS)
+    assert bench("tune", "tiny", *budget, *TINY).code == 0
+    for folder in RUNS.glob("tiny-*"):
+        outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
+        assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
