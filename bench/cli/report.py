@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -79,6 +79,37 @@ rows_options = grouped(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class ContentChoice:
+    """``--thumbnails`` and ``--image-names``."""
+
+    thumbnails: int
+    image_names: bool
+
+    def text(self, results: Results, format_name: str) -> str:
+        """The report in one of the formats."""
+        from bench.report import FORMATS
+
+        options: dict[str, dict[str, Any]] = {
+            "html": {"thumbnails": self.thumbnails, "image_names": self.image_names},
+            "json": {"image_names": self.image_names},
+        }
+        return FORMATS[format_name](results, **options.get(format_name, {}))
+
+
+content_options = grouped(
+    ContentChoice, "content",
+    click.option(
+        "--thumbnails", type=click.IntRange(min=0), default=12, show_default=True, metavar="N",
+        help="Most images of each kind of mistake in html; 0 shows no patient's image.",
+    ),
+    click.option(
+        "--image-names", is_flag=True,
+        help="Name images in html and json; a name can hold a patient's number.",
+    ),
+)  # fmt: skip
+
+
 @click.command("report")
 @click.argument("format_name", type=click.Choice([*FILES, ALL, FIGURES]), metavar="FORMAT")
 @out_option
@@ -100,10 +131,7 @@ rows_options = grouped(
     "--margin", type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True), metavar="DIFFERENCE",
     help="Largest difference of AUC that counts as none [default: that of the config].",
 )  # fmt: skip
-@click.option(
-    "--thumbnails", type=click.IntRange(min=0), default=12, show_default=True, metavar="N",
-    help="Most images of each kind of mistake in html; 0 shows no patient's image.",
-)  # fmt: skip
+@content_options
 def report(
     format_name: str,
     out: Path,
@@ -112,7 +140,7 @@ def report(
     chosen: RowsChoice,
     wanted: str,
     margin: float | None,
-    thumbnails: int,
+    content: ContentChoice,
 ) -> None:
     """Compare all runs that ended: markdown, html, latex, csv, json, figures, or all of them.
 
@@ -123,6 +151,7 @@ def report(
     for option, parameter, applies_to in (
         ("--format", "formats", (ALL, FIGURES)),
         ("--thumbnails", "thumbnails", ("html", ALL)),
+        ("--image-names", "image_names", ("html", "json", ALL)),
     ):
         if given(parameter) and format_name not in applies_to:
             formats_of_it = " and ".join(applies_to)
@@ -144,19 +173,12 @@ def report(
     elif format_name == ALL:
         folder = to or DEFAULT_TO
         for name, file in FILES.items():
-            _write(folder / file, _text(results, name, thumbnails))
+            _write(folder / file, content.text(results, name))
         _draw(results, folder / FIGURES, formats)
     elif to is not None:
-        _write(to, _text(results, format_name, thumbnails))
+        _write(to, content.text(results, format_name))
     else:
-        click.echo(_text(results, format_name, thumbnails), nl=False)
-
-
-def _text(results: Results, format_name: str, thumbnails: int) -> str:
-    from bench.report import FORMATS
-
-    options = {"thumbnails": thumbnails} if format_name == "html" else {}
-    return FORMATS[format_name](results, **options)
+        click.echo(content.text(results, format_name), nl=False)
 
 
 def _write(path: Path, text: str) -> None:

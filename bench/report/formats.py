@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from bench.evaluate.results import Results
 from bench.report.csv import csv
@@ -11,7 +12,7 @@ from bench.report.latex import latex
 from bench.report.markdown import markdown
 
 
-def _html(results: Results, **options: int) -> str:
+def _html(results: Results, **options: Any) -> str:
     # Its pictures and templates take long to import, and the other formats need neither.
     from bench.report.html import html
 

@@ -6,8 +6,10 @@ has those of :class:`bench.evaluate.results.Table`, and besides ``title`` and ``
 column head; the first sorts the rows, and models are compared by it) and ``card`` (its verdict,
 reason and caveats in sentences); a row those of ``Row``, and
 besides ``name`` and ``state``; a run ``name``, ``seed``, ``settings``, ``imported`` and
-``confusion``. Of a question the typed answer is given, and ``conclusions`` and ``caveats`` in
-sentences. Numbers that are not defined, or not finite, are null.
+``confusion``. Of images that were left out of the data, ``skipped`` has the number of each kind,
+and ``skipped_images`` the names, where they were asked for. Of a question the typed answer is
+given, and ``conclusions`` and ``caveats`` in sentences. Numbers that are not defined, or not
+finite, are null.
 """
 
 from __future__ import annotations
@@ -29,12 +31,22 @@ from bench.report.card import card_text
 from bench.report.facts import title
 from bench.report.questions import caveats, conclusions
 
-VERSION = 1
+VERSION = 2
 
 
-def json(results: Results) -> str:
-    """The results as one JSON object, in the form that the module's docstring says."""
+def json(results: Results, *, image_names: bool = False) -> str:
+    """The results as one JSON object, in the form that the module's docstring says.
+
+    Args:
+        results: every number of the report.
+        image_names: whether images are named; names can hold patients' numbers.
+    """
     content = {"version": VERSION, "level": LEVEL} | _plain(results)
+    records = [table["data"] for table in content["tables"]]
+    for record in [*records, *(data for each in content["questions"] for data in each["data"])]:
+        if image_names:
+            record["skipped_images"] = record["skipped"]
+        record["skipped"] = {kind: len(images) for kind, images in record["skipped"].items()}
     return json_module.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tabulate import tabulate
@@ -11,10 +12,19 @@ from bench.evaluate.results import Results
 from bench.report import facts
 from bench.report.card import card_text
 from bench.report.columns import Section, TableCell
+from bench.report.formatting import one_line
 from bench.report.notes import glossary
 from bench.report.questions import answer_sections
 from bench.report.sections import parts, sections
 from bench.report.text import render
+from bench.text import printable
+
+# Backticks, asterisks, pipes, what begins a tag or an autolink, what makes brackets a link, and
+# at the start what makes a line a heading, a quotation or a list. Other signs are left as they are:
+# "<0.001", "cxnet_m1", "-0.5" and "[0, 1]" mean nothing to Markdown.
+_MARKUP = re.compile(
+    r"\\(?=[!-/:-@\[-`{-~])|[`*|]|<(?=[A-Za-z/!?])|(?<=\])[(:\[]|\A[#>]|\A[+-](?=\s)"
+)
 
 
 def markdown(results: Results) -> str:
@@ -33,6 +43,7 @@ def markdown(results: Results) -> str:
         answer=markdown_answer,
         pipe_table=pipe_table,
         bullets=bullets,
+        escape=escape,
     )
     return text.rstrip() + "\n"
 
@@ -40,18 +51,25 @@ def markdown(results: Results) -> str:
 def markdown_answer(answer: QuestionResult) -> str:
     """A section on one question."""
     return render(
-        "question.md.j2", found=answer_sections(answer), pipe_table=pipe_table, bullets=bullets
+        "question.md.j2",
+        found=answer_sections(answer),
+        pipe_table=pipe_table,
+        bullets=bullets,
+        escape=escape,
     ).rstrip()
 
 
+def escape(text: str) -> str:
+    """A text on one line in which Markdown reads no markup; an ordinary name stays as it is."""
+    return _MARKUP.sub(r"\\\g<0>", printable(one_line(text)))
+
+
 def pipe_table(section: Section) -> str:
-    """A table with pipes; a pipe in a cell is escaped."""
-    columns = [
-        [_cell(cell).replace("|", "\\|") for cell in column.cells] for column in section.columns
-    ]
+    """A table with pipes."""
+    columns = [[_cell(cell) for cell in column.cells] for column in section.columns]
     return tabulate(
         [*zip(*columns, strict=True)],
-        headers=[column.head for column in section.columns],
+        headers=[escape(column.head) for column in section.columns],
         tablefmt="pipe",
         colalign=[column.align for column in section.columns],
         disable_numparse=True,
@@ -60,9 +78,10 @@ def pipe_table(section: Section) -> str:
 
 def bullets(lines: Iterable[str]) -> str:
     """A list, a line each."""
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {escape(line)}" for line in lines)
 
 
 def _cell(cell: TableCell) -> str:
-    text = f"**{cell.text}**" if cell.bold else cell.text
-    return " ".join(filter(None, [text, f"({cell.detail})" if cell.detail else "", cell.mark]))
+    text = f"**{escape(cell.text)}**" if cell.bold else escape(cell.text)
+    detail = f"({escape(cell.detail)})" if cell.detail else ""
+    return " ".join(filter(None, [text, detail, cell.mark]))

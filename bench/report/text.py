@@ -35,12 +35,17 @@ def lines(name: str, **context: Any) -> list[str]:
         name: of the template, without ``.j2``.
         context: as of :func:`render`.
     """
-    text = render(f"{name}.j2", **context)
+    text = _environment(of_lines=True).get_template(f"{name}.j2").render(context)
     return [line for line in map(formatting.one_line, text.splitlines()) if line]
 
 
+def _on_its_line(value: Any) -> Any:
+    """A value without line breaks: a name that has one must not end its sentence."""
+    return " ".join(value.splitlines()) if isinstance(value, str) else value
+
+
 @cache
-def _environment() -> Environment:
+def _environment(*, of_lines: bool = False) -> Environment:
     """Made once: to compile a template takes longer than to fill it."""
     environment = Environment(
         loader=PackageLoader("bench.report"),
@@ -48,6 +53,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_on_its_line if of_lines else None,
     )
     environment.filters |= {name: getattr(formatting, name) for name in FILTERS}
     return environment

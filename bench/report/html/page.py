@@ -64,13 +64,14 @@ class Chapter:
     recipes: Sequence[Recipe]
 
 
-def html(results: Results, *, thumbnails: int = 12) -> str:
+def html(results: Results, *, thumbnails: int = 12, image_names: bool = False) -> str:
     """The report as one self-contained page; all text is escaped.
 
     Args:
         results: every number of the report.
         thumbnails: most misclassified images of each kind; 0 where patients' images must not be
             passed on.
+        image_names: whether these images are named; names can hold patients' numbers.
 
     Raises:
         InputError: the predictions of a run are gone or damaged.
@@ -84,6 +85,7 @@ def html(results: Results, *, thumbnails: int = 12) -> str:
         ],
         questions=[answer_sections(answer) for answer in results.questions],
         title=facts.title,
+        image_names=image_names,
         glossary=glossary(results),
         unfinished=facts.without_row(results),
         style=_asset("style.css"),

@@ -111,6 +111,7 @@ def test_a_filter_hides_rows_and_changes_no_figure(bench: Command) -> None:
         (("--format", "gif"), "'gif' is not one of 'png', 'pdf', 'svg'"),
         (("--format", "pdf"), "--format applies to all and figures, not to markdown"),
         (("--thumbnails", "3"), "--thumbnails applies to html and all, not to markdown"),
+        (("--image-names",), "--image-names applies to html and json and all, not to markdown"),
         (("--to", "results"), "'results': Is a directory"),
         (("--reference", "control:metadata"), "'control:metadata': no row of that name"),
     ],

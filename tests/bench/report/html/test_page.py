@@ -91,12 +91,22 @@ def test_every_table_has_a_caption_and_heads_with_a_scope(outline: Outline) -> N
         assert {len(row) for row in table.rows} == {columns}
 
 
-def test_misclassified_images_are_shown_with_label_and_probability(outline: Outline) -> None:
-    alts = [value or "" for name, value in outline.attributes if name == "alt"]
-    assert [alt for alt in alts if ": labelled" in alt] == [
-        "6.png: labelled normal, probability of abnormal 0.600",
-        "7.png: labelled abnormal, probability of abnormal 0.400",
+def test_misclassified_images_are_shown_with_label_and_probability(
+    outline: Outline, results: Results
+) -> None:
+    of_images = [
+        "labelled normal, probability of abnormal 0.600",
+        "labelled abnormal, probability of abnormal 0.400",
     ]
+    alts = [value or "" for name, value in outline.attributes if name == "alt"]
+    assert [alt for alt in alts if "labelled" in alt] == of_images
+    assert "6.png" not in " ".join(outline.texts)
+    named = Outline(html(results, image_names=True))
+    alts = [value or "" for name, value in named.attributes if name == "alt"]
+    assert [alt for alt in alts if "labelled" in alt] == [
+        f"6.png: {of_images[0]}", f"7.png: {of_images[1]}"
+    ]  # fmt: skip
+    assert "6.png" in " ".join(named.texts)
     sources = [value or "" for name, value in outline.attributes if name == "src"]
     assert all(source.startswith("data:image/") for source in sources)
 
