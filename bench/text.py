@@ -15,6 +15,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many signs, its middle left out: ``error: a/b/ … /y/z is not there``."""
+    if len(text) <= most:
+        return text
+    left_out = " … "
+    kept = most - len(left_out)
+    return text[: kept - kept // 2] + left_out + text[len(text) - kept // 2 :]
+
+
 def first_names(names: Sequence[str], limit: int) -> str:
     """The first names of a list, printable, and how many more there are.
 

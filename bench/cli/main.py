@@ -27,11 +27,14 @@ from bench.cli.tune import tune, tunings
 from bench.cli.weights import weights
 from bench.errors import InputError
 from bench.files import DiskFullError
+from bench.text import shortened
 
 FAILED = 1
 BAD_INPUT = 2
 # The commands that take up what they did before; the others begin anew.
 GO_ON = ("run", "tune", "cascade", "data")
+MOST_SIGNS = 2_000
+"""Length of an error line; a name in it can have hundreds of thousands of signs."""
 # A group named alone shows its help; older versions of click do so without an error.
 NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -148,5 +151,5 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _end_with_error(message: str, *, code: int) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {shortened(message, MOST_SIGNS)}", err=True)
     sys.exit(code)

@@ -71,7 +71,7 @@ def _parse(text: str, loader: type[_StrictLoader] = _StrictLoader) -> Any:
         return yaml.load(text, Loader=loader)
     except RecursionError:
         raise ConstructorError(None, None, "brackets or aliases are nested too deep") from None
-    except (ValueError, KeyError, AttributeError) as error:  # such as `!!int x`, `!!bool x`
+    except (ValueError, LookupError, AttributeError) as error:  # such as `!!int x`, `!!float`
         raise ConstructorError(None, None, f"a value is not of its tag's type ({error})") from None
 
 

@@ -35,7 +35,7 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
             hint = near_matches(str(first["loc"][-1]), fields)
         return f"unknown key {key!r}: {hint}{more}"
     if first["loc"][:2] == ("model", "options") and first["type"] == "dict_type":
-        option = first["loc"][2]
+        option = "".join(map(str, first["loc"][2:3])) or "OPTION"
         return f"{key}: name the model first, as in model.options.MODEL.{option}{more}"
     reason = IN_YAML.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] == "missing":

@@ -22,15 +22,18 @@ Of a PNG or TIFF with several frames the first is read; an EXIF orientation is n
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, _imaging
 
 from bench.data.dicom import HEAD, is_dicom, read_dicom
 from bench.data.study import GrayValues, ImageError
@@ -130,12 +133,28 @@ def _read_with_pillow(file: BinaryIO) -> GrayValues:
     # Without it Pillow loads the file's own format alone, and all of its fifty where that is not
     # the first of ours.
     Image.preinit()
+    _silence_pillow()
     with Image.open(file, formats=FORMATS) as image:
         limit = Image.MAX_IMAGE_PIXELS
         if limit is not None and image.width * image.height > limit:
             raise Image.DecompressionBombError
         image.load()
         return _to_gray(image)
+
+
+@cache
+def _silence_pillow() -> None:
+    """Keep what Pillow and its libtiff write about a damaged file away from the terminal.
+
+    libtiff writes to the process's standard error, past Python, and names no file of the user's;
+    the error that it makes Pillow raise says enough.
+    """
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    # Pillow has no function for it. Where libtiff's symbols are hidden, its lines stay.
+    with suppress(OSError, AttributeError):
+        pillow = ctypes.CDLL(_imaging.__file__)
+        pillow.TIFFSetErrorHandler(None)
+        pillow.TIFFSetWarningHandler(None)
 
 
 def luma(image: Image.Image) -> NDArray[np.uint8]:

@@ -24,6 +24,7 @@ import json
 import os
 import shutil
 import time
+import tokenize
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -241,6 +242,13 @@ def _check_full_scale(store: PixelStore) -> None:
         )
 
 
+DAMAGED = (
+    *(OSError, ValueError, EOFError, LookupError, TypeError, MemoryError, RecursionError),
+    *(SyntaxError, tokenize.TokenError),  # numpy parses an array's header as Python does
+)
+"""Errors of reading a store that is damaged or not there."""
+
+
 class _Arrays(NamedTuple):
     """A store's arrays, mapped into memory; see the top of this module."""
 
@@ -269,7 +277,7 @@ def _map(
         arrays = _Arrays(*(np.load(folder / name, mmap_mode="r") for name in layout))
         fits = tuple(index["images"]) == images and decoder in (None, index["decoder"])
         fits = fits and 0 <= arrays.done[0] <= len(images)
-    except (OSError, ValueError, EOFError, LookupError, TypeError):
+    except DAMAGED:
         return None
     found = [(array.dtype, array.shape) for array in arrays]
     return arrays if fits and found == [*layout.values()] else None

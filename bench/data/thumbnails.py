@@ -20,7 +20,7 @@ from PIL import Image
 
 from bench.data.decode import resize
 from bench.data.description import DataRecord
-from bench.data.pixel_store import INDEX, PIXELS
+from bench.data.pixel_store import DAMAGED, INDEX, PIXELS
 from bench.files import write_text
 
 # Beside the stores, whose names are hexadecimal.
@@ -75,7 +75,7 @@ def thumbnails(data: DataRecord, images: Collection[str], *, cache: Path) -> Thu
         if pixels.dtype != np.uint8 or pixels.shape != (len(rows), size, size):
             raise ValueError("not the pixels of this index")
         pngs = {image: _png(np.asarray(pixels[rows[image]])) for image in images}
-    except (OSError, ValueError, EOFError, KeyError, TypeError):
+    except DAMAGED:
         return Thumbnails(
             reason="the decoded pixels of this data are not in this machine's cache; `bench run` "
             "with the same data puts them there and repeats no finished run"

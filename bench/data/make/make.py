@@ -14,7 +14,7 @@ from bench.config import DataConfig, load_experiment
 from bench.config.load import split_setting
 from bench.data.check import check_data
 from bench.data.contact_sheet import draw_sheet
-from bench.data.image_files import FileReader
+from bench.data.image_files import FileReader, quiet_decoders
 from bench.data.load import open_study
 from bench.data.make.describe import about_paths, about_split, choose_split, facts
 from bench.data.make.layout import Layout, recognise
@@ -300,7 +300,7 @@ def _original_side(study: StudyTable) -> int:
     """The largest side in pixels of the first images that can be read, at least 8."""
     sides = [8]
     for image in study.rows["image"][:LOOKED_AT]:
-        with suppress(ImageError):
+        with suppress(ImageError), quiet_decoders():
             assert study.reader is not None
             sides.append(max(study.reader.read(image).shape))
     return max(sides) if len(sides) > 1 else 10_000

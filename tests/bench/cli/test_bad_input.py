@@ -172,3 +172,10 @@ def test_a_damaged_run_is_named(bench: Command, tiny_plugin: Path) -> None:
         assert (outcome.code, outcome.err.count("\n")) == (2, 1)
         assert run.name in outcome.err
     assert "delete its folder" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["--config", "--data", "--set", "--seeds", "--plugin"])
+def test_an_error_line_has_a_readable_length(bench: Command, option: str) -> None:
+    outcome = bench(*demo(option, "beginning/" + "x" * 300_000 + ".yaml"))
+    assert_refused(outcome, "beginning/", " … ")
+    assert len(outcome.err) < 2_100

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.config import Experiment, expand, load_experiment, shipped_folder, shipped_names
 from bench.config.vary import levels_of
@@ -84,6 +87,7 @@ def test_an_experiment_cannot_be_changed() -> None:
         ("data.on_bad=ignore", "data.on_bad: Input should be 'refuse' or 'skip'"),
         ("train.nesterov=true,", "train.nesterov: Input should be a valid boolean"),
         ("seeds=[1, 1]", "seeds: 1 given more than once"),
+        ("model.options=[[]]", "model.options: name the model first"),
         ("models=[]", "models: Tuple should have at least 1 item"),
         ("data.test_fraction=0.9", "data: validation_fraction and test_fraction leave nothing"),
         ("name=a-b", "name: 'a-b' is not snake_case"),
@@ -182,6 +186,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         ("a: " + "[" * 3000 + "]" * 3000, "brackets or aliases are nested too deep"),
         ("name: x\nvary: &levels {train: *levels}\n", "a value holds itself by an alias"),
         ("a: !!int x\n", "a value is not of its tag's type"),
+        ("a: !!float\n", "a value is not of its tag's type"),
         ("name: 2024-13-45\n", "name: '2024-13-45' is not snake_case"),
         ("name: x\n", "key 'description' is required"),
         ("name: x\ndescription: y\ndata: 3\nmodels: [a]\nlosses: [ce]\n", "data: Input should be"),
@@ -194,6 +199,71 @@ def test_a_broken_file_is_one_line(tmp_path: Path, content: str, message: str) -
         load_experiment(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# Signs and words that mean something to YAML or to a config.
+PIECES = st.sampled_from(
+    [
+        *(
+            "[",
+            "]",
+            "{",
+            "}",
+            ": ",
+            "- ",
+            "? ",
+            "!!int ",
+            "!!float ",
+            "!!binary ",
+            "!!omap ",
+            "&a ",
+        ),
+        *(
+            "*a",
+            "<<: *a",
+            "|",
+            "'",
+            "#",
+            "%YAML 9.9\n",
+            "---\n",
+            "\n",
+            "\n  ",
+            "\t",
+            "\0",
+            "\x85",
+            "~",
+        ),
+        *(
+            ".nan",
+            "1e999",
+            "1:60",
+            "2024-13-45",
+            "name: x\n",
+            "train:\n  lr: ",
+            "vary: ",
+            "models: ",
+        ),
+        *("model:\n  options: ", "seeds: ", "question: ", "data:\n  options: ", "train.lr: "),
+    ]
+)
+
+
+@given(
+    pieces=st.lists(st.one_of(PIECES, st.text(max_size=5)), max_size=12),
+    key=st.sampled_from(["train.lr", "model.options", "data.options", "vary", "seeds"]),
+)
+def test_no_text_of_a_config_or_a_setting_ends_in_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[str], key: str
+) -> None:
+    text = "".join(pieces)
+    demo = (shipped_folder() / "demo.yaml").read_text("utf-8")
+    path = tmp_path_factory.getbasetemp() / "mine.yaml"
+    for content in (text, f"{demo}\n{text}"):
+        path.write_bytes(content.encode())
+        with suppress(InputError):
+            expand(load_experiment(path))
+    with suppress(InputError):
+        expand(load_experiment("demo", settings=[f"{key}={text}"]))
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:

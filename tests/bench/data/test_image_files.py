@@ -209,3 +209,14 @@ def test_real_rgb_and_rgba_radiographs_are_their_first_channel() -> None:
             assert image.mode == mode
             expected = np.asarray(image)[:, :, 0]
         np.testing.assert_array_equal(read_grayscale(folder / name), expected)
+
+
+def test_libtiff_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It writes to the file descriptor, which `capsys` does not see."""
+    path = saved(tmp_path, Image.fromarray(GRAY), "image.tif")
+    Image.fromarray(np.tile(GRAY, 8)).save(path, compression="tiff_lzw")
+    content = bytearray(path.read_bytes())
+    content[40:120] = b"\xff" * 80
+    path.write_bytes(content)
+    assert failure(path).kind == "unreadable"
+    assert capfd.readouterr() == ("", "")

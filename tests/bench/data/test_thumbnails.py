@@ -75,11 +75,19 @@ def forget_images(store: Path) -> None:
     (store / "index.json").write_text(json.dumps(index | {"images": index["images"][::2]}))
 
 
+def garble_header(store: Path) -> None:
+    """As numpy parses it, a bracket is never closed."""
+    content = (store / "pixels.npy").read_bytes()
+    (store / "pixels.npy").write_bytes(content.replace(b"}", b" ", 1))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda store: (store / "index.json").write_text("{"),
+        lambda store: (store / "index.json").write_text("[" * 100_000),
         forget_images,
+        garble_header,
         lambda store: (store / "pixels.npy").write_bytes(b"no pixels"),
         lambda store: (store / "pixels.npy").unlink(),
     ],
