@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from bench.evaluate.auc import Auc
 from bench.evaluate.bootstrap import Resampling
@@ -23,6 +25,24 @@ from bench.runs.run import Run
 VERSION = 7
 KEPT = (RunScores, LeadingScore, Estimate, Auc, Curves)
 FIELDS = [field.name for kept in KEPT for field in fields(kept)]
+ALLOWED = {(kept.__module__, kept.__qualname__) for kept in KEPT} | {
+    (f"numpy{module}", name)
+    for module in (
+        *("", ".core.multiarray", ".core.numeric"),
+        *("._core.multiarray", "._core.numeric"),  # numpy 2
+    )
+    for name in ("ndarray", "dtype", "scalar", "_reconstruct", "_frombuffer")
+}
+"""Names that a file of kept scores may call, by module: our records, and arrays."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads records and arrays alone: no other name is looked up, so that no code is run."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} is none of the kept records")
+        return super().find_class(module, name)
 
 
 class Scorer:
@@ -75,15 +95,11 @@ class Scorer:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32] + ".pickle"
 
     def _read(self, name: str) -> RunScores | None:
-        """The kept scores; None where there are none, or damaged ones: they are computed again.
-
-        Reading a pickle runs what is in it. These lie in the user's own cache folder, beside the
-        weights and wheels that other tools keep there: who can write to it needs no pickle.
-        """
+        """The kept scores; None where there are none, or damaged ones: they are computed again."""
         if self._kept is None:
             return None
         try:
-            scores = pickle.loads((self._kept / name).read_bytes())
+            scores = _Unpickler(io.BytesIO((self._kept / name).read_bytes())).load()
         except Exception:  # a damaged pickle can raise any
             return None
         return scores if isinstance(scores, RunScores) else None
