@@ -139,14 +139,18 @@ def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Mo
         )
     )
     lay_out(network, device=device, memory_format=settings.train.memory_format)
-    weights = checkpoint.load(run.folder / checkpoint.BEST, device=device)
-    if weights is None:
-        raise InputError(
-            f"the weights of run {run.folder.name} ({checkpoint.BEST}) are gone: delete its folder "
-            "and run it again"
-        )
-    network.load_state_dict(weights["network"])
-    return network
+    state = "gone"
+    try:
+        weights = checkpoint.load(run.folder / checkpoint.BEST, device=device)
+        if weights is not None:
+            network.load_state_dict(weights["network"])
+            return network
+    except Exception:  # torch raises errors of many kinds on a damaged file
+        state = "damaged"
+    raise InputError(
+        f"the weights of run {run.folder.name} ({checkpoint.BEST}) are {state}: delete its folder "
+        "and run it again"
+    )
 
 
 def _threshold(validation: Predictions, data: DataRecord) -> float | NDArray[np.float64] | None:
