@@ -67,7 +67,6 @@ def handled() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _request.number = None
     before = {number: signal.getsignal(number) for number in STOPPING}
     changed = {n: handler for n, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     for number in changed:
@@ -77,6 +76,7 @@ def handled() -> Iterator[None]:
     finally:
         for number, handler in changed.items():
             signal.signal(number, handler)
+        _request.number = None
 
 
 @contextmanager

@@ -30,6 +30,7 @@ def test_a_signal_is_raised_and_named(number: signal.Signals, code: int) -> None
     assert isinstance(stopped.value, KeyboardInterrupt)
     assert stopped.value.exit_code == code
     assert signal.getsignal(number) == before
+    signals.check()  # what comes later in this process was not asked to stop
 
 
 def test_a_stop_waits_where_something_would_be_lost() -> None:
