@@ -80,17 +80,21 @@ def handled() -> Iterator[None]:
 
 
 @contextmanager
-def deferred(waits: Callable[[], bool]) -> Iterator[None]:
-    """Let a stop inside the block wait for :func:`check` where something would be lost.
+def deferred(waits: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Let a stop inside the block wait for :func:`check`, at the latest for the block's end.
 
     Args:
-        waits: called when the signal comes; whether something would be.
+        waits: called when the signal comes; where it gives False, the stop is raised at once.
+
+    Raises:
+        Stopped: at the end, where a signal came and nothing else was raised.
     """
     before, _request.waits = _request.waits, waits
     try:
         yield
     finally:
         _request.waits = before
+    check()
 
 
 def is_asked() -> bool:

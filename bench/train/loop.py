@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import nn
@@ -13,6 +12,7 @@ from torch import nn
 from baselines.finetune import set_training_mode
 from bench import signals
 from bench.config.schema import TrainConfig
+from bench.registry import TargetKind
 from bench.train import checkpoint
 from bench.train.allocator import keep_freed_memory
 from bench.train.cuda_graph import StepRunner
@@ -20,7 +20,7 @@ from bench.train.device import wait_for
 from bench.train.errors import TrainingFailedError, memory_errors_explained
 from bench.train.history import SILENT, Listener, Training, TrainingData, Validation
 from bench.train.interval import SaveTimer
-from bench.train.prediction import predict
+from bench.train.prediction import Predicted, predict
 from bench.train.score import overall_auc
 from bench.train.state import TrainingState, average_of
 from bench.train.step import make_step
@@ -38,10 +38,10 @@ def train(
 ) -> Training:
     """Train a network, keep the weights of the best validation AUC, and load them into it.
 
-    At every validation, and every ``config.checkpoint_seconds`` between two of them, the state is
-    written to ``folder``. A call that finds such a state resumes from it and ends as an
-    uninterrupted one would have (bit for bit on a CPU with as many threads). A signal to stop
-    (:mod:`bench.signals`) is obeyed after the present step, and the state is written then too.
+    At every validation, every ``config.checkpoint_seconds`` between two of them, and where a signal
+    stops the training after its present step (:mod:`bench.signals`), the state is written to
+    ``folder``. A call that finds such a state resumes from it and ends as an uninterrupted one
+    would have (bit for bit on a CPU with as many threads).
 
     Args:
         network: on the device of the data, with its initial weights.
@@ -71,13 +71,13 @@ def train(
         listener.on_step(state.iteration)
     if config.compile and not state.is_over:
         listener.on_note("the network is compiled in the first step, which may take minutes")
-    with memory_errors_explained(_what_does_not_fit(config, side=side)), _kept(state, folder):
-        while not state.is_over:
-            _take_steps(state, folder, on_step=listener.on_step)
-            state.history.append(_validate(state, data, on_note=listener.on_note))
-            state.begin_interval()
-            state.save(folder)
-            listener.on_validation(state.history)
+    with memory_errors_explained(_what_does_not_fit(config, side=side)):
+        try:
+            _go_on(state, data, folder, listener)
+        except signals.Stopped:
+            if state.is_unsaved:
+                state.save(folder)
+            raise
     # Read back from disk: the network's live weights moved on after the best validation.
     best = checkpoint.load(folder / checkpoint.BEST, device=device)
     assert best is not None, "the first validation writes it"
@@ -89,19 +89,24 @@ def train(
     )
 
 
-@contextmanager
-def _kept(state: TrainingState, folder: Path) -> Iterator[None]:
-    """Let a signal to stop wait until a step is taken or a batch predicted, and keep the steps.
-
-    Without a step to keep it stops at once: the first one may compile for minutes.
-    """
-    try:
+def _go_on(state: TrainingState, data: TrainingData, folder: Path, listener: Listener) -> None:
+    """Train until all steps are taken, or the schedule ends the training."""
+    while not state.is_over:
+        # The first step may compile for minutes, and there is none to keep yet.
         with signals.deferred(lambda: state.is_unsaved):
-            yield
-    except signals.Stopped:
-        if state.is_unsaved:
+            _take_steps(state, folder, on_step=listener.on_step)
+        predicted = _predict_validation(state, data)
+        with signals.deferred():
+            first = not state.history
+            state.history.append(_validation(state, predicted, kind=data.kind))
+            state.begin_interval()
             state.save(folder)
-        raise
+            if first and math.isnan(state.history[0].validation_auc):
+                listener.on_note(
+                    "validation AUC is undefined, since no output has images with and without "
+                    f"it: the weights of iteration {state.iteration} are kept"
+                )
+            listener.on_validation(state.history)
 
 
 def _take_steps(state: TrainingState, folder: Path, *, on_step: Callable[[int], None]) -> None:
@@ -134,11 +139,9 @@ def _take_steps(state: TrainingState, folder: Path, *, on_step: Callable[[int], 
     count_seconds()
 
 
-def _validate(
-    state: TrainingState, data: TrainingData, *, on_note: Callable[[str], None]
-) -> Validation:
-    """The next line of the history, from the network's predictions of the validation part."""
-    step, iteration = state.step, state.iteration
+def _predict_validation(state: TrainingState, data: TrainingData) -> Predicted:
+    """Predict the validation part; of the state nothing is changed."""
+    step = state.step
     _check_steps(state)
     if step.stream.device.type == "cpu":
         # The gradients' memory serves the predictions; a CUDA graph keeps its own.
@@ -147,21 +150,22 @@ def _validate(
         state.judged, step.loss, data.validation, kind=data.kind, precision=step.precision
     )
     if not math.isfinite(predicted.loss):
-        text = f"the validation loss is {predicted.loss} after step {iteration}"
-        raise TrainingFailedError(text + _advice(state, step=iteration))
-    auc = overall_auc(predicted.targets, predicted.probabilities, kind=data.kind)
-    if not state.history and math.isnan(auc):
-        on_note(
-            "validation AUC is undefined, since no output has images with and without "
-            f"it: the weights of iteration {iteration} are kept"
-        )
+        text = f"the validation loss is {predicted.loss} after step {state.iteration}"
+        raise TrainingFailedError(text + _advice(state, step=state.iteration))
+    return predicted
+
+
+def _validation(state: TrainingState, predicted: Predicted, *, kind: TargetKind) -> Validation:
+    """The next line of the history, which the schedule takes note of."""
+    schedule, iteration = state.step.schedule, state.iteration
+    auc = overall_auc(predicted.targets, predicted.probabilities, kind=kind)
     return Validation(
         iteration=iteration,
-        lr=step.schedule.rate(state.config.lr, iteration - 1),
+        lr=schedule.rate(state.config.lr, iteration - 1),
         train_loss=state.interval.mean_loss,
         validation_loss=predicted.loss,
         validation_auc=auc,
-        decision=step.schedule.update(predicted.loss),
+        decision=schedule.update(predicted.loss),
         # With an undefined AUC no comparison holds: the first validation's weights stay.
         best=state.best_auc is None or auc > state.best_auc,
         train_seconds=state.train_seconds,

@@ -13,8 +13,6 @@ import pytest
 
 from bench import signals
 
-Strike = Callable[[signal.Signals], None]
-
 
 def strike(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
@@ -33,34 +31,66 @@ def test_a_signal_is_raised_and_named(number: signal.Signals, code: int) -> None
     signals.check()  # what comes later in this process was not asked to stop
 
 
-def test_a_stop_waits_where_something_would_be_lost() -> None:
-    unsaved = True
-    with signals.handled(), signals.deferred(lambda: unsaved):
+def stopped(action: Callable[[], None], *, waits: bool = True) -> None:
+    """Do something where a stop waits, or not."""
+    with signals.handled(), signals.deferred(lambda: waits):
+        action()
+
+
+def test_a_stop_waits_for_a_check_or_the_end() -> None:
+    def check() -> None:
         signals.check()
         assert not signals.is_asked()
         strike(signal.SIGTERM)
         assert signals.is_asked()
+        reached.append("strike")
+        signals.check()
+        reached.append("check")
+
+    def end() -> None:
+        strike(signal.SIGTERM)
+        reached.append("end")
+
+    for action in (check, end):
+        reached: list[str] = []
         with pytest.raises(signals.Stopped):
-            signals.check()
-    with signals.handled(), signals.deferred(lambda: unsaved):
-        assert not signals.is_asked()
-        unsaved = False
-        with pytest.raises(signals.Stopped):
-            strike(signal.SIGTERM)
+            stopped(action)
+        assert reached == ["strike" if action == check else "end"]
+
+
+def test_a_stop_does_not_wait_where_nothing_would_be_lost() -> None:
+    def work() -> None:
+        strike(signal.SIGTERM)
+        pytest.fail("it did not stop")
+
+    with pytest.raises(signals.Stopped):
+        stopped(work, waits=False)
+
+
+def test_an_error_is_told_before_a_stop_that_waits() -> None:
+    def fail() -> None:
+        strike(signal.SIGTERM)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stopped(fail)
 
 
 def test_a_second_signal_ends_at_once_but_not_the_echo_of_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr("os._exit", ended.append)
-    with signals.handled(), signals.deferred(lambda: True):
+    def strike_often() -> None:
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
             strike(number)
         assert ended == []
         monkeypatch.setattr(signals, "SAME_REQUEST_SECONDS", 0.0)
         strike(signal.SIGINT)
-    assert ended == [130]
+        assert ended == [130]
+
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    with pytest.raises(signals.Stopped, match="SIGTERM"):
+        stopped(strike_often)
 
 
 def test_what_is_ignored_stays_ignored() -> None:
