@@ -1,0 +1,152 @@
+"""The command ``bench`` in a process of its own, which a fault can hit at any file operation.
+
+The process is forked, so that it need not import torch again: a second a run instead of ten.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+# What the process needs is loaded before it is forked.
+import numpy as np
+import timm  # noqa: F401
+
+import bench.cascade
+import bench.evaluate.load
+import bench.execute
+import bench.report
+import bench.tuning  # noqa: F401
+from bench.cli.main import run
+from bench.train.interval import SaveTimer
+
+CALLS = ("fsync", "replace", "unlink", "mkdir")
+"""The functions of ``os`` that change what is on the disk, beside writing to an open file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something that goes wrong at a file operation.
+
+    Attributes:
+        call: the number of the operation, the first is 0.
+        kind: ``before`` and ``after`` kill the process there; a number is raised as an OSError.
+    """
+
+    call: int
+    kind: Literal["before", "after"] | int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a process ended.
+
+    Attributes:
+        code: its exit code; that of a killed one is minus the signal.
+        calls: the file operations until then, as ``replace run.json``; hashes and numbers in names
+            are a ``#``.
+        output: what it printed, on either stream.
+    """
+
+    code: int
+    calls: tuple[str, ...]
+    output: str
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process under way, whose files are in ``folder``."""
+
+    pid: int
+    folder: Path
+
+    def wait(self) -> Ended:
+        """Wait for its end."""
+        _, status = os.waitpid(self.pid, 0)
+        calls = self.folder / f"{self.pid}.calls"
+        return Ended(
+            code=os.waitstatus_to_exitcode(status),
+            calls=tuple(calls.read_text(encoding="utf-8").splitlines()),
+            output=(self.folder / f"{self.pid}.output").read_text(encoding="utf-8"),
+        )
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+
+def start(arguments: Sequence[str | Path], folder: Path, fault: Fault | None = None) -> Process:
+    """Start ``bench`` with some arguments; what it prints goes to files in ``folder``."""
+    folder.mkdir(exist_ok=True)
+    pid = os.fork()
+    if pid:
+        return Process(pid, folder)
+    code = 70  # of a fault in what follows, which is no part of the harness
+    try:
+        os.setsid()
+        output = os.open(folder / f"{os.getpid()}.output", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # A checkpoint after every step, so that some lie in the middle of an interval.
+        SaveTimer.is_due = True
+        _watch(folder / f"{os.getpid()}.calls", fault)
+        sys.argv = ["bench", *map(str, arguments)]
+        run()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def bench_command(*arguments: str | Path, folder: Path, fault: Fault | None = None) -> Ended:
+    """Run ``bench`` with some arguments to its end, or until a fault."""
+    return start(arguments, folder, fault).wait()
+
+
+def _watch(log: Path, fault: Fault | None) -> None:
+    """Log every file operation, and let the fault happen at its own."""
+    lines = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    made = 0
+
+    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal made
+            here = fault is not None and fault.call == made
+            made += 1
+            os.write(lines, f"{name} {_file(arguments[0])}\n".encode())
+            if here and isinstance(fault.kind, int):
+                raise OSError(fault.kind, os.strerror(fault.kind))
+            if here and fault.kind == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                return real(*arguments, **options)
+            finally:
+                if here:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        return call
+
+    for name in CALLS:
+        setattr(os, name, watched(name, getattr(os, name)))
+    np.memmap.flush = watched("flush", np.memmap.flush)
+
+
+def _file(argument: Any) -> str:
+    """Name of the file of a call, without what differs between two runs."""
+    if isinstance(argument, int):
+        argument = os.readlink(f"/proc/self/fd/{argument}")  # noqa: PTH115
+    elif isinstance(argument, np.memmap):
+        argument = argument.filename
+    return re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", os.fspath(argument).rpartition("/")[2])
