@@ -194,6 +194,8 @@ class CellRunner:
                 folder=folder,
                 listener=self._listener(cell, folder, on_validation),
             )
+        # Killed right after its last checkpoint, it has a validation that only the state knows.
+        self.store.write_history(folder, training.history)
         return Trained(
             network=network,
             loss=loss,

@@ -65,6 +65,9 @@ def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
             if claimed and (outcome is None or outcome.state == "failed"):
                 endings[_run(job, index=index, total=len(jobs))] += 1
                 continue
+            if claimed:
+                # Killed between its result and this, a run leaves what nobody needs any more.
+                (job.folder / LAST).unlink(missing_ok=True)
         endings["already" if claimed else "elsewhere"] += 1
         if job.label in planned:
             skipped = CellSkipped(cell=job.label, index=index, total=len(jobs))

@@ -126,7 +126,10 @@ class Objective:
         )
         value, ended, reason = math.nan, "finished", ""
         try:
-            watch.catch_up(folder)
+            if history := _stored_history(folder):
+                # As if the training had come to it in this trial; it may end there.
+                self.store.write_history(folder, history)
+                watch(history)
             training = runner.train(job.cell, folder, on_validation=watch).training
             value = training.best.validation_auc
             if math.isnan(value):
@@ -224,16 +227,6 @@ class Watch:
         ):
             raise TrialPruned(BUDGET)
 
-    def catch_up(self, folder: Path) -> None:
-        """Take the history of a checkpoint, as if the training had come to it in this trial.
-
-        Raises:
-            TrialPruned: the training would have ended there.
-        """
-        state = load(folder / LAST, device=torch.device("cpu"))
-        if state is not None and state["history"]:
-            self([Validation(**entry) for entry in state["history"]])
-
     def charge_interval(self) -> None:
         """Charge a failed training with the whole interval in which it failed."""
         end = self.reached.iterations + self.config.validate_every
@@ -242,6 +235,12 @@ class Watch:
     def _charge(self, reached: Cost) -> None:
         self.reached = reached
         self.trial.set_user_attr(COST, asdict(reached - self.charged))
+
+
+def _stored_history(folder: Path) -> list[Validation]:
+    """The history of a checkpoint; empty where there is none."""
+    state = load(folder / LAST, device=torch.device("cpu"))
+    return [] if state is None else [Validation(**entry) for entry in state["history"]]
 
 
 def _skip(trial: optuna.Trial, reason: str) -> float:

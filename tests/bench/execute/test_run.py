@@ -516,6 +516,44 @@ def test_a_passing_failure_goes_on_from_the_last_validation(
         )
 
 
+class KilledError(BaseException):
+    """The process ends here; nothing catches it."""
+
+
+def test_a_kill_after_the_last_checkpoint_loses_no_line_of_the_history(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = experiment("controls=[]", model=tiny)
+    whole = tmp_path / "whole"
+    run(wanted, whole)
+    kept = Store.write_history
+
+    def die_at_the_third(store: Store, folder: Path, history: Sequence[Validation]) -> None:
+        if len(history) == 3:
+            raise KilledError
+        kept(store, folder, history)
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(Store, "write_history", die_at_the_third)
+        run(wanted, tmp_path / "cut")
+    assert run(wanted, tmp_path / "cut")[0] == MatrixFinished(finished=2)
+    for label, run_ in by_label(tmp_path / "cut").items():
+        lines = [
+            pd.read_csv(folder / "history.csv").drop(columns="train_seconds")
+            for folder in (run_.folder, by_label(whole)[label].folder)
+        ]
+        pd.testing.assert_frame_equal(*lines)
+
+
+def test_a_checkpoint_left_beside_a_finished_run_is_removed(tiny: str, tmp_path: Path) -> None:
+    wanted = experiment("controls=[]", model=tiny)
+    run(wanted, tmp_path)
+    left = by_label(tmp_path)["tiny ce seed 0"].folder / "last.pt"
+    left.write_bytes(b"a state")
+    assert run(wanted, tmp_path)[0] == MatrixFinished(already=2)
+    assert not left.exists()
+
+
 def test_files_for_a_source_that_reads_none_are_refused(tiny: str, tmp_path: Path) -> None:
     wanted = experiment(model=tiny).model_copy()
     data = wanted.data.model_copy(update={"root": tmp_path})
