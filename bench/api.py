@@ -141,8 +141,11 @@ def load_results(
             ``imported:NAME``. None is ``cxnet_m1:sin``, or what stands in where that has not run.
         margin: largest difference of AUC that counts as none; None is that of the config.
 
+    Returns:
+        Damaged runs are in none of its rows: ``unusable`` names each with the reason.
+
     Raises:
-        InputError: there is no run, one is damaged, or no table has the reference.
+        InputError: there is no run, or no table has the reference.
     """
     from bench.cache import cache_dir
     from bench.evaluate.load import check_reference
@@ -169,7 +172,8 @@ def load_model(
         plugins: Python files that register the run's model.
 
     Raises:
-        InputError: no such finished run of a network, or its model is not registered.
+        InputError: no such finished run of a network, it is damaged, or its model is not
+            registered.
     """
     from bench.registry.plugins import load_plugins
 

@@ -127,6 +127,19 @@ class CellFailed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CellUnusable(Event):
+    """A cell whose run ended, and is damaged or another version's: it is left as it is."""
+
+    cell: str
+    folder: str
+    state: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.state}: {self.reason}; it is left as it is (bench doctor)"
+
+
+@dataclass(frozen=True, kw_only=True)
 class MatrixFinished(Event):
     """Numbers of cells by their ending.
 
@@ -135,6 +148,7 @@ class MatrixFinished(Event):
         unavailable: controls that the data cannot have.
         failed: kept with their reason, and tried again by the next run.
         elsewhere: another process is at them.
+        unusable: damaged, or written by another version; left as they are.
         no_winner: models and losses whose tuning failed.
         runs: names of all their folders.
     """
@@ -144,6 +158,7 @@ class MatrixFinished(Event):
     unavailable: int = 0
     failed: int = 0
     elsewhere: int = 0
+    unusable: int = 0
     no_winner: tuple[str, ...] = ()
     runs: tuple[str, ...] = field(default=(), compare=False)
 
@@ -159,6 +174,7 @@ class MatrixFinished(Event):
             f"{self.finished} finished, {self.already} finished before, {self.unavailable} not "
             f"available, {self.failed} failed"
             + (f", {self.elsewhere} running in another process" if self.elsewhere else "")
+            + (f", {self.unusable} damaged or of another version" if self.unusable else "")
             + (f"; no winner for {', '.join(self.no_winner)}" if self.no_winner else "")
         )
 

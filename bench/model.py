@@ -20,6 +20,7 @@ from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold, choose_thresholds
 from bench.registry import NetworkShape, find_model
 from bench.runs.cells import NetworkSettings
+from bench.runs.checksums import WEIGHTS, file_checksum
 from bench.runs.predictions import Predictions
 from bench.runs.run import Run
 from bench.runs.store import Store
@@ -139,17 +140,21 @@ def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Mo
         )
     )
     lay_out(network, device=device, memory_format=settings.train.memory_format)
-    state = "gone"
+    path, state = run.folder / WEIGHTS, "gone"
     try:
-        weights = checkpoint.load(run.folder / checkpoint.BEST, device=device)
+        changed = run.checksums.get(WEIGHTS, "") not in ("", file_checksum(path))
+        weights = None if changed else checkpoint.load(path, device=device)
         if weights is not None:
             network.load_state_dict(weights["network"])
             return network
+        state = "changed"
+    except FileNotFoundError:
+        pass
     except Exception:  # torch raises errors of many kinds on a damaged file
         state = "damaged"
     raise InputError(
-        f"the weights of run {run.folder.name} ({checkpoint.BEST}) are {state}: delete its folder "
-        "and run it again"
+        f"the weights of run {run.folder.name} ({WEIGHTS}) are {state}: `bench doctor` says what "
+        "to do"
     )
 
 

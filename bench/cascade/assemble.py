@@ -72,6 +72,8 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
     names: list[str] = []
     missing: list[str] = []
     incomplete = False
+    # Which stages a damaged run was is not known: what was made of them is left alone.
+    spared = bool(store.survey().unusable)
     for entries in find_stages(runs):
         reference = find_reference(entries)
         if reference is None:
@@ -80,7 +82,7 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
             incomplete = True
             for entry in entries:
                 for system in SYSTEMS:
-                    _discard(store, entry, system)
+                    _discard(store, entry, system, spared=spared)
             continue
         truth = _sorted_test_part(reference)
         split = _read_split(store, reference)
@@ -89,7 +91,7 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
                 if reason := entry.missing(tasks):
                     missing.append(f"no {system} of {entry.cell.label}: {reason}")
                     incomplete |= not entry.unavailable(tasks)
-                    _discard(store, entry, system)
+                    _discard(store, entry, system, spared=spared)
                     continue
                 cell = entry.cell.as_cascade(system)
                 stages = {task: entry.runs[task] for task in tasks}
@@ -190,8 +192,10 @@ def _read_split(store: Store, run: Run) -> SplitImages:
     return Split.read_images(path, digest=split.hash)
 
 
-def _discard(store: Store, entry: StageRuns, system: System) -> None:
-    """Delete a stored system of which a stage has since failed or gone."""
+def _discard(store: Store, entry: StageRuns, system: System, *, spared: bool) -> None:
+    """Delete a stored system of which a stage has since failed or gone, unless it is spared."""
+    if spared:
+        return
     any_run = next(iter(entry.runs.values()))  # all are on the same data and split
     folder = store.folder(entry.cell.as_cascade(system), any_run.data)
     shutil.rmtree(folder, ignore_errors=True)

@@ -145,8 +145,8 @@ def _probabilities(
     _check_part(run, "test", predicted, split)
     if not np.array_equal(predicted, images):
         raise InputError(
-            f"run {run.folder.name} does not predict every test image of the cascade: delete its "
-            "folder and run it again"
+            f"run {run.folder.name} does not predict every test image of the cascade: "
+            "`bench doctor` says what to do"
         )
     return frame.to_numpy(dtype=np.float64)
 
@@ -168,5 +168,5 @@ def _check_part(run: Run, part: str, images: NDArray[np.object_], split: SplitIm
         )
         raise InputError(
             f"run {run.folder.name} has among its {part} images {image}: its predictions "
-            "were changed; delete its folder and run it again"
+            "were changed: `bench doctor` says what to do"
         )

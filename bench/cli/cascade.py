@@ -21,7 +21,7 @@ from bench.cli.options import (
     tensorboard_option,
     watched,
 )
-from bench.cli.output import read_results
+from bench.cli.output import print_unusable, read_results
 from bench.files import make_folder
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def cascade(
     """Send every test image through m1 to m4, and compare with the flat network findings14.
 
     Trains whatever of the five tasks is not finished yet, for each model and loss, then prints
-    the tables. Ends with exit code 1 where a run is missing or failed.
+    the tables. Ends with exit code 1 where a run is missing, failed or damaged.
     """
     needless = [
         parameter.opts[0]
@@ -154,4 +154,4 @@ def _assemble_and_print(runs: Sequence[Run], store: Store, output: OutputChoice)
     click.echo(FORMATS["json" if output.as_json else "markdown"](results), nl=False)
     for line in assembled.missing:
         click.echo(line, err=True)
-    return not assembled.incomplete
+    return not (print_unusable(results.unusable) or assembled.incomplete)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from bench.evaluate.load import Filters
     from bench.evaluate.results import Reference, Results
+    from bench.runs.records import Unusable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -19,6 +21,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def print_json(value: object) -> None:
     """Print a value of JSON, indented."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_unusable(unusable: Iterable[Unusable]) -> bool:
+    """Name runs and records that cannot be used on standard error; whether there are any."""
+    lines = [str(each) for each in unusable]
+    for line in lines:
+        click.echo(line, err=True)
+    return bool(lines)
 
 
 def read_results(

@@ -10,7 +10,7 @@ import click
 
 from bench.cli import complete
 from bench.cli.options import given, grouped, out_option
-from bench.cli.output import read_results
+from bench.cli.output import print_unusable, read_results
 from bench.files import make_folder, write_text
 
 if TYPE_CHECKING:
@@ -132,7 +132,9 @@ content_options = grouped(
     help="Largest difference of AUC that counts as none [default: that of the config].",
 )  # fmt: skip
 @content_options
+@click.pass_context
 def report(
+    context: click.Context,
     format_name: str,
     out: Path,
     to: Path | None,
@@ -146,7 +148,8 @@ def report(
 
     What was measured has a 95 % interval, and every row stands beside a reference. In markdown
     and html, the answers to the questions that were asked (bench list configs) follow. Of single
-    findings the intervals are in csv and json.
+    findings the intervals are in csv and json. Ends with exit code 1 where a run is damaged: it is
+    named, and the other rows are shown.
     """
     for option, parameter, applies_to in (
         ("--format", "formats", (ALL, FIGURES)),
@@ -179,6 +182,8 @@ def report(
         _write(to, content.text(results, format_name))
     else:
         click.echo(content.text(results, format_name), nl=False)
+    if print_unusable(whole.unusable):
+        context.exit(1)
 
 
 def _write(path: Path, text: str) -> None:

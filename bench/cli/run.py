@@ -55,8 +55,8 @@ def run_command(
     """Train models and keep their predictions.
 
     A finished run is never done again; an interrupted matrix goes on where it was. Ends with
-    exit code 1 where a cell failed. With --dry-run it trains nothing and says, from label files
-    alone, what the comparison could show.
+    exit code 1 where a cell failed or an earlier run is damaged. With --dry-run it trains nothing
+    and says, from label files alone, what the comparison could show.
     """
     experiment = matrix.experiment(*more_models, **_task_changes(tasks))
     if dry_run:
@@ -71,7 +71,7 @@ def run_command(
     with watching.progress() as progress:
         summary = run_experiment(experiment, out=out, device=device, progress=progress)
     watching.end(out)
-    if summary.failed:
+    if summary.failed or summary.unusable:
         context.exit(1)
 
 

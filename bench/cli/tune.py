@@ -108,7 +108,7 @@ def tune(
             experiment, plan, out=out, device=matrix.torch_device(), progress=progress
         )
     watching.end(out)
-    if tuned.failed or tuned.runs.failed:
+    if tuned.failed or tuned.runs.failed or tuned.runs.unusable:
         context.exit(1)
 
 
@@ -121,7 +121,9 @@ def tune(
     "--figures", "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Draw each study's history, parameter importance and parallel coordinates into DIR.",
 )  # fmt: skip
+@click.pass_context
 def tunings(
+    context: click.Context,
     *,
     models: tuple[str, ...],
     losses: tuple[str, ...],
@@ -132,12 +134,16 @@ def tunings(
     """List what `bench tune` tried, spent and found: all studies, or those of MODEL and --loss.
 
     Trains nothing, and needs neither a config nor images. A tuning that is running is listed as
-    far as it is.
+    far as it is. Ends with exit code 1 where a record of a winner is damaged.
     """
+    from bench.cli.output import print_unusable
     from bench.runs.store import Store
     from bench.tuning.show import described, draw, stored_studies
 
-    with stored_studies(Store(out), storage, models=models, losses=losses) as studies:
+    store = Store(out)
+    with stored_studies(store, storage, models=models, losses=losses) as studies:
         click.echo("\n\n".join(map(described, studies)))
         for line in draw(studies, folder) if folder else ():
             click.echo(line, err=True)
+    if print_unusable(store.unusable_records()):
+        context.exit(1)

@@ -178,7 +178,7 @@ class _Collector:
             if earlier.cell.seed == later.cell.seed:
                 raise InputError(
                     f"runs {earlier.folder.name} and {later.folder.name} are the same run "
-                    f"({later.cell.label}): delete one of the two folders"
+                    f"({later.cell.label}): move one of the two folders elsewhere"
                 )
         cell = runs[0].cell
         finished = [run for run in runs if run.outcome.state == "finished"]

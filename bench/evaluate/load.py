@@ -68,7 +68,7 @@ def load_results(
     margin: float | None = None,
     on_scored: Callable[[int, int], None] | None = None,
 ) -> Results:
-    """Every number of the runs of a folder that ended.
+    """Every number of the runs of a folder that ended and are whole.
 
     Args:
         out: the folder of the runs (``--out``), or its store.
@@ -80,11 +80,13 @@ def load_results(
         on_scored: called with runs scored and runs in all, to show progress.
 
     Raises:
-        InputError: there are no runs, none passes the filters, or one is damaged.
+        InputError: there are no runs, or none passes the filters.
     """
     store = out if isinstance(out, Store) else Store(Path(out))
     scorer, filters = scorer or Scorer(), filters or Filters()
-    stored = store.runs()
+    survey = store.survey()
+    stored = survey.runs
+    unusable = (*survey.unusable, *store.unusable_records())
     runs = [run for run in stored if filters.about(run.data)]
     shown = [run for run in runs if run.cell.kind != "control" and filters.show(run)]
     if stored and not shown and filters != Filters():
@@ -98,15 +100,20 @@ def load_results(
         if on_scored:
             on_scored(len(scored), finished)
 
-    tables = collect(
-        runs,
-        scorer=scorer,
-        tunings=store.tunings(),
-        experiments=experiments,
-        margin=margin,
-        reference=reference,
-        shown=filters.show,
-        on_scored=show_progress,
+    # Where nothing but damage is left, that is the report.
+    tables = (
+        ()
+        if unusable and not runs
+        else collect(
+            runs,
+            scorer=scorer,
+            tunings=store.tunings(),
+            experiments=experiments,
+            margin=margin,
+            reference=reference,
+            shown=filters.show,
+            on_scored=show_progress,
+        )
     )
     # A question is of the runs that it is of, whichever rows are looked at.
     answers = answer_questions(stored, experiments, scorer=scorer)
@@ -115,8 +122,9 @@ def load_results(
         questions=tuple(
             answer for answer in answers if any(map(filters.about, answer.data)) or not answer.data
         ),
-        unfinished=tuple(store.unfinished()),
+        unfinished=survey.unfinished,
         failed_tunings=tuple(store.failed_tunings()),
+        unusable=unusable,
     )
 
 

@@ -30,7 +30,7 @@ from bench.evaluate.seeds import ONE_RUN, Spread
 from bench.evaluate.settings import SharedSettings
 from bench.registry.models import TIMM_PREFIX
 from bench.runs.predictions import Outputs
-from bench.runs.records import FailedTuningRecord, LogitFault, TuningRecord
+from bench.runs.records import FailedTuningRecord, LogitFault, TuningRecord, Unusable
 from bench.runs.run import Run, Unfinished
 
 
@@ -272,12 +272,14 @@ class Results:
         questions: the answers to the questions that experiments ask.
         unfinished: runs that have not ended.
         failed_tunings: models and losses whose search has no winner, and so no row.
+        unusable: runs and records that are damaged, or that another version wrote: in no row.
     """
 
     tables: tuple[Table, ...]
     questions: tuple[QuestionResult, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     failed_tunings: tuple[FailedTuningRecord, ...] = ()
+    unusable: tuple[Unusable, ...] = ()
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,7 @@ from bench.events import (
     CellSkipped,
     CellStarted,
     CellUnavailable,
+    CellUnusable,
     MatrixFinished,
     MatrixStarted,
     Note,
@@ -27,12 +28,13 @@ from bench.execute.cell_runner import Job
 from bench.execute.controls import ControlUnavailable
 from bench.files import is_disk_full, write_text
 from bench.progress import Progress
-from bench.runs.records import Outcome
+from bench.runs.records import Outcome, Unusable
+from bench.runs.run import Run, Unfinished
 from bench.runs.store import Store
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import ASIDE, BEST, LAST, resumable
 
-Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere"]
+Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere", "unusable"]
 """A field of :class:`bench.events.MatrixFinished`."""
 
 
@@ -41,56 +43,81 @@ def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
 
     A finished run is left alone; an interrupted one goes on from its last checkpoint; a failed
     one is tried again. A cell that fails is kept as failed with its reason, and the others go
-    on.
+    on. One whose run is damaged, or was written by another version, is named and left as it is.
 
     Args:
         jobs: the matrix, in the order in which it is run.
 
     Raises:
-        InputError: what an earlier attempt at a cell left is damaged; no cell was started.
         DiskFullError: there is no room for results; the cell that wanted it goes on later.
     """
-    # Found now and not after hours of training: what earlier runs left cannot be read.
-    for job in jobs:
-        job.runner.store.check(job.folder)
-    planned = _planned_steps(jobs)
+    endings: Counter[Ending] = Counter()
+    found = jobs[0].runner.store.read_all(job.folder for job in jobs) if jobs else {}
+    for job in jobs:  # named now and not after hours of training
+        if isinstance(unusable := found[job.folder], Unusable):
+            endings[_leave(job, unusable)] += 1
+    planned = _planned_steps([job for job in jobs if _is_to_be_run(found[job.folder])])
     if planned:
         jobs[0].runner.progress.event(MatrixStarted(steps=planned))
-    endings: Counter[Ending] = Counter()
     for index, job in enumerate(jobs, start=1):
         signals.check()
-        store = job.runner.store
-        with store.claim(job.folder) as claimed:
-            outcome = store.outcome(job.folder) if claimed else None
-            if claimed and (outcome is None or outcome.state == "failed"):
-                endings[_run(job, index=index, total=len(jobs))] += 1
-                continue
-            if claimed:
-                # Killed between its result and this, a run leaves what nobody needs any more.
-                (job.folder / LAST).unlink(missing_ok=True)
-        endings["already" if claimed else "elsewhere"] += 1
-        if job.label in planned:
-            skipped = CellSkipped(cell=job.label, index=index, total=len(jobs))
-            job.runner.progress.event(skipped)
+        if not isinstance(found[job.folder], Unusable):
+            endings[_run_or_skip(job, index=index, total=len(jobs), planned=planned)] += 1
     return MatrixFinished(
         finished=endings["finished"],
         already=endings["already"],
         unavailable=endings["unavailable"],
         failed=endings["failed"],
         elsewhere=endings["elsewhere"],
+        unusable=endings["unusable"],
         runs=tuple(job.folder.name for job in jobs),
     )
 
 
+def _leave(job: Job, unusable: Unusable) -> Ending:
+    """Name the run of a cell that cannot be used, and leave it as it is."""
+    job.runner.progress.event(
+        CellUnusable(
+            cell=job.label,
+            folder=job.folder.name,
+            state=unusable.state,
+            reason=unusable.reason,
+        )
+    )
+    return "unusable"
+
+
+def _run_or_skip(job: Job, *, index: int, total: int, planned: Collection[str]) -> Ending:
+    """Run a cell, unless it has ended or another process is at it."""
+    store = job.runner.store
+    with store.claim(job.folder) as claimed:
+        found = store.read(job.folder) if claimed else None
+        if isinstance(found, Unusable):
+            return _leave(job, found)
+        if found is not None and _is_to_be_run(found):
+            return _run(job, index=index, total=total)
+        if claimed:
+            # Killed between its result and this, a run leaves what nobody needs any more.
+            (job.folder / LAST).unlink(missing_ok=True)
+    if job.label in planned:
+        job.runner.progress.event(CellSkipped(cell=job.label, index=index, total=total))
+    return "already" if claimed else "elsewhere"
+
+
+def _is_to_be_run(found: Run | Unfinished | Unusable) -> bool:
+    """Whether a run has not ended, or failed, so that it is tried again."""
+    return isinstance(found, Unfinished) or (
+        isinstance(found, Run) and found.outcome.state == "failed"
+    )
+
+
 def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
-    """Training steps at most of the networks that are not finished yet, by label."""
-    planned = {}
-    for job in jobs:
-        if job.cell.kind == "network" and job.fault is None:
-            outcome = job.runner.store.outcome(job.folder)
-            if outcome is None or outcome.state == "failed":
-                planned[job.label] = job.runner.experiment.train.max_iterations
-    return planned
+    """Training steps at most of the networks among some cells, by label."""
+    return {
+        job.label: job.runner.experiment.train.max_iterations
+        for job in jobs
+        if job.cell.kind == "network" and job.fault is None
+    }
 
 
 def _run(job: Job, *, index: int, total: int) -> Ending:

@@ -154,7 +154,7 @@ def _refuse_taken_name(cell: Cell, data: DataRecord, store: Store) -> None:
             file = run.imported.file if run.imported else "another file"
             raise InputError(
                 f"{cell.model!r} is taken in this table by predictions of {file}: give "
-                f"these another name with --as, or delete {run.folder} first"
+                f"these another name with --as, or move {run.folder} elsewhere first"
             )
 
 

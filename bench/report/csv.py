@@ -13,7 +13,8 @@ def csv(results: Results) -> str:
     A row of a task that names findings is followed by one for each finding, which the column
     ``finding`` names; it has the figures of that finding against all images without it. Each
     tuning without a winner is a row with the state ``failed``, each run that has not ended one
-    with the state ``interrupted`` or ``running``.
+    with the state ``interrupted`` or ``running``, each run that cannot be used one with the state
+    ``damaged`` or ``another version``.
     """
     lines = pd.concat([results.rows, results.findings]).sort_index(kind="stable")
     failed = [
@@ -25,6 +26,9 @@ def csv(results: Results) -> str:
         {"state": "running" if run.running else "interrupted", "reason": run.name}
         for run in results.unfinished
     ]
-    if others := [*failed, *unfinished]:
+    unusable = [
+        {"state": each.state, "reason": f"{each.name}: {each.reason}"} for each in results.unusable
+    ]
+    if others := [*failed, *unfinished, *unusable]:
         lines = pd.concat([lines, pd.DataFrame(others)])
     return lines.to_csv(index=False, lineterminator="\n")

@@ -56,7 +56,10 @@ def incidents(table: Table) -> list[str]:
 
 
 def without_row(results: Results) -> list[str]:
-    """Sentences on what is in no table: tunings without a winner, and runs that have not ended."""
+    """Sentences on what is in no table.
+
+    Tunings without a winner, runs that have not ended, and runs that cannot be used.
+    """
     return lines("unfinished", results=results)
 
 

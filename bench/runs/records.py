@@ -8,21 +8,24 @@ defined where they come from.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import yaml
 from pydantic import JsonValue, ValidationError
 
 from bench.config import AugmentConfig, Experiment
 from bench.config.frozen import Frozen
 from bench.config.recipes import DECIDED
 from bench.environment import EnvironmentRecord
-from bench.errors import InputError
 from bench.files import make_folder, write_text
 from bench.runs.cells import RESULTS_VERSION, Cell, FileSettings
+from bench.runs.checksums import OWN, content_checksum
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when a record changes so that earlier versions of this package cannot read it."""
 
 R = TypeVar("R", bound=Frozen)
@@ -38,6 +41,37 @@ LOGIT_FAULTS: dict[LogitFault, str] = {
     ),
 }
 """Meaning of each, for people, in runs and in reports."""
+
+
+UnusableState = Literal["damaged", "another version"]
+ANOTHER_VERSION: UnusableState = "another version"
+# Errors of reading files that hold anything.
+_DAMAGES = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unusable:
+    """A run that ended, or a record beside the runs, that cannot be used.
+
+    Attributes:
+        name: of the run's folder, or the record's path in the store.
+        state: ``damaged``, or whole and written by ``another version`` of this package.
+        reason: what is wrong, in one line.
+    """
+
+    name: str
+    state: UnusableState
+    reason: str
+
+    def __str__(self) -> str:
+        if self.state == "damaged":
+            return f"{self.name} is damaged ({self.reason}): `bench doctor` says what to do"
+        return (
+            f"{self.name} was written by another version of cxnet-bench ({self.reason}): use "
+            "that version, or give another folder with --out"
+        )
 
 
 class CellRecord(Frozen):
@@ -265,55 +299,120 @@ def write_model(path: Path, record: Frozen) -> None:
 
 
 def write_record(path: Path, record: Frozen) -> None:
-    """Write a file of its own, which says its format; its folder is made."""
+    """Write a file of its own, which says its format and its checksum; its folder is made."""
     make_folder(path.parent)
     content = {"format": FORMAT_VERSION, **record.model_dump(mode="json")}
+    content[OWN] = content_checksum(content)
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def read_records(folder: Path, model: type[R], *, of: str, hint: str) -> list[R]:
+def read_records(root: Path, folder: str, model: type[R]) -> tuple[list[R], list[Unusable]]:
     """Read the files of a folder that :func:`write_record` wrote, by name.
 
     Args:
-        folder: it need not be there.
+        root: of the store.
+        folder: its name there; it need not be there.
         model: what is in each file.
-        of: what a record is of, for the message.
-        hint: how another is made where one is damaged.
+
+    Returns:
+        The records, and those that cannot be used.
+    """
+    found, unusable = [], []
+    for path in sorted((root / folder).glob("*.json")):
+        try:
+            with reading():
+                content = json.loads(path.read_text(encoding="utf-8"))
+                refuse_other_version(content)
+                own = {key: value for key, value in content.items() if key not in ("format", OWN)}
+                record = model.model_validate(own)
+                refuse_changed(content)
+            found.append(record)
+        except UnusableError as fault:
+            unusable.append(fault.of(f"{folder}/{path.name}"))
+    return found, unusable
+
+
+class UnusableError(Exception):
+    """The reason why a run or record cannot be used.
+
+    Args:
+        reason: in one line, without what it is of.
+        state: whether it is damaged, or whole and not for this version.
+    """
+
+    def __init__(self, reason: str, state: UnusableState = "damaged") -> None:
+        super().__init__(reason)
+        self.state = state
+
+    def of(self, name: str) -> Unusable:
+        """The run or record of a name, with this fault."""
+        return Unusable(name=name, state=self.state, reason=str(self))
+
+
+@contextmanager
+def reading(file: str = "") -> Iterator[None]:
+    """Turn what reading a damaged file raises into a :class:`UnusableError`.
+
+    Args:
+        file: its name, which the reason begins with.
 
     Raises:
-        InputError: one is damaged, or of a later format.
+        UnusableError: the file is gone or damaged, or holds what another version wrote.
+        PermissionError: it may be whole; the command line says which one may not be read.
     """
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        name = f"record {path.name} of {of}"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            refuse_later(content, name)
-            del content["format"]
-            found.append(model.model_validate(content))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{name} is damaged ({damage(error)}): delete it and {hint}") from None
-    return found
+    start = f"{file}: " if file else ""
+    try:
+        yield
+    except PermissionError:
+        raise
+    except FileNotFoundError:
+        raise UnusableError(f"{file} is gone") from None
+    except _DAMAGES as error:
+        unknown = isinstance(error, ValidationError) and _only_unknown_keys(error)
+        state: UnusableState = ANOTHER_VERSION if unknown else "damaged"
+        raise UnusableError(f"{start}{damage(error)}", state) from None
 
 
-def refuse_later(content: Mapping[str, Any], name: str) -> None:
-    """Refuse what a later version of this package wrote; nothing of it is damaged.
+def refuse_other_version(content: Mapping[str, Any]) -> None:
+    """Refuse what another version of this package wrote; nothing of it is damaged.
 
     Args:
         content: of the file.
-        name: what the file is of, for the message.
 
     Raises:
-        InputError: it is of a later format, or a result of a later harness.
+        UnusableError: it is of a later format, or a result of another harness.
     """
-    if (
-        content.get("format", 0) > FORMAT_VERSION
-        or content.get("results_version", 0) > RESULTS_VERSION
-    ):
-        raise InputError(
-            f"{name} was written by a later version of cxnet-bench: use that version or a newer "
-            "one, or give another folder with --out"
+    if content.get("format", 0) > FORMAT_VERSION:
+        raise UnusableError(f"it is of format {content['format']}", ANOTHER_VERSION)
+    if content.get("results_version", RESULTS_VERSION) != RESULTS_VERSION:
+        raise UnusableError(
+            f"its results are of version {content['results_version']}", ANOTHER_VERSION
         )
+
+
+def refuse_changed(content: Mapping[str, Any]) -> None:
+    """Refuse a record that is not as it was written.
+
+    Args:
+        content: of the file, its checksum (``sha256``) among it; format 1 had none.
+
+    Raises:
+        UnusableError: the checksum is gone or another.
+    """
+    if content.get("format", FORMAT_VERSION) > 1 and content.get(OWN) != content_checksum(content):
+        raise UnusableError("it was changed after it was written")
+
+
+def _only_unknown_keys(error: ValidationError) -> bool:
+    """Whether nothing is wrong but keys that this version does not know."""
+    return all(
+        each["type"] == "extra_forbidden"
+        or (
+            isinstance(inner := each.get("ctx", {}).get("error"), ValidationError)
+            and _only_unknown_keys(inner)  # a cell's settings are read by their kind
+        )
+        for each in error.errors()
+    )
 
 
 def damage(error: Exception) -> str:

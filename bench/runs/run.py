@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +38,7 @@ class Run:
         attempts: environment of each time it was started, oldest first.
         outcome: how it ended.
         imported: the file that imported predictions come from; None of a run that was made here.
+        checksums: SHA-256 of its files by name; empty of a run of format 1.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Run:
     attempts: tuple[EnvironmentRecord, ...]
     outcome: Outcome
     imported: ImportRecord | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def environment(self) -> EnvironmentRecord:
@@ -134,6 +136,6 @@ class Run:
             yield
         except (OSError, ValueError) as error:
             raise InputError(
-                f"predictions of run {self.folder.name} are damaged ({error}): delete its folder "
-                "and run it again"
-            ) from None
+                f"predictions of run {self.folder.name} are damaged ({error}): `bench doctor` says "
+                "what to do"
+            ) from error

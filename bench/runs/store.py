@@ -12,8 +12,9 @@ last.pt                   state to go on from; removed when the run is finished
 last.damaged.pt           one that could not be gone on from
 predictions.csv           predictions for the validation and test images of the task
 others.csv                predictions for those of them that are outside the task
-run.json                  the outcome (finished, failed, unavailable) and the costs; written
-                          last, so a folder without it is an interrupted run
+run.json                  the outcome (finished, failed, unavailable), the costs, and a
+                          checksum of every other file and of itself; written last, so a
+                          folder without it is an interrupted run
 error.txt                 the traceback of a failed run
 ========================= =============================================================
 
@@ -44,14 +45,18 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from bench.config import Experiment
+from bench.config.frozen import Frozen
 from bench.data.description import DataRecord
 from bench.data.tasks import Task
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.files import PARTIAL, make_folder, write_text
 from bench.runs.cells import Cell
+from bench.runs.checksums import END, HISTORY, OWN, WholeRuns, content_checksum, file_checksums
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, to_frame
+from bench.runs.reading import FILES, folder_name, read_attempts, read_experiment, read_run
 from bench.runs.records import (
+    ANOTHER_VERSION,
     FORMAT_VERSION,
     AttemptsRecord,
     CellRecord,
@@ -60,9 +65,9 @@ from bench.runs.records import (
     ImportRecord,
     Outcome,
     TuningRecord,
-    damage,
+    Unusable,
+    UnusableError,
     read_records,
-    refuse_later,
     write_model,
     write_record,
 )
@@ -72,7 +77,14 @@ if TYPE_CHECKING:
     from bench.train import Validation
 
 
-TUNE_AGAIN = "tune again, which takes up the finished trials"
+LOCKS = ".locks"
+EXPERIMENTS, TUNINGS, FAILED_TUNINGS = "experiments", "tuning", "tuning/failed"
+RECORDS: dict[str, type[Frozen]] = {
+    EXPERIMENTS: ExperimentRecord,
+    TUNINGS: TuningRecord,
+    FAILED_TUNINGS: FailedTuningRecord,
+}
+"""Records beside the runs, by their folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +97,32 @@ class Facts:
     imported: ImportRecord | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The runs of a store, each tuple by folder name.
+
+    Attributes:
+        runs: that ended and are whole.
+        unfinished: that began and did not end.
+        unusable: that ended and are damaged, or were written by another version.
+    """
+
+    runs: tuple[Run, ...]
+    unfinished: tuple[Unfinished, ...]
+    unusable: tuple[Unusable, ...]
+
+
 @dataclass(frozen=True)
 class Store:
-    """The folder of all runs (``--out``)."""
+    """The folder of all runs (``--out``), or of a tuning's trials.
+
+    Attributes:
+        root: the folder.
+        trials: its runs are trials, which keep no weights and have no predictions.
+    """
 
     root: Path
+    trials: bool = False
 
     def check_writable(self) -> None:
         """Find out before hours of work whether results can be kept here; nothing is written.
@@ -111,41 +144,51 @@ class Store:
 
     def folder(self, cell: Cell, data: DataRecord) -> Path:
         """Folder of the run of a cell on some data."""
-        return self.root / _folder_name(cell, data)
+        return self.root / folder_name(cell, data)
+
+    def read(self, folder: Path) -> Run | Unfinished | Unusable:
+        """The run of a folder as far as it is, all its files checked."""
+        return self.read_all([folder])[folder]
+
+    def read_all(
+        self, folders: Iterable[Path], *, whole: WholeRuns | None = None
+    ) -> dict[Path, Run | Unfinished | Unusable]:
+        """The run of each of some folders as far as it is, all their files checked.
+
+        Args:
+            folders: of the runs.
+            whole: runs whose files need not be read; by default those that the user's cache knows.
+        """
+        whole = whole or WholeRuns.remembered()
+        found: dict[Path, Run | Unfinished | Unusable] = {}
+        for folder in folders:
+            read = read_run(folder, whole=whole, predicts=not self.trials)
+            if isinstance(read, Unusable):
+                whole.add(folder, "")
+            found[folder] = read or Unfinished(name=folder.name, running=self.is_held(folder))
+        whole.save()
+        return found
 
     def outcome(self, folder: Path) -> Outcome | None:
-        """End of the run of a folder; None where it has not ended (or not begun).
+        """End of the run of a folder; None where it has to be made, anew where it is damaged.
 
         Raises:
-            InputError: the record is damaged.
+            InputError: another version of this package wrote it.
         """
-        path = folder / "run.json"
-        if not path.is_file():
-            return None
-        with _damage_named(folder):
-            _read_cell(folder)
-            return Outcome.model_validate_json(path.read_bytes())
-
-    def check(self, folder: Path) -> None:
-        """Read what an earlier attempt at a run left, if any.
-
-        Raises:
-            InputError: it is damaged.
-        """
-        self.outcome(folder)
-        with _damage_named(folder):
-            if (folder / "config.yaml").is_file():
-                _read_cell(folder)
-            _read_attempts(folder)
+        read = self.read(folder)
+        if isinstance(read, Unusable) and read.state == ANOTHER_VERSION:
+            raise InputError(f"run {read}")
+        return read.outcome if isinstance(read, Run) else None
 
     def attempts(self, folder: Path) -> tuple[EnvironmentRecord, ...]:
-        """The environments of a run's attempts so far, oldest first; none where it has not begun.
+        """The environments of a run's attempts so far, oldest first.
 
-        Raises:
-            InputError: their record is damaged.
+        None where it has not begun, or where their record is gone or torn.
         """
-        with _damage_named(folder):
-            return _read_attempts(folder)
+        try:
+            return read_attempts(folder)
+        except UnusableError:
+            return ()
 
     @contextmanager
     def claim(self, folder: Path) -> Iterator[bool]:
@@ -170,7 +213,7 @@ class Store:
         earlier = self.attempts(folder)
         make_folder(folder)
         # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
-        for path in (folder / "run.json", folder / "error.txt", *folder.glob(PARTIAL)):
+        for path in (folder / END, folder / "error.txt", *folder.glob(PARTIAL)):
             path.unlink(missing_ok=True)
         record = {
             "format": FORMAT_VERSION,
@@ -187,7 +230,7 @@ class Store:
 
     def write_history(self, folder: Path, history: Sequence[Validation]) -> None:
         """Replace the run's history, one line a validation."""
-        write_text(folder / "history.csv", pd.DataFrame(map(vars, history)).to_csv(index=False))
+        write_text(folder / HISTORY, history_text(history))
 
     def write_predictions(
         self,
@@ -236,13 +279,17 @@ class Store:
         Raises:
             InputError: its record is damaged.
         """
-        with _damage_named(folder):
-            text = (folder / "experiment.yaml").read_text(encoding="utf-8")
-            return Experiment.model_validate(yaml.safe_load(text))
+        try:
+            return read_experiment(folder)
+        except UnusableError as fault:
+            raise InputError(f"run {fault.of(folder.name)}") from None
 
     def end(self, folder: Path, outcome: Outcome) -> None:
-        """Say how the run ended; from here on it is not interrupted any more."""
-        write_model(folder / "run.json", outcome)
+        """Say how the run ended, with checksums of its files; it is no longer interrupted."""
+        content = outcome.model_dump(mode="json")
+        content[FILES] = file_checksums(folder, weights=not self.trials)
+        content[OWN] = content_checksum(content)
+        write_text(folder / END, json.dumps(content, indent=2) + "\n")
 
     def record_experiment(self, experiment: Experiment, folders: Iterable[Path]) -> None:
         """Record which runs, begun or not, belong to an experiment."""
@@ -251,21 +298,24 @@ class Store:
         )
         text = json.dumps(record.model_dump(mode="json"), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-        write_record(self.root / "experiments" / f"{experiment.name}-{digest}.json", record)
+        write_record(self.root / EXPERIMENTS / f"{experiment.name}-{digest}.json", record)
 
     def experiments(self) -> list[ExperimentRecord]:
-        """The experiments that were run here, by name; a damaged record is an InputError."""
-        return read_records(
-            self.root / "experiments",
-            ExperimentRecord,
-            of="an experiment",
-            hint="run the experiment again, which takes up its finished runs",
-        )
+        """The experiments that were run here, by name; see :meth:`unusable_records`."""
+        return read_records(self.root, EXPERIMENTS, ExperimentRecord)[0]
+
+    def unusable_records(self) -> list[Unusable]:
+        """Records of experiments and tunings that cannot be used, by their path in the store."""
+        return [
+            unusable
+            for folder, model in RECORDS.items()
+            for unusable in read_records(self.root, folder, model)[1]
+        ]
 
     @property
     def tuning(self) -> Path:
         """Folder of the tunings' studies, trials and records."""
-        return self.root / "tuning"
+        return self.root / TUNINGS
 
     def record_tuning(self, tuning: TuningRecord) -> None:
         """Record what a tuning found and spent, instead of an earlier record of its study."""
@@ -274,61 +324,68 @@ class Store:
         self._failed_tuning(tuning.study).unlink(missing_ok=True)
 
     def tunings(self) -> list[TuningRecord]:
-        """The tunings that have a winner; a damaged record is an InputError."""
-        return read_records(self.tuning, TuningRecord, of="a tuning", hint=TUNE_AGAIN)
+        """The tunings that have a winner; see :meth:`unusable_records`."""
+        return read_records(self.root, TUNINGS, TuningRecord)[0]
 
     def record_failed_tuning(self, failed: FailedTuningRecord) -> None:
         """Record that a tuning has no winner, until one of the same study has."""
         write_record(self._failed_tuning(failed.study), failed)
 
     def failed_tunings(self) -> list[FailedTuningRecord]:
-        """The tunings without a winner; a damaged record is an InputError."""
-        folder = self.tuning / "failed"
-        return read_records(folder, FailedTuningRecord, of="a tuning", hint=TUNE_AGAIN)
+        """The tunings without a winner; see :meth:`unusable_records`."""
+        return read_records(self.root, FAILED_TUNINGS, FailedTuningRecord)[0]
 
     def _failed_tuning(self, study: str) -> Path:
-        return self.tuning / "failed" / f"{study}.json"
+        return self.root / FAILED_TUNINGS / f"{study}.json"
 
     def run(self, name: str) -> Run:
         """The run of a folder, by its name.
 
         Raises:
-            InputError: there is none of that name, it has not ended, or it is damaged.
+            InputError: there is none of that name, it has not ended, or it cannot be used.
         """
         folder = self.root / name
-        if not (folder / "run.json").is_file():
-            state = "has not ended" if folder.is_dir() else "is not there"
+        read = self.read(folder) if folder.is_dir() else None
+        if isinstance(read, Unusable):
+            raise InputError(f"run {read}")
+        if not isinstance(read, Run):
+            state = "is not there" if read is None else "has not ended"
             raise InputError(f"run {name!r} {state} in {str(self.root)!r}: look at its name")
-        with _damage_named(folder):
-            return _read_run(folder)
+        return read
 
-    def runs(self) -> list[Run]:
-        """All runs that ended, by folder name.
+    def survey(self, *, whole: WholeRuns | None = None) -> Survey:
+        """All runs, those that cannot be used among them, by folder name.
+
+        Args:
+            whole: as :meth:`read_all`.
 
         Raises:
-            InputError: the folder is not there, or a run's files are damaged.
+            InputError: the folder is not there.
         """
         if not self.root.is_dir():
             raise InputError(
                 f"no results in {str(self.root)!r}: run `bench run --all` first, or give --out"
             )
-        found = []
-        for folder in sorted(path.parent for path in self.root.glob("*/run.json")):
-            with _damage_named(folder):
-                found.append(_read_run(folder))
-        return found
+        begun = {
+            path.parent for name in (END, "config.yaml") for path in self.root.glob(f"*/{name}")
+        }
+        found = self.read_all(sorted(begun), whole=whole).values()
+        return Survey(
+            runs=tuple(each for each in found if isinstance(each, Run)),
+            unfinished=tuple(each for each in found if isinstance(each, Unfinished)),
+            unusable=tuple(each for each in found if isinstance(each, Unusable)),
+        )
 
-    def unfinished(self) -> list[Unfinished]:
-        """The runs that began and did not end, by folder name."""
-        folders = sorted(path.parent for path in self.root.glob("*/config.yaml"))
-        return [
-            Unfinished(name=folder.name, running=self.is_held(folder))
-            for folder in folders
-            if not (folder / "run.json").is_file()
-        ]
+    def runs(self) -> list[Run]:
+        """The runs that ended and can be used, by folder name; :meth:`survey` has the others too.
+
+        Raises:
+            InputError: the folder is not there.
+        """
+        return list(self.survey().runs)
 
     def _lock(self, folder: Path) -> FileLock:
-        locks = self.root / ".locks"
+        locks = self.root / LOCKS
         locks.mkdir(parents=True, exist_ok=True)
         return FileLock(locks / f"{folder.name}.lock")
 
@@ -344,54 +401,6 @@ class Store:
             return False
 
 
-@contextmanager
-def _damage_named(folder: Path) -> Iterator[None]:
-    """Turn what reading a damaged run raises into one line that names the run."""
-    try:
-        yield
-    except PermissionError:
-        raise  # the files may be whole; the command line says which one may not be read
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"run {folder.name} is damaged ({damage(error)}): delete its folder and run it again"
-        ) from None
-
-
-def _read_run(folder: Path) -> Run:
-    cell = _read_cell(folder)
-    data = DataRecord.model_validate_json((folder / "data.json").read_bytes())
-    # The name holds a hash of the settings and the data: it tells an edited or copied folder,
-    # and one whose results another version of the harness would not give.
-    expected = _folder_name(cell, data)
-    if folder.name != expected:
-        raise ValueError(f"by its settings and data it would be {expected}")
-    imported = None
-    if cell.kind == "imported":
-        imported = ImportRecord.model_validate_json((folder / "import.json").read_bytes())
-    return Run(
-        folder=folder,
-        cell=cell,
-        data=data,
-        attempts=_read_attempts(folder),
-        outcome=Outcome.model_validate_json((folder / "run.json").read_bytes()),
-        imported=imported,
-    )
-
-
-def _read_cell(folder: Path) -> Cell:
-    content = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    refuse_later(content, f"run {folder.name}")
-    del content["format"]
-    return CellRecord.model_validate(content).cell
-
-
-def _folder_name(cell: Cell, data: DataRecord) -> str:
-    return cell.folder_name(cell.key(data=data.fingerprint, split=data.split.hash))
-
-
-def _read_attempts(folder: Path) -> tuple[EnvironmentRecord, ...]:
-    """The environments of a run's attempts so far, oldest first."""
-    path = folder / "environment.json"
-    if not path.is_file():
-        return ()
-    return AttemptsRecord.model_validate_json(path.read_bytes()).attempts
+def history_text(history: Iterable[Validation]) -> str:
+    """The content of a run's ``history.csv``."""
+    return pd.DataFrame(map(vars, history)).to_csv(index=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -117,6 +118,16 @@ def write_run(
         )
     store.end(folder, outcome)
     return folder
+
+
+@contextmanager
+def as_written(folder: Path) -> Iterator[None]:
+    """Change the files of a run inside, as if they had been written so."""
+    store = Store(folder.parent)
+    outcome = store.outcome(folder)
+    assert outcome is not None
+    yield
+    store.end(folder, outcome)
 
 
 def both_classes(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -142,8 +142,8 @@ class Split:
         header, pairs = _read(path)
         if header["hash"] != digest:
             raise InputError(
-                f"split file {str(path)!r} is another split than that of the runs: delete it, and "
-                "run `bench run` once more, which writes it"
+                f"split file {str(path)!r} is another split than that of the runs: run "
+                "`bench run` once more, which writes it anew"
             )
         return {part: frozenset(i for i, p in pairs if p == part) for part in _PART_NAMES}
 
@@ -203,7 +203,7 @@ def _read(path: Path) -> tuple[dict[str, str], list[tuple[str, ...]]]:
     if _hash(pairs) != header["hash"]:
         raise InputError(
             f"split file {str(path)!r} was changed after it was written (its hash differs): "
-            "delete it and let bench write it anew"
+            "run `bench run` once more, which writes it anew"
         )
     return header, pairs
 

@@ -14,6 +14,7 @@ from bench.data.splits import Split
 from bench.errors import InputError
 from tests.bench.cascade.by_hand import FINDINGS, PROBABILITIES, ROWS, SPLIT, add_by_hand
 from tests.bench.cascade.stage_runs import StageRuns
+from tests.bench.records import as_written
 
 
 def on_another_split(runs: StageRuns) -> StageRuns:
@@ -82,7 +83,8 @@ def test_nothing_to_evaluate_is_refused(runs: StageRuns) -> None:
 def edit(folder: Path, name: str, old: str, new: str) -> None:
     text = (folder / name).read_text()
     assert text.count(old) == 1
-    (folder / name).write_text(text.replace(old, new))
+    with as_written(folder):
+        (folder / name).write_text(text.replace(old, new))
 
 
 def folder_of(runs: StageRuns, task: str) -> Path:
@@ -114,7 +116,8 @@ def test_an_image_of_another_part_is_refused(
 def test_a_stage_without_answers_for_every_image_is_refused(runs: StageRuns) -> None:
     add_by_hand(runs)
     folder = folder_of(runs, "m4")
-    (folder / "others.csv").unlink()
+    with as_written(folder):
+        (folder / "others.csv").unlink()
     assert refusal(runs).startswith(f"run {folder.name} does not predict every test image")
 
 
@@ -140,7 +143,18 @@ def test_probabilities_that_are_none_are_refused(runs: StageRuns) -> None:
     add_by_hand(runs, but=("m1",))
     folder = runs.add("m1", PROBABILITIES["m1"])
     edit(folder, "predictions.csv", "test,t0,t0,0,0.1", "test,t0,t0,0,1.1")
-    assert refusal(runs).startswith(f"predictions of run {folder.name} are damaged (")
+    assembled = runs.assembled()
+    assert assembled.incomplete
+    assert "no cascade of net ce seed 0: m1 has no run that ended" in assembled.missing
+    assert [unusable.name for unusable in runs.store.survey().unusable] == [folder.name]
+
+
+def test_a_damaged_stage_deletes_no_cascade(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    before = [runs.store.root / name for name in runs.assembled().runs]
+    (folder_of(runs, "m2") / "data.json").unlink()
+    assert runs.assembled().incomplete
+    assert all(folder.is_dir() for folder in before)
 
 
 def test_runs_are_narrowed_by_model_loss_and_seed(runs: StageRuns) -> None:

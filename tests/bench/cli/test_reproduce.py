@@ -14,6 +14,7 @@ from bench.runs.records import Outcome
 from tests.bench.cli.conftest import TINY, Command
 from tests.bench.cli.conftest import Outcome as Ended
 from tests.bench.cli.images import write_manifest
+from tests.bench.records import as_written
 from tests.bench.report.runs import PERFECT, Runs, imported
 
 RUNS = Path("results/runs")
@@ -69,18 +70,20 @@ def test_what_differs_is_named_with_what_has_changed(bench: Command, tiny_plugin
     frame = pd.read_csv(path, dtype=str)
     last = float(frame["probability"].iloc[-1])
     frame.loc[len(frame) - 1, "probability"] = str(last - 0.25 if last > 0.5 else last + 0.25)
-    frame.to_csv(path, index=False)
     environment = json.loads((folder / "environment.json").read_text())
     environment["attempts"][0]["versions"]["torch"] = "2.5"
     environment["attempts"][0]["threads"] = 2
-    (folder / "environment.json").write_text(json.dumps(environment))
+    with as_written(folder):
+        frame.to_csv(path, index=False)
+        (folder / "environment.json").write_text(json.dumps(environment))
     # The weights say that the training itself is the same.
     threads = torch.get_num_threads()
     outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
     assert torch.get_num_threads() == threads
     assert outcome.code == 1
     assert re.fullmatch(r"max \|Δp\| 0\.25: torch 2\.5 → \S+\n", outcome.out), outcome.out
-    path.write_text(path.read_text().replace("test,", "test,x", 1))
+    with as_written(folder):
+        path.write_text(path.read_text().replace("test,", "test,x", 1))
     outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
     assert (outcome.code, "other images" in outcome.out) == (1, True)
 
@@ -107,7 +110,8 @@ def test_other_data_code_or_device_is_refused(bench: Command, tiny_plugin: Path)
     assert_refused(bench(*again, "--data", moved), folder.name, "fingerprint")
     edit(tiny_plugin, "0.2", "0.3")
     assert_refused(bench(*again, "--data", moved), folder.name, "model.code")
-    edit(folder / "environment.json", '"device": "CPU, ', '"device": "Some GPU ')
+    with as_written(folder):
+        edit(folder / "environment.json", '"device": "CPU, ', '"device": "Some GPU ')
     if not torch.cuda.is_available():
         assert_refused(bench(*again, "--data", moved), "Some GPU")
 

@@ -163,7 +163,7 @@ def test_a_seed_that_is_there_twice_is_refused(runs: Runs) -> None:
         collect([run, copied])
     assert str(caught.value) == (
         f"runs {run.folder.name} and net-copy are the same run (net ce seed 0): "
-        "delete one of the two folders"
+        "move one of the two folders elsewhere"
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,12 @@ from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.runs.records import Outcome, RunCosts
+from bench.runs.checksums import content_checksum
+from bench.runs.records import Outcome, RunCosts, Unusable
 from bench.runs.run import Unfinished
 from bench.runs.store import Facts, Store
 from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, part
+from tests.bench.report.runs import Runs
 
 CELL = cell("cxnet_m1", "sin", seed=1, train={"lr": 0.1})
 DATA = data_record()
@@ -63,9 +65,11 @@ def test_a_run_that_did_not_end_is_interrupted_and_in_no_report(store: Store) ->
     store.begin(folder, CELL, facts())
     assert store.outcome(folder) is None
     assert store.runs() == []
-    assert store.unfinished() == [Unfinished(name=folder.name, running=False)]
+    assert store.survey().unfinished == (Unfinished(name=folder.name, running=False),)
     with store.claim(folder):
-        assert Store(store.root).unfinished() == [Unfinished(name=folder.name, running=True)]
+        assert Store(store.root).survey().unfinished == (
+            Unfinished(name=folder.name, running=True),
+        )
 
 
 @pytest.mark.parametrize("outcome", [None, Outcome(state="failed", reason="out of memory")])
@@ -95,20 +99,24 @@ def test_the_environments_of_all_attempts_are_kept(store: Store) -> None:
     assert run.environment.device == "third"
 
 
+def fault(store: Store) -> Unusable:
+    """What is wrong with the only run."""
+    survey = store.survey()
+    (unusable,) = survey.unusable
+    assert (survey.runs, survey.unfinished) == ((), ())
+    return unusable
+
+
 def test_a_copied_or_edited_folder_is_found_out(store: Store) -> None:
     folder = finish(store)
     config = folder / "config.yaml"
     original = config.read_text()
     config.write_text(original.replace("loss: sin", "loss: ce"))
-    with pytest.raises(
-        InputError, match=r"damaged .*by its settings and data it would be cxnet_m1-"
-    ):
-        store.runs()
+    assert "by its settings and data it would be cxnet_m1-" in fault(store).reason
     config.write_text(original)
-    assert len(store.runs()) == 1
     shutil.copytree(folder, folder.with_name("copy"))
-    with pytest.raises(InputError, match="run copy is damaged"):
-        store.runs()
+    assert [run.folder for run in store.runs()] == [folder]
+    assert [unusable.name for unusable in store.survey().unusable] == ["copy"]
 
 
 def test_predictions_keep_every_bit_and_ids_stay_text(store: Store) -> None:
@@ -193,9 +201,12 @@ def test_an_experiment_knows_its_runs(store: Store) -> None:
     assert recorded.experiment == EXPERIMENT
     assert recorded.runs == (folder.name, "b")
     (record,) = (store.root / "experiments").iterdir()
-    record.write_text("{")
-    with pytest.raises(InputError, match=f"record {record.name} of an experiment is damaged"):
-        store.experiments()
+    assert store.unusable_records() == []
+    for content in ("{", record.read_text().replace("made by hand", "made by another")):
+        record.write_text(content)
+        assert store.experiments() == []
+        (unusable,) = store.unusable_records()
+        assert (unusable.name, unusable.state) == (f"experiments/{record.name}", "damaged")
 
 
 def test_only_one_process_holds_a_run(store: Store) -> None:
@@ -213,53 +224,151 @@ def test_an_empty_or_absent_folder(store: Store) -> None:
         store.runs()
     store.root.mkdir()
     assert store.runs() == []
-    assert store.unfinished() == []
+    assert store.survey().unfinished == ()
 
 
-@pytest.mark.parametrize("file", ["run.json", "config.yaml", "data.json", "environment.json"])
-@pytest.mark.parametrize("content", ["", "{", "\x00"])
-def test_a_damaged_run_is_one_line_that_names_it(store: Store, file: str, content: str) -> None:
+@pytest.mark.parametrize("file", ["config.yaml", "data.json", "environment.json"])
+@pytest.mark.parametrize("content", [None, "", "{", "\x00"])
+def test_a_damaged_run_is_named_with_the_file(store: Store, file: str, content: str | None) -> None:
     folder = finish(store)
-    (folder / file).write_text(content)
+    damage_file(folder / file, content)
+    unusable = fault(store)
+    assert (unusable.name, unusable.state) == (folder.name, "damaged")
+    assert file in unusable.reason
     with pytest.raises(InputError, match=f"run {folder.name} is damaged"):
-        store.runs()
+        store.run(folder.name)
+
+
+def damage_file(path: Path, content: str | None) -> None:
+    """Write another content, or none at all."""
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "\x00", "[]"])
+def test_a_torn_end_is_that_of_an_interrupted_run(store: Store, content: str | None) -> None:
+    folder = finish(store)
+    damage_file(folder / "run.json", content)
+    for file in (None, "config.yaml", "environment.json"):
+        if file is not None:
+            damage_file(folder / file, "")
+        survey = store.survey()
+        assert (survey.runs, survey.unusable) == ((), ())
+        assert [run.name for run in survey.unfinished] == [folder.name]
+    store.begin(folder, CELL, facts())
+    store.end(folder, Outcome(state="finished", costs=COSTS))
+    assert len(store.runs()) == 1
+
+
+def test_a_failed_run_that_is_damaged_is_to_be_run_again(store: Store) -> None:
+    folder = store.folder(CELL, DATA)
+    store.begin(folder, CELL, facts())
+    store.end(folder, Outcome(state="failed", reason="out of memory"))
+    damage_file(folder / "config.yaml", "")
+    assert [run.name for run in store.survey().unfinished] == [folder.name]
+
+
+@pytest.mark.parametrize("file", ["history.csv", "best.pt", "experiment.yaml", "data.json"])
+def test_a_changed_byte_or_a_lost_file_is_seen_and_seen_again(store: Store, file: str) -> None:
+    folder = store.folder(CELL, DATA)
+    store.begin(folder, CELL, facts())
+    for name in ("history.csv", "best.pt"):
+        (folder / name).write_text("one, two")
+    store.end(folder, Outcome(state="finished", costs=COSTS))
+    assert len(store.runs()) == 1  # and remembered as whole
+    path = folder / file
+    content, status = path.read_bytes(), path.stat()
+    path.write_bytes(content.replace(b"o", b"0", 1))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert fault(store).state == "damaged"
+    path.write_bytes(content)
+    assert len(store.runs()) == 1
+    path.unlink()
+    assert fault(store).reason == f"{file} is gone"
+
+
+def test_edited_costs_are_seen(store: Store) -> None:
+    path = finish(store) / "run.json"
+    path.write_text(path.read_text().replace('"train_seconds": 1.5', '"train_seconds": 1.4'))
+    assert fault(store).reason == "run.json was changed"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({"state": "finished", "costs": content["costs"]}))
+    assert fault(store).reason == "run.json was changed"
+
+
+def test_a_run_of_format_1_is_read_as_it_was(store: Store) -> None:
+    """It has no checksums."""
+    made = Runs(store.root)
+    name = made.add("net", [0.3] * 6)
+    folder = store.root / name
+    config, end = folder / "config.yaml", folder / "run.json"
+    content = json.loads(end.read_text())
+    end.write_text(json.dumps({k: v for k, v in content.items() if k not in ("files", "sha256")}))
+    config.write_text(config.read_text().replace("format: 2", "format: 1"))
+    assert [run.folder.name for run in store.runs()] == [name]
+    path = folder / "predictions.csv"
+    path.write_text(path.read_text().replace("0.2", "7", 1))
+    assert fault(store).reason == "predictions.csv: a probability is not in [0, 1]"
+    path.unlink()
+    assert "predictions.csv" in fault(store).reason
 
 
 def test_a_damaged_setting_is_named(store: Store) -> None:
     folder = finish(store)
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace("lr: 0.1", "lr: -0.1"))
-    with pytest.raises(
-        InputError, match=r"damaged \(cell.train.lr: Input should be greater than 0\): "
-    ):
-        store.runs()
+    assert fault(store).reason.startswith("config.yaml: cell.train.lr: Input should be greater")
 
 
-def refused_as_later(read: Callable[[], object]) -> bool:
-    with pytest.raises(InputError) as refused:
-        read()
-    message = str(refused.value)
-    return "was written by a later version of cxnet-bench: use" in message and (
-        "delete" not in message and "\n" not in message
-    )
-
-
-@pytest.mark.parametrize("key", ["format", "results_version"])
-def test_a_run_of_a_later_version_is_refused_and_not_called_damaged(store: Store, key: str) -> None:
+def test_what_a_later_version_wrote_is_not_called_damaged(store: Store) -> None:
     folder = finish(store)
+    for file, edit in {
+        "config.yaml": lambda c: c | {"format": 3},
+        "config.yaml ": lambda c: c | {"results_version": 3},
+        "config.yaml  ": lambda c: c | {"new": 1},
+        "data.json": lambda c: c | {"new": 1},
+        "environment.json": lambda c: c | {"new": 1},
+        "run.json": lambda c: c | {"new": 1},
+        "run.json ": lambda c: c | {"costs": c["costs"] | {"energy": 1}},
+    }.items():
+        path = folder / file.strip()
+        text = path.read_text()
+        path.write_text(
+            yaml.safe_dump(edit(yaml.safe_load(text)))
+            if path.suffix == ".yaml"
+            else json.dumps(edit(json.loads(text)))
+        )
+        unusable = fault(store)
+        assert (unusable.name, unusable.state) == (folder.name, "another version")
+        assert "delete" not in str(unusable)
+        with pytest.raises(InputError, match="another version"):
+            store.outcome(folder)
+        path.write_text(text)
+
+
+def test_a_whole_run_of_another_kind_is_a_later_version_s(store: Store) -> None:
+    path = finish(store) / "run.json"
+    content = json.loads(path.read_text()) | {"state": "paused"}
+    path.write_text(json.dumps(content | {"sha256": content_checksum(content)}))
+    assert fault(store).state == "another version"
+
+
+def test_a_run_that_a_later_version_has_begun_is_left_alone(store: Store) -> None:
+    folder = store.folder(CELL, DATA)
+    store.begin(folder, CELL, facts())
     config = folder / "config.yaml"
-    content = yaml.safe_load(config.read_text())
-    config.write_text(yaml.safe_dump(content | {key: content[key] + 1, "new": "setting"}))
-    for read in (store.runs, lambda: store.outcome(folder), lambda: store.check(folder)):
-        assert refused_as_later(read)
+    config.write_text(config.read_text().replace("format: 2", "format: 3"))
+    assert fault(store).state == "another version"
 
 
-def test_a_record_of_a_later_version_is_refused_and_not_called_damaged(store: Store) -> None:
+def test_a_record_of_a_later_version_is_not_called_damaged(store: Store) -> None:
     store.record_experiment(EXPERIMENT, [])
     (record,) = (store.root / "experiments").iterdir()
     content = json.loads(record.read_text())
-    record.write_text(json.dumps(content | {"format": content["format"] + 1, "new": 1}))
-    assert refused_as_later(store.experiments)
+    for later in ({"format": content["format"] + 1}, {"new": 1}):
+        record.write_text(json.dumps(content | later))
+        assert [unusable.state for unusable in store.unusable_records()] == ["another version"]
 
 
 def test_a_place_that_cannot_hold_results_is_found_and_nothing_is_written(tmp_path: Path) -> None:

@@ -71,5 +71,6 @@ def test_imported_predictions_are_imported_again(runs: Runs) -> None:
 
 def test_without_its_experiment_there_is_no_command(runs: Runs) -> None:
     name = runs.add("tiny", PERFECT)
+    ((row,),) = [table.rows for table in runs.tables()]
     (runs.store.root / name / "experiment.yaml").unlink()
-    assert of_only_row(runs).command == ""
+    assert recipe(row).command == ""

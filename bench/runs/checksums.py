@@ -1,0 +1,109 @@
+"""SHA-256 of the files of a run, as its ``run.json`` holds them, and a memory of whole runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bench.cache import add_facts, read_facts
+from bench.runs.predictions import OTHERS, PREDICTIONS
+
+END, WEIGHTS, HISTORY = "run.json", "best.pt", "history.csv"
+SETTINGS = ("config.yaml", "experiment.yaml", "data.json", "environment.json", "import.json")
+CHECKED = (*SETTINGS, HISTORY, WEIGHTS, PREDICTIONS, OTHERS)
+"""Files with a checksum, where a run has them; ``run.json`` holds its own."""
+OWN = "sha256"
+_MEMORY = "whole_runs"
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_checksums(folder: Path, *, weights: bool) -> dict[str, str]:
+    """SHA-256 of each file of a run that is there, by its name.
+
+    Args:
+        folder: the run's.
+        weights: whether they are kept; those of a tuning's trial are dropped.
+    """
+    names = (name for name in CHECKED if weights or name != WEIGHTS)
+    return {name: file_checksum(folder / name) for name in names if (folder / name).is_file()}
+
+
+def content_checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a record, its own checksum (``sha256``) left out."""
+    others = {key: value for key, value in content.items() if key != OWN}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
+def find_changes(folder: Path, checksums: Mapping[str, str]) -> dict[str, str]:
+    """Files of a run that are gone or no longer as they were written, each with what happened.
+
+    Args:
+        folder: the run's.
+        checksums: by file name, as when the run ended.
+    """
+    changes = {}
+    for name, checksum in checksums.items():
+        try:
+            if file_checksum(folder / name) != checksum:
+                changes[name] = f"{name} was changed"
+        except FileNotFoundError:
+            changes[name] = f"{name} is gone"
+    return changes
+
+
+class WholeRuns:
+    """Runs that were found whole, kept in the user's cache folder.
+
+    A file is known again by its size, times and inode, so that a report does not read gigabytes of
+    weights each time.
+
+    Args:
+        known: stamps (:func:`run_stamp`) by folder.
+    """
+
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        self._known = known or {}
+        self._new: dict[str, str] = {}
+
+    @classmethod
+    def remembered(cls) -> WholeRuns:
+        """Those that the user's cache knows."""
+        return cls(read_facts(_MEMORY))
+
+    def knows(self, folder: Path, stamp: str) -> bool:
+        """Whether the run of a folder was found whole when it had this stamp."""
+        key = _key(folder)
+        return self._new.get(key, self._known.get(key)) == stamp
+
+    def add(self, folder: Path, stamp: str) -> None:
+        """Remember the stamp of a whole run; "" forgets it, where a later look found it damaged."""
+        self._new[_key(folder)] = stamp
+
+    def save(self) -> None:
+        """Write what was added."""
+        if self._new:
+            add_facts(_MEMORY, self._new)
+
+
+def run_stamp(folder: Path) -> str:
+    """Digest of the size, times and inode of each file of a run."""
+    stamps = []
+    for name in (END, *CHECKED):
+        with suppress(FileNotFoundError):
+            status = (folder / name).stat()
+            times = status.st_mtime_ns, status.st_ctime_ns
+            stamps.append([name, status.st_size, *times, status.st_ino])
+    return hashlib.sha256(json.dumps(stamps).encode()).hexdigest()[:32]
+
+
+def _key(folder: Path) -> str:
+    return str(folder.resolve())
