@@ -14,7 +14,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Protocol
 
-from bench.events import CELL_ENDS, CellFailed, Event, MatrixStarted, TuningFailed
+from bench.events import (
+    CELL_ENDS,
+    CellFailed,
+    CellUnusable,
+    Event,
+    MatrixStarted,
+    TuningFailed,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
@@ -130,6 +137,8 @@ class QuietProgress:
     def event(self, event: Event) -> None:
         if isinstance(event, CellFailed | TuningFailed):
             print(f"{event.cell} failed: {event.reason}", file=self._stream)
+        elif isinstance(event, CellUnusable):
+            print(event, file=self._stream)
 
     def advance(self, label: str, done: int, total: int) -> None:
         pass

@@ -17,6 +17,7 @@ from bench import signals
 from bench.cli.cascade import cascade
 from bench.cli.config import config
 from bench.cli.data import data
+from bench.cli.doctor import doctor
 from bench.cli.import_predictions import import_command
 from bench.cli.list import list_command
 from bench.cli.report import report
@@ -53,13 +54,14 @@ def main() -> None:
     bench reproduce RUN        run it again from its folder, and compare
     bench list models          what can be compared
     bench config show demo     every key, its default and its meaning
+    bench doctor               check that all results are whole (--repair mends what can be)
     bench speed cxnet_m1       how fast it trains and answers here, and how fast it could
     """
 
 
 for command in (
     run_command, tune, tunings, import_command, cascade, report, reproduce_command,
-    list_command, config, data, weights, speed,
+    list_command, config, data, weights, speed, doctor,
 ):  # fmt: skip
     main.add_command(command)
 

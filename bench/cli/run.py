@@ -86,15 +86,19 @@ def _print_plan(
     experiment: Experiment, matrix: MatrixChoice, *, out: Path, assumptions: tuple[str, ...]
 ) -> None:
     """Print the cells with their time, and what their comparison can show."""
+    from bench.cli.output import print_unusable
     from bench.config.load import parse_setting
     from bench.execute.plan_tables import describe_tables, plan_tables
     from bench.registry import DATASETS
+    from bench.runs.store import Store
 
     assumed = dict(parse_setting(text, option="--assume") for text in assumptions)
     if DATASETS.get(experiment.data.source).needs_root and experiment.data.root is None:
         lines = iter(["what the comparison can show is not known without labels (--data PATH)"])
     else:
         lines = describe_tables(plan_tables(experiment, out=out, assumed=assumed))
+    if out.is_dir():
+        print_unusable(Store(out).survey().unusable)  # the plan knows nothing of them
     matrix.print_plan(experiment)
     for line in lines:
         click.echo(line)

@@ -78,6 +78,13 @@ class Scorer:
         known = self._leading.get(self._name(run))
         return self.score(run).leading if known is None else known
 
+    def damaged_file(self, run: Run) -> Path | None:
+        """The file of a run's kept scores, where it is there and cannot be read."""
+        name = self._name(run)
+        if self._kept is None or self._read(name) or not (self._kept / name).is_file():
+            return None
+        return self._kept / name
+
     def _name(self, run: Run) -> str:
         """File name of a run's kept scores, from the size and times of its predictions."""
         stamp: list[int] = []

@@ -165,7 +165,9 @@ class Store:
             read = read_run(folder, whole=whole, predicts=not self.trials)
             if isinstance(read, Unusable):
                 whole.add(folder, "")
-            found[folder] = read or Unfinished(name=folder.name, running=self.is_held(folder))
+            # Looking makes a lock: a cell that was never begun is to have none.
+            running = read is None and folder.is_dir() and self.is_held(folder)
+            found[folder] = read or Unfinished(name=folder.name, running=running)
         whole.save()
         return found
 

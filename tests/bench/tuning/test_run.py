@@ -11,7 +11,9 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
+from bench.doctor import examine
 from bench.errors import InputError
+from bench.evaluate.scorer import Scorer
 from bench.execute.cell_runner import CellRunner
 from bench.progress import PlainProgress
 from bench.runs.cells import Cell
@@ -175,6 +177,17 @@ def test_a_trial_keeps_its_history_and_predicts_nothing(tuned: Tune) -> None:
         history = pd.read_csv(folder / "history.csv")
         assert history["iteration"].tolist() == list(range(2, 2 * len(history) + 1, 2))
         assert pytest.approx(history["validation_auc"].tolist()) in reported
+
+
+def test_a_tuning_is_whole_and_a_damaged_trial_is_found(tuned: Tune) -> None:
+    store, scorer = Store(tuned.out), Scorer()
+    assert examine(store, scorer=scorer)[1] == []
+    history = next(tuned.out.glob("tuning/trials/*/*/history.csv"))
+    content = history.read_bytes()
+    history.write_bytes(content[:-3])
+    (finding,) = examine(store, scorer=scorer)[1]
+    assert finding.name == str(history.parent.relative_to(tuned.out))
+    history.write_bytes(content)
 
 
 def test_again_does_nothing_and_a_larger_budget_goes_on(tune: Tune) -> None:

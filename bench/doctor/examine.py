@@ -1,0 +1,38 @@
+"""All findings on a store."""
+
+from __future__ import annotations
+
+from bench.doctor.finding import Finding
+from bench.doctor.leftovers import check_locks, check_partials, check_scores
+from bench.doctor.records import check_database, check_records, check_splits
+from bench.doctor.runs import check_runs
+from bench.evaluate.scorer import Scorer
+from bench.runs.checksums import WholeRuns
+from bench.runs.store import Store
+
+
+def examine(store: Store, *, scorer: Scorer) -> tuple[int, list[Finding]]:
+    """Read every file of a store, and find what is not as it should be; nothing is changed.
+
+    Args:
+        store: of the runs.
+        scorer: with the folder of kept scores.
+
+    Returns:
+        How many runs are whole, and the findings.
+
+    Raises:
+        InputError: the store is not there.
+    """
+    # Also what was found whole before: a file can rot without a new date.
+    survey, found = check_runs(store, whole=WholeRuns(), within=store.root)
+    for folder in sorted((store.tuning / "trials").glob("*/")):
+        trials = Store(folder, trials=True)
+        found += check_runs(trials, whole=WholeRuns(), within=store.root)[1]
+    found += check_splits(store, survey.runs)
+    found += check_records(store, survey.runs)
+    found += check_database(store)
+    found += check_scores([r for r in survey.runs if r.outcome.state == "finished"], scorer)
+    found += check_partials(store)
+    found += check_locks(store)
+    return len(survey.runs), found

@@ -1,0 +1,117 @@
+"""Faults of runs: damage, interruptions, and what a kill left beside a result."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from bench.doctor.finding import Finding, set_aside
+from bench.files import write_bytes, write_text
+from bench.runs.checksums import HISTORY, SETTINGS, WholeRuns, file_checksum, find_changes
+from bench.runs.reading import kept_checksums
+from bench.runs.records import Unusable
+from bench.runs.run import Run, Unfinished
+from bench.runs.store import Store, Survey, history_text
+from bench.train import Validation
+from bench.train.checkpoint import LAST, load, resumable
+
+GO_ON = "the same command, started again, goes on from it"
+
+
+def check_runs(store: Store, *, whole: WholeRuns, within: Path) -> tuple[Survey, list[Finding]]:
+    """Survey a store of runs or trials, and find what is wrong with them.
+
+    Args:
+        store: of the runs.
+        whole: runs that need not be read again.
+        within: root of the store that the findings name their paths in.
+    """
+    survey = store.survey(whole=whole)
+    start = store.root.relative_to(within)
+    found = [
+        *(_of_unusable(store, each, start) for each in survey.unusable),
+        *(_of_unfinished(store, each, start) for each in survey.unfinished if not each.running),
+        *_of_remains(survey.runs, within),
+    ]
+    return survey, found
+
+
+def _of_unusable(store: Store, unusable: Unusable, start: Path) -> Finding:
+    name, folder = str(start / unusable.name), store.root / unusable.name
+    if unusable.state != "damaged":
+        fault = f"written by another version of cxnet-bench ({unusable.reason})"
+        return Finding(name=name, fault=fault, need="use that version; it is left as it is")
+    return Finding(
+        name=name,
+        fault=f"damaged: {unusable.reason}",
+        need="--repair restores it, or sets it aside for `bench run` to do it anew",
+        mend=partial(_if_free, store, folder, partial(_restore_or_set_aside, store, folder)),
+    )
+
+
+def _of_unfinished(store: Store, run: Unfinished, start: Path) -> Finding:
+    folder = store.root / run.name
+    need = GO_ON if not (folder / LAST).exists() or resumable(folder) else "it begins anew"
+    return Finding(name=str(start / run.name), fault="it has not ended", need=need)
+
+
+def _of_remains(runs: tuple[Run, ...], within: Path) -> Iterator[Finding]:
+    for run in runs:
+        path = run.folder / LAST
+        # A failed run goes on from it.
+        if run.outcome.state != "failed" and path.exists():
+            yield Finding(
+                name=str(path.relative_to(within)),
+                fault="a checkpoint beside a finished run",
+                need="--repair removes it",
+                mend=partial(remove, path),
+            )
+
+
+def remove(path: Path) -> str:
+    """Remove a file that nobody needs; for :attr:`Finding.mend`."""
+    path.unlink(missing_ok=True)
+    return "removed"
+
+
+def _if_free(store: Store, folder: Path, mend: Callable[[], str]) -> str:
+    with store.claim(folder) as claimed:
+        return mend() if claimed else "left: a process is at it"
+
+
+def _restore_or_set_aside(store: Store, folder: Path) -> str:
+    checksums = kept_checksums(folder)
+    restored = [
+        name for name in find_changes(folder, checksums) if _restore(store, folder, name, checksums)
+    ]
+    if restored and isinstance(store.read(folder), Run):
+        return f"restored {', '.join(restored)}"
+    return f"moved to {set_aside(store.root, folder)}"
+
+
+def _restore(store: Store, folder: Path, name: str, checksums: Mapping[str, str]) -> bool:
+    """Write a lost file of a run again, where its very content is found elsewhere."""
+    if name == HISTORY:
+        return _restore_history(folder, checksums[name])
+    # The runs of a matrix have their data, experiment and environment in common.
+    for path in store.root.glob(f"*/{name}") if name in SETTINGS else ():
+        if file_checksum(path) == checksums[name]:
+            write_bytes(folder / name, path.read_bytes())
+            return True
+    return False
+
+
+def _restore_history(folder: Path, checksum: str) -> bool:
+    """Write the history of a checkpoint that is left, where it is that of the run."""
+    if not resumable(folder):
+        return False
+    state = load(folder / LAST, device=torch.device("cpu"))
+    text = history_text(Validation(**entry) for entry in (state or {}).get("history", ()))
+    if hashlib.sha256(text.encode()).hexdigest() != checksum:
+        return False
+    write_text(folder / HISTORY, text)
+    return True

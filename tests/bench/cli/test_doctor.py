@@ -1,0 +1,69 @@
+"""``bench doctor``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from filelock import FileLock
+
+from tests.bench.cli.conftest import TINY, Command
+
+RUNS = Path("results/runs")
+
+
+def test_faults_are_listed_and_mended(bench: Command, tiny_plugin: Path) -> None:
+    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
+    assert bench(*command).code == bench("report", "csv").code == 0
+    whole = bench("doctor")
+    assert (whole.code, "no fault" in whole.out) == (0, True)
+    (run,) = RUNS.glob("tiny-ce-*")
+    predictions = (run / "predictions.csv").read_bytes()
+    (run / "predictions.csv").write_bytes(predictions[:-5])
+    (prior,) = RUNS.glob("prior-*")
+    leftovers = [
+        prior / "last.pt",
+        prior / ".run.json.7.partial",
+        RUNS / "splits" / ".patient.csv.7.partial",
+        RUNS / ".locks" / "gone.lock",
+    ]
+    for path in leftovers:
+        path.write_bytes(b"")
+    (split,) = (RUNS / "splits").glob("*.csv")
+    split.write_text(split.read_text().replace("test", "train", 1))
+    for record in (RUNS / "experiments").iterdir():
+        record.write_text("{")
+    found = bench("doctor")
+    assert found.code == 1
+    for path in (run, split, *(RUNS / "experiments").iterdir(), *leftovers):
+        assert f"{path.relative_to(RUNS)}: " in found.out
+
+    repaired = bench("doctor", "--repair")
+    assert repaired.code == 1
+    assert not any(path.exists() for path in (run, *leftovers))
+    assert (RUNS / "damaged" / run.name / "predictions.csv").read_bytes() == predictions[:-5]
+    assert "1 fault " in repaired.out  # the split's, which is written from the images
+    again = bench(*command)
+    assert (again.code, "1 finished" in again.out) == (0, True)
+    assert (run / "predictions.csv").read_bytes() == predictions
+    assert bench("doctor").code == 0
+
+
+def test_what_a_process_holds_is_left_alone(bench: Command, tiny_plugin: Path) -> None:
+    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
+    assert bench(*command).code == 0
+    (run,) = RUNS.glob("tiny-ce-*")
+    (run / "data.json").unlink()
+    for prior in RUNS.glob("*/data.json"):
+        prior.write_text(prior.read_text().replace("root", "r00t"))
+    partial, lock = run / ".history.csv.7.partial", RUNS / ".locks" / f"{run.name}.lock"
+    partial.write_bytes(b"")
+    with FileLock(lock):
+        assert bench("doctor", "--repair").code == 1
+        assert run.is_dir()
+        assert partial.exists()
+    bench("doctor", "--repair")
+    assert not run.exists()
+
+
+def test_a_folder_that_is_not_there(bench: Command) -> None:
+    assert bench("doctor", "--out", "nowhere").code == 2
