@@ -93,11 +93,12 @@ class Validated(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CellFinished(Event):
-    """A cell has its predictions."""
+    """A cell has its predictions; ``logit_fault`` is a sign that its network is sick, or None."""
 
     cell: str
     seconds: float
     test_auc: float
+    logit_fault: str | None = None
 
     def __str__(self) -> str:
         return f"    done in {self.seconds:.0f} s: test AUC {self.test_auc:.4f}"

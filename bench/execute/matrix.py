@@ -170,7 +170,11 @@ def _run_or_raise(job: Job) -> Ending:
     runner.store.end(folder, outcome)
     (folder / LAST).unlink(missing_ok=True)
     seconds = round(time.perf_counter() - began, 1)
-    runner.progress.event(CellFinished(cell=job.label, seconds=seconds, test_auc=test_auc))
+    runner.progress.event(
+        CellFinished(
+            cell=job.label, seconds=seconds, test_auc=test_auc, logit_fault=outcome.logit_fault
+        )
+    )
     return "finished"
 
 

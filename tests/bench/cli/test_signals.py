@@ -96,6 +96,7 @@ class Phase:
 
 
 TUNE = ("tune", *RUN[1:], *NETWORK_ALONE, "--budget", "trials=2")
+CASCADE = ("cascade", *RUN[1:], *NETWORK_ALONE)
 PHASES = {
     "import of torch": Phase(target="builtins:__import__", call=4000),
     "decoding": Phase(target="bench.data.decode:resize", call=40),
@@ -108,6 +109,8 @@ PHASES = {
     "prediction": Phase(target="bench.execute.cell_runner:predict", call=2, kept=(12, 0)),
     "trial": Phase(target=STEP, call=1 + 9, arguments=TUNE, kept=(6, 3)),
     "rerun": Phase(target=STEP, call=1 + 24 + 9, arguments=TUNE, kept=(6, 3)),
+    # Five tasks, each tried once: the ninth step of the second network.
+    "cascade": Phase(target=STEP, call=5 + 12 + 9, arguments=CASCADE, kept=(6, 3)),
     "report": Phase(
         target="bench.evaluate.load:collect", arguments=("report", "markdown"), goes_on=False
     ),

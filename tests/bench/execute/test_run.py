@@ -158,6 +158,7 @@ def test_logits_that_show_a_fault_are_named(
     _, recorder = run(wanted, tmp_path / "runs")
     (stored,) = Store(tmp_path / "runs").runs()
     assert stored.outcome.logit_fault == fault
+    assert [event.logit_fault for event in recorder.of(CellFinished)] == [fault]
     label = "    ending ce seed 0: "
     notes = [note.text for note in recorder.of(Note) if note.text.startswith(label)]
     assert notes == ([] if fault is None else [label + LOGIT_FAULTS[fault]])
