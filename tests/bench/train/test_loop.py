@@ -6,6 +6,8 @@ import copy
 import dataclasses
 import itertools
 import math
+import os
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench import signals
 from bench.config import AugmentConfig, TrainConfig
 from bench.data.batches import ImageSet
 from bench.data.normalisation import measure_normalisation
@@ -185,6 +188,34 @@ def test_replayed_and_compiled_steps_go_on_bit_for_bit_too(
     config = MODERN.model_copy(update={"compile": compiled})
     frequent = config.model_copy(update=saved_after_every_step)
     check_resume(parts, tmp_path, config=config, frequent=frequent, cut_after=8)
+
+
+@pytest.mark.parametrize("config", [QUICK, MODERN], ids=["paper", "modern"])
+@pytest.mark.parametrize(
+    ("step", "in_validation", "kept"), [(2, False, 2), (3, False, 3), (5, False, 5), (6, True, 6)]
+)
+def test_a_training_that_is_asked_to_stop_goes_on_from_that_step_bit_for_bit(
+    parts: Parts, tmp_path: Path, config: TrainConfig, step: int, in_validation: bool, kept: int
+) -> None:
+    """The signal comes in the forward pass of a step, or of the validation after it."""
+    uninterrupted, stopped, resumed = network(), network(), network(seed=9)
+    whole = trained(uninterrupted, tmp_path / "whole", parts, config=config)
+    passes: list[bool] = []
+
+    def strike(*_: object) -> None:
+        passes.append(torch.is_inference_mode_enabled())
+        if passes.count(False) == step and passes[-1] == in_validation:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    stopped.register_forward_hook(strike)
+    with pytest.raises(signals.Stopped), signals.handled():
+        trained(stopped, tmp_path / "cut", parts, config=config)
+    messages = Messages()
+    again = trained(resumed, tmp_path / "cut", parts, config=config, messages=messages)
+    assert messages.steps == list(range(kept, 13))
+    assert without_seconds(again) == without_seconds(whole)
+    weights = uninterrupted.state_dict()
+    assert all(torch.equal(weights[k], weight) for k, weight in resumed.state_dict().items())
 
 
 def test_a_checkpoint_waits_fifty_times_as_long_as_the_last_one_took(
