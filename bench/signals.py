@@ -87,8 +87,10 @@ def deferred(waits: Callable[[], bool] = lambda: True) -> Iterator[None]:
         waits: called when the signal comes; where it gives False, the stop is raised at once.
 
     Raises:
-        Stopped: at the end, where a signal came and nothing else was raised.
+        Stopped: at the end, where a signal came and nothing else was raised; at the start, where
+            it came in an earlier block that ended with another error.
     """
+    check()
     before, _request.waits = _request.waits, waits
     try:
         yield

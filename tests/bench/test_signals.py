@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -74,6 +75,15 @@ def test_an_error_is_told_before_a_stop_that_waits() -> None:
 
     with pytest.raises(ZeroDivisionError):
         stopped(fail)
+
+    def fail_and_work() -> None:
+        with suppress(ZeroDivisionError), signals.deferred():
+            fail()
+        with signals.deferred():
+            pytest.fail("it did not stop")
+
+    with pytest.raises(signals.Stopped):
+        stopped(fail_and_work)
 
 
 def test_a_second_signal_ends_at_once_but_not_the_echo_of_the_first(
