@@ -56,6 +56,7 @@ def test_an_experiment_keeps_its_search_when_it_is_stored() -> None:
         ({"paper": {"train.lr": {"low": 0, "high": 1, "log": True}}}, "begins above 0"),
         ({"paper": {"train.lr": {"low": 0.1, "high": 1.0, "step": 2}}}, "unknown key"),
         ({"paper": {"train.recipe": ["paper"]}}, "train.recipe cannot be searched"),
+        ({"paper": {"train.checkpoint_seconds": [1, 2]}}, "train.checkpoint_seconds cannot be"),
         ({"paper": {"data.image_size": [32, 64]}}, "data.image_size cannot be searched"),
         ({"paper": {"lr": [0.1]}}, "lr cannot be searched: give a key of train"),
     ],

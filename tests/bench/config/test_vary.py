@@ -90,6 +90,10 @@ LEAK = "question={asks: a, yes_if: b, factors: [{key: data.split, reference: fix
         (("vary.model=[{pretrained: true}]",), "vary: model cannot be varied (vary its settings"),
         (("vary.name=[a, b]",), "vary: name cannot be varied"),
         (
+            ("vary.train.checkpoint_seconds=[1, 2]",),
+            "vary: train.checkpoint_seconds cannot be varied",
+        ),
+        (
             (
                 "vary.data.split=[image]",
                 LEAK.replace("}]", "}, {key: data.split, reference: image}]"),
