@@ -34,7 +34,7 @@ class StageRuns:
         reasons = []
         for task in tasks:
             if task not in self.runs:
-                reasons.append(f"{task} has no run that ended")
+                reasons.append(f"{task} has no run that can be used")
             elif (outcome := self.runs[task].outcome).state == "failed":
                 reasons.append(f"{task} failed ({' '.join(outcome.reason.split())})")
             elif outcome.state == "unavailable":

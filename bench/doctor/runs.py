@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,12 @@ from pathlib import Path
 import torch
 
 from bench.doctor.finding import Finding, set_aside
-from bench.files import write_bytes, write_text
-from bench.runs.checksums import HISTORY, SETTINGS, WholeRuns, file_checksum, find_changes
+from bench.files import write_bytes
+from bench.runs.checksums import HISTORY, IN_COMMON, SETTINGS, WholeRuns, find_changes
 from bench.runs.reading import kept_checksums
 from bench.runs.records import Unusable
 from bench.runs.run import Run, Unfinished
-from bench.runs.store import Store, Survey, history_text
+from bench.runs.store import Store, Survey, history_text, settings_text
 from bench.train import Validation
 from bench.train.checkpoint import LAST, load, resumable
 
@@ -96,22 +97,28 @@ def _restore_or_set_aside(store: Store, folder: Path) -> str:
 def _restore(store: Store, folder: Path, name: str, checksums: Mapping[str, str]) -> bool:
     """Write a lost file of a run again, where its very content is found elsewhere."""
     if name == HISTORY:
-        return _restore_history(folder, checksums[name])
-    # The runs of a matrix have their data, experiment and environment in common.
-    for path in store.root.glob(f"*/{name}") if name in SETTINGS else ():
-        if file_checksum(path) == checksums[name]:
-            write_bytes(folder / name, path.read_bytes())
+        candidates = _history_of_checkpoint(folder)
+    elif name == SETTINGS:
+        candidates = _settings_of_other_seeds(store, folder)
+    else:
+        others = store.root.glob(f"*/{name}") if name in IN_COMMON else ()
+        candidates = (path.read_bytes() for path in others)
+    for content in candidates:
+        if hashlib.sha256(content).hexdigest() == checksums[name]:
+            write_bytes(folder / name, content)
             return True
     return False
 
 
-def _restore_history(folder: Path, checksum: str) -> bool:
-    """Write the history of a checkpoint that is left, where it is that of the run."""
-    if not resumable(folder):
-        return False
-    state = load(folder / LAST, device=torch.device("cpu"))
-    text = history_text(Validation(**entry) for entry in (state or {}).get("history", ()))
-    if hashlib.sha256(text.encode()).hexdigest() != checksum:
-        return False
-    write_text(folder / HISTORY, text)
-    return True
+def _history_of_checkpoint(folder: Path) -> Iterator[bytes]:
+    """The history of a checkpoint that is left."""
+    if resumable(folder):
+        state = load(folder / LAST, device=torch.device("cpu")) or {}
+        yield history_text(Validation(**entry) for entry in state["history"]).encode()
+
+
+def _settings_of_other_seeds(store: Store, folder: Path) -> Iterator[bytes]:
+    """The settings of each other run, with the seed that the name of a run's folder has."""
+    for run in store.runs():
+        if seed := re.search(r"-s(\d+)-", folder.name):
+            yield settings_text(run.cell.model_copy(update={"seed": int(seed[1])})).encode()

@@ -78,7 +78,11 @@ class Design:
             if run is None or run.outcome.state != "finished":
                 label = self.label(point)
                 name = f"{label}, seed {seed}" if point[1] else f"control {label}"
-                outcome = f"{run.outcome.state}: {run.outcome.reason}" if run else "has not ended"
+                outcome = (
+                    f"{run.outcome.state}: {run.outcome.reason}"
+                    if run
+                    else "has no run that can be used"
+                )
                 self.gaps.append(f"{name}: {outcome}")
         for point, seed in sorted(by_point, key=lambda key: self._order(key[0])):
             run = by_point[point, seed]

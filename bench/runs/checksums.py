@@ -12,9 +12,10 @@ from typing import Any
 from bench.cache import add_facts, read_facts
 from bench.runs.predictions import OTHERS, PREDICTIONS
 
-END, WEIGHTS, HISTORY = "run.json", "best.pt", "history.csv"
-SETTINGS = ("config.yaml", "experiment.yaml", "data.json", "environment.json", "import.json")
-CHECKED = (*SETTINGS, HISTORY, WEIGHTS, PREDICTIONS, OTHERS)
+END, SETTINGS, HISTORY, WEIGHTS = "run.json", "config.yaml", "history.csv", "best.pt"
+IN_COMMON = ("experiment.yaml", "data.json", "environment.json")
+"""Files that the runs of a matrix have in common."""
+CHECKED = (SETTINGS, *IN_COMMON, "import.json", HISTORY, WEIGHTS, PREDICTIONS, OTHERS)
 """Files with a checksum, where a run has them; ``run.json`` holds its own."""
 OWN = "sha256"
 _MEMORY = "whole_runs"

@@ -52,7 +52,15 @@ from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.files import PARTIAL, make_folder, write_text
 from bench.runs.cells import Cell
-from bench.runs.checksums import END, HISTORY, OWN, WholeRuns, content_checksum, file_checksums
+from bench.runs.checksums import (
+    END,
+    HISTORY,
+    OWN,
+    SETTINGS,
+    WholeRuns,
+    content_checksum,
+    file_checksums,
+)
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, to_frame
 from bench.runs.reading import FILES, folder_name, read_attempts, read_experiment, read_run
 from bench.runs.records import (
@@ -217,12 +225,8 @@ class Store:
         # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
         for path in (folder / END, folder / "error.txt", *folder.glob(PARTIAL)):
             path.unlink(missing_ok=True)
-        record = {
-            "format": FORMAT_VERSION,
-            **CellRecord(cell=cell).model_dump(mode="json", exclude_none=True),
-        }
         experiment = facts.experiment.model_dump(mode="json")
-        write_text(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False))
+        write_text(folder / SETTINGS, settings_text(cell))
         write_text(folder / "experiment.yaml", yaml.safe_dump(experiment, sort_keys=False))
         write_model(folder / "data.json", facts.data)
         attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
@@ -368,9 +372,7 @@ class Store:
             raise InputError(
                 f"no results in {str(self.root)!r}: run `bench run --all` first, or give --out"
             )
-        begun = {
-            path.parent for name in (END, "config.yaml") for path in self.root.glob(f"*/{name}")
-        }
+        begun = {path.parent for name in (END, SETTINGS) for path in self.root.glob(f"*/{name}")}
         found = self.read_all(sorted(begun), whole=whole).values()
         return Survey(
             runs=tuple(each for each in found if isinstance(each, Run)),
@@ -401,6 +403,12 @@ class Store:
         except OSError:
             # Results that cannot be written to cannot be written to by a run either.
             return False
+
+
+def settings_text(cell: Cell) -> str:
+    """The content of a run's ``config.yaml``."""
+    record = CellRecord(cell=cell).model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump({"format": FORMAT_VERSION, **record}, sort_keys=False)
 
 
 def history_text(history: Iterable[Validation]) -> str:

@@ -35,9 +35,10 @@ SETTINGS = (
     "train.validate_every=2",
     "train.batch_size=8",
     "controls=[prior]",
+    "seeds=[0, 1]",
     "task=m2",
 )
-NETWORK = "tiny-ce-*"
+NETWORK = "tiny-ce-s0-*"
 IMPORTED = "theirs-*"
 FILES = {
     f"{NETWORK}/config.yaml": (r"seed: 0", "seed: 1"),
@@ -64,7 +65,7 @@ DAMAGES = (*TORN, "edited", "later")
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """A finished matrix: a network with two losses, a control, and predictions of others."""
+    """A finished matrix: a network with two seeds, a control, and predictions of others."""
 
     root: Path
     experiment: Experiment
@@ -108,7 +109,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     )
     load_plugin(plugin)
     experiment = load_experiment(
-        "demo", settings=SETTINGS, changes={"models": ["tiny"], "losses": ["ce", "sin"]}
+        "demo", settings=SETTINGS, changes={"models": ["tiny"], "losses": ["ce"]}
     )
     matrix = Matrix(
         root=root / "runs",
@@ -199,7 +200,7 @@ def test_each_damage_is_named_beside_all_other_rows(made: Matrix, pattern: str, 
 
 @pytest.mark.parametrize(
     ("pattern", "how"),
-    quick((f"{NETWORK}/predictions.csv", "edited"), (f"{NETWORK}/data.json", "emptied")),
+    quick((f"{NETWORK}/predictions.csv", "edited"), (f"{NETWORK}/config.yaml", "emptied")),
 )
 def test_repair_and_run_bring_back_what_was_lost(
     made: Matrix, tmp_path: Path, pattern: str, how: str
@@ -225,5 +226,5 @@ def test_repair_and_run_bring_back_what_was_lost(
     for file, content in predictions.items():
         assert (matrix.root / file.relative_to(made.root)).read_bytes() == content
     assert matrix.examine() == []
-    if path.name in ("data.json", "environment.json", "experiment.yaml"):
+    if path.name in ("config.yaml", "data.json", "environment.json", "experiment.yaml"):
         assert summary.already == 3  # from the other runs of the matrix

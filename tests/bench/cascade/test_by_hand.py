@@ -143,7 +143,7 @@ def test_without_the_flat_network_nobody_says_what_the_images_show(runs: StageRu
     add_by_hand(runs, but=("m1", "m2", "m3", "m4"), model="prior")
     assembled = runs.assembled()
     assert assembled.incomplete
-    assert "no flat of net ce seed 0: findings14 has no run that ended" in assembled.missing
+    assert "no flat of net ce seed 0: findings14 has no run that can be used" in assembled.missing
     assert CASCADE in runs.rows_of_findings14()
 
 
@@ -159,7 +159,8 @@ def test_seeds_are_averaged_and_one_without_all_stages_is_named(runs: StageRuns)
     assert assembled.incomplete
     assert assembled.missing == (
         "no flat of net ce seed 1: findings14 failed (out of memory)",
-        "no cascade of net ce seed 2: m2 has no run that ended, m4 has no run that ended",
+        "no cascade of net ce seed 2: m2 has no run that can be used, "
+        "m4 has no run that can be used",
     )
     row = runs.rows_of_findings14()[CASCADE]
     assert row.seeds == (0, 1)

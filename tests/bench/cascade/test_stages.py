@@ -47,7 +47,7 @@ def test_stages_on_different_splits_or_data_make_no_cascade(runs: StageRuns, oth
     assembled = runs.assembled()
     assert assembled.incomplete
     assert set(assembled.missing) == {
-        "no cascade of net ce seed 0: m3 has no run that ended",
+        "no cascade of net ce seed 0: m3 has no run that can be used",
         "no finished run of findings14 beside those of m3",
     }
     assert "cascade" not in {run.cell.system for run in runs.store.runs()}
@@ -145,7 +145,7 @@ def test_probabilities_that_are_none_are_refused(runs: StageRuns) -> None:
     edit(folder, "predictions.csv", "test,t0,t0,0,0.1", "test,t0,t0,0,1.1")
     assembled = runs.assembled()
     assert assembled.incomplete
-    assert "no cascade of net ce seed 0: m1 has no run that ended" in assembled.missing
+    assert "no cascade of net ce seed 0: m1 has no run that can be used" in assembled.missing
     assert [unusable.name for unusable in runs.store.survey().unusable] == [folder.name]
 
 

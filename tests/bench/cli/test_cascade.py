@@ -113,7 +113,7 @@ def test_a_missing_or_failed_stage_is_named_and_the_exit_code_says_so(
     add_by_hand(by_hand, model="whole")
     outcome = bench("cascade", "--finished")
     assert outcome.code == 1
-    line = "m2 has no run that ended, m4 failed (the training loss is nan)"
+    line = "m2 has no run that can be used, m4 failed (the training loss is nan)"
     assert f"no cascade of net ce seed 0: {line}\n" in outcome.err
 
 
@@ -151,7 +151,7 @@ def test_stages_on_different_data_make_no_cascade(bench: Command, by_hand: Stage
     by_hand.add("m3", PROBABILITIES["m3"], about={"fingerprint": "e" * 64})
     outcome = bench("cascade", "--finished")
     assert outcome.code == 1
-    assert "no cascade of net ce seed 0: m3 has no run that ended" in outcome.err
+    assert "no cascade of net ce seed 0: m3 has no run that can be used" in outcome.err
     assert "cascade: net ce" not in outcome.out
 
 

@@ -85,12 +85,12 @@ def test_failed_and_missing_runs_are_named_and_their_contexts_left_out(
     stored.record(experiment(seeds=[0, 1, 2], models=["one", "two"]))
     answer = stored.answer()
     assert sorted(answer.gaps) == [
-        "one ce, seed 2: has not ended",
-        "one sin, seed 2: has not ended",
-        "two ce, seed 2: has not ended",
+        "one ce, seed 2: has no run that can be used",
+        "one sin, seed 2: has no run that can be used",
+        "two ce, seed 2: has no run that can be used",
         "two sin, seed 0: failed: OutOfMemoryError: 2 GiB",
         "two sin, seed 1: failed: OutOfMemoryError: 2 GiB",
-        "two sin, seed 2: has not ended",
+        "two sin, seed 2: has no run that can be used",
     ]
     sin = answer.factors[0].levels["sin"]
     assert (effect_of(sin).contexts, effect_of(sin).seeds) == (1, (2, 2))
@@ -187,9 +187,9 @@ def test_different_test_images_are_said_and_controls_stand_beside(stored: Questi
         "data.split=image": ("same_patient", pytest.approx(auc_of(3))),
     }
     assert answer.gaps == (
-        "control prior, data.split=patient: has not ended",
+        "control prior, data.split=patient: has no run that can be used",
         "control metadata, data.split=patient: failed: OutOfMemoryError: 2 GiB",
-        "control metadata, data.split=image: has not ended",
+        "control metadata, data.split=image: has no run that can be used",
     )
     assert len(answer.data) == 2
 
@@ -206,9 +206,9 @@ def test_controls_are_expected_once_for_each_level_of_the_data(stored: QuestionR
     changes = by_split() | {"vary": levels, "models": ["one"], "seeds": [0]}
     stored.record(experiment(**changes, controls=["prior", "brightness"]))
     assert stored.answer().gaps == (
-        "control prior, data.split=image: has not ended",
-        "control brightness, data.split=patient: has not ended",
-        "control brightness, data.split=image: has not ended",
+        "control prior, data.split=image: has no run that can be used",
+        "control brightness, data.split=patient: has no run that can be used",
+        "control brightness, data.split=image: has no run that can be used",
     )
 
 

@@ -146,7 +146,7 @@ def test_contexts_without_a_control_are_counted_for_nothing(stored: QuestionRuns
     text = markdown_answer(answer)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert [line.count("†") for line in lines if line.startswith("| split ")] == [1, 2, 0]
-    assert text.endswith("- control prior, data.split=official: has not ended")
+    assert text.endswith("- control prior, data.split=official: has no run that can be used")
 
 
 def test_one_control_that_is_not_everywhere_is_named_with_its_data(stored: QuestionRuns) -> None:
