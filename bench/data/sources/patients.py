@@ -87,8 +87,12 @@ def as_number(text: str) -> str:
 
 
 def _about_spellings(several: Sequence[Sequence[str]], ids: PatientIds) -> str:
-    examples = " and ".join(map(repr, several[0]))
-    found = f"patient column: numbers written in several ways: {len(several):,}, such as {examples}"
+    # The note is part of every report, and a patient's number is no part of any.
+    forms = dict.fromkeys(re.sub(r"(?!0)\d", "9", text) for text in several[0])
+    found = (
+        f"patient column: numbers written in several ways: {len(several):,}, such as "
+        f"{' and '.join(map(repr, forms))} (9 stands for any digit but 0)"
+    )
     if ids == "number":
         return f"{found}; each is one patient"
     return f"{found}, taken for different patients: data.options.patient_ids=number joins them"

@@ -21,14 +21,16 @@ def test_what_says_nothing_is_no_patient(text: str) -> None:
 def test_numbers_in_several_spellings_are_noted_and_joined_where_asked() -> None:
     patients, notes = parse_patients(IDS, ids="text")
     assert patients == IDS
-    found = "patient column: numbers written in several ways: 2, such as '7' and '007' and '7.0'"
-    assert notes == (
-        f"{found} and '7.', taken for different patients: "
-        "data.options.patient_ids=number joins them",
+    # No patient's own number: notes are part of reports.
+    found = (
+        "patient column: numbers written in several ways: 2, such as '9' and '009' and '9.0' and "
+        "'9.' (9 stands for any digit but 0)"
     )
+    joins = "data.options.patient_ids=number joins them"
+    assert notes == (f"{found}, taken for different patients: {joins}",)
     patients, notes = parse_patients(IDS, ids="number")
     assert patients == [*"7777000", "10", "100", *IDS[9:]]
-    assert notes == (f"{found} and '7.'; each is one patient",)
+    assert notes == (f"{found}; each is one patient",)
 
 
 @given(st.lists(st.text(max_size=5)), st.integers(min_value=0), st.integers(0, 20))
