@@ -28,7 +28,7 @@ from bench.cli.tune import tune, tunings
 from bench.cli.weights import weights
 from bench.errors import InputError
 from bench.files import DiskFullError
-from bench.text import shortened
+from bench.text import printable, shortened
 
 FAILED = 1
 BAD_INPUT = 2
@@ -153,5 +153,5 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _end_with_error(message: str, *, code: int) -> NoReturn:
-    click.echo(f"error: {shortened(message, MOST_SIGNS)}", err=True)
+    click.echo(f"error: {shortened(printable(message), MOST_SIGNS)}", err=True)
     sys.exit(code)

@@ -211,3 +211,7 @@ def test_an_error_line_has_a_readable_length(bench: Command, option: str) -> Non
     outcome = bench(*demo(option, "beginning/" + "x" * 300_000 + ".yaml"))
     assert_refused(outcome, "beginning/", " … ")
     assert len(outcome.err) < 2_100
+
+
+def test_an_error_line_does_nothing_to_the_terminal(bench: Command) -> None:
+    assert_refused(bench("report", "markdown", "\x1b[31mred\udcff"), "(\\x1b[31mred\\udcff)")
