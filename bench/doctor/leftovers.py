@@ -65,6 +65,8 @@ def _is_free(path: Path) -> bool:
             return True
     except Timeout:
         return False
+    except OSError:
+        return True  # where nobody may write, nobody runs
 
 
 def _remove_lock(path: Path) -> str:

@@ -69,10 +69,11 @@ def check_splits(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
         path = store.splits / file_name(name=split.name, seed=split.seed, digest=digest)
         try:
             Split.read_images(path, digest=digest)
-        except InputError as error:
+        except InputError:
+            fault = "is not as it was written" if path.is_file() else "is gone"
             yield Finding(
                 name=str(path.relative_to(store.root)),
-                fault=str(error) if path.is_file() else "the split of some runs is gone",
+                fault=f"the split of some runs {fault}",
                 need="`bench run` of their experiment writes it anew",
             )
 

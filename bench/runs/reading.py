@@ -17,6 +17,7 @@ from bench.runs.cells import Cell
 from bench.runs.checksums import (
     END,
     OWN,
+    SETTINGS,
     WholeRuns,
     content_checksum,
     find_changes,
@@ -148,7 +149,7 @@ def _changed(end: dict[str, Any]) -> bool:
 
 
 def _read_run(folder: Path, end: dict[str, Any]) -> Run:
-    cell, version = _read(folder / "config.yaml", _parse_cell)
+    cell, version = _read(folder / SETTINGS, _parse_cell)
     with reading(END):
         outcome = Outcome.model_validate(
             {key: value for key, value in end.items() if key not in (FILES, OWN)}
@@ -171,6 +172,8 @@ def _read_run(folder: Path, end: dict[str, Any]) -> Run:
 def _parse_cell(content: bytes) -> tuple[Cell, int]:
     """The settings in a ``config.yaml``, and the format that it says."""
     settings = yaml.safe_load(content)
+    if not isinstance(settings, dict):
+        raise UnusableError(f"{SETTINGS} holds no settings")
     refuse_other_version(settings)
     version = settings.pop("format")
     return CellRecord.model_validate(settings).cell, version
@@ -182,7 +185,7 @@ def _refuse_begun_elsewhere(folder: Path) -> None:
     Raises:
         UnusableError: its settings or environments are another version's.
     """
-    for read in (lambda: _read(folder / "config.yaml", _parse_cell), lambda: read_attempts(folder)):
+    for read in (lambda: _read(folder / SETTINGS, _parse_cell), lambda: read_attempts(folder)):
         try:
             read()
         except UnusableError as fault:
@@ -192,7 +195,10 @@ def _refuse_begun_elsewhere(folder: Path) -> None:
 
 def _read(path: Path, parse: Callable[[bytes], R]) -> R:
     with reading(path.name):
-        return parse(path.read_bytes())
+        content = path.read_bytes()
+        if not content:
+            raise UnusableError(f"{path.name} is empty")
+        return parse(content)
 
 
 def _bytes(path: Path) -> bytes:

@@ -422,5 +422,6 @@ def damage(error: Exception) -> str:
         inner = first.get("ctx", {}).get("error")  # a cell's settings are read by their kind
         if isinstance(inner, ValidationError):
             return damage(inner)
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+    text = " ".join(str(error).split())
+    return text if isinstance(error, yaml.YAMLError) else f"{type(error).__name__}: {text}"

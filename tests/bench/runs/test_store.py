@@ -235,6 +235,7 @@ def test_a_damaged_run_is_named_with_the_file(store: Store, file: str, content: 
     unusable = fault(store)
     assert (unusable.name, unusable.state) == (folder.name, "damaged")
     assert file in unusable.reason
+    assert "Error" not in unusable.reason
     with pytest.raises(InputError, match=f"run {folder.name} is damaged"):
         store.run(folder.name)
 
