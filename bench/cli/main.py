@@ -27,7 +27,7 @@ from bench.cli.speed import speed
 from bench.cli.tune import tune, tunings
 from bench.cli.weights import weights
 from bench.errors import InputError
-from bench.files import DiskFullError
+from bench.files import DiskFullError, is_disk_full
 from bench.text import printable, shortened
 
 FAILED = 1
@@ -95,9 +95,11 @@ def _run() -> NoReturn:
     except OSError as error:
         if error.strerror is None:
             raise
+        where = "" if error.filename is None else f"{str(error.filename)!r}: "
         if isinstance(error, DiskFullError):
             _end_with_error(error.strerror, code=FAILED)
-        where = "" if error.filename is None else f"{str(error.filename)!r}: "
+        if is_disk_full(error):
+            _end_with_error(f"disk full: {where}{error.strerror}", code=FAILED)
         _refuse(f"{where}{error.strerror}")
     sys.exit(code)
 

@@ -40,7 +40,10 @@ def check_disk(commands: Commands, name: str, out: Path, fault: Fault) -> None:
     ended = command.run(out, fault)
     assert ended.code in (0, 1, 2), ended.output  # 0 where only a cache could not be written
     assert "Traceback" not in ended.output
-    if ended.code:
+    if ended.code and fault.kind == errno.ENOSPC:
+        assert ended.code == 1, ended.output
+        assert "disk full" in ended.output.splitlines()[-1]
+    elif ended.code:
         lines = ended.output.splitlines()
         assert any("error: " in line or " failed: " in line or "FAILED" in line for line in lines)
     command.check_goes_on(out)
