@@ -65,5 +65,21 @@ def test_what_a_process_holds_is_left_alone(bench: Command, tiny_plugin: Path) -
     assert not run.exists()
 
 
+def test_a_damaged_record_of_a_tuning_is_named_by_tunings(
+    bench: Command, tiny_plugin: Path
+) -> None:
+    command = ("tune", "tiny", "--loss", "ce", "--budget", "trials=1", "--seeds", "0")
+    assert bench(*command, "--plugin", tiny_plugin, *TINY, "--set", "controls=[]").code == 0
+    assert bench("doctor").code == bench("tunings").code == 0
+    (record,) = (RUNS / "tuning").glob("*.json")
+    record.write_text(record.read_text().replace("validation_auc", "validation_acu"))
+    for name in ("tunings", "doctor"):
+        outcome = bench(name)
+        assert (outcome.code, record.name in outcome.out + outcome.err) == (1, True)
+    report = bench("report", "markdown")
+    assert (report.code, f"tuning/{record.name} is damaged" in report.out) == (1, True)
+    assert bench("doctor", "--repair").code == 0
+
+
 def test_a_folder_that_is_not_there(bench: Command) -> None:
     assert bench("doctor", "--out", "nowhere").code == 2

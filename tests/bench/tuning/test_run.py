@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,25 @@ def test_a_tuning_is_whole_and_a_damaged_trial_is_found(tuned: Tune) -> None:
     (finding,) = examine(store, scorer=scorer)[1]
     assert finding.name == str(history.parent.relative_to(tuned.out))
     history.write_bytes(content)
+
+
+def test_a_damaged_rerun_is_trained_again_and_a_damaged_winner_is_left(tune: Tune) -> None:
+    tune("trials=3")
+    record = tune.record()
+    ends = [json.loads(end.read_text()) for end in tune.out.glob("tuning/trials/*/*/run.json")]
+    assert any(end["costs"] for end in ends)  # of the reruns
+    for history in tune.out.glob("tuning/trials/*/*/history.csv"):
+        history.write_text(history.read_text()[:-3])
+    winner = tune.out / record.runs[0] / "predictions.csv"
+    winner.write_text(winner.read_text()[:-3])
+    damaged = winner.read_bytes()
+    tuned = tune("trials=3")
+    assert (tuned.failed, tuned.runs.finished, tuned.runs.unusable) == ({}, 0, 1)
+    assert winner.read_bytes() == damaged
+    again = tune.record()
+    assert again.reruns is not None
+    assert record.reruns is not None
+    assert again.reruns.candidates == record.reruns.candidates
 
 
 def test_again_does_nothing_and_a_larger_budget_goes_on(tune: Tune) -> None:
