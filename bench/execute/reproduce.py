@@ -198,8 +198,12 @@ def _level(run: Run, experiment: Experiment, *, device: torch.device) -> Experim
 def _narrowed(level: Experiment, cell: Cell) -> Experiment:
     """A level with one cell, or two where its model starts from pretrained weights and without."""
     network = cell.kind == "network"
+    model = level.model
+    if network and not cell.network.model.pretrained:  # weights need not be here then
+        model = model.model_copy(update={"pretrained": False, "both": ()})
     return level.model_copy(
         update={
+            "model": model,
             "models": (cell.model,) if network else (),
             "losses": (cell.loss,) if network else level.losses,
             "seeds": (cell.seed,) if network else level.seeds,

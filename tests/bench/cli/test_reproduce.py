@@ -6,9 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import huggingface_hub.constants
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from bench.runs.records import Outcome
 from tests.bench.cli.conftest import TINY, Command
@@ -122,6 +124,26 @@ def test_what_was_not_made_here_is_refused(bench: Command) -> None:
     assert_refused(bench("reproduce", theirs), theirs, "imported")
     failed = runs.add("net", outcome=Outcome(state="failed", reason="boom"))
     assert_refused(bench("reproduce", failed), failed, "failed")
+
+
+def test_weights_that_are_not_here_are_refused_where_they_are_needed(
+    bench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    runs = Runs(RUNS)
+    from_weights = {"pretrained": True, "weights": "0" * 64}
+    pretrained = runs.add("resnet18", PERFECT, settings={"model": from_weights})
+    from_scratch = runs.add("resnet18", PERFECT)
+    for name in (pretrained, from_scratch):
+        with as_written(RUNS / name):
+            path = RUNS / name / "experiment.yaml"
+            experiment = yaml.safe_load(path.read_text())
+            experiment["models"] = ["resnet18"]
+            experiment["model"]["both"] = ["resnet18"]
+            path.write_text(yaml.safe_dump(experiment))
+    assert_refused(bench("reproduce", pretrained), "bench weights fetch resnet18")
+    assert_refused(bench("reproduce", from_scratch), from_scratch, "data.image_size 64 → 224")
 
 
 @pytest.mark.slow
