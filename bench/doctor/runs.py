@@ -12,7 +12,17 @@ import torch
 
 from bench.doctor.finding import Finding, set_aside
 from bench.files import write_bytes
-from bench.runs.checksums import HISTORY, IN_COMMON, SETTINGS, WholeRuns, find_changes
+from bench.runs.checksums import (
+    END,
+    FORMER_END,
+    HISTORY,
+    IN_COMMON,
+    SETTINGS,
+    WEIGHTS,
+    WholeRuns,
+    find_changes,
+)
+from bench.runs.predictions import OTHERS, PREDICTIONS
 from bench.runs.reading import kept_checksums
 from bench.runs.records import Unusable
 from bench.runs.run import Run, Unfinished
@@ -91,7 +101,18 @@ def _restore_or_set_aside(store: Store, folder: Path) -> str:
     ]
     if restored and isinstance(store.read(folder), Run):
         return f"restored {', '.join(restored)}"
+    if checksums.get(WEIGHTS) and {*find_changes(folder, checksums)} <= {PREDICTIONS, OTHERS}:
+        return _leave_to_predict(store, folder)
     return f"moved to {set_aside(store.root, folder)}"
+
+
+def _leave_to_predict(store: Store, folder: Path) -> str:
+    """Make a run that lost its predictions alone one that predicts again, without training."""
+    (folder / END).replace(folder / FORMER_END)
+    for path in (folder / PREDICTIONS, folder / OTHERS):
+        if path.exists():
+            set_aside(store.root, path)
+    return "its weights are whole: `bench run` predicts again, without training"
 
 
 def _restore(store: Store, folder: Path, name: str, checksums: Mapping[str, str]) -> bool:

@@ -27,6 +27,7 @@ from bench.randomness import derive_seed
 from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.costs import model_costs
 from bench.runs.cells import Cell, concerns_controls, concerns_network
+from bench.runs.reading import read_former_end
 from bench.runs.records import LOGIT_FAULTS, Outcome, RunCosts
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Facts, Store
@@ -35,6 +36,7 @@ from bench.train import (
     Training,
     TrainingData,
     Validation,
+    checkpoint,
     lay_out,
     overall_auc,
     predict,
@@ -61,13 +63,19 @@ def label_at(cell: Cell, levels: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A cell's network after its training, with its best weights, on the device."""
+class TrainedNetwork:
+    """A cell's network with its best weights, on the device."""
 
     network: nn.Module
     loss: nn.Module
-    training: Training
     costs: RunCosts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(TrainedNetwork):
+    """A cell's network after its training."""
+
+    training: Training
 
 
 def _ignore(_: object) -> None:
@@ -257,7 +265,7 @@ class CellRunner:
         """Probabilities of every image of each part: a cascade may route any of them here."""
         task, settings = self.prepared.task, cell.network
         with random_state_kept(self._device):
-            trained = self.train(cell, folder)
+            trained = self._trained_before(cell, folder) or self.train(cell, folder)
             predicted, seconds, logits = {}, {}, []
             for part in EVALUATED_PARTS:
                 began = time.perf_counter()
@@ -279,6 +287,17 @@ class CellRunner:
         if fault is not None:
             self.progress.event(Note(f"    {self.label(cell)}: {LOGIT_FAULTS[fault]}"))
         return predicted, Outcome(state="finished", costs=costs, logit_fault=fault)
+
+    def _trained_before(self, cell: Cell, folder: Path) -> TrainedNetwork | None:
+        """The network of a run that lost its predictions alone; None of any other."""
+        end = read_former_end(folder)
+        best = checkpoint.load(folder / checkpoint.BEST, device=self._device) if end else None
+        if end is None or end.costs is None or best is None:
+            return None
+        self.progress.event(Note(f"    {self.label(cell)}: its weights are whole; it predicts"))
+        network = self._make_network(cell)
+        network.load_state_dict(best["network"])
+        return TrainedNetwork(network=network, loss=self._make_loss(cell), costs=end.costs)
 
     def _make_loss(self, cell: Cell) -> nn.Module:
         task, settings = self.prepared.task, cell.network

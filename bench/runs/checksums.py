@@ -13,6 +13,8 @@ from bench.cache import add_facts, read_facts
 from bench.runs.predictions import OTHERS, PREDICTIONS
 
 END, SETTINGS, HISTORY, WEIGHTS = "run.json", "config.yaml", "history.csv", "best.pt"
+FORMER_END = "ended.json"
+"""The ``run.json`` of a run that lost its predictions, and nothing else."""
 IN_COMMON = ("experiment.yaml", "data.json", "environment.json")
 """Files that the runs of a matrix have in common."""
 CHECKED = (SETTINGS, *IN_COMMON, "import.json", HISTORY, WEIGHTS, PREDICTIONS, OTHERS)

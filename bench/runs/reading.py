@@ -16,8 +16,11 @@ from bench.errors import InputError
 from bench.runs.cells import Cell
 from bench.runs.checksums import (
     END,
+    FORMER_END,
+    HISTORY,
     OWN,
     SETTINGS,
+    WEIGHTS,
     WholeRuns,
     content_checksum,
     find_changes,
@@ -78,6 +81,18 @@ def kept_checksums(folder: Path) -> dict[str, str]:
     if end is None or OWN not in end or _changed(end):
         return {}
     return dict(end[FILES])
+
+
+def read_former_end(folder: Path) -> Outcome | None:
+    """End of a run that lost its predictions alone; None where there is none of that kind.
+
+    Its weights and its history are whole.
+    """
+    end = _as_object(_bytes(folder / FORMER_END))
+    if end is None or OWN not in end or _changed(end):
+        return None
+    needed = {name: end[FILES].get(name, "") for name in (WEIGHTS, HISTORY)}
+    return None if find_changes(folder, needed) else _parse_end(end)
 
 
 def read_attempts(folder: Path) -> tuple[EnvironmentRecord, ...]:
@@ -151,9 +166,7 @@ def _changed(end: dict[str, Any]) -> bool:
 def _read_run(folder: Path, end: dict[str, Any]) -> Run:
     cell, version = _read(folder / SETTINGS, _parse_cell)
     with reading(END):
-        outcome = Outcome.model_validate(
-            {key: value for key, value in end.items() if key not in (FILES, OWN)}
-        )
+        outcome = _parse_end(end)
     if version > 1 and not {FILES, OWN} <= end.keys():
         raise UnusableError(f"{END} was changed")
     return Run(
@@ -167,6 +180,10 @@ def _read_run(folder: Path, end: dict[str, Any]) -> Run:
         else None,
         checksums=end.get(FILES, {}),
     )
+
+
+def _parse_end(end: dict[str, Any]) -> Outcome:
+    return Outcome.model_validate({k: v for k, v in end.items() if k not in (FILES, OWN)})
 
 
 def _parse_cell(content: bytes) -> tuple[Cell, int]:

@@ -16,6 +16,7 @@ run.json                  the outcome (finished, failed, unavailable), the costs
                           checksum of every other file and of itself; written last, so a
                           folder without it is an interrupted run
 error.txt                 the traceback of a failed run
+ended.json                the run.json of a run that lost its predictions alone; it predicts again
 ========================= =============================================================
 
 Training writes predictions (:mod:`bench.runs.predictions`); every number of every report is
@@ -54,6 +55,7 @@ from bench.files import PARTIAL, make_folder, write_text
 from bench.runs.cells import Cell
 from bench.runs.checksums import (
     END,
+    FORMER_END,
     HISTORY,
     OWN,
     SETTINGS,
@@ -296,6 +298,8 @@ class Store:
         content[FILES] = file_checksums(folder, weights=not self.trials)
         content[OWN] = content_checksum(content)
         write_text(folder / END, json.dumps(content, indent=2) + "\n")
+        if outcome.state == "finished":
+            (folder / FORMER_END).unlink(missing_ok=True)
 
     def record_experiment(self, experiment: Experiment, folders: Iterable[Path]) -> None:
         """Record which runs, begun or not, belong to an experiment."""

@@ -20,7 +20,7 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.load import load_results
 from bench.evaluate.results import Results
 from bench.evaluate.scorer import Scorer
-from bench.events import Event, MatrixFinished
+from bench.events import Event, MatrixFinished, Validated
 from bench.execute import run_experiment
 from bench.imported import import_predictions
 from bench.registry import MODELS
@@ -81,15 +81,20 @@ class Matrix:
     def examine(self) -> list[Finding]:
         return examine(Store(self.root), scorer=self.scorer)[1]
 
-    def run(self) -> MatrixFinished:
-        return run_experiment(
-            self.experiment, out=self.root, device=torch.device("cpu"), progress=_Silent()
+    def run(self) -> tuple[MatrixFinished, int]:
+        """How the cells ended, and how many validations there were."""
+        counter = _Counter()
+        summary = run_experiment(
+            self.experiment, out=self.root, device=torch.device("cpu"), progress=counter
         )
+        return summary, counter.validations
 
 
-class _Silent:
+class _Counter:
+    validations = 0
+
     def event(self, event: Event) -> None:
-        pass
+        self.validations += isinstance(event, Validated)
 
     def advance(self, label: str, done: int, total: int) -> None:
         pass
@@ -116,7 +121,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
         experiment=experiment,
         scorer=Scorer(Resampling(resamples=20), kept=root / "scores"),
     )
-    assert matrix.run() == MatrixFinished(finished=3)
+    assert matrix.run() == (MatrixFinished(finished=3), 4)
     file = root / "theirs.csv"
     shutil.copy(matrix.file(f"{NETWORK}/predictions.csv"), file)
     frame = pd.read_csv(file, dtype=str)
@@ -218,13 +223,15 @@ def test_repair_and_run_bring_back_what_was_lost(
             finding.mend()
     if how == "later" and path.suffix in (".yaml", ".json"):
         assert path.read_bytes() == lost  # another version's: left as it is
-        assert matrix.run().unusable == (path.parent.match(NETWORK))
+        assert matrix.run()[0].unusable == path.parent.match(NETWORK)
         return
-    summary = matrix.run()
+    summary, validations = matrix.run()
     assert (summary.failed, summary.unusable) == (0, 0)
     assert summary.finished + summary.already == 3
     for file, content in predictions.items():
         assert (matrix.root / file.relative_to(made.root)).read_bytes() == content
     assert matrix.examine() == []
+    if path.name in ("predictions.csv", "others.csv"):
+        assert (summary.finished, validations) == (1, 0)  # its weights were whole
     if path.name in ("config.yaml", "data.json", "environment.json", "experiment.yaml"):
         assert summary.already == 3  # from the other runs of the matrix
