@@ -270,6 +270,25 @@ def test_a_failed_run_that_is_damaged_is_to_be_run_again(store: Store) -> None:
     assert [run.name for run in store.survey().unfinished] == [folder.name]
 
 
+def test_a_run_that_begins_again_while_it_is_read_is_not_damaged(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finish(store)
+    config, real = folder / "config.yaml", Path.read_bytes
+
+    def begin_again(path: Path) -> bytes:
+        if path != config:
+            return real(path)
+        monkeypatch.undo()
+        store.begin(folder, CELL, facts(device="another"))
+        return b"{"
+
+    monkeypatch.setattr(Path, "read_bytes", begin_again)
+    survey = store.survey()
+    assert (survey.runs, survey.unusable) == ((), ())
+    assert [run.name for run in survey.unfinished] == [folder.name]
+
+
 @pytest.mark.parametrize("file", ["history.csv", "best.pt", "experiment.yaml", "data.json"])
 def test_a_changed_byte_or_a_lost_file_is_seen_and_seen_again(store: Store, file: str) -> None:
     folder = store.folder(CELL, DATA)
