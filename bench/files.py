@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def write_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o666) -
     """Write a file whole: a killed process or a power cut leaves the old one or the new one.
 
     Args:
-        path: in a folder that is there.
+        path: in a folder that is there. A link stays one; what is no file, such as a pipe, is
+            written to as it is.
         content: of the file.
         mode: its permissions, less the process's umask.
 
@@ -43,8 +45,13 @@ def write_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o666) -
         DiskFullError: there is no room for it; an older file is left as it was.
         OSError: it cannot be written, for another reason.
     """
-    # Several processes may write the same record at once, each through a file of its own.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    if (path.exists() and not path.is_file()) or path.is_relative_to("/dev"):
+        path.write_bytes(content)
+        return
+    path = path.resolve()
+    # Several processes may write the same record at once, each through a file of its own. Their
+    # numbers do not tell them apart, where each has a machine or a container of its own.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
@@ -52,11 +59,12 @@ def write_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o666) -
             os.fsync(file.fileno())
         partial.replace(path)
         make_certain(path.parent)
-    except OSError as error:
+    except BaseException as error:
         _remove(partial)
-        if error.errno in _NO_ROOM:
-            raise DiskFullError(error.errno, _no_room(path, len(content))) from None
-        error.filename = str(path)  # not that of the file in the making
+        if is_disk_full(error):
+            raise DiskFullError(errno.ENOSPC, _no_room(path, len(content))) from None
+        if isinstance(error, OSError):
+            error.filename = str(path)  # not that of the file in the making
         raise
 
 

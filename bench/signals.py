@@ -120,6 +120,9 @@ def blocked() -> Iterator[None]:
 
     One that is sent to the whole group is for the command to act on, which ends its children.
     """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield

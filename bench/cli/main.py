@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -36,6 +37,8 @@ BAD_INPUT = 2
 GO_ON = ("run", "tune", "cascade", "data")
 MOST_SIGNS = 2_000
 """Length of an error line; a name in it can have hundreds of thousands of signs."""
+# In the address of a database, which would be in the logs of a cluster.
+PASSWORD = re.compile(r"(?<=://)[^\s/@]*(?=@)|(?<=password=)[^\s&]*")
 # A group named alone shows its help; older versions of click do so without an error.
 NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
@@ -109,7 +112,9 @@ def _call() -> int:
     try:
         # Without its standalone mode click returns the code of `context.exit`.
         code: int = main(prog_name="bench", standalone_mode=False)
-    except click.Abort:  # made of Ctrl-C by click
+    except click.Abort as abort:  # made of Ctrl-C by click, and of a file that ends too early
+        if isinstance(abort.__cause__, EOFError):
+            raise abort.__cause__ from None
         signals.check()
         raise signals.Stopped(signal.SIGINT) from None
     except OSError as error:
@@ -125,7 +130,7 @@ def _stop(stopped: signals.Stopped) -> NoReturn:
     line = f"stopped by {stopped}"
     if arguments[:1] and arguments[0] in GO_ON:
         start = "python -m bench" if Path(program).name == "__main__.py" else "bench"
-        line += f"; go on with: {start} {shlex.join(arguments)}"
+        line += f"; go on with: {start} {PASSWORD.sub('***', shlex.join(arguments))}"
     with suppress(OSError):
         click.echo(line, err=True)
     for stream in (sys.stdout, sys.stderr):

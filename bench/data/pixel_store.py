@@ -41,7 +41,7 @@ from bench.data.decode import decode_all
 from bench.data.image_files import DEEPEST, quiet_decoders
 from bench.data.study import PixelReader, Problem, StudyTable
 from bench.errors import InputError
-from bench.files import make_certain, make_folder, write_text
+from bench.files import is_disk_full, make_certain, make_folder, write_text
 from bench.text import printable
 
 # Enters every data fingerprint and every store's name: raise it when decoding or resizing changes
@@ -220,6 +220,8 @@ def _make(
     except BrokenPipeError:
         raise  # the reader of our progress has gone; the disk is not at fault
     except OSError as error:
+        if is_disk_full(error):
+            raise OSError(error.errno, error.strerror, str(cache)) from None
         raise InputError(
             f"the pixels cannot be kept in {str(cache)!r}: {error.strerror or error}"
         ) from None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-# A checkpoint may take at most a fiftieth of the time before it: 2 % of the training.
+# A checkpoint between validations may take a fiftieth of the time before it: 2 % of the training.
 LEAST_RATIO = 50
 
 

@@ -6,12 +6,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.files import DiskFullError, is_disk_full, make_folder, write_bytes, write_text
+from bench.files import PARTIAL, DiskFullError, is_disk_full, make_folder, write_bytes, write_text
 
 
 @pytest.fixture
@@ -44,8 +45,11 @@ def test_the_content_is_certain_before_its_name_and_the_name_before_the_end(
     tmp_path: Path, calls: list[tuple[str, str]]
 ) -> None:
     write_text(tmp_path / "a.json", "new")
-    partial = f".a.json.{os.getpid()}.partial"
-    assert calls == [("fsync", partial), ("replace", partial), ("fsync", tmp_path.name)]
+    assert [call for call, _ in calls] == ["fsync", "replace", "fsync"]
+    partial, moved, folder = (Path(name) for _, name in calls)
+    assert partial == moved
+    assert partial.match(PARTIAL)
+    assert folder.name == tmp_path.name
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -100,3 +104,42 @@ def test_a_folder_that_cannot_be_made_certain_is_no_fault(
 def test_permissions_are_kept_from_the_first_byte(tmp_path: Path) -> None:
     write_bytes(tmp_path / "salt", b"secret", mode=0o600)
     assert stat.S_IMODE((tmp_path / "salt").stat().st_mode) == 0o600
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    write_text(tmp_path / "real.md", "old")
+    (tmp_path / "link.md").symlink_to("real.md")
+    write_text(tmp_path / "link.md", "new")
+    assert (tmp_path / "link.md").is_symlink()
+    assert (tmp_path / "real.md").read_text() == "new"
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(pipe, "table")
+    assert os.read(reader, 100) == b"table"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_stop_in_the_middle_leaves_no_file_in_the_making(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "a.json", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    # Threads have one process number, as the first processes of two containers do.
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda text: write_text(tmp_path / "a", text), map(str, range(200))))
+    assert int((tmp_path / "a").read_text()) in range(200)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.errors import InputError
 from bench.evaluate.results import Results, Table
-from bench.files import make_folder, write_bytes
+from bench.files import is_disk_full, make_folder, write_bytes
 from bench.report.figures.questions import question_picture
 from bench.report.figures.style import house_style
 from bench.report.figures.tables import pictures
@@ -60,6 +60,8 @@ def write_figures(results: Results, folder: Path, *, formats: Sequence[str]) -> 
                 write_bytes(path, buffer.getbuffer())
                 written.append(path)
     except OSError as error:
+        if is_disk_full(error):
+            raise
         raise InputError(
             f"figures cannot be written to {str(folder)!r} ({error.strerror or error}): choose "
             "another folder"

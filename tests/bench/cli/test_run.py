@@ -246,6 +246,34 @@ def test_ctrl_c_says_how_to_go_on(
     assert bench(*tiny_matrix(tiny_plugin, "--quiet")).code == 0
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql+psycopg://u:SECRET@h/d", "postgresql+psycopg://h/d?user=u&password=SECRET&x=1"],
+)
+def test_a_stop_shows_no_password(
+    bench: Command, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.tuning.tune_experiment", interrupt)
+    outcome = bench("tune", "--all", "--storage", address)
+    assert outcome.code == 130
+    assert "bench tune --all --storage" in outcome.err
+    assert "SECRET" not in outcome.err
+
+
+def test_a_file_that_ends_too_early_is_no_ctrl_c(
+    bench: Command, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise EOFError("no data left in file")
+
+    monkeypatch.setattr("bench.execute.experiment.open_study", fail)
+    with pytest.raises(EOFError, match="no data left"):
+        bench(*tiny_matrix(tiny_plugin, "--quiet"))
+
+
 def test_a_question_is_answered_and_drawn_after_the_tables(
     bench: Command, tmp_path: Path, tiny_plugin: Path
 ) -> None:
