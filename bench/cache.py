@@ -38,7 +38,12 @@ def read_facts(name: str) -> dict[str, Any]:
 
 
 def add_facts(name: str, facts: dict[str, Any]) -> None:
-    """Add facts to a file of them, which is replaced whole.
+    """Add facts to a file of them; see :func:`write_facts`."""
+    write_facts(name, read_facts(name) | facts)
+
+
+def write_facts(name: str, facts: dict[str, Any]) -> None:
+    """Write a file of facts, which is replaced whole.
 
     A cache that cannot be written (a full or read-only disk) is no reason to fail: the facts
     are found out again next time.
@@ -48,7 +53,7 @@ def add_facts(name: str, facts: dict[str, Any]) -> None:
         facts: keys to values that JSON can hold.
     """
     path = _file(name)
-    text = json.dumps(read_facts(name) | facts, indent=1, sort_keys=True)
+    text = json.dumps(facts, indent=1, sort_keys=True)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)

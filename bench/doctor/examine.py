@@ -27,8 +27,7 @@ def examine(store: Store, *, scorer: Scorer) -> tuple[int, list[Finding]]:
     # Also what was found whole before: a file can rot without a new date.
     survey, found = check_runs(store, whole=WholeRuns(), within=store.root)
     for folder in sorted((store.tuning / "trials").glob("*/")):
-        trials = Store(folder, trials=True)
-        found += check_runs(trials, whole=WholeRuns(), within=store.root)[1]
+        found += check_runs(Store(folder), whole=WholeRuns(), within=store.root)[1]
     found += check_splits(store, survey.runs)
     found += check_records(store, survey.runs)
     found += check_database(store)

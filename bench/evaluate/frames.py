@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.runs.checksums import HISTORY
+
 if TYPE_CHECKING:
     from bench.evaluate.estimate import Figure
     from bench.evaluate.results import Row, RunView, Table
@@ -92,7 +94,7 @@ def history(tables: Sequence[Table]) -> pd.DataFrame:
     for _, _, view in _runs(tables):
         # It is no result: a report without it stands.
         with suppress(OSError, ValueError):
-            by_run[view.name] = pd.read_csv(view.folder / "history.csv")
+            by_run[view.name] = pd.read_csv(view.folder / HISTORY)
     return _together(by_run)
 
 

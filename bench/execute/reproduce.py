@@ -27,11 +27,11 @@ from bench.progress import Progress
 from bench.registry import find_model
 from bench.registry.costs import weights_here
 from bench.runs.cells import Cell, pretrained_models
+from bench.runs.checksums import HISTORY, WEIGHTS
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store
-from bench.train.checkpoint import BEST, load
+from bench.train.checkpoint import load
 
-HISTORY = "history.csv"
 NOT_OF_THE_RESULT = "train_seconds"
 """The column of a history that no two runs share."""
 
@@ -273,7 +273,7 @@ def _differing(before: Path, now: Path) -> Sequence[str]:
 def _weights(folder: Path) -> dict[str, Any] | None:
     """The weights of a run's network by name; None where there are none, empty if damaged."""
     try:
-        state = load(folder / BEST, device=torch.device("cpu"))
+        state = load(folder / WEIGHTS, device=torch.device("cpu"))
         return None if state is None else dict(state["network"])
     except Exception:  # torch raises errors of many kinds on a damaged file
         return {}

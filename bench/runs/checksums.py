@@ -9,13 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.cache import add_facts, read_facts
+from bench.cache import read_facts, write_facts
 from bench.runs.predictions import OTHERS, PREDICTIONS
 
 END, SETTINGS, HISTORY, WEIGHTS = "run.json", "config.yaml", "history.csv", "best.pt"
 FORMER_END = "ended.json"
 """The ``run.json`` of a run that lost its predictions, and nothing else."""
-IN_COMMON = ("experiment.yaml", "data.json", "environment.json")
+EXPERIMENT = "experiment.yaml"
+DATA = "data.json"
+IN_COMMON = (EXPERIMENT, DATA, "environment.json")
 """Files that the runs of a matrix have in common."""
 CHECKED = (SETTINGS, *IN_COMMON, "import.json", HISTORY, WEIGHTS, PREDICTIONS, OTHERS)
 """Files with a checksum, where a run has them; ``run.json`` holds its own."""
@@ -29,14 +31,14 @@ def file_checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def file_checksums(folder: Path, *, weights: bool) -> dict[str, str]:
+def file_checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of each file of a run that is there, by its name.
 
-    Args:
-        folder: the run's.
-        weights: whether they are kept; those of a tuning's trial are dropped.
+    Weights count where there are predictions: those of a failed run or a tuning's trial are
+    dropped.
     """
-    names = (name for name in CHECKED if weights or name != WEIGHTS)
+    predicts = (folder / PREDICTIONS).is_file()
+    names = (name for name in CHECKED if predicts or name != WEIGHTS)
     return {name: file_checksum(folder / name) for name in names if (folder / name).is_file()}
 
 
@@ -52,6 +54,9 @@ def find_changes(folder: Path, checksums: Mapping[str, str]) -> dict[str, str]:
     Args:
         folder: the run's.
         checksums: by file name, as when the run ended.
+
+    Raises:
+        PermissionError: a file may not be read, and may be whole.
     """
     changes = {}
     for name, checksum in checksums.items():
@@ -60,6 +65,10 @@ def find_changes(folder: Path, checksums: Mapping[str, str]) -> dict[str, str]:
                 changes[name] = f"{name} was changed"
         except FileNotFoundError:
             changes[name] = f"{name} is gone"
+        except PermissionError:
+            raise
+        except OSError as error:
+            changes[name] = f"{name} cannot be read ({error.strerror})"
     return changes
 
 
@@ -79,7 +88,7 @@ class WholeRuns:
 
     @classmethod
     def remembered(cls) -> WholeRuns:
-        """Those that the user's cache knows."""
+        """The runs that earlier commands found whole, from the user's cache."""
         return cls(read_facts(_MEMORY))
 
     def knows(self, folder: Path, stamp: str) -> bool:
@@ -92,16 +101,24 @@ class WholeRuns:
         self._new[_key(folder)] = stamp
 
     def save(self) -> None:
-        """Write what was added."""
-        if self._new:
-            add_facts(_MEMORY, self._new)
+        """Keep what was added, and forget the runs whose folders are gone."""
+        if not self._new:
+            return
+        before = read_facts(_MEMORY)
+        stamps = {
+            folder: stamp
+            for folder, stamp in (before | self._new).items()
+            if stamp and Path(folder).is_dir()
+        }
+        if stamps != before:
+            write_facts(_MEMORY, stamps)
 
 
 def run_stamp(folder: Path) -> str:
     """Digest of the size, times and inode of each file of a run."""
     stamps = []
     for name in (END, *CHECKED):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # what cannot be read is no longer as it was found
             status = (folder / name).stat()
             times = status.st_mtime_ns, status.st_ctime_ns
             stamps.append([name, status.st_size, *times, status.st_ino])

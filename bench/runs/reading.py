@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,9 @@ from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.runs.cells import Cell
 from bench.runs.checksums import (
+    DATA,
     END,
+    EXPERIMENT,
     FORMER_END,
     HISTORY,
     OWN,
@@ -41,35 +44,38 @@ from bench.runs.records import (
 from bench.runs.run import Run
 
 R = TypeVar("R")
-FILES, EXPERIMENT = "files", "experiment.yaml"
+FILES = "files"
 
 
-def read_run(folder: Path, *, whole: WholeRuns, predicts: bool = True) -> Run | Unusable | None:
+def read_run(folder: Path, *, whole: WholeRuns) -> Run | Unusable | None:
     """Read the run of a folder, and check that its files are as they were written.
 
     Args:
         folder: the run's.
         whole: runs that were found whole before; the run is added where it is.
-        predicts: whether a run has predictions when it is finished; a tuning's trial has none.
 
     Returns:
-        None where it has not ended: its record of the end is not there, or empty or torn, which no
-        end of ours is. So does one that failed and is damaged, since it is run again.
+        The run where it has ended and is whole; what is wrong with it where it cannot be used.
+        None where it has not ended, so that it is to be run: ``run.json`` is not there, empty or
+        torn. None also of a damaged run that had failed, since it is run again.
 
     Raises:
         PermissionError: a file may not be read.
     """
-    read = _bytes(folder / END)
+    try:
+        read = _bytes(folder / END)
+    except UnusableError as fault:
+        return fault.of(folder.name)
     end = _as_object(read)
     try:
         if end is None:
             _refuse_begun_elsewhere(folder)
             return None
-        return _whole_run(folder, end, whole=whole, predicts=predicts)
+        return _whole_run(folder, end, whole=whole)
     except UnusableError as fault:
-        if _bytes(folder / END) != read:
+        if _is_other(folder / END, read):
             # It was begun again meanwhile: what is there is no longer what was read.
-            return read_run(folder, whole=whole, predicts=predicts)
+            return read_run(folder, whole=whole)
         if fault.state == "damaged" and end is not None and end.get("state") == "failed":
             return None
         return fault.of(folder.name)
@@ -77,10 +83,17 @@ def read_run(folder: Path, *, whole: WholeRuns, predicts: bool = True) -> Run | 
 
 def kept_checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of a run's files by name, as it ended; empty where that is not known for certain."""
-    end = _as_object(_bytes(folder / END))
-    if end is None or OWN not in end or _changed(end):
-        return {}
-    return dict(end[FILES])
+    end = _unchanged(folder / END)
+    return {} if end is None else dict(end[FILES])
+
+
+def own_name(folder: Path) -> str | None:
+    """Name that a run's folder has by its settings and data; None where these cannot be read."""
+    try:
+        cell = _read(folder / SETTINGS, _parse_cell)
+        return folder_name(cell, _read(folder / DATA, DataRecord.model_validate_json))
+    except UnusableError:
+        return None
 
 
 def read_former_end(folder: Path) -> Outcome | None:
@@ -88,8 +101,8 @@ def read_former_end(folder: Path) -> Outcome | None:
 
     Its weights and its history are whole.
     """
-    end = _as_object(_bytes(folder / FORMER_END))
-    if end is None or OWN not in end or _changed(end):
+    end = _unchanged(folder / FORMER_END)
+    if end is None:
         return None
     needed = {name: end[FILES].get(name, "") for name in (WEIGHTS, HISTORY)}
     return None if find_changes(folder, needed) else _parse_end(end)
@@ -122,37 +135,35 @@ def folder_name(cell: Cell, data: DataRecord) -> str:
     return cell.folder_name(cell.key(data=data.fingerprint, split=data.split.hash))
 
 
-def _whole_run(folder: Path, end: dict[str, Any], *, whole: WholeRuns, predicts: bool) -> Run:
+def _whole_run(folder: Path, end: dict[str, Any], *, whole: WholeRuns) -> Run:
     stamp = run_stamp(folder)
     try:
         run = _read_run(folder, end)
     except UnusableError as fault:
-        intact = OWN in end and not (_changed(end) or find_changes(folder, end[FILES]))
+        intact = not (_changed(end) or find_changes(folder, end[FILES]))
         raise UnusableError(str(fault), ANOTHER_VERSION if intact else fault.state) from None
     # The name holds a hash of the settings and the data: it tells a copied folder.
     if folder.name != (expected := folder_name(run.cell, run.data)):
         raise UnusableError(f"by its settings and data it would be {expected}")
     if not whole.knows(folder, stamp):
-        _check_files(run, end, predicts=predicts)
+        _check_files(run, end)
         whole.add(folder, stamp)
     return run
 
 
-def _check_files(run: Run, end: dict[str, Any], *, predicts: bool) -> None:
+def _check_files(run: Run, end: dict[str, Any]) -> None:
     """Check the files of a run against their checksums, and that its predictions can be read.
 
     Raises:
         UnusableError: a file was changed or is gone, or predictions are none.
     """
-    if OWN in end:
-        if _changed(end):
-            raise UnusableError(f"{END} was changed")
-        if changes := find_changes(run.folder, run.checksums):
-            if EXPERIMENT in changes:
-                read_experiment(run.folder)  # it may be another version's
-            raise UnusableError(", ".join(changes.values()))
-        predicts = PREDICTIONS in run.checksums
-    if predicts and run.outcome.state == "finished":
+    if _changed(end):
+        raise UnusableError(f"{END} was changed")
+    if changes := find_changes(run.folder, run.checksums):
+        if EXPERIMENT in changes:
+            read_experiment(run.folder)  # it may be another version's
+        raise UnusableError(", ".join(changes.values()))
+    if PREDICTIONS in run.checksums:  # a tuning's trial has none
         try:
             run.predictions()
         except InputError as error:
@@ -160,25 +171,34 @@ def _check_files(run: Run, end: dict[str, Any], *, predicts: bool) -> None:
 
 
 def _changed(end: dict[str, Any]) -> bool:
-    return bool(end[OWN] != content_checksum(end))
+    return FILES not in end or end.get(OWN) != content_checksum(end)
+
+
+def _unchanged(path: Path) -> dict[str, Any] | None:
+    """The record of a run's end, where it is as it was written."""
+    try:
+        end = _as_object(_bytes(path))
+    except UnusableError:
+        return None
+    return None if end is None or _changed(end) else end
 
 
 def _read_run(folder: Path, end: dict[str, Any]) -> Run:
-    cell, version = _read(folder / SETTINGS, _parse_cell)
+    cell = _read(folder / SETTINGS, _parse_cell)
     with reading(END):
         outcome = _parse_end(end)
-    if version > 1 and not {FILES, OWN} <= end.keys():
+    if FILES not in end:
         raise UnusableError(f"{END} was changed")
     return Run(
         folder=folder,
         cell=cell,
-        data=_read(folder / "data.json", DataRecord.model_validate_json),
+        data=_read(folder / DATA, DataRecord.model_validate_json),
         attempts=read_attempts(folder),
         outcome=outcome,
         imported=_read(folder / "import.json", ImportRecord.model_validate_json)
         if cell.kind == "imported"
         else None,
-        checksums=end.get(FILES, {}),
+        checksums=end[FILES],
     )
 
 
@@ -186,14 +206,14 @@ def _parse_end(end: dict[str, Any]) -> Outcome:
     return Outcome.model_validate({k: v for k, v in end.items() if k not in (FILES, OWN)})
 
 
-def _parse_cell(content: bytes) -> tuple[Cell, int]:
-    """The settings in a ``config.yaml``, and the format that it says."""
+def _parse_cell(content: bytes) -> Cell:
+    """The settings in a ``config.yaml``."""
     settings = yaml.safe_load(content)
     if not isinstance(settings, dict):
         raise UnusableError(f"{SETTINGS} holds no settings")
     refuse_other_version(settings)
-    version = settings.pop("format")
-    return CellRecord.model_validate(settings).cell, version
+    del settings["format"]
+    return CellRecord.model_validate(settings).cell
 
 
 def _refuse_begun_elsewhere(folder: Path) -> None:
@@ -219,11 +239,22 @@ def _read(path: Path, parse: Callable[[bytes], R]) -> R:
 
 
 def _bytes(path: Path) -> bytes:
-    """Content of a file; empty where it is not there."""
-    try:
+    """Content of a file; empty where it is not there.
+
+    Raises:
+        UnusableError: it cannot be read.
+    """
+    with reading(path.name), suppress(FileNotFoundError):
         return path.read_bytes()
-    except FileNotFoundError:
-        return b""
+    return b""
+
+
+def _is_other(path: Path, content: bytes) -> bool:
+    """Whether a file that can be read holds something else."""
+    try:
+        return _bytes(path) != content
+    except UnusableError:
+        return False
 
 
 def _as_object(content: bytes) -> dict[str, Any] | None:

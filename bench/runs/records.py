@@ -45,10 +45,8 @@ LOGIT_FAULTS: dict[LogitFault, str] = {
 
 UnusableState = Literal["damaged", "another version"]
 ANOTHER_VERSION: UnusableState = "another version"
-# Errors of reading files that hold anything.
-_DAMAGES = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError,
-)  # fmt: skip
+# Errors of parsing files that hold anything.
+_DAMAGES = (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,13 +358,15 @@ def reading(file: str = "") -> Iterator[None]:
         UnusableError: the file is gone or damaged, or holds what another version wrote.
         PermissionError: it may be whole; the command line says which one may not be read.
     """
-    start = f"{file}: " if file else ""
+    name, start = file or "it", f"{file}: " if file else ""
     try:
         yield
     except PermissionError:
         raise
     except FileNotFoundError:
-        raise UnusableError(f"{file} is gone") from None
+        raise UnusableError(f"{name} is gone") from None
+    except OSError as error:
+        raise UnusableError(f"{name} cannot be read ({error.strerror})") from None
     except _DAMAGES as error:
         unknown = isinstance(error, ValidationError) and _only_unknown_keys(error)
         state: UnusableState = ANOTHER_VERSION if unknown else "damaged"
@@ -380,10 +380,12 @@ def refuse_other_version(content: Mapping[str, Any]) -> None:
         content: of the file.
 
     Raises:
-        UnusableError: it is of a later format, or a result of another harness.
+        UnusableError: it is of another format, or a result of another harness.
     """
-    if content.get("format", 0) > FORMAT_VERSION:
-        raise UnusableError(f"it is of format {content['format']}", ANOTHER_VERSION)
+    if (version := content.get("format")) is None:
+        raise UnusableError("it states no format")
+    if version != FORMAT_VERSION:
+        raise UnusableError(f"it is of format {version}", ANOTHER_VERSION)
     if content.get("results_version", RESULTS_VERSION) != RESULTS_VERSION:
         raise UnusableError(
             f"its results are of version {content['results_version']}", ANOTHER_VERSION
@@ -394,12 +396,12 @@ def refuse_changed(content: Mapping[str, Any]) -> None:
     """Refuse a record that is not as it was written.
 
     Args:
-        content: of the file, its checksum (``sha256``) among it; format 1 had none.
+        content: of the file, its checksum (``sha256``) among it.
 
     Raises:
         UnusableError: the checksum is gone or another.
     """
-    if content.get("format", FORMAT_VERSION) > 1 and content.get(OWN) != content_checksum(content):
+    if content.get(OWN) != content_checksum(content):
         raise UnusableError("it was changed after it was written")
 
 

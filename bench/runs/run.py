@@ -38,7 +38,7 @@ class Run:
         attempts: environment of each time it was started, oldest first.
         outcome: how it ended.
         imported: the file that imported predictions come from; None of a run that was made here.
-        checksums: SHA-256 of its files by name; empty of a run of format 1.
+        checksums: SHA-256 of its files by name.
     """
 
     folder: Path
@@ -46,8 +46,8 @@ class Run:
     data: DataRecord
     attempts: tuple[EnvironmentRecord, ...]
     outcome: Outcome
+    checksums: Mapping[str, str] = field(compare=False)
     imported: ImportRecord | None = None
-    checksums: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def environment(self) -> EnvironmentRecord:

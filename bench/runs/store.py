@@ -54,7 +54,9 @@ from bench.errors import InputError
 from bench.files import PARTIAL, make_folder, write_text
 from bench.runs.cells import Cell
 from bench.runs.checksums import (
+    DATA,
     END,
+    EXPERIMENT,
     FORMER_END,
     HISTORY,
     OWN,
@@ -128,11 +130,9 @@ class Store:
 
     Attributes:
         root: the folder.
-        trials: its runs are trials, which keep no weights and have no predictions.
     """
 
     root: Path
-    trials: bool = False
 
     def check_writable(self) -> None:
         """Find out before hours of work whether results can be kept here; nothing is written.
@@ -172,7 +172,7 @@ class Store:
         whole = whole or WholeRuns.remembered()
         found: dict[Path, Run | Unfinished | Unusable] = {}
         for folder in folders:
-            read = read_run(folder, whole=whole, predicts=not self.trials)
+            read = read_run(folder, whole=whole)
             if isinstance(read, Unusable):
                 whole.add(folder, "")
             # Looking makes a lock: a cell that was never begun is to have none.
@@ -195,7 +195,7 @@ class Store:
     def attempts(self, folder: Path) -> tuple[EnvironmentRecord, ...]:
         """The environments of a run's attempts so far, oldest first.
 
-        None where it has not begun, or where their record is gone or torn.
+        Empty where the run has not begun, or where its ``environment.json`` cannot be used.
         """
         try:
             return read_attempts(folder)
@@ -229,8 +229,8 @@ class Store:
             path.unlink(missing_ok=True)
         experiment = facts.experiment.model_dump(mode="json")
         write_text(folder / SETTINGS, settings_text(cell))
-        write_text(folder / "experiment.yaml", yaml.safe_dump(experiment, sort_keys=False))
-        write_model(folder / "data.json", facts.data)
+        write_text(folder / EXPERIMENT, yaml.safe_dump(experiment, sort_keys=False))
+        write_model(folder / DATA, facts.data)
         attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
         write_model(folder / "environment.json", attempts)
         if facts.imported is not None:
@@ -295,7 +295,7 @@ class Store:
     def end(self, folder: Path, outcome: Outcome) -> None:
         """Say how the run ended, with checksums of its files; it is no longer interrupted."""
         content = outcome.model_dump(mode="json")
-        content[FILES] = file_checksums(folder, weights=not self.trials)
+        content[FILES] = file_checksums(folder)
         content[OWN] = content_checksum(content)
         write_text(folder / END, json.dumps(content, indent=2) + "\n")
         if outcome.state == "finished":

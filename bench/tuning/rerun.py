@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 from bench.events import CellFailed, CellStarted, RerunEnded
 from bench.execute.cell_runner import Job
 from bench.execute.matrix import drop_damaged_checkpoint, keep_failure, reason_of
+from bench.runs.checksums import HISTORY
 from bench.runs.records import Candidate, Outcome, Reruns
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import LAST
@@ -111,7 +112,7 @@ def _train(job: Job, *, index: int, total: int) -> None:
 def _history(job: Job) -> pd.DataFrame:
     """The validations of a training that ended; none where it failed before the first."""
     with suppress(FileNotFoundError):
-        return pd.read_csv(job.folder / "history.csv")
+        return pd.read_csv(job.folder / HISTORY)
     return pd.DataFrame()
 
 

@@ -244,7 +244,7 @@ def study_name(context: TuningContext, space: Space) -> str:
 
 def trial_store(store: Store, study: str) -> Store:
     """The storage of a study's trials, beside the runs of a store."""
-    return Store(store.tuning / "trials" / study, trials=True)
+    return Store(store.tuning / "trials" / study)
 
 
 def worker_here(store: Store) -> str:

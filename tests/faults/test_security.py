@@ -158,7 +158,7 @@ def test_records_of_a_run(mark: Path, tmp_path: Path) -> None:
     (runs.store.root / name / "experiment.yaml").write_text(tag(mark))
     with pytest.raises(InputError, match=name):
         runs.store.experiment_of(runs.store.root / name)
-    (runs.store.root / name / "config.yaml").write_text(f"format: 1\ncell: {tag(mark)}\n")
+    (runs.store.root / name / "config.yaml").write_text(f"format: 2\ncell: {tag(mark)}\n")
     with pytest.raises(InputError, match=name):
         runs.store.run(name)
 

@@ -11,6 +11,7 @@ import yaml
 from bench.evaluate.results import Row
 from bench.report.formatting import count
 from bench.runs.cells import NetworkSettings
+from bench.runs.checksums import EXPERIMENT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ def recipe(row: Row) -> Recipe:
 
 def _command(row: Row) -> str:
     folder = row.runs[0].folder
-    if not (folder / "experiment.yaml").is_file():
+    if not (folder / EXPERIMENT).is_file():
         return ""
     # An absolute path tells more of a machine than of a run.
     shown = Path(folder.parent.name, folder.name) if folder.is_absolute() else folder
@@ -76,7 +77,7 @@ def _command(row: Row) -> str:
         return "\n".join(
             shlex.join(["bench", "reproduce", str(shown.with_name(run.name))]) for run in row.runs
         )
-    config = ["--config", str(shown / "experiment.yaml")]
+    config = ["--config", str(shown / EXPERIMENT)]
     if (source := row.runs[0].imported) is not None:
         choices = {
             "--combine": source.combine,

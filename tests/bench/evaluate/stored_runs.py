@@ -139,6 +139,7 @@ class StoredRuns:
             data=data,
             attempts=(ENVIRONMENT,),
             outcome=outcome,
+            checksums={},
             imported=imported,
         )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +17,11 @@ from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import make_task
 from bench.errors import InputError
-from bench.runs.checksums import content_checksum
+from bench.runs.checksums import WholeRuns, content_checksum
 from bench.runs.records import Outcome, RunCosts, Unusable
 from bench.runs.run import Unfinished
 from bench.runs.store import Facts, Store
-from tests.bench.records import ENVIRONMENT, EXPERIMENT, cell, data_record, part
+from tests.bench.records import ENVIRONMENT, EXPERIMENT, as_written, cell, data_record, part
 from tests.bench.report.runs import Runs
 
 CELL = cell("cxnet_m1", "sin", seed=1, train={"lr": 0.1})
@@ -289,13 +291,18 @@ def test_a_run_that_begins_again_while_it_is_read_is_not_damaged(
     assert [run.name for run in survey.unfinished] == [folder.name]
 
 
+def finish_network(store: Store) -> Path:
+    """A network's run with predictions, a history and weights."""
+    folder = store.root / Runs(store.root).add("net", [0.3] * 6)
+    with as_written(folder):
+        for name in ("history.csv", "best.pt"):
+            (folder / name).write_text("one, two")
+    return folder
+
+
 @pytest.mark.parametrize("file", ["history.csv", "best.pt", "experiment.yaml", "data.json"])
 def test_a_changed_byte_or_a_lost_file_is_seen_and_seen_again(store: Store, file: str) -> None:
-    folder = store.folder(CELL, DATA)
-    store.begin(folder, CELL, facts())
-    for name in ("history.csv", "best.pt"):
-        (folder / name).write_text("one, two")
-    store.end(folder, Outcome(state="finished", costs=COSTS))
+    folder = finish_network(store)
     assert len(store.runs()) == 1  # and remembered as whole
     path = folder / file
     content, status = path.read_bytes(), path.stat()
@@ -308,6 +315,55 @@ def test_a_changed_byte_or_a_lost_file_is_seen_and_seen_again(store: Store, file
     assert fault(store).reason == f"{file} is gone"
 
 
+@pytest.mark.parametrize("file", ["best.pt", "config.yaml", "environment.json", "run.json"])
+@pytest.mark.parametrize("how", ["a folder", "EIO"])
+def test_a_file_that_cannot_be_read_damages_its_run_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch, file: str, how: str
+) -> None:
+    other = finish(store)
+    path = finish_network(store) / file
+    if how == "a folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        fail_to_read(path, errno.EIO, monkeypatch)
+    survey = store.survey(whole=WholeRuns())
+    assert [run.folder for run in survey.runs] == [other]
+    (unusable,) = survey.unusable
+    reason = "Is a directory" if how == "a folder" else "Input/output error"
+    assert (unusable.name, unusable.state) == (path.parent.name, "damaged")
+    assert unusable.reason == f"{file} cannot be read ({reason})"
+
+
+def fail_to_read(broken: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raise an error of the operating system when a file is opened."""
+    real = Path.open
+
+    def fails(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == broken:
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", fails)
+
+
+def test_a_record_that_cannot_be_read_is_named_alone(store: Store) -> None:
+    store.record_experiment(EXPERIMENT, [])
+    (store.root / "experiments" / "folder.json").mkdir()
+    assert len(store.experiments()) == 1
+    (unusable,) = store.unusable_records()
+    assert unusable.name == "experiments/folder.json"
+    assert unusable.reason == "it cannot be read (Is a directory)"
+
+
+def test_what_may_not_be_read_is_not_called_damaged(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_to_read(finish_network(store) / "best.pt", errno.EACCES, monkeypatch)
+    with pytest.raises(PermissionError):
+        store.survey(whole=WholeRuns())
+
+
 def test_edited_costs_are_seen(store: Store) -> None:
     path = finish(store) / "run.json"
     path.write_text(path.read_text().replace('"train_seconds": 1.5', '"train_seconds": 1.4'))
@@ -317,21 +373,42 @@ def test_edited_costs_are_seen(store: Store) -> None:
     assert fault(store).reason == "run.json was changed"
 
 
-def test_a_run_of_format_1_is_read_as_it_was(store: Store) -> None:
-    """It has no checksums."""
-    made = Runs(store.root)
-    name = made.add("net", [0.3] * 6)
-    folder = store.root / name
-    config, end = folder / "config.yaml", folder / "run.json"
-    content = json.loads(end.read_text())
-    end.write_text(json.dumps({k: v for k, v in content.items() if k not in ("files", "sha256")}))
-    config.write_text(config.read_text().replace("format: 2", "format: 1"))
-    assert [run.folder.name for run in store.runs()] == [name]
-    path = folder / "predictions.csv"
-    path.write_text(path.read_text().replace("0.2", "7", 1))
+def test_a_probability_above_1_is_no_prediction(store: Store) -> None:
+    folder = store.root / Runs(store.root).add("net", [0.3] * 6)
+    with as_written(folder):
+        path = folder / "predictions.csv"
+        path.write_text(path.read_text().replace("0.2", "7", 1))
     assert fault(store).reason == "predictions.csv: a probability is not in [0, 1]"
-    path.unlink()
-    assert "predictions.csv" in fault(store).reason
+
+
+def test_weights_of_a_run_without_predictions_may_be_dropped(store: Store) -> None:
+    folder = store.folder(CELL, DATA)
+    store.begin(folder, CELL, facts())
+    (folder / "best.pt").write_text("weights")
+    store.end(folder, Outcome(state="finished", costs=COSTS))
+    (folder / "best.pt").unlink()
+    assert len(store.runs()) == 1
+
+
+def test_whole_runs_are_remembered_while_they_are_there(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXNET_BENCH_CACHE", str(tmp_path / "cache"))
+    first, second = finish(store), finish_network(store)
+    memory = tmp_path / "cache" / "whole_runs.json"
+
+    def known() -> set[str]:
+        return set(json.loads(memory.read_text()))
+
+    store.runs()
+    assert known() == {str(first), str(second)}
+    before = memory.stat()
+    store.survey(whole=WholeRuns())  # as the doctor looks
+    assert memory.stat().st_mtime_ns == before.st_mtime_ns
+    shutil.rmtree(second)
+    (first / "data.json").unlink()
+    store.survey()
+    assert known() == set()
 
 
 def test_a_damaged_setting_is_named(store: Store) -> None:
@@ -345,6 +422,7 @@ def test_what_a_later_version_wrote_is_not_called_damaged(store: Store) -> None:
     folder = finish(store)
     for file, edit in {
         "config.yaml": lambda c: c | {"format": 3},
+        "config.yaml    ": lambda c: c | {"format": 1},
         "config.yaml ": lambda c: c | {"results_version": 3},
         "config.yaml  ": lambda c: c | {"new": 1},
         "data.json": lambda c: c | {"new": 1},
