@@ -31,7 +31,7 @@ class Finding:
         return f"{self.name}: {self.fault}; {self.need}"
 
 
-def set_aside(root: Path, path: Path) -> Path:
+def move_aside(root: Path, path: Path) -> str:
     """Move a file or folder of a store to its ``damaged/``; nothing there is replaced.
 
     Args:
@@ -39,7 +39,7 @@ def set_aside(root: Path, path: Path) -> Path:
         path: in it.
 
     Returns:
-        Its new path.
+        Where it is now, in words; for :attr:`Finding.mend`.
     """
     target = root / DAMAGED / path.relative_to(root)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -47,4 +47,4 @@ def set_aside(root: Path, path: Path) -> Path:
     while target.exists():
         number += 1
         target = target.with_name(f"{path.name}-{number}")
-    return path.rename(target)
+    return f"moved to {path.rename(target)}"

@@ -12,7 +12,7 @@ import optuna
 from bench.config import Experiment
 from bench.data.splits import Split
 from bench.data.splits.split import file_name
-from bench.doctor.finding import Finding, set_aside
+from bench.doctor.finding import Finding, move_aside
 from bench.errors import InputError
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
@@ -36,12 +36,16 @@ def check_records(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
             fault = f"written by another version of cxnet-bench ({each.reason})"
             yield Finding(name=each.name, fault=fault, need="use that version")
             continue
-        again = "writes it from its runs" if each.name.startswith(EXPERIMENTS) else "sets it aside"
+        of_experiment = each.name.startswith(f"{EXPERIMENTS}/")
         yield Finding(
             name=each.name,
             fault=f"damaged: {each.reason}",
-            need=f"--repair {again}" if again[0] == "w" else f"--repair {again}; {TUNE_AGAIN}",
-            mend=partial(_set_aside, store, store.root / each.name),
+            need=(
+                "--repair writes it from its runs"
+                if of_experiment
+                else f"--repair sets it aside; {TUNE_AGAIN}"
+            ),
+            mend=partial(move_aside, store.root, store.root / each.name),
         )
     if any(each.state != "damaged" for each in unusable):
         return  # it may name the runs that no other record does
@@ -106,10 +110,6 @@ def check_database(store: Store) -> Iterator[Finding]:
 
 def _known(record: TuningRecord, trials: dict[str, int]) -> bool:
     return record.trial < trials.get(record.study, 0)
-
-
-def _set_aside(store: Store, path: Path) -> str:
-    return f"moved to {set_aside(store.root, path)}"
 
 
 def _record(store: Store, experiment: Experiment, folders: Sequence[Path]) -> str:

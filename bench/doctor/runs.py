@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from bench.doctor.finding import Finding, set_aside
+from bench.doctor.finding import Finding, move_aside
 from bench.files import write_bytes
 from bench.runs.checksums import (
     END,
@@ -23,12 +23,12 @@ from bench.runs.checksums import (
     find_changes,
 )
 from bench.runs.predictions import OTHERS, PREDICTIONS
-from bench.runs.reading import kept_checksums
+from bench.runs.reading import kept_checksums, own_name
 from bench.runs.records import Unusable
 from bench.runs.run import Run, Unfinished
 from bench.runs.store import Store, Survey, history_text, settings_text
 from bench.train import Validation
-from bench.train.checkpoint import LAST, load, resumable
+from bench.train.checkpoint import ASIDE, LAST, load, resumable
 
 GO_ON = "the same command, started again, goes on from it"
 
@@ -47,15 +47,23 @@ def check_runs(store: Store, *, whole: WholeRuns, within: Path) -> tuple[Survey,
         *(_of_unusable(store, each, start) for each in survey.unusable),
         *(_of_unfinished(store, each, start) for each in survey.unfinished if not each.running),
         *_of_remains(survey.runs, within),
+        *_of_damaged_checkpoints(store, survey, within),
     ]
     return survey, found
 
 
 def _of_unusable(store: Store, unusable: Unusable, start: Path) -> Finding:
     name, folder = str(start / unusable.name), store.root / unusable.name
+    checksums = kept_checksums(folder)
     if unusable.state != "damaged":
         fault = f"written by another version of cxnet-bench ({unusable.reason})"
         return Finding(name=name, fault=fault, need="use that version; it is left as it is")
+    if _has_other_name(folder) and checksums and not find_changes(folder, checksums):
+        return Finding(
+            name=name,
+            fault=f"copied or renamed: {unusable.reason}",
+            need="its files are whole: give the folder that name, or delete it if it is a copy",
+        )
     return Finding(
         name=name,
         fault=f"damaged: {unusable.reason}",
@@ -68,6 +76,27 @@ def _of_unfinished(store: Store, run: Unfinished, start: Path) -> Finding:
     folder = store.root / run.name
     need = GO_ON if not (folder / LAST).exists() or resumable(folder) else "it begins anew"
     return Finding(name=str(start / run.name), fault="it has not ended", need=need)
+
+
+def _has_other_name(folder: Path) -> bool:
+    return own_name(folder) not in (None, folder.name)
+
+
+def _of_damaged_checkpoints(store: Store, survey: Survey, within: Path) -> Iterator[Finding]:
+    """Find the checkpoints that a training could not go on from."""
+    names = [
+        *(run.folder.name for run in survey.runs),
+        *(run.name for run in survey.unfinished if not run.running),
+    ]
+    for folder in (store.root / name for name in names):
+        path = folder / ASIDE
+        if path.exists():
+            yield Finding(
+                name=str(path.relative_to(within)),
+                fault="a damaged checkpoint; the training began anew without it",
+                need="--repair moves it to damaged/",
+                mend=partial(_if_free, store, folder, partial(move_aside, store.root, path)),
+            )
 
 
 def _of_remains(runs: tuple[Run, ...], within: Path) -> Iterator[Finding]:
@@ -101,9 +130,11 @@ def _restore_or_set_aside(store: Store, folder: Path) -> str:
     ]
     if restored and isinstance(store.read(folder), Run):
         return f"restored {', '.join(restored)}"
-    if checksums.get(WEIGHTS) and {*find_changes(folder, checksums)} <= {PREDICTIONS, OTHERS}:
+    changed = {*find_changes(folder, checksums)}
+    predictions_alone = bool(changed) and changed <= {PREDICTIONS, OTHERS}
+    if predictions_alone and WEIGHTS in checksums and not _has_other_name(folder):
         return _leave_to_predict(store, folder)
-    return f"moved to {set_aside(store.root, folder)}"
+    return move_aside(store.root, folder)
 
 
 def _leave_to_predict(store: Store, folder: Path) -> str:
@@ -111,7 +142,7 @@ def _leave_to_predict(store: Store, folder: Path) -> str:
     (folder / END).replace(folder / FORMER_END)
     for path in (folder / PREDICTIONS, folder / OTHERS):
         if path.exists():
-            set_aside(store.root, path)
+            move_aside(store.root, path)
     return "its weights are whole: `bench run` predicts again, without training"
 
 
