@@ -20,7 +20,7 @@ from bench.errors import InputError
 from bench.evaluate.thresholds import choose_threshold, choose_thresholds
 from bench.registry import NetworkShape, find_model
 from bench.runs.cells import NetworkSettings
-from bench.runs.checksums import WEIGHTS, file_checksum
+from bench.runs.checksums import WEIGHTS
 from bench.runs.predictions import Predictions
 from bench.runs.run import Run
 from bench.runs.store import Store
@@ -46,8 +46,8 @@ class LoadedModel:
             of several classes is.
 
     Raises:
-        InputError: there is no such run, it has not finished or is no network's, its weights are
-            gone or damaged, or its model is a plugin's that is not loaded.
+        InputError: there is no such run, it is damaged, has not finished or is no network's, or its
+            model is a plugin's that is not loaded or has other layers now.
     """
 
     def __init__(self, folder: Path, *, device: torch.device) -> None:
@@ -140,22 +140,17 @@ def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Mo
         )
     )
     lay_out(network, device=device, memory_format=settings.train.memory_format)
-    path, state = run.folder / WEIGHTS, "gone"
+    weights = checkpoint.load(run.folder / WEIGHTS, device=device)  # whole, or the run were not
+    if weights is None:
+        raise InputError(f"run {run.folder.name} has no weights ({WEIGHTS}): run it with bench")
     try:
-        changed = run.checksums.get(WEIGHTS, "") not in ("", file_checksum(path))
-        weights = None if changed else checkpoint.load(path, device=device)
-        if weights is not None:
-            network.load_state_dict(weights["network"])
-            return network
-        state = "changed"
-    except FileNotFoundError:
-        pass
-    except Exception:  # torch raises errors of many kinds on a damaged file
-        state = "damaged"
-    raise InputError(
-        f"the weights of run {run.folder.name} ({WEIGHTS}) are {state}: `bench doctor` says what "
-        "to do"
-    )
+        network.load_state_dict(weights["network"])
+    except RuntimeError:
+        raise InputError(
+            f"the weights of run {run.folder.name} do not fit model {run.cell.model!r}, whose "
+            "layers are others now: load the code that it was trained with"
+        ) from None
+    return network
 
 
 def _threshold(validation: Predictions, data: DataRecord) -> float | NDArray[np.float64] | None:

@@ -20,6 +20,7 @@ from bench.data.decode import resize
 from bench.errors import InputError
 from bench.evaluate.results import Results
 from bench.evaluate.thresholds import choose_threshold
+from bench.registry import MODELS
 
 PATIENTS = 30
 
@@ -224,6 +225,31 @@ def test_what_cannot_be_loaded_or_predicted_is_one_line(out: Path, tmp_path: Pat
             call()
         assert named in str(error.value)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("results")
+def test_weights_of_a_model_whose_layers_have_changed_do_not_fit(
+    out: Path, plugin: Path, tmp_path: Path
+) -> None:
+    folder = network_folder(out)
+    entry = MODELS.get("small_for_api")
+    MODELS.remove("small_for_api")
+    changed = tmp_path / "changed.py"
+    changed.write_text(plugin.read_text().replace("Conv2d(in_channels, 4", "Conv2d(in_channels, 5"))
+    try:
+        with pytest.raises(InputError, match="do not fit model 'small_for_api'"):
+            bench.load_model(folder, plugins=[changed])
+    finally:
+        MODELS.remove("small_for_api")
+        MODELS.add(entry)
+    weights = folder / "best.pt"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-9])
+    try:
+        with pytest.raises(InputError, match=r"is damaged \(best.pt was changed\)"):
+            bench.load_model(folder)
+    finally:
+        weights.write_bytes(content)
 
 
 def test_tuning_runs_the_winner_with_the_configs_seeds(
