@@ -28,7 +28,8 @@ from bench.registry import find_model
 from bench.registry.costs import weights_here
 from bench.runs.cells import Cell, pretrained_models
 from bench.runs.checksums import HISTORY, WEIGHTS
-from bench.runs.run import Run
+from bench.runs.predictions import IDS
+from bench.runs.run import Run, Unfinished
 from bench.runs.store import Facts, Store
 from bench.train.checkpoint import load
 
@@ -42,8 +43,8 @@ class Reproduction:
 
     Attributes:
         difference: largest absolute difference of a probability; NaN where the two are of other
-            images or targets, or the second failed.
-        differing: names of what else differs: ``history``, ``weights``.
+            images, or the second failed.
+        differing: names of what else differs: ``targets``, ``history``, ``weights``.
         changes: differences of the environments (:func:`bench.environment.changes`).
         failure: why the run failed this time; "" where it did not.
     """
@@ -65,7 +66,7 @@ class Reproduction:
         if self.failure:
             found = f"failed when run again: {self.failure}"
         elif np.isnan(self.difference):
-            found = "the predictions are of other images or targets"
+            found = "the predictions are of other images"
         else:
             found = f"max |Δp| {self.difference:.3g}"
         also = f" ({' and '.join(self.differing)} differ too)" if self.differing else ""
@@ -77,7 +78,7 @@ def reproduce(folder: Path, *, out: Path, root: Path | None, progress: Progress)
 
     Args:
         folder: of a network's or control's run that finished. Its models must be registered.
-        out: folder of the new run, which it must not hold yet.
+        out: folder of the new run; one that was interrupted there goes on.
         root: folder or file of the data; None is where the run's experiment found them.
         progress: gets every event.
 
@@ -85,28 +86,32 @@ def reproduce(folder: Path, *, out: Path, root: Path | None, progress: Progress)
         InputError: the run cannot be made again here: it is no such run, or its data, device,
             weights or model are other ones or not there.
     """
-    run = _finished(folder)
-    store = Store(out)
-    if (out / folder.name).exists():
+    run = _finished(folder.resolve())
+    store, name = Store(out), run.folder.name
+    there = store.read(out / name)
+    if not isinstance(there, Unfinished) or there.running:
         raise InputError(
-            f"{str(out / folder.name)!r} is there already: give another folder with --out, and "
-            "RUN as the path of its folder"
+            f"{str(out / name)!r} is there already: give another folder with --out, and RUN as the "
+            "path of its folder"
         )
     store.check_writable()
     with _threads(run.environment.threads):
         job = _job(run, store=store, root=root, progress=progress)
         environment = job.runner.facts.environment
         job.runner.prepared.split.write(store.splits, job.runner.prepared.rows)
+        store.record_experiment(job.runner.facts.experiment, [job.folder])
         run_cells([job])
     other = tuple(changes(run.attempts, environment))
     outcome = store.outcome(job.folder)
     if outcome is None or outcome.state != "finished":
         reason = outcome.reason if outcome else "it did not end"
         return Reproduction(difference=float("nan"), changes=other, failure=reason)
-    again = store.run(folder.name)
+    again = store.run(name)
+    before, now = run.predictions_frame(), again.predictions_frame()
+    targets = () if before["target"].equals(now["target"]) else ("targets",)
     return Reproduction(
-        difference=_difference(run.predictions_frame(), again.predictions_frame()),
-        differing=tuple(_differing(run.folder, again.folder)),
+        difference=_difference(before, now, run.outputs.columns),
+        differing=(*targets, *_differing(run.folder, again.folder)),
         changes=other,
     )
 
@@ -246,12 +251,16 @@ def _check_data(run: Run, prepared: PreparedData, store: Store) -> None:
     assert store.folder(run.cell, found).name == run.folder.name, "the key is of these alone"
 
 
-def _difference(before: pd.DataFrame, now: pd.DataFrame) -> float:
-    """Largest absolute difference of a probability; NaN where anything else differs."""
-    numbers = before.select_dtypes("number").columns
-    if not before.drop(columns=numbers).equals(now.drop(columns=numbers, errors="ignore")):
+def _difference(before: pd.DataFrame, now: pd.DataFrame, columns: list[str]) -> float:
+    """Largest absolute difference of a probability; NaN where the images or parts differ.
+
+    Args:
+        before, now: tables of predictions.
+        columns: those of probabilities.
+    """
+    if not before[[*IDS]].equals(now[[*IDS]]):
         return float("nan")
-    return float(np.abs(before[numbers].to_numpy() - now[numbers].to_numpy()).max(initial=0.0))
+    return float(np.abs(before[columns].to_numpy() - now[columns].to_numpy()).max(initial=0.0))
 
 
 def _differing(before: Path, now: Path) -> Sequence[str]:
@@ -271,18 +280,14 @@ def _differing(before: Path, now: Path) -> Sequence[str]:
 
 
 def _weights(folder: Path) -> dict[str, Any] | None:
-    """The weights of a run's network by name; None where there are none, empty if damaged."""
-    try:
-        state = load(folder / WEIGHTS, device=torch.device("cpu"))
-        return None if state is None else dict(state["network"])
-    except Exception:  # torch raises errors of many kinds on a damaged file
-        return {}
+    """The weights of a run's network by name; None where it is no network's."""
+    state = load(folder / WEIGHTS, device=torch.device("cpu"))
+    return None if state is None else dict(state["network"])
 
 
 def _equal(first: dict[str, Any], second: dict[str, Any] | None) -> bool:
     return (
         second is not None
-        and bool(first)
         and first.keys() == second.keys()
         and all(torch.equal(value, second[name]) for name, value in first.items())
     )

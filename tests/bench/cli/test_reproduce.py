@@ -57,12 +57,16 @@ def test_a_network_and_a_control_are_made_again(bench: Command, tiny_plugin: Pat
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     again = Path("again", folder.name)
     assert (again / "predictions.csv").read_bytes() == before[folder / "predictions.csv"]
+    assert bench("doctor", "--out", "again").code == 0
     outcome = bench("reproduce", run_of("prior-*"))
     assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
     assert_refused(
         bench("reproduce", folder, "--plugin", tiny_plugin, "--out", "again"),
         f"again/{folder.name}", "--out",
     )  # fmt: skip
+    (again / "run.json").unlink()  # as if it had been stopped
+    outcome = bench("reproduce", folder, "--plugin", tiny_plugin, "--out", "again")
+    assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
     assert_refused(bench("reproduce", folder), "unknown model 'tiny'")
     assert_refused(bench("reproduce", "absent-0123"), "absent-0123")
 
@@ -99,6 +103,22 @@ def test_what_differs_is_named_with_what_has_changed(bench: Command, tiny_plugin
         path.write_text(path.read_text().replace("test,", "test,x", 1))
     outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
     assert (outcome.code, "other images" in outcome.out) == (1, True)
+
+
+def test_targets_are_no_probabilities_and_the_folder_may_be_the_present_one(
+    bench: Command, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(bench, tiny_plugin)
+    folder = run_of("prior-*")
+    with as_written(folder):
+        path = folder / "predictions.csv"
+        frame = pd.read_csv(path, dtype=str)
+        frame.loc[0, "target"] = str(1 - int(frame["target"].iloc[0]))
+        frame.to_csv(path, index=False)
+    monkeypatch.chdir(folder)
+    outcome = bench("reproduce", ".")
+    assert outcome.code == 1, outcome.err
+    assert outcome.out == "max |Δp| 0 (targets differ too): in the same environment\n"
 
 
 def test_a_level_is_made_again(bench: Command, tiny_plugin: Path) -> None:
