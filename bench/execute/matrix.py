@@ -28,6 +28,7 @@ from bench.execute.cell_runner import Job
 from bench.execute.controls import ControlUnavailable
 from bench.files import is_disk_full, write_text
 from bench.progress import Progress
+from bench.runs.reading import read_former_end
 from bench.runs.records import Outcome, Unusable
 from bench.runs.run import Run, Unfinished
 from bench.runs.store import Store
@@ -125,8 +126,9 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
     runner, folder = job.runner, job.folder
     drop_damaged_checkpoint(folder, runner.progress)
     resumes = (folder / LAST).is_file()
-    earlier = runner.store.attempts(folder) if resumes else ()
-    runner.store.begin(folder, job.cell, runner.facts)
+    trained = resumes or read_former_end(folder) is not None
+    earlier = runner.store.attempts(folder) if trained else ()
+    runner.store.begin(folder, job.cell, runner.facts, earlier=earlier)
     runner.progress.event(
         CellStarted(cell=job.label, index=index, total=total, folder=folder.name, resumes=resumes)
     )
@@ -150,7 +152,7 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
         # The disk may be full or the folder gone: the failure is counted and told anyway.
         with suppress(OSError):
             if not folder.is_dir():
-                runner.store.begin(folder, job.cell, runner.facts)
+                runner.store.begin(folder, job.cell, runner.facts, earlier=earlier)
             keep_failure(error, reason, folder, runner.store)
         runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
         return "failed"

@@ -217,12 +217,23 @@ class Store:
         finally:
             lock.release()
 
-    def begin(self, folder: Path, cell: Cell, facts: Facts) -> None:
+    def begin(
+        self,
+        folder: Path,
+        cell: Cell,
+        facts: Facts,
+        *,
+        earlier: Sequence[EnvironmentRecord] = (),
+    ) -> None:
         """Make the folder of a run, or take up again one that was interrupted or failed.
 
-        The environments of the earlier attempts are kept beside the present one.
+        Args:
+            folder: the run's.
+            cell: its settings.
+            facts: stored beside them.
+            earlier: environments of the attempts whose training it goes on with
+                (:meth:`attempts`); none where it begins anew.
         """
-        earlier = self.attempts(folder)
         make_folder(folder)
         # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
         for path in (folder / END, folder / "error.txt", *folder.glob(PARTIAL)):

@@ -117,7 +117,8 @@ class Objective:
                 resumes=resumes,
             )
         )
-        self.store.begin(folder, job.cell, runner.facts)
+        earlier = self.store.attempts(folder) if resumes else ()
+        self.store.begin(folder, job.cell, runner.facts, earlier=earlier)
         watch = Watch(
             trial=trial,
             config=job.cell.network.train,

@@ -89,7 +89,8 @@ def _train(job: Job, *, index: int, total: int) -> None:
     runner, folder = job.runner, job.folder
     drop_damaged_checkpoint(folder, runner.progress)
     resumes = (folder / LAST).is_file()
-    runner.store.begin(folder, job.cell, runner.facts)
+    earlier = runner.store.attempts(folder) if resumes else ()
+    runner.store.begin(folder, job.cell, runner.facts, earlier=earlier)
     runner.progress.event(
         CellStarted(cell=job.label, index=index, total=total, folder=folder.name, resumes=resumes)
     )

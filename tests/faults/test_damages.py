@@ -233,5 +233,6 @@ def test_repair_and_run_bring_back_what_was_lost(
     assert matrix.examine() == []
     if path.name in ("predictions.csv", "others.csv"):
         assert (summary.finished, validations) == (1, 0)  # its weights were whole
+        assert len(Store(matrix.root).run(path.parent.name).attempts) == 2
     if path.name in ("config.yaml", "data.json", "environment.json", "experiment.yaml"):
         assert summary.already == 3  # from the other runs of the matrix

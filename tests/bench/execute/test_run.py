@@ -460,9 +460,9 @@ def test_what_is_no_checkpoint_is_set_aside_and_the_result_is_the_same(
     (note,) = (note.text for note in recorder.of(Note) if finished.folder.name in note.text)
     assert "last.damaged.pt" in note
     assert (finished.folder / "last.damaged.pt").read_bytes() == content
-    pd.testing.assert_frame_equal(
-        by_label(tmp_path)["tiny sin seed 0"].predictions_frame(), expected
-    )
+    again = by_label(tmp_path)["tiny sin seed 0"]
+    assert len(again.attempts) == 1  # nothing of the earlier one is in the result
+    pd.testing.assert_frame_equal(again.predictions_frame(), expected)
 
 
 @pytest.mark.usefixtures("registries_kept")
@@ -748,3 +748,5 @@ def test_a_run_that_goes_on_with_other_threads_says_so(
     assert isinstance(note, Note)
     assert f"tiny ce seed 0: goes on with threads {before} → {before + 1}:" in note.text
     assert not [other for other in recorder.of(Note) if other != note and "goes on" in other.text]
+    attempts = by_label(tmp_path)["tiny ce seed 0"].attempts
+    assert [attempt.threads for attempt in attempts] == [before, before + 1]

@@ -91,10 +91,12 @@ def test_an_interrupted_or_failed_run_is_taken_up_where_its_checkpoint_is(
     assert not (folder / "error.txt").exists()
 
 
-def test_the_environments_of_all_attempts_are_kept(store: Store) -> None:
+def test_the_environments_of_the_attempts_that_it_goes_on_with_are_kept(store: Store) -> None:
     folder = store.folder(CELL, DATA)
-    for device in ("first", "second", "third"):
-        store.begin(folder, CELL, facts(device=device))
+    store.begin(folder, CELL, facts(device="of another training"))
+    store.begin(folder, CELL, facts(device="first"))
+    for device in ("second", "third"):
+        store.begin(folder, CELL, facts(device=device), earlier=store.attempts(folder))
     store.end(folder, Outcome(state="finished", costs=COSTS))
     (run,) = store.runs()
     assert [attempt.device for attempt in run.attempts] == ["first", "second", "third"]
