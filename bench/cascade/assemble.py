@@ -27,7 +27,8 @@ from bench.errors import InputError
 from bench.files import make_folder, write_text
 from bench.runs.cells import Cell, System
 from bench.runs.predictions import PREDICTIONS, Predictions, to_frame
-from bench.runs.records import Outcome
+from bench.runs.reading import own_name
+from bench.runs.records import Outcome, Unusable
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store
 from cxnet.hierarchy import Blame, Leaf, Routed, blame, leaf_of
@@ -72,8 +73,7 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
     names: list[str] = []
     missing: list[str] = []
     incomplete = False
-    # Which stages a damaged run was is not known: what was made of them is left alone.
-    spared = bool(store.survey().unusable)
+    unusable = store.survey().unusable
     for entries in find_stages(runs):
         reference = find_reference(entries)
         if reference is None:
@@ -82,11 +82,14 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
             incomplete = True
             for entry in entries:
                 for system in SYSTEMS:
-                    _discard(store, entry, system, spared=spared)
+                    # Any of them may be the run of findings14 that is missing.
+                    _discard(store, entry, system, spared=bool(unusable))
             continue
         truth = _sorted_test_part(reference)
         split = _read_split(store, reference)
         for entry in entries:
+            # Which stage a damaged run was is not known: what was made of it is left alone.
+            spared = any(_may_be_stage(store, each, entry) for each in unusable)
             for system, (tasks, router) in SYSTEMS.items():
                 if reason := entry.missing(tasks):
                     missing.append(f"no {system} of {entry.cell.label}: {reason}")
@@ -190,6 +193,15 @@ def _read_split(store: Store, run: Run) -> SplitImages:
             "image was learned from: copy it here, or run `bench run` once more, which writes it"
         )
     return Split.read_images(path, digest=split.hash)
+
+
+def _may_be_stage(store: Store, unusable: Unusable, entry: StageRuns) -> bool:
+    """Whether a run that cannot be used is of the model, loss and seed of some stages.
+
+    Its folder may have been renamed, and its settings may be what is damaged.
+    """
+    names = (unusable.name, own_name(store.root / unusable.name) or "")
+    return any(name.rpartition("-")[0] == entry.cell.folder_name("")[:-1] for name in names)
 
 
 def _discard(store: Store, entry: StageRuns, system: System, *, spared: bool) -> None:

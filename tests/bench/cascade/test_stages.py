@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,26 @@ def test_a_damaged_stage_deletes_no_cascade(runs: StageRuns) -> None:
     add_by_hand(runs)
     before = [runs.store.root / name for name in runs.assembled().runs]
     (folder_of(runs, "m2") / "data.json").unlink()
+    assert runs.assembled().incomplete
+    assert all(folder.is_dir() for folder in before)
+
+
+def test_a_damaged_run_of_another_network_spares_no_cascade_of_a_stage_that_is_gone(
+    runs: StageRuns,
+) -> None:
+    add_by_hand(runs)
+    (cascade,) = (runs.store.root / name for name in runs.assembled().runs if "-cascade-" in name)
+    other = runs.add("m2", PROBABILITIES["m2"], model="other")
+    (other / "data.json").unlink()
+    shutil.rmtree(folder_of(runs, "m2"))
+    assert runs.assembled().incomplete
+    assert not cascade.exists()
+
+
+def test_a_renamed_stage_deletes_no_cascade(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    before = [runs.store.root / name for name in runs.assembled().runs]
+    folder_of(runs, "m2").rename(runs.store.root / "renamed")
     assert runs.assembled().incomplete
     assert all(folder.is_dir() for folder in before)
 
