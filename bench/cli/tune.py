@@ -134,10 +134,10 @@ def tunings(
     """List what `bench tune` tried, spent and found: all studies, or those of MODEL and --loss.
 
     Trains nothing, and needs neither a config nor images. A tuning that is running is listed as
-    far as it is. Ends with exit code 1 where a record of a winner is damaged.
+    far as it is. Ends with exit code 1 where a record of a tuning is damaged.
     """
     from bench.cli.output import print_unusable
-    from bench.runs.store import Store
+    from bench.runs.store import FAILED_TUNINGS, TUNINGS, Store
     from bench.tuning.show import described, draw, stored_studies
 
     store = Store(out)
@@ -145,5 +145,5 @@ def tunings(
         click.echo("\n\n".join(map(described, studies)))
         for line in draw(studies, folder) if folder else ():
             click.echo(line, err=True)
-    if print_unusable(store.unusable_records()):
+    if print_unusable(store.unusable_records((TUNINGS, FAILED_TUNINGS))):
         context.exit(1)

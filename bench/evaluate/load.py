@@ -20,6 +20,9 @@ from bench.registry import near_matches
 from bench.runs.run import Run
 from bench.runs.store import Store
 
+MOST_NAMED = 3
+"""Runs that an error names; of more it says the number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
@@ -179,10 +182,20 @@ def check_reference(results: Results, wanted: str) -> None:
         wanted: as the user wrote it, such as ``resnet18:ce``.
 
     Raises:
-        InputError: no row of that name has finished.
+        InputError: no row of that name has finished; runs that cannot be used are named first,
+            since it may be one of them.
     """
     if any(table.reference and not table.stands_in for table in results.tables):
         return
     rows = [row for table in results.tables for row in table.rows if row.runs]
     names = ", ".join(sorted({f"{row.model}:{row.loss}".rstrip(":") for row in rows})) or "none"
-    raise InputError(f"reference {wanted!r}: no row of that name has finished; there are {names}")
+    unusable = [each.name for each in results.unusable]
+    more = f" and {len(unusable) - MOST_NAMED} more" if len(unusable) > MOST_NAMED else ""
+    fault = (
+        f"{', '.join(unusable[:MOST_NAMED])}{more} cannot be used (`bench doctor` says why), and "
+        if unusable
+        else ""
+    )
+    raise InputError(
+        f"{fault}reference {wanted!r}: no row of that name has finished; there are {names}"
+    )

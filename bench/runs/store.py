@@ -325,12 +325,16 @@ class Store:
         """The experiments that were run here, by name; see :meth:`unusable_records`."""
         return read_records(self.root, EXPERIMENTS, ExperimentRecord)[0]
 
-    def unusable_records(self) -> list[Unusable]:
-        """Records of experiments and tunings that cannot be used, by their path in the store."""
+    def unusable_records(self, folders: Iterable[str] = tuple(RECORDS)) -> list[Unusable]:
+        """Records beside the runs that cannot be used, by their path in the store.
+
+        Args:
+            folders: where to look, of :data:`RECORDS`.
+        """
         return [
             unusable
-            for folder, model in RECORDS.items()
-            for unusable in read_records(self.root, folder, model)[1]
+            for folder in folders
+            for unusable in read_records(self.root, folder, RECORDS[folder])[1]
         ]
 
     @property

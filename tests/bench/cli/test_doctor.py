@@ -72,6 +72,11 @@ def test_a_damaged_record_of_a_tuning_is_named_by_tunings(
     command = ("tune", "tiny", "--loss", "ce", "--budget", "trials=1", "--seeds", "0")
     assert bench(*command, "--plugin", tiny_plugin, *TINY, "--set", "controls=[]").code == 0
     assert bench("doctor").code == bench("tunings").code == 0
+    (experiment,) = (RUNS / "experiments").iterdir()
+    content = experiment.read_bytes()
+    experiment.write_bytes(content[:-9])
+    assert (bench("tunings").code, bench("doctor").code) == (0, 1)
+    experiment.write_bytes(content)
     (record,) = (RUNS / "tuning").glob("*.json")
     record.write_text(record.read_text().replace("validation_auc", "validation_acu"))
     for name in ("tunings", "doctor"):

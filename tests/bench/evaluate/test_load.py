@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.load import Filters, load_results, without_bare_tables
+from bench.evaluate.load import Filters, check_reference, load_results, without_bare_tables
 from bench.evaluate.results import Reference, Table
 from bench.evaluate.scorer import Scorer
 from tests.bench.evaluate.stored_runs import StoredRuns
@@ -99,6 +99,21 @@ def test_tables_without_any_row_that_was_asked_for_are_left_out(
     assert [each.data.task for each in made.tables] == ["m1", "m2"]
     kept = without_bare_tables(made, filters)
     assert [each.data.task for each in kept.tables] == tasks
+
+
+def test_runs_that_cannot_be_used_are_named_before_the_reference_that_is_not_there(
+    runs: Runs,
+) -> None:
+    names = [runs.add("net", CHANCE, seed=seed) for seed in range(4)]
+    for name in names:
+        (runs.store.root / name / "data.json").unlink()
+    results = load_results(runs.store, reference=NET)
+    with pytest.raises(InputError) as refused:
+        check_reference(results, "net:ce")
+    message = str(refused.value)
+    assert message.startswith(f"{', '.join(sorted(names)[:3])} and 1 more ")
+    assert "bench doctor" in message
+    assert "reference 'net:ce'" in message
 
 
 def test_the_margin_is_the_given_one_or_the_smallest_of_the_experiments(runs: Runs) -> None:
