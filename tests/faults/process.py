@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,19 +63,19 @@ class Ended:
 
 @dataclass(frozen=True)
 class Process:
-    """A process under way, whose files are in ``folder``."""
+    """A process under way, with the files of its file operations and of what it prints."""
 
     pid: int
-    folder: Path
+    calls: Path
+    output: Path
 
     def wait(self) -> Ended:
         """Wait for its end."""
         _, status = os.waitpid(self.pid, 0)
-        calls = self.folder / f"{self.pid}.calls"
         return Ended(
             code=os.waitstatus_to_exitcode(status),
-            calls=tuple(calls.read_text(encoding="utf-8").splitlines()),
-            output=(self.folder / f"{self.pid}.output").read_text(encoding="utf-8"),
+            calls=tuple(self.calls.read_text(encoding="utf-8").splitlines()),
+            output=self.output.read_text(encoding="utf-8"),
         )
 
     def send(self, number: int) -> None:
@@ -85,21 +86,25 @@ class Process:
 def start(arguments: Sequence[str | Path], folder: Path, fault: Fault | None = None) -> Process:
     """Start ``bench`` with some arguments; what it prints goes to files in ``folder``."""
     folder.mkdir(exist_ok=True)
+    own = Path(tempfile.mkdtemp(dir=folder))
+    calls, output = own / "calls", own / "output"
+    for file in (calls, output):  # it may be killed before it does anything
+        file.touch()
     pid = os.fork()
     if pid:
-        return Process(pid, folder)
+        return Process(pid, calls, output)
     code = 70  # of a fault in what follows, which is no part of the harness
     try:
         os.setsid()
-        output = os.open(folder / f"{os.getpid()}.output", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        printed = os.open(output, os.O_WRONLY | os.O_APPEND)
+        os.dup2(printed, 1)
+        os.dup2(printed, 2)
         sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # A checkpoint after every step, so that some lie in the middle of an interval.
         SaveTimer.is_due = True
-        _watch(folder / f"{os.getpid()}.calls", fault)
+        _watch(calls, fault)
         sys.argv = ["bench", *map(str, arguments)]
         run()
     except SystemExit as end:
@@ -117,7 +122,7 @@ def bench_command(*arguments: str | Path, folder: Path, fault: Fault | None = No
 
 def _watch(log: Path, fault: Fault | None) -> None:
     """Log every file operation, and let the fault happen at its own."""
-    lines = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    lines = os.open(log, os.O_WRONLY | os.O_APPEND)
     made = 0
 
     def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
