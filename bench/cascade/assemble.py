@@ -34,6 +34,8 @@ from bench.runs.store import Facts, Store
 from cxnet.hierarchy import Blame, Leaf, Routed, blame, leaf_of
 
 # System, the tasks that it needs, and how it routes.
+PATIENCE = 60
+"""Seconds to wait for another process that stores the same run, which takes a moment."""
 SYSTEMS: dict[System, tuple[tuple[str, ...], Callable[..., Routes]]] = {
     "cascade": (STAGES, route_cascade),
     "flat": ((FLAT,), route_flat),
@@ -219,9 +221,12 @@ def _store(store: Store, cell: Cell, reference: Run, truth: Predictions, routes:
     predictions = replace(truth, probabilities=routes.probabilities, called=routes.called)
     table = to_frame(predictions, reference.outputs, part="test").to_csv(index=False)
     stored = folder / PREDICTIONS
-    with store.claim(folder) as claimed:
+    with store.claim(folder, patience=PATIENCE) as claimed:
         if not claimed:
-            raise InputError(f"another process is storing {cell.label}: wait for it")
+            raise InputError(
+                f"another process has been storing {cell.label} for {PATIENCE} s: see whether it "
+                "is stopped, and start again"
+            )
         same = stored.is_file() and stored.read_text("utf-8") == table
         if not same or store.outcome(folder) is None:
             facts = Facts(

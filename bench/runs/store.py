@@ -203,12 +203,16 @@ class Store:
             return ()
 
     @contextmanager
-    def claim(self, folder: Path) -> Iterator[bool]:
-        """Hold a run's folder against other processes; yields False where one holds it."""
+    def claim(self, folder: Path, *, patience: float = 1.0) -> Iterator[bool]:
+        """Hold a run's folder against other processes; yields False where one holds it.
+
+        Args:
+            folder: the run's.
+            patience: seconds to wait for it; a report holds a lock only to see whether it is free.
+        """
         lock = self._lock(folder)
         try:
-            # A moment of patience: a report holds a lock only to see whether it is free.
-            lock.acquire(timeout=1)
+            lock.acquire(timeout=patience)
         except Timeout:
             yield False
             return

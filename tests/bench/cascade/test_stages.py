@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from bench.cascade import assemble, narrow
 from bench.data.splits import Split
 from bench.errors import InputError
+from bench.runs.store import LOCKS
 from tests.bench.cascade.by_hand import FINDINGS, PROBABILITIES, ROWS, SPLIT, add_by_hand
 from tests.bench.cascade.stage_runs import StageRuns
 from tests.bench.records import as_written
@@ -69,6 +72,16 @@ def test_a_split_on_which_only_m1_was_run_is_named(runs: StageRuns) -> None:
     add_by_hand(runs)
     on_another_split(runs).add("m1", PROBABILITIES["m1"])
     assert runs.assembled().missing == ("no finished run of findings14 beside those of m1",)
+
+
+def test_a_cascade_that_another_process_is_storing_is_waited_for(runs: StageRuns) -> None:
+    add_by_hand(runs)
+    expected = runs.assembled()
+    lock = FileLock(runs.store.root / LOCKS / f"{expected.runs[0]}.lock", thread_local=False)
+    lock.acquire()
+    Timer(1.5, lock.release).start()  # longer than the patience of those that only look
+    assert runs.assembled() == expected
+    assert not lock.is_locked
 
 
 def test_nothing_to_evaluate_is_refused(runs: StageRuns) -> None:
