@@ -99,13 +99,15 @@ def write_run(
     environment: EnvironmentRecord = ENVIRONMENT,
     imported: ImportRecord | None = None,
 ) -> Path:
-    """Write a run as a training would; without probabilities it has no predictions.
+    """Write a run as a training would, that goes on with what was there of it.
+
+    Without probabilities it has no predictions.
 
     Probabilities of two classes may be those of the second alone, (n,).
     """
     folder = store.folder(made, data)
     facts = Facts(experiment=EXPERIMENT, data=data, environment=environment, imported=imported)
-    store.begin(folder, made, facts)
+    store.begin(folder, made, facts, earlier=store.attempts(folder))
     if probabilities is not None:
         store.write_predictions(
             folder,

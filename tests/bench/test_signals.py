@@ -7,12 +7,23 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from bench import signals
+
+
+@pytest.fixture(autouse=True)
+def _not_ignored() -> Iterator[None]:
+    """Signals as in a terminal: a shell ignores some for what it runs in the background."""
+    before = {number: signal.getsignal(number) for number in signals.STOPPING}
+    for number in before:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def strike(number: signal.Signals) -> None:
