@@ -52,7 +52,7 @@ class Ended:
     Attributes:
         code: its exit code; that of a killed one is minus the signal.
         calls: the file operations until then, as ``replace run.json``; hashes and numbers in names
-            are a ``#``.
+            are a ``#``, and the folder of a run is ``RUN``.
         output: what it printed, on either stream.
     """
 
@@ -154,4 +154,5 @@ def _file(argument: Any) -> str:
         argument = os.readlink(f"/proc/self/fd/{argument}")  # noqa: PTH115
     elif isinstance(argument, np.memmap):
         argument = argument.filename
-    return re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", os.fspath(argument).rpartition("/")[2])
+    name = re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", os.fspath(argument).rpartition("/")[2])
+    return "RUN" if name.endswith("-#") else name
