@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.files import make_certain, make_folder
+
 DAMAGED = "damaged"
 """Folder of what was set aside."""
 
@@ -42,9 +44,12 @@ def move_aside(root: Path, path: Path) -> str:
         Where it is now, in words; for :attr:`Finding.mend`.
     """
     target = root / DAMAGED / path.relative_to(root)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     number = 1
     while target.exists():
         number += 1
         target = target.with_name(f"{path.name}-{number}")
-    return f"moved to {path.rename(target)}"
+    path.rename(target)
+    for folder in (target.parent, path.parent):
+        make_certain(folder)
+    return f"moved to {target}"

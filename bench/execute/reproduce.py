@@ -264,7 +264,7 @@ def _difference(before: pd.DataFrame, now: pd.DataFrame, columns: list[str]) -> 
 
 
 def _differing(before: Path, now: Path) -> Sequence[str]:
-    """What differs of history and weights; a file that the earlier run lacks is left out."""
+    """Names of history and weights where they differ, of those that the earlier run has."""
     found = []
     if (before / HISTORY).is_file():
         first, second = (

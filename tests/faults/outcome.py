@@ -1,4 +1,4 @@
-"""What has to be the same after a fault, as one comparable value."""
+"""All that has to be the same after a fault, as one comparable value."""
 
 from __future__ import annotations
 

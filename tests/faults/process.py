@@ -47,7 +47,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a process ended.
+    """The end of a process.
 
     Attributes:
         code: its exit code; that of a killed one is minus the signal.

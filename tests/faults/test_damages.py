@@ -82,7 +82,7 @@ class Matrix:
         return examine(Store(self.root), scorer=self.scorer)[1]
 
     def run(self) -> tuple[MatrixFinished, int]:
-        """How the cells ended, and how many validations there were."""
+        """Endings of the cells, and the number of validations."""
         counter = _Counter()
         summary = run_experiment(
             self.experiment, out=self.root, device=torch.device("cpu"), progress=counter

@@ -105,7 +105,7 @@ def test_a_wrong_key_or_value_is_one_line(setting: str, message: str) -> None:
     [*",;|:[{*&%@>-#?'!", "no", "007", "1e3", "1.0", "true", "a: b", "- a", "[a", "2024-13-45"],
 )
 def test_a_text_is_taken_as_typed(text: str) -> None:
-    """Where the key takes texts, and only there; the data source says which of its options do."""
+    """Texts are taken where the key takes texts; the data source says which of its options do."""
     for key in ("label_separator", "label_column", "patient_column"):
         for typed in (text, f' "{text}" '):
             settings = [f"data.options.{key}={typed}", "data.source=manifest"]

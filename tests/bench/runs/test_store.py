@@ -104,7 +104,7 @@ def test_the_environments_of_the_attempts_that_it_goes_on_with_are_kept(store: S
 
 
 def fault(store: Store) -> Unusable:
-    """What is wrong with the only run."""
+    """The fault of the only run."""
     survey = store.survey()
     (unusable,) = survey.unusable
     assert (survey.runs, survey.unfinished) == ((), ())
