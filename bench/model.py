@@ -17,11 +17,10 @@ from bench.data.image_files import quiet_decoders, read_grayscale
 from bench.data.placement import MemoryMapped
 from bench.data.study import ImageError
 from bench.errors import InputError
-from bench.evaluate.thresholds import choose_threshold, choose_thresholds
+from bench.evaluate.operating_points import OperatingPoints
 from bench.registry import NetworkShape, find_model
 from bench.runs.cells import NetworkSettings
 from bench.runs.checksums import WEIGHTS
-from bench.runs.predictions import Predictions
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.train import checkpoint
@@ -41,9 +40,7 @@ class LoadedModel:
     Attributes:
         name: of the run's folder.
         data: the data that it was trained on: task, classes, image size, normalisation.
-        threshold: chosen on the validation part, at or above which the second of two classes
-            (a float) or a finding (float64 (classes,)) is called; None where the most probable
-            of several classes is.
+        points: thresholds and temperatures, chosen on the validation part.
 
     Raises:
         InputError: there is no such run, it is damaged, has not finished or is no network's, or its
@@ -59,7 +56,7 @@ class LoadedModel:
             raise InputError(f"run {folder.name} is {what}: load a finished run of a network")
         self.name = folder.name
         self.data: DataRecord = run.data
-        self.threshold = _threshold(run.predictions()["validation"], run.data)
+        self.points = OperatingPoints.choose(run.predictions()["validation"], run.outputs)
         self._settings = settings
         self._device = device
         self._network = _network(run, settings, device)
@@ -72,6 +69,17 @@ class LoadedModel:
     def classes(self) -> tuple[str, ...]:
         """Names of the columns of the probabilities."""
         return self.data.classes
+
+    @property
+    def threshold(self) -> float | NDArray[np.float64] | None:
+        """Where the second of two classes (a float) or a finding (float64 (classes,)) is called.
+
+        At or above it; None where the most probable of several classes is called.
+        """
+        thresholds = self.points.thresholds
+        if self.data.kind == "multilabel":
+            return thresholds
+        return float(thresholds[0]) if len(thresholds) else None
 
     def __call__(self, images: Images) -> NDArray[np.float64]:
         """Predict some images.
@@ -151,14 +159,6 @@ def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Mo
             "layers are others now: load the code that it was trained with"
         ) from None
     return network
-
-
-def _threshold(validation: Predictions, data: DataRecord) -> float | NDArray[np.float64] | None:
-    if data.kind == "multilabel":
-        return choose_thresholds(validation.targets, validation.probabilities)
-    if len(data.classes) == 2:
-        return choose_threshold(validation.targets, validation.probabilities[:, 1])
-    return None
 
 
 def _read(path: Path, full_scale: int | None) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +73,30 @@ def choose_thresholds(
     """
     columns = zip(np.asarray(targets).T, np.asarray(probabilities).T, strict=True)
     return np.array([rule(t, p) for t, p in columns])
+
+
+def threshold_at_specificity(
+    targets: ArrayLike, probabilities: ArrayLike, *, specificity: float
+) -> float:
+    """The lowest threshold at which enough negatives are called negative.
+
+    Candidates are those of :func:`choose_threshold`.
+
+    Args:
+        targets: 0 or 1, (n,), n >= 1: the validation part.
+        probabilities: of the positive class, in [0, 1], (n,).
+        specificity: share of the negatives, in (0, 1].
+
+    Returns:
+        A threshold for ``probability >= threshold``; NaN without negatives.
+    """
+    values, _, false_alarms = _candidates(targets, probabilities)
+    negatives = int(false_alarms[0])
+    if not negatives:
+        return math.nan
+    # A quotient that is 0.95 is rounded to what 0.95 itself is; 1 - 0.95 is not.
+    enough = (negatives - false_alarms) / negatives >= specificity
+    return _threshold_at(values, int(np.argmax(enough)))
 
 
 def counts_at_thresholds(

@@ -1,0 +1,120 @@
+"""Thresholds and temperatures of a run, all chosen on its validation part."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.evaluate.calibration import fit_temperature, scaled
+from bench.evaluate.resamples import Bools, Floats
+from bench.evaluate.thresholds import (
+    choose_threshold,
+    choose_thresholds,
+    threshold_at_specificity,
+)
+from bench.runs.predictions import Outputs, Predictions
+
+SPECIFICITY = 0.95
+"""Share of the validation part's negatives that the specific thresholds call negative."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperatingPoints:
+    """Thresholds and temperatures, which stay as they are when other images are predicted.
+
+    Attributes:
+        outputs: classes or findings that are predicted.
+        thresholds: float64 (called,), with the largest Youden's J.
+        specific_thresholds: float64 (called,), the lowest with a specificity of
+            :data:`SPECIFICITY`; NaN where there are no negatives.
+        temperatures: float64, (called,); one for all classes where there are more than two. NaN
+            where none fits best.
+    """
+
+    outputs: Outputs
+    thresholds: Floats
+    specific_thresholds: Floats
+    temperatures: Floats
+
+    @classmethod
+    def choose(cls, validation: Predictions, outputs: Outputs) -> OperatingPoints:
+        """Choose them on the predictions for the validation part."""
+        targets, probabilities = validation.targets, validation.probabilities
+        if outputs.kind == "multiclass" and not outputs.binary:
+            none = np.empty(0)
+            temperature = np.array([fit_temperature(targets, probabilities)])
+            return cls(
+                outputs=outputs, thresholds=none, specific_thresholds=none, temperatures=temperature
+            )
+        positive = (targets == 1).reshape(len(targets), -1)
+        p = called_probabilities(probabilities, outputs)
+        columns = list(zip(positive.T, p.T, strict=True))
+        return cls(
+            outputs=outputs,
+            thresholds=choose_thresholds(positive, p, rule=choose_threshold),
+            specific_thresholds=np.array(
+                [
+                    threshold_at_specificity(one, of_one, specificity=SPECIFICITY)
+                    for one, of_one in columns
+                ]
+            ),
+            temperatures=np.array(
+                [fit_temperature(one, np.stack([1.0 - q, q], axis=1)) for one, q in columns]
+            ),
+        )
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """Names of what a threshold calls: the second of two classes, each finding, or nothing."""
+        return called_names(self.outputs)
+
+    def decide(self, probabilities: Floats) -> Bools:
+        """Which outputs are called at the thresholds: bool (n, called).
+
+        Args:
+            probabilities: float64 (n, classes), as a network gives them.
+        """
+        return called_probabilities(probabilities, self.outputs) >= self.thresholds
+
+    def decide_specific(self, probabilities: Floats) -> Bools:
+        """Those called at the specific thresholds; none where such a threshold is NaN."""
+        return called_probabilities(probabilities, self.outputs) >= self.specific_thresholds
+
+    def calibrated(self, probabilities: Floats) -> Floats:
+        """Probabilities at the fitted temperatures; NaN where there is none.
+
+        Args:
+            probabilities: float64 (n, classes), as a network gives them.
+
+        Returns:
+            Of the same shape.
+        """
+        if self.outputs.kind == "multiclass":
+            (temperature,) = self.temperatures
+            return _scaled(probabilities, temperature)
+        columns = zip(probabilities.T, self.temperatures, strict=True)
+        return np.stack(
+            [_scaled(np.stack([1.0 - p, p], axis=1), t)[:, 1] for p, t in columns], axis=1
+        )
+
+
+def called_names(outputs: Outputs) -> tuple[str, ...]:
+    """Names of what a threshold can call: the second of two classes, each finding, or nothing."""
+    if outputs.kind == "multilabel":
+        return outputs.classes
+    return outputs.classes[1:] if outputs.binary else ()
+
+
+def called_probabilities(probabilities: Floats, outputs: Outputs) -> Floats:
+    """The columns of probabilities that :func:`called_names` names, (n, called)."""
+    if outputs.kind == "multilabel":
+        return probabilities
+    return probabilities[:, 1:] if outputs.binary else probabilities[:, :0]
+
+
+def _scaled(probabilities: Floats, temperature: float) -> Floats:
+    if math.isnan(temperature):
+        return np.full_like(probabilities, math.nan)
+    return scaled(probabilities, temperature)
