@@ -39,8 +39,12 @@ class LoadedModel:
 
     Attributes:
         name: of the run's folder.
+        run: what is stored of it.
         data: the data that it was trained on: task, classes, image size, normalisation.
         points: thresholds and temperatures, chosen on the validation part.
+        network: in evaluation mode, on the device; from (b, channels, side, side) float32, as
+            :meth:`to_input` gives it, to logits (b, classes).
+        device: where it computes.
 
     Raises:
         InputError: there is no such run, it is damaged, has not finished or is no network's, or its
@@ -55,11 +59,12 @@ class LoadedModel:
             what = run.outcome.state if kind == "network" else f"of a {kind}"
             raise InputError(f"run {folder.name} is {what}: load a finished run of a network")
         self.name = folder.name
+        self.run: Run = run
         self.data: DataRecord = run.data
         self.points = OperatingPoints.choose(run.predictions()["validation"], run.outputs)
+        self.device = device
+        self.network = _network(run, settings, device).eval()
         self._settings = settings
-        self._device = device
-        self._network = _network(run, settings, device)
         assert run.data.normalisation is not None, "a network was trained on pixels"
         self._normalisation = find_model(run.cell.model).normalisation(
             settings.model.normalisation, data=run.data.normalisation
@@ -96,32 +101,21 @@ class LoadedModel:
             InputError: a file is no image that can be read, or the array is of another shape or
                 type.
         """
-        pixels = self._pixels(images)
-        assert self.data.image_size is not None
-        if not len(pixels):
-            return np.empty((0, len(self.classes)))
-        outputs = len(self.classes)
-        multilabel = self.data.kind == "multilabel"
-        unknown = np.zeros((len(pixels), outputs) if multilabel else len(pixels), np.int64)
-        image_set = ImageSet(
-            pixels=MemoryMapped(pixels, device=self._device),
-            pixel_rows=np.arange(len(pixels)),
-            targets=unknown,
-            normalisation=self._normalisation,
-            in_channels=self._settings.model.in_channels,
-        )
-        predicted = predict(
-            self._network,
-            _NoLoss(),
-            image_set,
-            kind=self.data.kind,
-            precision=self._settings.train.precision,
-        )
-        return predicted.probabilities.cpu().numpy()
+        return self.predict(self.decode(images))
 
-    def _pixels(self, images: Images) -> NDArray[np.uint8]:
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of the squares that it sees."""
         size = self.data.image_size
         assert size is not None, "a network was trained on pixels"
+        return size
+
+    def decode(self, images: Images) -> NDArray[np.uint8]:
+        """Gray squares of some images, uint8 (n, side, side), as its own images became them.
+
+        Args, Raises:
+            as for a call.
+        """
         if isinstance(images, np.ndarray):
             if images.dtype != np.uint8 or images.ndim != 3:
                 raise InputError(
@@ -133,7 +127,40 @@ class LoadedModel:
             paths = [images] if isinstance(images, str | Path) else images
             with quiet_decoders():
                 grays = [_read(Path(path), self.data.full_scale) for path in paths]
-        return np.stack([resize(gray, size) for gray in grays]) if grays else np.empty(0, np.uint8)
+        squares = [resize(gray, self.image_size) for gray in grays]
+        return np.stack(squares) if squares else np.empty((0, *2 * (self.image_size,)), np.uint8)
+
+    def predict(self, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Probabilities, float64 (n, classes), of gray squares, uint8 (n, side, side)."""
+        if not len(squares):
+            return np.empty((0, len(self.classes)))
+        predicted = predict(
+            self.network,
+            _NoLoss(),
+            self._image_set(squares),
+            kind=self.data.kind,
+            precision=self._settings.train.precision,
+        )
+        return predicted.probabilities.cpu().numpy()
+
+    def to_input(self, squares: NDArray[np.uint8]) -> torch.Tensor:
+        """The network's input for gray squares: float32 (n, channels, side, side), on the device.
+
+        Args:
+            squares: uint8 (n, side, side), at least one.
+        """
+        return next(self._image_set(squares).in_order(len(squares)))[0]
+
+    def _image_set(self, squares: NDArray[np.uint8]) -> ImageSet:
+        multilabel, outputs = self.data.kind == "multilabel", len(self.classes)
+        unknown = np.zeros((len(squares), outputs) if multilabel else len(squares), np.int64)
+        return ImageSet(
+            pixels=MemoryMapped(squares, device=self.device),
+            pixel_rows=np.arange(len(squares)),
+            targets=unknown,
+            normalisation=self._normalisation,
+            in_channels=self._settings.model.in_channels,
+        )
 
 
 def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Module:

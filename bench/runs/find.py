@@ -1,0 +1,66 @@
+"""Finding the runs that a user names: by folder, by name, or by a pattern of names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import InputError
+from bench.registry.core import near_matches
+from bench.runs.checksums import END, SETTINGS
+from bench.runs.run import Run
+from bench.runs.store import Store
+
+
+def is_run(name: str, *, out: Path) -> bool:
+    """Whether a name is that of a run, finished or not, or a pattern of such names.
+
+    Args:
+        name: folder of a run, its name in ``out``, or a pattern of either (``cxnet_m1-sin-*``).
+        out: folder of the runs, which need not be there.
+    """
+    return bool(_folders(name, out))
+
+
+def find_runs(names: Sequence[str], *, out: Path) -> list[Run]:
+    """The ended runs of some names, each once, in the order in which they are named.
+
+    Args:
+        names, out: as for :func:`is_run`; a pattern stands for its runs by name.
+
+    Raises:
+        InputError: a name without a run, or a run that has not ended or cannot be used.
+    """
+    folders: dict[str, Path] = {}
+    for name in names:
+        found = _folders(name, out)
+        if not found:
+            raise InputError(f"no run {name!r} in {str(out)!r}: {near_matches(name, known(out))}")
+        for folder in found:
+            folders.setdefault(folder.name, folder)
+    return [Store(folder.parent).run(name) for name, folder in folders.items()]
+
+
+def known(out: Path) -> list[str]:
+    """Names of the runs in a folder, begun or ended; none where the folder is not there."""
+    return sorted(folder.name for folder in out.glob("*") if _is_folder_of_run(folder))
+
+
+def _folders(name: str, out: Path) -> list[Path]:
+    """Folders of the runs that a name may mean; at one place only, the user's own path first."""
+    for root in (Path(), out):
+        folder = root / name
+        if _is_folder_of_run(folder):
+            return [folder.absolute()]
+        if any(sign in folder.name for sign in "*?["):
+            matching = sorted(folder.parent.glob(folder.name))
+            if found := [path.absolute() for path in matching if _is_folder_of_run(path)]:
+                return found
+    return []
+
+
+def _is_folder_of_run(folder: Path) -> bool:
+    try:
+        return any((folder / name).is_file() for name in (END, SETTINGS))
+    except (OSError, ValueError):  # what no file can be called
+        return False
