@@ -89,8 +89,9 @@ def run(
     from bench.environment import pick_device
     from bench.execute import run_experiment
     from bench.progress import show_progress
+    from bench.tracking.heartbeat import beating
 
-    with show_progress() as progress:
+    with show_progress() as shown, beating(shown, Path(out), command="bench.run") as progress:
         run_experiment(experiment, out=Path(out), device=pick_device(device), progress=progress)
     return load_results(out)
 
@@ -120,10 +121,11 @@ def tune(
     experiment = _experiment(config, plugins)
     from bench.environment import pick_device
     from bench.progress import show_progress
+    from bench.tracking.heartbeat import beating
     from bench.tuning import Plan, default_budget, parse_budget, tune_experiment
 
     plan = Plan(budget=parse_budget(budget) if budget else default_budget(experiment))
-    with show_progress() as progress:
+    with show_progress() as shown, beating(shown, Path(out), command="bench.tune") as progress:
         tune_experiment(
             experiment, plan, out=Path(out), device=pick_device(device), progress=progress
         )

@@ -104,7 +104,7 @@ class Countdown:
         return f"{self.done:,} of {self.total:,}{about}"
 
 
-class _Counting:
+class Counting:
     """The countdown of the matrix's trainings, and one of every other piece of work."""
 
     def __init__(self) -> None:
@@ -112,6 +112,7 @@ class _Counting:
         self._others: dict[str, Countdown] = {}
 
     def follow(self, event: Event) -> None:
+        """An event may begin a matrix, or end a piece of work."""
         if isinstance(event, MatrixStarted):
             self.matrix = Countdown(event.steps)
         elif isinstance(event, CELL_ENDS):
@@ -119,6 +120,7 @@ class _Counting:
             self._others.pop(event.cell, None)
 
     def count(self, label: str, done: int, total: int) -> Countdown:
+        """The countdown that a piece of work belongs to, ``done`` of its ``total`` steps done."""
         work = self.matrix
         if label not in work:
             work = self._others.setdefault(label, Countdown({label: total}))
@@ -157,7 +159,7 @@ class JsonProgress:
         self._stream = stream or sys.stdout
         self._began = time.monotonic()
         self._last: dict[str, float] = {}
-        self._counting = _Counting()
+        self._counting = Counting()
 
     def event(self, event: Event) -> None:
         self._counting.follow(event)
@@ -189,7 +191,7 @@ class PlainProgress:
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stdout
         self._last = time.monotonic()
-        self._counting = _Counting()
+        self._counting = Counting()
 
     def event(self, event: Event) -> None:
         self._counting.follow(event)
@@ -214,7 +216,7 @@ class BarProgress:
     def __init__(self, bars: RichBars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
-        self._counting = _Counting()
+        self._counting = Counting()
         self._last = 0.0
 
     def event(self, event: Event) -> None:

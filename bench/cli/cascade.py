@@ -12,14 +12,14 @@ import click
 
 from bench.cli.options import (
     MatrixChoice,
+    Trackers,
     dry_run_option,
     given,
     grouped,
     matrix_options,
     out_option,
     parse_seeds,
-    tensorboard_option,
-    watched,
+    tracker_options,
 )
 from bench.cli.output import print_unusable, read_results
 from bench.files import make_folder
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 # Parameters that say how to train, which --finished does not.
 OF_TRAINING = (
     "take_all", "config", "root", "settings", "plugins", "device", "dry_run", "tensorboard",
+    "wandb", "mlflow",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputChoice:
-    """``--json``, ``--answers``, ``--tensorboard`` and ``--quiet``."""
+class OutputChoice(Trackers):
+    """``--json``, ``--answers``, ``--quiet`` and the trackers."""
 
     as_json: bool
     answers: Path | None
-    tensorboard: Path | None
     quiet: bool
 
 
@@ -52,7 +52,7 @@ output_options = grouped(
         "--answers", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv",
         help="Write each test image's route and answer.",
     ),
-    tensorboard_option,
+    *tracker_options,
     click.option("--quiet", is_flag=True, help="Print nothing but the tables and what failed."),
 )  # fmt: skip
 
@@ -118,12 +118,10 @@ def _train(
 ) -> list[Run]:
     """The runs of the five tasks, those trained now and those finished before."""
     from bench.execute import run_experiment
-    from bench.progress import show_progress
 
     device = matrix.torch_device()
     stream = sys.stderr if output.as_json else None
-    with show_progress(quiet=output.quiet, stream=stream) as progress:
-        progress = watched(progress, output.tensorboard)
+    with output.show(store.root, quiet=output.quiet, stream=stream) as progress:
         summary = run_experiment(experiment, out=store.root, device=device, progress=progress)
     if not output.quiet and not output.as_json:
         click.echo()

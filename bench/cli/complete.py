@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click import Context, Parameter
@@ -49,6 +50,17 @@ def listed(context: Context, parameter: Parameter, incomplete: str) -> list[Comp
     kinds: dict[str, Completer] = {"models": models, "losses": losses, "configs": configs}
     complete = kinds.get(str(context.params.get("kind")))
     return complete(context, parameter, incomplete) if complete else []
+
+
+def runs(context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the runs in ``--out``; folders where none begins so."""
+    from click.shell_completion import CompletionItem
+
+    from bench.runs.find import known
+
+    out = Path(str(context.params.get("out") or "results/runs"))
+    found = _beginning(incomplete, ((name, "") for name in known(out)))
+    return found or [CompletionItem(incomplete, type="dir")]
 
 
 def _beginning(incomplete: str, items: Iterable[tuple[str, str]]) -> list[CompletionItem]:

@@ -24,7 +24,9 @@ from bench.cli.list import list_command
 from bench.cli.report import report
 from bench.cli.reproduce import reproduce_command
 from bench.cli.run import run_command
+from bench.cli.runs import runs
 from bench.cli.speed import speed
+from bench.cli.status import status
 from bench.cli.tune import tune, tunings
 from bench.cli.weights import weights
 from bench.errors import InputError
@@ -51,6 +53,8 @@ def main() -> None:
     \b
     bench run --all            train everything of the demo (synthetic data, two minutes)
     bench tune --all           search settings within one budget, and run what won
+    bench status --watch       what runs, how far it is, and the table so far
+    bench runs list            every run and its state (show, remove)
     bench report markdown      print the table (html, latex, csv, json; all writes every one)
     bench import p.csv --as x  put anyone's predictions beside them
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
@@ -63,7 +67,7 @@ def main() -> None:
 
 
 for command in (
-    run_command, tune, tunings, import_command, cascade, report, reproduce_command,
+    run_command, tune, tunings, status, runs, import_command, cascade, report, reproduce_command,
     list_command, config, data, weights, speed, doctor,
 ):  # fmt: skip
     main.add_command(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,24 +112,55 @@ class MatrixChoice(ConfigChoice):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watching:
-    """``--quiet``, ``--json-log`` and ``--tensorboard``."""
+class Trackers:
+    """``--tensorboard``, ``--wandb`` and ``--mlflow``."""
+
+    tensorboard: Path | None
+    wandb: str | None
+    mlflow: str | None
+
+    @contextmanager
+    def show(self, out: Path, **display: Any) -> Iterator[Progress]:
+        """Display of the progress of work on the runs in ``out``, which the tools are told of.
+
+        Args:
+            out: where ``bench status`` finds how far it is.
+            display: as :func:`bench.progress.show_progress` takes it.
+        """
+        from bench.progress import show_progress
+        from bench.tracking.heartbeat import beating
+
+        command = click.get_current_context().info_name or ""
+        with (
+            show_progress(**display) as progress,
+            beating(progress, out, command=command) as beat,
+        ):
+            yield self._tracked(beat)
+
+    def _tracked(self, progress: Progress) -> Progress:
+        from bench import tracking
+
+        if self.tensorboard is not None:
+            progress = tracking.TensorBoard(progress, self.tensorboard)
+        if self.wandb is not None:
+            progress = tracking.WeightsAndBiases(progress, self.wandb)
+        return progress if self.mlflow is None else tracking.MLflow(progress, self.mlflow)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching(Trackers):
+    """``--quiet``, ``--json-log`` and the trackers."""
 
     quiet: bool
     json_log: bool
-    tensorboard: Path | None
 
     def __post_init__(self) -> None:
         if self.quiet and self.json_log:
             raise click.UsageError("--quiet and --json-log exclude one another")
 
-    @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """Display of the progress, with TensorBoard where that is wanted."""
-        from bench.progress import show_progress
-
-        with show_progress(quiet=self.quiet, json_log=self.json_log) as progress:
-            yield watched(progress, self.tensorboard)
+    def progress(self, out: Path) -> AbstractContextManager[Progress]:
+        """Display of the progress of work on the runs in ``out``."""
+        return self.show(out, quiet=self.quiet, json_log=self.json_log)
 
     def end(self, out: Path) -> None:
         """Say where the table is to be had."""
@@ -189,9 +220,18 @@ loss_option = click.option(
 models_argument = click.argument(
     "models", nargs=-1, metavar="[MODEL]...", shell_complete=complete.models
 )
-tensorboard_option = click.option(
-    "--tensorboard", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-    help="Also write the curves into DIR, for tensorboard --logdir DIR.",
+tracker_options = (
+    click.option(
+        "--tensorboard", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+        help="Also write the curves into DIR, for tensorboard --logdir DIR.",
+    ),
+    click.option(
+        "--wandb", metavar="PROJECT", help="Also log the curves to Weights & Biases."
+    ),
+    click.option(
+        "--mlflow", metavar="URI",
+        help="Also log the curves to MLflow, such as sqlite:///mlflow.db or http://HOST:5000.",
+    ),
 )  # fmt: skip
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print the cells and an estimate of the time; train nothing."
@@ -216,7 +256,7 @@ matrix_options = grouped(
 watching_options = grouped(
     Watching, "watching",
     click.option("--quiet", is_flag=True, help="Show only what failed."),
-    tensorboard_option,
+    *tracker_options,
     click.option("--json-log", is_flag=True, help="One JSON object a line instead of progress."),
 )  # fmt: skip
 
@@ -225,15 +265,6 @@ def report_command(out: Path) -> str:
     """The command that prints the table of the runs in a folder."""
     where = "" if out == DEFAULT_OUT else f" --out {shlex.quote(str(out))}"
     return f"bench report markdown{where}"
-
-
-def watched(progress: Progress, tensorboard: Path | None) -> Progress:
-    """The progress, passed on by TensorBoard where that is wanted."""
-    if tensorboard is None:
-        return progress
-    from bench.tracking import TensorBoard
-
-    return TensorBoard(progress, tensorboard)
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -68,7 +68,7 @@ def run_command(
     from bench.execute import run_experiment
 
     device = matrix.torch_device()
-    with watching.progress() as progress:
+    with watching.progress(out) as progress:
         summary = run_experiment(experiment, out=out, device=device, progress=progress)
     watching.end(out)
     if summary.failed or summary.unusable:

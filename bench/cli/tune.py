@@ -103,7 +103,7 @@ def tune(
     from bench.tuning import tune_experiment
 
     plan = search.plan(experiment, matrix.settings)
-    with watching.progress() as progress:
+    with watching.progress(out) as progress:
         tuned = tune_experiment(
             experiment, plan, out=out, device=matrix.torch_device(), progress=progress
         )

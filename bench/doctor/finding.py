@@ -6,10 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.files import make_certain, make_folder
-
-DAMAGED = "damaged"
-"""Folder of what was set aside."""
+from bench.runs.aside import DAMAGED, move_aside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +30,8 @@ class Finding:
         return f"{self.name}: {self.fault}; {self.need}"
 
 
-def move_aside(root: Path, path: Path) -> str:
-    """Move a file or folder of a store to its ``damaged/``; nothing there is replaced.
+def set_aside(root: Path, path: Path) -> str:
+    """Move a file or folder of a store to its ``damaged/``.
 
     Args:
         root: of the store.
@@ -43,13 +40,4 @@ def move_aside(root: Path, path: Path) -> str:
     Returns:
         Where it is now, in words; for :attr:`Finding.mend`.
     """
-    target = root / DAMAGED / path.relative_to(root)
-    make_folder(target.parent)
-    number = 1
-    while target.exists():
-        number += 1
-        target = target.with_name(f"{path.name}-{number}")
-    path.rename(target)
-    for folder in (target.parent, path.parent):
-        make_certain(folder)
-    return f"moved to {target}"
+    return f"moved to {move_aside(root, path, to=DAMAGED)}"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.doctor.finding import DAMAGED, Finding
+from bench.doctor.finding import Finding
 from bench.doctor.runs import remove
 from bench.evaluate.scorer import Scorer
+from bench.runs.aside import ASIDE
 from bench.runs.run import Run
 from bench.runs.store import LOCKS, Store
 from bench.tuning.trials import WORKER
@@ -22,7 +23,7 @@ def check_partials(store: Store) -> Iterator[Finding]:
     for path in sorted(store.root.rglob("*.partial")):
         name, of_run = path.relative_to(store.root), (path.parent / "config.yaml").exists()
         # Outside the runs nobody knows whose it is: it stays while any process is at work.
-        if name.parts[0] != DAMAGED and not (path.parent.name in busy if of_run else busy):
+        if name.parts[0] not in ASIDE and not (path.parent.name in busy if of_run else busy):
             yield Finding(
                 name=str(name),
                 fault="a killed process was writing it",
@@ -36,7 +37,9 @@ def check_locks(store: Store) -> Iterator[Finding]:
     for path in sorted(store.root.rglob(f"{LOCKS}/*.lock")):
         root = path.parent.parent
         # A tuning leaves a lock of each worker, and a run that was set aside has one here.
-        known = any((folder / path.stem).exists() for folder in (root, root / DAMAGED))
+        known = any(
+            (folder / path.stem).exists() for folder in (root, *(root / name for name in ASIDE))
+        )
         if not known and not path.stem.startswith(WORKER) and _is_free(path):
             yield Finding(
                 name=str(path.relative_to(store.root)),

@@ -12,7 +12,7 @@ import optuna
 from bench.config import Experiment
 from bench.data.splits import Split
 from bench.data.splits.split import file_name
-from bench.doctor.finding import Finding, move_aside
+from bench.doctor.finding import Finding, set_aside
 from bench.errors import InputError
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
@@ -45,7 +45,7 @@ def check_records(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
                 if of_experiment
                 else f"--repair sets it aside; {TUNE_AGAIN}"
             ),
-            mend=partial(move_aside, store.root, store.root / each.name),
+            mend=partial(set_aside, store.root, store.root / each.name),
         )
     if any(each.state != "damaged" for each in unusable):
         return  # it may name the runs that no other record does

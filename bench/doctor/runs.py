@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from bench.doctor.finding import Finding, move_aside
+from bench.doctor.finding import Finding, set_aside
 from bench.files import write_bytes
 from bench.runs.checksums import (
     END,
@@ -95,7 +95,7 @@ def _of_damaged_checkpoints(store: Store, survey: Survey, within: Path) -> Itera
                 name=str(path.relative_to(within)),
                 fault="a damaged checkpoint; the training began anew without it",
                 need="--repair moves it to damaged/",
-                mend=partial(_if_free, store, folder, partial(move_aside, store.root, path)),
+                mend=partial(_if_free, store, folder, partial(set_aside, store.root, path)),
             )
 
 
@@ -134,7 +134,7 @@ def _restore_or_set_aside(store: Store, folder: Path) -> str:
     predictions_alone = bool(changed) and changed <= {PREDICTIONS, OTHERS}
     if predictions_alone and WEIGHTS in checksums and not _has_other_name(folder):
         return _leave_to_predict(store, folder)
-    return move_aside(store.root, folder)
+    return set_aside(store.root, folder)
 
 
 def _leave_to_predict(store: Store, folder: Path) -> str:
@@ -142,7 +142,7 @@ def _leave_to_predict(store: Store, folder: Path) -> str:
     (folder / END).replace(folder / FORMER_END)
     for path in (folder / PREDICTIONS, folder / OTHERS):
         if path.exists():
-            move_aside(store.root, path)
+            set_aside(store.root, path)
     return "its weights are whole: `bench run` predicts again, without training"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.registry.core import near_matches
 from bench.runs.checksums import END, SETTINGS
 from bench.runs.run import Run
 from bench.runs.store import Store
@@ -31,14 +31,23 @@ def find_runs(names: Sequence[str], *, out: Path) -> list[Run]:
     Raises:
         InputError: a name without a run, or a run that has not ended or cannot be used.
     """
+    return [Store(folder.parent).run(folder.name) for folder in find_folders(names, out=out)]
+
+
+def find_folders(names: Sequence[str], *, out: Path) -> list[Path]:
+    """The folders of the runs of some names, finished or not, as :func:`find_runs`.
+
+    Raises:
+        InputError: a name without a run.
+    """
     folders: dict[str, Path] = {}
     for name in names:
         found = _folders(name, out)
         if not found:
-            raise InputError(f"no run {name!r} in {str(out)!r}: {near_matches(name, known(out))}")
+            raise InputError(f"no run {name!r} in {str(out)!r}: {_hint(name, known(out))}")
         for folder in found:
             folders.setdefault(folder.name, folder)
-    return [Store(folder.parent).run(name) for name, folder in folders.items()]
+    return list(folders.values())
 
 
 def known(out: Path) -> list[str]:
@@ -64,3 +73,11 @@ def _is_folder_of_run(folder: Path) -> bool:
         return any((folder / name).is_file() for name in (END, SETTINGS))
     except (OSError, ValueError):  # what no file can be called
         return False
+
+
+def _hint(name: str, there: list[str]) -> str:
+    """The names that may be meant; a folder can hold hundreds, so not all of them."""
+    near = [other for other in there if name in other][:3] or get_close_matches(name, there, n=3)
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    return "`bench runs list` names them" if there else "there is none"

@@ -35,7 +35,7 @@ def test_a_mistyped_name_names_the_near_ones(made: list[Path]) -> None:
     wrong = made[0].name.replace("net", "nett")
     with pytest.raises(InputError, match=f"^no run '{wrong}' in .* did you mean {made[0].name}"):
         find_runs([wrong], out=made[0].parent)
-    with pytest.raises(InputError, match="none is known"):
+    with pytest.raises(InputError, match="there is none"):
         find_runs(["net"], out=made[0] / "nothing")
 
 

@@ -1,0 +1,87 @@
+"""A display of progress that also tells another tool of each run's curves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from bench.events import (
+    CellFailed,
+    CellFinished,
+    CellStarted,
+    CellUnavailable,
+    Event,
+    TrialEnded,
+    TrialStarted,
+    Validated,
+)
+from bench.progress import Progress
+
+
+class Tracker(ABC):
+    """A :class:`bench.progress.Progress` that passes everything on, and tracks runs.
+
+    A tool gets one run for each of ours, by the four methods below.
+
+    Args:
+        progress: everything is passed on to it.
+
+    Attributes:
+        step: training steps of the present run at its last validation.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.step = 0
+
+    @abstractmethod
+    def begin(self, *, folder: str, label: str, resumes: bool) -> None:
+        """A run or trial begins.
+
+        Args:
+            folder: name of its folder, by which it is known again.
+            label: its name for people.
+            resumes: earlier steps of it were logged before.
+        """
+
+    @abstractmethod
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Values of the run's curves, by name, at a training step."""
+
+    @abstractmethod
+    def fail(self, reason: str) -> None:
+        """The run failed, or is a control that cannot be had; :meth:`end` follows."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """The run has ended."""
+
+    def event(self, event: Event) -> None:
+        """Pass an event on, and log what it says of the run that is trained."""
+        self._progress.event(event)
+        match event:
+            case CellStarted() | TrialStarted():
+                self.step = 0
+                self.begin(folder=event.folder, label=event.cell, resumes=event.resumes)
+            case Validated():
+                self.step = event.iteration
+                values = {
+                    "loss/train": event.train_loss,
+                    "loss/validation": event.validation_loss,
+                    "auc/validation": event.validation_auc,
+                    "learning rate": event.lr,
+                }
+                self.log(values, self.step)
+            case CellFailed() | CellUnavailable() | TrialEnded(ended="failed"):
+                self.fail(event.reason)
+                self.end()
+            case CellFinished():
+                self.log({"auc/test": event.test_auc}, self.step)
+                self.end()
+            case TrialEnded(validation_auc=float(auc)):
+                self.log({"auc/best validation": auc}, self.step)
+                self.end()
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        """Pass on how far a piece of work is."""
+        self._progress.advance(label, done, total)
