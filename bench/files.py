@@ -11,6 +11,8 @@ import errno
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PARTIAL = ".*.partial"
@@ -75,6 +77,33 @@ def make_folder(path: Path) -> None:
     for folder in path.absolute().parents:
         if there in (folder, *folder.parents):
             make_certain(folder)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that is written whole or not at all: made beside its place, and moved there.
+
+    Args:
+        path: must not be there.
+
+    Yields:
+        The folder in the making; it is gone where the block raises.
+
+    Raises:
+        FileExistsError: somebody else has made it meanwhile.
+    """
+    make_folder(path.parent)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    partial.mkdir()
+    try:
+        yield partial
+        make_certain(partial)
+        if path.exists():  # where it is an empty folder, a rename would replace it
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        partial.rename(path)
+        make_certain(path.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def make_certain(folder: Path) -> None:

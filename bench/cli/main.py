@@ -19,6 +19,7 @@ from bench.cli.cascade import cascade
 from bench.cli.config import config
 from bench.cli.data import data
 from bench.cli.doctor import doctor
+from bench.cli.export import export_command
 from bench.cli.import_predictions import import_command
 from bench.cli.list import list_command
 from bench.cli.report import report
@@ -59,6 +60,7 @@ def main() -> None:
     bench import p.csv --as x  put anyone's predictions beside them
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench reproduce RUN        run it again from its folder, and compare
+    bench export RUN --out DIR a network with its model card, for use without this package
     bench list models          what can be compared
     bench config show demo     every key, its default and its meaning
     bench doctor               check that all results are whole (--repair mends what can be)
@@ -68,7 +70,7 @@ def main() -> None:
 
 for command in (
     run_command, tune, tunings, status, runs, import_command, cascade, report, reproduce_command,
-    list_command, config, data, weights, speed, doctor,
+    export_command, list_command, config, data, weights, speed, doctor,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from bench.files import PARTIAL, DiskFullError, is_disk_full, make_folder, write_bytes, write_text
+from bench.files import (
+    PARTIAL,
+    DiskFullError,
+    is_disk_full,
+    make_folder,
+    new_folder,
+    write_bytes,
+    write_text,
+)
 
 
 @pytest.fixture
@@ -143,3 +151,17 @@ def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         list(pool.map(lambda text: write_text(tmp_path / "a", text), map(str, range(200))))
     assert int((tmp_path / "a").read_text()) in range(200)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "a" / "made") as folder:
+        (folder / "one").write_text("1")
+        assert not (tmp_path / "a" / "made").exists()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["made"]
+    assert (tmp_path / "a" / "made" / "one").read_text() == "1"
+
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "b") as folder:
+        (folder / "nowhere" / "one").write_text("1")
+    with pytest.raises(FileExistsError), new_folder(tmp_path / "c") as folder:
+        (tmp_path / "c").mkdir()  # by somebody else
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"]

@@ -1,0 +1,229 @@
+"""Exporting a run: its network in a folder, checked against the run's own probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.config.frozen import Frozen
+from bench.errors import InputError
+from bench.export.deployed import DeployedNetwork
+from bench.export.formats import FORMATS, Format
+from bench.export.images import KnownImages, known_images, sample_image
+from bench.export.preprocessing import preprocessing
+from bench.files import new_folder, write_bytes, write_text
+from bench.model import LoadedModel
+from bench.registry import NetworkShape, find_model
+from bench.runs.cells import NetworkSettings
+from bench.runs.records import write_model
+from bench.runs.run import Run
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability that is put down to rounding."""
+SAMPLE, ANSWER, SCRIPT, CARD = "sample.png", "sample.json", "predict.py", "README.md"
+
+
+class DisagreementError(Exception):
+    """The exported file gives other probabilities than its run; nothing was kept of it."""
+
+
+class Check(Frozen):
+    """Largest absolute differences of a probability, between the exported file and its run.
+
+    Attributes:
+        images: number of the run's test images that were looked at; 0 where they were not there.
+        network: from the run's network in float32, on these images and the sample.
+        run: from what the run stored of the test images; from its network's answer for the sample
+            where they were not there.
+        run_rounds: whether the run computed otherwise (in bfloat16, or on a GPU), so that ``run``
+            is stated and not limited.
+        not_there: why the test images were not looked at; "" where they were.
+    """
+
+    images: int
+    network: float
+    run: float
+    run_rounds: bool
+    not_there: str = ""
+
+    def __str__(self) -> str:
+        """The differences in a sentence."""
+        if not self.images:
+            return (
+                f"max |Δp| {self.run:.1g} on the sample image alone: the run's test images were "
+                f"not looked at ({self.not_there})"
+            )
+        why = ", which was computed in bfloat16 or on a GPU" if self.run_rounds else ""
+        return (
+            f"max |Δp| {self.run:.1g} from what the run stored of {self.images} test images{why}; "
+            f"{self.network:.1g} from its network"
+        )
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that is limited is within ``TOLERANCE``; a NaN is not."""
+        return self.network <= TOLERANCE and (self.run_rounds or self.run <= TOLERANCE)
+
+    def demand(self) -> None:
+        """Refuse what is not within ``TOLERANCE``.
+
+        Raises:
+            DisagreementError: with what is wrong.
+        """
+        if not self.network <= TOLERANCE:  # nor where it is NaN
+            raise DisagreementError(
+                f"the exported file differs from the run's network by {self.network:.2g} in a "
+                f"probability, more than {TOLERANCE:g}: nothing was written; try another --to"
+            )
+        if not self.passed:
+            raise DisagreementError(
+                f"probabilities of {self.images} test images differ by up to {self.run:.2g} from "
+                f"what the run stored, more than {TOLERANCE:g}, though the file does what the "
+                "network does: nothing was written; are these the run's data (--data)?"
+            )
+
+
+class Answer(Frozen):
+    """The expected answer for the sample image, from the run's network.
+
+    Attributes:
+        image: the sample's file.
+        probabilities: by class.
+        called: the classes that are called.
+        check: how near the exported file came to its run.
+    """
+
+    image: str = SAMPLE
+    probabilities: dict[str, float]
+    called: tuple[str, ...]
+    check: Check
+
+
+def export(
+    model: LoadedModel,
+    folder: Path,
+    *,
+    to: Format,
+    root: Path | None,
+    card: Callable[[Check], str],
+) -> Check:
+    """Write a network, its preprocessing, a sample and its card into a new folder.
+
+    Args:
+        model: of a finished run, on the CPU.
+        folder: must not be there; it is written whole, or not at all.
+        to: the format.
+        root: folder or file of the run's data; None is where its experiment found them. Without
+            data the sample alone is looked at.
+        card: the text of the model card, given the check.
+
+    Returns:
+        The check, which has passed.
+
+    Raises:
+        InputError: the folder is there already, a package is missing, or ``root`` has no such
+            data.
+        DisagreementError: the file does not give the run's probabilities.
+    """
+    if folder.exists():
+        raise InputError(f"{str(folder)!r} is there already: give another folder with --out")
+    settings = model.run.cell.network
+    known, not_there = _known(model.run, settings, root)
+    deployed = _deployed(model, settings)
+    sample = sample_image()
+    squares = model.decode(sample[None])
+    shape = NetworkShape(
+        in_channels=settings.model.in_channels,
+        outputs=len(model.classes),
+        image_size=model.image_size,
+        options=settings.model.options,
+    )
+    with new_folder(folder) as made:
+        FORMATS[to].write(made, deployed, model.run.cell.model, shape)
+        file = FORMATS[to].load(made, deployed)
+        answer = model.predict(squares)
+        tried = known or KnownImages(squares=squares, probabilities=answer)
+        everything = np.concatenate([squares, tried.squares])
+        check = Check(
+            images=len(known.squares) if known else 0,
+            network=_difference(file(everything), _predicted(deployed, everything)),
+            run=_difference(file(tried.squares), tried.probabilities),
+            run_rounds=_rounds(model.run, settings),
+            not_there=not_there,
+        )
+        check.demand()
+        write_model(made / "preprocessing.json", preprocessing(model, deployed))
+        write_bytes(made / SAMPLE, _png(sample))
+        write_model(made / ANSWER, _answer(model, answer, check))
+        if to == "onnx":
+            script = files("bench.export").joinpath("predict_image.py")
+            write_text(made / SCRIPT, script.read_text(encoding="utf-8"))
+        write_text(made / CARD, card(check))
+    return check
+
+
+def _deployed(model: LoadedModel, settings: NetworkSettings) -> DeployedNetwork:
+    assert model.data.normalisation is not None, "a network was trained on pixels"
+    return DeployedNetwork(
+        model.network,
+        normalisation=find_model(model.run.cell.model).normalisation(
+            settings.model.normalisation, data=model.data.normalisation
+        ),
+        in_channels=settings.model.in_channels,
+        kind=model.data.kind,
+    )
+
+
+def _known(
+    run: Run, settings: NetworkSettings, root: Path | None
+) -> tuple[KnownImages | None, str]:
+    """Test images, or the reason why there are none; data that were named must be there."""
+    try:
+        return known_images(run, settings, root=root), ""
+    except (InputError, OSError) as error:
+        if root is not None:
+            raise
+        return None, str(error)
+
+
+def _rounds(run: Run, settings: NetworkSettings) -> bool:
+    cpu = all(attempt.device.startswith("CPU, ") for attempt in run.attempts)
+    return not cpu or settings.train.precision != "float32"
+
+
+def _predicted(deployed: DeployedNetwork, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        probabilities: torch.Tensor = deployed(torch.from_numpy(squares))
+    return probabilities.numpy()
+
+
+def _difference(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> float:
+    return float(np.abs(found - wanted).max())
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+def _answer(model: LoadedModel, probabilities: NDArray[np.float64], check: Check) -> Answer:
+    points = model.points
+    called = [
+        name
+        for name, yes in zip(points.called, points.decide(probabilities)[0], strict=True)
+        if yes
+    ]
+    most = [model.classes[int(probabilities[0].argmax())]]
+    return Answer(
+        probabilities=dict(zip(model.classes, probabilities[0].tolist(), strict=True)),
+        called=tuple(called if points.called else most),
+        check=check,
+    )

@@ -1,0 +1,80 @@
+"""Images that an exported network is tried on: a synthetic one, and some of the run's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.decode import resize
+from bench.data.image_files import quiet_decoders, to_bytes
+from bench.data.load import open_study
+from bench.data.phantom import draw_cohort, render
+from bench.data.study import ImageError
+from bench.errors import InputError
+from bench.runs.cells import NetworkSettings
+from bench.runs.run import Run
+from bench.runs.store import Store
+
+MOST_IMAGES = 32
+"""Test images that are looked at; evenly spread over the test part."""
+SAMPLE_SEED = 2019_0105
+"""Of a cohort of its own, which no experiment of this package trains on."""
+SAMPLE_SIDE, SAMPLE_CUT = 320, 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownImages:
+    """Some test images of a run, with what it stored of them.
+
+    Attributes:
+        squares: uint8 (n, side, side).
+        probabilities: as the run stored them, float64 (n, classes).
+    """
+
+    squares: NDArray[np.uint8]
+    probabilities: NDArray[np.float64]
+
+
+def sample_image() -> NDArray[np.uint8]:
+    """A synthetic radiograph of no patient, uint8 (height, width), which is not square."""
+    (visit,) = draw_cohort(images=1, seed=SAMPLE_SEED)
+    return render(visit, seed=SAMPLE_SEED, size=SAMPLE_SIDE)[SAMPLE_CUT:]
+
+
+def known_images(run: Run, settings: NetworkSettings, *, root: Path | None) -> KnownImages:
+    """Read some of a run's test images through its data source.
+
+    Args:
+        run: of a network.
+        settings: of its cell.
+        root: folder or file of the data; None is where the run's experiment found them.
+
+    Raises:
+        InputError: the data, or one of the images, are not there.
+    """
+    config = Store(run.folder.parent).experiment_of(run.folder).data
+    changes: dict[str, object] = {"source": settings.data.source, "options": settings.data.options}
+    if root is not None:
+        changes["root"] = root
+    study = open_study(config.model_copy(update=changes))
+    assert study.reader is not None, "labels were opened with their images"
+    test = run.predictions()["test"]
+    count = len(test.images)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(int))
+    if absent := set(test.images[chosen]) - set(study.rows["image"]):
+        raise InputError(
+            f"image {min(absent)!r} of run {run.folder.name} is not in these data: --data gives "
+            "another folder or file"
+        )
+    squares = []
+    with quiet_decoders():
+        for image in test.images[chosen]:
+            try:
+                gray = to_bytes(study.reader.read(image), full_scale=run.data.full_scale)
+            except ImageError as error:
+                raise InputError(f"image {image!r}: {error}") from None
+            squares.append(resize(gray, settings.data.image_size))
+    return KnownImages(squares=np.stack(squares), probabilities=test.probabilities[chosen])

@@ -1,0 +1,27 @@
+"""Predict an image: python predict.py IMAGE. Research software, not a medical device."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+if __name__ == "__main__":
+    folder = Path(__file__).parent
+    facts = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
+    image: Image.Image = Image.open(sys.argv[1])
+    if image.mode[0] in "IF":
+        sys.exit("error: an image of 8 bits is wanted: see gray in preprocessing.json")
+    image, side = image.convert("RGB").convert("L"), facts["image_size"]
+    for size in ((side, image.height), (side, side)):  # a side at a time, each with its own filter
+        shrinks = size[0] < image.width or size[1] < image.height
+        image = image.resize(size, Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    (found,) = session.run(None, {"pixels": np.asarray(image)[None]})
+    answer = dict(zip(facts["classes"], found[0].tolist(), strict=True))
+    called = [name for name, least in facts["thresholds"].items() if answer[name] >= least]
+    called = called if facts["thresholds"] else [facts["classes"][found[0].argmax()]]
+    notice = facts["notice"]
+    print(json.dumps({"probabilities": answer, "called": called, "notice": notice}, indent=2))

@@ -1,0 +1,87 @@
+"""The card of a run: every figure is its results', and what nobody knows is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.card import Exported, model_card
+from bench.evaluate.results import Results
+from bench.runs.run import Run
+from bench.runs.store import Store
+from tests.bench.export.real_runs import kermany_part, train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("card")
+    made = train(kermany_part(folder / "data"), folder / "runs")
+    return Store(made.parent).run(made.name)
+
+
+@pytest.fixture(scope="module")
+def results(run: Run) -> Results:
+    return bench.load_results(run.folder.parent)
+
+
+def test_figures_data_and_hashes_are_those_of_the_results(run: Run, results: Results) -> None:
+    card = model_card(run, results)
+    (row,) = [row for row in results.tables[0].rows if row.kind == "network"]
+    auc = row.figures["auc"]
+    assert f"{auc.value:.3f} ({auc.low:.3f}–{auc.high:.3f}) |" in card
+    assert card.startswith("# Model card: small_for_export ce seed 0\n")
+    assert "Research software and not a medical device." in card
+    test = run.data.parts["test"]
+    assert f"| test       |       {test.images} |" in card
+    assert "train and test: 0 patients shared" in card
+    assert "A single training: the intervals are for other patients" in card
+    assert 'The best control is "brightness", a logistic regression on the mean' in card
+    shown = "The network is not shown" if row.below_controls else "The network is shown"
+    assert shown in card
+    assert "largest Youden's J" in card
+    for digest in (run.data.fingerprint, run.data.split.hash, run.checksums["best.pt"]):
+        assert digest in card
+    assert "bench reproduce runs/small_for_export-ce-s0-" in card
+    assert "made with code that is not part of cxnet-bench (a plugin)" in card
+
+
+def test_what_is_not_known_is_not_stated(run: Run, results: Results) -> None:
+    card = model_card(run, results)
+    assert "- these weights: not stated" in card
+    assert "- the data: not stated" in card
+    assert "Not stated: nobody has looked at sex, age or view (`bench audit`)." in card
+    assert "## This folder" not in card
+    alone = model_card(run, replace(results, tables=()))
+    assert "Not stated: the run is in no row of its folder's results." in alone
+    assert "Not stated: no control has finished beside it" in alone
+    assert "largest Youden's J" in alone  # of its own predictions
+
+
+def test_an_exported_folder_and_subgroups(run: Run, results: Results) -> None:
+    card = model_card(
+        run, results, exported=Exported(to="onnx", check="all right"), subgroups="| F | 0.9 |\n"
+    )
+    assert "| predict.py |" in card
+    assert "Checked when it was written: all right." in card
+    assert "### Subgroups\n\n| F | 0.9 |\n\n## Limits" in card
+    with_weights = model_card(run, results, exported=Exported(to="safetensors", check="good"))
+    assert "config.json says what to build them into" in with_weights
+    assert "predict.py" not in with_weights
+
+
+def test_several_seeds_show_the_run_beside_their_mean(tmp_path: Path) -> None:
+    made = train(kermany_part(tmp_path / "data"), tmp_path / "runs", seeds=[0, 1], controls=[])
+    run = Store(made.parent).run(made.name)
+    results = bench.load_results(made.parent)
+    (row,) = results.tables[0].rows
+    card = model_card(run, results)
+    (line,) = [line for line in card.splitlines() if line.startswith("| AUC ")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1] == f"{row.runs[0].values['auc']:.3f}"
+    assert cells[2].startswith(f"{row.figures['auc'].value:.3f} ± ")
+    assert "mean of 2 seeds" in card
+    assert "A single training" not in card
+    assert "Not stated: no control has finished beside it" in card
