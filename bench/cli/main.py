@@ -22,6 +22,7 @@ from bench.cli.doctor import doctor
 from bench.cli.export import export_command
 from bench.cli.import_predictions import import_command
 from bench.cli.list import list_command
+from bench.cli.predict import predict_command
 from bench.cli.report import report
 from bench.cli.reproduce import reproduce_command
 from bench.cli.run import run_command
@@ -57,6 +58,7 @@ def main() -> None:
     bench status --watch       what runs, how far it is, and the table so far
     bench runs list            every run and its state (show, remove)
     bench report markdown      print the table (html, latex, csv, json; all writes every one)
+    bench predict RUN IMAGES   what a run's network says of new images (PNG, JPEG, DICOM)
     bench import p.csv --as x  put anyone's predictions beside them
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench reproduce RUN        run it again from its folder, and compare
@@ -69,9 +71,24 @@ def main() -> None:
 
 
 for command in (
-    run_command, tune, tunings, status, runs, import_command, cascade, report, reproduce_command,
-    export_command, list_command, config, data, weights, speed, doctor,
-):  # fmt: skip
+    run_command,
+    tune,
+    tunings,
+    status,
+    runs,
+    predict_command,
+    import_command,
+    cascade,
+    report,
+    reproduce_command,
+    export_command,
+    list_command,
+    config,
+    data,
+    weights,
+    speed,
+    doctor,
+):
     main.add_command(command)
 
 

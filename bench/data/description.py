@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config.frozen import Frozen
+from bench.data.appearance import Appearance
 from bench.data.fingerprint import fingerprint
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.normalisation import Normalisation
@@ -64,6 +65,8 @@ class DataRecord(Frozen):
         notes: facts for the head of every report.
         skipped: names of the images that were left out, by what is wrong with them.
         fingerprint: SHA-256 over labels, original pixels and image size.
+        appearance: of the training images; None of few images, where pixels are not known, and in
+            records of before there was one. It follows from the rest, and is in no key.
     """
 
     source: str
@@ -82,6 +85,7 @@ class DataRecord(Frozen):
     notes: tuple[str, ...]
     skipped: dict[str, tuple[str, ...]]
     fingerprint: str
+    appearance: Appearance | None = None
 
 
 def describe_data(
@@ -93,6 +97,7 @@ def describe_data(
     parts: Mapping[str, RowNumbers],
     image_size: int | None = None,
     normalisation: Normalisation | None = None,
+    appearance: Appearance | None = None,
 ) -> DataRecord:
     """Describe the data of a run.
 
@@ -103,7 +108,7 @@ def describe_data(
         root: the data source's folder or file.
         split: of the study's rows.
         parts: row numbers of each part that the task concerns.
-        image_size, normalisation: as the attributes of :class:`DataRecord`.
+        image_size, normalisation, appearance: as the attributes of :class:`DataRecord`.
     """
     rows, digests = study.rows, study.rows["digest"]
     targets = task.targets(rows)
@@ -137,6 +142,7 @@ def describe_data(
             for kind, problems in study.problems_by_kind.items()
         },
         fingerprint=fingerprint(rows, image_size or 0),
+        appearance=appearance,
     )
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -86,11 +86,14 @@ def to_bytes(values: GrayValues, *, full_scale: int | None) -> NDArray[np.uint8]
     return ((values.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
 
 
-def read_gray_values(path: Path) -> GrayValues:
+def read_gray_values(
+    path: Path, *, inspect: Callable[[Image.Image], object] | None = None
+) -> GrayValues:
     """Original pixels of an image file, before any resizing.
 
     Args:
         path: a PNG, JPEG, TIFF or DICOM file, whatever its suffix.
+        inspect: called with the loaded Pillow image before it becomes gray; not of a DICOM file.
 
     Returns:
         uint8, or uint16 of a file of 16 bits; see the table at the top of this module.
@@ -106,7 +109,7 @@ def read_gray_values(path: Path) -> GrayValues:
         with path.open("rb") as file:
             head = file.read(HEAD)
             file.seek(0)
-            return read_dicom(file) if is_dicom(head) else _read_with_pillow(file)
+            return read_dicom(file) if is_dicom(head) else _read_with_pillow(file, inspect)
     except (ImageError, InputError, MemoryError):
         raise
     except FileNotFoundError:
@@ -129,7 +132,9 @@ def read_gray_values(path: Path) -> GrayValues:
         raise ImageError("unreadable", detail) from None
 
 
-def _read_with_pillow(file: BinaryIO) -> GrayValues:
+def _read_with_pillow(
+    file: BinaryIO, inspect: Callable[[Image.Image], object] | None
+) -> GrayValues:
     # Without it Pillow loads the file's own format alone, and all of its fifty where that is not
     # the first of ours.
     Image.preinit()
@@ -139,6 +144,8 @@ def _read_with_pillow(file: BinaryIO) -> GrayValues:
         if limit is not None and image.width * image.height > limit:
             raise Image.DecompressionBombError
         image.load()
+        if inspect is not None:
+            inspect(image)
         return _to_gray(image)
 
 

@@ -81,8 +81,8 @@ class PixelStore:
         digests: SHA-256, in hex, of the original pixels (shape and gray values), equal for
             pixel-identical images; "" where the image could not be read.
         problems: the images that could not be read.
-        enlarged: how many images had fewer pixels than ``size`` along a side. They are less sharp
-            than their size suggests.
+        small: bool (images,), those with fewer pixels than ``size`` along a side. They were
+            enlarged, and are less sharp than their size suggests.
         deep_images: how many images have 16 bits.
         peak: the largest original gray value of these; 0 where there are none.
         reused: whether the images were decoded before, so that the problems are remembered ones.
@@ -93,10 +93,15 @@ class PixelStore:
     images: tuple[str, ...]
     digests: tuple[str, ...]
     problems: tuple[Problem, ...]
-    enlarged: int
+    small: NDArray[np.bool_]
     deep_images: int
     peak: int
     reused: bool
+
+    @property
+    def enlarged(self) -> int:
+        """How many images were enlarged."""
+        return int(self.small.sum())
 
     def usable(self, study: StudyTable) -> StudyTable:
         """The part of a study that a run can use.
@@ -304,7 +309,7 @@ def _open(
         images=images,
         digests=tuple(records["digest"].astype(str).tolist()),
         problems=tuple(problems),
-        enlarged=int(records["enlarged"].sum()),
+        small=np.array(records["enlarged"]),
         deep_images=int((records["peak"] > 0).sum()),
         peak=int(records["peak"].max(initial=0)),
         reused=reused,

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config import DataConfig
+from bench.data.appearance import measure_appearance
 from bench.data.description import DataRecord, describe_data
 from bench.data.image_files import DEEPEST
 from bench.data.load import decode_study
@@ -88,6 +89,12 @@ def prepare_data(
     check_classes(task, targets, task_parts)
     pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
     normalisation = measure_normalisation(store.pixels, pixel_rows[task_parts["train"]])
+    appearance = measure_appearance(
+        store.pixels,
+        store.small,
+        training=pixel_rows[task_parts["train"]],
+        validation=pixel_rows[task_parts["validation"]],
+    )
     notes = _notes(study, split, learned_from=len(train), enlarged=store.enlarged)
     record = describe_data(
         replace(usable, notes=notes),
@@ -97,6 +104,7 @@ def prepare_data(
         parts=task_parts,
         image_size=config.image_size,
         normalisation=normalisation,
+        appearance=appearance,
     )
     note_store(record.fingerprint, store.folder, cache=cache)
     return PreparedData(

@@ -1,0 +1,81 @@
+"""``bench predict``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bench.cli.options import DEFAULT_OUT, plugin_option
+
+
+@click.command("predict")
+@click.argument("arguments", nargs=-1, required=True, metavar="RUN... IMAGES...")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write FILE.csv or FILE.json instead of printing a table.",
+)  # fmt: skip
+@click.option(
+    "--runs", default=DEFAULT_OUT, show_default=True, metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
+)  # fmt: skip
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    help="Device that the networks compute on.",
+)  # fmt: skip
+@plugin_option
+@click.pass_context
+def predict_command(
+    context: click.Context,
+    *,
+    arguments: tuple[str, ...],
+    out: Path | None,
+    runs: Path,
+    device: str,
+    plugins: tuple[Path, ...],
+) -> None:
+    """Predict new images by the network of a finished run.
+
+    RUN is the folder of a run, its name in results/runs, or a pattern such as 'cxnet_m1-sin-*';
+    several must be the seeds of one row, whose mean is predicted. IMAGES are files (PNG, JPEG,
+    TIFF, DICOM), folders, or tables with a column of paths.
+
+    Gives the probability, calibrated too, the decisions at the run's threshold and at 95 %
+    specificity, and whether the image is unlike the training images. Ends with exit code 1 where
+    an image could not be read. Research software, not a medical device.
+    """
+    from bench.environment import pick_device
+    from bench.files import make_folder, write_text
+    from bench.predict import (
+        FORMATS,
+        NetworkRow,
+        list_images,
+        predict_images,
+        sort_arguments,
+        summary_lines,
+        table,
+    )
+    from bench.progress import show_progress
+    from bench.registry.plugins import load_plugins
+
+    if out is not None and out.suffix.lower() not in FORMATS:
+        raise click.UsageError(f"--out {out}: the name must end in {' or '.join(FORMATS)}")
+    load_plugins(plugins)
+    chosen = sort_arguments(arguments, runs=runs)
+    listed = list_images(chosen.images)
+    row = NetworkRow.load(chosen.runs, device=pick_device(device))
+    if out is not None:  # a wrong path is found before the work
+        make_folder(out.parent)
+    with show_progress(stream=sys.stderr) as progress:
+        report = predict_images(row, listed, progress=progress)
+    if out is None:
+        click.echo(table(report))
+    else:
+        write_text(out, FORMATS[out.suffix.lower()](report))
+    for line in summary_lines(report):
+        click.echo(line, err=True)
+    if out is not None:
+        click.echo(f"wrote {out}", err=True)
+    if report.errors:
+        context.exit(1)

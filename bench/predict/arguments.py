@@ -1,0 +1,70 @@
+"""Runs and images told apart in one list of arguments, by what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data.image_files import DICOM_SUFFIXES, SUFFIXES
+from bench.data.sources.table import is_table
+from bench.errors import InputError
+from bench.registry.core import near_matches
+from bench.runs.find import find_runs, is_run, known
+from bench.runs.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """The runs and the images that a user names.
+
+    Attributes:
+        runs: ended ones, each once.
+        images: files, folders and tables of paths.
+    """
+
+    runs: tuple[Run, ...]
+    images: tuple[Path, ...]
+
+
+def sort_arguments(arguments: Sequence[str], *, runs: Path) -> Arguments:
+    """Tell runs from images.
+
+    Args:
+        arguments: a run is the folder of one, its name in ``runs``, or a pattern of either; every
+            other path is of images.
+        runs: folder of the runs.
+
+    Raises:
+        InputError: an argument is neither, or one kind is missing.
+    """
+    names = [argument for argument in arguments if is_run(argument, out=runs)]
+    paths = [Path(argument) for argument in arguments if argument not in names]
+    for path in paths:
+        _check_path(path, runs)
+    if not names:
+        raise InputError(
+            "no run among the arguments: name the folder of one, its name in "
+            f"{str(runs)!r}, or a pattern such as 'cxnet_m1-sin-*'"
+        )
+    if not paths:
+        raise InputError("no images: give files, folders, or a table with a column of paths")
+    return Arguments(runs=tuple(find_runs(names, out=runs)), images=tuple(paths))
+
+
+def _check_path(path: Path, runs: Path) -> None:
+    name = str(path)
+    if path.is_dir() and (inside := known(path)):
+        raise InputError(
+            f"{name!r} is a folder of {len(inside):,} runs: name those of one row, such as "
+            f"{str(path / inside[-1])!r}"
+        )
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise InputError(f"{name!r} is a config: give the folder or table that its data.root names")
+    if path.exists():
+        return
+    if path.suffix.lower() in (*SUFFIXES, *DICOM_SUFFIXES) or is_table(path.name):
+        raise InputError(f"no file {name!r}: look at its path")
+    raise InputError(
+        f"{name!r} is neither a file nor a run in {str(runs)!r}: {near_matches(name, known(runs))}"
+    )
