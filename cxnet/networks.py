@@ -39,7 +39,7 @@ MIN_IMAGE_SIZE = 8
 class _CXNet(nn.Module):
     """Convolution blocks, then the classification block; what both networks share."""
 
-    def __init__(self, *, blocks: OrderedDict[str, nn.Module], classifier: nn.Module) -> None:
+    def __init__(self, *, blocks: OrderedDict[str, nn.Module], classifier: nn.Sequential) -> None:
         super().__init__()
         self.blocks = nn.Sequential(blocks)
         self.classifier = classifier
@@ -68,6 +68,26 @@ class _CXNet(nn.Module):
         """
         logits: Tensor = self.classifier(self.blocks(images))
         return logits
+
+    def class_maps(self, images: Tensor) -> Tensor:
+        """Class activation maps: the part of each logit that each position of the image gives.
+
+        conv-5 is linear, and so takes the features before the pooling as well as their mean: in
+        evaluation mode the mean of a map is the logit, its bias included. Zhou et al., "Learning
+        Deep Features for Discriminative Localization", CVPR 2016.
+
+        Args:
+            images: as for a call.
+
+        Returns:
+            Float (images, outputs, height // 8, width // 8).
+        """
+        *until_pooling, _, conv5, _ = self.classifier  # the last one flattens
+        features = self.blocks(images)
+        for layer in until_pooling:
+            features = layer(features)
+        maps: Tensor = conv5(features)
+        return maps
 
 
 class CXNetM1(_CXNet):

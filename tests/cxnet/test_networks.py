@@ -189,3 +189,28 @@ def test_initial_activations_neither_vanish_nor_explode() -> None:
         features = model.blocks(torch.randn(4, 1, 64, 64))
         spread = float(model.get_submodule("classifier.conv4")(features).std())
     assert 0.3 < spread < 30
+
+
+@pytest.mark.parametrize("network", [CXNetM1, CXNetM1V2])
+@pytest.mark.parametrize("dropout_at", get_args(DropoutPlace))
+def test_the_class_maps_are_the_heads_weights_times_the_features(
+    network: type[CXNetM1 | CXNetM1V2], dropout_at: DropoutPlace
+) -> None:
+    """The features are taken where they enter the pooling, and the product is written out."""
+    torch.manual_seed(0)
+    made = network(outputs=3, dropout_at=dropout_at).eval()
+    for name, parameter in made.named_parameters():
+        if name.endswith("conv5.bias"):
+            torch.nn.init.normal_(parameter)
+    seen: list[torch.Tensor] = []
+    pool = made.get_submodule("classifier.pool")
+    pool.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    images = torch.randn(2, 1, 33, 40)
+    with torch.inference_mode():
+        logits, maps = made(images), made.class_maps(images)
+    weight = made.get_parameter("classifier.conv5.weight")[:, :, 0, 0]
+    bias = made.get_parameter("classifier.conv5.bias")
+    by_hand = torch.einsum("oc,nchw->nohw", weight, seen[0]) + bias[:, None, None]
+    assert maps.shape == (2, 3, 4, 5)
+    torch.testing.assert_close(maps, by_hand)
+    torch.testing.assert_close(maps.mean(dim=(2, 3)), logits)
