@@ -31,6 +31,28 @@ def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
         at every size; only the pixel noise is drawn anew.
     """
     rng = generator(seed, Purpose.VISIT, visit.patient, visit.follow_up)
+    chest = _painted(visit, rng, seed=seed, size=size)
+    shadow = _attenuation(chest)
+    # Slow shading in every image, so that a region's mean tells little of what is in it.
+    shadow += chest.clouds(rng.normal(0.0, 0.03, len(chest.textures.clouds)).astype(np.float32))
+    return _exposed(shadow, rng)
+
+
+def attenuation(visit: Visit, *, seed: int, size: int) -> Field:
+    """Attenuation that the image of a visit shows, before its shading, exposure and noise.
+
+    Args:
+        visit, seed, size: as for :func:`render`.
+
+    Returns:
+        (size, size).
+    """
+    rng = generator(seed, Purpose.VISIT, visit.patient, visit.follow_up)
+    return _attenuation(_painted(visit, rng, seed=seed, size=size))
+
+
+def _painted(visit: Visit, rng: np.random.Generator, *, seed: int, size: int) -> Chest:
+    """The chest of a visit with all that it shows; the generator gives its pose."""
     anatomy = patient_anatomy(seed=seed, patient=visit.patient, sex=visit.sex, age=visit.age)
     anatomy = posed(anatomy, rng, visit.view)
     # A generator of its own for each, so that the same visit without a finding is the same chest.
@@ -45,10 +67,7 @@ def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
     for name in visit.shown:
         if name in PAINT:
             PAINT[name](chest, _lesion(seed, visit.patient, name), severities[name])
-    shadow = _attenuation(chest)
-    # Slow shading in every image, so that a region's mean tells little of what is in it.
-    shadow += chest.clouds(rng.normal(0.0, 0.03, len(chest.textures.clouds)).astype(np.float32))
-    return _exposed(shadow, rng)
+    return chest
 
 
 def _severity(seed: int, visit: Visit, finding: str) -> float:
