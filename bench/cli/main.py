@@ -19,6 +19,7 @@ from bench.cli.cascade import cascade
 from bench.cli.config import config
 from bench.cli.data import data
 from bench.cli.doctor import doctor
+from bench.cli.explain import explain
 from bench.cli.export import export_command
 from bench.cli.import_predictions import import_command
 from bench.cli.list import list_command
@@ -59,6 +60,7 @@ def main() -> None:
     bench runs list            every run and its state (show, remove)
     bench report markdown      print the table (html, latex, csv, json; all writes every one)
     bench predict RUN IMAGES   what a run's network says of new images (PNG, JPEG, DICOM)
+    bench explain RUN IMAGES   draw where in images its evidence lies (--to DIR)
     bench import p.csv --as x  put anyone's predictions beside them
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench reproduce RUN        run it again from its folder, and compare
@@ -77,6 +79,7 @@ for command in (
     status,
     runs,
     predict_command,
+    explain,
     import_command,
     cascade,
     report,

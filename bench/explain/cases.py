@@ -1,0 +1,174 @@
+"""Test images of a run with known lesions: their pixels, boxes, and the outputs to explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.config import DataConfig
+from bench.data.boxes import Box, Boxes, read_nih_boxes
+from bench.data.decode import decode_all
+from bench.data.image_files import quiet_decoders
+from bench.data.load import open_study
+from bench.data.phantom import draw_cohort
+from bench.data.phantom.lesions import lesion_boxes
+from bench.data.sources.phantom import PhantomOptions
+from bench.errors import InputError
+from bench.model import LoadedModel
+from bench.runs.store import Store
+
+PHANTOM = "phantom"
+ANY = "all findings"
+SAME = 1e-3
+"""Largest difference of a probability, from the stored one, of an image that is still the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A finding of a test image.
+
+    Attributes:
+        row: of the image among the squares.
+        image, patient: their ids.
+        finding: its name; ``ANY`` for all that the image shows together.
+        boxes: around it.
+        output: number of the output whose map is to show it.
+    """
+
+    row: int
+    image: str
+    patient: str
+    finding: str
+    boxes: tuple[Box, ...]
+    output: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases:
+    """The test images with known lesions.
+
+    Attributes:
+        squares: gray values of the images as a network sees them, uint8 (images, side, side).
+        cases: their findings.
+        unasked: findings with boxes that the run does not predict, and that no map can show.
+    """
+
+    squares: NDArray[np.uint8]
+    cases: tuple[Case, ...]
+    unasked: tuple[str, ...]
+
+
+def find_cases(
+    model: LoadedModel,
+    boxes: str | Path,
+    *,
+    root: Path | None,
+    progress: Callable[[int, int], None],
+) -> Cases:
+    """The images of a run's test part that have boxes.
+
+    Args:
+        model: the run's.
+        boxes: ``phantom`` for what is known of the synthetic images, or a file
+            (:func:`bench.data.boxes.read_nih_boxes`).
+        root: folder or file of the images; None is where the run's experiment found them.
+        progress: called with images decoded and images in all.
+
+    Raises:
+        InputError: no image of the test part has a box, or the images are not those of the run.
+    """
+    config = _data_config(model, root)
+    test = model.run.predictions()["test"]
+    wanted = set(test.images)
+    known = _phantom_boxes(config, wanted) if boxes == PHANTOM else read_nih_boxes(Path(boxes))
+    rows = [row for row, image in enumerate(test.images) if known.get(image)]
+    if not rows:
+        raise InputError(
+            f"none of the {len(known):,} images with boxes is among the {len(wanted):,} test "
+            f"images of run {model.name}: other boxes, or a run whose test part has some"
+        )
+    squares = _decode(model, config, [str(test.images[row]) for row in rows], progress)
+    if np.abs(model.predict(squares) - test.probabilities[rows]).max() > SAME:
+        raise InputError(
+            f"run {model.name} predicts other probabilities for these images than it stored: give "
+            "the images that it was trained on (--data)"
+        )
+    found = [known[test.images[row]] for row in rows]
+    listed = [
+        case
+        for number, (row, of_image) in enumerate(zip(rows, found, strict=True))
+        for case in _of_image(
+            model, of_image, row=number, image=test.images[row], patient=test.patients[row]
+        )
+    ]
+    unasked = {name for of_image in found for name in of_image} - {case.finding for case in listed}
+    return Cases(squares=squares, cases=tuple(listed), unasked=tuple(sorted(unasked)))
+
+
+def _data_config(model: LoadedModel, root: Path | None) -> DataConfig:
+    run, settings = model.run, model.run.cell.network.data
+    recorded = Store(run.folder.parent).experiment_of(run.folder).data
+    own = {"image_size": settings.image_size, "options": settings.options}
+    return recorded.model_copy(update=own if root is None else {**own, "root": root})
+
+
+def _phantom_boxes(config: DataConfig, wanted: Collection[str]) -> dict[str, Boxes]:
+    if config.source != PHANTOM:
+        raise InputError(
+            f"the run's images are of {config.source}, whose lesions the phantom does not know: "
+            "--boxes takes a file of boxes for them"
+        )
+    options = PhantomOptions.model_validate(config.options)
+    visits = draw_cohort(images=options.images, seed=options.seed)
+    return {
+        visit.image: lesion_boxes(visit, seed=options.seed)
+        for visit in visits
+        if visit.image in wanted and visit.shown
+    }
+
+
+def _decode(
+    model: LoadedModel,
+    config: DataConfig,
+    images: Sequence[str],
+    progress: Callable[[int, int], None],
+) -> NDArray[np.uint8]:
+    reader = open_study(config).reader
+    assert reader is not None, "opened with its images"
+    squares = np.empty((len(images), *2 * (model.image_size,)), np.uint8)
+    with quiet_decoders():
+        decoded = decode_all(reader, images, model.image_size, full_scale=model.data.full_scale)
+        for number, each in enumerate(decoded):
+            if each.problem is not None:
+                raise InputError(f"image {each.problem.image!r}: {each.problem.detail}")
+            squares[number] = each.pixels
+            progress(number + 1, len(images))
+    return squares
+
+
+def _of_image(
+    model: LoadedModel, boxes: Boxes, *, row: int, image: str, patient: str
+) -> Iterator[Case]:
+    """The cases of an image; of two classes, also one of all its findings together."""
+    outputs = model.run.outputs
+    together = tuple(box for of_finding in boxes.values() for box in of_finding)
+    every = {**boxes, ANY: together} if outputs.binary else boxes
+    for finding, of_finding in every.items():
+        output = 1 if outputs.binary else _number(outputs.classes, finding)
+        if output is not None:
+            yield Case(
+                row=row,
+                image=image,
+                patient=patient,
+                finding=finding,
+                boxes=of_finding,
+                output=output,
+            )
+
+
+def _number(classes: Sequence[str], finding: str) -> int | None:
+    return classes.index(finding) if finding in classes else None

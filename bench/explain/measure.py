@@ -1,0 +1,219 @@
+"""Agreement of a run's maps with known lesions, beside controls, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bench.data.boxes import box_mask
+from bench.errors import InputError
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.estimate import Estimate, Interval
+from bench.evaluate.resamples import Resamples
+from bench.explain.cases import ANY, Case, Cases
+from bench.explain.images import BATCH, mapper_of
+from bench.explain.maps import Mapper
+from bench.explain.pointing import (
+    SIDE,
+    Agreement,
+    centre_map,
+    even_map,
+    frame_map,
+    ideal_maps,
+    measure_agreement,
+)
+from bench.explain.random_weights import with_random_weights
+from bench.model import LoadedModel
+
+NETWORK, RANDOM = "network", "random weights"
+CENTRE, FRAME, EVEN, IDEAL = "centre", "frame", "even", "best of the grid"
+ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
+"""Makers of maps, in the order of the table."""
+FIGURES = tuple(field.name for field in fields(Agreement))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementRow:
+    """Agreement of one maker's maps with the boxes of one finding.
+
+    Attributes:
+        maker: one of :data:`ROWS`.
+        finding: its name, or ``ANY``.
+        images: number of test images that have it.
+        patients: number of their patients.
+        hit, energy, iou: means over the images (:mod:`bench.explain.pointing`), and over seeds.
+        above_random: hits of the network less those of random weights; None of other makers.
+    """
+
+    maker: str
+    finding: str
+    images: int
+    patients: int
+    hit: Interval
+    energy: Interval
+    iou: Interval
+    above_random: Interval | None = None
+
+
+def measure_maps(
+    models: Sequence[LoadedModel],
+    cases: Cases,
+    *,
+    progress: Callable[[int, int], None],
+) -> tuple[str, list[AgreementRow]]:
+    """Agreement of the maps of one network, trained from some seeds, and of the controls.
+
+    Args:
+        models: of one row: they differ in their seeds alone.
+        cases: test images with boxes.
+        progress: called with maps made and maps in all.
+
+    Returns:
+        The method of the maps, and the rows: each finding's, and ``ANY``.
+
+    Raises:
+        InputError: the runs are not of one row, or their network has no maps.
+    """
+    _check_one_row(models)
+    found: dict[str, dict[int, Agreement]] = {}
+    total = 2 * len(models) * len(cases.cases)
+    for done, model in enumerate(models):
+        seed = model.run.cell.seed
+        mapper = mapper_of(model)
+        twin = mapper_of(with_random_weights(model))
+        for step, (maker, maps_of) in enumerate(((NETWORK, mapper), (RANDOM, twin))):
+            agreement, grid = _of_network(model, maps_of, cases)
+            found.setdefault(maker, {})[seed] = agreement
+            progress((2 * done + step + 1) * len(cases.cases), total)
+    return mapper.method, [
+        row
+        for finding in _findings(cases)
+        for row in _rows(found | _controls(cases, grid), cases.cases, finding)
+    ]
+
+
+def _check_one_row(models: Sequence[LoadedModel]) -> None:
+    first = models[0]
+    for model in models[1:]:
+        if _without_seed(model) != _without_seed(first) or model.data != first.data:
+            raise InputError(
+                f"runs {first.name} and {model.name} are not of one row: name runs that differ in "
+                "their seeds alone"
+            )
+
+
+def _without_seed(model: LoadedModel) -> object:
+    """The cell of a run but for its seed."""
+    return model.run.cell.model_copy(update={"seed": 0})
+
+
+def _of_network(model: LoadedModel, mapper: Mapper, cases: Cases) -> tuple[Agreement, int]:
+    """Agreement of a network's maps with all cases, and the side of the maps' grid."""
+    parts = []
+    for start in range(0, len(cases.cases), BATCH):
+        some = cases.cases[start : start + BATCH]
+        x = model.to_input(cases.squares[[case.row for case in some]])
+        outputs = torch.tensor([case.output for case in some], device=model.device)
+        maps = mapper(x, outputs).cpu().numpy()
+        parts.append(measure_agreement(maps, _regions(some)))
+    return _joined(parts), maps.shape[1]
+
+
+def _controls(cases: Cases, grid: int) -> dict[str, dict[int, Agreement]]:
+    """Agreement of the maps that no network makes."""
+    parts: dict[str, list[Agreement]] = {CENTRE: [], FRAME: [], EVEN: [], IDEAL: []}
+    same = {CENTRE: centre_map(), FRAME: frame_map(), EVEN: even_map()}
+    for start in range(0, len(cases.cases), BATCH):
+        regions = _regions(cases.cases[start : start + BATCH])
+        for maker, made in same.items():
+            maps = np.repeat(made[None], len(regions), axis=0)
+            parts[maker].append(measure_agreement(maps, regions))
+        parts[IDEAL].append(measure_agreement(ideal_maps(regions, grid), regions))
+    return {maker: {0: _joined(of_maker)} for maker, of_maker in parts.items()}
+
+
+def _regions(cases: Sequence[Case]) -> NDArray[np.bool_]:
+    return np.stack([box_mask(case.boxes, SIDE) for case in cases])
+
+
+def _joined(parts: Sequence[Agreement]) -> Agreement:
+    return Agreement(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in FIGURES}
+    )
+
+
+def _findings(cases: Cases) -> list[str]:
+    """The findings by name, then all of them."""
+    return [*sorted({case.finding for case in cases.cases} - {ANY}), ANY]
+
+
+def _rows(
+    found: dict[str, dict[int, Agreement]], cases: Sequence[Case], finding: str
+) -> list[AgreementRow]:
+    """The rows of a finding.
+
+    All findings together are those cases that stand for an image's, where the network has two
+    classes; otherwise every pair of an image and a finding.
+    """
+    chosen = [k for k, case in enumerate(cases) if case.finding == finding]
+    chosen = chosen or list(range(len(cases)))
+    some = [cases[k] for k in chosen]
+    resampling = Resampling()
+    resamples = resampling.resample(
+        images=[f"{case.image}\t{case.finding}" for case in some],
+        patients=[case.patient or f"image\t{case.image}" for case in some],
+    )
+    order = np.asarray(chosen)[resamples.order]
+    estimates = {
+        maker: {seed: _estimates(each, order, resamples) for seed, each in by_seed.items()}
+        for maker, by_seed in found.items()
+    }
+
+    def interval(by_seed: dict[int, Estimate]) -> Interval:
+        return Interval.of(resampling.over_seeds(by_seed))
+
+    above = interval(
+        {
+            seed: _difference(of_seed["hit"], estimates[RANDOM][seed]["hit"])
+            for seed, of_seed in estimates[NETWORK].items()
+        }
+    )
+    return [
+        AgreementRow(
+            maker=maker,
+            finding=finding,
+            images=len({case.image for case in some}),
+            patients=len(np.unique(resamples.groups)),
+            above_random=above if maker == NETWORK else None,
+            **{
+                name: interval({seed: each[name] for seed, each in estimates[maker].items()})
+                for name in FIGURES
+            },
+        )
+        for maker in ROWS
+    ]
+
+
+def _estimates(
+    agreement: Agreement, order: NDArray[np.int64], resamples: Resamples
+) -> dict[str, Estimate]:
+    ones = np.ones(len(order))
+    return {
+        "hit": resamples.share(agreement.hit[order], ones),
+        "energy": resamples.ratio(agreement.energy[order], ones),
+        "iou": resamples.ratio(agreement.iou[order], ones),
+    }
+
+
+def _difference(first: Estimate, second: Estimate) -> Estimate:
+    """The difference of two figures on the same resamples."""
+    return Estimate(
+        value=first.value - second.value,
+        draws=first.draws - second.draws,
+        bounds=(-1.0, 1.0),
+        reason=first.reason or second.reason,
+    )

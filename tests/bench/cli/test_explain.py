@@ -1,0 +1,197 @@
+"""``bench explain``: pictures and a page of a stored run's heat maps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench import load_model
+from bench.data.boxes import box_mask, read_nih_boxes
+from bench.data.phantom import draw_cohort
+from bench.data.phantom.lesions import lesion_boxes
+from tests.bench.cli.conftest import TINY, Command
+from tests.browser import Browser, browser  # noqa: F401
+from tests.shared_data import shared
+
+
+def stored_run(bench: Command, model: str, *more: object) -> str:
+    """Train for four steps; the run's name."""
+    done = bench("run", model, *TINY, "--loss", "ce", "--set", "controls=[]", *more)
+    assert done.code == 0, done.err
+    return sorted(Path("results/runs").glob(f"{model}-*"))[0].name
+
+
+@pytest.fixture
+def radiographs(tmp_path: Path) -> Path:
+    """A folder with two real radiographs."""
+    folder = tmp_path / "x rays"
+    folder.mkdir()
+    for path in sorted((shared("kermany") / "images").iterdir())[:2]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def test_pictures_of_real_radiographs_and_their_page(
+    bench: Command,
+    radiographs: Path,
+    browser: Browser,  # noqa: F811
+) -> None:
+    name = stored_run(bench, "cxnet_m1")
+    done = bench("explain", name, radiographs, "--to", "maps")
+    assert (done.code, done.out) == (0, ""), done.err
+    assert "not a medical device" in done.err
+    index = json.loads(Path("maps/index.json").read_text())
+    assert (index["run"], index["method"]) == (name, "class activation map")
+    images = sorted(radiographs.iterdir())
+    assert [each["image"] for each in index["images"]] == [str(path) for path in images]
+    for each, path in zip(index["images"], images, strict=True):
+        assert each["output"] == "abnormal"
+        with Image.open(Path("maps") / each["picture"]) as drawn, Image.open(path) as original:
+            longer = max(original.size)
+            scale = min(max(longer, 512), 1024) / longer
+            assert drawn.height == round(original.height * scale)
+    for width in (1400, 390):
+        browser.open(Path("maps/index.html").resolve(), width=width)
+        loaded = "return [...document.images].map(i => i.complete && i.naturalWidth > 512)"
+        browser.driver.execute_script("document.images[1].loading = 'eager'")
+        assert browser.ask("return document.documentElement.scrollWidth") <= width
+        assert browser.ask(loaded)[0] is True
+        assert not browser.complaints()
+    text = browser.ask("return document.body.innerText")
+    assert "not a medical device" in text
+    assert f"abnormal {index['images'][0]['probability']:.3f}" in text
+
+
+@pytest.mark.usefixtures("registries_kept")
+def test_the_probability_is_that_of_the_loaded_model(
+    bench: Command, radiographs: Path, tiny_plugin: Path
+) -> None:
+    """A plugin's network has Grad-CAM, and --class names the output."""
+    pytest.importorskip("captum", reason="the extra explain is not installed")
+    name = stored_run(bench, "tiny", "--plugin", tiny_plugin)
+    image = sorted(radiographs.iterdir())[0]
+    chosen = ("--class", "normal", "--plugin", tiny_plugin, "--to", "maps")
+    done = bench("explain", name, image, *chosen)
+    assert done.code == 0, done.err
+    (each,) = json.loads(Path("maps/index.json").read_text())["images"]
+    model = load_model(Path("results/runs") / name, plugins=[tiny_plugin])
+    assert each["output"] == "normal"
+    assert each["threshold"] is None
+    assert each["probability"] == pytest.approx(float(model([image])[0, 0]), abs=1e-6)
+
+
+def test_a_dicom_file(bench: Command, tmp_path: Path) -> None:
+    """It is drawn as it is read for training: MONOCHROME1 is inverted."""
+    pytest.importorskip("pydicom", reason="the extra dicom is not installed")
+    from tests.bench.data.dicom_files import write_dicom
+
+    name = stored_run(bench, "cxnet_m1")
+    pixels = np.zeros((600, 600), np.uint16)
+    pixels[:, 300:] = 4095
+    file = tmp_path / "one.dcm"
+    write_dicom(file, pixels, PhotometricInterpretation="MONOCHROME1")
+    done = bench("explain", name, file, "--to", "maps")
+    assert done.code == 0, done.err
+    with Image.open("maps/0001_one.png") as drawn:
+        left = np.asarray(drawn)[:, :600, 0]
+    assert left[300, 100] > left[300, 500]
+
+
+def test_mistakes_are_one_line(bench: Command, tiny_plugin: Path) -> None:
+    pytest.importorskip("captum", reason="the extra explain is not installed")
+    name = stored_run(bench, "tiny", "--plugin", tiny_plugin)
+    Path("empty").mkdir()
+    Path("text.png").write_text("no image")
+    Image.new("L", (20, 20)).save("one.png")
+    for arguments, message in (
+        (["nobody", "x.png"], "no run 'nobody' in 'results/runs'"),
+        ([name, "absent.png"], "'absent.png' is neither an image nor a folder"),
+        ([name, "empty"], "'empty' holds no image"),
+        ([name], "after the run name images to draw, or give --boxes; one of the two"),
+        ([name, "text.png"], "image 'text.png': the file is not a PNG, JPEG, TIFF or DICOM"),
+        ([name, "one.png", "--class", "abnorml"], "predicts no 'abnorml': did you mean abnormal"),
+    ):
+        done = bench("explain", *arguments, "--to", "maps", "--plugin", tiny_plugin)
+        assert done.code == 2, message
+        assert message in done.err
+        assert done.err.splitlines()[-1].startswith("error: ")
+        assert not Path("maps/index.html").exists()
+
+
+def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
+    """Two seeds are one row; chance is the share of the image that the boxes take."""
+    name = stored_run(bench, "cxnet_m1", "--seeds", "0,1")
+    done = bench("explain", "cxnet_m1-*", "--boxes", "phantom", "--to", "maps")
+    assert done.code == 0, done.err
+    assert done.out == Path("maps/pointing.md").read_text()
+    assert "seeds 0, 1: class activation map" in done.out
+    rows = pd.read_csv("maps/pointing.csv")
+    makers = ["network", "random weights", "centre", "frame", "even", "best of the grid"]
+    every = rows[rows["finding"] == "all findings"].set_index("maker")
+    assert list(every.index) == makers
+    assert set(rows.groupby("finding")["maker"].apply(tuple)) == {tuple(makers)}
+
+    model = load_model(Path("results/runs") / name)
+    test = model.run.predictions()["test"]
+    visits = {visit.image: visit for visit in draw_cohort(images=120, seed=0)}
+    shown = [visits[image] for image in test.images if visits[image].shown]
+    areas = [
+        box_mask(tuple(box for boxes in found.values() for box in boxes), 256).mean()
+        for found in (lesion_boxes(visit, seed=0) for visit in shown)
+    ]
+    for figure in ("hit", "energy", "iou"):
+        assert every.loc["even", figure] == pytest.approx(np.mean(areas))
+    assert every.loc["even", "images"] == len(shown)
+    above = every.loc["network", "above_random"]
+    assert above == pytest.approx(every.loc["network", "hit"] - every.loc["random weights", "hit"])
+    assert every.loc["network", "above_random_low"] < above
+    stored = json.loads(Path("maps/pointing.json").read_text())
+    assert len(stored["runs"]) == 2
+    assert stored["rows"][-1]["above_random"] is None
+    assert len(stored["rows"]) == len(rows)
+
+
+def test_the_pointing_game_with_nihs_boxes(
+    bench: Command, tmp_path: Path, tiny_plugin: Path
+) -> None:
+    """Of the radiographs that are here, those with a box, and some without."""
+    pytest.importorskip("captum", reason="the extra explain is not installed")
+    here = {path.name: path for path in shared("nih-mini").rglob("*.png")}
+    file = shared("nih-mini") / "BBox_List_2017.csv"
+    boxes = read_nih_boxes(file)
+    chosen = [*sorted(here.keys() & boxes.keys()), *sorted(here.keys() - boxes.keys())[::40]]
+    folder = tmp_path / "nih"
+    (folder / "images").mkdir(parents=True)
+    for name in chosen:
+        (folder / "images" / name).symlink_to(here[name])
+    shutil.copy(shared("nih-mini") / "Data_Entry_2017_v2020.csv", folder)
+    done = bench(
+        "run", "tiny", "--config", "nih_patient", "--data", folder, "--plugin", tiny_plugin,
+        "--loss", "ce", "--seeds", "0", "--set", "controls=[]", *TINY[2:],
+        "--set", "data.test_fraction=0.4",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    played = ("tiny-*", "--boxes", file, "--plugin", tiny_plugin, "--to", "maps")
+    done = bench("explain", *played)
+    assert done.code == 0, done.err
+    assert "Grad-CAM" in done.out
+    (run,) = Path("results/runs").glob("tiny-*")
+    test = pd.read_csv(run / "predictions.csv").query("part == 'test'")["image"]
+    rows = pd.read_csv("maps/pointing.csv").query("finding == 'all findings'")
+    assert set(rows["images"]) == {len(set(test) & boxes.keys())}
+
+    refused = bench("explain", "tiny-*", "--boxes", "phantom", "--plugin", tiny_plugin, "--to", "x")
+    assert (refused.code, refused.out) == (2, "")
+    assert "images are of nih, whose lesions the phantom does not know" in refused.err
+    first = file.read_text().splitlines()
+    absent = [line for line in first[1:] if line.split(",")[0] not in here]
+    Path("others.csv").write_text("\n".join([first[0], *absent]))
+    refused = bench("explain", "tiny-*", "--boxes", "others.csv", *played[3:])
+    assert refused.code == 2
+    assert "images with boxes is among the" in refused.err
