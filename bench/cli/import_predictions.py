@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     "path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, exists=True)
 )
 @click.option(
-    "--as", "name", required=True, metavar="NAME",
-    help="Name of the predictions in the tables.",
+    "--as", "name", metavar="NAME", help="Name of the predictions in the tables; not of a bundle.",
 )  # fmt: skip
 @labels_options
 @click.option(
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 def import_command(
     *,
     path: Path,
-    name: str,
+    name: str | None,
     config: LabelsChoice,
     task: str | None,
     combine: Combine | None,
@@ -55,15 +54,25 @@ def import_command(
 ) -> None:
     """Put predictions that others made into the tables, on the same images.
 
-    FILE is a table (CSV or Excel) with a header, a column `image` (or `Image Index`, or `path`,
-    whose last part counts) and a column `probability`; or columns such as prob_Atelectasis, one
-    for each finding, which --combine makes one of or a task that names findings keeps.
-    Probabilities are from 0 to 1.
+    FILE may be a bundle that `bench share` wrote: its runs become rows, and nothing else is to be
+    said. Their split has to be one of the runs here, and their labels those here.
+
+    Otherwise FILE is a table (CSV or Excel) with a header, a column `image` (or `Image Index`, or
+    `path`, whose last part counts) and a column `probability`; or columns such as
+    prob_Atelectasis, one for each finding, which --combine makes one of or a task that names
+    findings keeps. Probabilities are from 0 to 1.
 
     Labels come from the label files of --config and --data; no image needs to be there. Images
     of the test part may be missing from the file, and the tables say how many; those of the
     validation part choose the threshold. With --data alone, the config is nih_official.
     """
+    from bench.share.bundle import is_bundle
+
+    if is_bundle(path):
+        _import_bundle(path, out)
+        return
+    if name is None:
+        raise click.UsageError("say what the predictions are called: --as NAME")
     if config.root is None and not given("config"):
         # The demo's synthetic images have names such as ChestX-ray14's.
         raise click.UsageError("say whose labels judge: --data PATH, with --config or without")
@@ -84,6 +93,31 @@ def import_command(
     for imported in found:
         for line in _lines(imported, name):
             click.echo(line)
+    click.echo(f"the table: {report_command(out)}")
+
+
+def _import_bundle(path: Path, out: Path) -> None:
+    needless = [
+        parameter.opts[0]
+        for parameter in click.get_current_context().command.params
+        if parameter.name not in ("path", "out") and given(str(parameter.name))
+    ]
+    if needless:
+        raise click.UsageError(f"{path} is a bundle, which says all: leave out {needless[0]}")
+
+    from bench.runs.store import Store
+    from bench.share import receive
+
+    received = receive(path, Store(out))
+    for run in received:
+        line = f"{run.name}: {run.state}"
+        if run.difference is not None:
+            line += f", largest difference of a probability {run.difference:.3g}"
+        if run.own_table:
+            line += "; in a table of its own, since its pixels or image size are others"
+        click.echo(line)
+    if not all(run.labels_checked for run in received):
+        click.echo("labels are as they were sent: no run here has the same images and task")
     click.echo(f"the table: {report_command(out)}")
 
 

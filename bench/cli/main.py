@@ -28,6 +28,7 @@ from bench.cli.report import report
 from bench.cli.reproduce import reproduce_command
 from bench.cli.run import run_command
 from bench.cli.runs import runs
+from bench.cli.share import share_command
 from bench.cli.speed import speed
 from bench.cli.status import status
 from bench.cli.tune import tune, tunings
@@ -62,6 +63,7 @@ def main() -> None:
     bench predict RUN IMAGES   what a run's network says of new images (PNG, JPEG, DICOM)
     bench explain RUN IMAGES   draw where in images its evidence lies (--to DIR)
     bench import p.csv --as x  put anyone's predictions beside them
+    bench share RUN --to x.zip for another lab, whose bench import takes x.zip
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench reproduce RUN        run it again from its folder, and compare
     bench export RUN --out DIR a network with its model card, for use without this package
@@ -81,6 +83,7 @@ for command in (
     predict_command,
     explain,
     import_command,
+    share_command,
     cascade,
     report,
     reproduce_command,

@@ -242,9 +242,8 @@ class Store:
         # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
         for path in (folder / END, folder / "error.txt", *folder.glob(PARTIAL)):
             path.unlink(missing_ok=True)
-        experiment = facts.experiment.model_dump(mode="json")
         write_text(folder / SETTINGS, settings_text(cell))
-        write_text(folder / EXPERIMENT, yaml.safe_dump(experiment, sort_keys=False))
+        write_text(folder / EXPERIMENT, experiment_text(facts.experiment))
         write_model(folder / DATA, facts.data)
         attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
         write_model(folder / "environment.json", attempts)
@@ -432,6 +431,11 @@ def settings_text(cell: Cell) -> str:
     """The content of a run's ``config.yaml``."""
     record = CellRecord(cell=cell).model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump({"format": FORMAT_VERSION, **record}, sort_keys=False)
+
+
+def experiment_text(experiment: Experiment) -> str:
+    """The content of a run's ``experiment.yaml``."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
 
 
 def history_text(history: Iterable[Validation]) -> str:

@@ -1,0 +1,176 @@
+"""Packing of runs into a bundle."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import bench
+from bench.config import Experiment
+from bench.data.description import DataRecord
+from bench.data.splits import Split
+from bench.data.splits.split import file_name
+from bench.errors import InputError
+from bench.files import make_folder, write_text
+from bench.runs.checksums import DATA, EXPERIMENT, HISTORY, SETTINGS
+from bench.runs.predictions import OTHERS, PREDICTIONS, read_frame
+from bench.runs.records import write_model
+from bench.runs.run import Run
+from bench.runs.store import Store, experiment_text
+from bench.share.bundle import Names, pack
+from bench.share.pseudonyms import Pseudonyms
+
+PUBLIC = ("phantom", "nih", "medmnist")
+"""Data sources whose names everybody has."""
+CARD = "README.md"
+AS_THEY_ARE = (SETTINGS, "environment.json", "import.json", HISTORY)
+"""Files that hold no name of an image, patient or folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """A bundle that was written.
+
+    Attributes:
+        path: the file.
+        names: of images and patients in it.
+        runs: names of its runs.
+        left_out: names of runs that did not finish, which hold nothing to share.
+        options: options of the data sources, which settings and so bundles hold as they are.
+    """
+
+    path: Path
+    names: Names
+    runs: tuple[str, ...]
+    left_out: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
+    """Pack runs into a bundle: settings, predictions, split, environment and their table.
+
+    Args:
+        runs: at least one, of one folder of runs.
+        path: of the bundle; an older one is replaced.
+        public: the names of images and patients may be known; those of :data:`PUBLIC` sources are.
+
+    Raises:
+        InputError: no run has finished, they lie in several folders, or a file is damaged.
+    """
+    finished = [run for run in runs if run.outcome.state == "finished"]
+    stores = {run.folder.parent for run in runs}
+    if not finished or len(stores) > 1:
+        wrong = "have finished" if not finished else "lie in one folder"
+        raise InputError(f"these {len(runs)} runs do not all {wrong}: share runs that do")
+    (root,) = stores
+    open_names = public or all(run.data.source in PUBLIC for run in finished)
+    names: Names = "plain" if open_names else "hashed"
+    with tempfile.TemporaryDirectory(prefix="bench-share-") as folder:
+        made = Store(Path(folder))
+        for run in finished:
+            _copy_run(run, made, pseudonyms=None if open_names else pseudonyms_of(run.data, root))
+        _copy_beside(finished, Store(root), made, with_splits=open_names)
+        write_text(made.root / CARD, _card(made))
+        shutil.rmtree(made.root / ".locks", ignore_errors=True)
+        labels = tuple(run.folder.name for run in finished)
+        pack(made.root, path, version=bench.__version__, names=names, runs=labels)
+    return Sent(
+        path=path,
+        names=names,
+        runs=labels,
+        left_out=tuple(run.folder.name for run in runs if run not in finished),
+        options=tuple(
+            dict.fromkeys(
+                f"{name}={value}"
+                for run in finished
+                for name, value in run.cell.settings.data.options.items()
+                if isinstance(value, str)
+            )
+        ),
+    )
+
+
+def pseudonyms_of(data: DataRecord, root: Path) -> Pseudonyms:
+    """The hashes of the names of a run's split.
+
+    Args:
+        data: of the run.
+        root: folder of the runs, with the split's file.
+
+    Raises:
+        InputError: that is gone or damaged.
+    """
+    split = data.split
+    path = Store(root).splits / file_name(name=split.name, seed=split.seed, digest=split.hash)
+    return Pseudonyms(Split.read_images(path, digest=split.hash))
+
+
+def _copy_run(run: Run, made: Store, *, pseudonyms: Pseudonyms | None) -> None:
+    folder = made.root / run.folder.name
+    make_folder(folder)
+    for name in AS_THEY_ARE:
+        if name in run.checksums:
+            shutil.copyfile(run.folder / name, folder / name)
+    experiment = without_paths(Store(run.folder.parent).experiment_of(run.folder))
+    write_text(folder / EXPERIMENT, experiment_text(experiment))
+    write_model(folder / DATA, run.data if pseudonyms is None else _hidden(run.data, pseudonyms))
+    for name in (PREDICTIONS, OTHERS):
+        if name in run.checksums and pseudonyms is None:
+            shutil.copyfile(run.folder / name, folder / name)
+        elif name in run.checksums and pseudonyms is not None:
+            with_targets = name == PREDICTIONS
+            frame = read_frame(run.folder / name, run.outputs, with_targets=with_targets)
+            write_text(folder / name, pseudonyms.hide(frame).to_csv(index=False))
+    made.end(folder, run.outcome)
+
+
+def without_paths(experiment: Experiment) -> Experiment:
+    """An experiment that names no folder of the machine that it was run on."""
+    return experiment.model_copy(
+        update={
+            "data": experiment.data.model_copy(update={"root": None}),
+            "model": experiment.model.model_copy(update={"weights_dir": None}),
+        }
+    )
+
+
+def _hidden(data: DataRecord, pseudonyms: Pseudonyms) -> DataRecord:
+    """A description without names; notes may hold some, so they are left out."""
+    return data.model_copy(
+        update={
+            "root": "",
+            "notes": (),
+            "skipped": {
+                kind: tuple(pseudonyms.image(image) for image in images)
+                for kind, images in data.skipped.items()
+            },
+        }
+    )
+
+
+def _copy_beside(runs: Sequence[Run], store: Store, made: Store, *, with_splits: bool) -> None:
+    """Copy what lies beside the runs: records of experiments and tunings, and the splits."""
+    names = {run.folder.name for run in runs}
+    for record in store.experiments():
+        if own := [store.root / name for name in record.runs if name in names]:
+            made.record_experiment(without_paths(record.experiment), own)
+    for tuning in store.tunings():
+        if names & {*tuning.runs, *tuning.superseded}:
+            made.record_tuning(tuning)
+    for split in {run.data.split.hash: run.data.split for run in runs}.values():
+        file = file_name(name=split.name, seed=split.seed, digest=split.hash)
+        Split.read_images(store.splits / file, digest=split.hash)  # it is whole
+        if with_splits:
+            make_folder(made.splits)
+            shutil.copyfile(store.splits / file, made.splits / file)
+
+
+def _card(made: Store) -> str:
+    """The report of the bundle's runs alone, as Markdown."""
+    from bench.evaluate.load import load_results
+    from bench.report import FORMATS
+
+    return FORMATS["markdown"](load_results(made))

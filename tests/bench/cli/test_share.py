@@ -1,0 +1,166 @@
+"""``bench share``, and ``bench import`` of what it wrote: two labs with the same images."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench import load_results
+from bench.share.bundle import unpack
+from tests.bench.cli.conftest import Command, Outcome
+from tests.bench.cli.images import write_manifest
+from tests.shared_data import shared
+
+TINY = (
+    "--set", "data.image_size=32", "--set", "train.max_iterations=2", "--loss", "ce",
+    "--set", "train.validate_every=2", "--set", "train.batch_size=8",
+)  # fmt: skip
+Train = Callable[..., Outcome]
+
+
+@pytest.fixture
+def train(bench: Command, tiny_plugin: Path) -> Train:
+    """Trains the tiny network on a manifest's images."""
+
+    def call(images: Path, *more: object, out: str, seeds: str = "0") -> Outcome:
+        command = ("run", "tiny", "--plugin", tiny_plugin, "--config", "manifest", *TINY)
+        where = ("--data", images, "--out", out, "--seeds", seeds)
+        outcome: Outcome = bench(*command, *where, *more)
+        assert outcome.code == 0, outcome.err
+        return outcome
+
+    return call
+
+
+def predictions(out: str) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in Path(out).glob("*/predictions.csv")}
+
+
+def texts(bundle: Path) -> str:
+    with zipfile.ZipFile(bundle) as packed:
+        return "\n".join(packed.read(name).decode() for name in packed.namelist())
+
+
+def test_another_labs_seeds_become_seeds_of_a_row(
+    bench: Command, train: Train, tmp_path: Path
+) -> None:
+    images = write_manifest(tmp_path / "images")
+    train(images, out="theirs", seeds="1,2")
+    train(images, out="ours", seeds="0")
+    shared_ = bench("share", "tiny-*", "--out", "theirs", "--to", "theirs.zip")
+    assert (shared_.code, "names of images and patients as hashes" in shared_.out) == (0, True)
+    assert not re.search(r"\d{3}\.png|\bp\d+\b|" + str(tmp_path), texts(Path("theirs.zip")))
+    own = predictions("ours")
+
+    imported = bench("import", "theirs.zip", "--out", "ours")
+    assert imported.code == 0, imported.err
+    # The names are those of the images again, and no bit of a probability has changed.
+    sent = {name: text for name, text in predictions("theirs").items() if name[:4] == "tiny"}
+    assert predictions("ours") == own | sent
+    results = load_results("ours")
+    (row,) = results.rows.query("model == 'tiny'").to_dict("records")
+    assert row["seeds"] == 3
+    (note,) = [n for n in results.tables[0].data.notes if n.startswith("imported from theirs.zip")]
+    assert note.endswith("made elsewhere: tiny ce (seeds 1, 2)")
+    assert bench("doctor", "--out", "ours").code == 0
+
+    again = bench("import", "theirs.zip", "--out", "ours")
+    assert again.out.count("already here, largest difference of a probability 0\n") == 2
+    # What was made here stays, and is compared.
+    back = bench("share", "tiny-*", "--out", "ours", "--to", "ours.zip")
+    assert back.code == 0
+    compared = bench("import", "ours.zip", "--out", "theirs")
+    assert compared.out.count("made here too, largest difference of a probability 0\n") == 2
+
+
+@pytest.mark.parametrize("public", [(), ("--public",)])
+def test_other_splits_and_labels_are_refused(
+    public: tuple[str, ...], bench: Command, train: Train, tmp_path: Path
+) -> None:
+    parts = (*["train"] * 30, *["val"] * 15, *["test"] * 15)
+    images = write_manifest(tmp_path / "images", splits=parts)
+    fixed = ("--set", "data.split=fixed")
+    train(images, *fixed, out="theirs")
+    assert bench("share", "*", "--out", "theirs", "--to", "t.zip", *public).code == 0
+
+    train(images, out="other split")
+    refused = bench("import", "t.zip", "--out", "other split")
+    assert (refused.code, "their rows cannot be compared" in refused.err) == (2, True)
+
+    manifest = pd.read_csv(images / "manifest.csv")
+    manifest.loc[manifest.index[-1], "label"] = "Mass"
+    manifest.to_csv(images / "manifest.csv", index=False)
+    train(images, *fixed, "--seeds", "7", out="more findings")  # m1 asks for none or any
+    before = predictions("more findings")
+    assert bench("import", "t.zip", "--out", "more findings").code == 0
+    assert predictions("more findings").keys() > before.keys()
+
+    manifest.loc[manifest.index[-1], "label"] = "normal"
+    manifest.to_csv(images / "manifest.csv", index=False)
+    train(images, *fixed, out="other labels")
+    before = predictions("other labels")
+    refused = bench("import", "t.zip", "--out", "other labels")
+    assert (refused.code, "for 1 of 30 images" in refused.err) == (2, True)
+    assert predictions("other labels") == before
+
+
+def test_an_empty_folder_takes_plain_names_alone(
+    bench: Command, train: Train, tmp_path: Path
+) -> None:
+    train(write_manifest(tmp_path / "images"), out="theirs")
+    for public in (False, True):
+        sharing = ("share", "*", "--out", "theirs", "--to", "t.zip")
+        assert bench(*sharing, *(["--public"] if public else [])).code == 0
+        imported = bench("import", "t.zip", "--out", "empty")
+        assert imported.code == (0 if public else 2)
+        assert ("unzip the bundle" in imported.err) == (not public)
+    assert predictions("empty") == predictions("theirs")
+    assert bench("doctor", "--out", "empty").code == 0
+
+
+def test_an_unpacked_bundle_is_a_folder_of_runs(
+    bench: Command, train: Train, tmp_path: Path
+) -> None:
+    train(write_manifest(tmp_path / "images"), out="theirs")
+    assert bench("share", "*", "--out", "theirs", "--to", "t.zip").code == 0
+    (tmp_path / "unpacked").mkdir()
+    unpack(Path("t.zip"), tmp_path / "unpacked")
+    there, here = load_results("unpacked").rows, load_results("theirs").rows
+    here = here[here["seeds"] > 0]  # a control that the data cannot have holds nothing
+    for figure in ("auc", "auc_low", "auc_high"):
+        assert there[figure].tolist() == here[figure].tolist()
+    assert "| tiny" in (tmp_path / "unpacked" / "README.md").read_text()
+
+
+def test_what_cannot_be_shared_is_refused(bench: Command, train: Train, tmp_path: Path) -> None:
+    train(write_manifest(tmp_path / "images"), out="theirs")
+    (run,) = Path("theirs").glob("tiny-*")
+    (run / "predictions.csv").write_text("")
+    damaged = bench("share", "tiny-*", "--out", "theirs", "--to", "t.zip")
+    assert (damaged.code, "is damaged" in damaged.err) == (2, True)
+    needless = bench("share", "prior-*", "--out", "theirs", "--to", "t.zip")
+    assert needless.code == 0
+    wrong = bench("import", "t.zip", "--as", "x", "--out", "theirs")
+    assert (wrong.code, "leave out --as" in wrong.err) == (2, True)
+    unnamed = bench("import", run / "data.json", "--out", "theirs")
+    assert (unnamed.code, "--as NAME" in unnamed.err) == (2, True)
+
+
+def test_real_radiographs(bench: Command, train: Train, tmp_path: Path) -> None:
+    kermany = shared("kermany")
+    table = pd.read_csv(kermany / "manifest.csv").groupby("label").head(40)
+    table["path"] = [str(kermany / path) for path in table["path"]]
+    (tmp_path / "few").mkdir()
+    table.to_csv(tmp_path / "few" / "manifest.csv", index=False)
+    train(tmp_path / "few", out="theirs", seeds="1")
+    train(tmp_path / "few", out="ours")
+    assert bench("share", "tiny-*", "--out", "theirs", "--to", "t.zip").code == 0
+    assert not re.search("IM-|person|jpeg", texts(Path("t.zip")))
+    assert bench("import", "t.zip", "--out", "ours").code == 0
+    (row,) = load_results("ours").rows.query("model == 'tiny'").to_dict("records")
+    assert row["seeds"] == 2
