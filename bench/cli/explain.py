@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import takewhile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,11 @@ import click
 from bench.cli.options import data_option, out_option, plugin_option
 
 if TYPE_CHECKING:
-    from bench.model import LoadedModel
+    from bench.predict import NetworkRow
 
 
 @click.command("explain")
-@click.argument("names", nargs=-1, required=True, metavar="RUN... [IMAGE|FOLDER]...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN... [IMAGES]...")
 @click.option(
     "--to", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Folder of what is written.",
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @out_option
 @plugin_option
 def explain(
+    *,
     names: tuple[str, ...],
     to: Path,
     class_name: str | None,
@@ -51,58 +52,58 @@ def explain(
 ) -> None:
     """Draw where in an image a network's evidence lies, or measure it.
 
-    RUN is a folder of a run, its name, or a pattern. A network of the paper has its class
-    activation map, any other Grad-CAM (pip install 'cxnet-bench[explain]'). Images are PNG, JPEG,
-    TIFF or DICOM files, or folders of them: each is drawn beside itself under its map, and
-    index.html shows them all. With --boxes the runs of several seeds are one row, and a table is
-    printed, beside random weights and other controls.
+    RUN is a folder of a run, its name, or a pattern; several must be the seeds of one row, whose
+    mean map is drawn. A network of the paper has its class activation map, any other Grad-CAM (pip
+    install 'cxnet-bench[explain]'). IMAGES are files (PNG, JPEG, TIFF, DICOM), folders, or tables
+    with a column of paths: each is drawn beside itself under its map, and index.html shows them
+    all. Ends with exit code 1 where one could not be read.
+
+    With --boxes a table is printed: how often the maps hit, beside random weights and other
+    controls.
     """
     from bench.registry.plugins import load_plugins
 
     load_plugins(plugins)
     from bench.environment import pick_device
-    from bench.model import LoadedModel
+    from bench.predict import NetworkRow, sort_arguments
     from bench.runs.find import find_runs, is_run
 
-    runs = list(takewhile(lambda name: is_run(name, out=out), names)) or [names[0]]
-    images = names[len(runs) :]
-    if (boxes is None) != bool(images):
-        raise click.UsageError("after the run name images to draw, or give --boxes; one of the two")
-    torch_device = pick_device(device)
-    models = [LoadedModel(run.folder, device=torch_device) for run in find_runs(runs, out=out)]
     if boxes is None:
-        _draw(models, [Path(image) for image in images], to, class_name)
-    else:
-        _measure(models, boxes, to, root)
+        chosen = sort_arguments(names, runs=out)
+        row = NetworkRow.load(chosen.runs, device=pick_device(device))
+        if _draw(row, chosen.images, to, class_name):
+            click.get_current_context().exit(1)
+        return
+    if images := [name for name in names if not is_run(name, out=out) and Path(name).exists()]:
+        raise click.UsageError(f"--boxes takes the runs' own test images, and not {images[0]}")
+    row = NetworkRow.load(find_runs(names, out=out), device=pick_device(device))
+    _measure(row, boxes, to, root)
 
 
-def _draw(
-    models: Sequence[LoadedModel], names: Sequence[Path], to: Path, class_name: str | None
-) -> None:
-    from bench.explain.images import NOTICE, explain_images, find_images, output_number
+def _draw(row: NetworkRow, paths: Sequence[Path], to: Path, class_name: str | None) -> bool:
+    """Draw the maps of images; whether one could not be read."""
+    from bench.explain.images import NOTICE, Explainer, explain_images
+    from bench.predict import list_images
+    from bench.predict.images import skipped_lines
     from bench.progress import show_progress
 
-    if len(models) > 1:
-        raise click.UsageError(f"{len(models)} runs are named: pictures are of one run")
-    (model,) = models
-    images = find_images(names)
+    explainer = Explainer.make(row, class_name)
+    listed = list_images(paths)
     with show_progress(stream=sys.stderr) as progress:
-        explain_images(
-            model,
-            images,
-            to,
-            output=output_number(model, class_name),
-            progress=lambda done, total: progress.advance("images explained", done, total),
+        explained = explain_images(
+            explainer, listed.images, to, progress=partial(progress.advance, "images explained")
         )
-    click.echo(NOTICE, err=True)
-    click.echo(f"wrote {to / 'index.html'}", err=True)
+    errors = [f"{each.image!r}: {each.error}" for each in explained if each.error]
+    for line in (*skipped_lines(listed.skipped), *errors, NOTICE, f"wrote {to / 'index.html'}"):
+        click.echo(line, err=True)
+    return bool(errors)
 
 
-def _measure(models: Sequence[LoadedModel], boxes: str, to: Path, root: Path | None) -> None:
+def _measure(row: NetworkRow, boxes: str, to: Path, root: Path | None) -> None:
     from bench.explain.report import measure_and_write
     from bench.progress import show_progress
 
     with show_progress(stream=sys.stderr) as progress:
-        table = measure_and_write(models, boxes, to, root=root, progress=progress)
+        table = measure_and_write(row.models, boxes, to, root=root, progress=progress)
     click.echo(table, nl=False)
     click.echo(f"wrote {to / 'pointing.csv'}, .json and .md", err=True)

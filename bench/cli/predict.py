@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,6 +25,11 @@ from bench.cli.options import DEFAULT_OUT, plugin_option
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
     help="Device that the networks compute on.",
 )  # fmt: skip
+@click.option(
+    "--heatmap", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+    help="Also draw where the evidence for the second class (of several, the most probable) lies, "
+    "as bench explain does.",
+)  # fmt: skip
 @plugin_option
 @click.pass_context
 def predict_command(
@@ -33,6 +39,7 @@ def predict_command(
     out: Path | None,
     runs: Path,
     device: str,
+    heatmap: Path | None,
     plugins: tuple[Path, ...],
 ) -> None:
     """Predict new images by the network of a finished run.
@@ -46,6 +53,7 @@ def predict_command(
     an image could not be read. Research software, not a medical device.
     """
     from bench.environment import pick_device
+    from bench.explain.images import Explainer, explain_images
     from bench.files import make_folder, write_text
     from bench.predict import (
         FORMATS,
@@ -65,17 +73,21 @@ def predict_command(
     chosen = sort_arguments(arguments, runs=runs)
     listed = list_images(chosen.images)
     row = NetworkRow.load(chosen.runs, device=pick_device(device))
+    explainer = None if heatmap is None else Explainer.make(row)
     if out is not None:  # a wrong path is found before the work
         make_folder(out.parent)
     with show_progress(stream=sys.stderr) as progress:
         report = predict_images(row, listed, progress=progress)
+        if explainer is not None and heatmap is not None:
+            drawn = partial(progress.advance, "images explained")
+            explain_images(explainer, listed.images, heatmap, progress=drawn)
     if out is None:
         click.echo(table(report))
     else:
         write_text(out, FORMATS[out.suffix.lower()](report))
     for line in summary_lines(report):
         click.echo(line, err=True)
-    if out is not None:
-        click.echo(f"wrote {out}", err=True)
+    for path in filter(None, (out, heatmap and heatmap / "index.html")):
+        click.echo(f"wrote {path}", err=True)
     if report.errors:
         context.exit(1)

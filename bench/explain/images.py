@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,26 +14,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from numpy.typing import NDArray
 
 from bench.data.decode import resize
-from bench.data.image_files import (
-    DICOM_SUFFIXES,
-    SUFFIXES,
-    quiet_decoders,
-    read_grayscale,
-)
+from bench.data.image_files import quiet_decoders, read_grayscale
 from bench.data.study import ImageError
 from bench.errors import InputError
-from bench.evaluate.operating_points import called_names
 from bench.explain.maps import Mapper, make_mapper
 from bench.explain.overlay import COLOURS, draw_overlay
 from bench.files import make_folder, write_bytes, write_text
 from bench.model import LoadedModel
+from bench.predict.images import ImageFile
+from bench.predict.row import NetworkRow
 from bench.randomness import generator
 from bench.registry.core import near_matches
 
 BATCH = 16
-NOTICE = (
-    "Research software, not a medical device: neither maps nor probabilities are for diagnosis."
-)
+NOTICE = "Research software, not a medical device: no map or probability is for diagnosis."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +36,10 @@ class Explanation:
 
     Attributes:
         image: its name, as the user gave it.
-        picture: name of the PNG file.
+        error: why it could not be read; "" where it could.
+        picture: name of the PNG file; "" of an image that could not be read, as is ``output``.
         output: the class or finding whose evidence is shown.
-        probability: of that.
+        probability: of that, the mean over the seeds.
         threshold: from which it is called, chosen on the validation part; None where the most
             probable class is.
         peak: largest value of the map; in logits for class activation maps, without a unit for
@@ -53,34 +47,12 @@ class Explanation:
     """
 
     image: str
-    picture: str
-    output: str
-    probability: float
-    threshold: float | None
-    peak: float
-
-
-def find_images(names: Sequence[Path]) -> list[Path]:
-    """The image files that are named, and those in folders that are named, sorted by path.
-
-    Raises:
-        InputError: a name is neither file nor folder, or a folder holds no image.
-    """
-    found: list[Path] = []
-    for name in names:
-        if name.is_file():
-            found.append(name)
-            continue
-        inside = sorted(
-            path
-            for path in name.rglob("*")
-            if path.suffix.lower() in (*SUFFIXES, *DICOM_SUFFIXES) and path.is_file()
-        )
-        if not inside:
-            what = "holds no image" if name.is_dir() else "is neither an image nor a folder"
-            raise InputError(f"{str(name)!r} {what}: name PNG, JPEG, TIFF or DICOM files")
-        found += inside
-    return list(dict.fromkeys(found))
+    error: str = ""
+    picture: str = ""
+    output: str = ""
+    probability: float | None = None
+    threshold: float | None = None
+    peak: float | None = None
 
 
 def mapper_of(model: LoadedModel) -> Mapper:
@@ -100,109 +72,135 @@ def mapper_of(model: LoadedModel) -> Mapper:
     )
 
 
-def output_number(model: LoadedModel, name: str | None) -> int | None:
-    """Number of the output whose evidence is shown; None for the most probable of each image.
+@dataclass(frozen=True, kw_only=True)
+class Explainer:
+    """The maps of a row's networks, whose mean over the seeds is drawn.
 
-    Args:
-        model: the run's.
-        name: the class or finding; None for the second of two classes, and otherwise for the most
-            probable one.
-
-    Raises:
-        InputError: the run predicts no such thing.
+    Attributes:
+        row: the networks.
+        mappers: of each of them.
+        output: number of the output whose evidence is shown; None for the most probable of each
+            image.
     """
-    classes = model.classes
-    if name is None:
-        return 1 if model.run.outputs.binary else None
-    if name not in classes:
-        raise InputError(
-            f"run {model.name} predicts no {name!r}: {near_matches(name, list(classes))}"
+
+    row: NetworkRow
+    mappers: tuple[Mapper, ...]
+    output: int | None
+
+    @classmethod
+    def make(cls, row: NetworkRow, class_name: str | None = None) -> Explainer:
+        """Explain a class or finding.
+
+        Args:
+            row: the networks.
+            class_name: its name; None for the second of two classes, and otherwise for the most
+                probable one.
+
+        Raises:
+            InputError: the row predicts no such thing, or its network has no maps.
+        """
+        classes = row.first.classes
+        if class_name is not None and class_name not in classes:
+            raise InputError(
+                f"run {row.first.name} predicts no {class_name!r}: "
+                f"{near_matches(class_name, list(classes))}"
+            )
+        output = (
+            classes.index(class_name) if class_name else 1 if row.points.outputs.binary else None
         )
-    return classes.index(name)
+        mappers = tuple(mapper_of(model) for model in row.models)
+        return cls(row=row, mappers=mappers, output=output)
+
+    def explain(
+        self, squares: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32]]:
+        """Outputs that are shown (n,), their probabilities (n,), and their maps (n, rows, columns).
+
+        Args:
+            squares: uint8 (n, side, side), at least one.
+        """
+        p = self.row.predict(squares).mean(axis=0)
+        shown = p.argmax(axis=1) if self.output is None else np.full(len(p), self.output, np.int64)
+        device = self.row.first.device
+        maps = [
+            mapper(model.to_input(squares), torch.from_numpy(shown).to(device)).cpu().numpy()
+            for model, mapper in zip(self.row.models, self.mappers, strict=True)
+        ]
+        return shown, p[np.arange(len(p)), shown], np.mean(maps, axis=0)
 
 
 def explain_images(
-    model: LoadedModel,
-    paths: Sequence[Path],
+    explainer: Explainer,
+    images: Sequence[ImageFile],
     folder: Path,
     *,
-    output: int | None,
     progress: Callable[[int, int], None],
 ) -> list[Explanation]:
     """Write a picture of each image under its map, and the page ``index.html``.
 
     Args:
-        model: the run's.
-        paths: image files.
+        explainer: makes the maps.
+        images: files; one that cannot be read is an explanation with its error.
         folder: where to; made if it is not there.
-        output: from :func:`output_number`.
         progress: called with images done and images in all.
-
-    Raises:
-        InputError: a file is no image that can be read, or the network has no maps.
     """
-    mapper = mapper_of(model)
     make_folder(folder)
     explained: list[Explanation] = []
-    for start in range(0, len(paths), BATCH):
-        some = paths[start : start + BATCH]
-        grays = list(_read(some, model.data.full_scale))
-        explained += _explain(
-            model, mapper, some, grays, folder, output=output, first=len(explained)
-        )
-        progress(len(explained), len(paths))
+    for start in range(0, len(images), BATCH):
+        explained += _explain(explainer, images[start : start + BATCH], folder, first=start)
+        progress(len(explained), len(images))
     records = [vars(each) for each in explained]
-    about = {"run": model.name, "method": mapper.method, "notice": NOTICE}
+    about: dict[str, object] = {
+        "runs": [model.name for model in explainer.row.models],
+        "method": explainer.mappers[0].method,
+        "notice": NOTICE,
+    }
     write_text(folder / "index.json", json.dumps({**about, "images": records}, indent=2) + "\n")
-    write_text(folder / "index.html", _page(model, mapper, explained))
+    write_text(folder / "index.html", _page(about, explained))
     return explained
 
 
-def _read(paths: Sequence[Path], full_scale: int | None) -> Iterator[NDArray[np.uint8]]:
-    with quiet_decoders():
-        for path in paths:
-            try:
-                yield read_grayscale(path, full_scale=full_scale)
-            except ImageError as error:
-                raise InputError(f"image {str(path)!r}: {error}") from None
-
-
 def _explain(
-    model: LoadedModel,
-    mapper: Mapper,
-    paths: Sequence[Path],
-    grays: Sequence[NDArray[np.uint8]],
-    folder: Path,
-    *,
-    output: int | None,
-    first: int,
+    explainer: Explainer, images: Sequence[ImageFile], folder: Path, *, first: int
 ) -> Iterator[Explanation]:
-    """Explanations of a batch, whose pictures are written; the number of its first is given."""
-    squares = np.stack([resize(gray, model.image_size) for gray in grays])
-    probabilities = model.predict(squares)
-    shown = (
-        probabilities.argmax(axis=1) if output is None else np.full(len(squares), output, np.int64)
-    )
-    maps = mapper(model.to_input(squares), torch.from_numpy(shown).to(model.device)).cpu().numpy()
-    called = called_names(model.run.outputs)
-    for number, path in enumerate(paths):
-        name = model.classes[shown[number]]
-        picture = f"{first + number + 1:04d}_{path.stem}.png"
+    """Explanations of a batch, whose pictures are written; ``first`` is its first position."""
+    model, points = explainer.row.first, explainer.row.points
+    read = [_read(image.path, model.data.full_scale) for image in images]
+    grays = [gray for gray in read if not isinstance(gray, str)]
+    if grays:
+        squares = np.stack([resize(gray, model.image_size) for gray in grays])
+        found = iter(list(zip(*explainer.explain(squares), strict=True)))
+    for position, (image, gray) in enumerate(zip(images, read, strict=True), start=first + 1):
+        if isinstance(gray, str):
+            yield Explanation(image=image.name, error=gray)
+            continue
+        output, probability, heat = next(found)
+        picture = f"{position:04d}_{image.path.stem}.png"
         content = io.BytesIO()
-        draw_overlay(grays[number], maps[number]).save(content, format="PNG")
+        draw_overlay(gray, heat).save(content, format="PNG")
         write_bytes(folder / picture, content.getvalue())
-        threshold = model.points.thresholds[called.index(name)] if name in called else math.nan
+        name = model.classes[output]
+        threshold = dict(zip(points.called, points.thresholds, strict=True)).get(name, np.nan)
         yield Explanation(
-            image=str(path),
+            image=image.name,
             picture=picture,
             output=name,
-            probability=float(probabilities[number, shown[number]]),
-            threshold=None if math.isnan(threshold) else float(threshold),
-            peak=float(maps[number].max()),
+            probability=float(probability),
+            threshold=None if np.isnan(threshold) else float(threshold),
+            peak=float(heat.max()),
         )
 
 
-def _page(model: LoadedModel, mapper: Mapper, explained: Sequence[Explanation]) -> str:
+def _read(path: Path, full_scale: int | None) -> NDArray[np.uint8] | str:
+    """Gray values of a file, or why it cannot be read."""
+    with quiet_decoders():
+        try:
+            return read_grayscale(path, full_scale=full_scale)
+        except (ImageError, InputError) as error:
+            return str(error)
+
+
+def _page(about: dict[str, object], explained: Sequence[Explanation]) -> str:
     environment = Environment(
         loader=PackageLoader("bench.explain", package_path=""),
         autoescape=select_autoescape(["html"]),
@@ -211,5 +209,5 @@ def _page(model: LoadedModel, mapper: Mapper, explained: Sequence[Explanation]) 
         lstrip_blocks=True,
     )
     return environment.get_template("page.html").render(
-        model=model, method=mapper.method, explained=explained, notice=NOTICE, colours=COLOURS
+        **about, explained=explained, colours=COLOURS
     )

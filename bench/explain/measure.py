@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from bench.data.boxes import box_mask
-from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate, Interval
 from bench.evaluate.resamples import Resamples
@@ -76,9 +75,8 @@ def measure_maps(
         The method of the maps, and the rows: each finding's, and ``ANY``.
 
     Raises:
-        InputError: the runs are not of one row, or their network has no maps.
+        InputError: the network has no maps.
     """
-    _check_one_row(models)
     found: dict[str, dict[int, Agreement]] = {}
     total = 2 * len(models) * len(cases.cases)
     for done, model in enumerate(models):
@@ -94,21 +92,6 @@ def measure_maps(
         for finding in _findings(cases)
         for row in _rows(found | _controls(cases, grid), cases.cases, finding)
     ]
-
-
-def _check_one_row(models: Sequence[LoadedModel]) -> None:
-    first = models[0]
-    for model in models[1:]:
-        if _without_seed(model) != _without_seed(first) or model.data != first.data:
-            raise InputError(
-                f"runs {first.name} and {model.name} are not of one row: name runs that differ in "
-                "their seeds alone"
-            )
-
-
-def _without_seed(model: LoadedModel) -> object:
-    """The cell of a run but for its seed."""
-    return model.run.cell.model_copy(update={"seed": 0})
 
 
 def _of_network(model: LoadedModel, mapper: Mapper, cases: Cases) -> tuple[Agreement, int]:

@@ -47,7 +47,7 @@ def test_pictures_of_real_radiographs_and_their_page(
     assert (done.code, done.out) == (0, ""), done.err
     assert "not a medical device" in done.err
     index = json.loads(Path("maps/index.json").read_text())
-    assert (index["run"], index["method"]) == (name, "class activation map")
+    assert (index["runs"], index["method"]) == ([name], "class activation map")
     images = sorted(radiographs.iterdir())
     assert [each["image"] for each in index["images"]] == [str(path) for path in images]
     for each, path in zip(index["images"], images, strict=True):
@@ -110,11 +110,11 @@ def test_mistakes_are_one_line(bench: Command, tiny_plugin: Path) -> None:
     Path("text.png").write_text("no image")
     Image.new("L", (20, 20)).save("one.png")
     for arguments, message in (
-        (["nobody", "x.png"], "no run 'nobody' in 'results/runs'"),
-        ([name, "absent.png"], "'absent.png' is neither an image nor a folder"),
-        ([name, "empty"], "'empty' holds no image"),
-        ([name], "after the run name images to draw, or give --boxes; one of the two"),
-        ([name, "text.png"], "image 'text.png': the file is not a PNG, JPEG, TIFF or DICOM"),
+        (["nobody", "x.png"], "'nobody' is neither a file nor a run in 'results/runs'"),
+        ([name, "absent.png"], "no file 'absent.png'"),
+        ([name, "empty"], "no image in 'empty'"),
+        ([name], "no images: give files, folders"),
+        ([name, "one.png", "--boxes", "phantom"], "--boxes takes the runs' own test images"),
         ([name, "one.png", "--class", "abnorml"], "predicts no 'abnorml': did you mean abnormal"),
     ):
         done = bench("explain", *arguments, "--to", "maps", "--plugin", tiny_plugin)
@@ -122,6 +122,28 @@ def test_mistakes_are_one_line(bench: Command, tiny_plugin: Path) -> None:
         assert message in done.err
         assert done.err.splitlines()[-1].startswith("error: ")
         assert not Path("maps/index.html").exists()
+    some = ("one.png", "text.png", "--to", "maps", "--plugin", tiny_plugin)
+    done = bench("explain", name, *some)
+    assert done.code == 1
+    assert "'text.png': the file is not a PNG, JPEG, TIFF or DICOM image" in done.err
+    first, second = json.loads(Path("maps/index.json").read_text())["images"]
+    assert (first["error"], second["picture"]) == ("", "")
+    assert "the file is not a PNG" in Path("maps/index.html").read_text()
+
+
+def test_predict_draws_the_mean_map_of_the_seeds(bench: Command) -> None:
+    """Its probabilities are those of the table that predict writes."""
+    stored_run(bench, "cxnet_m1", "--seeds", "0,1")
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).astype(np.uint8)).save(
+        "one.png"
+    )
+    done = bench("predict", "cxnet_m1-*", "one.png", "--out", "p.csv", "--heatmap", "maps")
+    assert done.code == 0, done.err
+    index = json.loads(Path("maps/index.json").read_text())
+    assert len(index["runs"]) == 2
+    (each,) = index["images"]
+    assert each["probability"] == pytest.approx(pd.read_csv("p.csv")["probability"][0], abs=1e-6)
+    assert Path("maps", each["picture"]).is_file()
 
 
 def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
