@@ -19,6 +19,7 @@ from bench.cli.cascade import cascade
 from bench.cli.config import config
 from bench.cli.data import data
 from bench.cli.doctor import doctor
+from bench.cli.evaluate import evaluate_command
 from bench.cli.explain import explain
 from bench.cli.export import export_command
 from bench.cli.import_predictions import import_command
@@ -62,6 +63,7 @@ def main() -> None:
     bench report markdown      print the table (html, latex, csv, json; all writes every one)
     bench predict RUN IMAGES   what a run's network says of new images (PNG, JPEG, DICOM)
     bench explain RUN IMAGES   draw where in images its evidence lies (--to DIR)
+    bench evaluate RUN         judge a network on other data (external validation)
     bench import p.csv --as x  put anyone's predictions beside them
     bench share RUN --to x.zip for another lab, whose bench import takes x.zip
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
@@ -82,6 +84,7 @@ for command in (
     runs,
     predict_command,
     explain,
+    evaluate_command,
     import_command,
     share_command,
     cascade,

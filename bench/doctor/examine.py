@@ -28,6 +28,8 @@ def examine(store: Store, *, scorer: Scorer) -> tuple[int, list[Finding]]:
     survey, found = check_runs(store, whole=WholeRuns(), within=store.root)
     for folder in sorted((store.tuning / "trials").glob("*/")):
         found += check_runs(Store(folder), whole=WholeRuns(), within=store.root)[1]
+    if store.external.root.is_dir():
+        found += check_runs(store.external, whole=WholeRuns(), within=store.root)[1]
     found += check_splits(store, survey.runs)
     found += check_records(store, survey.runs)
     found += check_database(store)

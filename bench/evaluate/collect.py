@@ -14,6 +14,7 @@ from bench.config.schema import MARGIN
 from bench.data.tasks import TASKS
 from bench.errors import InputError
 from bench.evaluate.comparison import compare_with, over_control, spreads_of
+from bench.evaluate.ensemble_rows import ensembles
 from bench.evaluate.figures import TASK, RowFigures, with_intervals
 from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
@@ -166,6 +167,7 @@ class _Collector:
             ),
             wanted=self.reference,
             reference=next((row for row in visible if row.is_reference), None),
+            ensembles=ensembles(visible, scorer=self.scorer),
             margin=margin,
             resamples=self.scorer.resampling.resamples if any(row.runs for row in rows) else 0,
             published=published_for(source=data.source, task=data.task),

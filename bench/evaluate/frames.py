@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.evaluate.measures import leading
 from bench.runs.checksums import HISTORY
 
 if TYPE_CHECKING:
-    from bench.evaluate.estimate import Figure
+    from bench.evaluate.estimate import Figure, Interval
+    from bench.evaluate.external import ExternalTable
     from bench.evaluate.results import Row, RunView, Table
 
 # Columns of whole numbers, which may lack some.
 WHOLE = (
     "image_size", "seeds", "failed", "parameters", "multiply_adds", "support",
-    "answered_images", "test_images", "compared_images", "tuning_trials",
+    "answered_images", "test_images", "compared_images", "tuning_trials", "left_out",
 )  # fmt: skip
 COMPARED = (
     "difference", "difference_low", "difference_high", "p", "p_holm", "margin", "p_equivalent",
@@ -63,6 +65,57 @@ def findings(tables: Sequence[Table]) -> pd.DataFrame:
         for _, table, row, finding, figures in every
     )
     return frame.set_axis([position for position, *_ in every])
+
+
+def ensembles(tables: Sequence[Table]) -> pd.DataFrame:
+    """One line for each ensemble of each table."""
+    return _frame(
+        {
+            **_identity(table),
+            "kind": "ensemble",
+            "model": each.model,
+            "loss": each.loss,
+            "settings": each.settings,
+            "weights": each.weights,
+            "state": "finished",
+            "seeds": len(each.seeds),
+            **_interval(leading(table.outputs), each.auc),
+            **_interval("gain", each.gain),
+            **_interval("difference", each.difference),
+        }
+        for table in tables
+        for each in table.ensembles
+    )
+
+
+def external_rows(tables: Sequence[ExternalTable]) -> pd.DataFrame:
+    """One line for each row of each table of other data."""
+    return _frame(
+        {
+            "source": table.data.source,
+            "task": table.task,
+            "split": table.part,
+            "split_hash": table.selection,
+            "image_size": table.image_size,
+            "data": table.data.fingerprint,
+            "kind": "external ensemble" if row.is_ensemble else "external",
+            "model": row.model,
+            "loss": row.loss,
+            "settings": row.settings,
+            "weights": row.weights,
+            "state": "finished",
+            "seeds": len(row.seeds),
+            **_figures(row.figures),
+            "home_source": row.home.source,
+            "home_split": row.home.split,
+            "home_data": row.home.fingerprint,
+            **_interval(f"home_{leading(table.outputs)}", row.home_auc),
+            **_interval("drop", row.drop),
+            "left_out": row.left_out,
+        }
+        for table in tables
+        for row in table.rows
+    )
 
 
 def runs(tables: Sequence[Table]) -> pd.DataFrame:
@@ -151,6 +204,12 @@ def _names(row: Row) -> dict[str, Any]:
         "seeds": len(row.seeds),
         "failed": len(row.failures),
     }
+
+
+def _interval(name: str, measured: Interval | None) -> dict[str, float | None]:
+    if measured is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: measured.value, f"{name}_low": measured.low, f"{name}_high": measured.high}
 
 
 def _figures(figures: Mapping[str, Figure]) -> dict[str, float | None]:

@@ -13,12 +13,15 @@ from bench.data.description import DataRecord
 from bench.errors import InputError
 from bench.evaluate.collect import collect
 from bench.evaluate.effects import answer_questions
+from bench.evaluate.external import ExternalTable, external_tables
 from bench.evaluate.results import Reference, Results, Row
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import setting_text
 from bench.registry import near_matches
+from bench.runs.predictions import PREDICTIONS
+from bench.runs.records import Unusable
 from bench.runs.run import Run
-from bench.runs.store import Store
+from bench.runs.store import EXTERNALS, Store
 
 MOST_NAMED = 3
 """Runs that an error names; of more it says the number."""
@@ -118,6 +121,7 @@ def load_results(
             on_scored=show_progress,
         )
     )
+    external, stale, faults = _external(store, stored, filters)
     # A question is of the runs that it is of, whichever rows are looked at.
     answers = answer_questions(stored, experiments, scorer=scorer)
     return Results(
@@ -125,10 +129,56 @@ def load_results(
         questions=tuple(
             answer for answer in answers if any(map(filters.about, answer.data)) or not answer.data
         ),
+        external=tuple(external_tables(external, scorer=scorer, tables=tables)),
+        stale=stale,
         unfinished=survey.unfinished,
         failed_tunings=tuple(store.failed_tunings()),
-        unusable=unusable,
+        unusable=(*unusable, *faults),
     )
+
+
+def load_external(
+    store: Store, names: Sequence[str], *, scorer: Scorer
+) -> tuple[ExternalTable, ...]:
+    """The tables of some runs on other data, without scoring what is not about these data.
+
+    Args:
+        store: of the runs whose networks predict.
+        names: of the folders of the runs on other data.
+        scorer: of all runs.
+
+    Raises:
+        InputError: a run cannot be used.
+    """
+    runs = [store.external.run(name) for name in names]
+    wanted = {(run.data.fingerprint, run.data.task) for run in runs}
+    there = [run for run in store.runs() if (run.data.fingerprint, run.data.task) in wanted]
+    tables = collect(there, scorer=scorer) if there else []
+    return tuple(external_tables(runs, scorer=scorer, tables=tables))
+
+
+def _external(
+    store: Store, stored: Sequence[Run], filters: Filters
+) -> tuple[list[Run], tuple[str, ...], list[Unusable]]:
+    """The runs on other data that pass the filters, names of stale ones, and damaged ones.
+
+    Stale is what the network of another training predicted, from before its run was made anew.
+    """
+    if not store.external.root.is_dir():
+        return [], (), []
+    survey = store.external.survey()
+    by_name = {run.folder.name: run for run in stored}
+    fresh, stale = [], []
+    for run in survey.runs:
+        assert run.external is not None, "reading checks it"
+        home = by_name.get(run.external.run)
+        same = home is None or home.checksums.get(PREDICTIONS) == run.external.predictions
+        if not same:
+            stale.append(run.external.run)
+        elif filters.about(run.external.home) and filters.show(run):
+            fresh.append(run)
+    faults = [replace(each, name=f"{EXTERNALS}/{each.name}") for each in survey.unusable]
+    return fresh, tuple(sorted({*stale})), faults
 
 
 def without_bare_tables(results: Results, filters: Filters) -> Results:

@@ -23,7 +23,9 @@ from bench.evaluate import frames
 from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.comparison import Comparison
 from bench.evaluate.curves import Curves
+from bench.evaluate.ensemble_rows import Ensemble
 from bench.evaluate.estimate import Figure, Interval
+from bench.evaluate.external import ExternalTable
 from bench.evaluate.published import PublishedFigure
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.seeds import ONE_RUN, Spread
@@ -210,6 +212,7 @@ class Table:
         wanted: the reference that was asked for.
         reference: the row that all others are compared with: the wanted one, or where it has not
             finished one that stands in (:mod:`bench.evaluate.reference`); None without either.
+        ensembles: the mean prediction of each network that has two or more seeds.
         margin: largest difference of the leading figure that counts as none.
         resamples: how many an interval rests on.
         published: what others published for its data and task; none was run by this harness.
@@ -225,6 +228,7 @@ class Table:
     superseded: tuple[str, ...] = ()
     wanted: Reference = Reference()
     reference: Row | None = None
+    ensembles: tuple[Ensemble, ...] = ()
     margin: float = MARGIN
     resamples: int = 0
     published: tuple[PublishedFigure, ...] = ()
@@ -272,11 +276,16 @@ class Results:
         questions: the answers to the questions that experiments ask.
         unfinished: runs that have not ended.
         failed_tunings: models and losses whose search has no winner, and so no row.
+        external: the networks on data that they were not trained on, a table for each such data.
+        stale: runs that were trained anew since their networks were evaluated on other data; what
+            the former ones predicted is in no table.
         unusable: runs and records that are damaged, or that another version wrote: in no row.
     """
 
     tables: tuple[Table, ...]
     questions: tuple[QuestionResult, ...] = ()
+    external: tuple[ExternalTable, ...] = ()
+    stale: tuple[str, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     failed_tunings: tuple[FailedTuningRecord, ...] = ()
     unusable: tuple[Unusable, ...] = ()
@@ -301,6 +310,26 @@ class Results:
         its figures as in :attr:`rows`. Its index is the row's in :attr:`rows`.
         """
         return frames.findings(self.tables)
+
+    @cached_property
+    def ensembles(self) -> pd.DataFrame:
+        """One line for each ensemble of each table, with the kind ``ensemble``.
+
+        The columns that identify the row of its seeds, its ``auc`` or ``macro_auc``, the ``gain``
+        over the mean of its seeds and the ``difference`` to the reference's ensemble, each with
+        ``_low`` and ``_high``.
+        """
+        return frames.ensembles(self.tables)
+
+    @cached_property
+    def external_rows(self) -> pd.DataFrame:
+        """One line for each network, and for each ensemble, on data that it was not trained on.
+
+        ``kind`` is ``external`` or ``external ensemble``; ``source``, ``data`` and the figures are
+        of these data, ``home_source``, ``home_data`` and ``home_auc`` of its own, and ``drop`` is
+        what is lost.
+        """
+        return frames.external_rows(self.external)
 
     @cached_property
     def runs(self) -> pd.DataFrame:

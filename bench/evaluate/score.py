@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from bench.evaluate.findings import finding_figures
 from bench.evaluate.measures import AVERAGED, leading
 from bench.evaluate.sample import Sample
 from bench.evaluate.two_classes import two_class_figures
-from bench.runs.predictions import Outputs
+from bench.runs.predictions import Outputs, Predictions
 from bench.runs.run import Run
 
 
@@ -90,7 +91,19 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
     Raises:
         InputError: its predictions are gone or damaged.
     """
-    predictions, outputs = run.predictions(), run.outputs
+    return score_predictions(run.predictions(), run.outputs, resampling)
+
+
+def score_predictions(
+    predictions: Mapping[str, Predictions], outputs: Outputs, resampling: Resampling
+) -> RunScores:
+    """All figures of some predictions on the test part.
+
+    Args:
+        predictions: by part.
+        outputs: what they are about.
+        resampling: of the test part's patients.
+    """
     sample = Sample.of(predictions["test"], resampling)
     validation = predictions.get("validation")
     positive, p = sample.positive(), sample.probabilities
@@ -108,9 +121,7 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
             auc=auc,
             images=sample.digest,
             count=len(p),
-            validation=math.nan
-            if validation is None
-            else leading_auc(Sample.of(validation, Resampling(resamples=0)), outputs).value,
+            validation=math.nan if validation is None else auc_of(validation, outputs).value,
         ),
         figures=figures,
         findings=findings,
@@ -121,6 +132,11 @@ def score_run(run: Run, resampling: Resampling) -> RunScores:
             if present.any() and not present.all()
         },
     )
+
+
+def auc_of(predictions: Predictions, outputs: Outputs) -> Auc:
+    """The figure that models are compared by, of any predictions; no patient is resampled."""
+    return leading_auc(Sample.of(predictions, Resampling(resamples=0)), outputs)
 
 
 def leading_auc(sample: Sample, outputs: Outputs) -> Auc:

@@ -6,16 +6,18 @@ import hashlib
 import io
 import json
 import pickle
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from bench.evaluate.auc import Auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
+from bench.evaluate.ensemble import mean_predictions
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.score import LeadingScore, RunScores, score_run
+from bench.evaluate.score import LeadingScore, RunScores, auc_of, score_predictions, score_run
 from bench.files import write_bytes
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.run import Run
@@ -23,6 +25,7 @@ from bench.runs.run import Run
 # Part of every kept file's name: raised when a figure is computed otherwise. So are the fields of
 # what is kept, for which it need not be raised.
 VERSION = 7
+K = TypeVar("K", RunScores, Auc)
 KEPT = (RunScores, LeadingScore, Estimate, Auc, Curves)
 FIELDS = [field.name for kept in KEPT for field in fields(kept)]
 ALLOWED = {(kept.__module__, kept.__qualname__) for kept in KEPT} | {
@@ -65,7 +68,7 @@ class Scorer:
             InputError: its predictions are gone or damaged.
         """
         name = self._name(run)
-        scores = self._read(name) or self._keep(name, run)
+        scores = self._read(name) or self._keep(name, score_run(run, self.resampling))
         self._leading[name] = scores.leading
         return scores
 
@@ -78,6 +81,31 @@ class Scorer:
         known = self._leading.get(self._name(run))
         return self.score(run).leading if known is None else known
 
+    def score_mean(self, runs: Sequence[Run]) -> RunScores:
+        """All figures of the mean prediction of some runs, which differ in their seeds alone.
+
+        Raises:
+            InputError: predictions are gone or damaged, or of other images.
+        """
+        name = self._name(*runs)
+        scores = self._read(name)
+        if scores is None:
+            mean, outputs = mean_predictions(runs), runs[0].outputs
+            scores = self._keep(name, score_predictions(mean, outputs, self.resampling))
+        return scores
+
+    def auc_of_mean(self, runs: Sequence[Run]) -> Auc:
+        """The leading figure of the mean prediction of some runs on the test part.
+
+        Raises:
+            InputError: as :meth:`score_mean`.
+        """
+        name = self._name(*runs, what="auc of mean")
+        auc = self._read(name, Auc)
+        if auc is None:
+            auc = self._keep(name, auc_of(mean_predictions(runs)["test"], runs[0].outputs))
+        return auc
+
     def damaged_file(self, run: Run) -> Path | None:
         """The file of a run's kept scores, where it is there and cannot be read."""
         name = self._name(run)
@@ -85,23 +113,25 @@ class Scorer:
             return None
         return self._kept / name
 
-    def _name(self, run: Run) -> str:
-        """File name of a run's kept scores, from the size and times of its predictions."""
-        stamp: list[int] = []
-        with suppress(OSError):  # that they are gone is said where they are read
-            status = (run.folder / PREDICTIONS).stat()
-            stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-        content = [
-            VERSION,
-            FIELDS,
-            self.resampling.resamples,
-            self.resampling.seed,
-            str(run.folder.resolve()),
-            stamp,
-        ]
+    def _name(self, *runs: Run, what: str = "") -> str:
+        """File name of what is kept of some runs, from the size and times of predictions."""
+        content: list[object] = [VERSION, FIELDS, self.resampling.resamples, self.resampling.seed]
+        for run in runs:
+            stamp: list[int] = []
+            with suppress(OSError):  # that they are gone is said where they are read
+                status = (run.folder / PREDICTIONS).stat()
+                stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+            content += [str(run.folder.resolve()), stamp]
+        content += [what] * bool(what)
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32] + ".pickle"
 
-    def _read(self, name: str) -> RunScores | None:
+    @overload
+    def _read(self, name: str) -> RunScores | None: ...
+
+    @overload
+    def _read(self, name: str, kept: type[K]) -> K | None: ...
+
+    def _read(self, name: str, kept: type[Any] = RunScores) -> Any:
         """The kept scores; None where there are none, or damaged ones: they are computed again."""
         if self._kept is None:
             return None
@@ -109,10 +139,9 @@ class Scorer:
             scores = _Unpickler(io.BytesIO((self._kept / name).read_bytes())).load()
         except Exception:  # a damaged pickle can raise any
             return None
-        return scores if isinstance(scores, RunScores) else None
+        return scores if isinstance(scores, kept) else None
 
-    def _keep(self, name: str, run: Run) -> RunScores:
-        scores = score_run(run, self.resampling)
+    def _keep(self, name: str, scores: K) -> K:
         if self._kept is not None:
             # A cache that cannot be written is no reason to fail.
             with suppress(OSError):

@@ -69,8 +69,8 @@ class Section:
     """A table of a report, with what must be known to read it.
 
     Attributes:
-        id: ``comparison``, ``threshold``, ``operating``, ``calibration``, ``averages``,
-            ``tuning``, ``finding-auc`` …, ``published``, ``parts``.
+        id: ``comparison``, ``ensembles``, ``threshold``, ``operating``, ``calibration``,
+            ``averages``, ``tuning``, ``finding-auc`` …, ``published``, ``parts``, ``external``.
         title: its heading.
         columns: from left to right.
         rows: the table rows that its lines are of; empty where they are of something else.
@@ -117,6 +117,19 @@ def counts(name: str, values: Iterable[int | None], *, missing: str = "unknown")
         for value in values
     )
     return cells(name, name, found)
+
+
+def measured(value: Interval) -> TableCell:
+    """A figure with its interval."""
+    if math.isnan(value.value):
+        return UNDEFINED
+    return TableCell(
+        text=fmt.number(value.value),
+        detail=fmt.interval(value),
+        value=value.value,
+        low=value.low,
+        high=value.high,
+    )
 
 
 def difference(measured: Interval) -> TableCell:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bench.evaluate.results import Results
 from bench.report import facts
 from bench.report.columns import Section, TableCell
+from bench.report.external import external_sections, stale_runs
 from bench.report.formatting import one_line
 from bench.report.notes import glossary
 from bench.report.sections import sections
@@ -41,6 +42,8 @@ def latex(results: Results) -> str:
         incidents=facts.incidents,
         without_row=facts.without_row,
         sections=sections,
+        external=external_sections(results.external),
+        stale=stale_runs(results.stale),
         terms=[f"{term}: {meaning}" for term, meaning in glossary(results)],
         tabular=tabular,
         comments=comments,

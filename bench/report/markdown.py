@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
+from bench.evaluate.external import ExternalTable
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results
 from bench.report import facts
 from bench.report.card import card_text
 from bench.report.columns import Section, TableCell
+from bench.report.external import external_sections, stale_runs
 from bench.report.formatting import one_line
 from bench.report.notes import glossary
 from bench.report.questions import answer_sections
@@ -41,6 +43,7 @@ def markdown(results: Results) -> str:
         without_row=facts.without_row,
         glossary=glossary,
         answer=markdown_answer,
+        external_validation=lambda results: markdown_external(results.external, results.stale),
         pipe_table=pipe_table,
         bullets=bullets,
         escape=escape,
@@ -53,6 +56,18 @@ def markdown_answer(answer: QuestionResult) -> str:
     return render(
         "question.md.j2",
         found=answer_sections(answer),
+        pipe_table=pipe_table,
+        bullets=bullets,
+        escape=escape,
+    ).rstrip()
+
+
+def markdown_external(tables: Sequence[ExternalTable], stale: Sequence[str] = ()) -> str:
+    """A section on networks on data that they were not trained on."""
+    return render(
+        "external.md.j2",
+        sections=external_sections(tables),
+        stale=stale_runs(stale),
         pipe_table=pipe_table,
         bullets=bullets,
         escape=escape,

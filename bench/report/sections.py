@@ -29,6 +29,7 @@ from bench.report.columns import (
     cells,
     counts,
     difference,
+    measured,
     numbers,
     texts,
 )
@@ -55,6 +56,15 @@ COSTS = {
 def sections(table: Table) -> list[Section]:
     """Sections of a table: the comparison, other measures, tuning, findings, published results."""
     found = [_section(table, "comparison", "Comparison", _comparison(table))]
+    if table.ensembles:
+        found.append(
+            Section(
+                id="ensembles",
+                title="Ensembles",
+                columns=_ensembles(table),
+                notes=notes(table, "ensembles"),
+            )
+        )
     for id, title, names in _measures(table):
         found.append(_section(table, id, title, [_figures(table, name) for name in names]))
     tuned = [row for row in table.rows if row.tuning is not None]
@@ -266,6 +276,28 @@ def _best_alone(
     best = min(shown.values()) if name in ERRORS else max(shown.values())
     positions = [position for position, value in shown.items() if value == best]
     return positions[0] if len(positions) == 1 else None
+
+
+def _ensembles(table: Table) -> list[Column]:
+    found = table.ensembles
+    settings = [each.settings for each in found]
+    name = leading(table.outputs)
+    columns = [
+        texts("model", "model", [each.model for each in found], kind="name"),
+        texts("loss", "loss", [each.loss for each in found], kind="name"),
+        *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
+        texts("weights", "weights", [each.weights for each in found], kind="name"),
+        counts("seeds", [len(each.seeds) for each in found]),
+        cells(name, measure_heads(table.outputs)[name], [measured(each.auc) for each in found]),
+        cells("gain", "gain over its seeds", [difference(each.gain) for each in found]),
+    ]
+    if any(each.difference for each in found):
+        gaps = [
+            difference(each.difference) if each.difference else TableCell(text="reference")
+            for each in found
+        ]
+        columns.append(cells("difference", "difference", gaps))
+    return columns
 
 
 def _tuning(rows: Sequence[Row]) -> list[Column]:

@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from bench.report import formatting
 
 FILTERS = (
-    "all_of", "any_of", "count", "difference", "difference_interval", "number", "one_line",
-    "share", "size",
+    "all_of", "any_of", "count", "difference", "difference_interval", "interval", "number",
+    "one_line", "share", "size",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -24,6 +24,9 @@ from bench.config.frozen import Frozen
 from bench.registry import DATASETS, LOSSES, LossEntry, ModelEntry, find_model
 from bench.registry.core import comes_from_plugin
 
+if TYPE_CHECKING:
+    from bench.data.description import DataRecord
+
 RESULTS_VERSION = 2
 """Part of every key; raised when a change of the harness changes results, so that runs from before
 it are not mistaken for runs from after it."""
@@ -35,6 +38,8 @@ CASCADE_TASK = "findings14"
 """The task of a cascade's predictions."""
 
 System = Literal["cascade", "flat", "always normal"]
+Part = Literal["all", "test"]
+"""The images of other data that a network is evaluated on."""
 
 
 def concerns_controls(key: str) -> bool:
@@ -187,11 +192,28 @@ class ImportSettings(Frozen):
     predictions: FileSettings
 
 
+class ExternalSettings(NetworkSettings):
+    """The settings of a network's run, and what of other data it is evaluated on.
+
+    Attributes:
+        home_data: fingerprint of the data that the network was trained on.
+        home_split: hash of their split.
+        part: of the other data: all images, or those of their own test part.
+        same_patients: whether equal patient ids of the two are one person.
+    """
+
+    home_data: str
+    home_split: str
+    part: Part
+    same_patients: bool
+
+
 KINDS: dict[str, type[Frozen]] = {
     "network": NetworkSettings,
     "control": ControlSettings,
     "imported": ImportSettings,
     "cascade": CascadeSettings,
+    "external": ExternalSettings,
 }
 
 
@@ -200,7 +222,8 @@ class Cell(Frozen):
 
     Attributes:
         kind: ``network`` (trained), ``control`` (a simple predictor), ``imported``
-            (predictions that others made) or ``cascade`` (made of other runs' predictions).
+            (predictions that others made), ``cascade`` (made of other runs' predictions) or
+            ``external`` (a network's predictions for data that it was not trained on).
         model: registered name of the model or control, or what the predictions were called.
         loss: registered name; "" where nothing was trained here.
         seed: the run's seed; 0 where nothing was trained here.
@@ -208,11 +231,13 @@ class Cell(Frozen):
             device is used are no part of it.
     """
 
-    kind: Literal["network", "control", "imported", "cascade"]
+    kind: Literal["network", "control", "imported", "cascade", "external"]
     model: str
     loss: str
     seed: int
-    settings: NetworkSettings | ControlSettings | ImportSettings | CascadeSettings
+    settings: (
+        NetworkSettings | ControlSettings | ImportSettings | CascadeSettings | ExternalSettings
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -282,6 +307,31 @@ class Cell(Frozen):
             named = self.model_dump(include={"model", "loss", "seed"})
         made = CascadeSettings.model_validate(settings | {"task": CASCADE_TASK, "system": system})
         return Cell(kind="cascade", settings=made, **named)
+
+    def as_external(self, *, home: DataRecord, part: Part, same_patients: bool) -> Cell:
+        """The cell of this network on other data.
+
+        Args:
+            home: the data that it was trained on.
+            part, same_patients: as in :class:`ExternalSettings`.
+        """
+        settings = ExternalSettings.model_validate(
+            self.network.model_dump()
+            | {
+                "home_data": home.fingerprint,
+                "home_split": home.split.hash,
+                "part": part,
+                "same_patients": same_patients,
+            }
+        )
+        return self.model_copy(update={"kind": "external", "settings": settings})
+
+    @property
+    def trained(self) -> Cell:
+        """The network's own cell of one that is external."""
+        settings = self.network.model_dump(include={*NetworkSettings.model_fields})
+        trained = NetworkSettings.model_validate(settings)
+        return self.model_copy(update={"kind": "network", "settings": trained})
 
     @property
     def dotted(self) -> dict[str, JsonValue]:

@@ -19,7 +19,8 @@ EXPERIMENT = "experiment.yaml"
 DATA = "data.json"
 IN_COMMON = (EXPERIMENT, DATA, "environment.json")
 """Files that the runs of a matrix have in common."""
-CHECKED = (SETTINGS, *IN_COMMON, "import.json", HISTORY, WEIGHTS, PREDICTIONS, OTHERS)
+IMPORTED, EXTERNAL = "import.json", "external.json"
+CHECKED = (SETTINGS, *IN_COMMON, IMPORTED, EXTERNAL, HISTORY, WEIGHTS, PREDICTIONS, OTHERS)
 """Files with a checksum, where a run has them; ``run.json`` holds its own."""
 OWN = "sha256"
 _MEMORY = "whole_runs"

@@ -19,8 +19,10 @@ from bench.runs.checksums import (
     DATA,
     END,
     EXPERIMENT,
+    EXTERNAL,
     FORMER_END,
     HISTORY,
+    IMPORTED,
     OWN,
     SETTINGS,
     WEIGHTS,
@@ -34,6 +36,7 @@ from bench.runs.records import (
     ANOTHER_VERSION,
     AttemptsRecord,
     CellRecord,
+    ExternalRecord,
     ImportRecord,
     Outcome,
     Unusable,
@@ -195,8 +198,11 @@ def _read_run(folder: Path, end: dict[str, Any]) -> Run:
         data=_read(folder / DATA, DataRecord.model_validate_json),
         attempts=read_attempts(folder),
         outcome=outcome,
-        imported=_read(folder / "import.json", ImportRecord.model_validate_json)
+        imported=_read(folder / IMPORTED, ImportRecord.model_validate_json)
         if cell.kind == "imported"
+        else None,
+        external=_read(folder / EXTERNAL, ExternalRecord.model_validate_json)
+        if cell.kind == "external"
         else None,
         checksums=end[FILES],
     )

@@ -20,6 +20,7 @@ from pydantic import JsonValue, ValidationError
 from bench.config import AugmentConfig, Experiment
 from bench.config.frozen import Frozen
 from bench.config.recipes import DECIDED
+from bench.data.description import DataRecord
 from bench.environment import EnvironmentRecord
 from bench.files import make_folder, write_text
 from bench.runs.cells import RESULTS_VERSION, Cell, FileSettings
@@ -99,6 +100,29 @@ class ImportRecord(FileSettings):
     images: dict[str, int]
     of: dict[str, int]
     ignored: int
+
+
+class ExternalRecord(Frozen):
+    """The run whose network predicts other data, and what the two data have in common.
+
+    Attributes:
+        run: name of its folder.
+        weights, predictions: SHA-256 of its files, as they were then.
+        home: the data that it was trained on.
+        left_out: images of the other data that were not evaluated, since they are, or their
+            patient is, among the home data.
+        unchecked: why it is not known which images are identical; "" where it is.
+        only_home, only_other: findings that only one of the two has.
+    """
+
+    run: str
+    weights: str
+    predictions: str
+    home: DataRecord
+    left_out: int
+    unchecked: str = ""
+    only_home: tuple[str, ...] = ()
+    only_other: tuple[str, ...] = ()
 
 
 class RunCosts(Frozen):

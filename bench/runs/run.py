@@ -14,9 +14,13 @@ from bench.environment import EnvironmentRecord
 from bench.errors import InputError
 from bench.runs.cells import Cell
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, from_frame, read_frame
-from bench.runs.records import ImportRecord, Outcome
+from bench.runs.records import ExternalRecord, ImportRecord, Outcome
 
 EVALUATED_PARTS = ("validation", "test")
+EXTERNAL_PARTS = ("validation", "home", "test")
+"""Of a run on other data: its own validation and test part, and the other images."""
+PARTS_OF = {"cascade": ("test",), "external": EXTERNAL_PARTS}
+"""The parts that runs of a kind predict; of other kinds ``EVALUATED_PARTS``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,7 @@ class Run:
         attempts: environment of each time it was started, oldest first.
         outcome: how it ended.
         imported: the file that imported predictions come from; None of a run that was made here.
+        external: the run whose network predicts other data; None of a run on its own data.
         checksums: SHA-256 of its files by name.
     """
 
@@ -48,6 +53,7 @@ class Run:
     outcome: Outcome
     checksums: Mapping[str, str] = field(compare=False)
     imported: ImportRecord | None = None
+    external: ExternalRecord | None = None
 
     @property
     def environment(self) -> EnvironmentRecord:
@@ -65,7 +71,7 @@ class Run:
 
         Parts of which it predicts none are left out.
         """
-        parts = ("test",) if self.cell.kind == "cascade" else EVALUATED_PARTS
+        parts = PARTS_OF.get(self.cell.kind, EVALUATED_PARTS)
         counts = (
             self.imported.images
             if self.imported
@@ -87,7 +93,8 @@ class Run:
             return frame
 
     def predictions(self) -> dict[str, Predictions]:
-        """The predictions for the images of the task, by part (``EVALUATED_PARTS``).
+        """The predictions for the images of the task, by part (``EVALUATED_PARTS``, or
+        ``EXTERNAL_PARTS`` for other data).
 
         Imported predictions may have none for the validation part.
 

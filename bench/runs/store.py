@@ -57,8 +57,10 @@ from bench.runs.checksums import (
     DATA,
     END,
     EXPERIMENT,
+    EXTERNAL,
     FORMER_END,
     HISTORY,
+    IMPORTED,
     OWN,
     SETTINGS,
     WholeRuns,
@@ -73,6 +75,7 @@ from bench.runs.records import (
     AttemptsRecord,
     CellRecord,
     ExperimentRecord,
+    ExternalRecord,
     FailedTuningRecord,
     ImportRecord,
     Outcome,
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
 
 LOCKS = ".locks"
 EXPERIMENTS, TUNINGS, FAILED_TUNINGS = "experiments", "tuning", "tuning/failed"
+EXTERNALS = "external"
 RECORDS: dict[str, type[Frozen]] = {
     EXPERIMENTS: ExperimentRecord,
     TUNINGS: TuningRecord,
@@ -107,6 +111,7 @@ class Facts:
     data: DataRecord
     environment: EnvironmentRecord
     imported: ImportRecord | None = None
+    external: ExternalRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +131,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class Store:
-    """The folder of all runs (``--out``), or of a tuning's trials.
+    """The folder of all runs (``--out``), of a tuning's trials, or of runs on other data.
 
     Attributes:
         root: the folder.
@@ -248,7 +253,9 @@ class Store:
         attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
         write_model(folder / "environment.json", attempts)
         if facts.imported is not None:
-            write_model(folder / "import.json", facts.imported)
+            write_model(folder / IMPORTED, facts.imported)
+        if facts.external is not None:
+            write_model(folder / EXTERNAL, facts.external)
 
     def write_history(self, folder: Path, history: Sequence[Validation]) -> None:
         """Replace the run's history, one line a validation."""
@@ -295,6 +302,19 @@ class Store:
             if frames:
                 write_text(folder / name, pd.concat(frames).to_csv(index=False))
 
+    def write_parts(
+        self, folder: Path, predictions: Mapping[str, Predictions], outputs: Outputs
+    ) -> None:
+        """Write predictions for images of the task, by part.
+
+        Args:
+            folder: the run's.
+            predictions: by part.
+            outputs: what they are about.
+        """
+        frames = [to_frame(each, outputs, part=part) for part, each in predictions.items()]
+        write_text(folder / PREDICTIONS, pd.concat(frames).to_csv(index=False))
+
     def experiment_of(self, folder: Path) -> Experiment:
         """The experiment that a run was part of.
 
@@ -339,6 +359,11 @@ class Store:
             for folder in folders
             for unusable in read_records(self.root, folder, RECORDS[folder])[1]
         ]
+
+    @property
+    def external(self) -> Store:
+        """Store of what these runs' networks predict for other data; it need not be there."""
+        return Store(self.root / EXTERNALS)
 
     @property
     def tuning(self) -> Path:

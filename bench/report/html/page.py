@@ -15,6 +15,7 @@ from bench.evaluate.results import Results, Table
 from bench.report import facts
 from bench.report.card import CardText, card_text
 from bench.report.columns import Section
+from bench.report.external import external_sections, stale_runs
 from bench.report.figures import Picture, pictures
 from bench.report.html.bars import Scale, bars
 from bench.report.html.confusion import confusions
@@ -83,6 +84,8 @@ def html(results: Results, *, thumbnails: int = 12, image_names: bool = False) -
             _chapter(table, f"table-{number}", thumbnails=thumbnails)
             for number, table in enumerate(results.tables, start=1)
         ],
+        external=external_sections(results.external),
+        stale=stale_runs(results.stale),
         questions=[answer_sections(answer) for answer in results.questions],
         title=facts.title,
         image_names=image_names,

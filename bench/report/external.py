@@ -1,0 +1,98 @@
+"""External validation as sections of a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bench.evaluate.estimate import Figure
+from bench.evaluate.external import ExternalRow, ExternalTable
+from bench.evaluate.measures import columns, leading
+from bench.report import formatting as fmt
+from bench.report.columns import (
+    UNDEFINED,
+    Column,
+    Section,
+    TableCell,
+    cells,
+    counts,
+    difference,
+    texts,
+)
+from bench.report.text import lines
+
+# Beside the figure that sorts the table, at the threshold and temperature of home.
+TWO_CLASSES = ("recall", "specificity", "ece_scaled")
+LABELS = ("macro_recall", "macro_f1", "macro_ece")
+
+
+def external_sections(tables: Sequence[ExternalTable]) -> list[Section]:
+    """A section for each set of images that networks from elsewhere predict."""
+    return [
+        Section(
+            id="external",
+            title=f"tested on {table.data.name}, task {table.task} ({table.question}), "
+            f"{table.image_size} px",
+            columns=_columns(table),
+            notes=lines(
+                "external",
+                table=table,
+                head=columns(table.outputs)[leading(table.outputs)],
+                homes=_first_of_each_home(table.rows),
+            ),
+        )
+        for table in tables
+    ]
+
+
+def stale_runs(names: Sequence[str]) -> list[str]:
+    """Sentences on runs that were trained anew since their networks were evaluated elsewhere."""
+    return [
+        f"Not shown: {name} was trained anew since its network was evaluated on other data. "
+        "Evaluate it again."
+        for name in names
+    ]
+
+
+def _columns(table: ExternalTable) -> list[Column]:
+    rows, heads = table.rows, columns(table.outputs)
+    settings = [row.settings for row in rows]
+    main = leading(table.outputs)
+    others = TWO_CLASSES if table.outputs.binary else LABELS
+    return [
+        texts("model", "model", [_model(row) for row in rows], kind="name"),
+        texts("loss", "loss", [row.loss for row in rows], kind="name"),
+        *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
+        texts("weights", "weights", [row.weights for row in rows], kind="name"),
+        texts("home", "trained on", [row.home.name for row in rows], kind="name"),
+        counts("seeds", [len(row.seeds) for row in rows]),
+        cells("home_auc", f"internal {heads[main]}", [_figure(row.home_auc) for row in rows]),
+        cells(main, f"external {heads[main]}", [_figure(row.figures[main]) for row in rows]),
+        cells("drop", "drop", [difference(row.drop) for row in rows]),
+        *(
+            cells(name, heads[name], [_figure(row.figures[name]) for row in rows])
+            for name in others
+            if name in heads
+        ),
+    ]
+
+
+def _model(row: ExternalRow) -> str:
+    return f"{row.model}, ensemble" if row.is_ensemble else row.model
+
+
+def _figure(figure: Figure) -> TableCell:
+    if math.isnan(figure.value):
+        return UNDEFINED
+    return TableCell(
+        text=fmt.figure(figure),
+        detail=fmt.interval(figure),
+        value=figure.value,
+        low=figure.low,
+        high=figure.high,
+    )
+
+
+def _first_of_each_home(rows: Sequence[ExternalRow]) -> list[ExternalRow]:
+    """A row for each data set that networks were trained on."""
+    return list({(row.home.fingerprint, row.home.split): row for row in reversed(rows)}.values())

@@ -1,0 +1,246 @@
+"""Networks of one data set judged on another, with real radiographs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import load_model
+from bench.runs.run import Run
+from bench.runs.store import Store
+from tests.bench.cli.conftest import Command, Outcome, _plugins_forgotten
+from tests.bench.cli.images import write_manifest
+from tests.bench.records import as_written
+from tests.shared_data import shared
+
+OF_EACH = 45
+RUNS = Path("results/runs")
+SMALL = (
+    "--config", "manifest", "--loss", "ce", "--seeds", "0", "--set", "controls=[prior]",
+    "--set", "data.image_size=32", "--set", "train.max_iterations=4",
+    "--set", "train.validate_every=2", "--set", "train.batch_size=8",
+    "--set", "data.validation_fraction=0.2",
+)  # fmt: skip
+
+
+def folder_of(to: Path, images: Mapping[Path, tuple[str, str]]) -> Path:
+    """A folder with a manifest of some images, each with its label and patient."""
+    to.mkdir()
+    lines = ["path,label,patient"]
+    for number, (path, (label, patient)) in enumerate(images.items()):
+        name = f"{number:03d}{path.suffix}"
+        shutil.copy(path, to / name)
+        lines.append(f"{name},{label},{patient}")
+    (to / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return to
+
+
+def kermany(to: Path) -> Path:
+    """Some children's radiographs, normal or pneumonia."""
+    root = shared("kermany")
+    with (root / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    chosen = [
+        row
+        for label in ("NORMAL", "PNEUMONIA")
+        for row in [row for row in rows if row["label"] == label][:OF_EACH]
+    ]
+    return folder_of(to, {root / row["path"]: (row["label"], row["patient"]) for row in chosen})
+
+
+def nih(to: Path) -> Path:
+    """Some radiographs of ChestX-ray14, without a finding or with one or more."""
+    root = shared("nih-mini")
+    with (root / "Data_Entry_2017_v2020.csv").open() as file:
+        labels = {row["Image Index"]: row for row in csv.DictReader(file)}
+    paths = sorted(root.glob("images_*/images/*.png"))
+    normal = [path for path in paths if labels[path.name]["Finding Labels"] == "No Finding"]
+    abnormal = [path for path in paths if labels[path.name]["Finding Labels"] != "No Finding"]
+    return folder_of(
+        to,
+        {
+            path: (
+                labels[path.name]["Finding Labels"].replace("No Finding", "normal"),
+                labels[path.name]["Patient ID"],
+            )
+            for path in (*normal[:OF_EACH], *abnormal[:OF_EACH])
+        },
+    )
+
+
+def train(bench: Command, plugin: Path, data: Path, *more: str) -> None:
+    outcome = bench("run", "tiny", "--plugin", plugin, "--data", data, *SMALL, *more)
+    assert outcome.code == 0, outcome.err
+
+
+def evaluate(bench: Command, plugin: Path, data: Path, *more: object) -> Outcome:
+    given = ("--plugin", plugin, "--config", "manifest", "--data", data, "--device", "cpu")
+    return bench("evaluate", *(more or ("tiny-*",)), *given)
+
+
+def stored() -> list[Run]:
+    return Store(RUNS).external.runs()
+
+
+def test_both_ways_on_real_radiographs(bench: Command, tiny_plugin: Path, tmp_path: Path) -> None:
+    children, adults = kermany(tmp_path / "children"), nih(tmp_path / "adults")
+    for home, other in ((children, adults), (adults, children)):
+        out = str(tmp_path / home.name / "runs")
+        train(bench, tiny_plugin, home, "--seeds", "0,1", "--out", out)
+        outcome = evaluate(bench, tiny_plugin, other, "tiny-*", "--out", out)
+        assert outcome.code == 0, outcome.err
+        assert "2 evaluated, 0 evaluated before" in outcome.err
+        assert outcome.out.startswith("## External validation\n")
+        assert f"tested on manifest ({other.name})" in outcome.out
+        assert "Tested on 90 images" in outcome.out
+        assert "0 identical images; 0 patient ids in both (0 images here)" in outcome.out
+        assert "| tiny, ensemble |" in outcome.out
+        run = Store(Path(out)).external.runs()[0]
+        assert run.external is not None
+        # The stored probabilities are those of the network, and of its own parts those of its run.
+        images = [other / name for name in run.predictions()["test"].images]
+        with _plugins_forgotten():
+            network = load_model(Path(out, run.external.run), plugins=[tiny_plugin])
+        found = run.predictions()["test"].probabilities
+        assert found == pytest.approx(network(images), abs=1e-6)
+        own = Store(Path(out)).run(run.external.run).predictions()
+        for part, stored_as in (("validation", "validation"), ("test", "home")):
+            kept = run.predictions()[stored_as]
+            assert kept.images.tolist() == own[part].images.tolist()
+            assert kept.probabilities.tolist() == own[part].probabilities.tolist()
+        again = evaluate(bench, tiny_plugin, other, "tiny-*", "--out", out)
+        assert "0 evaluated, 2 evaluated before" in again.err
+        assert again.out == outcome.out
+        report = bench("report", "markdown", "--out", out)
+        assert "tested on manifest" in report.out
+        assert bench("doctor", "--out", out).code == 0
+
+
+@pytest.fixture
+def trained(bench: Command, tiny_plugin: Path, tmp_path: Path) -> Path:
+    """Data of made-up images, with a network trained on them."""
+    data = write_manifest(tmp_path / "home", images=90)
+    train(bench, tiny_plugin, data)
+    return data
+
+
+def test_identical_images_are_left_out_and_named(
+    bench: Command, tiny_plugin: Path, trained: Path, tmp_path: Path
+) -> None:
+    other = write_manifest(tmp_path / "other", images=40, labels=("normal", "Mass"))
+    # Two of the home images under other names, and of other patients.
+    for place, name in enumerate(("000.png", "003.png")):
+        shutil.copy(trained / name, other / f"copy{place}.png")
+        with (other / "manifest.csv").open("a") as file:
+            file.write(f"copy{place}.png,{'normal' if place == 0 else 'Mass'},new{place}\n")
+    for number in range(40):  # write_manifest draws the same noise in every folder
+        (other / f"{number:03d}.png").write_bytes(_other_image(number))
+    outcome = evaluate(bench, tiny_plugin, other)
+    assert outcome.code == 0, outcome.err
+    assert "Tested on 40 images" in outcome.out
+    assert "2 identical images; 14 patient ids in both (40 images here); 2 images left out." in (
+        outcome.out
+    )
+    (run,) = stored()
+    assert not {"copy0.png", "copy1.png"} & {*run.predictions()["test"].images}
+    refused = evaluate(bench, tiny_plugin, other, "tiny-*", "--same-patients")
+    assert refused.code == 2
+    assert "all 42 images of these data, or their patients, are among" in refused.err
+
+
+def test_the_same_data_is_refused(bench: Command, tiny_plugin: Path, trained: Path) -> None:
+    outcome = evaluate(bench, tiny_plugin, trained)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "are among the images of run tiny-ce-s0" in outcome.err
+
+
+def test_home_images_that_are_gone_are_said(
+    bench: Command, tiny_plugin: Path, trained: Path, tmp_path: Path
+) -> None:
+    trained.rename(tmp_path / "elsewhere")
+    other = write_manifest(tmp_path / "other", images=40)
+    outcome = evaluate(bench, tiny_plugin, other)
+    assert outcome.code == 0, outcome.err
+    assert "Identical images of manifest (home) and manifest (other) were not looked for" in (
+        outcome.out
+    )
+    assert "identical images unknown" in outcome.out
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_cannot_be_evaluated_is_refused(
+    bench: Command, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    other = write_manifest(tmp_path / "other", images=40, labels=("Mass",))
+    for names, message in (
+        (("prior-*",), "is of kind control: only networks"),
+        (("absent",), "no run 'absent'"),
+        (("tiny-*",), "all abnormal"),
+    ):
+        outcome = evaluate(bench, tiny_plugin, other, *names)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert message in outcome.err.splitlines()[-1]
+    assert not (RUNS / "external").is_dir()
+    (folder,) = RUNS.glob("tiny-*")
+    settings = folder / "config.yaml"
+    with as_written(folder):
+        settings.write_text(settings.read_text().replace("format: 2", "format: 1"))
+    outcome = evaluate(bench, tiny_plugin, other)
+    assert outcome.code == 2
+    assert "was written by another version of cxnet-bench" in outcome.err
+    assert bench("evaluate", "tiny-*").code == 2
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_network_that_was_trained_anew_is_evaluated_anew(
+    bench: Command, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    other = write_manifest(tmp_path / "other", images=40, labels=("normal", "Mass"))
+    for number in range(40):
+        (other / f"{number:03d}.png").write_bytes(_other_image(number))
+    assert evaluate(bench, tiny_plugin, other).code == 0
+    (folder,) = RUNS.glob("tiny-*")
+    predictions = folder / "predictions.csv"
+    with as_written(folder):  # as with other threads: the last digits differ
+        predictions.write_text(predictions.read_text().replace("\n", "1\n")[:-2] + "1\n")
+        lines = predictions.read_text().splitlines()
+        predictions.write_text("\n".join([lines[0].removesuffix("1"), *lines[1:]]) + "\n")
+    report = bench("report", "markdown")
+    assert f"Not shown: {folder.name} was trained anew" in report.out
+    outcome = evaluate(bench, tiny_plugin, other)
+    assert "1 evaluated, 0 evaluated before" in outcome.err
+    assert "Not shown" not in bench("report", "markdown").out
+
+
+def test_only_findings_of_both_are_compared(
+    bench: Command, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    labels = ("normal", "Effusion", "Mass", "Effusion|Mass")
+    home = write_manifest(tmp_path / "home", images=120, labels=labels)
+    train(bench, tiny_plugin, home, "--task", "findings14")
+    other = write_manifest(tmp_path / "other", images=40, labels=("normal", "EFFUSION", "Nodule"))
+    for number in range(40):
+        (other / f"{number:03d}.png").write_bytes(_other_image(number))
+    outcome = evaluate(bench, tiny_plugin, other)
+    assert outcome.code == 0, outcome.err
+    assert "internal macro AUC" in outcome.out
+    assert "Not tested, since only the networks know them: Mass." in outcome.out
+    assert "Not tested, since no network knows them: Nodule." in outcome.out
+    (run,) = stored()
+    assert run.outputs.classes == ("Effusion",)
+    assert run.data.parts["test"].classes == {"Effusion": 13}
+
+
+def _other_image(number: int) -> bytes:
+    """A PNG of noise that no other folder has."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(1000 + number).integers(0, 255, (32, 32), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
