@@ -88,12 +88,10 @@ def prepare_data(
     }
     check_classes(task, targets, task_parts)
     pixel_rows = rows["pixel_row"].to_numpy(dtype=np.int64)
-    normalisation = measure_normalisation(store.pixels, pixel_rows[task_parts["train"]])
+    own_rows = {name: pixel_rows[numbers] for name, numbers in task_parts.items()}
+    normalisation = measure_normalisation(store.pixels, own_rows["train"])
     appearance = measure_appearance(
-        store.pixels,
-        store.small,
-        training=pixel_rows[task_parts["train"]],
-        validation=pixel_rows[task_parts["validation"]],
+        store.pixels, store.small, training=own_rows["train"], validation=own_rows["validation"]
     )
     notes = _notes(study, split, learned_from=len(train), enlarged=store.enlarged)
     record = describe_data(

@@ -44,8 +44,7 @@ def predict_images(row: NetworkRow, listed: ImageList, *, progress: Progress) ->
         progress.advance(_LABEL, len(records), len(listed.images))
     data = row.first.data
     points, appearance = row.points, data.appearance
-    called, several = points.called, not len(points.thresholds)
-    all_classes = data.kind == "multiclass"
+    called = points.called
     return PredictionReport(
         version=bench.__version__,
         model=row.first.run.cell.model,
@@ -64,7 +63,9 @@ def predict_images(row: NetworkRow, listed: ImageList, *, progress: Progress) ->
         thresholds=_values(called, points.thresholds),
         specific_thresholds=_values(called, points.specific_thresholds),
         specificity=SPECIFICITY,
-        temperatures=_values(("all",) if all_classes or several else called, points.temperatures),
+        temperatures=_values(
+            ("all",) if data.kind == "multiclass" else called, points.temperatures
+        ),
         unlike=appearance
         and Unlike(
             training_share=appearance.share,

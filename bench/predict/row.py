@@ -71,7 +71,8 @@ def check_one_row(runs: Sequence[Run]) -> None:
         if run.cell.kind != "network":
             kind = {"control": "a control", "cascade": "a cascade", "imported": "an import"}
             raise InputError(
-                f"run {run.folder.name} is of {kind[run.cell.kind]}: only a network predicts images"
+                f"run {run.folder.name} is of {kind[run.cell.kind]}: only a network predicts "
+                "new images, so name a run of one"
             )
         if run.outcome.state != "finished":
             raise InputError(f"run {run.folder.name} is {run.outcome.state}: name a finished one")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 import bench
+from bench.registry.plugins import load_plugins
 from bench.runs.store import Store
 from tests.shared_data import shared
 
@@ -40,8 +44,31 @@ class Trained:
     control: Path
 
 
+SHORT: Mapping[str, Any] = MappingProxyType(
+    {
+        "data.image_size": 32,
+        "models": ["small_for_predict"],
+        "losses": ["ce"],
+        "model.pretrained": False,
+        "train.max_iterations": 4,
+        "train.validate_every": 2,
+        "train.batch_size": 8,
+    }
+)
+"""A training of seconds."""
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that registers the small network, which is loaded once."""
+    file = tmp_path_factory.mktemp("plugin") / "small.py"
+    file.write_text(SMALL)
+    load_plugins([file])
+    return file
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> Trained:
     """Children's radiographs, 180 of them to learn from, half of them normal."""
     kermany = shared("kermany")
     folder = tmp_path_factory.mktemp("predict")
@@ -55,29 +82,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     ]
     lines = [f"{kermany / row['path']},{row['label']}" for row in chosen]
     (folder / "manifest.csv").write_text("\n".join(["path,label", *lines, ""]))
-    (folder / "small.py").write_text(SMALL)
     out = folder / "runs"
     changes = {
+        **SHORT,
         "data.root": str(folder),
-        "data.image_size": 32,
         "data.split": "image",
         "data.validation_fraction": 0.2,
         "data.test_fraction": 0.1,
-        "models": ["small_for_predict"],
-        "losses": ["ce"],
         "seeds": [0, 1],
         "controls": ["prior"],
-        "model.pretrained": False,
-        "train.max_iterations": 4,
-        "train.validate_every": 2,
-        "train.batch_size": 8,
     }
-    bench.run(
-        bench.load_config("manifest", **changes),
-        out=out,
-        device="cpu",
-        plugins=[folder / "small.py"],
-    )
+    bench.run(bench.load_config("manifest", **changes), out=out, device="cpu", plugins=[plugin])
     runs = Store(out).runs()
     return Trained(
         out=out,
