@@ -5,12 +5,13 @@ Mitchell and others, "Model Cards for Model Reporting", FAT* 2019.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from bench.environment import EnvironmentRecord
 from bench.evaluate.calibration import IMPROPER
 from bench.evaluate.estimate import Figure
+from bench.evaluate.external import ExternalRow, ExternalTable
 from bench.evaluate.measures import columns as measure_heads
 from bench.evaluate.measures import leading
 from bench.evaluate.operating_points import OperatingPoints
@@ -89,6 +90,7 @@ def model_card(
             resting_on=facts.resting_on(_alone(run, table, row)) if table and row else [],
             command=recipe(replace(row, runs=(view,))).command if row and view else "",
             weights_digest=run.checksums.get(WEIGHTS, ""),
+            external=external_rows(results, {run.folder.name}),
             exported=exported,
             subgroups=subgroups.strip(),
             pipe_table=pipe_table,
@@ -97,6 +99,16 @@ def model_card(
         ).rstrip()
         + "\n"
     )
+
+
+def external_rows(results: Results, runs: Set[str]) -> list[tuple[ExternalTable, ExternalRow]]:
+    """The rows on other data of some runs' networks.
+
+    Args:
+        results: of the folder.
+        runs: names of their folders.
+    """
+    return [(table, row) for table in results.external for row in table.rows if runs & {*row.runs}]
 
 
 def _find(run: Run, results: Results) -> tuple[Table, Row, RunView] | None:

@@ -15,7 +15,9 @@ import click
 
 import bench
 from bench import signals
+from bench.cli.audit import audit_command
 from bench.cli.cascade import cascade
+from bench.cli.checklist import checklist_command
 from bench.cli.config import config
 from bench.cli.data import data
 from bench.cli.doctor import doctor
@@ -69,6 +71,8 @@ def main() -> None:
     bench cascade cxnet_m1     train the four stages and the flat rival, and compare them
     bench reproduce RUN        run it again from its folder, and compare
     bench export RUN --out DIR a network with its model card, for use without this package
+    bench audit RUN            subgroups, net benefit, near-duplicates across parts
+    bench checklist            CLAIM 2024 and TRIPOD+AI, answered from what is stored
     bench list models          what can be compared
     bench config show demo     every key, its default and its meaning
     bench doctor               check that all results are whole (--repair mends what can be)
@@ -91,6 +95,8 @@ for command in (
     report,
     reproduce_command,
     export_command,
+    audit_command,
+    checklist_command,
     list_command,
     config,
     data,

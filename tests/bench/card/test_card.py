@@ -5,21 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.special import expit
 
 import bench
 from bench.card import Exported, model_card
+from bench.card.checklist import checklists
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.external import external_tables
 from bench.evaluate.results import Results
+from bench.evaluate.scorer import Scorer
 from bench.runs.run import Run
 from bench.runs.store import Store
+from tests.bench.evaluate.external_runs import add_external, made
 from tests.bench.export.real_runs import kermany_part, train
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("card")
-    made = train(kermany_part(folder / "data"), folder / "runs")
-    return Store(made.parent).run(made.name)
+    trained = train(kermany_part(folder / "data"), folder / "runs")
+    return Store(trained.parent).run(trained.name)
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +79,34 @@ def test_an_exported_folder_and_subgroups(run: Run, results: Results) -> None:
     assert "predict.py" not in with_weights
 
 
+def test_other_data_are_in_card_and_checklist(run: Run, results: Results, tmp_path: Path) -> None:
+    card = model_card(run, results)
+    assert "### On other data\n\nNot stated: it was not tested on any (`bench evaluate`)." in card
+    assert "- Tested on the same source as it was trained on alone.\n" in card
+    rng = np.random.default_rng(0)
+    parts = {}
+    for name, images in (("validation", 60), ("home", 120), ("test", 90)):
+        targets = rng.integers(0, 2, images)
+        parts[name] = made(name, targets, expit(targets + rng.normal(size=images)))
+    add_external(Store(tmp_path), parts)
+    (table,) = external_tables(
+        Store(tmp_path).external.runs(), scorer=Scorer(Resampling(resamples=50))
+    )
+    row = replace(table.rows[0], runs=(run.folder.name,))
+    tested = replace(results, external=(replace(table, rows=(row,)),))
+    card, auc, drop = model_card(run, tested), row.figures["auc"], row.drop
+    wanted = f"{auc.value:.3f} ({auc.low:.3f}–{auc.high:.3f}), {abs(drop.value):.3f} "
+    assert f"- 1 seed on manifest (there), 90 images: AUC {wanted}" in card
+    assert "Tested on the same source" not in card
+    item = checklists(tested)[0].items[32]
+    assert item.state == "stored"
+    assert item.answer.startswith(f"net ce on manifest (there), 90 images: AUC {auc.value:.3f}")
+
+
 def test_several_seeds_show_the_run_beside_their_mean(tmp_path: Path) -> None:
-    made = train(kermany_part(tmp_path / "data"), tmp_path / "runs", seeds=[0, 1], controls=[])
-    run = Store(made.parent).run(made.name)
-    results = bench.load_results(made.parent)
+    trained = train(kermany_part(tmp_path / "data"), tmp_path / "runs", seeds=[0, 1], controls=[])
+    run = Store(trained.parent).run(trained.name)
+    results = bench.load_results(trained.parent)
     (row,) = results.tables[0].rows
     card = model_card(run, results)
     (line,) = [line for line in card.splitlines() if line.startswith("| AUC ")]
@@ -85,3 +116,8 @@ def test_several_seeds_show_the_run_beside_their_mean(tmp_path: Path) -> None:
     assert "mean of 2 seeds" in card
     assert "A single training" not in card
     assert "Not stated: no control has finished beside it" in card
+    claim = checklists(results)[0]
+    assert claim.items[26].answer.startswith(
+        f"the mean prediction over the seeds, in rows of their own: {row.label}"
+    )
+    assert claim.items[29].state == "stored"

@@ -21,7 +21,7 @@ from bench.cli.main import run
 for words in ([], ["run"], ["cascade"], ["report"], ["list"], ["data"], ["data", "check"],
               ["data", "phantom"], ["data", "split"], ["data", "summary"], ["weights"],
               ["weights", "fetch"], ["speed"], ["tune"], ["import"], ["config", "show"],
-              ["export"], ["explain"], ["evaluate"]):
+              ["export"], ["explain"], ["evaluate"], ["audit"], ["checklist"]):
     sys.argv = ["bench", *words, "--help"]
     try:
         run()
@@ -32,7 +32,7 @@ print("loaded:", *sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("Usage: bench") == 19
+    assert done.stdout.count("Usage: bench") == 21
     assert done.stdout.endswith("loaded:\n")
 
 

@@ -1,0 +1,1 @@
+"""A second look at a run: subgroups, net benefit, and near-duplicates across parts."""

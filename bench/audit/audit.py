@@ -1,0 +1,78 @@
+"""The audit of a run: what its data source knows of the images, beside what it predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.audit.data import run_data
+from bench.audit.decision import DecisionCurve, decision_curve
+from bench.audit.duplicates import SMALLEST, NearDuplicates, near_duplicates
+from bench.audit.subgroups import ATTRIBUTES, Subgroup, subgroups
+from bench.errors import InputError
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.operating_points import OperatingPoints
+from bench.progress import Progress
+from bench.runs.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """The audit of a run.
+
+    Attributes:
+        run: that was looked at.
+        subgroups: by output, attribute and group.
+        decision: the decision curve; None where the task has not two classes.
+        duplicates: of each pair of parts; None where images are too small for it.
+    """
+
+    run: Run
+    subgroups: tuple[Subgroup, ...]
+    decision: DecisionCurve | None
+    duplicates: tuple[NearDuplicates, ...] | None
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The attributes that the source knows of no test image."""
+        known = {each.attribute for each in self.subgroups}
+        return tuple(name for name in ATTRIBUTES if name not in known)
+
+
+def audit(run: Run, *, root: Path | None, progress: Progress) -> Audit:
+    """Audit a finished run of a network or control.
+
+    Args:
+        run: with predictions.
+        root: folder or file of the data; None is where the run's experiment found them.
+        progress: of decoding and hashing.
+
+    Raises:
+        InputError: the run has not finished or calls nothing at a threshold, or its data are not
+            there.
+    """
+    if run.outcome.state != "finished":
+        raise InputError(f"run {run.folder.name} is {run.outcome.state}: there is nothing to audit")
+    data = run_data(run, root=root, progress=progress)
+    predictions = run.predictions()
+    points = OperatingPoints.choose(predictions["validation"], run.outputs)
+    if not points.called:
+        raise InputError(
+            f"run {run.folder.name} calls the most probable of several classes: audit a run of "
+            "two classes or of findings"
+        )
+    resampling = Resampling()
+    duplicates = None
+    if data.image_size >= SMALLEST:
+        duplicates = near_duplicates(
+            data.rows,
+            data.pixels,
+            data.task_parts,
+            progress=lambda done, total: progress.advance("hashing images", done, total),
+        )
+    return Audit(
+        run=run,
+        subgroups=tuple(subgroups(predictions["test"], points, data.rows, resampling=resampling)),
+        decision=decision_curve(predictions["test"], points, resampling=resampling),
+        duplicates=None if duplicates is None else tuple(duplicates),
+    )

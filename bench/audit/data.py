@@ -1,0 +1,61 @@
+"""The data of a run, opened again: what its folder does not hold of the images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.config import Experiment, expand
+from bench.data.load import open_study
+from bench.data.prepare import PreparedData
+from bench.errors import InputError
+from bench.execute.experiment import prepare
+from bench.progress import Progress
+from bench.runs.cells import Cell, TaskSettings, source_settings
+from bench.runs.run import Run
+from bench.runs.store import Store
+
+
+def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData:
+    """The images, labels and split that a run was made with.
+
+    Args:
+        run: of a network or control.
+        root: folder or file of the data; None is where the run's experiment found them.
+        progress: of decoding, which takes long where it was not done before.
+
+    Raises:
+        InputError: it was made elsewhere, or its data are not there or other ones.
+    """
+    if not isinstance(run.cell.settings, TaskSettings) or run.cell.kind == "cascade":
+        raise InputError(
+            f"run {run.folder.name} is of kind {run.cell.kind}: audit a network's or a control's"
+        )
+    experiment = Store(run.folder.parent).experiment_of(run.folder)
+    found = ""
+    for level in expand(experiment):
+        if not _is_of(level, run.cell, run.cell.settings):
+            continue
+        if root is not None:
+            data = level.data.model_copy(update={"root": root})
+            level = level.model_copy(update={"data": data})
+        prepared = prepare(level, open_study(level.data), progress)
+        record = prepared.record
+        if (record.fingerprint, record.split.hash) == (run.data.fingerprint, run.data.split.hash):
+            return prepared
+        found = f"their fingerprint is {record.fingerprint[:16]}, split {record.split.hash[:16]}"
+    raise InputError(
+        f"the data of run {run.folder.name} are not these ({found or 'its settings differ'}): "
+        "--data gives another folder or file"
+    )
+
+
+def _is_of(level: Experiment, cell: Cell, settings: TaskSettings) -> bool:
+    """Whether a level of an experiment has the data and task of a cell."""
+    data, wanted = level.data, settings.data
+    return (
+        level.task == cell.settings.task
+        and source_settings(data).model_dump()
+        == {"source": wanted.source, "options": wanted.options}
+        and (data.image_size, data.split, data.train_share)
+        == (wanted.image_size, wanted.split, wanted.train_share)
+    )

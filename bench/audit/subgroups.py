@@ -1,0 +1,164 @@
+"""Figures of a run by sex, age, view and number of images a patient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.estimate import Interval
+from bench.evaluate.operating_points import (
+    OperatingPoints,
+    called_probabilities,
+)
+from bench.runs.predictions import Predictions
+
+FEWEST = 10
+"""Patients with and patients without, below which a subgroup says nothing and has no figure."""
+AGE_BANDS = {"under 18": (0, 18), "18–39": (18, 40), "40–59": (40, 60), "60–79": (60, 80)}
+OLDEST = "80 and over"
+IMAGES_A_PATIENT = {"1": (1, 2), "2–4": (2, 5), "5 and more": (5, 10**9)}
+UNKNOWN = "unknown"
+EVERYONE = "all"
+ATTRIBUTES = ("sex", "age", "view", "images a patient")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subgroup:
+    """Figures for the test images of one group of patients.
+
+    Attributes:
+        output: the class or finding that is called.
+        attribute: one of ``ATTRIBUTES``; ``all`` for every test image.
+        group: its value.
+        images: of the test part.
+        patients_with, patients_without: patients with at least one image that has the output, and
+            that has it not; an image without a patient id is a patient of its own.
+        auc, sensitivity, specificity: with intervals over patients; None where one of the two
+            numbers of patients is below ``FEWEST``. The threshold is the run's.
+    """
+
+    output: str
+    attribute: str
+    group: str
+    images: int
+    patients_with: int
+    patients_without: int
+    auc: Interval | None = None
+    sensitivity: Interval | None = None
+    specificity: Interval | None = None
+
+
+def subgroups(
+    test: Predictions, points: OperatingPoints, rows: pd.DataFrame, *, resampling: Resampling
+) -> list[Subgroup]:
+    """Figures by output, attribute and group; of all images first.
+
+    Args:
+        test: predictions for the test part.
+        points: with the run's thresholds.
+        rows: study table of all images, of all parts.
+        resampling: of patients.
+    """
+    of_images = groups(rows).reindex(test.images)
+    decided = points.decide(test.probabilities)
+    p = called_probabilities(test.probabilities, points.outputs)
+    targets = (test.targets if test.targets.ndim == 2 else test.targets[:, None]) > 0
+    found = []
+    for column, output in enumerate(points.called):
+        one = _Called(
+            output=output,
+            test=test,
+            positive=targets[:, column],
+            p=p[:, column],
+            decided=decided[:, column],
+            resampling=resampling,
+        )
+        found.append(one.subgroup(EVERYONE, EVERYONE, np.ones(len(test.images), bool)))
+        for attribute in ATTRIBUTES:
+            values = of_images[attribute].to_numpy(object)
+            found += [
+                one.subgroup(attribute, group, values == group)
+                for group in _in_order(attribute, values)
+            ]
+    return found
+
+
+def groups(rows: pd.DataFrame) -> pd.DataFrame:
+    """The group of each image by attribute, indexed by image.
+
+    An attribute that is known of no image at all is ``unknown`` everywhere.
+    """
+    ages = pd.Series(UNKNOWN, index=rows.index, dtype=object)
+    for name, (low, high) in AGE_BANDS.items():
+        ages[(rows["age"] >= low) & (rows["age"] < high)] = name
+    ages[rows["age"] >= 80] = OLDEST
+    counts = rows.groupby("patient")["image"].transform("size")
+    numbers = pd.Series(UNKNOWN, index=rows.index, dtype=object)
+    for name, (low, high) in IMAGES_A_PATIENT.items():
+        numbers[(counts >= low) & (counts < high) & (rows["patient"] != "")] = name
+    return pd.DataFrame(
+        {
+            "sex": rows["sex"].replace("", UNKNOWN).to_numpy(object),
+            "age": ages.to_numpy(object),
+            "view": rows["view"].replace("", UNKNOWN).to_numpy(object),
+            "images a patient": numbers.to_numpy(object),
+        },
+        index=rows["image"].to_numpy(object),
+    )
+
+
+def _in_order(attribute: str, values: NDArray[np.object_]) -> Iterator[str]:
+    """The groups that occur, in their order, the unknown last; none where nothing is known."""
+    present = set(values)
+    if present <= {UNKNOWN}:
+        return
+    ordered = {
+        "age": (*AGE_BANDS, OLDEST),
+        "images a patient": tuple(IMAGES_A_PATIENT),
+    }.get(attribute, tuple(sorted(present - {UNKNOWN})))
+    yield from (name for name in (*ordered, UNKNOWN) if name in present)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Called:
+    """One class or finding with its predictions for the test part."""
+
+    output: str
+    test: Predictions
+    positive: NDArray[np.bool_]
+    p: NDArray[np.float64]
+    decided: NDArray[np.bool_]
+    resampling: Resampling
+
+    def subgroup(self, attribute: str, group: str, chosen: NDArray[np.bool_]) -> Subgroup:
+        images, patients = self.test.images[chosen], self.test.patients[chosen]
+        positive = self.positive[chosen]
+        clusters = np.where(patients == "", "image\t" + images, patients)
+        with_it = len(set(clusters[positive]))
+        without = len(set(clusters[~positive]))
+        found = Subgroup(
+            output=self.output,
+            attribute=attribute,
+            group=group,
+            images=len(images),
+            patients_with=with_it,
+            patients_without=without,
+        )
+        if min(with_it, without) < FEWEST:
+            return found
+        resamples = self.resampling.resample(images=images, patients=patients)
+        order = resamples.order
+        at_threshold = resamples.classification(positive[order], self.decided[chosen][order])
+        return Subgroup(
+            **{
+                **vars(found),
+                "auc": resamples.auc(positive[order], self.p[chosen][order]).interval(),
+                "sensitivity": Interval.of(at_threshold["recall"]),
+                "specificity": Interval.of(at_threshold["specificity"]),
+            }
+        )
