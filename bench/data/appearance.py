@@ -3,8 +3,8 @@
 Seven statistics of the decoded square go into one Mahalanobis distance from the training images.
 An image is unlike them beyond the distance that a stated share of the training images exceeds,
 each of them left out when its own distance is measured. The choice of the statistics is ours: they
-find files that are no radiographs, and radiographs that are inverted, turned, black or noisy. They
-say nothing about disease, and a subtle shift passes.
+find files that are no radiographs, and radiographs that are inverted, black or noisy; turned ones
+not always. They say nothing about disease, and a subtle shift passes.
 """
 
 from __future__ import annotations

@@ -138,3 +138,21 @@ def test_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     again = Appearance.model_validate_json((tmp_path / "a.json").read_text())
     assert again == measured
     assert again.compare(others)[0].tolist() == measured.compare(others)[0].tolist()
+
+
+@pytest.mark.slow
+def test_figures_of_the_page_on_prediction() -> None:
+    """Whole sets at 64 px, every other image for reference; other decoders may move one or two."""
+    sets = [
+        np.stack([resize(read_grayscale(path), 64) for path in sorted(shared(name).rglob(pattern))])
+        for name, pattern in (("kermany", "*.jpeg"), ("nih-mini", "*.png"))
+    ]
+    for own, other, expected in (
+        (sets[0], sets[1], (23, 2608, 2608, 189, 837)),
+        (sets[1], sets[0], (10, 861, 473, 835, 14)),
+    ):
+        measured, held_out = halves(own)
+        shown = (held_out, 255 - held_out, np.rot90(held_out, 1, (1, 2)), held_out[:, ::-1], other)
+        found = [int((measured.compare(images)[0] > measured.limit).sum()) for images in shown]
+        assert found == pytest.approx(expected, abs=3)
+        assert measured.false_alarms == found[0]
