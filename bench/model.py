@@ -177,7 +177,10 @@ def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Mo
     lay_out(network, device=device, memory_format=settings.train.memory_format)
     weights = checkpoint.load(run.folder / WEIGHTS, device=device)  # whole, or the run were not
     if weights is None:
-        raise InputError(f"run {run.folder.name} has no weights ({WEIGHTS}): run it with bench")
+        raise InputError(
+            f"run {run.folder.name} has no weights ({WEIGHTS}), as one of a bundle: take it away "
+            "with `bench runs remove`, and train it with `bench run`"
+        )
     try:
         network.load_state_dict(weights["network"])
     except RuntimeError:

@@ -112,7 +112,7 @@ class Counting:
         self._others: dict[str, Countdown] = {}
 
     def follow(self, event: Event) -> None:
-        """An event may begin a matrix, or end a piece of work."""
+        """Take note of an event, which may begin a matrix or end a piece of work."""
         if isinstance(event, MatrixStarted):
             self.matrix = Countdown(event.steps)
         elif isinstance(event, CELL_ENDS):

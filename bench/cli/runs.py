@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,9 @@ def list_runs(patterns: tuple[str, ...], *, out: Path) -> None:
     if not folders:
         click.echo(f"no run in {out}", err=True)
         return
-    found = Store(out).read_all(folders)
-    rows = [_row(folder, each) for folder, each in found.items()]
+    by_store = groupby(folders, key=lambda folder: folder.parent)
+    found = [Store(root).read_all(own) for root, own in by_store]
+    rows = [_row(folder, run) for runs in found for folder, run in runs.items()]
     click.echo(plain_table(rows, numbers=["images", "MB"]))
 
 

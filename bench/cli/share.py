@@ -28,7 +28,7 @@ def share_command(names: tuple[str, ...], *, to: Path, public: bool, out: Path) 
 
     A bundle holds settings, predictions, environments, hashes and the table; no pixels and no
     weights. Names of images and patients are hashes that only who has the same images can turn
-    back; of public data sets they stay as they are.
+    back; with --public, and of the phantom, they stay as they are.
     """
     from bench.runs.find import find_runs
     from bench.share import share
@@ -36,7 +36,7 @@ def share_command(names: tuple[str, ...], *, to: Path, public: bool, out: Path) 
     sent = share(find_runs(names, out=out), to, public=public)
     for name in sent.left_out:
         click.echo(f"left out, since it did not finish: {name}", err=True)
-    if sent.names == "hashed" and sent.options:
+    if sent.options:
         click.echo(f"shared as they are: data.options {', '.join(sent.options)}", err=True)
     size = sent.path.stat().st_size / 1e6
     click.echo(

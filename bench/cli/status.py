@@ -47,7 +47,7 @@ def _lines(found: Status) -> list[str]:
     lines = [_line(beat) for beat in found.at_work] or ["no process is at work"]
     lines.append(str(found))
     lines += [f"failed: {run.folder.name}: {run.outcome.reason}" for run in found.failed]
-    lines += [str(each) for each in found.unusable]
+    lines += [str(each) for each in (*found.unusable, *found.unusable_records)]
     return lines
 
 

@@ -20,7 +20,8 @@ class Status:
         failed: runs that failed.
         unfinished: runs that began and did not end.
         not_begun: names of runs that an experiment has and that did not begin.
-        unusable: runs and records that are damaged, or of another version.
+        unusable: runs that are damaged, or of another version.
+        unusable_records: records of experiments and tunings that are.
     """
 
     at_work: tuple[Beat, ...]
@@ -29,6 +30,7 @@ class Status:
     unfinished: tuple[Unfinished, ...]
     not_begun: tuple[str, ...]
     unusable: tuple[Unusable, ...]
+    unusable_records: tuple[Unusable, ...]
 
     @property
     def running(self) -> int:
@@ -66,5 +68,6 @@ def read_status(store: Store) -> Status:
         failed=failed,
         unfinished=survey.unfinished,
         not_begun=tuple(name for name in dict.fromkeys(named) if name not in begun),
-        unusable=(*survey.unusable, *store.unusable_records()),
+        unusable=survey.unusable,
+        unusable_records=tuple(store.unusable_records()),
     )

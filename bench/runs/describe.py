@@ -1,4 +1,4 @@
-"""A stored run as plain values, for people and for bundles."""
+"""A stored run as plain values, for people."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -40,14 +41,14 @@ def find_folders(names: Sequence[str], *, out: Path) -> list[Path]:
     Raises:
         InputError: a name without a run.
     """
-    folders: dict[str, Path] = {}
+    folders: dict[Path, None] = {}
     for name in names:
         found = _folders(name, out)
         if not found:
             raise InputError(f"no run {name!r} in {str(out)!r}: {_hint(name, known(out))}")
         for folder in found:
-            folders.setdefault(folder.name, folder)
-    return list(folders.values())
+            folders[folder] = None
+    return list(folders)
 
 
 def known(out: Path) -> list[str]:
@@ -56,8 +57,13 @@ def known(out: Path) -> list[str]:
 
 
 def _folders(name: str, out: Path) -> list[Path]:
-    """Folders of the runs that a name may mean; at one place only, the user's own path first."""
-    for root in (Path(), out):
+    """Folders of the runs that a name may mean, at one place only.
+
+    A bare name is first one of ``out``: a folder of that name where the user stands may be another
+    one. A name with a slash is a path.
+    """
+    is_path = "/" in name or os.sep in name
+    for root in (Path(),) if is_path else (out, Path()):
         folder = root / name
         if _is_folder_of_run(folder):
             return [folder.absolute()]

@@ -36,11 +36,15 @@ class Pseudonyms:
         return self._hash("patient", name) if name else ""
 
     def hide(self, predictions: pd.DataFrame) -> pd.DataFrame:
-        """A table of predictions with hashes for names."""
-        return predictions.assign(
+        """A table of predictions with hashes for names, sorted by part and by them.
+
+        In their own order, names could be read off a sorted list of files.
+        """
+        hidden = predictions.assign(
             image=predictions["image"].map(self.image),
             patient=predictions["patient"].map(self.patient),
         )
+        return hidden.sort_values(["part", "image"])
 
     def _hash(self, kind: str, name: str) -> str:
         message = f"{kind}\t{name}".encode()

@@ -76,6 +76,8 @@ def receive(path: Path, store: Store) -> list[Received]:
         here = [run for run in stored if run.outcome.state == "finished"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         note = f"imported from {path.name} ({digest[:12]}), made elsewhere: {_listed(runs)}"
+        for run in runs:
+            _refuse_half_done(run.folder.name, here, store)
         read = [_Reading.of(run, here, names=record.names, store=store) for run in runs]
         received = [each.received() for each in read]
         taken = [each for each, r in zip(read, received, strict=True) if r.state == "imported"]
@@ -84,6 +86,16 @@ def receive(path: Path, store: Store) -> list[Received]:
         if taken:
             _keep_beside(theirs, store, [each.run for each in taken], names=record.names)
     return received
+
+
+def _refuse_half_done(name: str, here: Sequence[Run], store: Store) -> None:
+    """Refuse to write over a run that was begun here, with its own weights and checkpoint."""
+    folder = store.root / name
+    if folder.exists() and name not in {run.folder.name for run in here}:
+        raise InputError(
+            f"run {name} was begun here and did not finish: finish it with `bench run`, or take it "
+            "away with `bench runs remove`, and import again"
+        )
 
 
 def _listed(runs: Sequence[Run]) -> str:
@@ -134,13 +146,15 @@ class _Reading:
             for name in (PREDICTIONS, OTHERS)
             if name in run.checksums
         }
+        same_task = [own for own in of_split if own.data.task == run.data.task]
         if names == "hashed":
-            found = _names_of(of_split, pseudonyms_of(run.data, store.root))
+            # Those of its task first: rows get the order that they have in them.
+            others = [own for own in of_split if own not in same_task]
+            found = _names_of([*same_task, *others], pseudonyms_of(run.data, store.root))
             tables = {
                 name: _renamed(table, found, run=run, there=store.root)
                 for name, table in tables.items()
             }
-        same_task = [own for own in of_split if own.data.task == run.data.task]
         return cls(run=run, tables=tables, here=same_task)
 
     def received(self) -> Received:
@@ -230,6 +244,8 @@ def _renamed(table: pd.DataFrame, known: pd.DataFrame, *, run: Run, there: Path)
             f"{str(there)!r} predicts, so that their names are not known: run its task "
             f"({run.data.task}) here first"
         )
+    # A bundle's rows are sorted by hash; here they are in the order of the runs here.
+    table = table.iloc[known.index.get_indexer(pd.Index(table["image"])).argsort(kind="stable")]
     found = known.loc[table["image"]]
     if (found["patient_hash"].to_numpy() != table["patient"].to_numpy()).any():
         raise InputError(

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bench
-from bench.config import Experiment
+from bench.config import DataConfig, Experiment
 from bench.data.description import DataRecord
 from bench.data.splits import Split
 from bench.data.splits.split import file_name
 from bench.errors import InputError
 from bench.files import make_folder, write_text
+from bench.runs.cells import source_settings
 from bench.runs.checksums import DATA, EXPERIMENT, HISTORY, SETTINGS
 from bench.runs.predictions import OTHERS, PREDICTIONS, read_frame
 from bench.runs.records import write_model
@@ -23,8 +24,8 @@ from bench.runs.store import Store, experiment_text
 from bench.share.bundle import Names, pack
 from bench.share.pseudonyms import Pseudonyms
 
-PUBLIC = ("phantom", "nih", "medmnist")
-"""Data sources whose names everybody has."""
+NAMELESS = ("phantom",)
+"""Data sources whose images are of nobody; another one can hold a hospital's images in its form."""
 CARD = "README.md"
 AS_THEY_ARE = (SETTINGS, "environment.json", "import.json", HISTORY)
 """Files that hold no name of an image, patient or folder."""
@@ -39,7 +40,7 @@ class Sent:
         names: of images and patients in it.
         runs: names of its runs.
         left_out: names of runs that did not finish, which hold nothing to share.
-        options: options of the data sources, which settings and so bundles hold as they are.
+        options: options of the data sources that were given, which the bundle holds as they are.
     """
 
     path: Path
@@ -55,7 +56,7 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
     Args:
         runs: at least one, of one folder of runs.
         path: of the bundle; an older one is replaced.
-        public: the names of images and patients may be known; those of :data:`PUBLIC` sources are.
+        public: the names of images and patients may be known; those of the phantom are.
 
     Raises:
         InputError: no run has finished, they lie in several folders, or a file is damaged.
@@ -66,7 +67,7 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
         wrong = "have finished" if not finished else "lie in one folder"
         raise InputError(f"these {len(runs)} runs do not all {wrong}: share runs that do")
     (root,) = stores
-    open_names = public or all(run.data.source in PUBLIC for run in finished)
+    open_names = public or all(run.data.source in NAMELESS for run in finished)
     names: Names = "plain" if open_names else "hashed"
     with tempfile.TemporaryDirectory(prefix="bench-share-") as folder:
         made = Store(Path(folder))
@@ -82,15 +83,15 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
         names=names,
         runs=labels,
         left_out=tuple(run.folder.name for run in runs if run not in finished),
-        options=tuple(
-            dict.fromkeys(
-                f"{name}={value}"
-                for run in finished
-                for name, value in run.cell.settings.data.options.items()
-                if isinstance(value, str)
-            )
-        ),
+        options=tuple(dict.fromkeys(text for run in finished for text in _options(run))),
     )
+
+
+def _options(run: Run) -> list[str]:
+    """Options of a run's data source that are not those by default."""
+    data = run.cell.settings.data
+    usual = source_settings(DataConfig(source=data.source)).options
+    return [f"{name}={value}" for name, value in data.options.items() if value != usual.get(name)]
 
 
 def pseudonyms_of(data: DataRecord, root: Path) -> Pseudonyms:
@@ -129,8 +130,10 @@ def _copy_run(run: Run, made: Store, *, pseudonyms: Pseudonyms | None) -> None:
 
 def without_paths(experiment: Experiment) -> Experiment:
     """An experiment that names no folder of the machine that it was run on."""
+    paths = ("data.root", "model.weights_dir")
     return experiment.model_copy(
         update={
+            "vary": {key: v for key, v in experiment.vary.items() if key not in paths},
             "data": experiment.data.model_copy(update={"root": None}),
             "model": experiment.model.model_copy(update={"weights_dir": None}),
         }

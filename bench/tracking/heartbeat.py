@@ -8,6 +8,7 @@ it, held by the process, tells a file that a killed process left.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ SECONDS_BETWEEN_BEATS = 2.0
 
 
 class Beat(Frozen):
-    """How far a process is.
+    """Progress of a process, as it last said it.
 
     Attributes:
         command: such as ``run``.
@@ -89,7 +90,9 @@ class Heartbeat:
         self._beat = Beat(
             command=command, host=socket.gethostname(), pid=os.getpid(), began=now, at=now
         )
-        self._path = root / FOLDER / f"{self._beat.host}-{self._beat.pid}.json"
+        # Containers can share a name and their numbers.
+        name = f"{self._beat.host}-{self._beat.pid}-{secrets.token_hex(4)}.json"
+        self._path = root / FOLDER / name
         self._lock = FileLock(_lock_of(self._path))
 
     def event(self, event: Event) -> None:
@@ -166,8 +169,11 @@ def read_beats(root: Path) -> list[Beat]:
     for path in sorted((root / FOLDER).glob("*.json")):
         if _is_left_behind(path):
             continue
-        with suppress(OSError, ValidationError):  # it has just ended, or is writing
-            beats.append(Beat.model_validate_json(path.read_bytes()))
+        for _ in range(5):  # it is written in place, and may be torn for a moment
+            with suppress(OSError, ValidationError):
+                beats.append(Beat.model_validate_json(path.read_bytes()))
+                break
+            time.sleep(0.02)
     return sorted(beats, key=lambda beat: beat.began)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from bench.errors import first_line
 from bench.events import (
     CellFailed,
     CellFinished,
     CellStarted,
     CellUnavailable,
     Event,
+    Note,
+    RerunEnded,
     TrialEnded,
     TrialStarted,
     Validated,
@@ -21,7 +24,8 @@ from bench.progress import Progress
 class Tracker(ABC):
     """A :class:`bench.progress.Progress` that passes everything on, and tracks runs.
 
-    A tool gets one run for each of ours, by the four methods below.
+    A tool gets one run for each of ours, by the four methods below. What goes wrong in one, such
+    as a server that is gone, is told once, and the trainings go on without the tool.
 
     Args:
         progress: everything is passed on to it.
@@ -32,6 +36,8 @@ class Tracker(ABC):
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._fails = False
+        self._is_open = False
         self.step = 0
 
     @abstractmethod
@@ -59,10 +65,22 @@ class Tracker(ABC):
     def event(self, event: Event) -> None:
         """Pass an event on, and log what it says of the run that is trained."""
         self._progress.event(event)
+        if self._fails:
+            return
+        try:
+            self._track(event)
+        except Exception as error:  # of a network, a server, a disk: the training is worth more
+            self._fails = True
+            text = f"{type(self).__name__} gets no more curves: {first_line(error)}"
+            self._progress.event(Note(text))
+
+    def _track(self, event: Event) -> None:
         match event:
             case CellStarted() | TrialStarted():
+                self._end()  # the one before, where its end was not told
                 self.step = 0
                 self.begin(folder=event.folder, label=event.cell, resumes=event.resumes)
+                self._is_open = True
             case Validated():
                 self.step = event.iteration
                 values = {
@@ -73,14 +91,23 @@ class Tracker(ABC):
                 }
                 self.log(values, self.step)
             case CellFailed() | CellUnavailable() | TrialEnded(ended="failed"):
-                self.fail(event.reason)
-                self.end()
+                if self._is_open:
+                    self.fail(event.reason)
+                self._end()
             case CellFinished():
                 self.log({"auc/test": event.test_auc}, self.step)
-                self.end()
+                self._end()
             case TrialEnded(validation_auc=float(auc)):
                 self.log({"auc/best validation": auc}, self.step)
-                self.end()
+                self._end()
+            case RerunEnded():
+                self.log({"auc/best validation": event.validation_auc}, self.step)
+                self._end()
+
+    def _end(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.end()
 
     def advance(self, label: str, done: int, total: int) -> None:
         """Pass on how far a piece of work is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.errors import InputError, first_line
+from bench.errors import InputError
 from bench.progress import Progress
 from bench.tracking.tracker import Tracker
 
@@ -35,34 +35,30 @@ class WeightsAndBiases(Tracker):
         self._run: Any = None
 
     def begin(self, *, folder: str, label: str, resumes: bool) -> None:
-        """Open the run, or go on with it.
-
-        Raises:
-            InputError: it cannot be opened, such as without a login.
-        """
-        settings = self._wandb.Settings(console="off", silent=True, disable_git=True)
-        try:
-            self._run = self._wandb.init(
-                project=self._project,
-                entity=self._entity or None,
-                id=folder,
-                name=label,
-                resume="allow" if resumes else None,
-                settings=settings,
-            )
-        except self._wandb.errors.Error as error:
-            raise InputError(
-                f"--wandb: {first_line(error)}: log in with `wandb login`, or set "
-                "WANDB_MODE=offline"
-            ) from None
+        """Open the run, or go on with it."""
+        settings = self._wandb.Settings(
+            console="off",
+            silent=True,
+            disable_git=True,
+            x_disable_meta=True,  # the command line, which holds paths
+        )
+        self._run = self._wandb.init(
+            project=self._project,
+            entity=self._entity or None,
+            id=folder,
+            name=label,
+            resume="allow" if resumes else None,
+            reinit="finish_previous",
+            settings=settings,
+        )
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Send points of curves."""
         self._run.log(dict(values), step=step)
 
     def fail(self, reason: str) -> None:
-        """Put the reason into the run's summary."""
-        self._run.summary["failed"] = reason
+        """Mark the run as failed; a reason may name files, and stays here."""
+        del reason
         self._run.finish(exit_code=1)
 
     def end(self) -> None:

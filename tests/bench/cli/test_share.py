@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,10 @@ import pandas as pd
 import pytest
 
 from bench import load_results
+from bench.config import load_experiment
+from bench.runs.store import experiment_text
 from bench.share.bundle import unpack
+from bench.share.send import without_paths
 from tests.bench.cli.conftest import Command, Outcome
 from tests.bench.cli.images import write_manifest
 from tests.shared_data import shared
@@ -68,6 +72,12 @@ def test_another_labs_seeds_become_seeds_of_a_row(
     (note,) = [n for n in results.tables[0].data.notes if n.startswith("imported from theirs.zip")]
     assert note.endswith("made elsewhere: tiny ce (seeds 1, 2)")
     assert bench("doctor", "--out", "ours").code == 0
+
+    # The rows of the bundle are in no order that a list of files would give away.
+    with zipfile.ZipFile("theirs.zip") as packed:
+        name = next(n for n in packed.namelist() if n.endswith("predictions.csv"))
+        hashes = [line.split(",")[1] for line in packed.read(name).decode().splitlines()[1:]]
+    assert hashes[15:] == sorted(hashes[15:])
 
     again = bench("import", "theirs.zip", "--out", "ours")
     assert again.out.count("already here, largest difference of a probability 0\n") == 2
@@ -164,3 +174,35 @@ def test_real_radiographs(bench: Command, train: Train, tmp_path: Path) -> None:
     assert bench("import", "t.zip", "--out", "ours").code == 0
     (row,) = load_results("ours").rows.query("model == 'tiny'").to_dict("records")
     assert row["seeds"] == 2
+
+
+def test_a_run_that_was_begun_here_is_not_written_over(
+    bench: Command, train: Train, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    images = write_manifest(tmp_path / "images")
+    train(images, out="theirs", seeds="0,1")
+    shutil.copytree("theirs", "ours")
+    (run,) = Path("ours").glob("tiny-ce-s1-*")
+    (run / "run.json").unlink()
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    assert bench("share", "tiny-*", "--out", "theirs", "--to", "t.zip").code == 0
+    refused = bench("import", "t.zip", "--out", "ours")
+    assert (refused.code, "did not finish" in refused.err) == (2, True)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert bench("runs", "remove", run.name, "--out", "ours").code == 0
+    assert bench("import", "t.zip", "--out", "ours").code == 0
+    missing = bench("predict", run, images, "--plugin", tiny_plugin)
+    assert (missing.code, "has no weights" in missing.err) == (2, True)
+
+
+def test_no_folder_of_this_machine_is_shared() -> None:
+    folders = {"data.root": Path("/home/a"), "model.weights_dir": Path("/home/b")}
+    experiment = load_experiment(
+        "demo", changes={**folders, "vary.train.lr": [0.1, 0.2], "vary.data.image_size": [32, 64]}
+    )
+    varied = experiment.model_copy(
+        update={"vary": {**experiment.vary, "data.root": ("/home/c", "/home/d")}}
+    )
+    text = experiment_text(without_paths(varied))
+    assert "/home" not in text
+    assert without_paths(varied).vary == experiment.vary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,19 @@ def test_other_files_and_folders_are_no_runs(made: list[Path], tmp_path: Path) -
     (tmp_path / "x.png").write_bytes(b"")
     for name in (str(tmp_path), str(tmp_path / "x.png"), f"{tmp_path}/*.png", "x\0y", "a" * 300):
         assert not is_run(name, out=made[0].parent)
+
+
+def test_a_bare_name_is_one_of_out_first(
+    made: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = made[0].parent, tmp_path / "here"
+    shutil.copytree(there, here)
+    monkeypatch.chdir(here)
+    name = made[0].name
+    assert [run.folder for run in find_runs([name], out=there)] == [there / name]
+    assert [run.folder for run in find_runs([f"{name[:5]}*"], out=there)] == [
+        run.folder for run in find_runs([f"{there}/{name[:5]}*"], out=here)
+    ]
+    both = [run.folder for run in find_runs([f"./{name}", name], out=there)]
+    assert both == [here / name, there / name]
+    assert [run.folder for run in find_runs([name], out=tmp_path / "none")] == [here / name]

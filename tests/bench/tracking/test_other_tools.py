@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.errors import InputError
-from bench.events import CellFailed, CellFinished, CellStarted, Validated
-from bench.progress import QuietProgress
+from bench.events import (
+    CellFailed,
+    CellFinished,
+    CellStarted,
+    Event,
+    Note,
+    RerunEnded,
+    Validated,
+)
+from bench.progress import Progress, QuietProgress
 from bench.tracking import MLflow, Tracker, WeightsAndBiases
 from bench.tracking.mlflow import EXPERIMENT
 
@@ -64,7 +73,8 @@ def test_weights_and_biases_has_one_run_for_each_of_ours(
     names = [path.name.rpartition("run-")[2] for path in tmp_path.glob("wandb/offline-run-*")]
     assert {name[name.index("-") + 1 :] for name in names} == {"a-s0-1f", "b-s0-2f"}
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("wandb/*/*.wandb"))
-    assert all(name.encode() in kept for name in (*CURVES, "auc/test", "no memory"))
+    assert all(name.encode() in kept for name in (*CURVES, "auc/test"))
+    assert str(tmp_path).encode() not in kept
 
 
 @pytest.mark.parametrize(
@@ -77,3 +87,57 @@ def test_a_missing_tool_is_the_users_to_install(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=message):
         tracker(QuietProgress(), "here")  # type: ignore[call-arg]
+
+
+class Failing(Tracker):
+    """A tool that is gone after the first point; notes what it is told."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self.told: list[str] = []
+
+    def begin(self, *, folder: str, label: str, resumes: bool) -> None:
+        del label, resumes
+        self.told.append(f"begin {folder}")
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        del values
+        self.told.append(f"log {step}")
+        if step == 40:
+            raise ConnectionError("no server")
+
+    def fail(self, reason: str) -> None:
+        self.told.append(f"fail {reason}")
+
+    def end(self) -> None:
+        self.told.append("end")
+
+
+class Listener:
+    """Keeps what is passed on."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+
+    def event(self, event: Event) -> None:
+        self.heard.append(event)
+
+    def advance(self, label: str, done: int, total: int) -> None:
+        del label, done, total
+
+
+def test_a_tool_that_fails_is_named_once_and_stops_no_training() -> None:
+    listener = Listener()
+    tracker = Failing(listener)
+    track(tracker)
+    assert tracker.told == ["begin a-s0-1f", "log 20", "end", "begin a-s0-1f", "log 40"]
+    notes = [str(event) for event in listener.heard if isinstance(event, Note)]
+    assert notes == ["Failing gets no more curves: ConnectionError: no server"]
+    assert len(listener.heard) == 7 + len(notes)  # every event is passed on
+
+
+def test_a_rerun_of_a_tuning_ends_its_run() -> None:
+    tracker = Failing(Listener())
+    tracker.event(CellStarted(cell="a", index=1, total=1, folder="a-1", resumes=False))
+    tracker.event(RerunEnded(cell="a", validation_auc=0.5))
+    assert tracker.told == ["begin a-1", "log 0", "end"]
