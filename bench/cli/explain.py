@@ -68,6 +68,10 @@ def explain(
     from bench.predict import NetworkRow, sort_arguments
     from bench.runs.find import find_runs, is_run
 
+    if boxes is not None and class_name is not None:
+        raise click.UsageError("--class chooses what is drawn, and --boxes draws nothing")
+    if boxes is None and root is not None:
+        raise click.UsageError("--data is where the images of --boxes lie: give --boxes too")
     if boxes is None:
         chosen = sort_arguments(names, runs=out)
         row = NetworkRow.load(chosen.runs, device=pick_device(device))
@@ -94,7 +98,8 @@ def _draw(row: NetworkRow, paths: Sequence[Path], to: Path, class_name: str | No
             explainer, listed.images, to, progress=partial(progress.advance, "images explained")
         )
     errors = [f"{each.image!r}: {each.error}" for each in explained if each.error]
-    for line in (*skipped_lines(listed.skipped), *errors, NOTICE, f"wrote {to / 'index.html'}"):
+    lines = [*listed.notes, *skipped_lines(listed.skipped), *errors]
+    for line in (*lines, NOTICE, f"wrote {to / 'index.html'}"):
         click.echo(line, err=True)
     return bool(errors)
 

@@ -78,13 +78,15 @@ def predict_command(
         make_folder(out.parent)
     with show_progress(stream=sys.stderr) as progress:
         report = predict_images(row, listed, progress=progress)
-        if explainer is not None and heatmap is not None:
-            drawn = partial(progress.advance, "images explained")
-            explain_images(explainer, listed.images, heatmap, progress=drawn)
+    # Before the pictures, which take longer and can fail.
     if out is None:
         click.echo(table(report))
     else:
         write_text(out, FORMATS[out.suffix.lower()](report))
+    if explainer is not None and heatmap is not None:
+        with show_progress(stream=sys.stderr) as progress:
+            drawn = partial(progress.advance, "images explained")
+            explain_images(explainer, listed.images, heatmap, progress=drawn)
     for line in summary_lines(report):
         click.echo(line, err=True)
     for path in filter(None, (out, heatmap and heatmap / "index.html")):

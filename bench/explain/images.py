@@ -17,7 +17,7 @@ from bench.data.decode import resize
 from bench.data.image_files import quiet_decoders, read_grayscale
 from bench.data.study import ImageError
 from bench.errors import InputError
-from bench.explain.maps import Mapper, make_mapper
+from bench.explain.maps import GRAD_CAM, Mapper, make_mapper
 from bench.explain.overlay import COLOURS, draw_overlay
 from bench.files import make_folder, write_bytes, write_text
 from bench.model import LoadedModel
@@ -126,6 +126,9 @@ class Explainer:
             mapper(model.to_input(squares), torch.from_numpy(shown).to(device)).cpu().numpy()
             for model, mapper in zip(self.row.models, self.mappers, strict=True)
         ]
+        if len(maps) > 1 and self.mappers[0].method == GRAD_CAM:
+            # Its values have no unit: the seed with the largest gradients would decide alone.
+            maps = [heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-12) for heat in maps]
         return shown, p[np.arange(len(p)), shown], np.mean(maps, axis=0)
 
 
@@ -175,7 +178,9 @@ def _explain(
             yield Explanation(image=image.name, error=gray)
             continue
         output, probability, heat = next(found)
-        picture = f"{position:04d}_{image.path.stem}.png"
+        # A name may be as long as a file's can be, and of bytes that are no text.
+        stem = image.path.stem.encode(errors="backslashreplace").decode().replace("\\", "_")
+        picture = f"{position:04d}_{stem[:60]}.png"
         content = io.BytesIO()
         draw_overlay(gray, heat).save(content, format="PNG")
         write_bytes(folder / picture, content.getvalue())

@@ -29,7 +29,7 @@ from bench.explain.random_weights import with_random_weights
 from bench.model import LoadedModel
 
 NETWORK, RANDOM = "network", "random weights"
-CENTRE, FRAME, EVEN, IDEAL = "centre", "frame", "even", "best of the grid"
+CENTRE, FRAME, EVEN, IDEAL = "centre", "frame", "even", "boxes on the grid"
 ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
 """Makers of maps, in the order of the table."""
 FIGURES = tuple(field.name for field in fields(Agreement))

@@ -86,7 +86,7 @@ def even_map() -> NDArray[np.float32]:
 
 
 def ideal_maps(regions: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
-    """The share of each cell of a grid that is in a box, (n, side, side): the best such a grid can.
+    """The share of each cell of a grid that is in a box, (n, side, side).
 
     Args:
         regions: (n, ``SIDE``, ``SIDE``).

@@ -1,4 +1,4 @@
-"""A run's network before its training: the sanity check of what a map says.
+"""A run's network with random weights: the sanity check of what a map says.
 
 Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018: a map that looks the same for a
 network with random weights says nothing about what the network has learned.

@@ -60,10 +60,11 @@ def measure_and_write(
         f"{every.images:,} test images with boxes, of {every.patients:,} patients",
         f"hits: the pointing game, without a margin; energy: share of the map's positive part in "
         f"the boxes; IoU: with the map where it is at least {SHARE:.0%} of its maximum; {of_all}",
-        f"{RANDOM}: the same network with its weights before training; {FRAME}: the image's "
+        f"{RANDOM}: the same network with random weights; {FRAME}: the image's "
         f"border; {EVEN}: the same everywhere, which is chance; {IDEAL}: the boxes themselves, "
         "drawn on the map's grid",
-        f"95 % intervals: {RESAMPLES:,} resamples of patients, and a t part for the seeds",
+        f"95 % intervals: {RESAMPLES:,} resamples of patients"
+        + (", and a t part for the seeds" if len(seeds) > 1 else "; another seed may differ"),
         *([f"not asked of this network: {', '.join(cases.unasked)}"] if cases.unasked else []),
         f"cxnet-bench {bench.__version__}, run at commit {run.environment.commit}",
     ]

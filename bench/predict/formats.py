@@ -101,7 +101,10 @@ def _about_unlike(report: PredictionReport) -> str:
     if rule is None:
         return "  unlike: not known; the run has no statistics of its training images"
     if rule.false_alarm_rate is None:
-        return f"  unlike: calls {rule.training_share:.0%} of the training images so at most"
+        return (
+            f"  unlike: beyond a distance that at most {rule.training_share:.0%} of the training "
+            "images exceed"
+        )
     flagged = sum(image.unlike is True for image in report.images)
     return (
         f"  unlike the training images: {flagged:,} of {len(report.images) - report.errors:,}; of "

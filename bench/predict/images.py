@@ -74,6 +74,7 @@ def list_images(paths: Sequence[Path]) -> ImageList:
     images: dict[Path, ImageFile] = {}
     skipped: list[Skipped] = []
     notes: list[str] = []
+    repeated = 0
     for path in paths:
         if path.is_dir():
             found, beside = _in_folder(path)
@@ -82,9 +83,9 @@ def list_images(paths: Sequence[Path]) -> ImageList:
             found, more = _in_table(path)
             notes += more
         else:
-            found = [ImageFile(name=str(path), path=path)]
+            found = [_image(path)]
         for image in found:
-            images.setdefault(image.path.resolve(), image)
+            repeated += images.setdefault(image.path.resolve(), image) is not image
     if not images:
         names = ", ".join(repr(str(path)) for path in paths)
         others = "; ".join(skipped_lines(skipped))
@@ -92,7 +93,18 @@ def list_images(paths: Sequence[Path]) -> ImageList:
             f"no image in {names}" + (f" ({others})" if others else "") + ": PNG, JPEG, TIFF and "
             "DICOM files are read, others only where they are named one by one"
         )
+    if repeated:
+        notes.append(f"named more than once, and predicted once: {repeated:,} files")
     return ImageList(images=tuple(images.values()), skipped=tuple(skipped), notes=tuple(notes))
+
+
+def _image(path: Path) -> ImageFile:
+    """An image whose name can be written, whatever bytes the file's name is made of."""
+    return ImageFile(name=_text(path), path=path)
+
+
+def _text(path: Path) -> str:
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def skipped_lines(skipped: Sequence[Skipped]) -> Iterator[str]:
@@ -110,16 +122,16 @@ def _in_folder(folder: Path) -> tuple[list[ImageFile], list[Skipped]]:
         (tree.masks, "a folder of masks"),
     )
     skipped = [
-        Skipped(name=str(folder.joinpath(*steps)), reason=reason)
+        Skipped(name=_text(folder.joinpath(*steps)), reason=reason)
         for found, reason in kinds
         for steps in found
     ]
     images = []
     for path in (folder.joinpath(*steps) for steps in sorted(tree.files)):
         if path.is_file():
-            images.append(ImageFile(name=str(path), path=path))
+            images.append(_image(path))
         else:  # a pipe would never end
-            skipped.append(Skipped(name=str(path), reason="no file, or a link to none"))
+            skipped.append(Skipped(name=_text(path), reason="no file, or a link to none"))
     return images, skipped
 
 

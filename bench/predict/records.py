@@ -54,7 +54,7 @@ class Unlike(Frozen):
     """The rule that calls images unlike the training images.
 
     Attributes:
-        training_share: share of the training images that it calls so, at most.
+        training_share: share of the training images beyond its distance, at most.
         validation_images: images that it was tried on; none of them chose it.
         false_alarms: how many of these it calls unlike.
         false_alarm_rate: their share; None without such images.

@@ -115,6 +115,8 @@ def test_mistakes_are_one_line(bench: Command, tiny_plugin: Path) -> None:
         ([name, "empty"], "no image in 'empty'"),
         ([name], "no images: give files, folders"),
         ([name, "one.png", "--boxes", "phantom"], "--boxes takes the runs' own test images"),
+        ([name, "--boxes", "phantom", "--class", "abnormal"], "--boxes draws nothing"),
+        ([name, "one.png", "--data", "empty"], "--data is where the images of --boxes lie"),
         ([name, "one.png", "--class", "abnorml"], "predicts no 'abnorml': did you mean abnormal"),
     ):
         done = bench("explain", *arguments, "--to", "maps", "--plugin", tiny_plugin)
@@ -154,7 +156,7 @@ def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
     assert done.out == Path("maps/pointing.md").read_text()
     assert "seeds 0, 1: class activation map" in done.out
     rows = pd.read_csv("maps/pointing.csv")
-    makers = ["network", "random weights", "centre", "frame", "even", "best of the grid"]
+    makers = ["network", "random weights", "centre", "frame", "even", "boxes on the grid"]
     every = rows[rows["finding"] == "all findings"].set_index("maker")
     assert list(every.index) == makers
     assert set(rows.groupby("finding")["maker"].apply(tuple)) == {tuple(makers)}

@@ -131,3 +131,13 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("image,finding\na.png,Mass\n")
     with pytest.raises(InputError, match="six columns are wanted as in NIH's"):
         read_nih_boxes(tmp_path / "other.csv")
+
+
+@pytest.mark.parametrize(
+    "box", ["nan,0,10,10", "0,inf,10,10", "0,0,0,10", "0,0,10,-1", "1000,0,100,10", "-50,0,100,10"]
+)
+def test_a_box_that_is_none_is_refused_with_its_line(box: str, tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text(f"image,finding,x,y,w,h\na.png,Mass,0,0,1024,1024\nb.png,Mass,{box}\n")
+    with pytest.raises(InputError, match="line 3 is no box within 1024 x 1024 px"):
+        read_nih_boxes(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,19 @@ def test_a_table_names_images_by_its_own_paths(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("paht,label\na.png,x\n")
     with pytest.raises(InputError, match=r"none of the columns path, .*did you mean paht"):
         list_images([tmp_path / "bad.csv"])
+
+
+def test_files_that_are_named_twice_are_counted(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    found = list_images([tmp_path, tmp_path / "a.png"])
+    assert [image.path.name for image in found.images] == ["a.png"]
+    assert found.notes == ("named more than once, and predicted once: 2 files",)
+
+
+def test_a_name_of_bytes_that_are_no_text_can_be_written(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    image(path)
+    (found,) = list_images([tmp_path]).images
+    assert found.name == f"{tmp_path}/caf\\udce9.png"
+    assert found.path.is_file()
