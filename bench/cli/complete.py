@@ -53,14 +53,15 @@ def listed(context: Context, parameter: Parameter, incomplete: str) -> list[Comp
 
 
 def runs(context: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the runs in ``--out``; folders where none begins so."""
+    """Names of the runs in ``--runs`` or ``--out``; files and folders where none begins so."""
     from click.shell_completion import CompletionItem
 
     from bench.runs.find import known
 
-    out = Path(str(context.params.get("out") or "results/runs"))
+    given = context.params.get("runs"), context.params.get("out")
+    out = next((path for path in given if isinstance(path, Path)), Path("results/runs"))
     found = _beginning(incomplete, ((name, "") for name in known(out)))
-    return found or [CompletionItem(incomplete, type="dir")]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
 def _beginning(incomplete: str, items: Iterable[tuple[str, str]]) -> list[CompletionItem]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli import complete
 from bench.cli.options import data_option, out_option, plugin_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("names", nargs=-1, required=True, metavar="RUN... [IMAGES]...")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="RUN... [IMAGES]...", shell_complete=complete.runs
+)
 @click.option(
     "--to", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Folder of what is written.",

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import click
 
+from bench.cli import complete
 from bench.cli.options import DEFAULT_OUT, plugin_option
 
 
 @click.command("predict")
-@click.argument("arguments", nargs=-1, required=True, metavar="RUN... IMAGES...")
+@click.argument(
+    "arguments", nargs=-1, required=True, metavar="RUN... IMAGES...", shell_complete=complete.runs
+)
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
     help="Write FILE.csv or FILE.json instead of printing a table.",

@@ -73,6 +73,17 @@ def completed(*words: str) -> list[str]:
     return [item.value for item in items]
 
 
+def test_runs_are_completed_beside_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("results/runs/net-ce-s0-1", "theirs/net-ce-s0-2"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "config.yaml").touch()
+    assert completed("predict", "net") == ["net-ce-s0-1"]
+    assert completed("predict", "a.png", "--out", "new.csv", "net") == ["net-ce-s0-1"]
+    assert completed("predict", "--runs", "theirs", "net") == ["net-ce-s0-2"]
+    assert completed("predict", "net-ce-s0-1", "im") == ["im"]  # the shell offers files
+
+
 def test_models_losses_configs_and_keys_are_completed() -> None:
     assert completed("run", "cxn") == ["cxnet_m1", "cxnet_m1_v2"]
     assert completed("run", "cxnet_m1", "--loss", "wei") == ["weighted_ce"]
