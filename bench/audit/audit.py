@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.audit.data import run_data
 from bench.audit.decision import DecisionCurve, decision_curve
 from bench.audit.duplicates import SMALLEST, NearDuplicates, near_duplicates
-from bench.audit.subgroups import ATTRIBUTES, Subgroup, subgroups
+from bench.audit.subgroups import Subgroups, subgroups
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.operating_points import OperatingPoints
@@ -22,21 +22,15 @@ class Audit:
 
     Attributes:
         run: that was looked at.
-        subgroups: by output, attribute and group.
+        subgroups: of its test part.
         decision: the decision curve; None where the task has not two classes.
         duplicates: of each pair of parts; None where images are too small for it.
     """
 
     run: Run
-    subgroups: tuple[Subgroup, ...]
+    subgroups: Subgroups
     decision: DecisionCurve | None
     duplicates: tuple[NearDuplicates, ...] | None
-
-    @property
-    def unknown(self) -> tuple[str, ...]:
-        """The attributes that the source knows of no test image."""
-        known = {each.attribute for each in self.subgroups}
-        return tuple(name for name in ATTRIBUTES if name not in known)
 
 
 def audit(run: Run, *, root: Path | None, progress: Progress) -> Audit:
@@ -51,16 +45,8 @@ def audit(run: Run, *, root: Path | None, progress: Progress) -> Audit:
         InputError: the run has not finished or calls nothing at a threshold, or its data are not
             there.
     """
-    if run.outcome.state != "finished":
-        raise InputError(f"run {run.folder.name} is {run.outcome.state}: there is nothing to audit")
-    data = run_data(run, root=root, progress=progress)
-    predictions = run.predictions()
-    points = OperatingPoints.choose(predictions["validation"], run.outputs)
-    if not points.called:
-        raise InputError(
-            f"run {run.folder.name} calls the most probable of several classes: audit a run of "
-            "two classes or of findings"
-        )
+    points = _points(run)
+    data, test = run_data(run, root=root, progress=progress), run.predictions()["test"]
     resampling = Resampling()
     duplicates = None
     if data.image_size >= SMALLEST:
@@ -72,7 +58,26 @@ def audit(run: Run, *, root: Path | None, progress: Progress) -> Audit:
         )
     return Audit(
         run=run,
-        subgroups=tuple(subgroups(predictions["test"], points, data.rows, resampling=resampling)),
-        decision=decision_curve(predictions["test"], points, resampling=resampling),
+        subgroups=subgroups(test, points, data.rows, resampling=resampling),
+        decision=decision_curve(test, points, resampling=resampling),
         duplicates=None if duplicates is None else tuple(duplicates),
     )
+
+
+def subgroups_of(run: Run, *, root: Path | None, progress: Progress) -> Subgroups:
+    """The subgroups of a run alone, with the arguments and errors of :func:`audit`."""
+    points = _points(run)
+    rows = run_data(run, root=root, progress=progress).rows
+    return subgroups(run.predictions()["test"], points, rows, resampling=Resampling())
+
+
+def _points(run: Run) -> OperatingPoints:
+    if run.outcome.state != "finished":
+        raise InputError(f"run {run.folder.name} is {run.outcome.state}: there is nothing to audit")
+    points = OperatingPoints.choose(run.predictions()["validation"], run.outputs)
+    if not points.called:
+        raise InputError(
+            f"run {run.folder.name} calls the most probable of several classes: audit a run of "
+            "two classes or of findings"
+        )
+    return points

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.audit.audit import Audit
 from bench.audit.decision import DecisionCurve
 from bench.audit.duplicates import DISTANCE, SIDE, SMALLEST
-from bench.audit.subgroups import FEWEST, Subgroup
+from bench.audit.subgroups import FEWEST, Subgroup, Subgroups
 from bench.evaluate.estimate import Interval
 from bench.report import formatting as fmt
 from bench.report.columns import Section, TableCell, cells, counts, numbers, texts
@@ -44,6 +44,17 @@ def audit_markdown(audits: Sequence[Audit], *, image_names: bool) -> str:
         escape=escape,
     )
     return text.rstrip() + "\n"
+
+
+def subgroups_markdown(found: Subgroups) -> str:
+    """The subgroups of a run alone, for its model card."""
+    return render(
+        "subgroups.md.j2",
+        found=found,
+        subgroup_table=subgroup_table,
+        few=FEWEST,
+        pipe_table=pipe_table,
+    )
 
 
 def subgroup_table(found: Sequence[Subgroup]) -> Section:

@@ -53,10 +53,27 @@ class Subgroup:
     specificity: Interval | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subgroups:
+    """The subgroups of a run's test part.
+
+    Attributes:
+        subgroups: by output, attribute and group; of all images first.
+    """
+
+    subgroups: tuple[Subgroup, ...]
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The attributes that the source knows of no test image."""
+        known = {each.attribute for each in self.subgroups}
+        return tuple(name for name in ATTRIBUTES if name not in known)
+
+
 def subgroups(
     test: Predictions, points: OperatingPoints, rows: pd.DataFrame, *, resampling: Resampling
-) -> list[Subgroup]:
-    """Figures by output, attribute and group; of all images first.
+) -> Subgroups:
+    """Figures by output, attribute and group.
 
     Args:
         test: predictions for the test part.
@@ -85,7 +102,7 @@ def subgroups(
                 one.subgroup(attribute, group, values == group)
                 for group in _in_order(attribute, values)
             ]
-    return found
+    return Subgroups(subgroups=tuple(found))
 
 
 def groups(rows: pd.DataFrame) -> pd.DataFrame:

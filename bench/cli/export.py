@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @data_option
 @plugin_option
+@click.option(
+    "--subgroups", is_flag=True,
+    help="Put figures by sex, age and view into the card; reads all of the run's data.",
+)  # fmt: skip
 @click.pass_context
 def export_command(
     context: click.Context,
@@ -35,6 +40,7 @@ def export_command(
     out: Path,
     root: Path | None,
     plugins: tuple[Path, ...],
+    subgroups: bool,
 ) -> None:
     """Export a run's network as a folder that works without this package, with a model card.
 
@@ -43,10 +49,13 @@ def export_command(
     within 1e-4, or nothing is written and the exit code is 1.
     """
     from bench.api import load_model
+    from bench.audit.audit import subgroups_of
+    from bench.audit.markdown import subgroups_markdown
     from bench.card import Exported, model_card
     from bench.evaluate.load import Filters
     from bench.evaluate.results import Reference
     from bench.export.export import DisagreementError, export
+    from bench.progress import show_progress
     from bench.runs.find import find_runs
 
     (found, *others) = find_runs([run], out=DEFAULT_OUT)
@@ -54,11 +63,16 @@ def export_command(
         raise click.UsageError(f"{run!r} is {1 + len(others)} runs: name one")
     model = load_model(found.folder, plugins=plugins)
     results = read_results(found.folder.parent, filters=Filters(), reference=Reference())
+    looked_at = ""
+    if subgroups:
+        with show_progress(stream=sys.stderr) as progress:
+            found_groups = subgroups_of(found, root=root, progress=progress)
+        looked_at = subgroups_markdown(found_groups)
     try:
         check = export(
             model, out, to=to, root=root,
             card=lambda check: model_card(
-                model.run, results, exported=Exported(to=to, check=str(check))
+                model.run, results, exported=Exported(to=to, check=str(check)), subgroups=looked_at
             ),
         )  # fmt: skip
     except DisagreementError as error:

@@ -54,8 +54,8 @@ def nih(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_subgroups_are_figures_of_their_images_alone(nih: Run) -> None:
     found = audit(nih, root=None, progress=SILENT)
-    assert found.unknown == ()
-    everyone, *others = found.subgroups
+    assert found.subgroups.unknown == ()
+    everyone, *others = found.subgroups.subgroups
     test, points = (
         nih.predictions()["test"],
         OperatingPoints.choose(nih.predictions()["validation"], nih.outputs),
@@ -83,7 +83,7 @@ def test_subgroups_are_figures_of_their_images_alone(nih: Run) -> None:
     p = test.probabilities[chosen, 1]
     pairs = p[positive][:, None] - p[~positive][None, :]
     assert female.auc.value == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
-    for each in found.subgroups:
+    for each in found.subgroups.subgroups:
         few = min(each.patients_with, each.patients_without) < FEWEST
         assert (each.auc is None) == few, each
     assert any(each.auc is None for each in others)
@@ -193,7 +193,7 @@ def test_leaked_images_are_counted_and_named_on_request(tmp_path: Path) -> None:
     (leaked,) = [d for d in found.duplicates if (d.earlier, d.later) == ("train", "test")]
     assert leaked.images >= 5
     assert leaked.identical == leaked.other_patient == 0
-    assert found.unknown == ("sex", "age", "view")
+    assert found.subgroups.unknown == ("sex", "age", "view")
     assert "copies/" not in audit_markdown([found], image_names=False)
     assert "copies/" in audit_markdown([found], image_names=True)
     assert f"| test in train | {leaked.images} | 0 | 0 |" in audit_markdown(

@@ -59,7 +59,7 @@ def test_what_is_not_known_is_not_stated(run: Run, results: Results) -> None:
     card = model_card(run, results)
     assert "- these weights: not stated" in card
     assert "- the data: not stated" in card
-    assert "Not stated: nobody has looked at sex, age or view (`bench audit`)." in card
+    assert "Not stated: nobody has looked at sex, age or view (`bench export --subgroups`" in card
     assert "## This folder" not in card
     alone = model_card(run, replace(results, tables=()))
     assert "Not stated: the run is in no row of its folder's results." in alone

@@ -14,13 +14,15 @@ def test_a_run_is_exported_with_its_card(bench: Command, tiny_plugin: Path, to: 
     assert bench("run", "tiny", "--plugin", tiny_plugin, *TINY).code == 0
     (folder,) = Path("results/runs").glob("tiny-sin-s0-*")
     call = ("export", folder.name, "--to", to, "--out", "made", "--plugin", tiny_plugin)
-    outcome = bench(*call)
+    outcome = bench(*call, "--subgroups")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("made: max |Δp| ")
     assert "from what the run stored of 29 test images" in outcome.out
     card = Path("made/README.md").read_text()
     assert card.startswith("# Model card: tiny sin seed 0\n")
     assert "The images are synthetic" in card
+    assert "| sex " in card
+    assert "nobody has looked at sex" not in card
     again = bench(*call)
     assert (again.code, again.out) == (2, "")
     assert "'made' is there already: give another folder with --out" in again.err
