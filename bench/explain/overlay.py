@@ -13,8 +13,8 @@ SMALLEST, LARGEST = 512, 1024
 STRONGEST = 0.6
 """Opacity of the map where it is largest."""
 GAP = 8
-COLOURS = "cividis"
-"""Matplotlib's colours for the map; made to look alike with and without colour blindness."""
+COLOURS = "viridis"
+"""Matplotlib's colours for the map; told apart by the colour-blind too."""
 
 
 def draw_overlay(gray: NDArray[np.uint8], heat: NDArray[np.float32]) -> Image.Image:

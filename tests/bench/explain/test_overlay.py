@@ -26,7 +26,7 @@ def test_the_largest_value_has_the_last_colour_and_negative_ones_none() -> None:
     heat = np.full((8, 8), -3.0, np.float32)
     heat[:3, 5:] = 2.0
     right = np.asarray(draw_overlay(gray, heat))[:, 512 + GAP :]
-    yellow = np.array([254, 232, 56])  # the last of cividis
+    yellow = np.array([253, 231, 37])  # the last of viridis
     found = right[96, 416]
     assert np.abs(found - (0.4 * 50 + 0.6 * yellow)).max() <= 1.5
     assert (right[300:] == 50).all()
