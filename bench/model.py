@@ -27,6 +27,9 @@ from bench.train import checkpoint
 from bench.train.device import lay_out
 from bench.train.prediction import predict
 
+ROUNDED = 0.02
+"""Largest difference of a probability that is put down to rounding where a run computed
+in bfloat16 or on a GPU (:attr:`LoadedModel.rounds`)."""
 Images = str | Path | Sequence[str | Path] | NDArray[np.uint8]
 
 
@@ -69,6 +72,12 @@ class LoadedModel:
         self._normalisation = find_model(run.cell.model).normalisation(
             settings.model.normalisation, data=run.data.normalisation
         )
+
+    @property
+    def rounds(self) -> bool:
+        """Whether its run computed otherwise than in float32 on a CPU: it rounds otherwise here."""
+        cpu = all(attempt.device.startswith("CPU, ") for attempt in self.run.attempts)
+        return not cpu or self._settings.train.precision != "float32"
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -162,7 +162,8 @@ def _external(
 ) -> tuple[list[Run], tuple[str, ...], list[Unusable]]:
     """The runs on other data that pass the filters, names of stale ones, and damaged ones.
 
-    Stale is what the network of another training predicted, from before its run was made anew.
+    Stale is what the network of another training predicted, from before its run was made anew or
+    taken away.
     """
     if not store.external.root.is_dir():
         return [], (), []
@@ -172,7 +173,7 @@ def _external(
     for run in survey.runs:
         assert run.external is not None, "reading checks it"
         home = by_name.get(run.external.run)
-        same = home is None or home.checksums.get(PREDICTIONS) == run.external.predictions
+        same = home is not None and home.checksums.get(PREDICTIONS) == run.external.predictions
         if not same:
             stale.append(run.external.run)
         elif filters.about(run.external.home) and filters.show(run):

@@ -277,8 +277,8 @@ class Results:
         unfinished: runs that have not ended.
         failed_tunings: models and losses whose search has no winner, and so no row.
         external: the networks on data that they were not trained on, a table for each such data.
-        stale: runs that were trained anew since their networks were evaluated on other data; what
-            the former ones predicted is in no table.
+        stale: runs that were trained anew or taken away since their networks were evaluated on
+            other data; what the former ones predicted is in no table.
         unusable: runs and records that are damaged, or that another version wrote: in no row.
     """
 

@@ -18,13 +18,16 @@ from bench.data.phantom import draw_cohort
 from bench.data.phantom.lesions import lesion_boxes
 from bench.data.sources.phantom import PhantomOptions
 from bench.errors import InputError
-from bench.model import LoadedModel
+from bench.model import ROUNDED, LoadedModel
 from bench.runs.store import Store
 
 PHANTOM = "phantom"
 ANY = "all findings"
 SAME = 1e-3
-"""Largest difference of a probability, from the stored one, of an image that is still the same."""
+"""Largest difference of a probability, from the stored one, of an image that is still the same.
+
+Where the run rounds otherwise it is :data:`bench.model.ROUNDED`.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,8 @@ def find_cases(
             f"images of run {model.name}: other boxes, or a run whose test part has some"
         )
     squares = _decode(model, config, [str(test.images[row]) for row in rows], progress)
-    if np.abs(model.predict(squares) - test.probabilities[rows]).max() > SAME:
+    limit = ROUNDED if model.rounds else SAME
+    if np.abs(model.predict(squares) - test.probabilities[rows]).max() > limit:
         raise InputError(
             f"run {model.name} predicts other probabilities for these images than it stored: give "
             "the images that it was trained on (--data)"

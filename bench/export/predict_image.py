@@ -11,7 +11,10 @@ from PIL import Image
 if __name__ == "__main__":
     folder = Path(__file__).parent
     facts = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
-    image: Image.Image = Image.open(sys.argv[1])
+    try:
+        image: Image.Image = Image.open(sys.argv[1])
+    except (IndexError, OSError) as error:
+        sys.exit(f"usage: python predict.py IMAGE ({error})")
     if image.mode[0] in "IF":
         sys.exit("error: an image of 8 bits is wanted: see gray in preprocessing.json")
     image, side = image.convert("RGB").convert("L"), facts["image_size"]

@@ -64,8 +64,8 @@ def home_images(run: Run, *, progress: Progress) -> HomeImages:
     reason = "its data have changed since"
     try:
         levels = expand(Store(run.folder.parent).experiment_of(run.folder))
-    except InputError as error:
-        levels, reason = (), str(error)
+    except InputError:
+        levels, reason = (), "the record of its experiment is damaged"
     for config in {level.data.model_dump_json(): level.data for level in levels}.values():
         if config.image_size != run.data.image_size:
             continue
@@ -76,8 +76,8 @@ def home_images(run: Run, *, progress: Progress) -> HomeImages:
                 cache=pixel_cache(),
                 progress=lambda done, all: progress.advance("decoding home images", done, all),
             )
-        except InputError as error:
-            reason = str(error)
+        except InputError:  # its message may hold paths, and the report is for others
+            reason = "its images are no longer where they were"
             continue
         if fingerprint(usable.rows, config.image_size) == run.data.fingerprint:
             return HomeImages(rows=usable.rows[["patient", "digest"]])

@@ -46,10 +46,10 @@ def external_sections(tables: Sequence[ExternalTable]) -> list[Section]:
 
 
 def stale_runs(names: Sequence[str]) -> list[str]:
-    """Sentences on runs that were trained anew since their networks were evaluated elsewhere."""
+    """Sentences on runs that changed since their networks were evaluated elsewhere."""
     return [
-        f"Not shown: {name} was trained anew since its network was evaluated on other data. "
-        "Evaluate it again."
+        f"Not shown: {name} was trained anew or taken away since its network was evaluated on "
+        "other data. Evaluate it again."
         for name in names
     ]
 

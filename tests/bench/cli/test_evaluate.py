@@ -217,6 +217,8 @@ def test_a_network_that_was_trained_anew_is_evaluated_anew(
     outcome = evaluate(bench, tiny_plugin, other)
     assert "1 evaluated, 0 evaluated before" in outcome.err
     assert "Not shown" not in bench("report", "markdown").out
+    assert bench("runs", "remove", folder.name).code == 0
+    assert f"Not shown: {folder.name} was trained anew or taken" in bench("report", "markdown").out
 
 
 def test_only_findings_of_both_are_compared(
