@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli import complete
 from bench.cli.options import DEFAULT_OUT, data_option, plugin_option
 from bench.cli.output import read_results
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=complete.runs)
 @click.option(
     "--to", type=click.Choice(["onnx", "torchscript", "safetensors"]), default="onnx",
     show_default=True, help="Format of the network.",
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 @click.option(
     "--out", metavar="DIR", required=True, type=click.Path(path_type=Path, file_okay=False),
     help="A new folder for the network, its preprocessing, a sample and the model card.",
+)  # fmt: skip
+@click.option(
+    "--runs", "folder", default=DEFAULT_OUT, show_default=True, metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
 )  # fmt: skip
 @data_option
 @plugin_option
@@ -38,13 +43,14 @@ def export_command(
     run: str,
     to: Format,
     out: Path,
+    folder: Path,
     root: Path | None,
     plugins: tuple[Path, ...],
     subgroups: bool,
 ) -> None:
     """Export a run's network as a folder that works without this package, with a model card.
 
-    RUN is the run's folder, or its name where it lies in results/runs. The exported file is run on
+    RUN is the run's folder, or its name in --runs. The exported file is run on
     test images of the run, where its data are there: probabilities must be those that are stored,
     within 1e-4, or nothing is written and the exit code is 1.
     """
@@ -58,7 +64,7 @@ def export_command(
     from bench.progress import show_progress
     from bench.runs.find import find_runs
 
-    (found, *others) = find_runs([run], out=DEFAULT_OUT)
+    (found, *others) = find_runs([run], out=folder)
     if others:
         raise click.UsageError(f"{run!r} is {1 + len(others)} runs: name one")
     model = load_model(found.folder, plugins=plugins)

@@ -10,7 +10,8 @@ from tests.bench.cli.conftest import TINY, Command
 def test_an_audit_and_its_figure(bench: Command, tiny_plugin: Path) -> None:
     assert bench("run", "tiny", "--plugin", tiny_plugin, *TINY).code == 0
     (folder,) = Path("results/runs").glob("tiny-sin-s0-*")
-    call = ("audit", folder.name, "--plugin", tiny_plugin)
+    Path("results/runs").rename("elsewhere")
+    call = ("audit", folder.name, "--runs", "elsewhere", "--plugin", tiny_plugin)
     outcome = bench(*call, "--figure", "curve.svg")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith(f"## tiny sin seed 0 ({folder.name})\n")
