@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from bench.config import DataConfig
 from bench.data.batches import ImageSet
 from bench.data.decode import resize
 from bench.data.description import DataRecord
@@ -27,6 +28,7 @@ from bench.train import checkpoint
 from bench.train.device import lay_out
 from bench.train.prediction import predict
 
+NOTICE = "research software, not a medical device"
 ROUNDED = 0.02
 """Largest difference of a probability that is put down to rounding where a run computed
 in bfloat16 or on a GPU (:attr:`LoadedModel.rounds`)."""
@@ -72,6 +74,31 @@ class LoadedModel:
         self._normalisation = find_model(run.cell.model).normalisation(
             settings.model.normalisation, data=run.data.normalisation
         )
+
+    @property
+    def shape(self) -> NetworkShape:
+        """The network's input and outputs, from which its model builds it."""
+        return _shape(self.run, self._settings)
+
+    def data_config(self, root: Path | None = None) -> DataConfig:
+        """The data that its run was made of, as an experiment has them.
+
+        Args:
+            root: folder or file of them; None is where the run's experiment found them.
+
+        Raises:
+            InputError: the record of the experiment is damaged.
+        """
+        own = self._settings.data
+        changes: dict[str, object] = {
+            "source": own.source,
+            "options": own.options,
+            "image_size": own.image_size,
+        }
+        if root is not None:
+            changes["root"] = root
+        recorded = Store(self.run.folder.parent).experiment_of(self.run.folder).data
+        return recorded.model_copy(update=changes)
 
     @property
     def rounds(self) -> bool:
@@ -172,17 +199,18 @@ class LoadedModel:
         )
 
 
-def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Module:
-    data, model = run.data, settings.model
-    assert data.image_size is not None
-    network = find_model(run.cell.model).build(
-        NetworkShape(
-            in_channels=model.in_channels,
-            outputs=len(data.classes),
-            image_size=data.image_size,
-            options=model.options,
-        )
+def _shape(run: Run, settings: NetworkSettings) -> NetworkShape:
+    assert run.data.image_size is not None, "a network was trained on pixels"
+    return NetworkShape(
+        in_channels=settings.model.in_channels,
+        outputs=len(run.data.classes),
+        image_size=run.data.image_size,
+        options=settings.model.options,
     )
+
+
+def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Module:
+    network = find_model(run.cell.model).build(_shape(run, settings))
     lay_out(network, device=device, memory_format=settings.train.memory_format)
     weights = checkpoint.load(run.folder / WEIGHTS, device=device)  # whole, or the run were not
     if weights is None:

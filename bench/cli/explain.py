@@ -89,7 +89,8 @@ def explain(
 
 def _draw(row: NetworkRow, paths: Sequence[Path], to: Path, class_name: str | None) -> bool:
     """Draw the maps of images; whether one could not be read."""
-    from bench.explain.images import NOTICE, Explainer, explain_images
+    from bench.explain.images import Explainer, explain_images
+    from bench.model import NOTICE
     from bench.predict import list_images
     from bench.predict.images import skipped_lines
     from bench.progress import show_progress

@@ -19,7 +19,6 @@ from bench.data.phantom.lesions import lesion_boxes
 from bench.data.sources.phantom import PhantomOptions
 from bench.errors import InputError
 from bench.model import ROUNDED, LoadedModel
-from bench.runs.store import Store
 
 PHANTOM = "phantom"
 ANY = "all findings"
@@ -84,7 +83,7 @@ def find_cases(
     Raises:
         InputError: no image of the test part has a box, or the images are not those of the run.
     """
-    config = _data_config(model, root)
+    config = model.data_config(root)
     test = model.run.predictions()["test"]
     wanted = set(test.images)
     known = _phantom_boxes(config, wanted) if boxes == PHANTOM else read_nih_boxes(Path(boxes))
@@ -111,13 +110,6 @@ def find_cases(
     ]
     unasked = {name for of_image in found for name in of_image} - {case.finding for case in listed}
     return Cases(squares=squares, cases=tuple(listed), unasked=tuple(sorted(unasked)))
-
-
-def _data_config(model: LoadedModel, root: Path | None) -> DataConfig:
-    run, settings = model.run, model.run.cell.network.data
-    recorded = Store(run.folder.parent).experiment_of(run.folder).data
-    own = {"image_size": settings.image_size, "options": settings.options}
-    return recorded.model_copy(update=own if root is None else {**own, "root": root})
 
 
 def _phantom_boxes(config: DataConfig, wanted: Collection[str]) -> dict[str, Boxes]:

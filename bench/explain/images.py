@@ -20,14 +20,13 @@ from bench.errors import InputError
 from bench.explain.maps import GRAD_CAM, Mapper, make_mapper
 from bench.explain.overlay import COLOURS, draw_overlay
 from bench.files import make_folder, write_bytes, write_text
-from bench.model import LoadedModel
+from bench.model import NOTICE, LoadedModel
 from bench.predict.images import ImageFile
 from bench.predict.row import NetworkRow
 from bench.randomness import generator
 from bench.registry.core import near_matches
 
 BATCH = 16
-NOTICE = "Research software, not a medical device: no map or probability is for diagnosis."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,7 @@ import torch
 
 from bench.model import LoadedModel
 from bench.randomness import derive_seed
-from bench.registry import NetworkShape, find_model
-from bench.runs.cells import NetworkSettings
+from bench.registry import find_model
 from bench.train.device import random_state_kept
 
 
@@ -23,17 +22,9 @@ def with_random_weights(model: LoadedModel) -> LoadedModel:
     Args:
         model: the run's, which stays as it is.
     """
-    settings = model.run.cell.settings
-    assert isinstance(settings, NetworkSettings), "it was loaded"
-    shape = NetworkShape(
-        in_channels=settings.model.in_channels,
-        outputs=len(model.classes),
-        image_size=model.image_size,
-        options=settings.model.options,
-    )
     with random_state_kept(model.device):
         torch.manual_seed(derive_seed(model.run.cell.seed, "initialisation"))
-        network = find_model(model.run.cell.model).build(shape)
+        network = find_model(model.run.cell.model).build(model.shape)
     other = copy(model)
     other.network = network.to(model.device).eval()
     return other

@@ -20,10 +20,9 @@ from bench.export.images import KnownImages, known_images, sample_image
 from bench.export.preprocessing import preprocessing
 from bench.files import new_folder, write_bytes, write_text
 from bench.model import ROUNDED, LoadedModel
-from bench.registry import NetworkShape, find_model
+from bench.registry import find_model
 from bench.runs.cells import NetworkSettings
 from bench.runs.records import write_model
-from bench.runs.run import Run
 
 TOLERANCE = 1e-4
 """Largest difference of a probability that is put down to rounding."""
@@ -140,18 +139,12 @@ def export(
     if folder.exists():
         raise InputError(f"{str(folder)!r} is there already: give another folder with --out")
     settings = model.run.cell.network
-    known, not_there = _known(model.run, settings, root)
+    known, not_there = _known(model, root)
     deployed = _deployed(model, settings)
     sample = sample_image()
     squares = model.decode(sample[None])
-    shape = NetworkShape(
-        in_channels=settings.model.in_channels,
-        outputs=len(model.classes),
-        image_size=model.image_size,
-        options=settings.model.options,
-    )
     with new_folder(folder) as made:
-        FORMATS[to].write(made, deployed, model.run.cell.model, shape)
+        FORMATS[to].write(made, deployed, model.run.cell.model, model.shape)
         file = FORMATS[to].load(made, deployed)
         answer = model.predict(squares)
         tried = known or KnownImages(squares=squares, probabilities=answer)
@@ -186,12 +179,10 @@ def _deployed(model: LoadedModel, settings: NetworkSettings) -> DeployedNetwork:
     )
 
 
-def _known(
-    run: Run, settings: NetworkSettings, root: Path | None
-) -> tuple[KnownImages | None, str]:
+def _known(model: LoadedModel, root: Path | None) -> tuple[KnownImages | None, str]:
     """Test images, or the reason why there are none; data that were named must be there."""
     try:
-        return known_images(run, settings, root=root), ""
+        return known_images(model, root=root), ""
     except (InputError, OSError):
         if root is not None:
             raise

@@ -14,9 +14,7 @@ from bench.data.load import open_study
 from bench.data.phantom import draw_cohort, render
 from bench.data.study import ImageError
 from bench.errors import InputError
-from bench.runs.cells import NetworkSettings
-from bench.runs.run import Run
-from bench.runs.store import Store
+from bench.model import LoadedModel
 
 MOST_IMAGES = 32
 """Test images that are looked at; evenly spread over the test part."""
@@ -44,37 +42,32 @@ def sample_image() -> NDArray[np.uint8]:
     return render(visit, seed=SAMPLE_SEED, size=SAMPLE_SIDE)[SAMPLE_CUT:]
 
 
-def known_images(run: Run, settings: NetworkSettings, *, root: Path | None) -> KnownImages:
+def known_images(model: LoadedModel, *, root: Path | None) -> KnownImages:
     """Read some of a run's test images through its data source.
 
     Args:
-        run: of a network.
-        settings: of its cell.
+        model: the run's.
         root: folder or file of the data; None is where the run's experiment found them.
 
     Raises:
         InputError: the data, or one of the images, are not there.
     """
-    config = Store(run.folder.parent).experiment_of(run.folder).data
-    changes: dict[str, object] = {"source": settings.data.source, "options": settings.data.options}
-    if root is not None:
-        changes["root"] = root
-    study = open_study(config.model_copy(update=changes))
+    study = open_study(model.data_config(root))
     assert study.reader is not None, "labels were opened with their images"
-    test = run.predictions()["test"]
+    test = model.run.predictions()["test"]
     count = len(test.images)
     chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(int))
     if absent := set(test.images[chosen]) - set(study.rows["image"]):
         raise InputError(
-            f"image {min(absent)!r} of run {run.folder.name} is not in these data: --data gives "
+            f"image {min(absent)!r} of run {model.name} is not in these data: --data gives "
             "another folder or file"
         )
     squares = []
     with quiet_decoders():
         for image in test.images[chosen]:
             try:
-                gray = to_bytes(study.reader.read(image), full_scale=run.data.full_scale)
+                gray = to_bytes(study.reader.read(image), full_scale=model.data.full_scale)
             except ImageError as error:
                 raise InputError(f"image {image!r}: {error}") from None
-            squares.append(resize(gray, settings.data.image_size))
+            squares.append(resize(gray, model.image_size))
     return KnownImages(squares=np.stack(squares), probabilities=test.probabilities[chosen])

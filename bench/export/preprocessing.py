@@ -10,10 +10,9 @@ from bench.config.frozen import Frozen
 from bench.data.normalisation import Normalisation
 from bench.export.deployed import DeployedNetwork
 from bench.export.formats import INPUT, OUTPUT
-from bench.model import LoadedModel
+from bench.model import NOTICE, LoadedModel
 from bench.runs.checksums import WEIGHTS
 
-NOTICE = "research software, not a medical device"
 GRAY = (
     "8-bit gray values; colours by ITU-R 601-2 luma (Pillow's convert('RGB').convert('L')), alpha "
     "dropped; 16 bits: round(value * 255 / full scale)"

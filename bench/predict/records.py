@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bench.config.frozen import Frozen
+from bench.model import NOTICE
 from bench.predict.images import Skipped
 
 FORMAT_VERSION = 1
 """Raised when a field changes its meaning."""
 
-NOTICE = "research software, not a medical device"
 
 Values = dict[str, float | None]
 """A number by the name of the class or finding; None where there is none."""
