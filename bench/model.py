@@ -113,9 +113,9 @@ class LoadedModel:
 
     @property
     def threshold(self) -> float | NDArray[np.float64] | None:
-        """Where the second of two classes (a float) or a finding (float64 (classes,)) is called.
+        """Threshold of the second of two classes, or float64 (classes,) of each finding.
 
-        At or above it; None where the most probable of several classes is called.
+        A class is called at or above it; None where the most probable of several classes is called.
         """
         thresholds = self.points.thresholds
         if self.data.kind == "multilabel":

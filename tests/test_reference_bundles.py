@@ -14,7 +14,7 @@ from bench.share.bundle import unpack
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 BUNDLES = sorted(REFERENCE.glob("*.zip"))
 MOST_BYTES = 5_000_000
-"""Of a file that everybody clones."""
+"""Largest size of a file that everybody clones."""
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)

@@ -65,7 +65,7 @@ class DecisionCurve:
 def net_benefit(
     positive: NDArray[np.bool_], called: NDArray[np.bool_], threshold: float
 ) -> NDArray[np.float64]:
-    """What each image adds: 1 where it is rightly called, less the odds where wrongly, (n,)."""
+    """Gain of each image: 1 where it is rightly called, less the odds where wrongly, (n,)."""
     return (called & positive) - (called & ~positive) * threshold / (1.0 - threshold)
 
 

@@ -8,15 +8,12 @@ from pathlib import Path
 import click
 
 from bench.cli import complete
-from bench.cli.options import DEFAULT_OUT, data_option, plugin_option
+from bench.cli.options import data_option, out_option, plugin_option
 
 
 @click.command("audit")
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete.runs)
-@click.option(
-    "--runs", "folder", default=DEFAULT_OUT, show_default=True, metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
-)  # fmt: skip
+@out_option
 @data_option
 @plugin_option
 @click.option(
@@ -27,7 +24,7 @@ from bench.cli.options import DEFAULT_OUT, data_option, plugin_option
 def audit_command(
     *,
     runs: tuple[str, ...],
-    folder: Path,
+    out: Path,
     root: Path | None,
     plugins: tuple[Path, ...],
     figure: Path | None,
@@ -35,7 +32,7 @@ def audit_command(
 ) -> None:
     """Look at runs by subgroup, at their net benefit, and for near-duplicates across parts.
 
-    RUN is a run's folder, its name in --runs, or a pattern. Prints Markdown.
+    RUN is a run's folder, its name in --out, or a pattern. Prints Markdown.
     Sex, age, view and pixels are read from the run's data, where its experiment found them or from
     --data.
     """
@@ -49,7 +46,7 @@ def audit_command(
     if figure is not None and figure.suffix not in (".png", ".pdf", ".svg"):
         raise click.UsageError("--figure FILE ends in .png, .pdf or .svg")
     load_plugins(plugins)
-    found = find_runs(runs, out=folder)
+    found = find_runs(runs, out=out)
     if figure is not None and len(found) > 1:
         raise click.UsageError(f"--figure is of one run, and {len(found)} are named")
     with show_progress(stream=sys.stderr) as progress:

@@ -58,7 +58,7 @@ def runs(context: Context, _parameter: Parameter, incomplete: str) -> list[Compl
 
     from bench.runs.find import known
 
-    given = context.params.get("runs"), context.params.get("out")
+    given = context.params.get("folder"), context.params.get("out")
     out = next((path for path in given if isinstance(path, Path)), Path("results/runs"))
     found = _beginning(incomplete, ((name, "") for name in known(out)))
     return found or [CompletionItem(incomplete, type="file")]

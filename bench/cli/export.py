@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli import complete
-from bench.cli.options import DEFAULT_OUT, data_option, plugin_option
+from bench.cli.options import data_option, plugin_option, runs_option
 from bench.cli.output import read_results
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     "--out", metavar="DIR", required=True, type=click.Path(path_type=Path, file_okay=False),
     help="A new folder for the network, its preprocessing, a sample and the model card.",
 )  # fmt: skip
-@click.option(
-    "--runs", "folder", default=DEFAULT_OUT, show_default=True, metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
-)  # fmt: skip
+@runs_option
 @data_option
 @plugin_option
 @click.option(

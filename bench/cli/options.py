@@ -241,6 +241,12 @@ out_option = click.option(
     type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
 )  # fmt: skip
 
+runs_option = click.option(
+    "--runs", "folder", default=DEFAULT_OUT, show_default=True, metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the runs, where --out is of something else.",
+)  # fmt: skip
+
 config_options = grouped(ConfigChoice, "config", *_CONFIG)
 labels_options = grouped(LabelsChoice, "config", *_CONFIG)
 matrix_options = grouped(

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bench.cli import complete
-from bench.cli.options import DEFAULT_OUT, plugin_option
+from bench.cli.options import plugin_option, runs_option
 
 
 @click.command("predict")
@@ -20,10 +20,7 @@ from bench.cli.options import DEFAULT_OUT, plugin_option
     "--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
     help="Write FILE.csv or FILE.json instead of printing a table.",
 )  # fmt: skip
-@click.option(
-    "--runs", default=DEFAULT_OUT, show_default=True, metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False), help="Folder of the runs.",
-)  # fmt: skip
+@runs_option
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
     help="Device that the networks compute on.",
@@ -40,7 +37,7 @@ def predict_command(
     *,
     arguments: tuple[str, ...],
     out: Path | None,
-    runs: Path,
+    folder: Path,
     device: str,
     heatmap: Path | None,
     plugins: tuple[Path, ...],
@@ -73,7 +70,7 @@ def predict_command(
     if out is not None and out.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--out {out}: the name must end in {' or '.join(FORMATS)}")
     load_plugins(plugins)
-    chosen = sort_arguments(arguments, runs=runs)
+    chosen = sort_arguments(arguments, runs=folder)
     listed = list_images(chosen.images)
     row = NetworkRow.load(chosen.runs, device=pick_device(device))
     explainer = None if heatmap is None else Explainer.make(row)

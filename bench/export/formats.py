@@ -29,7 +29,7 @@ Predict = Callable[[Squares], NDArray[np.float32]]
 INPUT, OUTPUT = "pixels", "probabilities"
 """Names of the graph's input and output."""
 CONFIG = "config.json"
-"""What the network of a safetensors file is built from."""
+"""File with the settings that the network of a safetensors file is built from."""
 
 
 @dataclass(frozen=True, kw_only=True)

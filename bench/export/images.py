@@ -19,7 +19,7 @@ from bench.model import LoadedModel
 MOST_IMAGES = 32
 """Test images that are looked at; evenly spread over the test part."""
 SAMPLE_SEED = 2019_0105
-"""Of a cohort of its own, which no experiment of this package trains on."""
+"""Seed of a cohort of its own, which no experiment of this package trains on."""
 SAMPLE_SIDE, SAMPLE_CUT = 320, 40
 
 

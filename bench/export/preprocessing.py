@@ -42,7 +42,7 @@ class Graph(Frozen):
 
 
 class Hashes(Frozen):
-    """What the network was made of.
+    """Digests of what the network was made of.
 
     Attributes:
         run: name of its folder, which ends in the hash of its settings, data and split.

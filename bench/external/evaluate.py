@@ -145,7 +145,7 @@ class _Planner:
         self.homes: dict[str, HomeImages] = {}
 
     def job(self, run: Run) -> _Job:
-        """What is to be predicted with a run's network."""
+        """The images that a run's network is to predict, with all that is stored beside."""
         assert run.data.image_size is not None, "a network was trained on pixels"
         study, store = self.decoded(run.data.image_size)
         matched = match(run.data, study.finding_names)

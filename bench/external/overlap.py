@@ -38,7 +38,7 @@ class HomeImages:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Overlap:
-    """What other data share with the home data.
+    """Images and patients that other data share with the home data.
 
     Attributes:
         leakage: the counts.

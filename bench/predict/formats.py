@@ -21,7 +21,7 @@ def as_json(report: PredictionReport) -> str:
 
 
 def as_csv(report: PredictionReport) -> str:
-    """One line an image; what there is not is blank."""
+    """One line an image; blank where there is no value."""
     shown = _shown(report)
     rows = []
     for image in report.images:
@@ -73,7 +73,7 @@ def table(report: PredictionReport) -> str:
 
 
 def summary_lines(report: PredictionReport) -> Iterator[str]:
-    """What the predictions rest on, in a few lines."""
+    """Lines on the runs, data and thresholds that the predictions rest on."""
     data, seeds = report.data, len(report.runs)
     mean = f"mean of {seeds} seeds" if seeds > 1 else f"run {report.runs[0].run}"
     yield (

@@ -125,7 +125,7 @@ def _predict_batch(row: NetworkRow, batch: Sequence[InspectedImage]) -> list[Ima
 def _decisions(
     points: OperatingPoints, probabilities: NDArray[np.float64], *, specific: bool
 ) -> list[tuple[str, ...] | None]:
-    """What is called of each image; None where no threshold says it."""
+    """Names that are called of each image; None where no threshold says it."""
     classes = points.outputs.classes
     if not len(points.thresholds):
         most = [(classes[n],) for n in probabilities.argmax(axis=1)]

@@ -18,7 +18,7 @@ from bench.runs.records import ExternalRecord, ImportRecord, Outcome
 
 EVALUATED_PARTS = ("validation", "test")
 EXTERNAL_PARTS = ("validation", "home", "test")
-"""Of a run on other data: its own validation and test part, and the other images."""
+"""Parts of a run on other data: its own validation and test part, and the other images."""
 PARTS_OF = {"cascade": ("test",), "external": EXTERNAL_PARTS}
 """The parts that runs of a kind predict; of other kinds ``EVALUATED_PARTS``."""
 

@@ -158,7 +158,7 @@ class _Reading:
         return cls(run=run, tables=tables, here=same_task)
 
     def received(self) -> Received:
-        """What becomes of it; labels that differ are refused."""
+        """Fate of the run, before anything is written; labels that differ are refused."""
         predictions = self.tables[PREDICTIONS]
         checked = False
         for own in self.here:

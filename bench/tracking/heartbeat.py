@@ -70,7 +70,7 @@ class Beat(Frozen):
 
     @property
     def since(self) -> str:
-        """When it began, as UTC."""
+        """Time of its beginning, UTC: ``2026-11-29 16:05``."""
         return datetime.fromtimestamp(self.began, UTC).isoformat(" ", "minutes")[:16]
 
 

@@ -11,7 +11,7 @@ def test_an_audit_and_its_figure(bench: Command, tiny_plugin: Path) -> None:
     assert bench("run", "tiny", "--plugin", tiny_plugin, *TINY).code == 0
     (folder,) = Path("results/runs").glob("tiny-sin-s0-*")
     Path("results/runs").rename("elsewhere")
-    call = ("audit", folder.name, "--runs", "elsewhere", "--plugin", tiny_plugin)
+    call = ("audit", folder.name, "--out", "elsewhere", "--plugin", tiny_plugin)
     outcome = bench(*call, "--figure", "curve.svg")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith(f"## tiny sin seed 0 ({folder.name})\n")

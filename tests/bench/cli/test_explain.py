@@ -184,7 +184,7 @@ def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
 def test_the_pointing_game_with_nihs_boxes(
     bench: Command, tmp_path: Path, tiny_plugin: Path
 ) -> None:
-    """Of the radiographs that are here, those with a box, and some without."""
+    """The radiographs with a box that are here, and some without."""
     pytest.importorskip("captum", reason="the extra explain is not installed")
     here = {path.name: path for path in shared("nih-mini").rglob("*.png")}
     file = shared("nih-mini") / "BBox_List_2017.csv"

@@ -39,7 +39,7 @@ CPU = torch.device("cpu")
 
 
 def predicted(trained: Trained, images: Sequence[Path], *, seeds: int = 2) -> PredictionReport:
-    """What the command writes."""
+    """The report that the command prints, or writes."""
     runs = [str(folder) for folder in trained.networks[:seeds]]
     chosen = sort_arguments([*runs, *map(str, images)], runs=trained.out)
     row = NetworkRow.load(chosen.runs, device=CPU)
