@@ -53,7 +53,7 @@ def predict_command(
     an image could not be read. Research software, not a medical device.
     """
     from bench.environment import pick_device
-    from bench.explain.images import Explainer, explain_images
+    from bench.explain.images import Explainer, check_new, explain_images
     from bench.files import make_folder, write_text
     from bench.predict import (
         FORMATS,
@@ -74,6 +74,8 @@ def predict_command(
     listed = list_images(chosen.images)
     row = NetworkRow.load(chosen.runs, device=pick_device(device))
     explainer = None if heatmap is None else Explainer.make(row)
+    if heatmap is not None:
+        check_new(heatmap)
     if out is not None:  # a wrong path is found before the work
         make_folder(out.parent)
     with show_progress(stream=sys.stderr) as progress:

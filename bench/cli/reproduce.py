@@ -40,7 +40,9 @@ def reproduce_command(
     from bench.registry.plugins import load_plugins
 
     load_plugins(plugins)
-    folder = run if run.is_dir() or run.parent != Path() else DEFAULT_OUT / run
+    # A page names a run by its last two folders, which are not always here.
+    known = DEFAULT_OUT / run.name
+    folder = known if not run.is_dir() and known.is_dir() else run
     kept = nullcontext(out) if out else TemporaryDirectory(prefix="bench-reproduce-")
     with kept as new, show_progress(stream=sys.stderr) as progress:
         found = reproduce(folder, out=Path(new), root=root, progress=progress)

@@ -85,4 +85,8 @@ def _table(out: Path) -> str:
         rows = load_results(out).rows
     except InputError:  # no run has ended
         return ""
-    return "" if rows.empty else short(rows).to_string(index=False, float_format="{:.3f}".format)
+    return (
+        ""
+        if rows.empty
+        else short(rows).to_string(index=False, float_format="{:.3f}".format, na_rep="")
+    )

@@ -121,6 +121,12 @@ class ExternalRow:
     only_home: tuple[str, ...] = ()
     only_other: tuple[str, ...] = ()
 
+    @property
+    def above_chance(self) -> bool:
+        """Whether the leading figure, an AUC, is shown to be above 0.5 on the other images."""
+        figure = next(iter(self.figures.values()))
+        return figure.has_interval and figure.low > 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalTable:

@@ -19,7 +19,7 @@ from bench.data.study import ImageError
 from bench.errors import InputError
 from bench.explain.maps import GRAD_CAM, Mapper, make_mapper
 from bench.explain.overlay import COLOURS, draw_overlay
-from bench.files import make_folder, write_bytes, write_text
+from bench.files import new_folder, write_bytes, write_text
 from bench.model import NOTICE, LoadedModel
 from bench.predict.images import ImageFile
 from bench.predict.row import NetworkRow
@@ -143,23 +143,35 @@ def explain_images(
     Args:
         explainer: makes the maps.
         images: files; one that cannot be read is an explanation with its error.
-        folder: where to; made if it is not there.
+        folder: where to; it must not be there, and is written whole or not at all.
         progress: called with images done and images in all.
     """
-    make_folder(folder)
+    check_new(folder)
     explained: list[Explanation] = []
-    for start in range(0, len(images), BATCH):
-        explained += _explain(explainer, images[start : start + BATCH], folder, first=start)
-        progress(len(explained), len(images))
-    records = [vars(each) for each in explained]
-    about: dict[str, object] = {
-        "runs": [model.name for model in explainer.row.models],
-        "method": explainer.mappers[0].method,
-        "notice": NOTICE,
-    }
-    write_text(folder / "index.json", json.dumps({**about, "images": records}, indent=2) + "\n")
-    write_text(folder / "index.html", _page(about, explained))
+    with new_folder(folder) as made:
+        for start in range(0, len(images), BATCH):
+            explained += _explain(explainer, images[start : start + BATCH], made, first=start)
+            progress(len(explained), len(images))
+        records = [vars(each) for each in explained]
+        about: dict[str, object] = {
+            "runs": [model.name for model in explainer.row.models],
+            "method": explainer.mappers[0].method,
+            "notice": NOTICE,
+        }
+        text = json.dumps({**about, "images": records}, indent=2)
+        write_text(made / "index.json", text + "\n")
+        write_text(made / "index.html", _page(about, explained))
     return explained
+
+
+def check_new(folder: Path) -> None:
+    """Refuse a folder of pictures that is there: those of two calls would be mixed.
+
+    Raises:
+        InputError: it is there.
+    """
+    if folder.exists():
+        raise InputError(f"{str(folder)!r} is there already: give another folder")
 
 
 def _explain(

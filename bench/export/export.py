@@ -213,9 +213,10 @@ def _answer(model: LoadedModel, probabilities: NDArray[np.float64], check: Check
         for name, yes in zip(points.called, points.decide(probabilities)[0], strict=True)
         if yes
     ]
-    most = [model.classes[int(probabilities[0].argmax())]]
+    binary = model.run.outputs.binary
+    rest = 0 if binary else int(probabilities[0].argmax())
     return Answer(
         probabilities=dict(zip(model.classes, probabilities[0].tolist(), strict=True)),
-        called=tuple(called if points.called else most),
+        called=tuple(called or ([] if model.data.kind == "multilabel" else [model.classes[rest]])),
         check=check,
     )

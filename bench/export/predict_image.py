@@ -10,11 +10,11 @@ from PIL import Image
 
 if __name__ == "__main__":
     folder = Path(__file__).parent
-    facts = json.loads((folder / "preprocessing.json").read_text(encoding="utf-8"))
+    facts = json.loads((folder / "preprocessing.json").read_text("utf-8"))
     try:
         image: Image.Image = Image.open(sys.argv[1])
-    except (IndexError, OSError) as error:
-        sys.exit(f"usage: python predict.py IMAGE ({error})")
+    except (IndexError, OSError):
+        sys.exit("usage: python predict.py IMAGE (PNG, JPEG or TIFF; convert DICOM first)")
     if image.mode[0] in "IF":
         sys.exit("error: an image of 8 bits is wanted: see gray in preprocessing.json")
     image, side = image.convert("RGB").convert("L"), facts["image_size"]
@@ -22,9 +22,10 @@ if __name__ == "__main__":
         shrinks = size[0] < image.width or size[1] < image.height
         image = image.resize(size, Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
     session = onnxruntime.InferenceSession(folder / "model.onnx")
-    (found,) = session.run(None, {"pixels": np.asarray(image)[None]})
+    found = session.run(None, {"pixels": np.asarray(image)[None]})[0]
     answer = dict(zip(facts["classes"], found[0].tolist(), strict=True))
     called = [name for name, least in facts["thresholds"].items() if answer[name] >= least]
-    called = called if facts["thresholds"] else [facts["classes"][found[0].argmax()]]
-    notice = facts["notice"]
-    print(json.dumps({"probabilities": answer, "called": called, "notice": notice}, indent=2))
+    if not called and facts["graph"]["activation"] == "softmax":
+        called = [facts["classes"][0 if facts["thresholds"] else found[0].argmax()]]
+    told = {"probabilities": answer, "called": called, "thresholds": facts["thresholds"]}
+    print(json.dumps(told | {"notice": facts["notice"]}, indent=2))

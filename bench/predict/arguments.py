@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from bench.data.image_files import DICOM_SUFFIXES, SUFFIXES
 from bench.data.sources.table import is_table
 from bench.errors import InputError
-from bench.registry.core import near_matches
 from bench.runs.find import find_runs, is_run, known
 from bench.runs.run import Run
 
@@ -65,6 +66,18 @@ def _check_path(path: Path, runs: Path) -> None:
         return
     if path.suffix.lower() in (*SUFFIXES, *DICOM_SUFFIXES) or is_table(path.name):
         raise InputError(f"no file {name!r}: look at its path")
+    there = "" if runs.is_dir() else ", and there is no such folder (--runs)"
     raise InputError(
-        f"{name!r} is neither a file nor a run in {str(runs)!r}: {near_matches(name, known(runs))}"
+        f"{name!r} is neither a file or folder nor a run in {str(runs)!r}{there}: "
+        f"{_hint(path, runs)}"
     )
+
+
+def _hint(path: Path, runs: Path) -> str:
+    """Names beside it, and of runs, that may be meant."""
+    with suppress(OSError):
+        beside = sorted(each.name for each in path.parent.iterdir())
+        if near := get_close_matches(path.name, [*beside, *known(runs)], n=3):
+            return f"did you mean {', '.join(near)}?"
+    longer = [name for name in known(runs) if str(path) in name][:3]
+    return f"did you mean {', '.join(longer)}?" if longer else "look at its path"

@@ -32,7 +32,7 @@ def external_sections(tables: Sequence[ExternalTable]) -> list[Section]:
         Section(
             id="external",
             title=f"tested on {table.data.name}, task {table.task} ({table.question}), "
-            f"{table.image_size} px",
+            f"{table.image_size} px" + (", its test part" if table.part == "test" else ""),
             columns=_columns(table),
             notes=lines(
                 "external",

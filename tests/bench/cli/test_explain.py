@@ -110,7 +110,7 @@ def test_mistakes_are_one_line(bench: Command, tiny_plugin: Path) -> None:
     Path("text.png").write_text("no image")
     Image.new("L", (20, 20)).save("one.png")
     for arguments, message in (
-        (["nobody", "x.png"], "'nobody' is neither a file nor a run in 'results/runs'"),
+        (["nobody", "x.png"], "'nobody' is neither a file or folder nor a run in 'results/runs'"),
         ([name, "absent.png"], "no file 'absent.png'"),
         ([name, "empty"], "no image in 'empty'"),
         ([name], "no images: give files, folders"),

