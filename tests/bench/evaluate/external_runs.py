@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bench.data.description import DataRecord
 from bench.data.leakage import Leakage
-from bench.runs.predictions import Outputs, Predictions
+from bench.runs.predictions import PREDICTIONS, Outputs, Predictions
 from bench.runs.records import ExternalRecord
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store
@@ -66,12 +66,18 @@ def add_external(
     Args:
         store: of the networks' runs.
         parts: ``validation``, ``home`` and ``test``.
-        run: name of the network, and of its run.
+        run: name of the network, whose run may be in the store.
         seed: of its training.
     """
     home, data = data_record(), external_data(parts)
+    stored = store.runs() if store.root.is_dir() else []
+    own = [each for each in stored if (each.cell.model, each.cell.seed) == (run, seed)]
     record = ExternalRecord(
-        run=f"{run}-s{seed}", weights="w" * 64, predictions="p" * 64, home=home, left_out=2
+        run=own[0].folder.name if own else f"{run}-s{seed}",
+        weights="w" * 64,
+        predictions=own[0].checksums[PREDICTIONS] if own else "p" * 64,
+        home=home,
+        left_out=2,
     )
     of_run = cell(run, "ce", seed=seed).as_external(home=home, part="all", same_patients=False)
     folder = store.external.folder(of_run, data)

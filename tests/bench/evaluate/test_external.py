@@ -144,7 +144,9 @@ def test_the_threshold_is_that_of_the_validation_part_at_home(tmp_path: Path) ->
 def test_every_format_of_a_report_has_it(tmp_path: Path) -> None:
     from tests.bench.report.runs import PERFECT, Runs
 
-    Runs(tmp_path).add("net", PERFECT)
+    homes = Runs(tmp_path)
+    for seed in range(2):
+        homes.add("net", PERFECT, seed=seed)
     for seed in range(2):
         add_external(Store(tmp_path), network(seed), seed=seed)
     results = load_results(tmp_path, scorer=Scorer(Resampling(resamples=50)))

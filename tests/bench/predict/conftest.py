@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import bench
+from bench.registry import MODELS
 from bench.registry.plugins import load_plugins
 from bench.runs.store import Store
 from tests.shared_data import shared
@@ -58,16 +59,17 @@ SHORT: Mapping[str, Any] = MappingProxyType(
 """A training of seconds."""
 
 
-@pytest.fixture(scope="session")
-def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that registers the small network, which is loaded once."""
+@pytest.fixture(scope="package")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The file that registers the small network, for the tests of this folder alone."""
     file = tmp_path_factory.mktemp("plugin") / "small.py"
     file.write_text(SMALL)
     load_plugins([file])
-    return file
+    yield file
+    MODELS.remove("small_for_predict")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def trained(tmp_path_factory: pytest.TempPathFactory, plugin: Path) -> Trained:
     """Children's radiographs, 180 of them to learn from, half of them normal."""
     kermany = shared("kermany")
