@@ -100,7 +100,7 @@ class PixelStore:
 
     @property
     def enlarged(self) -> int:
-        """How many images were enlarged."""
+        """Number of images that were enlarged."""
         return int(self.small.sum())
 
     def usable(self, study: StudyTable) -> StudyTable:

@@ -67,7 +67,7 @@ def _of_unusable(store: Store, unusable: Unusable, start: Path) -> Finding:
     return Finding(
         name=name,
         fault=f"damaged: {unusable.reason}",
-        need="--repair restores it, or sets it aside for `bench run` to do it anew",
+        need="--repair restores it, or sets it aside for the same command to do it anew",
         mend=partial(_if_free, store, folder, partial(_restore_or_set_aside, store, folder)),
     )
 

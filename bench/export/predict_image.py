@@ -9,8 +9,7 @@ import onnxruntime
 from PIL import Image
 
 if __name__ == "__main__":
-    folder = Path(__file__).parent
-    facts = json.loads((folder / "preprocessing.json").read_text("utf-8"))
+    facts = json.loads((Path(__file__).parent / "preprocessing.json").read_text("utf-8"))
     try:
         image: Image.Image = Image.open(sys.argv[1])
     except (IndexError, OSError):
@@ -21,11 +20,11 @@ if __name__ == "__main__":
     for size in ((side, image.height), (side, side)):  # a side at a time, each with its own filter
         shrinks = size[0] < image.width or size[1] < image.height
         image = image.resize(size, Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR)
-    session = onnxruntime.InferenceSession(folder / "model.onnx")
-    found = session.run(None, {"pixels": np.asarray(image)[None]})[0]
+    network = onnxruntime.InferenceSession(Path(__file__).parent / "model.onnx")
+    found = network.run(None, {"pixels": np.asarray(image)[None]})[0]
     answer = dict(zip(facts["classes"], found[0].tolist(), strict=True))
     called = [name for name, least in facts["thresholds"].items() if answer[name] >= least]
     if not called and facts["graph"]["activation"] == "softmax":
         called = [facts["classes"][0 if facts["thresholds"] else found[0].argmax()]]
-    told = {"probabilities": answer, "called": called, "thresholds": facts["thresholds"]}
-    print(json.dumps(told | {"notice": facts["notice"]}, indent=2))
+    facts = {"probabilities": answer, "called": called, "notice": facts["notice"]}
+    print(json.dumps(facts, indent=2))

@@ -51,6 +51,12 @@ def register_small() -> None:
         )
 
 
+def forget_small() -> None:
+    """Take that network out of the registry, where it is there."""
+    if SMALL in {entry.name for entry in MODELS}:
+        MODELS.remove(SMALL)
+
+
 def train(root: Path, out: Path, **changes: Any) -> Path:
     """A trained network's run, in a folder of runs with the control ``brightness``.
 
