@@ -47,7 +47,9 @@ def write_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o666) -
         DiskFullError: there is no room for it; an older file is left as it was.
         OSError: it cannot be written, for another reason.
     """
-    if (path.exists() and not path.is_file()) or path.is_relative_to("/dev"):
+    # /dev/stdout is a file too, where it was sent to one; /dev/shm holds files like any other.
+    is_stream = path.is_relative_to("/dev") and not path.is_relative_to("/dev/shm")
+    if is_stream or (path.exists() and not path.is_file()):
         path.write_bytes(content)
         return
     path = path.resolve()

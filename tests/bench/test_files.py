@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,14 @@ def test_the_content_is_certain_before_its_name_and_the_name_before_the_end(
     assert partial.match(PARTIAL)
     assert folder.name == tmp_path.name
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no file system in memory")
+def test_files_in_memory_are_written_whole_too(calls: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        calls.clear()
+        write_text(Path(folder, "a.json"), "new")
+        assert [call for call, _ in calls] == ["fsync", "replace", "fsync"]
 
 
 def test_every_new_folder_is_certain(tmp_path: Path, calls: list[tuple[str, str]]) -> None:
