@@ -33,6 +33,8 @@ CENTRE, FRAME, EVEN, IDEAL = "centre", "frame", "even", "boxes on the grid"
 ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
 """Makers of maps, in the order of the table."""
 FIGURES = tuple(field.name for field in fields(Agreement))
+DIFFERENCES = {"above_random": RANDOM, "above_frame": FRAME}
+"""Differences of the network's hits from those of others, by the row's field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,8 @@ class AgreementRow:
         images: number of test images that have it.
         patients: number of their patients.
         hit, energy, iou: means over the images (:mod:`bench.explain.pointing`), and over seeds.
-        above_random: hits of the network less those of random weights; None of other makers.
+        above_random, above_frame: hits of the network less those of random weights and of the
+            frame, on the same images; None of other makers.
     """
 
     maker: str
@@ -56,6 +59,7 @@ class AgreementRow:
     energy: Interval
     iou: Interval
     above_random: Interval | None = None
+    above_frame: Interval | None = None
 
 
 def measure_maps(
@@ -159,19 +163,22 @@ def _rows(
     def interval(by_seed: dict[int, Estimate]) -> Interval:
         return Interval.of(resampling.over_seeds(by_seed))
 
-    above = interval(
-        {
-            seed: _difference(of_seed["hit"], estimates[RANDOM][seed]["hit"])
-            for seed, of_seed in estimates[NETWORK].items()
-        }
-    )
+    def above(other: str) -> Interval:
+        return interval(
+            {
+                seed: _difference(of_seed["hit"], _at(estimates[other], seed)["hit"])
+                for seed, of_seed in estimates[NETWORK].items()
+            }
+        )
+
+    differences = {name: above(other) for name, other in DIFFERENCES.items()}
     return [
         AgreementRow(
             maker=maker,
             finding=finding,
             images=len({case.image for case in some}),
             patients=len(np.unique(resamples.groups)),
-            above_random=above if maker == NETWORK else None,
+            **(differences if maker == NETWORK else {}),
             **{
                 name: interval({seed: each[name] for seed, each in estimates[maker].items()})
                 for name in FIGURES
@@ -190,6 +197,11 @@ def _estimates(
         "energy": resamples.ratio(agreement.energy[order], ones),
         "iou": resamples.ratio(agreement.iou[order], ones),
     }
+
+
+def _at(by_seed: dict[int, dict[str, Estimate]], seed: int) -> dict[str, Estimate]:
+    """The estimates of a seed; what no network makes is the same for every one."""
+    return by_seed[seed] if seed in by_seed else by_seed[0]
 
 
 def _difference(first: Estimate, second: Estimate) -> Estimate:

@@ -11,11 +11,10 @@ from tabulate import tabulate
 
 from bench.evaluate.estimate import Interval
 from bench.explain.cases import ANY
-from bench.explain.measure import EVEN, FIGURES, NETWORK, RANDOM, AgreementRow
+from bench.explain.measure import DIFFERENCES, EVEN, FIGURES, NETWORK, RANDOM, AgreementRow
 from bench.report.formatting import difference, difference_interval, number
 from bench.report.formatting import interval as interval_text
 
-ABOVE = "above_random"
 HEADS = {"hit": "hits", "energy": "energy in the boxes", "iou": "IoU"}
 
 
@@ -41,10 +40,18 @@ def agreement_markdown(rows: Sequence[AgreementRow], about: Sequence[str]) -> st
     every = [row for row in rows if row.finding == ANY]
     makers = tabulate(
         [
-            [row.maker, *(_cell(getattr(row, name)) for name in FIGURES), _above(row)]
+            [
+                row.maker,
+                *(_cell(getattr(row, name)) for name in FIGURES),
+                *(_difference(getattr(row, name)) for name in DIFFERENCES),
+            ]
             for row in every
         ],
-        headers=["maps of", *HEADS.values(), "hits above random weights"],
+        headers=[
+            "maps of",
+            *HEADS.values(),
+            *(f"hits above {each}" for each in DIFFERENCES.values()),
+        ],
         tablefmt="pipe",
         disable_numparse=True,
     )
@@ -58,7 +65,7 @@ def agreement_markdown(rows: Sequence[AgreementRow], about: Sequence[str]) -> st
                 _cell(row.hit),
                 _cell(by_finding[finding, RANDOM].hit),
                 number(by_finding[finding, EVEN].hit.value),
-                _above(row),
+                _difference(row.above_random),
             ]
             for (finding, maker), row in by_finding.items()
             if maker == NETWORK
@@ -81,7 +88,7 @@ def agreement_markdown(rows: Sequence[AgreementRow], about: Sequence[str]) -> st
 
 def _fields(row: AgreementRow) -> Iterator[tuple[str, object]]:
     yield from ((name, getattr(row, name)) for name in ("maker", "finding", "images", "patients"))
-    for name in (*FIGURES, ABOVE):
+    for name in (*FIGURES, *DIFFERENCES):
         measured: Interval | None = getattr(row, name)
         nan = float("nan")
         yield name, nan if measured is None else measured.value
@@ -94,8 +101,7 @@ def _cell(measured: Interval) -> str:
     return f"{number(measured.value)} ({ends})" if ends else number(measured.value)
 
 
-def _above(row: AgreementRow) -> str:
-    measured = row.above_random
+def _difference(measured: Interval | None) -> str:
     if measured is None:
         return ""
     return f"{difference(measured.value)} ({difference_interval(measured)})"
