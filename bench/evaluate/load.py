@@ -14,12 +14,13 @@ from bench.errors import InputError
 from bench.evaluate.collect import collect
 from bench.evaluate.effects import answer_questions
 from bench.evaluate.external import ExternalTable, external_tables
-from bench.evaluate.results import Reference, Results, Row
+from bench.evaluate.heatmaps import heat_maps, stale_maps
+from bench.evaluate.results import Reference, Results, Row, Table
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import setting_text
 from bench.registry import near_matches
 from bench.runs.predictions import PREDICTIONS
-from bench.runs.records import Unusable
+from bench.runs.records import MapsRecord, Unusable
 from bench.runs.run import Run
 from bench.runs.store import EXTERNALS, Store
 
@@ -124,13 +125,15 @@ def load_results(
     external, stale, faults = _external(store, stored, filters)
     # A question is of the runs that it is of, whichever rows are looked at.
     answers = answer_questions(stored, experiments, scorer=scorer)
+    maps = store.maps()
     return Results(
-        tables=tuple(tables),
+        tables=tuple(_with_maps(table, maps) for table in tables),
         questions=tuple(
             answer for answer in answers if any(map(filters.about, answer.data)) or not answer.data
         ),
         external=tuple(external_tables(external, scorer=scorer, tables=tables)),
         stale=stale,
+        stale_maps=stale_maps(maps, stored),
         unfinished=survey.unfinished,
         failed_tunings=tuple(store.failed_tunings()),
         unusable=(*unusable, *faults),
@@ -155,6 +158,16 @@ def load_external(
     there = [run for run in store.runs() if (run.data.fingerprint, run.data.task) in wanted]
     tables = collect(there, scorer=scorer) if there else []
     return tuple(external_tables(runs, scorer=scorer, tables=tables))
+
+
+def _with_maps(table: Table, records: Sequence[MapsRecord]) -> Table:
+    """A table whose rows have what was measured of their heat maps."""
+    if not records:
+        return table
+    rows = tuple(replace(row, heat_maps=heat_maps(row, records)) for row in table.rows)
+    return replace(
+        table, rows=rows, reference=next((row for row in rows if row.is_reference), None)
+    )
 
 
 def _external(

@@ -26,6 +26,7 @@ from bench.evaluate.curves import Curves
 from bench.evaluate.ensemble_rows import Ensemble
 from bench.evaluate.estimate import Figure, Interval
 from bench.evaluate.external import ExternalTable
+from bench.evaluate.heatmaps import HeatMaps
 from bench.evaluate.published import PublishedFigure
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.seeds import ONE_RUN, Spread
@@ -101,6 +102,7 @@ class Row:
             are others than the reference's.
         over_control: its leading figure less that of the best control of the same share of the
             training part; None for controls, and where there is no control.
+        heat_maps: what `bench explain` measured of its maps.
     """
 
     kind: str
@@ -133,6 +135,7 @@ class Row:
     comparison: Comparison | None = None
     trained_otherwise: bool = False
     over_control: Interval | None = None
+    heat_maps: tuple[HeatMaps, ...] = ()
 
     @property
     def auc(self) -> float:
@@ -279,6 +282,7 @@ class Results:
         external: the networks on data that they were not trained on, a table for each such data.
         stale: runs that were trained anew or taken away since their networks were evaluated on
             other data; what the former ones predicted is in no table.
+        stale_maps: likewise, since their heat maps were measured.
         unusable: runs and records that are damaged, or that another version wrote: in no row.
     """
 
@@ -286,6 +290,7 @@ class Results:
     questions: tuple[QuestionResult, ...] = ()
     external: tuple[ExternalTable, ...] = ()
     stale: tuple[str, ...] = ()
+    stale_maps: tuple[str, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     failed_tunings: tuple[FailedTuningRecord, ...] = ()
     unusable: tuple[Unusable, ...] = ()

@@ -27,6 +27,8 @@ from bench.explain.pointing import (
 )
 from bench.explain.random_weights import with_random_weights
 from bench.model import LoadedModel
+from bench.runs.predictions import PREDICTIONS
+from bench.runs.records import MapAgreement, MapFigure, MapsRecord
 
 NETWORK, RANDOM = "network", "random weights"
 CENTRE, FRAME, EVEN, IDEAL = "centre", "frame", "even", "boxes on the grid"
@@ -60,6 +62,48 @@ class AgreementRow:
     iou: Interval
     above_random: Interval | None = None
     above_frame: Interval | None = None
+
+
+def record_of(
+    models: Sequence[LoadedModel], boxes: str, method: str, rows: Sequence[AgreementRow]
+) -> MapsRecord:
+    """The record of measured maps, which reports show beside the runs.
+
+    Args:
+        models: whose maps they are.
+        boxes: ``phantom``, or the name of the file of boxes.
+        method: of the maps.
+        rows: what was measured.
+    """
+    return MapsRecord(
+        boxes=boxes,
+        method=method,
+        runs={model.name: model.run.checksums[PREDICTIONS] for model in models},
+        rows=tuple(
+            MapAgreement(
+                maker=row.maker,
+                finding=row.finding,
+                images=row.images,
+                patients=row.patients,
+                figures={
+                    name: _kept(measured)
+                    for name in (*FIGURES, *DIFFERENCES)
+                    if (measured := getattr(row, name)) is not None
+                },
+            )
+            for row in rows
+        ),
+    )
+
+
+def _kept(measured: Interval) -> MapFigure:
+    known = not measured.reason
+    return MapFigure(
+        value=measured.value,
+        low=measured.low if known else None,
+        high=measured.high if known else None,
+        reason=measured.reason,
+    )
 
 
 def measure_maps(

@@ -9,12 +9,13 @@ from pathlib import Path
 import bench
 from bench.evaluate.bootstrap import RESAMPLES
 from bench.explain.cases import ANY, PHANTOM, find_cases
-from bench.explain.measure import EVEN, FRAME, IDEAL, RANDOM, measure_maps
+from bench.explain.measure import EVEN, FRAME, IDEAL, RANDOM, measure_maps, record_of
 from bench.explain.pointing import SHARE
 from bench.explain.tables import agreement_frame, agreement_json, agreement_markdown
 from bench.files import make_folder, write_text
 from bench.model import LoadedModel
 from bench.progress import Progress
+from bench.runs.store import Store
 
 
 def measure_and_write(
@@ -26,6 +27,8 @@ def measure_and_write(
     progress: Progress,
 ) -> str:
     """Measure the maps of runs that differ in their seeds alone, and write the tables.
+
+    The figures are recorded beside the runs too, so that reports show them.
 
     Args:
         models: the runs'.
@@ -76,4 +79,6 @@ def measure_and_write(
     write_text(folder / "pointing.md", table)
     write_text(folder / "pointing.csv", agreement_frame(rows).to_csv(index=False))
     write_text(folder / "pointing.json", agreement_json(rows, record))
+    source = boxes if boxes == PHANTOM else Path(boxes).name
+    Store(run.folder.parent).record_maps(record_of(models, source, method, rows))
     return table

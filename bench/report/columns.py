@@ -70,7 +70,8 @@ class Section:
 
     Attributes:
         id: ``comparison``, ``ensembles``, ``threshold``, ``operating``, ``calibration``,
-            ``averages``, ``tuning``, ``finding-auc`` …, ``published``, ``parts``, ``external``.
+            ``averages``, ``tuning``, ``finding-auc`` …, ``heat-maps``, ``heat-map-findings``,
+            ``published``, ``parts``, ``external``.
         title: its heading.
         columns: from left to right.
         rows: the table rows that its lines are of; empty where they are of something else.

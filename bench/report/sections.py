@@ -33,6 +33,7 @@ from bench.report.columns import (
     numbers,
     texts,
 )
+from bench.report.heatmaps import heat_map_sections
 from bench.report.notes import notes
 from bench.runs.records import Candidate
 
@@ -54,7 +55,7 @@ COSTS = {
 
 
 def sections(table: Table) -> list[Section]:
-    """Sections of a table: the comparison, other measures, tuning, findings, published results."""
+    """Sections of a table: comparison, other measures, tuning, findings, heat maps, published."""
     found = [_section(table, "comparison", "Comparison", _comparison(table))]
     if table.ensembles:
         found.append(
@@ -83,6 +84,7 @@ def sections(table: Table) -> list[Section]:
             of_findings = [_finding(table, finding, measure) for finding in table.outputs.classes]
             title = f"{name} of each finding"
             found.append(_section(table, f"finding-{measure}", title, of_findings))
+    found += heat_map_sections(table)
     if table.published:
         found.append(
             Section(

@@ -315,6 +315,54 @@ class TuningRecord(Search):
         return frozenset(keys)
 
 
+class MapFigure(Frozen):
+    """A figure of heat maps, a share or a difference of shares, with its 95 % interval.
+
+    Attributes:
+        value: the estimate.
+        low, high: ends of the interval; None where there is none.
+        reason: why there is none; "" where there is one.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    reason: str = ""
+
+
+class MapAgreement(Frozen):
+    """Agreement of the maps of one maker with the boxes of one finding.
+
+    Attributes:
+        maker: ``network``, ``random weights``, ``frame`` and so on.
+        finding: its name, or ``all findings``.
+        images, patients: numbers of test images that have it, and of their patients.
+        figures: by name: ``hit``, ``energy``, ``iou``; of the network also its hits above others.
+    """
+
+    maker: str
+    finding: str
+    images: int
+    patients: int
+    figures: dict[str, MapFigure]
+
+
+class MapsRecord(Frozen):
+    """Heat maps of a network's seeds, measured against known lesions.
+
+    Attributes:
+        boxes: ``phantom``, or the name of the file of boxes.
+        method: how the maps are made.
+        runs: checksum of the predictions of each run, by its folder's name.
+        rows: what was measured.
+    """
+
+    boxes: str
+    method: str
+    runs: dict[str, str]
+    rows: tuple[MapAgreement, ...]
+
+
 def write_model(path: Path, record: Frozen) -> None:
     """Write a file of a run, whose ``config.yaml`` says the format."""
     write_text(path, record.model_dump_json(indent=2) + "\n")

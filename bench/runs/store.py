@@ -25,7 +25,7 @@ computed from them.
 Beside the runs, ``splits/`` holds the splits and ``experiments/`` a file for each experiment:
 which runs are its own, since a run can belong to several. ``tuning/`` holds a file for each model
 and loss that was tuned (in its ``failed/`` those without a winner), and what the tuning keeps for
-itself (:mod:`bench.tuning`).
+itself (:mod:`bench.tuning`). ``heatmaps/`` holds how maps of runs agree with known lesions.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ from bench.runs.records import (
     ExternalRecord,
     FailedTuningRecord,
     ImportRecord,
+    MapsRecord,
     Outcome,
     TuningRecord,
     Unusable,
@@ -95,10 +96,12 @@ if TYPE_CHECKING:
 LOCKS = ".locks"
 EXPERIMENTS, TUNINGS, FAILED_TUNINGS = "experiments", "tuning", "tuning/failed"
 EXTERNALS = "external"
+HEAT_MAPS = "heatmaps"
 RECORDS: dict[str, type[Frozen]] = {
     EXPERIMENTS: ExperimentRecord,
     TUNINGS: TuningRecord,
     FAILED_TUNINGS: FailedTuningRecord,
+    HEAT_MAPS: MapsRecord,
 }
 """Records beside the runs, by their folder."""
 
@@ -369,6 +372,16 @@ class Store:
     def tuning(self) -> Path:
         """Folder of the tunings' studies, trials and records."""
         return self.root / TUNINGS
+
+    def record_maps(self, maps: MapsRecord) -> None:
+        """Record how maps agree with lesions, instead of an earlier record of the same runs."""
+        key = json.dumps([maps.boxes, *sorted(maps.runs)])
+        digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+        write_record(self.root / HEAT_MAPS / f"{digest}.json", maps)
+
+    def maps(self) -> list[MapsRecord]:
+        """The heat maps that were measured; see :meth:`unusable_records`."""
+        return read_records(self.root, HEAT_MAPS, MapsRecord)[0]
 
     def record_tuning(self, tuning: TuningRecord) -> None:
         """Record what a tuning found and spent, instead of an earlier record of its study."""

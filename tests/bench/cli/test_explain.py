@@ -172,14 +172,40 @@ def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
     for figure in ("hit", "energy", "iou"):
         assert every.loc["even", figure] == pytest.approx(np.mean(areas))
     assert every.loc["even", "images"] == len(shown)
-    for name, other in (("above_random", "random weights"), ("above_frame", "frame")):
-        above = every.loc["network", name]
+    for figure, other in (("above_random", "random weights"), ("above_frame", "frame")):
+        above = every.loc["network", figure]
         assert above == pytest.approx(every.loc["network", "hit"] - every.loc[other, "hit"])
-        assert every.loc["network", f"{name}_low"] < above < every.loc["network", f"{name}_high"]
+        assert (
+            every.loc["network", f"{figure}_low"] < above < every.loc["network", f"{figure}_high"]
+        )
     stored = json.loads(Path("maps/pointing.json").read_text())
     assert len(stored["runs"]) == 2
     assert stored["rows"][-1]["above_random"] is None
     assert len(stored["rows"]) == len(rows)
+
+    report = json.loads(bench("report", "json").out)
+    (row,) = (row for row in report["tables"][0]["rows"] if row["heat_maps"])
+    assert (row["model"], report["stale_maps"]) == ("cxnet_m1", [])
+    (shown_maps,) = row["heat_maps"]
+    assert (shown_maps["boxes"], shown_maps["seeds"]) == ("phantom", [1, 2])
+    last = next(
+        each
+        for each in shown_maps["measured"]
+        if (each["maker"], each["finding"]) == ("network", "all findings")
+    )
+    for figure in ("hit", "energy", "iou", "above_random", "above_frame"):
+        assert last["figures"][figure]["value"] == pytest.approx(every.loc["network", figure])
+        assert last["figures"][figure]["low"] == pytest.approx(
+            every.loc["network", f"{figure}_low"]
+        )
+    for form in ("markdown", "html", "latex"):
+        assert "above random weights" in bench("report", form).out
+
+    # Another training of a seed: what was measured is no longer of it.
+    shutil.rmtree(Path("results/runs") / name)
+    report = json.loads(bench("report", "json").out)
+    assert report["stale_maps"] == [name]
+    assert not any(row["heat_maps"] for row in report["tables"][0]["rows"])
 
 
 def test_the_pointing_game_with_nihs_boxes(

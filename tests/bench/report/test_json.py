@@ -32,7 +32,7 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
     tune(runs, "other", runs_=[name])
     content = read(runs.text("json"))
     assert list(content) == [
-        "version", "level", "tables", "questions", "external", "stale", "unfinished",
+        "version", "level", "tables", "questions", "external", "stale", "stale_maps", "unfinished",
         "failed_tunings", "unusable",
     ]  # fmt: skip
     assert (content["version"], content["level"]) == (2, 0.95)

@@ -1,0 +1,124 @@
+"""Heat maps that were measured against known lesions, at the rows that they are of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.evaluate.estimate import Interval
+from bench.runs.predictions import PREDICTIONS
+from bench.runs.records import MapAgreement, MapFigure, MapsRecord
+from bench.runs.run import Run
+
+if TYPE_CHECKING:
+    from bench.evaluate.results import Row
+
+ALL = "all findings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredMaps:
+    """Agreement of one maker's maps with the lesions of one finding, or of all.
+
+    Attributes:
+        finding: its name, or ``all findings``.
+        maker: ``network``, ``random weights``, ``frame`` and so on.
+        images, patients: numbers of test images that have it, and of their patients.
+        figures: shares with their intervals, by name: ``hit``, ``energy``, ``iou``; of the network
+            also ``above_random`` and ``above_frame``.
+    """
+
+    finding: str
+    maker: str
+    images: int
+    patients: int
+    figures: dict[str, Interval]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatMaps:
+    """Heat maps of one row, with the controls of the same images.
+
+    Attributes:
+        boxes: ``phantom``, or the name of the file of boxes.
+        method: how the network's maps are made.
+        seeds: of the runs that were measured.
+        measured: all makers for each finding, then for all findings.
+    """
+
+    boxes: str
+    method: str
+    seeds: tuple[int, ...]
+    measured: tuple[MeasuredMaps, ...]
+
+    def of(self, maker: str, finding: str = ALL) -> MeasuredMaps:
+        """What was measured of a maker's maps.
+
+        Raises:
+            StopIteration: nothing was.
+        """
+        return next(
+            each for each in self.measured if (each.maker, each.finding) == (maker, finding)
+        )
+
+
+def heat_maps(row: Row, records: Sequence[MapsRecord]) -> tuple[HeatMaps, ...]:
+    """What was measured of a row, one for each file of boxes: that of the most seeds.
+
+    Args:
+        row: with its runs.
+        records: of the store; those of other rows, and of trainings that are gone, are left out.
+    """
+    runs = {run.name: run for run in row.runs}
+    own = [record for record in records if all(_is_of(record, name, runs) for name in record.runs)]
+    largest = {record.boxes: record for record in sorted(own, key=lambda each: len(each.runs))}
+    return tuple(
+        HeatMaps(
+            boxes=boxes,
+            method=record.method,
+            seeds=tuple(sorted(runs[name].seed for name in record.runs)),
+            measured=tuple(map(_measured, record.rows)),
+        )
+        for boxes, record in sorted(largest.items())
+    )
+
+
+def stale_maps(records: Sequence[MapsRecord], stored: Sequence[Run]) -> tuple[str, ...]:
+    """Names of the runs that were trained anew, or taken away, since their maps were measured.
+
+    Args:
+        records: of the store.
+        stored: all its runs.
+    """
+    runs = {run.folder.name: run for run in stored}
+    return tuple(
+        sorted(
+            {name for record in records for name in record.runs if not _is_of(record, name, runs)}
+        )
+    )
+
+
+def _is_of(record: MapsRecord, name: str, runs: Mapping[str, Run]) -> bool:
+    """Whether a run of a record is there, with the predictions that it had then."""
+    return name in runs and runs[name].checksums.get(PREDICTIONS) == record.runs[name]
+
+
+def _measured(row: MapAgreement) -> MeasuredMaps:
+    return MeasuredMaps(
+        finding=row.finding,
+        maker=row.maker,
+        images=row.images,
+        patients=row.patients,
+        figures={name: _interval(figure) for name, figure in row.figures.items()},
+    )
+
+
+def _interval(figure: MapFigure) -> Interval:
+    return Interval(
+        value=figure.value,
+        low=math.nan if figure.low is None else figure.low,
+        high=math.nan if figure.high is None else figure.high,
+        reason=figure.reason,
+    )
