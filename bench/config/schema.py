@@ -5,6 +5,7 @@ Unknown keys are refused, so a misspelt one cannot silently leave a default in f
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -361,7 +362,7 @@ class Experiment(Frozen):
     @field_validator("models", "losses", "seeds", "controls")
     @classmethod
     def _no_repeats(cls, values: tuple[object, ...]) -> tuple[object, ...]:
-        repeated = {v for v in values if values.count(v) > 1}
+        repeated = [value for value, count in Counter(values).items() if count > 1]
         if repeated:
             raise ValueError(f"{', '.join(sorted(map(str, repeated)))} given more than once")
         return values

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -17,7 +16,7 @@ from bench.execute.preflight import Checked, check_levels, network_shape
 from bench.progress import duration
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs, weights_here
-from bench.runs.cells import Cell, make_cells, pretrained_models
+from bench.runs.cells import Cell, make_rows, pretrained_models
 from bench.train import lay_out, make_step, random_state_kept
 from bench.train.allocator import keep_freed_memory
 from bench.train.random_images import random_images
@@ -28,7 +27,7 @@ PROBE_MULTIPLY_ADDS = 20e9
 
 
 class Planned(NamedTuple):
-    """A cell, the level of the experiment that it is of, and what its checks have found."""
+    """A control, or a network's first seed, with its level and what the checks have found."""
 
     cell: Cell
     level: Experiment
@@ -49,26 +48,31 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     levels = list(zip(plain, check_levels(plain, device=device), strict=True))
     # By its label a control is one cell, however many levels of the training are varied.
     planned = {
-        label_at(cell, levels_of(experiment, level)): Planned(cell, level, checked)
+        label_at(cell, varied): Planned(cell, level, checked)
         for level, checked in levels
-        for cell in make_cells(level, weights=dict.fromkeys(pretrained_models(level), "unknown"))
+        for varied in [levels_of(experiment, level)]
+        for cell in make_rows(level)
     }
+    seeds = experiment.seeds
+    cells = sum(1 if each.cell.kind == "control" else len(seeds) for each in planned.values())
     iterations = max(level.train.max_iterations for level, _ in levels)
     size = max(level.train.batch_size for level, _ in levels)
     yield (
         f"{experiment.name}, task {', '.join(dict.fromkeys(level.task for level, _ in levels))}: "
-        f"{len(planned)} cells, {iterations:,} iterations "
+        f"{cells} cells, {iterations:,} iterations "
         f"of {size} images at most for each network, on {device}"
     )
     yield from missing_references(experiment)
     rates: dict[str, float] = {}
     total = 0.0
-    for label, same in _of_all_seeds(planned).items():
-        cell, level, checked = same[0]
-        task, fault = checked.task, checked.cell_fault(cell)
+    for first, (cell, level, checked) in planned.items():
         if cell.kind == "control":
-            yield f"  {label}: seconds"
+            yield f"  {first}: seconds"
             continue
+        label = first.replace(
+            f" seed {cell.seed}", f" seed{'s' * (len(seeds) > 1)} {' '.join(map(str, seeds))}"
+        )
+        task, fault = checked.task, checked.cell_fault(cell)
         if fault is not None:
             yield f"  {label}: will fail: {fault}"
             continue
@@ -81,8 +85,8 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
                 yield f"  {label}: cannot be timed: {first_line(error)}"
                 continue
         seconds = level.train.max_iterations * level.train.batch_size / rates[network]
-        total += seconds * len(same)
-        each = " each" if len(same) > 1 else ""
+        total += seconds * len(seeds)
+        each = " each" if len(seeds) > 1 else ""
         rate = f"{rates[network]:,.0f}" if rates[network] >= 10.0 else f"{rates[network]:.2g}"
         yield f"  {label}: about {duration(seconds)}{each} ({rate} images/s)"
     yield (
@@ -105,18 +109,6 @@ def _missing_weights(levels: Iterable[Experiment]) -> list[str]:
             if found is False
         }
     )
-
-
-def _of_all_seeds(planned: Mapping[str, Planned]) -> dict[str, list[Planned]]:
-    """Cells that differ in their seed alone, under one label that names all of their seeds."""
-    alike: defaultdict[str, list[Planned]] = defaultdict(list)
-    for label, each in planned.items():
-        alike[label.replace(f" seed {each.cell.seed}", " seed …")].append(each)
-    found = {}
-    for label, same in alike.items():
-        seeds = " ".join(str(each.cell.seed) for each in same)
-        found[label.replace("seed …", f"seed{'s' if len(same) > 1 else ''} {seeds}")] = same
-    return found
 
 
 def probe(cell: Cell, task: Task, experiment: Experiment, device: torch.device) -> float:

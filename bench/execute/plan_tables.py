@@ -29,7 +29,7 @@ from bench.evaluate.planning import (
     Side,
     count_part,
 )
-from bench.runs.cells import Cell, make_cells, pretrained_models
+from bench.runs.cells import Cell, make_rows
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.text import figures_table
@@ -80,14 +80,15 @@ def plan_tables(
         data = level.data.model_dump(mode="json", exclude={"train_share"})
         levels[json.dumps([level.task, data])].append(level)
     studies: dict[str, StudyTable] = {}
-    return [_plan(group, studies, out=out, assumed=assumed) for group in levels.values()]
+    earlier = Store(out).runs() if out.is_dir() else []
+    return [_plan(group, studies, earlier=earlier, assumed=assumed) for group in levels.values()]
 
 
 def _plan(
     levels: list[Experiment],
     studies: dict[str, StudyTable],
     *,
-    out: Path,
+    earlier: Sequence[Run],
     assumed: Mapping[str, float],
 ) -> TablePlan:
     """The plan of a table.
@@ -95,6 +96,8 @@ def _plan(
     Args:
         levels: those of the experiment whose runs stand in it.
         studies: labels by their settings, read once.
+        earlier: all runs that are there.
+        assumed: as in :func:`plan_tables`.
     """
     level, data = levels[0], levels[0].data
     name = repr((data.source, data.root, data.options))
@@ -109,7 +112,7 @@ def _plan(
         task.targets(study.rows),
         {part: rows[mask[rows]] for part, rows in split.parts.items()},
     )
-    measured = _measured(_earlier(out, level))
+    measured = _measured(_tested_so(level, earlier))
     try:
         assumptions = Assumptions.model_validate(
             {name: value for name, (value, _) in measured.items()} | dict(assumed)
@@ -136,24 +139,19 @@ def _plan(
 
 def _rows(levels: Iterable[Experiment]) -> list[Cell]:
     """A cell of each row of a table."""
-    cells = (
-        cell
-        for level in levels
-        for cell in make_cells(level, weights=dict.fromkeys(pretrained_models(level), "unknown"))
-    )
-    return list({_row(cell): cell for cell in cells}.values())
+    return list({_row(cell): cell for level in levels for cell in make_rows(level)}.values())
 
 
 def _row(cell: Cell) -> str:
     return cell.model_copy(update={"seed": 0}).model_dump_json()
 
 
-def _earlier(out: Path, experiment: Experiment) -> list[Run]:
-    """Finished networks that were tested as an experiment will be."""
+def _tested_so(experiment: Experiment, runs: Iterable[Run]) -> list[Run]:
+    """The finished networks among some runs that were tested as an experiment will be."""
     wanted = (experiment.data.source, experiment.task, experiment.data.split)
     return [
         run
-        for run in (Store(out).runs() if out.is_dir() else ())
+        for run in runs
         if run.cell.kind == "network"
         and run.outcome.state == "finished"
         and (run.data.source, run.data.task, run.data.split.name) == wanted

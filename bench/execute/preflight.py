@@ -76,7 +76,8 @@ def check_levels(levels: Sequence[Experiment], *, device: torch.device) -> list[
         InputError: an unknown name, an image or option that a model does not take, an optimiser
             that cannot be had, or no model that can be trained with any loss.
     """
-    checked = [_check_level(level, device) for level in levels]
+    known: dict[str, InputError | None] = {}
+    checked = [_check_level(level, device, known) for level in levels]
     faults = [
         found.fault(model=model, loss=loss)
         for level, found in zip(levels, checked, strict=True)
@@ -89,19 +90,28 @@ def check_levels(levels: Sequence[Experiment], *, device: torch.device) -> list[
     return checked
 
 
-def _check_level(experiment: Experiment, device: torch.device) -> Checked:
+def _check_level(
+    experiment: Experiment, device: torch.device, known: dict[str, InputError | None]
+) -> Checked:
+    """Check one level.
+
+    Args:
+        experiment: the level.
+        device: where networks would be trained.
+        known: faults of models by what they depend on, of this level and those before it: most
+            levels have their models in common, and building one takes a tenth of a second.
+    """
     task = make_task(experiment.task)
     _check_names(experiment)
     _check_optimizer(experiment.train, device)
     model_faults, loss_faults = {}, {}
     for model in experiment.models:
-        entry = find_model(model)
-        try:
-            _check_model(entry, network_shape(experiment, model, task), task, device)
-        except InputError as error:
-            if not comes_from_plugin(entry.source):
-                raise
-            model_faults[model] = error
+        shape = network_shape(experiment, model, task)
+        key = repr((model, shape, task.kind))
+        if key not in known:
+            known[key] = _model_fault(find_model(model), shape, task, device)
+        if (found := known[key]) is not None:
+            model_faults[model] = found
     for name in experiment.losses:
         loss = LOSSES.get(name)
         try:
@@ -117,11 +127,19 @@ def _check_level(experiment: Experiment, device: torch.device) -> Checked:
     return Checked(task=task, model_faults=model_faults, loss_faults=loss_faults)
 
 
-def _check_model(entry: ModelEntry, shape: NetworkShape, task: Task, device: torch.device) -> None:
-    check_answer(entry, shape)
-    # Our own tests train the others, and a step of a large network takes seconds.
-    if comes_from_plugin(entry.source):
+def _model_fault(
+    entry: ModelEntry, shape: NetworkShape, task: Task, device: torch.device
+) -> InputError | None:
+    """The reason why a plugin's network cannot be trained; that of any other is raised."""
+    if not comes_from_plugin(entry.source):
+        check_answer(entry, shape)  # our own tests train it, and that may take seconds
+        return None
+    try:
+        check_answer(entry, shape)
         check_training(entry, shape, kind=task.kind, device=device)
+    except InputError as error:
+        return error
+    return None
 
 
 def network_shape(experiment: Experiment, model: str, task: Task) -> NetworkShape:

@@ -402,13 +402,12 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
         )
         for name in experiment.controls
     ]
-    networks = [
-        Cell(
-            kind="network",
-            model=model,
-            loss=loss,
-            seed=seed,
-            settings=NetworkSettings(
+    # One object for all seeds of a row: ten thousand cells are few settings.
+    rows = [
+        (
+            model,
+            loss,
+            NetworkSettings(
                 data=data,
                 task=experiment.task,
                 model=_model_settings(experiment, find_model(model), digest),
@@ -419,12 +418,28 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
                 train=_training(experiment.train, from_scratch=digest is None),
             ),
         )
-        for seed in experiment.seeds
         for model in experiment.models
         for digest in _starts(experiment, model, weights)
         for loss in experiment.losses
     ]
+    networks = [
+        Cell(kind="network", model=model, loss=loss, seed=seed, settings=settings)
+        for seed in experiment.seeds
+        for model, loss, settings in rows
+    ]
     return [*controls, *networks]
+
+
+def make_rows(experiment: Experiment) -> list[Cell]:
+    """The controls, and each network's cell of the first seed, for a plan that runs nothing.
+
+    Pretrained weights, which need not be here, have no digest.
+
+    Raises:
+        InputError: as :func:`make_cells`.
+    """
+    one_seed = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
+    return make_cells(one_seed, weights=dict.fromkeys(pretrained_models(experiment), "unknown"))
 
 
 def _training(train: TrainConfig, *, from_scratch: bool) -> TrainConfig:
