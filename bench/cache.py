@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bench.files import write_text
@@ -28,18 +31,28 @@ def pixel_cache() -> Path:
     return cache_dir() / "pixels"
 
 
-def read_facts(name: str) -> dict[str, Any]:
-    """The facts that :func:`add_facts` wrote under a name; none if they cannot be read."""
+def read_facts(name: str) -> Mapping[str, Any]:
+    """The facts that :func:`add_facts` wrote under a name; none if they cannot be read.
+
+    A file is read once a process, until it changes: a matrix asks for these facts at each cell.
+    """
+    path = _file(name)
     try:
-        facts = json.loads(_file(name).read_text(encoding="utf-8"))
+        status = path.stat()
+        return _parse(path, status.st_mtime_ns, status.st_size, status.st_ino)
     except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) else {}
+
+
+@lru_cache(maxsize=8)
+def _parse(path: Path, *_stamp: int) -> Mapping[str, Any]:
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return MappingProxyType(facts if isinstance(facts, dict) else {})
 
 
 def add_facts(name: str, facts: dict[str, Any]) -> None:
     """Add facts to a file of them; see :func:`write_facts`."""
-    write_facts(name, read_facts(name) | facts)
+    write_facts(name, {**read_facts(name), **facts})
 
 
 def write_facts(name: str, facts: dict[str, Any]) -> None:

@@ -61,10 +61,13 @@ def read_status(store: Store) -> Status:
     named = [name for record in store.experiments() for name in record.runs]
     begun = {run.folder.name for run in survey.runs}
     begun |= {run.name for run in survey.unfinished} | {run.name for run in survey.unusable}
-    failed = tuple(run for run in survey.runs if run.outcome.state == "failed")
+    ended, failed = (
+        tuple(run for run in survey.runs if (run.outcome.state == "failed") is has_failed)
+        for has_failed in (False, True)
+    )
     return Status(
         at_work=tuple(read_beats(store.root)),
-        ended=tuple(run for run in survey.runs if run not in failed),
+        ended=ended,
         failed=failed,
         unfinished=survey.unfinished,
         not_begun=tuple(name for name in dict.fromkeys(named) if name not in begun),

@@ -108,7 +108,7 @@ class WholeRuns:
         before = read_facts(_MEMORY)
         stamps = {
             folder: stamp
-            for folder, stamp in (before | self._new).items()
+            for folder, stamp in {**before, **self._new}.items()
             if stamp and Path(folder).is_dir()
         }
         if stamps != before:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,8 @@ from bench.runs.run import Run
 
 R = TypeVar("R")
 FILES = "files"
+# libyaml reads the settings of a thousand runs in one second, PyYAML's own parser in eight.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_run(folder: Path, *, whole: WholeRuns) -> Run | Unusable | None:
@@ -94,7 +97,7 @@ def own_name(folder: Path) -> str | None:
     """Name that a run's folder has by its settings and data; None where these cannot be read."""
     try:
         cell = _read(folder / SETTINGS, _parse_cell)
-        return folder_name(cell, _read(folder / DATA, DataRecord.model_validate_json))
+        return folder_name(cell, _read(folder / DATA, _parse_data))
     except UnusableError:
         return None
 
@@ -117,7 +120,7 @@ def read_attempts(folder: Path) -> tuple[EnvironmentRecord, ...]:
     Raises:
         UnusableError: they cannot be read.
     """
-    return _read(folder / "environment.json", AttemptsRecord.model_validate_json).attempts
+    return _read(folder / "environment.json", _parse_attempts).attempts
 
 
 def read_experiment(folder: Path) -> Experiment:
@@ -128,7 +131,7 @@ def read_experiment(folder: Path) -> Experiment:
     """
 
     def parse(content: bytes) -> Experiment:
-        return Experiment.model_validate(yaml.safe_load(content))
+        return Experiment.model_validate(yaml.load(content, Loader=_LOADER))
 
     return _read(folder / EXPERIMENT, parse)
 
@@ -195,7 +198,7 @@ def _read_run(folder: Path, end: dict[str, Any]) -> Run:
     return Run(
         folder=folder,
         cell=cell,
-        data=_read(folder / DATA, DataRecord.model_validate_json),
+        data=_read(folder / DATA, _parse_data),
         attempts=read_attempts(folder),
         outcome=outcome,
         imported=_read(folder / IMPORTED, ImportRecord.model_validate_json)
@@ -212,9 +215,14 @@ def _parse_end(end: dict[str, Any]) -> Outcome:
     return Outcome.model_validate({k: v for k, v in end.items() if k not in (FILES, OWN)})
 
 
+# The runs of a matrix have these in common: they are parsed once, and are one object in memory.
+_parse_data = lru_cache(maxsize=64)(DataRecord.model_validate_json)
+_parse_attempts = lru_cache(maxsize=64)(AttemptsRecord.model_validate_json)
+
+
 def _parse_cell(content: bytes) -> Cell:
     """The settings in a ``config.yaml``."""
-    settings = yaml.safe_load(content)
+    settings = yaml.load(content, Loader=_LOADER)
     if not isinstance(settings, dict):
         raise UnusableError(f"{SETTINGS} holds no settings")
     refuse_other_version(settings)
