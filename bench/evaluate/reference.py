@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bench.evaluate.results import Reference, Row
@@ -40,14 +42,14 @@ def choose_reference(
     ]
     if not found and len(finished) > 1:
         found = _stand_ins(finished, experiments, control)
-    trained = [training(row.runs[0].cell) for row in finished if row.kind == "network"]
+    trained = Counter(_trained(row) for row in finished if row.kind == "network")
     return min(
         found,
         # Of several a tuned one, then of the most seeds, then trained as most networks were.
         key=lambda row: (
             row.tuning is None,
             -len(row.seeds),
-            -trained.count(training(row.runs[0].cell)),
+            -trained[_trained(row)],
             row.settings,
         ),
         default=None,
@@ -63,11 +65,7 @@ def _stand_ins(
         order = _order(experiments, {run.name for row in networks for run in row.runs})
         first = min(
             map(_names, networks),
-            key=lambda names: (
-                order.index(names) if names in order else len(order),
-                names.model,
-                names.loss,
-            ),
+            key=lambda names: (order.get(names, len(order)), names.model, names.loss),
         )
         return [row for row in networks if _names(row) == first]
     imported = [row for row in rows if row.kind == "imported"]
@@ -77,15 +75,21 @@ def _stand_ins(
     return [control] if others and control is not None else []
 
 
-def _order(experiments: Iterable[ExperimentRecord], runs: set[str]) -> list[Reference]:
-    """The models and losses of the experiments that some runs are of."""
-    return [
+def _order(experiments: Iterable[ExperimentRecord], runs: set[str]) -> dict[Reference, int]:
+    """The models and losses of the experiments that some runs are of, each with its place."""
+    listed = dict.fromkeys(
         Reference(model=model, loss=loss)
         for record in experiments
-        if runs & {*record.runs}
+        if not runs.isdisjoint(record.runs)
         for model in record.experiment.models
         for loss in record.experiment.losses
-    ]
+    )
+    return {names: place for place, names in enumerate(listed)}
+
+
+def _trained(row: Row) -> str:
+    """A text that is equal for rows that were trained with the same settings."""
+    return json.dumps(training(row.runs[0].cell), sort_keys=True)
 
 
 def _names(row: Row) -> Reference:

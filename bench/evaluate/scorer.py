@@ -59,7 +59,7 @@ class Scorer:
     def __init__(self, resampling: Resampling | None = None, *, kept: Path | None = None) -> None:
         self.resampling = resampling or Resampling()
         self._kept = kept
-        self._leading: dict[str, LeadingScore] = {}
+        self._leading: dict[tuple[Path, str | None], LeadingScore] = {}
 
     def score(self, run: Run) -> RunScores:
         """All figures of a run that finished: some megabytes of resamples, to be read and dropped.
@@ -69,7 +69,7 @@ class Scorer:
         """
         name = self._name(run)
         scores = self._read(name) or self._keep(name, score_run(run, self.resampling))
-        self._leading[name] = scores.leading
+        self._leading[_identity(run)] = scores.leading
         return scores
 
     def leading(self, run: Run) -> LeadingScore:
@@ -78,7 +78,7 @@ class Scorer:
         Raises:
             InputError: its predictions are gone or damaged.
         """
-        known = self._leading.get(self._name(run))
+        known = self._leading.get(_identity(run))
         return self.score(run).leading if known is None else known
 
     def score_mean(self, runs: Sequence[Run]) -> RunScores:
@@ -148,3 +148,8 @@ class Scorer:
                 self._kept.mkdir(parents=True, exist_ok=True)
                 write_bytes(self._kept / name, pickle.dumps(scores))
         return scores
+
+
+def _identity(run: Run) -> tuple[Path, str | None]:
+    """What tells the predictions of a run from others, without a look at the disk."""
+    return run.folder, run.checksums.get(PREDICTIONS)

@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 from scipy.special import fdtrc
@@ -110,9 +111,19 @@ def pooled(rows: Sequence[Runs]) -> list[Spread]:
     """The spread of each row: its own where it may be larger than the others', else the pool."""
     known = [row.spread for row in rows if row.spread is not None]
     few = [row.mean.few_misranked for row in rows if row.spread is not None]
-    telling = [k for k, each in enumerate(few) if not each] or list(range(len(few)))
-    p = [_p_above(spread, [known[j] for j in telling if j != k]) for k, spread in enumerate(known)]
-    together = _pool([known[k] for k in telling if p[k] >= UNEQUAL])
+    telling = [not each for each in few] if not all(few) else [True] * len(few)
+    df = [tells * spread.df for tells, spread in zip(telling, known, strict=True)]
+    other_df = _sums_of_others(df)
+    other_observed = _sums_of_others(
+        [weight * spread.observed for weight, spread in zip(df, known, strict=True)]
+    )
+    p = [
+        _p_above(spread, observed / weight if weight else 0.0, df=weight)
+        for spread, observed, weight in zip(known, other_observed, other_df, strict=True)
+    ]
+    together = _pool(
+        [s for s, tells, value in zip(known, telling, p, strict=True) if tells and value >= UNEQUAL]
+    )
     found = iter(
         replace(spread, own=True) if value < LARGER else together
         for spread, value in zip(known, p, strict=True)
@@ -135,11 +146,23 @@ def _pool(spreads: Sequence[Spread]) -> Spread:
     )
 
 
-def _p_above(spread: Spread, others: Sequence[Spread]) -> float:
-    """One-sided p of the F test that a spread is no larger than that of the others."""
-    pool = _pool(others)
-    if not others or spread.observed <= pool.observed:
+def _sums_of_others(values: Sequence[float]) -> list[float]:
+    """For each of some values the sum of all others."""
+    before = [*accumulate(values, initial=0.0)][:-1]
+    after = [*accumulate(reversed(values), initial=0.0)][-2::-1]
+    return [first + rest for first, rest in zip(before, after, strict=True)]
+
+
+def _p_above(spread: Spread, others: float, *, df: float) -> float:
+    """One-sided p of the F test that a spread is no larger than that of the others.
+
+    Args:
+        spread: of one row.
+        others: the pooled ``observed`` of all others.
+        df: its degrees of freedom; 0 where there are no others.
+    """
+    if not df or spread.observed <= others:
         return 1.0
-    if not pool.observed:
+    if not others:
         return 0.0
-    return float(fdtrc(spread.df, pool.df, spread.observed / pool.observed))
+    return float(fdtrc(spread.df, df, spread.observed / others))

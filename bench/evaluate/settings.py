@@ -87,22 +87,24 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
     among_all = compare(cells).differing - elsewhere - frozenset().union(*tuned)
     given = [cell for cell, keys in zip(cells, tuned, strict=True) if not keys]
     among_given = compare(given).differing - elsewhere
+    by_recipe = _differing_by_recipe(cells)
+    flat = [cell.dotted for cell in cells]
     marks, shown = [], []
-    for cell, hidden in zip(cells, tuned, strict=True):
+    for cell, settings, hidden in zip(cells, flat, tuned, strict=True):
         keys: set[str] = set()
         mark = TUNED if hidden else ""
         if cell.kind == "network":
-            own = {key for key in cell.dotted if key.startswith((MODEL_OPTIONS, LOSS_OPTIONS))}
+            own = {key for key in settings if key.startswith((MODEL_OPTIONS, LOSS_OPTIONS))}
             keys = {*among_all, *own, *(() if hidden else among_given)}
             mark = mark or (AS_CONFIGURED if any(tuned) else "")
         marks.append(mark)
         keys -= hidden
-        if cell.dotted.get("train.schedule") == "cosine":
+        if settings.get("train.schedule") == "cosine":
             keys -= OF_PLATEAUS
-        shown.append(keys - _as_recipe(cell, cells) if RECIPE in keys else keys)
+        shown.append(keys - _as_recipe(settings, by_recipe) if RECIPE in keys else keys)
 
     def caption(position: int) -> str:
-        settings = cells[position].dotted
+        settings = flat[position]
         texts = [
             f"{k}={setting_text(settings[k])}" for k in sorted(shown[position] & settings.keys())
         ]
@@ -113,7 +115,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
         key = (cell.kind, cell.model, cell.loss, weights(cell), caption(position))
         lookalikes[key].append(position)
     for positions in lookalikes.values():
-        apart = _differing([cells[position].dotted for position in positions])
+        apart = _differing([flat[position] for position in positions])
         for position in positions:
             shown[position] |= apart
     return [caption(position) for position in range(len(cells))]
@@ -164,28 +166,27 @@ def train_share(cell: Cell) -> float:
     return data.train_share if isinstance(data, DataSettings) else 1.0
 
 
-def _as_recipe(cell: Cell, cells: Sequence[Cell]) -> frozenset[str]:
-    """The settings of a network that are its recipe's, as in all networks of that recipe."""
-    values = _defaults(cell)
-    own = cell.dotted
-    return frozenset(
-        key for key in _differing_by_recipe(cells) & own.keys() if own[key] == values[key]
-    )
+def _as_recipe(settings: dict[str, JsonValue], by_recipe: frozenset[str]) -> frozenset[str]:
+    """The settings of a network, of those that differ by recipe, that are its recipe's."""
+    values = _defaults(settings)
+    return frozenset(key for key in by_recipe & settings.keys() if settings[key] == values[key])
 
 
 def _differing_by_recipe(cells: Sequence[Cell]) -> frozenset[str]:
     """The settings that recipes give different values, and that networks of one recipe share."""
     recipes: defaultdict[JsonValue, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if RECIPE in cell.dotted:
-            recipes[cell.dotted[RECIPE]].append(cell)
-    given = _differing([_defaults(of_one[0]) for of_one in recipes.values()]) - {RECIPE}
+        settings = cell.dotted
+        if RECIPE in settings:
+            recipes[settings[RECIPE]].append(cell)
+    defaults = [_defaults(of_one[0].dotted) for of_one in recipes.values()]
+    given = _differing(defaults) - {RECIPE}
     return given.difference(*(compare(of_one).differing for of_one in recipes.values()))
 
 
-def _defaults(cell: Cell) -> dict[str, JsonValue]:
+def _defaults(settings: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The training settings that the recipe of a network gives."""
-    recipe = TrainConfig.model_validate({"recipe": cell.dotted[RECIPE]})
+    recipe = TrainConfig.model_validate({"recipe": settings[RECIPE]})
     return flatten({"train": recipe.model_dump(mode="json")})
 
 
