@@ -27,6 +27,13 @@ DECISIVE = ("threads", "device", "torch")
 """Facts of an environment that change the last bits of a training, and so its result."""
 
 
+def processors() -> int:
+    """Processors that this process may use: on a cluster often a few of the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class EnvironmentRecord(Frozen):
     """The environment of a run.
 

@@ -8,7 +8,6 @@ linearly where it grows. The paper states neither; both are ours.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from PIL import Image
 
 from bench.data.image_files import to_bytes
 from bench.data.study import ImageError, PixelReader, Problem
+from bench.environment import processors
 
 # Images that a thread decodes at a time: handing over single small ones costs a tenth more. Large
 # ones go in fewer, since twice as many chunks as threads wait in memory.
@@ -66,7 +66,7 @@ def decode_all(
         full_scale: gray value of white in images of 16 bits; None is 65535.
         workers: threads; by default one for each of this process's processors.
     """
-    workers = workers or _processors()
+    workers = workers or processors()
     size = max(1, min(CHUNK, CHUNK_BYTES // image_size**2))
     under_way: deque[Future[list[Decoded]]] = deque()
     pool = ThreadPoolExecutor(workers)
@@ -137,10 +137,3 @@ def _decode(reader: PixelReader, image: str, image_size: int, full_scale: int | 
     enlarged = min(pixels.shape) < image_size
     peak = 0 if values.dtype == np.uint8 else int(values.max(initial=0))
     return Decoded(resize(pixels, image_size), digest(pixels), enlarged, peak, None)
-
-
-def _processors() -> int:
-    """Processors that this process may use: on a cluster often a few of the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

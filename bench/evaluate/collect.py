@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from bench.config.schema import MARGIN
 from bench.data.tasks import TASKS
+from bench.environment import processors
 from bench.errors import InputError
 from bench.evaluate.comparison import compare_with, over_control, spreads_of
 from bench.evaluate.ensemble_rows import ensembles
@@ -216,11 +218,18 @@ class _Collector:
         )
 
     def measured(self, rows: Sequence[Row], groups: Sequence[Sequence[Run]]) -> list[Row]:
-        """The rows with the figures of their finished runs."""
-        scored = [
-            self.scored(row, sorted(group, key=lambda run: run.cell.seed))
-            for row, group in zip(rows, groups, strict=True)
-        ]
+        """The rows with the figures of their finished runs.
+
+        Rows are scored side by side, since numpy, pandas and files leave the interpreter's lock;
+        each as it would be alone.
+        """
+        scored = []
+        with ThreadPoolExecutor(processors()) as pool:
+            for found in pool.map(self.scored, rows, groups):
+                scored.append(found)
+                if self.on_scored:
+                    for run in found[0].runs:
+                        self.on_scored(run)
         figures = with_intervals([each for _, each in scored])
         spreads = iter(spreads_of([row.runs for row, _ in scored if row.runs], scorer=self.scorer))
         return [
@@ -237,14 +246,13 @@ class _Collector:
 
     def scored(self, row: Row, runs: Sequence[Run]) -> tuple[Row, RowFigures]:
         """The row with its finished runs, and their figures."""
-        scores = {}
-        finished = [run for run in runs if run.outcome.state == "finished"]
-        for run in finished:
-            scores[run.cell.seed] = self.scorer.score(run)
-            if self.on_scored:
-                self.on_scored(run)
+        finished = sorted(
+            (run for run in runs if run.outcome.state == "finished"),
+            key=lambda run: run.cell.seed,
+        )
         if not finished:
             return row, RowFigures(figures={}, aucs={})
+        scores = {run.cell.seed: self.scorer.score(run) for run in finished}
         first = finished[0]
         row = replace(
             row,

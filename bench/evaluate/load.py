@@ -94,24 +94,11 @@ def load_results(
     survey = store.survey()
     stored = survey.runs
     unusable = (*survey.unusable, *store.unusable_records())
-    runs = [run for run in stored if filters.about(run.data)]
-    shown = [run for run in runs if run.cell.kind != "control" and filters.show(run)]
-    if stored and not shown and filters != Filters():
-        raise InputError(_nothing_left(stored, filters))
     experiments = store.experiments()
-    finished = sum(run.outcome.state == "finished" for run in runs)
-    scored = set()
-
-    def show_progress(run: Run) -> None:
-        scored.add(run.folder)  # imported predictions can be in several tables
-        if on_scored:
-            on_scored(len(scored), finished)
-
-    # Where nothing but damage is left, that is the report.
-    tables = (
-        ()
-        if unusable and not runs
-        else collect(
+    runs = _chosen(stored, filters)
+    tables: list[Table] = []
+    if runs or not unusable:  # where nothing but damage is left, that is the report
+        tables = collect(
             runs,
             scorer=scorer,
             tunings=store.tunings(),
@@ -119,9 +106,8 @@ def load_results(
             margin=margin,
             reference=reference,
             shown=filters.show,
-            on_scored=show_progress,
+            on_scored=on_scored and _counting(on_scored, runs),
         )
-    )
     external, stale, faults = _external(store, stored, filters)
     # A question is of the runs that it is of, whichever rows are looked at.
     answers = answer_questions(stored, experiments, scorer=scorer)
@@ -138,6 +124,31 @@ def load_results(
         failed_tunings=tuple(store.failed_tunings()),
         unusable=(*unusable, *faults),
     )
+
+
+def _chosen(stored: Sequence[Run], filters: Filters) -> list[Run]:
+    """The runs that results are about.
+
+    Raises:
+        InputError: there are runs, and the filters leave none to show.
+    """
+    runs = [run for run in stored if filters.about(run.data)]
+    shown = (run for run in runs if run.cell.kind != "control" and filters.show(run))
+    if stored and filters != Filters() and not any(True for _ in shown):
+        raise InputError(_nothing_left(stored, filters))
+    return runs
+
+
+def _counting(on_scored: Callable[[int, int], None], runs: Sequence[Run]) -> Callable[[Run], None]:
+    """Counts runs as they are scored; imported predictions can be in several tables."""
+    finished = sum(run.outcome.state == "finished" for run in runs)
+    scored = set()
+
+    def count(run: Run) -> None:
+        scored.add(run.folder)
+        on_scored(len(scored), finished)
+
+    return count
 
 
 def load_external(
