@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli import complete
 from bench.cli.options import plugin_option, runs_option
+
+if TYPE_CHECKING:
+    from bench.explain.images import Explainer
+    from bench.predict import ImageList, PredictionReport
 
 
 @click.command("predict")
@@ -53,8 +58,8 @@ def predict_command(
     an image could not be read. Research software, not a medical device.
     """
     from bench.environment import pick_device
-    from bench.explain.images import Explainer, check_new, explain_images
-    from bench.files import make_folder, write_text
+    from bench.explain.images import Explainer, check_new
+    from bench.files import make_folder
     from bench.predict import (
         FORMATS,
         NetworkRow,
@@ -62,7 +67,6 @@ def predict_command(
         predict_images,
         sort_arguments,
         summary_lines,
-        table,
     )
     from bench.progress import show_progress
     from bench.registry.plugins import load_plugins
@@ -80,18 +84,33 @@ def predict_command(
         make_folder(out.parent)
     with show_progress(stream=sys.stderr) as progress:
         report = predict_images(row, listed, progress=progress)
-    # Before the pictures, which take longer and can fail.
-    if out is None:
-        click.echo(table(report))
-    else:
-        write_text(out, FORMATS[out.suffix.lower()](report))
+    _give(report, out)  # before the pictures, which take longer and can fail
     if explainer is not None and heatmap is not None:
-        with show_progress(stream=sys.stderr) as progress:
-            drawn = partial(progress.advance, "images explained")
-            explain_images(explainer, listed.images, heatmap, progress=drawn)
+        _draw(explainer, listed, heatmap)
     for line in summary_lines(report):
         click.echo(line, err=True)
     for path in filter(None, (out, heatmap and heatmap / "index.html")):
         click.echo(f"wrote {path}", err=True)
     if report.errors:
         context.exit(1)
+
+
+def _give(report: PredictionReport, out: Path | None) -> None:
+    """Print the predictions as a table, or write them in the format that a file's name says."""
+    from bench.files import write_text
+    from bench.predict import FORMATS, table
+
+    if out is None:
+        click.echo(table(report))
+    else:
+        write_text(out, FORMATS[out.suffix.lower()](report))
+
+
+def _draw(explainer: Explainer, listed: ImageList, heatmap: Path) -> None:
+    """Draw the evidence in each image."""
+    from bench.explain.images import explain_images
+    from bench.progress import show_progress
+
+    with show_progress(stream=sys.stderr) as progress:
+        drawn = partial(progress.advance, "images explained")
+        explain_images(explainer, listed.images, heatmap, progress=drawn)
