@@ -17,15 +17,21 @@ from typing import IO, TYPE_CHECKING, Protocol
 from bench.events import (
     CELL_ENDS,
     CellFailed,
+    CellStarted,
     CellUnusable,
     Event,
     MatrixStarted,
+    TrialStarted,
     TuningFailed,
 )
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
     from rich.progress import TaskID
+
+
+INDENT = "    "
+"""Begin of a line about the cell that was named before."""
 
 
 class Progress(Protocol):
@@ -110,14 +116,27 @@ class Counting:
     def __init__(self) -> None:
         self.matrix = Countdown({})
         self._others: dict[str, Countdown] = {}
+        self._under_way: set[str] = set()
+        self._several = False
 
     def follow(self, event: Event) -> None:
-        """Take note of an event, which may begin a matrix or end a piece of work."""
+        """Take note of an event, which may begin a matrix or begin or end a piece of work."""
         if isinstance(event, MatrixStarted):
             self.matrix = Countdown(event.steps)
+        elif isinstance(event, CellStarted | TrialStarted):
+            self._under_way.add(event.cell)
+            self._several = self._several or len(self._under_way) > 1
         elif isinstance(event, CELL_ENDS):
             self.matrix.end(event.cell)
             self._others.pop(event.cell, None)
+            self._under_way.discard(event.cell)
+
+    def line(self, event: Event) -> str:
+        """The line of an event; it names its cell where several are under way at once."""
+        text, cell = str(event), getattr(event, "cell", None)
+        if self._several and cell is not None and text.startswith(INDENT):
+            return f"{INDENT}{cell}: {text.lstrip()}"
+        return text
 
     def count(self, label: str, done: int, total: int) -> Countdown:
         """The countdown that a piece of work belongs to, ``done`` of its ``total`` steps done."""
@@ -195,7 +214,7 @@ class PlainProgress:
 
     def event(self, event: Event) -> None:
         self._counting.follow(event)
-        print(event, file=self._stream, flush=True)
+        print(self._counting.line(event), file=self._stream, flush=True)
 
     def advance(self, label: str, done: int, total: int) -> None:
         work = self._counting.count(label, done, total)
@@ -221,7 +240,7 @@ class BarProgress:
 
     def event(self, event: Event) -> None:
         self._counting.follow(event)
-        self._bars.console.print(str(event), markup=False, highlight=False)
+        self._bars.console.print(self._counting.line(event), markup=False, highlight=False)
         if isinstance(event, CELL_ENDS):
             # A training that stops early never reaches the end of its bar.
             self._remove(event.cell)

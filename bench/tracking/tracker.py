@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -24,20 +25,21 @@ from bench.progress import Progress
 class Tracker(ABC):
     """A :class:`bench.progress.Progress` that passes everything on, and tracks runs.
 
-    A tool gets one run for each of ours, by the four methods below. What goes wrong in one, such
+    A tool gets one run for each of ours, by the four methods below, which are called on a copy of
+    the tracker for each run, since several can be under way at once. What goes wrong in one, such
     as a server that is gone, is told once, and the trainings go on without the tool.
 
     Args:
         progress: everything is passed on to it.
 
     Attributes:
-        step: training steps of the present run at its last validation.
+        step: training steps of the run at its last validation.
     """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._fails = False
-        self._is_open = False
+        self._open: dict[str, Tracker] = {}
         self.step = 0
 
     @abstractmethod
@@ -77,37 +79,39 @@ class Tracker(ABC):
     def _track(self, event: Event) -> None:
         match event:
             case CellStarted() | TrialStarted():
-                self._end()  # the one before, where its end was not told
-                self.step = 0
-                self.begin(folder=event.folder, label=event.cell, resumes=event.resumes)
-                self._is_open = True
+                self._end(event.cell)  # the one before, where its end was not told
+                own = copy.copy(self)
+                own.begin(folder=event.folder, label=event.cell, resumes=event.resumes)
+                self._open[event.cell] = own
             case Validated():
-                self.step = event.iteration
-                values = {
-                    "loss/train": event.train_loss,
-                    "loss/validation": event.validation_loss,
-                    "auc/validation": event.validation_auc,
-                    "learning rate": event.lr,
-                }
-                self.log(values, self.step)
+                if run := self._open.get(event.cell):
+                    run.step = event.iteration
+                    values = {
+                        "loss/train": event.train_loss,
+                        "loss/validation": event.validation_loss,
+                        "auc/validation": event.validation_auc,
+                        "learning rate": event.lr,
+                    }
+                    run.log(values, run.step)
             case CellFailed() | CellUnavailable() | TrialEnded(ended="failed"):
-                if self._is_open:
-                    self.fail(event.reason)
-                self._end()
+                if run := self._open.get(event.cell):
+                    run.fail(event.reason)
+                self._end(event.cell)
             case CellFinished():
-                self.log({"auc/test": event.test_auc}, self.step)
-                self._end()
+                self._log_and_end(event.cell, {"auc/test": event.test_auc})
             case TrialEnded(validation_auc=float(auc)):
-                self.log({"auc/best validation": auc}, self.step)
-                self._end()
+                self._log_and_end(event.cell, {"auc/best validation": auc})
             case RerunEnded():
-                self.log({"auc/best validation": event.validation_auc}, self.step)
-                self._end()
+                self._log_and_end(event.cell, {"auc/best validation": event.validation_auc})
 
-    def _end(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self.end()
+    def _log_and_end(self, cell: str, values: Mapping[str, float]) -> None:
+        if run := self._open.get(cell):
+            run.log(values, run.step)
+        self._end(cell)
+
+    def _end(self, cell: str) -> None:
+        if run := self._open.pop(cell, None):
+            run.end()
 
     def advance(self, label: str, done: int, total: int) -> None:
         """Pass on how far a piece of work is."""

@@ -48,7 +48,7 @@ class WeightsAndBiases(Tracker):
             id=folder,
             name=label,
             resume="allow" if resumes else None,
-            reinit="finish_previous",
+            reinit="create_new",  # several runs may be under way at once
             settings=settings,
         )
 
