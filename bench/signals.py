@@ -59,15 +59,18 @@ _request = _Request()
 
 
 @contextmanager
-def handled() -> Iterator[None]:
+def handled(*more: int) -> Iterator[None]:
     """Raise :class:`Stopped` where a signal asks to stop; for a program's main function.
 
     Outside the main thread nothing is changed, and a signal that is ignored stays so (``nohup``).
+
+    Args:
+        more: further signals that ask for it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in STOPPING}
+    before = {number: signal.getsignal(number) for number in (*STOPPING, *more)}
     changed = {n: handler for n, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     for number in changed:
         signal.signal(number, _request.take)

@@ -8,7 +8,7 @@ from bench.config import Experiment, expand
 from bench.data.load import open_study
 from bench.data.prepare import PreparedData
 from bench.errors import InputError
-from bench.execute.experiment import prepare
+from bench.execute.prepare import prepare
 from bench.progress import Progress
 from bench.runs.cells import Cell, TaskSettings, source_settings
 from bench.runs.run import Run

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from bench.config import DataConfig, Experiment
+    from bench.execute import Executor
     from bench.progress import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -109,6 +110,21 @@ class MatrixChoice(ConfigChoice):
 
         for line in describe_plan(experiment, device=self.torch_device()):
             click.echo(line)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorChoice:
+    """``--executor`` and ``--jobs``."""
+
+    executor: str
+    jobs: int | None
+
+    def choose(self, experiment: Experiment) -> Executor:
+        """The executor that was chosen, with the resources of an experiment."""
+        from bench.execute import Executor
+
+        name: Any = self.executor
+        return Executor(name=name, jobs=self.jobs, resources=experiment.execution)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,6 +273,18 @@ matrix_options = grouped(
     click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
         show_default=True, help="Device that networks are trained on.",
+    ),
+)  # fmt: skip
+executor_options = grouped(
+    ExecutorChoice, "executor",
+    click.option(
+        "--executor", type=click.Choice(["local", "processes"]), default="local",
+        show_default=True,
+        help="Who runs the cells: this process, or one process a GPU (on a CPU --jobs of them).",
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(min=1), metavar="N",
+        help="Workers at most. [default: one a GPU, or one a core]",
     ),
 )  # fmt: skip
 watching_options = grouped(

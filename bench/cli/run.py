@@ -9,9 +9,11 @@ import click
 
 from bench.cli import complete
 from bench.cli.options import (
+    ExecutorChoice,
     MatrixChoice,
     Watching,
     dry_run_option,
+    executor_options,
     matrix_options,
     out_option,
     watching_options,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     help="With --dry-run: another value of what its plan assumes, such as auc=0.8 or "
     "seed_deviation=0.005. Repeats.",
 )  # fmt: skip
+@executor_options
 @watching_options
 @click.pass_context
 def run_command(
@@ -50,6 +53,7 @@ def run_command(
     tasks: tuple[str, ...],
     dry_run: bool,
     assumptions: tuple[str, ...],
+    executor: ExecutorChoice,
     watching: Watching,
 ) -> None:
     """Train models and keep their predictions.
@@ -69,7 +73,13 @@ def run_command(
 
     device = matrix.torch_device()
     with watching.progress(out) as progress:
-        summary = run_experiment(experiment, out=out, device=device, progress=progress)
+        summary = run_experiment(
+            experiment,
+            out=out,
+            device=device,
+            progress=progress,
+            executor=executor.choose(experiment),
+        )
     watching.end(out)
     if summary.failed or summary.unusable:
         context.exit(1)

@@ -57,7 +57,9 @@ def keys_of(experiment: Experiment | None = None) -> list[Key]:
     if experiment is None:
         return _keys(Experiment, None)
     keys = []
-    for key in _keys(Experiment, experiment.model_dump(mode="json")):
+    values = experiment.model_dump(mode="json")
+    values["execution"] = experiment.execution.model_dump(mode="json")  # which no record holds
+    for key in _keys(Experiment, values):
         keys.append(key)
         if key.name == "data.options":
             options = DATASETS.get(experiment.data.source).parse_options(experiment.data.options)

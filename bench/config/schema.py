@@ -250,6 +250,17 @@ class TrainConfig(Frozen):
         return self
 
 
+class ExecutionConfig(Frozen):
+    """Resources of each worker of ``bench run --executor``; no result depends on them but for the
+    threads, and they are no part of a run.
+    """
+
+    cpus: int | None = Field(default=None, ge=1)
+    """CPU cores, and threads, of a worker; null is ``OMP_NUM_THREADS``, else an equal share of this
+    machine.
+    """
+
+
 class Factor(Frozen):
     """One thing that a question varies while all else stays the same."""
 
@@ -284,6 +295,7 @@ NOT_VARIED = {
     "loss": "vary its options, such as loss.options.focal.gamma",
     "question": "ask several in experiments of their own",
     "search": "tune in experiments of their own",
+    "execution": "no result depends on it",
     "margin": "a report has one for all rows of a table",
     "train.checkpoint_seconds": "no result depends on it",
     "vary": "cross its keys by naming them side by side",
@@ -338,6 +350,7 @@ class Experiment(Frozen):
     """
     question: Question | None = None
     """Question that the report answers."""
+    execution: ExecutionConfig = Field(default=ExecutionConfig(), exclude=True)
     margin: Fraction = MARGIN
     """Largest difference of AUC that counts as none: within it, the report calls two rows
     equivalent. No run depends on it, and ``bench report --margin`` takes another.

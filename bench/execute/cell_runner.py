@@ -331,11 +331,13 @@ class Job:
         cell: what is run.
         runner: what it shares with others.
         fault: why its network cannot be trained, as known before; None where it can.
+        level: number of its level among those of all experiments, by which a worker knows it.
     """
 
     cell: Cell
     runner: CellRunner
     fault: InputError | None = None
+    level: int = 0
 
     @property
     def label(self) -> str:

@@ -1,4 +1,4 @@
-"""From an experiment to its runs: check it, prepare its data, run its cells."""
+"""From experiments to their runs: check them, prepare their data, run their cells."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cache import pixel_cache
 from bench.config import Experiment, expand, levels_of, missing_references
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
-from bench.data.prepare import PreparedData, prepare_data
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.events import MatrixFinished, Note
 from bench.execute.cell_runner import CellRunner, Job
+from bench.execute.executors import LOCAL, Executor
 from bench.execute.matrix import run_cells
 from bench.execute.preflight import Checked, check_levels, plan_cells
+from bench.execute.prepare import describe_start, prepare
+from bench.execute.work import Level, describe_work
 from bench.progress import Progress
 from bench.runs.store import Facts, Store
 
@@ -26,19 +27,39 @@ if TYPE_CHECKING:
 
 
 def run_experiment(
-    experiment: Experiment, *, out: Path, device: torch.device, progress: Progress
+    experiment: Experiment,
+    *,
+    out: Path,
+    device: torch.device,
+    progress: Progress,
+    executor: Executor = LOCAL,
 ) -> MatrixFinished:
-    """Check an experiment, prepare its data and run its cells.
+    """Check an experiment, prepare its data and run its cells; see :func:`run_experiments`."""
+    return run_experiments(
+        [experiment], out=out, device=device, progress=progress, executor=executor
+    )
 
-    With ``vary`` the data of every level are prepared before the first cell starts, and all
-    levels of one seed are run before the next seed, so that an early look compares like with
-    like.
+
+def run_experiments(
+    experiments: Sequence[Experiment],
+    *,
+    out: Path,
+    device: torch.device,
+    progress: Progress,
+    executor: Executor = LOCAL,
+) -> MatrixFinished:
+    """Check experiments, prepare their data and run all their cells.
+
+    The data of every experiment, and with ``vary`` of every level, are prepared before the first
+    cell starts. All cells of one seed are run before the next seed, so that an early look compares
+    like with like.
 
     Args:
-        experiment: what to run.
+        experiments: what to run. A cell that several have in common is run once.
         out: folder of the runs.
         device: where networks are trained.
         progress: gets every event.
+        executor: who runs the cells.
 
     Returns:
         How the cells ended, which is the last event too.
@@ -46,61 +67,106 @@ def run_experiment(
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
     """
-    levels = expand(experiment)
-    checked = check_levels(levels, device=device)
     store = Store(out)
+    levels = [expand(experiment) for experiment in experiments]
+    checks = [check_levels(each, device=device) for each in levels]
     store.check_writable()
     # A wrong path is found here, before pretrained weights are fetched, and a task that the data
     # cannot have before they are decoded.
-    studies = _open_studies(levels)
-    for line in missing_references(experiment):
-        progress.event(Note(line))
-    jobs = _jobs(
-        experiment, levels, checked, studies, store=store, device=device, progress=progress
-    )
-    store.record_experiment(experiment, [job.folder for job in jobs])
-    finished = run_cells(jobs)
+    studies = [_open_studies(each) for each in levels]
+    for experiment in experiments:
+        for line in missing_references(experiment):
+            progress.event(Note(line))
+    matrix = _Matrix(store=store, device=device, progress=progress)
+    for number, experiment in enumerate(experiments):
+        jobs = matrix.add(experiment, levels[number], checks[number], studies[number])
+        store.record_experiment(experiment, [job.folder for job in jobs])
+    work = describe_work(matrix.levels, out=out, device=device.type)
+    finished = run_cells(_in_order(matrix.jobs), execute=executor.execute(work))
     progress.event(finished)
     return finished
 
 
-def _jobs(
-    experiment: Experiment,
-    levels: Sequence[Experiment],
-    checked: Sequence[Checked],
-    studies: Sequence[StudyTable],
-    *,
-    store: Store,
-    device: torch.device,
-    progress: Progress,
-) -> list[Job]:
-    """The cells of all levels with their prepared data, in the order in which they are run."""
-    # The same for every level; asking for it starts processes.
-    environment = describe_environment(device)
-    placements = PlacementCache(device)
-    jobs: list[Job] = []
-    noted: set[str] = set()
-    for level, found, study in zip(levels, checked, studies, strict=True):
-        cells = plan_cells(level, device=device)
-        prepared = prepare(level, study, progress)
-        for line in describe_start(prepared, store.root):
-            if line not in noted:
-                progress.event(Note(line))
-                noted.add(line)
-        runner = CellRunner(
+class _Matrix:
+    """The cells of all experiments, and what their workers need to know.
+
+    Args:
+        store: where the runs are kept.
+        device: where networks are trained.
+        progress: gets every event.
+
+    Attributes:
+        jobs: the cells with their prepared data.
+        levels: the levels that they are of.
+    """
+
+    def __init__(self, *, store: Store, device: torch.device, progress: Progress) -> None:
+        self._store, self._progress = store, progress
+        self._device = device
+        # The same for every level; asking for it starts processes.
+        self._environment = describe_environment(device)
+        self._placements = PlacementCache(device)
+        self._noted: set[str] = set()
+        self.jobs: list[Job] = []
+        self.levels: list[Level] = []
+
+    def add(
+        self,
+        experiment: Experiment,
+        levels: Sequence[Experiment],
+        checked: Sequence[Checked],
+        studies: Sequence[StudyTable],
+    ) -> list[Job]:
+        """Prepare the data of an experiment; returns its cells, in the order of its runs.
+
+        Args:
+            experiment: the whole one.
+            levels: without ``vary``.
+            checked, studies: of each level.
+        """
+        jobs: list[Job] = []
+        for level, found, study in zip(levels, checked, studies, strict=True):
+            cells = plan_cells(level, device=self._device)
+            runner = self._runner(experiment, level, study)
+            jobs += [
+                Job(cell=cell, runner=runner, fault=found.cell_fault(cell), level=len(self.levels))
+                for cell in cells
+            ]
+            data = runner.prepared.record
+            self.levels.append(
+                Level(
+                    experiment=experiment,
+                    plain=level,
+                    data=data.fingerprint,
+                    split=data.split.hash,
+                )
+            )
+        self.jobs += jobs
+        return _in_order(jobs)
+
+    def _runner(self, experiment: Experiment, level: Experiment, study: StudyTable) -> CellRunner:
+        prepared = prepare(level, study, self._progress)
+        for line in describe_start(prepared, self._store.root):
+            if line not in self._noted:
+                self._progress.event(Note(line))
+                self._noted.add(line)
+        prepared.split.write(self._store.splits, prepared.rows)
+        return CellRunner(
             experiment=level,
             prepared=prepared,
-            store=store,
-            placements=placements,
-            progress=progress,
+            store=self._store,
+            placements=self._placements,
+            progress=self._progress,
             levels=levels_of(experiment, level),
-            facts=Facts(experiment=experiment, data=prepared.record, environment=environment),
+            facts=Facts(experiment=experiment, data=prepared.record, environment=self._environment),
         )
-        prepared.split.write(store.splits, prepared.rows)
-        jobs += [Job(cell=cell, runner=runner, fault=found.cell_fault(cell)) for cell in cells]
+
+
+def _in_order(jobs: Sequence[Job]) -> list[Job]:
+    """Cells in the order in which they are run, each once: controls, then seed by seed."""
     # A control is the same run at every level of a setting that is none of its own.
-    jobs = list({job.folder: job for job in reversed(jobs)}.values())[::-1]
-    return sorted(jobs, key=lambda job: (job.cell.kind == "network", job.cell.seed))
+    found = list({job.folder: job for job in reversed(jobs)}.values())[::-1]
+    return sorted(found, key=lambda job: (job.cell.kind == "network", job.cell.seed))
 
 
 def _open_studies(levels: Sequence[Experiment]) -> list[StudyTable]:
@@ -115,29 +181,3 @@ def _open_studies(levels: Sequence[Experiment]) -> list[StudyTable]:
         make_task(level.task, opened[key].finding_names)
         studies.append(opened[key])
     return studies
-
-
-def prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> PreparedData:
-    """The data of an experiment without ``vary``, decoded, split and checked.
-
-    Raises:
-        InputError: as :func:`bench.data.prepare.prepare_data`.
-    """
-    return prepare_data(
-        experiment.data,
-        make_task(experiment.task, study.finding_names),
-        study=study,
-        cache=pixel_cache(),
-        progress=lambda done, total: progress.advance("decoding images", done, total),
-    )
-
-
-def describe_start(prepared: PreparedData, out: Path) -> list[str]:
-    """Lines about the data, shown before anything is run."""
-    sizes = ", ".join(f"{len(rows):,} {part}" for part, rows in prepared.task_parts.items())
-    data = prepared.record
-    return [
-        f"{data.source}, task {data.task}: {sizes} images at {data.image_size} px; "
-        f"runs go to {out}",
-        *data.notes,
-    ]

@@ -1,12 +1,13 @@
-"""Running the cells of a matrix one after the other, in this process."""
+"""Running the cells of a matrix: what is left to do, and one cell from its claim to its end."""
 
 from __future__ import annotations
 
 import time
 import traceback
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +40,49 @@ Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere", "u
 """A field of :class:`bench.events.MatrixFinished`."""
 
 
-def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    """A cell of a matrix by its number, from 1.
+
+    Attributes:
+        job: the cell.
+        index, total: its number, and that of the last one.
+        ended: whether its run had ended when the matrix began.
+        patience: seconds to wait for a process that is at it.
+        is_last_try: whether a fault of the device fails it; else :class:`DeviceFault` is raised.
+        tells_skips: whether it is told that the cell is left to another process.
+    """
+
+    job: Job
+    index: int
+    total: int
+    ended: bool = False
+    patience: float = 1.0
+    is_last_try: bool = True
+    tells_skips: bool = True
+
+
+Execute = Callable[[Sequence[Numbered]], Iterable[Ending]]
+"""Runs cells somewhere, and gives their endings as they come."""
+
+
+class DeviceFault(Exception):  # noqa: N818
+    """A device failed, and not the cell: another device may run it.
+
+    Args:
+        text: how.
+        place: where, in the words of an executor; None where that is known anyway.
+    """
+
+    def __init__(self, text: str, place: str | None = None) -> None:
+        super().__init__(text, place)
+        self.place = place
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def run_cells(jobs: Sequence[Job], *, execute: Execute | None = None) -> MatrixFinished:
     """Run every cell that is not finished yet.
 
     A finished run is left alone; an interrupted one goes on from its last checkpoint; a failed
@@ -48,6 +91,7 @@ def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
 
     Args:
         jobs: the matrix, in the order in which it is run.
+        execute: where the cells are run; None is one after the other, in this process.
 
     Raises:
         DiskFullError: there is no room for results; the cell that wanted it goes on later.
@@ -57,13 +101,14 @@ def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
     for job in jobs:  # named now and not after hours of training
         if isinstance(unusable := found[job.folder], Unusable):
             endings[_leave(job, unusable)] += 1
-    planned = _planned_steps([job for job in jobs if _is_to_be_run(found[job.folder])])
-    if planned:
+    if planned := _planned_steps([job for job in jobs if _is_to_be_run(found[job.folder])]):
         jobs[0].runner.progress.event(MatrixStarted(steps=planned))
-    for index, job in enumerate(jobs, start=1):
-        signals.check()
-        if not isinstance(found[job.folder], Unusable):
-            endings[_run_or_skip(job, index=index, total=len(jobs), planned=planned)] += 1
+    numbered = [
+        Numbered(job=job, index=index, total=len(jobs), ended=not _is_to_be_run(found[job.folder]))
+        for index, job in enumerate(jobs, start=1)
+        if not isinstance(found[job.folder], Unusable)
+    ]
+    endings.update((execute or run_here)(numbered))
     return MatrixFinished(
         finished=endings["finished"],
         already=endings["already"],
@@ -73,6 +118,13 @@ def run_cells(jobs: Sequence[Job]) -> MatrixFinished:
         unusable=endings["unusable"],
         runs=tuple(job.folder.name for job in jobs),
     )
+
+
+def run_here(cells: Iterable[Numbered]) -> Iterator[Ending]:
+    """Run cells one after the other, in this process."""
+    for cell in cells:
+        signals.check()
+        yield run_cell(cell)
 
 
 def _leave(job: Job, unusable: Unusable) -> Ending:
@@ -88,20 +140,26 @@ def _leave(job: Job, unusable: Unusable) -> Ending:
     return "unusable"
 
 
-def _run_or_skip(job: Job, *, index: int, total: int, planned: Collection[str]) -> Ending:
-    """Run a cell, unless it has ended or another process is at it."""
-    store = job.runner.store
-    with store.claim(job.folder) as claimed:
+def run_cell(cell: Numbered) -> Ending:
+    """Run a cell, unless it has ended or another process is at it.
+
+    Raises:
+        DeviceFault: the device failed, and it is not the last try.
+        DiskFullError: there is no room for results.
+    """
+    job, store = cell.job, cell.job.runner.store
+    with store.claim(job.folder, patience=cell.patience) as claimed:
         found = store.read(job.folder) if claimed else None
         if isinstance(found, Unusable):
             return _leave(job, found)
         if found is not None and _is_to_be_run(found):
-            return _run(job, index=index, total=total)
+            return _run(cell)
         if claimed:
             # Killed between its result and this, a run leaves what nobody needs any more.
             (job.folder / LAST).unlink(missing_ok=True)
-    if job.label in planned:
-        job.runner.progress.event(CellSkipped(cell=job.label, index=index, total=total))
+    is_planned = job.cell.kind == "network" and job.fault is None and not cell.ended
+    if is_planned and cell.tells_skips:
+        job.runner.progress.event(CellSkipped(cell=job.label, index=cell.index, total=cell.total))
     return "already" if claimed else "elsewhere"
 
 
@@ -121,8 +179,9 @@ def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
     }
 
 
-def _run(job: Job, *, index: int, total: int) -> Ending:
-    """Run a cell, the ``index``-th of the matrix; a failure is kept with its reason."""
+def _run(cell: Numbered) -> Ending:
+    """Run a claimed cell; a failure is kept with its reason."""
+    job = cell.job
     runner, folder = job.runner, job.folder
     drop_damaged_checkpoint(folder, runner.progress)
     resumes = (folder / LAST).is_file()
@@ -130,7 +189,13 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
     earlier = runner.store.attempts(folder) if trained else ()
     runner.store.begin(folder, job.cell, runner.facts, earlier=earlier)
     runner.progress.event(
-        CellStarted(cell=job.label, index=index, total=total, folder=folder.name, resumes=resumes)
+        CellStarted(
+            cell=job.label,
+            index=cell.index,
+            total=cell.total,
+            folder=folder.name,
+            resumes=resumes,
+        )
     )
     if other := changes(earlier, runner.facts.environment, names=DECISIVE):
         runner.progress.event(
@@ -148,6 +213,8 @@ def _run(job: Job, *, index: int, total: int) -> Ending:
         if is_disk_full(error):
             raise  # neither is it here, and every other cell would end alike
         signals.check()  # a terminal that was closed takes no more lines; the cell is not at fault
+        if is_device_fault(error) and not cell.is_last_try:
+            raise DeviceFault(first_line(error)) from None
         reason = reason_of(error)
         # The disk may be full or the folder gone: the failure is counted and told anyway.
         with suppress(OSError):
@@ -210,3 +277,14 @@ def reason_of(error: Exception | SystemExit) -> str:
     """Why a run failed, in a line: other errors than our own with the name of their type."""
     own = isinstance(error, TrainingFailedError | InputError)
     return str(error) if own else first_line(error)
+
+
+def is_device_fault(error: BaseException) -> bool:
+    """Whether an error says that a device or its driver failed, which no setting can mend.
+
+    Too little memory is none: :mod:`bench.train.errors` makes an InputError of it.
+    """
+    return isinstance(error, RuntimeError) and any(
+        name in str(error)
+        for name in ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "CUDA driver")
+    )

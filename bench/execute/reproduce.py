@@ -20,9 +20,9 @@ from bench.data.prepare import PreparedData
 from bench.environment import changes, describe_environment
 from bench.errors import InputError
 from bench.execute.cell_runner import CellRunner, Job
-from bench.execute.experiment import prepare
 from bench.execute.matrix import run_cells
 from bench.execute.preflight import plan_cells
+from bench.execute.prepare import prepare
 from bench.progress import Progress
 from bench.registry import find_model
 from bench.registry.costs import weights_here

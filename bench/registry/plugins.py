@@ -12,6 +12,8 @@ from pathlib import Path
 from bench.errors import InputError, first_line
 
 ENTRY_POINT_GROUP = "cxnet_bench.plugins"
+PLUGIN_PREFIX = "bench_plugin_"
+"""Begin of the names of modules that are plugin files."""
 
 
 def load_plugin(path: Path) -> None:
@@ -23,7 +25,7 @@ def load_plugin(path: Path) -> None:
     path = path.expanduser().resolve()
     if not path.is_file():
         raise InputError(f"plugin {str(path)!r} is not there")
-    name = f"bench_plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    name = f"{PLUGIN_PREFIX}{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(name, path)

@@ -1,0 +1,245 @@
+"""Handing the cells of a matrix to workers, in order, and taking in what becomes of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from bench import signals
+from bench.errors import InputError, first_line
+from bench.events import CellFailed, Note
+from bench.execute.channel import Channel, opened_channel
+from bench.execute.matrix import DeviceFault, Ending, Numbered, keep_failure
+from bench.execute.work import Assignment
+from bench.files import is_disk_full
+from bench.runs.records import Unusable
+from bench.runs.run import Run
+from bench.train.checkpoint import LAST
+
+SECONDS_BETWEEN_LOOKS = 0.2
+PATIENCE_SECONDS = 60.0
+"""Time that a cell's former worker, which was given up, has to let go of its folder."""
+
+
+class WorkerDiedError(Exception):
+    """A worker ended without an answer; the message says how."""
+
+
+class Engine(Protocol):
+    """Workers, wherever they are."""
+
+    def submit(self, assignment: Assignment, *, avoid: object) -> tuple[Future[Ending], object]:
+        """Give a cell to a worker.
+
+        Args:
+            assignment: the cell.
+            avoid: a place that is not to have it, where there is another; None for none.
+
+        Returns:
+            The ending to come, and the place of the worker. The future raises
+            :class:`WorkerDiedError` where the worker died, and else what the worker raised.
+
+        Raises:
+            NoRoom: no worker is free that may have it.
+        """
+
+
+class NoRoom(Exception):  # noqa: N818
+    """No worker is free."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Try:
+    """A cell that is to be run, or is being run.
+
+    Attributes:
+        cell: it.
+        level: number of its level.
+        faults: how often in a row a worker or device failed it without a new checkpoint.
+        checkpoint: the last one as it was at the latest fault.
+        avoid: place of the latest fault.
+        place: where it is being run.
+        events: the worker's file.
+    """
+
+    cell: Numbered
+    faults: int = 0
+    checkpoint: tuple[int, int] | None = None
+    avoid: object = None
+    place: object = None
+    events: Path | None = None
+
+
+def dispatch(cells: Sequence[Numbered], engine: AbstractContextManager[Engine]) -> Iterator[Ending]:
+    """Run cells on an engine's workers; gives their endings as they come.
+
+    A cell whose worker died, or whose device failed, is tried once more elsewhere, and again as
+    long as each try gets further than the one before.
+
+    Args:
+        cells: of the matrix, in order.
+        engine: entered where there is anything to do. Its end by an error lets every worker keep a
+            checkpoint and end.
+
+    Raises:
+        DiskFullError: there is no room for results; the other workers were stopped.
+        Stopped: a signal asked for it; the workers were stopped, each with a checkpoint.
+    """
+    yield from already_ended(cells)
+    waiting = deque(_Try(cell=cell) for cell in cells if not cell.ended)
+    if not waiting:
+        return
+    runner = waiting[0].cell.job.runner
+    with opened_channel(runner.store.root, runner.progress) as channel, engine as workers:
+        yield from _Dispatch(workers, channel, waiting).run()
+
+
+class _Dispatch:
+    """The cells that wait, and those that are being run.
+
+    Args:
+        engine: the workers.
+        channel: gets what they say.
+        waiting: the cells, in order.
+    """
+
+    def __init__(self, engine: Engine, channel: Channel, waiting: deque[_Try]) -> None:
+        self._engine, self._channel, self._waiting = engine, channel, waiting
+        self._running: dict[Future[Ending], _Try] = {}
+
+    def run(self) -> Iterator[Ending]:
+        """The endings, as they come."""
+        while self._waiting or self._running:
+            self._submit()
+            done, _ = wait(self._running, SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+            self._channel.follow()
+            signals.check()
+            for future in done:
+                ending = self._take(future, self._running.pop(future))
+                if ending is not None:
+                    yield ending
+
+    def _submit(self) -> None:
+        """Give out cells while there is room; one that may not run here lets others pass."""
+        passed: list[_Try] = []
+        while self._waiting:
+            trial = self._waiting.popleft()
+            try:
+                with signals.deferred():  # the engine's books and ours are to agree
+                    self._begin(trial)
+            except NoRoom:
+                passed.append(trial)
+                if trial.avoid is None:
+                    break
+        self._waiting.extendleft(reversed(passed))
+
+    def _begin(self, trial: _Try) -> None:
+        events = self._channel.open()
+        patience = PATIENCE_SECONDS if trial.faults else trial.cell.patience
+        cell = replace(trial.cell, patience=patience, is_last_try=trial.faults > 0)
+        assignment = assignment_of(cell, events)
+        try:
+            future, place = self._engine.submit(assignment, avoid=trial.avoid)
+        except NoRoom:
+            self._channel.close(events)
+            raise
+        self._running[future] = replace(trial, place=place, events=events)
+
+    def _take(self, future: Future[Ending], trial: _Try) -> Ending | None:
+        """The ending of a cell; None of one that is to be tried again."""
+        assert trial.events is not None
+        self._channel.close(trial.events)
+        try:
+            return future.result()
+        except (WorkerDiedError, DeviceFault) as error:
+            return self._try_again(trial, error)
+        except Exception as error:
+            if is_disk_full(error):
+                raise
+            return fail(trial.cell, error)
+
+    def _try_again(self, trial: _Try, error: WorkerDiedError | DeviceFault) -> Ending | None:
+        checkpoint = checkpoint_of(trial.cell.job.folder)
+        # Without any, two faults may have had the cell at its first steps twice.
+        is_further = checkpoint is not None and checkpoint != trial.checkpoint
+        faults = 1 if is_further else trial.faults + 1
+        if faults > 1:
+            return fail(trial.cell, error)
+        job = trial.cell.job
+        text = f"    {job.label}: {error}; it is tried once more, elsewhere if that can be had"
+        job.runner.progress.event(Note(text))
+        place = (error.place if isinstance(error, DeviceFault) else None) or trial.place
+        again = replace(trial, faults=faults, checkpoint=checkpoint, avoid=place)
+        self._waiting.appendleft(again)
+        return None
+
+
+def checkpoint_of(folder: Path) -> tuple[int, int] | None:
+    """What tells a training's last checkpoint from another; None where there is none."""
+    try:
+        status = (folder / LAST).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def assignment_of(cell: Numbered, events: Path) -> Assignment:
+    """The record by which a worker runs a cell.
+
+    Args:
+        cell: of the matrix.
+        events: the worker's file for events.
+    """
+    return Assignment(
+        level=cell.job.level,
+        cell=cell.job.cell,
+        fault=None if cell.job.fault is None else str(cell.job.fault),
+        events=events.resolve(),
+        index=cell.index,
+        total=cell.total,
+        patience=cell.patience,
+        is_last_try=cell.is_last_try,
+        tells_skips=cell.tells_skips,
+    )
+
+
+def already_ended(cells: Sequence[Numbered]) -> Iterator[Ending]:
+    """The endings of the cells whose runs had ended before; no worker need look at them."""
+    for cell in cells:
+        if cell.ended:
+            _remove_checkpoint(cell)
+            yield "already"
+
+
+def fail(cell: Numbered, error: Exception) -> Ending:
+    """Keep a cell as failed whose worker could not do so itself."""
+    job = cell.job
+    store, folder = job.runner.store, job.folder
+    known = isinstance(error, InputError | WorkerDiedError | DeviceFault)
+    reason = str(error) if known else first_line(error)
+    with store.claim(folder, patience=PATIENCE_SECONDS) as claimed:
+        found = store.read(folder) if claimed else None
+        if isinstance(found, Run) and found.outcome.state != "failed":
+            return "already"  # it had ended when its worker died
+        if not claimed or isinstance(found, Unusable):
+            return "elsewhere"
+        with suppress(OSError):  # as where a worker fails a cell itself
+            if not folder.is_dir():
+                store.begin(folder, job.cell, job.runner.facts)
+            keep_failure(error, reason, folder, store)
+    job.runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
+    return "failed"
+
+
+def _remove_checkpoint(cell: Numbered) -> None:
+    """Remove what a run that was killed between its result and its last step left."""
+    folder = cell.job.folder
+    if (folder / LAST).is_file():
+        with cell.job.runner.store.claim(folder) as claimed:
+            if claimed:
+                (folder / LAST).unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""The executors of a matrix: this process, and processes of this machine."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+
+from bench.config.schema import ExecutionConfig
+from bench.execute.dispatch import Engine, dispatch
+from bench.execute.matrix import Execute, run_here
+from bench.execute.work import Work
+
+Name = Literal["local", "processes"]
+NAMES: tuple[Name, ...] = get_args(Name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Executor:
+    """A way to run the cells of a matrix.
+
+    Attributes:
+        name: ``local`` (one after the other, in this process) or ``processes``.
+        jobs: workers at most; None is one a GPU, or as many as the cores are enough for.
+        resources: of each worker.
+    """
+
+    name: Name = "local"
+    jobs: int | None = None
+    resources: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    def execute(self, work: Work) -> Execute:
+        """The function that runs cells.
+
+        Args:
+            work: what workers need to know; its device is that of every worker.
+        """
+        if self.name == "local":
+            return run_here
+        return lambda cells: dispatch(cells, self._engine(work))
+
+    def _engine(self, work: Work) -> AbstractContextManager[Engine]:
+        from bench.execute.processes import processes
+
+        environments = environments_of(work.device, jobs=self.jobs, cpus=self.resources.cpus)
+        return processes(work, environments)
+
+
+LOCAL = Executor()
+
+
+def environments_of(
+    device: str, *, jobs: int | None, cpus: int | None = None
+) -> list[dict[str, str]]:
+    """Variables of each worker process of this machine.
+
+    On a GPU machine each sees one GPU. On a CPU the cores are shared out, unless
+    ``OMP_NUM_THREADS`` says how many threads a process has: results depend on it in the last bits.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        jobs: how many; None is one a GPU, or as many as the cores suffice for.
+        cpus: of each; None shares them out.
+    """
+    threads = threads_asked() or cpus
+    if device == "cuda":
+        gpus = visible_gpus()
+        own = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+        return [
+            {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)], **own}
+            for number in range(jobs or len(gpus))
+        ]
+    jobs = jobs or max(1, cores_here() // (threads or 1))
+    return [{"OMP_NUM_THREADS": str(threads or max(1, cores_here() // jobs))}] * jobs
+
+
+def threads_asked() -> int | None:
+    """Threads that ``OMP_NUM_THREADS`` gives a process; None where it does not say."""
+    return torch.get_num_threads() if os.environ.get("OMP_NUM_THREADS") else None
+
+
+def cores_here() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, each as ``CUDA_VISIBLE_DEVICES`` names it."""
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+    return names.split(",")[:count] if names else [str(number) for number in range(count)]

@@ -1,0 +1,96 @@
+"""A matrix of seconds for the executors: its plugin and commands, and what of it must be equal."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PLUGIN = """
+import os, signal, time
+import torch
+from bench import register_model
+
+class Tiny(torch.nn.Module):
+    def __init__(self, in_channels, outputs, pause):
+        super().__init__()
+        self.body = torch.nn.Sequential(
+            torch.nn.Conv2d(in_channels, 4, 5, stride=4), torch.nn.BatchNorm2d(4),
+            torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(), torch.nn.Linear(4, outputs))
+        self.pause = pause
+
+    def forward(self, x):
+        if self.training:
+            time.sleep(self.pause)
+        return self.body(x)
+
+@register_model("tiny", description="one convolution and a mean")
+def tiny(*, in_channels, outputs, image_size, pause=0.0):
+    return Tiny(in_channels, outputs, pause)
+"""
+CONFIG = Path(__file__).parents[2] / "faults" / "tiny.yaml"
+SECONDS = 300  # generous, since a machine may have much else to do
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The matrix of ``tests/faults/tiny.yaml`` with three seeds, in a folder of the test.
+
+    Attributes:
+        folder: of the plugin, and of what is run.
+    """
+
+    folder: Path
+
+    def arguments(self, out: str, *more: str) -> list[str]:
+        """Arguments of ``bench`` that run it into a folder, by name."""
+        plugin = self.folder / "tiny_plugin.py"
+        plugin.write_text(PLUGIN)
+        return [
+            "run", "--all", "--config", str(CONFIG), "--plugin", str(plugin), "--device", "cpu",
+            "--seeds", "0,1,2", "--out", str(self.folder / out), *more,
+        ]  # fmt: skip
+
+    def start(self, out: str, *more: str) -> subprocess.Popen[str]:
+        """Start it as a process of its own, in a group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bench", *self.arguments(out, *more)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, out: str, *more: str, code: int = 0) -> str:
+        """Run it to its end; returns what it printed."""
+        process = self.start(out, *more)
+        printed, errors = process.communicate(timeout=SECONDS)
+        assert process.returncode == code, printed + errors
+        assert errors == ""
+        return printed
+
+    def predictions(self, out: str) -> dict[str, bytes]:
+        """The predictions of each run."""
+        found = sorted((self.folder / out).glob("*/predictions.csv"))
+        return {path.parent.name: path.read_bytes() for path in found}
+
+    def attempts(self, out: str) -> dict[str, int]:
+        """How often each run was started, by the name of its model, loss and seed."""
+        found = sorted((self.folder / out).glob("*/environment.json"))
+        return {
+            re.sub("-[0-9a-f]{16}$", "", path.parent.name): path.read_text().count('"threads"')
+            for path in found
+        }
+
+
+ONCE = {
+    "brightness-control": 1, "prior-control": 1,
+    "tiny-ce-s0": 1, "tiny-ce-s1": 1, "tiny-ce-s2": 1,
+}  # fmt: skip
+SLOW = ("--set", "model.options.tiny.pause=0.1", "--set", "train.max_iterations=30")
+"""Options of trainings that are long enough to be hit, some 3 s each."""

@@ -1,0 +1,201 @@
+"""Worker processes: the same bits as in one process, whatever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from bench.execute.executors import environments_of
+from tests.bench.execute.executing import ONCE, SECONDS, SLOW, Matrix
+
+TWO = ("--executor", "processes", "--jobs", "2")
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Predictions of the slower trainings, made in one process."""
+    matrix = Matrix(tmp_path_factory.mktemp("reference"))
+    matrix.run("local", *SLOW)
+    return matrix.predictions("local")
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def workers(parent: subprocess.Popen[str]) -> list[int]:
+    """The worker processes of a command, by their numbers."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, its_parent = path.read_text().rpartition(")")[2].split()[:2]
+            command = path.with_name("cmdline").read_bytes()
+            if int(its_parent) == parent.pid and b"spawn_main" in command and state != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
+def checkpoints(matrix: Matrix, out: str) -> list[Path]:
+    """The last states of trainings under way."""
+    return list((matrix.folder / out).glob("*/last.pt"))
+
+
+def test_workers_give_the_bits_of_one_process(tmp_path: Path) -> None:
+    matrix = Matrix(tmp_path)
+    matrix.run("local")
+    printed = matrix.run("workers", *TWO)
+    assert matrix.predictions("workers") == matrix.predictions("local")
+    assert len(matrix.predictions("local")) == 5
+    assert matrix.attempts("workers") == ONCE
+    assert "5 finished, 0 finished before, 0 not available, 0 failed" in printed
+    assert list((tmp_path / "workers" / ".status").iterdir()) == []
+    # Lines of several trainings at once name theirs.
+    assert printed.count("    tiny ce seed 1: iteration      6") == 1
+    assert "0 finished, 5 finished before" in matrix.run("workers", *TWO)
+    assert matrix.attempts("workers") == ONCE
+
+
+def test_killed_workers_are_replaced_and_their_cells_go_on(
+    tmp_path: Path, slow: dict[str, bytes]
+) -> None:
+    matrix = Matrix(tmp_path)
+    process = matrix.start("out", *SLOW, *TWO)
+    wait_for(lambda: len(checkpoints(matrix, "out")) == 2)
+    for worker in workers(process):
+        os.kill(worker, signal.SIGKILL)
+    printed, errors = process.communicate(timeout=SECONDS)
+    assert (process.returncode, errors) == (0, "")
+    assert printed.count("its worker process died (SIGKILL") == 2
+    assert "5 finished, 0 finished before, 0 not available, 0 failed" in printed
+    assert matrix.predictions("out") == slow
+    assert sorted(matrix.attempts("out").values()) == [1, 1, 1, 2, 2]
+
+
+def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
+    tmp_path: Path, slow: dict[str, bytes]
+) -> None:
+    matrix = Matrix(tmp_path)
+    process = matrix.start("out", *SLOW, *TWO)
+    wait_for(lambda: len(checkpoints(matrix, "out")) == 2)
+    before = workers(process)
+    assert len(before) == 2
+    os.killpg(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 143
+    assert errors.startswith("\nstopped by SIGTERM; go on with: python -m bench run --all")
+    assert len(errors.splitlines()) == 2
+    assert not any(Path(f"/proc/{worker}").exists() for worker in before)
+    assert len(checkpoints(matrix, "out")) == 2
+    assert "(goes on where it was interrupted)" in matrix.run("out", *SLOW, *TWO)
+    assert matrix.predictions("out") == slow
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_parent(tmp_path: Path, slow: dict[str, bytes]) -> None:
+    matrix = Matrix(tmp_path)
+    process = matrix.start("out", *SLOW, *TWO)
+    wait_for(lambda: len(checkpoints(matrix, "out")) == 2)
+    before = workers(process)
+    process.kill()
+    process.communicate(timeout=SECONDS)
+    wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in before))
+    matrix.run("out", *SLOW, *TWO)
+    assert matrix.predictions("out") == slow
+    assert list((tmp_path / "out" / ".status").glob("*.workers")) == []
+
+
+@pytest.mark.slow
+def test_two_commands_share_a_folder(tmp_path: Path, slow: dict[str, bytes]) -> None:
+    matrix = Matrix(tmp_path)
+    both = [matrix.start("out", *SLOW, *TWO), matrix.start("out", *SLOW, *TWO)]
+    for process in both:
+        assert process.communicate(timeout=SECONDS)[1] == ""
+        assert process.returncode == 0
+    assert matrix.predictions("out") == slow
+    assert matrix.attempts("out") == ONCE
+
+
+FAILING = """
+from pathlib import Path
+import torch
+from bench import register_model
+
+class Failing(torch.nn.Module):
+    def __init__(self, outputs, error, once):
+        super().__init__()
+        self.layer, self.steps = torch.nn.Linear(256, outputs), 0
+        self.error, self.once = error, once
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.steps == 4 and not (self.once and Path(self.once).exists()):
+            if self.once:
+                Path(self.once).touch()
+            raise RuntimeError(self.error)
+        return self.layer(x.flatten(1))
+
+@register_model("failing", description="fails in its fourth step")
+def failing(*, in_channels, outputs, image_size, error="it is so", once=""):
+    return Failing(outputs, error, once)
+"""
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> tuple[str, ...]:
+    path = tmp_path / "failing.py"
+    path.write_text(FAILING)
+    return "--plugin", str(path), "--set", "models=[failing, tiny]", "--seeds", "0"
+
+
+def test_a_cell_that_fails_is_kept_as_failed_and_others_go_on(
+    tmp_path: Path, failing: tuple[str, ...]
+) -> None:
+    matrix = Matrix(tmp_path)
+    printed = matrix.run("out", *TWO, *failing, code=1)
+    assert "failing ce seed 0: FAILED: RuntimeError: it is so" in printed
+    assert "3 finished, 0 finished before, 0 not available, 1 failed" in printed
+    (error,) = (tmp_path / "out").glob("failing-ce-s0-*/error.txt")
+    assert "RuntimeError: it is so" in error.read_text()
+
+
+@pytest.mark.parametrize("once", ["", "marker"])
+def test_a_fault_of_the_device_is_tried_once_more(
+    tmp_path: Path, failing: tuple[str, ...], once: str
+) -> None:
+    matrix = Matrix(tmp_path)
+    marker = tmp_path / once if once else ""
+    options = (
+        "--set", "model.options.failing.error='CUDA error: an illegal memory access'",
+        "--set", f"model.options.failing.once='{marker}'", "--set", "train.validate_every=6",
+    )  # fmt: skip
+    printed = matrix.run("out", *TWO, *failing, *options, code=0 if once else 1)
+    assert printed.count("illegal memory access; it is tried once more") == 1
+    end = "4 finished, 0 finished before, 0 not available, 0 failed"
+    assert (end if once else "1 failed") in printed
+    assert matrix.attempts("out")["failing-ce-s0"] == 1  # no checkpoint: it begins anew
+
+
+def test_workers_share_the_cores_or_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("bench.execute.executors.cores_here", lambda: 8)
+    assert environments_of("cpu", jobs=3) == [{"OMP_NUM_THREADS": "2"}] * 3
+    assert environments_of("cpu", jobs=None) == [{"OMP_NUM_THREADS": "1"}] * 8
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert environments_of("cpu", jobs=3) == [{"OMP_NUM_THREADS": "4"}] * 3
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-7")
+    assert environments_of("cuda", jobs=None) == [
+        {"CUDA_VISIBLE_DEVICES": "5"},
+        {"CUDA_VISIBLE_DEVICES": "GPU-7"},
+    ]
