@@ -11,8 +11,8 @@ import click
 from bench.cli.options import out_option
 
 if TYPE_CHECKING:
-    from bench.execute.status import Status
     from bench.tracking.heartbeat import Beat
+    from bench.tracking.status import Status
 
 SECONDS_BETWEEN_LOOKS = 5.0
 
@@ -26,8 +26,8 @@ def status(*, out: Path, watch: bool) -> None:
     Below is the table so far. It can be read while other processes train, on this machine or on
     others that share the folder.
     """
-    from bench.execute.status import read_status
     from bench.runs.store import Store
+    from bench.tracking.status import read_status
 
     store, known = Store(out), ("", "")
     while True:

@@ -33,6 +33,7 @@ def imported_by(statement: str) -> set[str]:
             "load_experiment('demo')",
             {"torch", "timm"},
         ),
+        ("import bench.tracking.status, bench.evaluate.load, bench.report", {"torch", "timm"}),
         ("import cxnet", {"timm", "pandas", "bench", "baselines"}),
         ("import baselines.backbones", {"bench", "cxnet", "pandas", "sklearn"}),
         (

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench.execute.status import read_status
 from bench.runs.records import Outcome
 from bench.runs.run import Run
 from bench.runs.store import Store
+from bench.tracking.status import read_status
 from tests.bench.records import ENVIRONMENT
 from tests.bench.report.runs import PERFECT, Runs
 
