@@ -6,7 +6,7 @@ import functools
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -98,6 +98,20 @@ class MatrixChoice(ConfigChoice):
         )
         return whole.model_copy(update={"models": models})
 
+    def experiments(self, *more_models: str, **changes: Any) -> list[Experiment]:
+        """An experiment for each config: a MODEL that ends in ``.yaml`` or ``.yml`` is one.
+
+        Args:
+            more_models, changes: as :meth:`experiment` takes them, for each.
+        """
+        files = [name for name in self.models if name.endswith((".yaml", ".yml"))]
+        models = tuple(name for name in self.models if name not in files)
+        configs = [self.config, *files] if not files or given("config") else files
+        return [
+            replace(self, config=config, models=models).experiment(*more_models, **changes)
+            for config in dict.fromkeys(configs)
+        ]
+
     def torch_device(self) -> torch.device:
         """The device to train on."""
         from bench.environment import pick_device
@@ -114,17 +128,20 @@ class MatrixChoice(ConfigChoice):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorChoice:
-    """``--executor`` and ``--jobs``."""
+    """``--executor``, ``--jobs`` and ``--address``."""
 
     executor: str
     jobs: int | None
+    address: str | None
 
     def choose(self, experiment: Experiment) -> Executor:
         """The executor that was chosen, with the resources of an experiment."""
         from bench.execute import Executor
 
         name: Any = self.executor
-        return Executor(name=name, jobs=self.jobs, resources=experiment.execution)
+        return Executor(
+            name=name, jobs=self.jobs, address=self.address, resources=experiment.execution
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,13 +295,19 @@ matrix_options = grouped(
 executor_options = grouped(
     ExecutorChoice, "executor",
     click.option(
-        "--executor", type=click.Choice(["local", "processes"]), default="local",
+        "--executor", type=click.Choice(["local", "processes", "ray", "slurm"]), default="local",
         show_default=True,
-        help="Who runs the cells: this process, or one process a GPU (on a CPU --jobs of them).",
+        help="Who runs the cells: this process, one process a GPU (on a CPU --jobs of them), a Ray "
+        "cluster, a job array of Slurm (docs/scaling.md).",
     ),
     click.option(
         "--jobs", type=click.IntRange(min=1), metavar="N",
         help="Workers at most. [default: one a GPU, or one a core]",
+    ),
+    click.option(
+        "--address", metavar="ADDRESS",
+        help="Of a running Ray cluster, such as auto; with slurm, local tries the array on this "
+        "machine. [default: a cluster that starts here]",
     ),
 )  # fmt: skip
 watching_options = grouped(

@@ -61,24 +61,28 @@ def run_command(
     A finished run is never done again; an interrupted matrix goes on where it was. Ends with
     exit code 1 where a cell failed or an earlier run is damaged. With --dry-run it trains nothing
     and says, from label files alone, what the comparison could show.
+
+    A MODEL that ends in .yaml is a config: the cells of several experiments are run together, all
+    of one seed before the next.
     """
-    experiment = matrix.experiment(*more_models, **_task_changes(tasks))
+    experiments = matrix.experiments(*more_models, **_task_changes(tasks))
     if dry_run:
-        _print_plan(experiment, matrix, out=out, assumptions=assumptions)
+        for experiment in experiments:
+            _print_plan(experiment, matrix, out=out, assumptions=assumptions)
         return
     if assumptions:
         raise click.UsageError("--assume is about the plan of --dry-run")
 
-    from bench.execute import run_experiment
+    from bench.execute import run_experiments
 
     device = matrix.torch_device()
     with watching.progress(out) as progress:
-        summary = run_experiment(
-            experiment,
+        summary = run_experiments(
+            experiments,
             out=out,
             device=device,
             progress=progress,
-            executor=executor.choose(experiment),
+            executor=executor.choose(experiments[0]),
         )
     watching.end(out)
     if summary.failed or summary.unusable:

@@ -257,8 +257,20 @@ class ExecutionConfig(Frozen):
 
     cpus: int | None = Field(default=None, ge=1)
     """CPU cores, and threads, of a worker; null is ``OMP_NUM_THREADS``, else an equal share of this
-    machine.
+    machine (``processes``) or 1 (``ray``, ``slurm``).
     """
+    gpus: float | None = Field(default=None, ge=0.0)
+    """GPUs of a worker of ``ray`` (also a part of one) or ``slurm``; null is 1 where networks are
+    trained on GPUs.
+    """
+    memory_gb: float | None = Field(default=None, gt=0.0)
+    """Memory of a worker in 10⁹ bytes, for ``ray`` and ``slurm`` to reserve."""
+    minutes: int = Field(default=240, ge=1)
+    """Time limit of a Slurm job, which then goes on from its checkpoint in another."""
+    partition: str | None = None
+    """Slurm's partition."""
+    account: str | None = None
+    """Slurm's account."""
 
 
 class Factor(Frozen):

@@ -155,7 +155,9 @@ class _Dispatch:
         assert trial.events is not None
         self._channel.close(trial.events)
         try:
-            return future.result()
+            ending = future.result()
+            # One that was given up may have finished it before it ended.
+            return "finished" if ending == "already" and trial.faults else ending
         except (WorkerDiedError, DeviceFault) as error:
             return self._try_again(trial, error)
         except Exception as error:

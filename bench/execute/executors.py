@@ -1,20 +1,22 @@
-"""The executors of a matrix: this process, and processes of this machine."""
+"""The executors of a matrix: this process, processes of this machine, Ray and Slurm."""
 
 from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 import torch
 
 from bench.config.schema import ExecutionConfig
+from bench.errors import InputError
 from bench.execute.dispatch import Engine, dispatch
 from bench.execute.matrix import Execute, run_here
 from bench.execute.work import Work
 
-Name = Literal["local", "processes"]
+Name = Literal["local", "processes", "ray", "slurm"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 
@@ -23,14 +25,28 @@ class Executor:
     """A way to run the cells of a matrix.
 
     Attributes:
-        name: ``local`` (one after the other, in this process) or ``processes``.
+        name: ``local`` (one after the other, in this process), ``processes``, ``ray``, ``slurm``.
         jobs: workers at most; None is one a GPU, or as many as the cores are enough for.
+        address: of a running Ray cluster; None starts one on this machine.
         resources: of each worker.
     """
 
     name: Name = "local"
     jobs: int | None = None
+    address: str | None = None
     resources: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    def check(self) -> None:
+        """Find out whether the executor can be had here.
+
+        Raises:
+            InputError: its extra is not installed.
+        """
+        package = {"ray": "ray", "slurm": "submitit"}.get(self.name)
+        if package is not None and find_spec(package) is None:
+            raise InputError(
+                f"--executor {self.name} needs {package}: pip install 'cxnet-bench[{self.name}]'"
+            )
 
     def execute(self, work: Work) -> Execute:
         """The function that runs cells.
@@ -40,9 +56,26 @@ class Executor:
         """
         if self.name == "local":
             return run_here
+        if self.name == "slurm":
+            from bench.execute.slurm import SlurmArray
+
+            own = replace(work, threads=self.resources.cpus or threads_asked() or 1)
+            array = SlurmArray(
+                work=own, jobs=self.jobs or 1, address=self.address, resources=self.resources
+            )
+            return array.run
         return lambda cells: dispatch(cells, self._engine(work))
 
     def _engine(self, work: Work) -> AbstractContextManager[Engine]:
+        if self.name == "ray":
+            from bench.execute.ray_cluster import ray_tasks
+
+            return ray_tasks(
+                replace(work, threads=self.resources.cpus or threads_asked() or 1),
+                address=self.address,
+                jobs=self.jobs,
+                resources=self.resources,
+            )
         from bench.execute.processes import processes
 
         environments = environments_of(work.device, jobs=self.jobs, cpus=self.resources.cpus)

@@ -67,6 +67,7 @@ def run_experiments(
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
     """
+    executor.check()
     store = Store(out)
     levels = [expand(experiment) for experiment in experiments]
     checks = [check_levels(each, device=device) for each in levels]

@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +81,10 @@ class Matrix:
         found = sorted((self.folder / out).glob("*/predictions.csv"))
         return {path.parent.name: path.read_bytes() for path in found}
 
+    def checkpoints(self, out: str) -> list[Path]:
+        """The last states of trainings under way."""
+        return list((self.folder / out).glob("*/last.pt"))
+
     def attempts(self, out: str) -> dict[str, int]:
         """How often each run was started, by the name of its model, loss and seed."""
         found = sorted((self.folder / out).glob("*/environment.json"))
@@ -94,3 +100,11 @@ ONCE = {
 }  # fmt: skip
 SLOW = ("--set", "model.options.tiny.pause=0.1", "--set", "train.max_iterations=30")
 """Options of trainings that are long enough to be hit, some 3 s each."""
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -5,33 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bench.execute.executors import environments_of
-from tests.bench.execute.executing import ONCE, SECONDS, SLOW, Matrix
+from tests.bench.execute.executing import ONCE, SECONDS, SLOW, Matrix, wait_for
 
 TWO = ("--executor", "processes", "--jobs", "2")
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Predictions of the slower trainings, made in one process."""
-    matrix = Matrix(tmp_path_factory.mktemp("reference"))
-    matrix.run("local", *SLOW)
-    return matrix.predictions("local")
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def workers(parent: subprocess.Popen[str]) -> list[int]:
@@ -44,11 +26,6 @@ def workers(parent: subprocess.Popen[str]) -> list[int]:
             if int(its_parent) == parent.pid and b"spawn_main" in command and state != "Z":
                 found.append(int(path.parent.name))
     return found
-
-
-def checkpoints(matrix: Matrix, out: str) -> list[Path]:
-    """The last states of trainings under way."""
-    return list((matrix.folder / out).glob("*/last.pt"))
 
 
 def test_workers_give_the_bits_of_one_process(tmp_path: Path) -> None:
@@ -71,7 +48,7 @@ def test_killed_workers_are_replaced_and_their_cells_go_on(
 ) -> None:
     matrix = Matrix(tmp_path)
     process = matrix.start("out", *SLOW, *TWO)
-    wait_for(lambda: len(checkpoints(matrix, "out")) == 2)
+    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
     for worker in workers(process):
         os.kill(worker, signal.SIGKILL)
     printed, errors = process.communicate(timeout=SECONDS)
@@ -87,7 +64,7 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
 ) -> None:
     matrix = Matrix(tmp_path)
     process = matrix.start("out", *SLOW, *TWO)
-    wait_for(lambda: len(checkpoints(matrix, "out")) == 2)
+    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
     before = workers(process)
     assert len(before) == 2
     os.killpg(process.pid, signal.SIGTERM)
@@ -96,7 +73,7 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
     assert errors.startswith("\nstopped by SIGTERM; go on with: python -m bench run --all")
     assert len(errors.splitlines()) == 2
     assert not any(Path(f"/proc/{worker}").exists() for worker in before)
-    assert len(checkpoints(matrix, "out")) == 2
+    assert len(matrix.checkpoints("out")) == 2
     assert "(goes on where it was interrupted)" in matrix.run("out", *SLOW, *TWO)
     assert matrix.predictions("out") == slow
 
@@ -105,7 +82,7 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
 def test_workers_end_with_a_killed_parent(tmp_path: Path, slow: dict[str, bytes]) -> None:
     matrix = Matrix(tmp_path)
     process = matrix.start("out", *SLOW, *TWO)
-    wait_for(lambda: len(checkpoints(matrix, "out")) == 2)
+    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
     before = workers(process)
     process.kill()
     process.communicate(timeout=SECONDS)

@@ -1,0 +1,179 @@
+"""Workers that are tasks of a Ray cluster, a running one or one that starts on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import signals
+from bench.config.schema import ExecutionConfig
+from bench.errors import InputError
+from bench.execute.dispatch import NoRoom, WorkerDiedError
+from bench.execute.matrix import DeviceFault, Ending
+from bench.execute.work import Assignment, Work
+
+MOST_WAITING = 1_000
+"""Cells that the cluster knows of at once, so that a growing one sees what there is to do."""
+SECONDS_TO_STOP = 60.0
+SECONDS_TO_ANSWER = 1.0
+
+
+@dataclass(kw_only=True)
+class RayTasks:
+    """An :class:`bench.execute.dispatch.Engine` of tasks, one a cell.
+
+    Ray keeps the workers' processes, so that they are warm. Its own retries are off: a cell is
+    given out again by this process, which knows whether it got further.
+
+    Attributes:
+        task: the remote function, with the resources of a cell.
+        work: reference of the work.
+        jobs: cells at most at once.
+        running: the reference of each cell's answer.
+    """
+
+    task: Any
+    work: Any
+    jobs: int
+    running: dict[Future[Ending], Any] = field(default_factory=dict)
+
+    def submit(self, assignment: Assignment, *, avoid: object) -> tuple[Future[Ending], object]:
+        """See :class:`bench.execute.dispatch.Engine`; a place is the id of a node."""
+        if len(self.running) >= self.jobs:
+            raise NoRoom
+        task = self.task
+        if isinstance(avoid, str) and _nodes() - {avoid}:
+            task = task.options(label_selector={"ray.io/node-id": f"!{avoid}"})
+        reference, answer = task.remote(self.work, assignment), Future[Ending]()
+        self.running[answer] = reference
+        reference.future().add_done_callback(lambda done: self._answer(done, answer))
+        return answer, None
+
+    def _answer(self, done: Future[Ending], answer: Future[Ending]) -> None:
+        self.running.pop(answer, None)
+        error = done.exception()
+        if error is None:
+            answer.set_result(done.result())
+        else:
+            answer.set_exception(_meant(error))
+
+    def stop(self) -> None:
+        """Let every worker keep a checkpoint and end its task, and wait for that."""
+        import ray
+
+        running = dict(self.running)
+        for reference in running.values():
+            ray.cancel(reference, force=False)
+        wait(running, SECONDS_TO_STOP)
+
+
+def _nodes() -> set[str]:
+    import ray
+
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return {node["NodeID"] for node in nodes if node["Alive"]}
+
+
+def _meant(error: BaseException) -> BaseException:
+    """The error that a task raised, or that its worker died."""
+    from ray.exceptions import RayError, RayTaskError
+
+    if isinstance(error, RayTaskError):
+        return error.cause if isinstance(error.cause, Exception) else error
+    if isinstance(error, RayError):
+        return WorkerDiedError(f"its worker on the cluster died ({type(error).__name__})")
+    return error
+
+
+@contextmanager
+def ray_tasks(
+    work: Work, *, address: str | None, jobs: int | None, resources: ExecutionConfig
+) -> Iterator[RayTasks]:
+    """The workers of a cluster, which this process joins meanwhile.
+
+    Nothing of Ray is printed, it has no dashboard, and it sends no figures of its use anywhere.
+
+    Args:
+        work: whose cells they run; its threads are the CPUs of a cell.
+        address: of a running cluster; None starts one on this machine.
+        jobs: cells at most at once; None is as many as there are resources for.
+        resources: of a cell.
+
+    Raises:
+        InputError: no cluster can be reached at the address.
+    """
+    import ray
+
+    cpus, gpus = work.threads or 1, resources.gpus
+    if gpus is None:
+        gpus = 1.0 if work.device == "cuda" else 0.0
+    with _joined(address, cpus=None if jobs is None else jobs * cpus):
+        options: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": 0}
+        if resources.memory_gb is not None:
+            options["memory"] = int(resources.memory_gb * 1e9)
+        engine = RayTasks(
+            task=ray.remote(_run).options(**options), work=ray.put(work), jobs=jobs or MOST_WAITING
+        )
+        try:
+            yield engine
+        except BaseException:
+            engine.stop()
+            raise
+
+
+@contextmanager
+def _joined(address: str | None, *, cpus: int | None) -> Iterator[None]:
+    """Be part of a cluster; the signals of this process stay its own."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Workers of a cluster that starts here are as important as this process is.
+    os.environ.setdefault("RAY_worker_niceness", "0")
+    # A worker without a GPU is not to hide those of the machine from a task that wants the CPU.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in signals.STOPPING}
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=False if address is None else None,
+            num_cpus=cpus if address is None else None,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"no Ray cluster at {address!r} ({str(error).splitlines()[0]}): start one with "
+            "`ray start --head`, or leave --address out"
+        ) from None
+    finally:
+        for number, handler in handlers.items():
+            with suppress(ValueError):  # outside the main thread nothing was changed
+                signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _run(work: Work, assignment: Assignment) -> Ending:
+    import ray
+
+    from bench.execute.worker import run_assignment
+
+    try:
+        return run_assignment(work, assignment)
+    except DeviceFault as fault:
+        # After an error of CUDA a process can do no more with the device: it ends when the answer
+        # is away.
+        threading.Timer(SECONDS_TO_ANSWER, os._exit, [1]).start()
+        raise DeviceFault(str(fault), place=ray.get_runtime_context().get_node_id()) from None

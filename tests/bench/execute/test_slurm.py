@@ -1,0 +1,54 @@
+"""An array of jobs by submitit's local executor, preempted in the middle of trainings."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.bench.execute.executing import SECONDS, SLOW, Matrix, wait_for
+
+pytest.importorskip("submitit", reason="submitit is not installed")
+
+ARRAY = ("--executor", "slurm", "--address", "local", "--jobs", "2")
+
+
+def tasks(folder: Path) -> list[int]:
+    """The processes of an array's jobs whose files are below a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            command = path.read_bytes()
+            if b"submitit.core._submit" in command and os.fsencode(folder) in command:
+                found.append(int(path.parent.name))
+    return found
+
+
+def test_preempted_jobs_go_on(tmp_path: Path, slow: dict[str, bytes]) -> None:
+    matrix = Matrix(tmp_path)
+    process = matrix.start("out", *SLOW, *ARRAY)
+    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
+    for task in tasks(tmp_path):
+        os.kill(task, signal.SIGUSR2)  # as Slurm does before it takes the machine away
+    printed, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, printed + errors
+    assert printed.count("(goes on where it was interrupted)") == 2
+    assert "5 finished, 0 finished before, 0 not available, 0 failed" in printed
+    assert matrix.predictions("out") == slow
+    assert sorted(matrix.attempts("out").values()) == [1, 1, 1, 2, 2]
+
+
+@pytest.mark.slow
+def test_a_stopped_parent_ends_its_jobs(tmp_path: Path, slow: dict[str, bytes]) -> None:
+    matrix = Matrix(tmp_path)
+    process = matrix.start("out", *SLOW, *ARRAY)
+    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == 143
+    assert tasks(tmp_path) == []
+    assert "(goes on where it was interrupted)" in matrix.run("out", *SLOW, *ARRAY)
+    assert matrix.predictions("out") == slow
