@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     "--task", "tasks", multiple=True, metavar="NAME",
     help="The question: m1 (normal?), m2 (one or several?), m3, m4, findings14 (which?). Repeats.",
 )  # fmt: skip
+@click.option(
+    "--devices", type=click.IntRange(min=1), metavar="N",
+    help="Divide each training among N devices (train.devices).",
+)  # fmt: skip
 @dry_run_option
 @click.option(
     "--assume", "assumptions", multiple=True, metavar="KEY=VALUE",
@@ -51,6 +55,7 @@ def run_command(
     out: Path,
     more_models: tuple[str, ...],
     tasks: tuple[str, ...],
+    devices: int | None,
     dry_run: bool,
     assumptions: tuple[str, ...],
     executor: ExecutorChoice,
@@ -65,7 +70,8 @@ def run_command(
     A MODEL that ends in .yaml is a config: the cells of several experiments are run together, all
     of one seed before the next.
     """
-    experiments = matrix.experiments(*more_models, **_task_changes(tasks))
+    changes = _task_changes(tasks) | ({} if devices is None else {"train.devices": devices})
+    experiments = matrix.experiments(*more_models, **changes)
     if dry_run:
         for experiment in experiments:
             _print_plan(experiment, matrix, out=out, assumptions=assumptions)

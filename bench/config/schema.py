@@ -5,6 +5,7 @@ Unknown keys are refused, so a misspelt one cannot silently leave a default in f
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -224,6 +225,11 @@ class TrainConfig(Frozen):
     null takes the whole batch. Gradients are accumulated, so that the step is that of the whole
     batch's mean loss, but batch norm sees a micro-batch.
     """
+    devices: int = Field(default=1, ge=1)
+    """Devices that one training is divided among, a process each: CUDA devices, or shares of a
+    CPU's threads. Batch and schedule stay as they are, and batch norm sees the whole batch, so that
+    the result is the same up to rounding, and to dropout, whose masks are others.
+    """
     checkpoint_seconds: float = Field(default=120.0, gt=0.0)
     """Seconds between two checkpoints of a training, which has one at every validation too; longer
     where writing one takes more than a fiftieth of them. No result depends on it, so it is no part
@@ -241,6 +247,20 @@ class TrainConfig(Frozen):
             raise ValueError("nesterov needs a momentum above 0")
         if self.nesterov and self.optimizer != "sgd":
             raise ValueError(f"nesterov is an option of sgd, not of {self.optimizer}")
+        return self
+
+    @model_validator(mode="after")
+    def _every_device_has_an_image(self) -> TrainConfig:
+        micro_batches = math.ceil(self.batch_size / (self.micro_batch or self.batch_size))
+        least = self.batch_size // micro_batches
+        if self.devices > least:
+            name = "batch_size" if micro_batches == 1 else "micro_batch"
+            raise ValueError(
+                f"devices={self.devices} leaves one without an image: at most {least}, or a larger "
+                f"{name}"
+            )
+        if self.devices > 1 and self.compile:
+            raise ValueError("compile is for one device: leave devices out")
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ An image has a position in its part (0..len(part)-1) and a pixel row (its row of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -52,10 +52,21 @@ class ImageSet:
         """The device of the batches."""
         return self.pixels.device
 
+    def part(self, positions: slice) -> ImageSet:
+        """The images at some positions, as a set of their own."""
+        return replace(self, pixel_rows=self.pixel_rows[positions], targets=self.targets[positions])
+
+    def images_at(self, positions: NDArray[np.int64]) -> Tensor:
+        """Images (b, 1, side, side) uint8 at some positions, on the device."""
+        return self.pixels.gather(self.pixel_rows[positions]).unsqueeze(1)
+
+    def targets_at(self, positions: NDArray[np.int64]) -> Tensor:
+        """Targets at some positions, on the device."""
+        return to_device(self.targets[positions], self.device)
+
     def gather(self, positions: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Images (b, 1, side, side) uint8 and targets at some positions, on the device."""
-        images = self.pixels.gather(self.pixel_rows[positions]).unsqueeze(1)
-        return images, to_device(self.targets[positions], self.device)
+        return self.images_at(positions), self.targets_at(positions)
 
     def to_input(self, images: Tensor) -> Tensor:
         """uint8 (or already float, 0..255) images to the network's normalised float32 input."""
@@ -78,7 +89,8 @@ class Batch(NamedTuple):
     Attributes:
         images: (b, 1, side, side) uint8.
         draws: the random changes, from :func:`bench.data.augmentation.draw`; None for none.
-        targets: (b,) int64 or (b, labels) float32.
+        targets: (b,) int64 or (b, labels) float32; of the whole batch, where several processes
+            have its images.
     """
 
     images: Tensor
@@ -94,15 +106,24 @@ class TrainingStream:
         batch_size: images a step.
         seed: the run's seed; order and augmentation follow from it and the step.
         augment: random changes.
+        own: positions in a batch of the images that batches hold; by default of all. Targets and
+            random changes are those of the whole batch.
     """
 
     def __init__(
-        self, images: ImageSet, *, batch_size: int, seed: int, augment: AugmentConfig
+        self,
+        images: ImageSet,
+        *,
+        batch_size: int,
+        seed: int,
+        augment: AugmentConfig,
+        own: NDArray[np.int64] | None = None,
     ) -> None:
         self._images = images
         self._batch_size = batch_size
         self._seed = seed
         self._augment = augment
+        self._own = slice(None) if own is None else own
         self._order: dict[int, NDArray[np.int64]] = {}
 
     @property
@@ -124,7 +145,8 @@ class TrainingStream:
 
     def batch(self, step: int) -> Batch:
         """The images of a step as they are stored, and their random changes."""
-        images, targets = self._images.gather(self.positions(step))
+        positions = self.positions(step)
+        images = self._images.images_at(positions[self._own])
         draws = None
         if self._augment != AugmentConfig():
             drawn = draw(
@@ -133,8 +155,8 @@ class TrainingStream:
                 side=self._images.pixels.side,
                 random=generator(self._seed, "augment", step),
             )
-            draws = to_device(drawn, images.device)
-        return Batch(images, draws, targets)
+            draws = to_device(np.ascontiguousarray(drawn[:, self._own]), images.device)
+        return Batch(images, draws, self._images.targets_at(positions))
 
     def to_input(self, batch: Batch) -> Tensor:
         """Network input (b, channels, side, side) float32; on the device alone."""

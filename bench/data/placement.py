@@ -14,6 +14,8 @@ Both give the same bytes for the same pixel rows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from mmap import mmap
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -67,18 +69,30 @@ class OnDevice(Placement):
 class MemoryMapped(Placement):
     """Pixels in a file that is mapped into memory, or wherever numpy can read them.
 
+    Another process gets the name of the file, and maps it too.
+
     Args:
         pixels: (images, side, side) uint8.
         device: where batches are wanted.
+
+    Attributes:
+        pixels: as given.
     """
 
     def __init__(self, pixels: NDArray[np.uint8], *, device: torch.device) -> None:
-        self._pixels = pixels
+        self.pixels = pixels
         self.device, self.side = device, pixels.shape[1]
 
     def gather(self, pixel_rows: NDArray[np.int64]) -> Tensor:
         """See :meth:`Placement.gather`."""
-        return to_device(np.ascontiguousarray(self._pixels[pixel_rows]), self.device)
+        return to_device(np.ascontiguousarray(self.pixels[pixel_rows]), self.device)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        pixels = self.pixels
+        # A view of a map does not know where in the file it begins.
+        if isinstance(pixels, np.memmap) and isinstance(cast(object, pixels.base), mmap):
+            return _map_again, (str(pixels.filename), pixels.offset, pixels.shape, self.device)
+        return _hold, (np.asarray(pixels), self.device)
 
 
 def place_pixels(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
@@ -93,6 +107,17 @@ def place_pixels(pixels: NDArray[np.uint8], *, device: torch.device) -> Placemen
     """
     if device.type == "cuda" and _fits_on_device(pixels, device):
         return OnDevice(pixels, device=device)
+    return MemoryMapped(pixels, device=device)
+
+
+def _map_again(
+    file: str, offset: int, shape: tuple[int, ...], device: torch.device
+) -> MemoryMapped:
+    pixels = np.memmap(file, dtype=np.uint8, mode="r", offset=offset, shape=shape)
+    return MemoryMapped(pixels, device=device)
+
+
+def _hold(pixels: NDArray[np.uint8], device: torch.device) -> MemoryMapped:
     return MemoryMapped(pixels, device=device)
 
 
@@ -120,6 +145,13 @@ class PlacementCache:
                 self._placed.clear()
             self._placed[key] = pixels, place_pixels(pixels, device=self.device)
         return self._placed[key][1]
+
+    def unplaced(self, pixels: NDArray[np.uint8]) -> MemoryMapped:
+        """A data set's pixels in their file, for other processes; these have the device."""
+        self._placed.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return MemoryMapped(pixels, device=torch.device("cpu"))
 
 
 def to_device(values: NDArray[np.generic], device: torch.device) -> Tensor:

@@ -15,7 +15,7 @@ from torch import nn
 from baselines.finetune import apply_policy
 from bench.config import Experiment
 from bench.data.batches import ImageSet
-from bench.data.placement import PlacementCache
+from bench.data.placement import Placement, PlacementCache
 from bench.data.prepare import PreparedData
 from bench.data.splits import RowNumbers
 from bench.errors import InputError
@@ -42,6 +42,7 @@ from bench.train import (
     predict,
     random_state_kept,
     train,
+    train_on_devices,
 )
 
 
@@ -189,12 +190,15 @@ class CellRunner:
             torch.manual_seed(derive_seed(cell.seed, "initialisation"))
             network = self._make_network(cell)
             loss = self._make_loss(cell)
-            training = train(
+            # Several processes place the pixels on their devices, each for itself.
+            together = config.devices > 1
+            pixels = self.placements.unplaced(self.prepared.pixels) if together else None
+            training = (train_on_devices if together else train)(
                 network,
                 loss,
                 TrainingData(
-                    training=self._image_set(cell, parts["train"]),
-                    validation=self._image_set(cell, parts["validation"]),
+                    training=self._image_set(cell, parts["train"], pixels),
+                    validation=self._image_set(cell, parts["validation"], pixels),
                     kind=self.prepared.task.kind,
                 ),
                 config=config,
@@ -310,10 +314,10 @@ class CellRunner:
         )
         return loss.to(self._device)
 
-    def _image_set(self, cell: Cell, rows: RowNumbers) -> ImageSet:
+    def _image_set(self, cell: Cell, rows: RowNumbers, pixels: Placement | None = None) -> ImageSet:
         model = cell.network.model
         return ImageSet(
-            pixels=self.placements.get(self.prepared.pixels),
+            pixels=pixels or self.placements.get(self.prepared.pixels),
             pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[rows],
             targets=self.prepared.targets[rows],
             normalisation=find_model(cell.model).normalisation(

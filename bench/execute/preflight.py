@@ -24,7 +24,7 @@ from bench.registry import (
 from bench.registry.core import check_options, comes_from_plugin
 from bench.registry.costs import check_answer
 from bench.runs.cells import FROZEN, Cell, make_cells, pretrained_models
-from bench.train import make_step, pick_memory_format, pick_precision
+from bench.train import check_devices, make_step, pick_memory_format, pick_precision
 from bench.train.random_images import random_images
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def _check_level(
     task = make_task(experiment.task)
     _check_names(experiment)
     _check_optimizer(experiment.train, device)
+    check_devices(experiment.train, device)
     model_faults, loss_faults = {}, {}
     for model in experiment.models:
         shape = network_shape(experiment, model, task)

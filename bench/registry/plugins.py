@@ -44,6 +44,15 @@ def load_plugin(path: Path) -> None:
         raise InputError(f"plugin {path.name}{_line(error, path)}: {first_line(error)}") from None
 
 
+def loaded_plugins() -> tuple[str, ...]:
+    """The files that were loaded as plugins here, for another process to load too."""
+    return tuple(
+        str(module.__file__)
+        for name, module in sys.modules.items()
+        if name.startswith(PLUGIN_PREFIX)
+    )
+
+
 def load_plugins(files: Sequence[str | Path] = ()) -> None:
     """Load the plugins of all installed packages, and some files.
 

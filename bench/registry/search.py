@@ -29,6 +29,7 @@ POLICY = "model.policy"
 NOT_SEARCHED = (
     "train.max_iterations", "train.validate_every", "train.precision", "train.recipe",
     "train.optimizer", "train.schedule", "train.checkpoint_seconds",
+    "train.devices",
 )  # fmt: skip
 SEARCHED = (
     f"a key of train such as train.lr (none of {', '.join(NOT_SEARCHED)}), {POLICY}, "

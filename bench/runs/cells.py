@@ -135,14 +135,17 @@ class LossSettings(Frozen):
 
 
 def _dump_training(train: TrainConfig, dump: SerializerFunctionWrapHandler) -> Any:
-    """The settings of a training without the one that changes no result."""
+    """The settings of a training as records and keys have them."""
     values = dump(train)
     values.pop("checkpoint_seconds", None)
+    if values.get("devices") == 1:
+        del values["devices"]
     return values
 
 
 TrainSettings = Annotated[TrainConfig, WrapSerializer(_dump_training)]
-"""The settings of a training as runs keep them: ``checkpoint_seconds`` is in no record and key."""
+"""The settings of a training as runs keep them: ``checkpoint_seconds`` is in no record and key, for
+it changes no result, and ``devices`` in those of several alone, for older runs know one only."""
 
 
 class NetworkSettings(TaskSettings):
@@ -337,6 +340,8 @@ class Cell(Frozen):
     def dotted(self) -> dict[str, JsonValue]:
         """The settings by dotted key; without those that do not apply, such as a policy."""
         flat = flatten(self.settings.model_dump(mode="json"))
+        if self.kind == "network":
+            flat.setdefault("train.devices", 1)
         # In training None is a choice: there is no limit.
         return {k: value for k, value in flat.items() if value is not None or k[:6] == "train."}
 

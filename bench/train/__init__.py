@@ -1,6 +1,7 @@
 """The training loop and what it is made of: step, prediction, checkpoint, schedule, device."""
 
 from bench.train.device import lay_out, pick_memory_format, pick_precision, random_state_kept
+from bench.train.distributed.launch import check_devices, train_on_devices
 from bench.train.errors import TrainingFailedError
 from bench.train.history import Listener, Training, TrainingData, Validation
 from bench.train.loop import train
@@ -18,6 +19,7 @@ __all__ = [
     "TrainingData",
     "TrainingFailedError",
     "Validation",
+    "check_devices",
     "lay_out",
     "make_optimizer",
     "make_step",
@@ -27,4 +29,5 @@ __all__ = [
     "predict",
     "random_state_kept",
     "train",
+    "train_on_devices",
 ]

@@ -162,7 +162,7 @@ class StepRunner:
         self._step = step
         self._end = end
         self._on_note = on_note
-        if capture is None and step.stream.device.type == "cuda":
+        if capture is None and step.replayable and step.stream.device.type == "cuda":
             capture = capture_graph
         self._graph = GraphedStep(step, capture=capture) if capture else None
         self._warm_up = WARM_UP_STEPS

@@ -17,13 +17,14 @@ from bench.train import checkpoint
 from bench.train.allocator import keep_freed_memory
 from bench.train.cuda_graph import StepRunner
 from bench.train.device import wait_for
+from bench.train.distributed.group import ALONE, Group
+from bench.train.distributed.step import make_shared_step
 from bench.train.errors import TrainingFailedError, memory_errors_explained
 from bench.train.history import SILENT, Listener, Training, TrainingData, Validation
 from bench.train.interval import SaveTimer
 from bench.train.prediction import Predicted, predict
 from bench.train.score import overall_auc
 from bench.train.state import TrainingState, average_of
-from bench.train.step import make_step
 
 
 def train(
@@ -35,6 +36,7 @@ def train(
     seed: int,
     folder: Path,
     listener: Listener = SILENT,
+    group: Group = ALONE,
 ) -> Training:
     """Train a network, keep the weights of the best validation AUC, and load them into it.
 
@@ -51,6 +53,8 @@ def train(
         seed: order, augmentation and dropout follow from it and the step.
         folder: of ``last.pt`` and ``best.pt``.
         listener: functions to call.
+        group: the processes that train together, of which this is one
+            (:func:`bench.train.distributed.launch.train_on_devices` starts them).
 
     Raises:
         TrainingFailedError: a loss is no longer finite, or the network has nothing to train.
@@ -59,13 +63,14 @@ def train(
     """
     device, side = data.training.device, data.training.pixels.side
     keep_freed_memory(device)
-    step = make_step(network, loss, data.training, config=config, seed=seed)
+    step = make_shared_step(network, loss, data.training, config=config, seed=seed, group=group)
     state = TrainingState(
         config=config,
         step=step,
         runner=StepRunner(step, end=config.max_iterations, on_note=listener.on_note),
         timer=SaveTimer(seconds=config.checkpoint_seconds),
         average=average_of(network, decay=config.ema),
+        group=group,
     )
     if state.restore(folder):
         listener.on_step(state.iteration)
@@ -78,6 +83,7 @@ def train(
             if state.is_unsaved:
                 state.save(folder)
             raise
+    group.wait()  # for the first one's last file
     # Read back from disk: the network's live weights moved on after the best validation.
     best = checkpoint.load(folder / checkpoint.BEST, device=device)
     assert best is not None, "the first validation writes it"
@@ -147,7 +153,12 @@ def _predict_validation(state: TrainingState, data: TrainingData) -> Predicted:
         # The gradients' memory serves the predictions; a CUDA graph keeps its own.
         step.network.zero_grad(set_to_none=True)
     predicted = predict(
-        state.judged, step.loss, data.validation, kind=data.kind, precision=step.precision
+        state.judged,
+        step.loss,
+        data.validation,
+        kind=data.kind,
+        precision=step.precision,
+        group=state.group,
     )
     if not math.isfinite(predicted.loss):
         text = f"the validation loss is {predicted.loss} after step {state.iteration}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +12,7 @@ from bench.config.schema import Precision
 from bench.data.batches import ImageSet
 from bench.registry import TargetKind
 from bench.train.device import autocast
+from bench.train.distributed.group import ALONE, Group
 from bench.train.errors import is_out_of_memory
 
 # Most images and pixels in a batch. In evaluation mode a network treats every image by itself, so
@@ -48,6 +50,7 @@ def predict(
     *,
     kind: TargetKind,
     precision: Precision,
+    group: Group = ALONE,
 ) -> Predicted:
     """Run a network in evaluation mode over a set of images.
 
@@ -59,16 +62,18 @@ def predict(
         images: the set.
         kind: how logits become probabilities.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
+        group: processes among which the images are divided; each gets the predictions for all.
 
     Raises:
         RuntimeError: memory does not suffice for one image.
     """
     network.eval()
     side = images.pixels.side
-    batch = min(len(images), prediction_batch(side, images.device))
+    own = images.part(group.share(len(images)))
+    batch = min(len(own), prediction_batch(side, images.device))
     while True:
         try:
-            logits, targets = _logits(network, images, batch, precision)
+            own_logits = _logits(network, own, batch, precision)
             break
         except RuntimeError as error:
             if batch == 1 or not is_out_of_memory(error):
@@ -78,12 +83,14 @@ def predict(
         batch //= 2
     with torch.inference_mode():
         # Autocast gives the loss float32 logits in training, but is not on here.
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        group = min(LOSS_BATCH, max(1, LOSS_PIXELS // side**2))
+        own_logits = own_logits.to(torch.promote_types(own_logits.dtype, torch.float32))
+        logits = group.whole(own_logits, len(images))
+        targets = images.targets_at(np.arange(len(images)))
+        together = min(LOSS_BATCH, max(1, LOSS_PIXELS // side**2))
         # The sum stays on the device: reading each part would make the host wait for it.
         total = torch.zeros((), dtype=torch.float64, device=images.device)
         for part, its_targets in zip(
-            torch.split(logits, group), torch.split(targets, group), strict=True
+            torch.split(logits, together), torch.split(targets, together), strict=True
         ):
             total += loss(part, its_targets).double() * len(part)
         # Double, so that confident predictions keep their order and do not tie at 1.0.
@@ -92,17 +99,14 @@ def predict(
     return Predicted(probabilities, targets, total.item() / len(images), logits)
 
 
-def _logits(
-    network: nn.Module, images: ImageSet, batch: int, precision: Precision
-) -> tuple[Tensor, Tensor]:
-    """Logits and targets of all images, on the device."""
+def _logits(network: nn.Module, images: ImageSet, batch: int, precision: Precision) -> Tensor:
+    """Logits of all images, on the device."""
     with torch.inference_mode():
         parts = []
-        for x, targets in images.in_order(batch):
+        for x, _ in images.in_order(batch):
             with autocast(x.device, precision):
-                parts.append((network(x), targets))
-        logits, targets = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    return logits, targets
+                parts.append(network(x))
+        return torch.cat(parts)
 
 
 def prediction_batch(side: int, device: torch.device) -> int:

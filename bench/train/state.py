@@ -13,6 +13,7 @@ from bench.config.schema import TrainConfig
 from bench.train import checkpoint
 from bench.train.cuda_graph import StepRunner
 from bench.train.device import wait_for
+from bench.train.distributed.group import ALONE, Group
 from bench.train.history import Validation
 from bench.train.interval import Interval, SaveTimer
 from bench.train.optimizer import load_optimizer_state
@@ -32,6 +33,7 @@ class TrainingState:
         runner: takes the steps, and counts the seconds of capturing.
         timer: says when a checkpoint is due between two validations.
         average: of the weights over the steps; None for none.
+        group: the processes that train; the first one writes.
         history: one entry a validation.
         interval: the steps since the last validation.
         is_unsaved: whether steps were taken that no checkpoint has.
@@ -42,6 +44,7 @@ class TrainingState:
     runner: StepRunner
     timer: SaveTimer
     average: ModelEmaV3 | None = None
+    group: Group = ALONE
     history: list[Validation] = field(default_factory=list)
     interval: Interval = field(init=False)
     is_unsaved: bool = False
@@ -95,6 +98,12 @@ class TrainingState:
         """Write the state, and after a validation the weights that are the best so far."""
         wait_for(self.step.stream.device)  # its steps are no part of what a checkpoint takes
         began = time.monotonic()
+        if self.group.is_first:
+            self._write(folder)
+        self.is_unsaved = False
+        self.timer.saved(began)
+
+    def _write(self, folder: Path) -> None:
         if not self.interval.taken and self.history[-1].best:
             checkpoint.save({"network": self.judged.state_dict()}, folder / checkpoint.BEST)
         state = {
@@ -109,8 +118,6 @@ class TrainingState:
             "compile_seconds": self.step.compile_seconds,
         }
         checkpoint.save(state, folder / checkpoint.LAST)
-        self.is_unsaved = False
-        self.timer.saved(began)
 
     def restore(self, folder: Path) -> bool:
         """Go on from the state in a folder; whether there was one."""

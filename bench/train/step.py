@@ -6,7 +6,7 @@ import math
 import os
 import time
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,9 @@ class Step:
     micro_batch: int
     compile_seconds: float = 0.0
     gradient_norm: Tensor | None = field(default=None, init=False)
+
+    replayable: ClassVar[bool] = True
+    """Whether it can be replayed from a CUDA graph."""
 
     def __call__(self, number: int) -> Tensor:
         """Take the step after ``number`` others; returns the batch's mean loss, on the device."""

@@ -50,6 +50,7 @@ def test_keys_tell_all_cells_apart_and_stay_the_same() -> None:
         "data.options.seed=3",
         "train.lr=0.5",
         "train.augment.flip=true",
+        "train.devices=2",
         "model.in_channels=3",
         "model.options.cxnet_m1.dropout=0.1",
     ],
@@ -69,6 +70,7 @@ def test_whatever_changes_a_result_changes_the_key(setting: str) -> None:
         "data.split_seed=1",
         "data.test_fraction=0.3",
         "train.checkpoint_seconds=7",
+        "train.devices=1",
     ],
 )
 def test_what_changes_no_result_does_not_change_the_key(setting: str) -> None:
