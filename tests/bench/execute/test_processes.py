@@ -59,6 +59,7 @@ def test_killed_workers_are_replaced_and_their_cells_go_on(
     assert sorted(matrix.attempts("out").values()) == [1, 1, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
     tmp_path: Path, slow: dict[str, bytes]
 ) -> None:
@@ -135,6 +136,7 @@ def failing(tmp_path: Path) -> tuple[str, ...]:
     return "--plugin", str(path), "--set", "models=[failing, tiny]", "--seeds", "0"
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_kept_as_failed_and_others_go_on(
     tmp_path: Path, failing: tuple[str, ...]
 ) -> None:
@@ -146,6 +148,7 @@ def test_a_cell_that_fails_is_kept_as_failed_and_others_go_on(
     assert "RuntimeError: it is so" in error.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("once", ["", "marker"])
 def test_a_fault_of_the_device_is_tried_once_more(
     tmp_path: Path, failing: tuple[str, ...], once: str
