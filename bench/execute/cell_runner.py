@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -348,7 +349,7 @@ class Job:
         """Its name for people."""
         return self.runner.label(self.cell)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The folder of its run."""
         return self.runner.store.folder(self.cell, self.runner.facts.data)

@@ -90,11 +90,10 @@ def dispatch(cells: Sequence[Numbered], engine: AbstractContextManager[Engine]) 
         DiskFullError: there is no room for results; the other workers were stopped.
         Stopped: a signal asked for it; the workers were stopped, each with a checkpoint.
     """
-    yield from already_ended(cells)
-    waiting = deque(_Try(cell=cell) for cell in cells if not cell.ended)
-    if not waiting:
+    if not cells:
         return
-    runner = waiting[0].cell.job.runner
+    waiting = deque(_Try(cell=cell) for cell in cells)
+    runner = cells[0].job.runner
     with opened_channel(runner.store.root, runner.progress) as channel, engine as workers:
         yield from _Dispatch(workers, channel, waiting).run()
 
@@ -210,14 +209,6 @@ def assignment_of(cell: Numbered, events: Path) -> Assignment:
     )
 
 
-def already_ended(cells: Sequence[Numbered]) -> Iterator[Ending]:
-    """The endings of the cells whose runs had ended before; no worker need look at them."""
-    for cell in cells:
-        if cell.ended:
-            _remove_checkpoint(cell)
-            yield "already"
-
-
 def fail(cell: Numbered, error: Exception) -> Ending:
     """Keep a cell as failed whose worker could not do so itself."""
     job = cell.job
@@ -236,12 +227,3 @@ def fail(cell: Numbered, error: Exception) -> Ending:
             keep_failure(error, reason, folder, store)
     job.runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
     return "failed"
-
-
-def _remove_checkpoint(cell: Numbered) -> None:
-    """Remove what a run that was killed between its result and its last step left."""
-    folder = cell.job.folder
-    if (folder / LAST).is_file():
-        with cell.job.runner.store.claim(folder) as claimed:
-            if claimed:
-                (folder / LAST).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -10,7 +11,8 @@ from typing import Literal, get_args
 
 import torch
 
-from bench.config.schema import ExecutionConfig
+from bench.config.schema import ExecutionConfig, TrainConfig
+from bench.environment import processors
 from bench.errors import InputError
 from bench.execute.dispatch import Engine, dispatch
 from bench.execute.matrix import Execute, run_here
@@ -36,12 +38,22 @@ class Executor:
     address: str | None = None
     resources: ExecutionConfig = field(default_factory=ExecutionConfig)
 
-    def check(self) -> None:
-        """Find out whether the executor can be had here.
+    def check(self, trainings: Iterable[TrainConfig], *, device: torch.device) -> None:
+        """Find out whether the executor can be had here, and can run some trainings.
+
+        Args:
+            trainings: settings of all levels.
+            device: where networks are trained.
 
         Raises:
-            InputError: its extra is not installed.
+            InputError: its extra is not installed, or its workers have too few GPUs.
         """
+        most = max((training.devices for training in trainings), default=1)
+        if self.name == "processes" and device.type == "cuda" and most > 1:
+            raise InputError(
+                f"train.devices={most}: a worker of --executor processes has one GPU: use "
+                "--executor local, or ray or slurm with execution.gpus"
+            )
         package = {"ray": "ray", "slurm": "submitit"}.get(self.name)
         if package is not None and find_spec(package) is None:
             raise InputError(
@@ -59,7 +71,7 @@ class Executor:
         if self.name == "slurm":
             from bench.execute.slurm import SlurmArray
 
-            own = replace(work, threads=self.resources.cpus or threads_asked() or 1)
+            own = replace(work, threads=threads_asked() or self.resources.cpus or 1)
             array = SlurmArray(
                 work=own, jobs=self.jobs or 1, address=self.address, resources=self.resources
             )
@@ -71,7 +83,7 @@ class Executor:
             from bench.execute.ray_cluster import ray_tasks
 
             return ray_tasks(
-                replace(work, threads=self.resources.cpus or threads_asked() or 1),
+                replace(work, threads=threads_asked() or self.resources.cpus or 1),
                 address=self.address,
                 jobs=self.jobs,
                 resources=self.resources,
@@ -106,20 +118,13 @@ def environments_of(
             {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)], **own}
             for number in range(jobs or len(gpus))
         ]
-    jobs = jobs or max(1, cores_here() // (threads or 1))
-    return [{"OMP_NUM_THREADS": str(threads or max(1, cores_here() // jobs))}] * jobs
+    jobs = jobs or max(1, processors() // (threads or 1))
+    return [{"OMP_NUM_THREADS": str(threads or max(1, processors() // jobs))}] * jobs
 
 
 def threads_asked() -> int | None:
     """Threads that ``OMP_NUM_THREADS`` gives a process; None where it does not say."""
     return torch.get_num_threads() if os.environ.get("OMP_NUM_THREADS") else None
-
-
-def cores_here() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench.config import Experiment, expand, levels_of, missing_references
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
+from bench.data.prepare import PreparedData
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
@@ -67,9 +68,9 @@ def run_experiments(
     Raises:
         InputError: anything that the user can mend, before the first cell starts.
     """
-    executor.check()
     store = Store(out)
     levels = [expand(experiment) for experiment in experiments]
+    executor.check([level.train for each in levels for level in each], device=device)
     checks = [check_levels(each, device=device) for each in levels]
     store.check_writable()
     # A wrong path is found here, before pretrained weights are fetched, and a task that the data
@@ -108,6 +109,7 @@ class _Matrix:
         self._environment = describe_environment(device)
         self._placements = PlacementCache(device)
         self._noted: set[str] = set()
+        self._prepared: dict[str, PreparedData] = {}
         self.jobs: list[Job] = []
         self.levels: list[Level] = []
 
@@ -146,7 +148,11 @@ class _Matrix:
         return _in_order(jobs)
 
     def _runner(self, experiment: Experiment, level: Experiment, study: StudyTable) -> CellRunner:
-        prepared = prepare(level, study, self._progress)
+        # Levels that differ in their training alone have the same data.
+        key = repr((level.data, level.task))
+        if key not in self._prepared:
+            self._prepared[key] = prepare(level, study, self._progress)
+        prepared = self._prepared[key]
         for line in describe_start(prepared, self._store.root):
             if line not in self._noted:
                 self._progress.event(Note(line))

@@ -47,7 +47,6 @@ class Numbered:
     Attributes:
         job: the cell.
         index, total: its number, and that of the last one.
-        ended: whether its run had ended when the matrix began.
         patience: seconds to wait for a process that is at it.
         is_last_try: whether a fault of the device fails it; else :class:`DeviceFault` is raised.
         tells_skips: whether it is told that the cell is left to another process.
@@ -56,7 +55,6 @@ class Numbered:
     job: Job
     index: int
     total: int
-    ended: bool = False
     patience: float = 1.0
     is_last_try: bool = True
     tells_skips: bool = True
@@ -103,12 +101,14 @@ def run_cells(jobs: Sequence[Job], *, execute: Execute | None = None) -> MatrixF
             endings[_leave(job, unusable)] += 1
     if planned := _planned_steps([job for job in jobs if _is_to_be_run(found[job.folder])]):
         jobs[0].runner.progress.event(MatrixStarted(steps=planned))
-    numbered = [
-        Numbered(job=job, index=index, total=len(jobs), ended=not _is_to_be_run(found[job.folder]))
-        for index, job in enumerate(jobs, start=1)
-        if not isinstance(found[job.folder], Unusable)
-    ]
-    endings.update((execute or run_here)(numbered))
+    left = []
+    for index, job in enumerate(jobs, start=1):
+        if _is_to_be_run(found[job.folder]):
+            left.append(Numbered(job=job, index=index, total=len(jobs)))
+        elif not isinstance(found[job.folder], Unusable):
+            endings["already"] += 1
+            _remove_checkpoint(job)
+    endings.update((execute or run_here)(left))
     return MatrixFinished(
         finished=endings["finished"],
         already=endings["already"],
@@ -118,6 +118,14 @@ def run_cells(jobs: Sequence[Job], *, execute: Execute | None = None) -> MatrixF
         unusable=endings["unusable"],
         runs=tuple(job.folder.name for job in jobs),
     )
+
+
+def _remove_checkpoint(job: Job) -> None:
+    """Remove what a run that was killed between its result and its last step left."""
+    if (job.folder / LAST).is_file():
+        with job.runner.store.claim(job.folder) as claimed:
+            if claimed:
+                (job.folder / LAST).unlink(missing_ok=True)
 
 
 def run_here(cells: Iterable[Numbered]) -> Iterator[Ending]:
@@ -157,8 +165,7 @@ def run_cell(cell: Numbered) -> Ending:
         if claimed:
             # Killed between its result and this, a run leaves what nobody needs any more.
             (job.folder / LAST).unlink(missing_ok=True)
-    is_planned = job.cell.kind == "network" and job.fault is None and not cell.ended
-    if is_planned and cell.tells_skips:
+    if cell.tells_skips and job.cell.kind == "network" and job.fault is None:
         job.runner.progress.event(CellSkipped(cell=job.label, index=cell.index, total=cell.total))
     return "already" if claimed else "elsewhere"
 

@@ -22,7 +22,6 @@ from bench.events import CellSkipped, Note
 from bench.execute.channel import Channel, opened_channel
 from bench.execute.dispatch import (
     WorkerDiedError,
-    already_ended,
     assignment_of,
     checkpoint_of,
     fail,
@@ -109,10 +108,9 @@ class SlurmArray:
         Raises:
             Stopped: a signal asked for it; the jobs were ended, each with a checkpoint.
         """
-        yield from already_ended(cells)
-        left = [cell for cell in cells if not cell.ended]
-        if not left:
+        if not cells:
             return
+        left = [*cells]
         runner = left[0].job.runner
         before: dict[int, object] = {}
         with opened_channel(runner.store.root, runner.progress) as channel:

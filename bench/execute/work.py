@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from bench.cache import cache_dir
 from bench.config import Experiment
 from bench.files import make_folder, write_bytes
-from bench.registry.plugins import PLUGIN_PREFIX, load_plugins
+from bench.registry.plugins import load_plugins, loaded_plugins
 from bench.runs.cells import Cell
 
 PASSED_ON = ("CXNET_BENCH_CACHE", "XDG_CONFIG_HOME")
@@ -42,16 +41,6 @@ class PluginFile:
             make_folder(copy.parent)
             write_bytes(copy, self.content)
         return copy
-
-
-def loaded_plugins() -> tuple[PluginFile, ...]:
-    """The plugin files that this process has loaded."""
-    files = [
-        Path(module.__file__)
-        for name, module in sorted(sys.modules.items())
-        if name.startswith(PLUGIN_PREFIX) and module.__file__
-    ]
-    return tuple(PluginFile(path=str(path), content=path.read_bytes()) for path in files)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +103,9 @@ def describe_work(
         out=out.resolve(),
         device=device,
         threads=threads,
-        plugins=loaded_plugins(),
+        plugins=tuple(
+            PluginFile(path=path, content=Path(path).read_bytes()) for path in loaded_plugins()
+        ),
         environment=tuple((name, os.environ[name]) for name in PASSED_ON if name in os.environ),
     )
 

@@ -48,7 +48,7 @@ def loaded_plugins() -> tuple[str, ...]:
     """The files that were loaded as plugins here, for another process to load too."""
     return tuple(
         str(module.__file__)
-        for name, module in sys.modules.items()
+        for name, module in sorted(sys.modules.items())
         if name.startswith(PLUGIN_PREFIX)
     )
 

@@ -168,7 +168,7 @@ def test_a_fault_of_the_device_is_tried_once_more(
 
 def test_workers_share_the_cores_or_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("bench.execute.executors.cores_here", lambda: 8)
+    monkeypatch.setattr("bench.execute.executors.processors", lambda: 8)
     assert environments_of("cpu", jobs=3) == [{"OMP_NUM_THREADS": "2"}] * 3
     assert environments_of("cpu", jobs=None) == [{"OMP_NUM_THREADS": "1"}] * 8
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
