@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -134,14 +134,19 @@ class ExecutorChoice:
     jobs: int | None
     address: str | None
 
-    def choose(self, experiment: Experiment) -> Executor:
-        """The executor that was chosen, with the resources of an experiment."""
+    def choose(self, experiments: Sequence[Experiment]) -> Executor:
+        """The executor that was chosen, with the resources of the experiments."""
         from bench.execute import Executor
 
+        if self.executor == "local" and self.jobs is not None:
+            raise click.UsageError("--jobs is for other workers: give --executor too")
+        if self.executor in ("local", "processes") and self.address is not None:
+            raise click.UsageError("--address is for --executor ray and slurm")
+        resources = experiments[0].execution
+        if any(experiment.execution != resources for experiment in experiments):
+            raise click.UsageError("the configs differ in execution: give it with --set")
         name: Any = self.executor
-        return Executor(
-            name=name, jobs=self.jobs, address=self.address, resources=experiment.execution
-        )
+        return Executor(name=name, jobs=self.jobs, address=self.address, resources=resources)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,7 +88,7 @@ def run_command(
             out=out,
             device=device,
             progress=progress,
-            executor=executor.choose(experiments[0]),
+            executor=executor.choose(experiments),
         )
     watching.end(out)
     if summary.failed or summary.unusable:

@@ -292,6 +292,12 @@ class ExecutionConfig(Frozen):
     account: str | None = None
     """Slurm's account."""
 
+    @model_validator(mode="after")
+    def _whole_gpus(self) -> ExecutionConfig:
+        if self.gpus is not None and self.gpus > 1.0 and self.gpus % 1.0:
+            raise ValueError(f"gpus={self.gpus:g}: a part of one, or a whole number")
+        return self
+
 
 class Factor(Frozen):
     """One thing that a question varies while all else stays the same."""

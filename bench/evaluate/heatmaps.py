@@ -54,7 +54,7 @@ class HeatMaps:
     measured: tuple[MeasuredMaps, ...]
 
     def of(self, maker: str, finding: str = ALL) -> MeasuredMaps:
-        """What was measured of a maker's maps.
+        """Agreement of a maker's maps.
 
         Raises:
             StopIteration: nothing was.
@@ -65,7 +65,7 @@ class HeatMaps:
 
 
 def heat_maps(row: Row, records: Sequence[MapsRecord]) -> tuple[HeatMaps, ...]:
-    """What was measured of a row, one for each file of boxes: that of the most seeds.
+    """Measured maps of a row, one for each file of boxes: those of the most seeds.
 
     Args:
         row: with its runs.

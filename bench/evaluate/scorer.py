@@ -151,5 +151,5 @@ class Scorer:
 
 
 def _identity(run: Run) -> tuple[Path, str | None]:
-    """What tells the predictions of a run from others, without a look at the disk."""
+    """Identity of a run's predictions, without a look at the disk."""
     return run.folder, run.checksums.get(PREDICTIONS)

@@ -96,6 +96,7 @@ class CellRunner:
         progress: gets every step and validation.
         levels: what tells this matrix from others of an experiment that varies settings, by
             dotted key.
+        prefix: begin of its cells' names, by which several experiments are told apart.
         facts: stored with every run.
     """
 
@@ -106,6 +107,7 @@ class CellRunner:
     progress: Progress
     levels: Mapping[str, object]
     facts: Facts
+    prefix: str = ""
 
     @property
     def _device(self) -> torch.device:
@@ -113,7 +115,7 @@ class CellRunner:
 
     def label(self, cell: Cell) -> str:
         """Short name of a cell for people: ``cxnet_m1 sin seed 0, data.image_size=64``."""
-        return label_at(cell, self.levels)
+        return self.prefix + label_at(cell, self.levels)
 
     def run(self, cell: Cell, folder: Path) -> tuple[float, Outcome]:
         """Run a cell, whose folder was begun, and store its predictions.

@@ -93,11 +93,14 @@ def _pass_on(line: bytes, progress: Progress) -> None:
     try:
         content = json.loads(line)
         name, values = content["event"], content["fields"]
-        event = None if name == STEP else EVENTS[name](**values)
+        if name == STEP:
+            step = str(values["label"]), int(values["done"]), int(values["total"])
+        else:
+            event = EVENTS[name](**values)
     except (ValueError, LookupError, TypeError):
         return
-    if event is None:
-        progress.advance(str(values["label"]), int(values["done"]), int(values["total"]))
+    if name == STEP:
+        progress.advance(*step)
     else:
         progress.event(event)
 
@@ -116,17 +119,19 @@ class Channel:
         self._readers: dict[Path, EventReader] = {}
         self._made = 0
 
-    def open(self) -> Path:
-        """A new file for a worker, which is read from now on.
+    def new_file(self) -> Path:
+        """A file for a worker to write; :meth:`read` it once the worker knows of it."""
+        self._made += 1
+        return self.folder / f"{self._made}.jsonl"
+
+    def read(self, path: Path) -> None:
+        """Pass on what comes in a file from now on.
 
         It is made here: on file systems of networks, a file that another machine makes is seen
         late.
         """
-        self._made += 1
-        path = self.folder / f"{self._made}.jsonl"
         path.touch()
         self._readers[path] = EventReader(path)
-        return path
 
     def follow(self) -> None:
         """Pass on what has come in all files."""

@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from bench import signals
-from bench.errors import InputError, first_line
-from bench.events import CellFailed, Note
+from bench.events import Note
 from bench.execute.channel import Channel, opened_channel
-from bench.execute.matrix import DeviceFault, Ending, Numbered, keep_failure
+from bench.execute.matrix import (
+    PATIENCE_SECONDS,
+    DeviceFault,
+    Ending,
+    Numbered,
+    WorkerDiedError,
+    fail,
+)
 from bench.execute.work import Assignment
 from bench.files import is_disk_full
-from bench.runs.records import Unusable
-from bench.runs.run import Run
 from bench.train.checkpoint import LAST
 
 SECONDS_BETWEEN_LOOKS = 0.2
-PATIENCE_SECONDS = 60.0
-"""Time that a cell's former worker, which was given up, has to let go of its folder."""
-
-
-class WorkerDiedError(Exception):
-    """A worker ended without an answer; the message says how."""
 
 
 class Engine(Protocol):
@@ -59,7 +57,6 @@ class _Try:
 
     Attributes:
         cell: it.
-        level: number of its level.
         faults: how often in a row a worker or device failed it without a new checkpoint.
         checkpoint: the last one as it was at the latest fault.
         avoid: place of the latest fault.
@@ -127,61 +124,57 @@ class _Dispatch:
         """Give out cells while there is room; one that may not run here lets others pass."""
         passed: list[_Try] = []
         while self._waiting:
-            trial = self._waiting.popleft()
+            given = self._waiting.popleft()
             try:
                 with signals.deferred():  # the engine's books and ours are to agree
-                    self._begin(trial)
+                    self._begin(given)
             except NoRoom:
-                passed.append(trial)
-                if trial.avoid is None:
+                passed.append(given)
+                if given.avoid is None:
                     break
         self._waiting.extendleft(reversed(passed))
 
-    def _begin(self, trial: _Try) -> None:
-        events = self._channel.open()
-        patience = PATIENCE_SECONDS if trial.faults else trial.cell.patience
-        cell = replace(trial.cell, patience=patience, is_last_try=trial.faults > 0)
-        assignment = assignment_of(cell, events)
-        try:
-            future, place = self._engine.submit(assignment, avoid=trial.avoid)
-        except NoRoom:
-            self._channel.close(events)
-            raise
-        self._running[future] = replace(trial, place=place, events=events)
+    def _begin(self, given: _Try) -> None:
+        events = self._channel.new_file()
+        patience = PATIENCE_SECONDS if given.faults else given.cell.patience
+        assignment = assignment_of(replace(given.cell, patience=patience), events)
+        future, place = self._engine.submit(assignment, avoid=given.avoid)
+        self._channel.read(events)
+        self._running[future] = replace(given, place=place, events=events)
 
-    def _take(self, future: Future[Ending], trial: _Try) -> Ending | None:
+    def _take(self, future: Future[Ending], given: _Try) -> Ending | None:
         """The ending of a cell; None of one that is to be tried again."""
-        assert trial.events is not None
-        self._channel.close(trial.events)
+        assert given.events is not None
+        self._channel.close(given.events)
         try:
             ending = future.result()
             # One that was given up may have finished it before it ended.
-            return "finished" if ending == "already" and trial.faults else ending
+            return "finished" if ending == "already" and given.faults else ending
         except (WorkerDiedError, DeviceFault) as error:
-            return self._try_again(trial, error)
+            return self._try_again(given, error)
         except Exception as error:
             if is_disk_full(error):
                 raise
-            return fail(trial.cell, error)
+            return fail(given.cell, error)
 
-    def _try_again(self, trial: _Try, error: WorkerDiedError | DeviceFault) -> Ending | None:
-        checkpoint = checkpoint_of(trial.cell.job.folder)
+    def _try_again(self, given: _Try, error: WorkerDiedError | DeviceFault) -> Ending | None:
+        checkpoint = checkpoint_of(given.cell.job.folder)
         # Without any, two faults may have had the cell at its first steps twice.
-        is_further = checkpoint is not None and checkpoint != trial.checkpoint
-        faults = 1 if is_further else trial.faults + 1
+        is_further = checkpoint is not None and checkpoint != given.checkpoint
+        faults = 1 if is_further else given.faults + 1
         if faults > 1:
-            return fail(trial.cell, error)
-        job = trial.cell.job
+            return fail(given.cell, error)
+        job = given.cell.job
         text = f"    {job.label}: {error}; it is tried once more, elsewhere if that can be had"
         job.runner.progress.event(Note(text))
-        place = (error.place if isinstance(error, DeviceFault) else None) or trial.place
-        again = replace(trial, faults=faults, checkpoint=checkpoint, avoid=place)
+        place = (error.place if isinstance(error, DeviceFault) else None) or given.place
+        again = replace(given, faults=faults, checkpoint=checkpoint, avoid=place)
         self._waiting.appendleft(again)
         return None
 
 
 def checkpoint_of(folder: Path) -> tuple[int, int] | None:
-    """What tells a training's last checkpoint from another; None where there is none."""
+    """Identity of a training's last checkpoint; None where there is none."""
     try:
         status = (folder / LAST).stat()
     except OSError:
@@ -204,26 +197,5 @@ def assignment_of(cell: Numbered, events: Path) -> Assignment:
         index=cell.index,
         total=cell.total,
         patience=cell.patience,
-        is_last_try=cell.is_last_try,
         tells_skips=cell.tells_skips,
     )
-
-
-def fail(cell: Numbered, error: Exception) -> Ending:
-    """Keep a cell as failed whose worker could not do so itself."""
-    job = cell.job
-    store, folder = job.runner.store, job.folder
-    known = isinstance(error, InputError | WorkerDiedError | DeviceFault)
-    reason = str(error) if known else first_line(error)
-    with store.claim(folder, patience=PATIENCE_SECONDS) as claimed:
-        found = store.read(folder) if claimed else None
-        if isinstance(found, Run) and found.outcome.state != "failed":
-            return "already"  # it had ended when its worker died
-        if not claimed or isinstance(found, Unusable):
-            return "elsewhere"
-        with suppress(OSError):  # as where a worker fails a cell itself
-            if not folder.is_dir():
-                store.begin(folder, job.cell, job.runner.facts)
-            keep_failure(error, reason, folder, store)
-    job.runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
-    return "failed"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from shutil import which
 from typing import Literal, get_args
 
 import torch
@@ -53,6 +54,13 @@ class Executor:
             raise InputError(
                 f"train.devices={most}: a worker of --executor processes has one GPU: use "
                 "--executor local, or ray or slurm with execution.gpus"
+            )
+        if self.name == "slurm" and self.address not in (None, "local"):
+            raise InputError(f"--address {self.address}: with --executor slurm it is local or none")
+        if self.name == "slurm" and self.address is None and which("sbatch") is None:
+            raise InputError(
+                "no Slurm here (there is no sbatch): start this where jobs are submitted, or try "
+                "the array on this machine with --address local"
             )
         package = {"ray": "ray", "slurm": "submitit"}.get(self.name)
         if package is not None and find_spec(package) is None:

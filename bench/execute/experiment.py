@@ -80,8 +80,12 @@ def run_experiments(
         for line in missing_references(experiment):
             progress.event(Note(line))
     matrix = _Matrix(store=store, device=device, progress=progress)
-    for number, experiment in enumerate(experiments):
-        jobs = matrix.add(experiment, levels[number], checks[number], studies[number])
+    for number, (experiment, prefix) in enumerate(
+        zip(experiments, _prefixes(experiments), strict=True)
+    ):
+        jobs = matrix.add(
+            experiment, levels[number], checks[number], studies[number], prefix=prefix
+        )
         store.record_experiment(experiment, [job.folder for job in jobs])
     work = describe_work(matrix.levels, out=out, device=device.type)
     finished = run_cells(_in_order(matrix.jobs), execute=executor.execute(work))
@@ -119,6 +123,8 @@ class _Matrix:
         levels: Sequence[Experiment],
         checked: Sequence[Checked],
         studies: Sequence[StudyTable],
+        *,
+        prefix: str,
     ) -> list[Job]:
         """Prepare the data of an experiment; returns its cells, in the order of its runs.
 
@@ -126,11 +132,12 @@ class _Matrix:
             experiment: the whole one.
             levels: without ``vary``.
             checked, studies: of each level.
+            prefix: begin of the cells' names.
         """
         jobs: list[Job] = []
         for level, found, study in zip(levels, checked, studies, strict=True):
             cells = plan_cells(level, device=self._device)
-            runner = self._runner(experiment, level, study)
+            runner = self._runner(experiment, level, study, prefix)
             jobs += [
                 Job(cell=cell, runner=runner, fault=found.cell_fault(cell), level=len(self.levels))
                 for cell in cells
@@ -142,12 +149,15 @@ class _Matrix:
                     plain=level,
                     data=data.fingerprint,
                     split=data.split.hash,
+                    prefix=prefix,
                 )
             )
         self.jobs += jobs
         return _in_order(jobs)
 
-    def _runner(self, experiment: Experiment, level: Experiment, study: StudyTable) -> CellRunner:
+    def _runner(
+        self, experiment: Experiment, level: Experiment, study: StudyTable, prefix: str
+    ) -> CellRunner:
         # Levels that differ in their training alone have the same data.
         key = repr((level.data, level.task))
         if key not in self._prepared:
@@ -165,8 +175,20 @@ class _Matrix:
             placements=self._placements,
             progress=self._progress,
             levels=levels_of(experiment, level),
+            prefix=prefix,
             facts=Facts(experiment=experiment, data=prepared.record, environment=self._environment),
         )
+
+
+def _prefixes(experiments: Sequence[Experiment]) -> list[str]:
+    """The begin of the names of each experiment's cells; "" where there is one alone."""
+    if len(experiments) == 1:
+        return [""]
+    names = [experiment.name for experiment in experiments]
+    return [
+        f"{name}: " if names.count(name) == 1 else f"{name} ({number}): "
+        for number, name in enumerate(names, start=1)
+    ]
 
 
 def _in_order(jobs: Sequence[Job]) -> list[Job]:

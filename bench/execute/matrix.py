@@ -36,6 +36,8 @@ from bench.runs.store import Store
 from bench.train import TrainingFailedError
 from bench.train.checkpoint import ASIDE, BEST, LAST, resumable
 
+PATIENCE_SECONDS = 60.0
+"""Time that a cell's former worker, which was given up, has to let go of its folder."""
 Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere", "unusable"]
 """A field of :class:`bench.events.MatrixFinished`."""
 
@@ -48,7 +50,6 @@ class Numbered:
         job: the cell.
         index, total: its number, and that of the last one.
         patience: seconds to wait for a process that is at it.
-        is_last_try: whether a fault of the device fails it; else :class:`DeviceFault` is raised.
         tells_skips: whether it is told that the cell is left to another process.
     """
 
@@ -56,12 +57,15 @@ class Numbered:
     index: int
     total: int
     patience: float = 1.0
-    is_last_try: bool = True
     tells_skips: bool = True
 
 
 Execute = Callable[[Sequence[Numbered]], Iterable[Ending]]
 """Runs cells somewhere, and gives their endings as they come."""
+
+
+class WorkerDiedError(Exception):
+    """A worker ended without an answer; the message says how."""
 
 
 class DeviceFault(Exception):  # noqa: N818
@@ -132,7 +136,10 @@ def run_here(cells: Iterable[Numbered]) -> Iterator[Ending]:
     """Run cells one after the other, in this process."""
     for cell in cells:
         signals.check()
-        yield run_cell(cell)
+        try:
+            yield run_cell(cell)
+        except DeviceFault as fault:  # there is no other device
+            yield fail(cell, fault)
 
 
 def _leave(job: Job, unusable: Unusable) -> Ending:
@@ -152,7 +159,7 @@ def run_cell(cell: Numbered) -> Ending:
     """Run a cell, unless it has ended or another process is at it.
 
     Raises:
-        DeviceFault: the device failed, and it is not the last try.
+        DeviceFault: the device failed; the cell is not ended.
         DiskFullError: there is no room for results.
     """
     job, store = cell.job, cell.job.runner.store
@@ -220,8 +227,8 @@ def _run(cell: Numbered) -> Ending:
         if is_disk_full(error):
             raise  # neither is it here, and every other cell would end alike
         signals.check()  # a terminal that was closed takes no more lines; the cell is not at fault
-        if is_device_fault(error) and not cell.is_last_try:
-            raise DeviceFault(first_line(error)) from None
+        if is_device_fault(error):
+            raise DeviceFault(first_line(error)) from error
         reason = reason_of(error)
         # The disk may be full or the folder gone: the failure is counted and told anyway.
         with suppress(OSError):
@@ -230,6 +237,29 @@ def _run(cell: Numbered) -> Ending:
             keep_failure(error, reason, folder, runner.store)
         runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
         return "failed"
+
+
+def fail(cell: Numbered, error: Exception) -> Ending:
+    """Keep a cell as failed that was run elsewhere, or whose device failed.
+
+    Returns:
+        How its run ended, where it had ended all the same.
+    """
+    job = cell.job
+    store, folder = job.runner.store, job.folder
+    reason = reason_of(error)
+    with store.claim(folder, patience=PATIENCE_SECONDS) as claimed:
+        found = store.read(folder) if claimed else None
+        if isinstance(found, Run) and found.outcome.state != "failed":
+            return found.outcome.state
+        if not claimed or isinstance(found, Unusable):
+            return "elsewhere"
+        with suppress(OSError):  # as where a worker fails a cell itself
+            if not folder.is_dir():
+                store.begin(folder, job.cell, job.runner.facts)
+            keep_failure(error, reason, folder, store)
+    job.runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
+    return "failed"
 
 
 def _run_or_raise(job: Job) -> Ending:
@@ -264,7 +294,7 @@ def drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
 
 
 def keep_failure(error: Exception | SystemExit, reason: str, folder: Path, store: Store) -> None:
-    """End a run as failed, while its error is being handled: outcome and traceback.
+    """End a run as failed: outcome and traceback.
 
     Args:
         error: what was raised.
@@ -272,7 +302,7 @@ def keep_failure(error: Exception | SystemExit, reason: str, folder: Path, store
         folder: the run's.
         store: where it is kept.
     """
-    write_text(folder / "error.txt", traceback.format_exc())
+    write_text(folder / "error.txt", "".join(traceback.format_exception(error)))
     store.end(folder, Outcome(state="failed", reason=reason))
     if isinstance(error, TrainingFailedError):
         # It would fail again from there. After any other failure (memory, disk) the next try
@@ -282,7 +312,7 @@ def keep_failure(error: Exception | SystemExit, reason: str, folder: Path, store
 
 def reason_of(error: Exception | SystemExit) -> str:
     """Why a run failed, in a line: other errors than our own with the name of their type."""
-    own = isinstance(error, TrainingFailedError | InputError)
+    own = isinstance(error, TrainingFailedError | InputError | WorkerDiedError | DeviceFault)
     return str(error) if own else first_line(error)
 
 

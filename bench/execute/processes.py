@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 
 from bench import signals
-from bench.execute.dispatch import NoRoom, WorkerDiedError
-from bench.execute.matrix import DeviceFault, Ending
+from bench.execute.dispatch import NoRoom
+from bench.execute.matrix import DeviceFault, Ending, WorkerDiedError
 from bench.execute.work import Assignment, Work
 
 SECONDS_TO_END = 10.0
@@ -38,6 +38,11 @@ class _Slot:
     process: BaseProcess | None = None
     is_busy: bool = False
 
+    @property
+    def place(self) -> str:
+        """The GPU that its worker has, or a name of its own."""
+        return self.environment.get("CUDA_VISIBLE_DEVICES", f"slot {id(self)}")
+
 
 @dataclass(kw_only=True)
 class Processes:
@@ -55,12 +60,13 @@ class Processes:
     slots: Sequence[_Slot] = field(repr=False)
 
     def submit(self, assignment: Assignment, *, avoid: object) -> tuple[Future[Ending], object]:
-        """See :class:`bench.execute.dispatch.Engine`; a place is the number of a slot."""
-        free = [number for number, slot in enumerate(self.slots) if not slot.is_busy]
-        number = next((n for n in free if n != avoid or len(self.slots) == 1), None)
-        if number is None:
+        """See :class:`bench.execute.dispatch.Engine`; a place is a GPU, or the slot itself."""
+        is_only_place = len({slot.place for slot in self.slots}) == 1
+        free = [slot for slot in self.slots if not slot.is_busy]
+        slot = next((each for each in free if is_only_place or each.place != avoid), None)
+        if slot is None:
             raise NoRoom
-        slot, answer = self.slots[number], Future[Ending]()
+        answer = Future[Ending]()
         try:
             future = self._submit(slot, assignment)
         except BrokenProcessPool:  # it died while it had nothing to do
@@ -68,7 +74,7 @@ class Processes:
             future = self._submit(slot, assignment)
         slot.is_busy = True
         future.add_done_callback(lambda done: _answer(slot, done, answer))
-        return answer, number
+        return answer, slot.place
 
     def _submit(self, slot: _Slot, assignment: Assignment) -> Future[Ending]:
         if slot.pool is None:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from typing import Any
 from bench import signals
 from bench.config.schema import ExecutionConfig
 from bench.errors import InputError
-from bench.execute.dispatch import NoRoom, WorkerDiedError
-from bench.execute.matrix import DeviceFault, Ending
+from bench.execute.dispatch import NoRoom
+from bench.execute.matrix import DeviceFault, Ending, WorkerDiedError
 from bench.execute.work import Assignment, Work
 
-MOST_WAITING = 1_000
+MOST_WAITING = 100
 """Cells that the cluster knows of at once, so that a growing one sees what there is to do."""
 SECONDS_TO_STOP = 60.0
 SECONDS_TO_ANSWER = 1.0
@@ -34,12 +34,14 @@ class RayTasks:
 
     Attributes:
         task: the remote function, with the resources of a cell.
+        resources: these, as Ray names them.
         work: reference of the work.
         jobs: cells at most at once.
         running: the reference of each cell's answer.
     """
 
     task: Any
+    resources: Mapping[str, float]
     work: Any
     jobs: int
     running: dict[Future[Ending], Any] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class RayTasks:
         if len(self.running) >= self.jobs:
             raise NoRoom
         task = self.task
-        if isinstance(avoid, str) and _nodes() - {avoid}:
+        if isinstance(avoid, str) and _nodes_with(self.resources) - {avoid}:
             task = task.options(label_selector={"ray.io/node-id": f"!{avoid}"})
         reference, answer = task.remote(self.work, assignment), Future[Ending]()
         self.running[answer] = reference
@@ -74,11 +76,17 @@ class RayTasks:
         wait(running, SECONDS_TO_STOP)
 
 
-def _nodes() -> set[str]:
+def _nodes_with(resources: Mapping[str, float]) -> set[str]:
+    """The nodes that have the resources of a cell, free or not."""
     import ray
 
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
-    return {node["NodeID"] for node in nodes if node["Alive"]}
+    return {
+        node["NodeID"]
+        for node in nodes
+        if node["Alive"]
+        and all(node["Resources"].get(name, 0.0) >= value for name, value in resources.items())
+    }
 
 
 def _meant(error: BaseException) -> BaseException:
@@ -107,19 +115,30 @@ def ray_tasks(
         resources: of a cell.
 
     Raises:
-        InputError: no cluster can be reached at the address.
+        InputError: no cluster can be reached at the address, or none of its nodes has the
+            resources of a cell.
     """
     import ray
 
     cpus, gpus = work.threads or 1, resources.gpus
     if gpus is None:
         gpus = 1.0 if work.device == "cuda" else 0.0
+    wanted: dict[str, float] = {"CPU": cpus, "GPU": gpus}
+    if resources.memory_gb is not None:
+        wanted["memory"] = int(resources.memory_gb * 1e9)
     with _joined(address, cpus=None if jobs is None else jobs * cpus):
-        options: dict[str, Any] = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": 0}
-        if resources.memory_gb is not None:
-            options["memory"] = int(resources.memory_gb * 1e9)
+        if not _nodes_with(wanted):
+            asked = ", ".join(f"{name} {value:g}" for name, value in wanted.items() if value)
+            raise InputError(
+                f"no node of the Ray cluster has what a cell asks for ({asked}): ask for less by "
+                "execution.cpus, gpus and memory_gb, or by OMP_NUM_THREADS"
+            )
+        # A process keeps the GPU that it saw first, and Ray may give the next task another one.
+        task = ray.remote(max_calls=1 if gpus else 0, max_retries=0)(_run).options(
+            num_cpus=cpus, num_gpus=gpus, memory=wanted.get("memory")
+        )
         engine = RayTasks(
-            task=ray.remote(_run).options(**options), work=ray.put(work), jobs=jobs or MOST_WAITING
+            task=task, resources=wanted, work=ray.put(work), jobs=jobs or MOST_WAITING
         )
         try:
             yield engine

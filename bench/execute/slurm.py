@@ -7,6 +7,7 @@ job is queued again.
 
 from __future__ import annotations
 
+import errno
 import math
 import signal
 import time
@@ -17,24 +18,25 @@ from typing import Any
 
 from bench import signals
 from bench.config.schema import ExecutionConfig
-from bench.errors import first_line
+from bench.errors import InputError, first_line
 from bench.events import CellSkipped, Note
 from bench.execute.channel import Channel, opened_channel
-from bench.execute.dispatch import (
+from bench.execute.dispatch import assignment_of, checkpoint_of
+from bench.execute.matrix import (
+    DeviceFault,
+    Ending,
+    Numbered,
     WorkerDiedError,
-    assignment_of,
-    checkpoint_of,
     fail,
+    reason_of,
 )
-from bench.execute.matrix import Ending, Numbered
 from bench.execute.work import Assignment, Work
+from bench.files import DiskFullError, is_disk_full
 from bench.progress import Progress
 from bench.runs.run import Run
 
 LOCAL = "local"
 """Address that runs the array on this machine, to try it."""
-STOP = "stop"
-"""File beside the events by which the parent ends jobs that are not to be queued again."""
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_STOP = 60.0
 MOST_TIMEOUTS = 1_000
@@ -42,45 +44,76 @@ MOST_TIMEOUTS = 1_000
 SETTLED = ("finished", "unavailable", "failed", "unusable")
 
 
+@dataclass(kw_only=True)
+class JobReport:
+    """The account that a job of the array gives of its cells, by their numbers.
+
+    Attributes:
+        endings: of the cells that it came to.
+        errors: why it could not run one, such as data that it does not have.
+        fault: why the job ended before its last cell: its device failed.
+        disk_full: the line that says so; "" where there was room.
+    """
+
+    endings: dict[int, Ending] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict)
+    fault: str = ""
+    disk_full: str = ""
+
+
 @dataclass
 class ArrayWorker:
     """A job of the array, as submitit keeps it.
 
     Attributes:
-        work: whose cells it runs.
+        work: whose cells they are.
         assignments: all of them; other jobs have the same.
-        endings: of the cells so far, by their number.
+        report: of the cells so far.
     """
 
     work: Work
     assignments: tuple[Assignment, ...]
-    endings: dict[int, Ending] = field(default_factory=dict)
+    report: JobReport = field(default_factory=JobReport)
 
-    def __call__(self) -> dict[int, Ending]:
-        """Run cells until each has ended or another job is at it; returns their endings."""
+    def __call__(self) -> JobReport:
+        """Run cells until each has ended or another job is at it."""
         preempted = signal.getsignal(signal.SIGUSR2)
         try:
             with signals.handled(signal.SIGUSR2):
                 self._run()
         except signals.Stopped as stopped:
-            events = self.assignments[0].events
-            if callable(preempted) and not events.with_name(STOP).exists():
+            # SIGTERM is of `scancel` too; after a preemption Slurm itself queues the job again.
+            if stopped.number == signal.SIGUSR2 and callable(preempted):
                 preempted(stopped.number, None)  # submitit queues the job again
             raise SystemExit(stopped.exit_code) from None
-        return self.endings
+        return self.report
 
     def _run(self) -> None:
-        from bench.execute.worker import run_assignment
-
         # At first those that are free; then whatever others have let go of meanwhile.
         for patience in (0.0, 1.0):
             for each in self.assignments:
-                if self.endings.get(each.index) not in (*SETTLED, "already"):
-                    cell = replace(each, patience=patience)
-                    self.endings[each.index] = run_assignment(self.work, cell)
+                done = self.report.endings.get(each.index) in (*SETTLED, "already")
+                if not done and each.index not in self.report.errors:
+                    self._run_cell(replace(each, patience=patience))
+                if self.report.fault or self.report.disk_full:
+                    return
+
+    def _run_cell(self, assignment: Assignment) -> None:
+        from bench.execute.worker import run_assignment
+
+        report, index = self.report, assignment.index
+        try:
+            report.endings[index] = run_assignment(self.work, assignment)
+        except DeviceFault as fault:  # this process can do no more with the device
+            report.fault = str(fault)
+        except Exception as error:
+            if is_disk_full(error):
+                report.disk_full = first_line(error)
+            else:
+                report.errors[index] = reason_of(error)
 
     def checkpoint(self) -> Any:
-        """What submitit queues again: this job, with its endings so far."""
+        """This job with its report so far, which submitit queues again."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
@@ -106,63 +139,94 @@ class SlurmArray:
         """Run the cells of a matrix; gives their endings, at the end of each round.
 
         Raises:
+            InputError: Slurm takes no job.
+            DiskFullError: there is no room for results.
             Stopped: a signal asked for it; the jobs were ended, each with a checkpoint.
         """
         if not cells:
             return
         left = [*cells]
-        runner = left[0].job.runner
-        before: dict[int, object] = {}
+        # The last checkpoint, when its job died, of each cell that one died at.
+        struck: dict[int, object] = {}
+        runner = cells[0].job.runner
         with opened_channel(runner.store.root, runner.progress) as channel:
             while left:
-                endings = self._round(left, channel)
+                reports, reason = self._round(left, channel)
                 again = []
                 for cell in left:
-                    ending = endings.get(cell.index, "elsewhere")
-                    if ending not in SETTLED and self._is_left(cell):
-                        checkpoint = checkpoint_of(cell.job.folder)
-                        if cell.index in before and checkpoint == before[cell.index]:
-                            yield fail(cell, WorkerDiedError("its jobs died (see Slurm's log)"))
-                        else:
-                            before[cell.index] = checkpoint
-                            again.append(cell)
+                    ending = _settled(cell, reports) or self._look(cell, struck, reason)
+                    if ending is None:
+                        again.append(cell)
                     else:
                         yield ending
+                if len(again) == len(left) and not any(cell.index in struck for cell in again):
+                    # No job came to any cell.
+                    for cell in again:
+                        yield fail(cell, WorkerDiedError(reason))
+                    return
                 left = again
 
     @staticmethod
-    def _is_left(cell: Numbered) -> bool:
-        """Whether a cell has not ended and nobody is at it; otherwise says that it was left."""
-        job = cell.job
-        store = job.runner.store
-        if not isinstance(store.read(job.folder), Run) and not store.is_held(job.folder):
-            return True
-        skipped = CellSkipped(cell=job.label, index=cell.index, total=cell.total)
-        job.runner.progress.event(skipped)
-        return False
+    def _look(cell: Numbered, struck: dict[int, object], reason: str) -> Ending | None:
+        """Find out what became of a cell that no job tells of; None where it is to be run again.
 
-    def _round(self, cells: Sequence[Numbered], channel: Channel) -> dict[int, Ending]:
-        """Run an array to its end; the endings of cells by their number."""
+        Args:
+            cell: of the matrix.
+            struck: gets the checkpoint of a cell that a job has died at; a second death at the
+                same one fails it.
+            reason: why a job died.
+        """
+        job = cell.job
+        store, folder = job.runner.store, job.folder
+        found = store.read(folder)
+        if isinstance(found, Run):
+            return found.outcome.state
+        if store.is_held(folder):
+            job.runner.progress.event(
+                CellSkipped(cell=job.label, index=cell.index, total=cell.total)
+            )
+            return "elsewhere"
+        if folder.is_dir():
+            checkpoint = checkpoint_of(folder)
+            if cell.index in struck and struck[cell.index] == checkpoint:
+                return fail(cell, WorkerDiedError(reason))
+            struck[cell.index] = checkpoint
+        return None
+
+    def _round(self, cells: Sequence[Numbered], channel: Channel) -> tuple[list[JobReport], str]:
+        """Run an array to its end; the jobs' reports, and why one of them died."""
         folder = channel.folder.resolve()
         workers, files = [], []
         for _ in range(min(self.jobs, len(cells))):
-            files.append(channel.open())
+            files.append(channel.new_file())
             assignments = tuple(
                 assignment_of(replace(cell, tells_skips=False), files[-1]) for cell in cells
             )
             workers.append(ArrayWorker(self.work, assignments))
-        jobs = self._executor(folder / "jobs").submit_array(workers)
+            channel.read(files[-1])
+        with signals.deferred():  # or nobody would know of the jobs
+            jobs = self._submit(folder / "jobs", workers)
         try:
-            while not all(job.done(force_check=True) for job in jobs):
+            signals.check()
+            while not all(job.done(force_check=self.address == LOCAL) for job in jobs):
                 channel.follow()
                 signals.check()
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         except BaseException:
-            _stop(jobs, folder)
+            _stop(jobs)
             raise
         for file in files:
             channel.close(file)
-        return _endings(jobs, cells[0].job.runner.progress)
+        return _reports(jobs, cells[0].job.runner.progress)
+
+    def _submit(self, folder: Path, workers: Sequence[ArrayWorker]) -> Sequence[Any]:
+        try:
+            return list(self._executor(folder).submit_array(workers))
+        except Exception as error:  # of submitit, or of Slurm's commands
+            raise InputError(
+                f"Slurm takes no job ({first_line(error)}): look at execution.partition and "
+                "account, or try the array on this machine with --address local"
+            ) from error
 
     def _executor(self, folder: Path) -> Any:
         """Submitit's executor, its files in a folder that nobody else may read or write."""
@@ -193,9 +257,8 @@ class SlurmArray:
         return int(self.work.device == "cuda") if gpus is None else math.ceil(gpus)
 
 
-def _stop(jobs: Sequence[Any], folder: Path) -> None:
+def _stop(jobs: Sequence[Any]) -> None:
     """Let every job keep a checkpoint and end, and wait for that."""
-    (folder / STOP).touch()
     for job in jobs:
         job.cancel(check=False)
     deadline = time.monotonic() + SECONDS_TO_STOP
@@ -203,15 +266,33 @@ def _stop(jobs: Sequence[Any], folder: Path) -> None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def _endings(jobs: Sequence[Any], progress: Progress) -> dict[int, Ending]:
-    """The endings that the jobs tell of, by the cells' numbers; a job that died tells none."""
-    found: dict[int, Ending] = {}
+def _reports(jobs: Sequence[Any], progress: Progress) -> tuple[list[JobReport], str]:
+    """The jobs' reports, and why one died; a job that died has none.
+
+    Raises:
+        DiskFullError: a job had no room for results.
+    """
+    reports, reason = [], "its job died"
     for job in jobs:
         try:
-            endings = job.result()
+            report = job.result()
         except Exception as error:  # of submitit: no result, or what the job raised
+            reason = f"its job died ({first_line(error)})"
             progress.event(Note(f"a job of the array died ({first_line(error)})"))
             continue
-        settled = {number: end for number, end in endings.items() if end in SETTLED}
-        found = {**endings, **found, **settled}
-    return found
+        if report.disk_full:
+            raise DiskFullError(errno.ENOSPC, report.disk_full)
+        if report.fault:
+            reason = report.fault
+            progress.event(Note(f"a job of the array ended: {report.fault}"))
+        reports.append(report)
+    return reports, reason
+
+
+def _settled(cell: Numbered, reports: Sequence[JobReport]) -> Ending | None:
+    """The ending of a cell that a job tells of; None where none does."""
+    for report in reports:
+        if report.endings.get(cell.index) in SETTLED:
+            return report.endings[cell.index]
+    errors = [report.errors[cell.index] for report in reports if cell.index in report.errors]
+    return fail(cell, WorkerDiedError(errors[0])) if errors else None

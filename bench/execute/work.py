@@ -14,7 +14,10 @@ from bench.files import make_folder, write_bytes
 from bench.registry.plugins import load_plugins, loaded_plugins
 from bench.runs.cells import Cell
 
-PASSED_ON = ("CXNET_BENCH_CACHE", "XDG_CONFIG_HOME")
+PASSED_ON = (
+    "CXNET_BENCH_CACHE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "HF_HUB_CACHE",
+    "TORCH_HOME",
+)  # fmt: skip
 """Variables that a worker needs as its parent has them, if set."""
 
 
@@ -52,12 +55,14 @@ class Level:
         plain: one of those that it expands to.
         data: fingerprint of its data.
         split: hash of their split.
+        prefix: begin of the cells' names, by which several experiments are told apart.
     """
 
     experiment: Experiment
     plain: Experiment
     data: str
     split: str
+    prefix: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +124,7 @@ class Assignment:
         cell: what is run.
         fault: why its network cannot be trained, as known before; None where it can.
         events: file for events.
-        index, total, patience, is_last_try, tells_skips: as
-            :class:`bench.execute.matrix.Numbered` has them.
+        index, total, patience, tells_skips: as :class:`bench.execute.matrix.Numbered` has them.
     """
 
     level: int
@@ -130,5 +134,4 @@ class Assignment:
     index: int
     total: int
     patience: float
-    is_last_try: bool
     tells_skips: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -12,22 +11,23 @@ from bench import signals
 from bench.config import levels_of
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
+from bench.data.prepare import PreparedData
 from bench.environment import describe_environment
 from bench.errors import InputError
 from bench.execute.cell_runner import CellRunner, Job
 from bench.execute.channel import EventFile
 from bench.execute.matrix import Ending, Numbered, run_cell
 from bench.execute.prepare import prepare
-from bench.execute.work import Assignment, Work
+from bench.execute.work import Assignment, Level, Work
 from bench.progress import Progress
 from bench.runs.store import Facts, Store
 
-MOST_LEVELS = 4
-"""Levels whose data a worker keeps."""
+MOST_DATA = 4
+"""Data sets, each with a task, that a worker keeps prepared."""
 
 
 class Worker:
-    """What a process keeps of a work: plugins, device, placed pixels, data of the last levels.
+    """A process's share of a work: plugins, device, placed pixels, the last prepared data.
 
     Args:
         work: whose cells it runs.
@@ -45,46 +45,31 @@ class Worker:
         device = torch.device(work.device)
         self._placements = PlacementCache(device)
         self._environment = describe_environment(device)
-        self._runners: OrderedDict[int, CellRunner] = OrderedDict()
+        self._prepared: OrderedDict[str, PreparedData] = OrderedDict()
 
     def run(self, assignment: Assignment) -> Ending:
         """Run a cell.
 
         Raises:
             InputError: the data are not those of the parent, or cannot be prepared here.
-            DeviceFault: the device failed, and it is not the last try.
+            DeviceFault: the device failed; the cell is not ended.
             DiskFullError: there is no room for results.
         """
         progress = EventFile(assignment.events)
-        runner = self._runners.get(assignment.level) or self._prepare(assignment.level, progress)
-        self._runners[assignment.level] = runner
-        self._runners.move_to_end(assignment.level)
-        while len(self._runners) > MOST_LEVELS:
-            self._runners.popitem(last=False)
         fault = None if assignment.fault is None else InputError(assignment.fault)
+        runner = self._runner(self.work.levels[assignment.level], progress)
         return run_cell(
             Numbered(
-                job=Job(
-                    cell=assignment.cell, runner=replace(runner, progress=progress), fault=fault
-                ),
+                job=Job(cell=assignment.cell, runner=runner, fault=fault),
                 index=assignment.index,
                 total=assignment.total,
                 patience=assignment.patience,
-                is_last_try=assignment.is_last_try,
                 tells_skips=assignment.tells_skips,
             )
         )
 
-    def _prepare(self, number: int, progress: Progress) -> CellRunner:
-        level = self.work.levels[number]
-        prepared = prepare(level.plain, open_study(level.plain.data), progress)
-        record = prepared.record
-        if (record.fingerprint, record.split.hash) != (level.data, level.split):
-            raise InputError(
-                f"the data or their split are others here than for the process that plans (data "
-                f"{record.fingerprint} and {level.data}): workers need the same files and, for "
-                "DICOM, the same salt"
-            )
+    def _runner(self, level: Level, progress: Progress) -> CellRunner:
+        prepared = self._prepare(level, progress)
         return CellRunner(
             experiment=level.plain,
             prepared=prepared,
@@ -92,8 +77,30 @@ class Worker:
             placements=self._placements,
             progress=progress,
             levels=levels_of(level.experiment, level.plain),
-            facts=Facts(experiment=level.experiment, data=record, environment=self._environment),
+            prefix=level.prefix,
+            facts=Facts(
+                experiment=level.experiment, data=prepared.record, environment=self._environment
+            ),
         )
+
+    def _prepare(self, level: Level, progress: Progress) -> PreparedData:
+        """The data of a level; levels that differ in their training alone share them."""
+        key = repr((level.plain.data, level.plain.task))
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = prepare(level.plain, open_study(level.plain.data), progress)
+        found = (prepared.record.fingerprint, prepared.record.split.hash)
+        if found != (level.data, level.split):
+            raise InputError(
+                f"the data or their split are others here than for the process that plans (data "
+                f"{found[0]} and {level.data}): workers need the same files and, for DICOM, the "
+                "same salt"
+            )
+        self._prepared[key] = prepared
+        self._prepared.move_to_end(key)
+        while len(self._prepared) > MOST_DATA:
+            self._prepared.popitem(last=False)
+        return prepared
 
 
 _worker: Worker | None = None

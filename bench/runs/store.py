@@ -374,10 +374,18 @@ class Store:
         return self.root / TUNINGS
 
     def record_maps(self, maps: MapsRecord) -> None:
-        """Record how maps agree with lesions, instead of an earlier record of the same runs."""
+        """Record how maps agree with lesions, instead of earlier records of the same runs."""
+        before = self.maps()
+        write_record(self._maps(maps), maps)
+        for record in before:
+            # Only now: killed in between, nothing would be recorded.
+            if record.boxes == maps.boxes and record.runs.keys() < maps.runs.keys():
+                self._maps(record).unlink(missing_ok=True)
+
+    def _maps(self, maps: MapsRecord) -> Path:
         key = json.dumps([maps.boxes, *sorted(maps.runs)])
         digest = hashlib.sha256(key.encode()).hexdigest()[:12]
-        write_record(self.root / HEAT_MAPS / f"{digest}.json", maps)
+        return self.root / HEAT_MAPS / f"{digest}.json"
 
     def maps(self) -> list[MapsRecord]:
         """The heat maps that were measured; see :meth:`unusable_records`."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -150,6 +151,8 @@ class _Member:
 def _started(task: bytes, count: int, device: torch.device) -> Iterator[list[_Member]]:
     """The processes of a training; at the end of the block none is left."""
     context = multiprocessing.get_context("spawn")
+    # The first process that starts would start it, and let signals through meanwhile.
+    resource_tracker.ensure_running()
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=PATIENCE)
     members: list[_Member] = []
     try:

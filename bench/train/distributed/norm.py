@@ -21,7 +21,7 @@ else:
 
 
 class SynchronisedOnCpu(Base):
-    """What makes a batch norm one over all processes in training; goes before its class."""
+    """Batch norm over the images of all processes in training; stands before its class."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise by mean and variance over the images of all processes, in training.

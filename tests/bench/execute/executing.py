@@ -86,7 +86,7 @@ class Matrix:
         return list((self.folder / out).glob("*/last.pt"))
 
     def attempts(self, out: str) -> dict[str, int]:
-        """How often each run was started, by the name of its model, loss and seed."""
+        """Number of starts of each run, by the name of its model, loss and seed."""
         found = sorted((self.folder / out).glob("*/environment.json"))
         return {
             re.sub("-[0-9a-f]{16}$", "", path.parent.name): path.read_text().count('"threads"')

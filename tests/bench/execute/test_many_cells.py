@@ -25,7 +25,7 @@ def matrix(*, seeds: int, levels: int = 1) -> Experiment:
 
 
 def counted(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What a function or class of a module gives from now on, one at each call."""
+    """The results of a function or class of a module from now on, one at each call."""
     given: list[Any] = []
     real = getattr(module, name)
 
