@@ -132,7 +132,8 @@ def environments_of(
 
 def threads_asked() -> int | None:
     """Threads that ``OMP_NUM_THREADS`` gives a process; None where it does not say."""
-    return torch.get_num_threads() if os.environ.get("OMP_NUM_THREADS") else None
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(asked) if asked.isdecimal() and int(asked) else None
 
 
 def visible_gpus() -> list[str]:

@@ -17,6 +17,7 @@ OFF = {
     "train.warmup": 0.0,
     "train.layer_decay": 1.0,
     "train.ema": 0.0,
+    "train.devices": 1,
 }
 TRAIN, AUGMENT, IN_CHANNELS = "train.", "train.augment.", "model.in_channels"
 

@@ -26,7 +26,8 @@ class Recorder:
 def test_everything_arrives_in_order_and_once(tmp_path: Path) -> None:
     recorder = Recorder()
     with opened_channel(tmp_path, recorder) as channel:
-        path = channel.open()
+        path = channel.new_file()
+        channel.read(path)
         worker = EventFile(path)
         trial = TrialStarted(
             cell="a", trial=1, done=0, settings={"train.lr": 0.1}, folder="x", resumes=True
@@ -59,6 +60,7 @@ def test_what_is_no_event_is_passed_over(tmp_path: Path) -> None:
     path, recorder = tmp_path / "events", Recorder()
     path.write_bytes(
         b'not json\n[]\n{"event": "Note"}\n{"event": "print", "fields": {"text": "x"}}\n'
+        b'{"event": "step", "fields": {}}\n'
         b'{"event": "Note", "fields": {"other": 1}}\n\xff\n'
     )
     EventFile(path).event(Note("kept"))

@@ -176,6 +176,6 @@ def test_workers_share_the_cores_or_the_gpus(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-7")
     assert environments_of("cuda", jobs=None) == [
-        {"CUDA_VISIBLE_DEVICES": "5"},
-        {"CUDA_VISIBLE_DEVICES": "GPU-7"},
+        {"CUDA_VISIBLE_DEVICES": "5", "OMP_NUM_THREADS": "4"},
+        {"CUDA_VISIBLE_DEVICES": "GPU-7", "OMP_NUM_THREADS": "4"},
     ]

@@ -52,3 +52,36 @@ def test_a_stopped_parent_ends_its_jobs(tmp_path: Path, slow: dict[str, bytes]) 
     assert tasks(tmp_path) == []
     assert "(goes on where it was interrupted)" in matrix.run("out", *SLOW, *ARRAY)
     assert matrix.predictions("out") == slow
+
+
+KILLING = """
+import os, signal
+import torch
+from bench import register_model
+
+class Killing(torch.nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.layer, self.steps = torch.nn.Linear(256, outputs), 0
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.steps == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.layer(x.flatten(1))
+
+@register_model("killing", description="kills its process in its second step")
+def killing(*, in_channels, outputs, image_size):
+    return Killing(outputs)
+"""
+
+
+@pytest.mark.slow
+def test_a_cell_that_kills_its_job_fails_alone(tmp_path: Path) -> None:
+    plugin = tmp_path / "killing.py"
+    plugin.write_text(KILLING)
+    matrix = Matrix(tmp_path)
+    more = ("--plugin", str(plugin), "--set", "models=[killing, tiny]", "--seeds", "0")
+    printed = matrix.run("out", *ARRAY[:4], "--jobs", "1", *more, code=1)
+    assert printed.count("killing ce seed 0: FAILED: its job died") == 1
+    assert "3 finished, 0 finished before, 0 not available, 1 failed" in printed

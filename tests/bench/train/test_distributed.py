@@ -6,6 +6,7 @@ import copy
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bench.data.batches import TrainingStream
 from bench.data.placement import MemoryMapped
 from bench.errors import InputError
 from bench.registry import NetworkShape, find_model
+from bench.registry.plugins import PLUGIN_PREFIX
 from bench.train import (
     Listener,
     Training,
@@ -69,6 +71,13 @@ def data() -> TrainingData:
     return TrainingData(
         training=both.part(slice(0, 40)), validation=both.part(slice(40, 71)), kind="multiclass"
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_plugins_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes of a training load the plugins of this one."""
+    for name in [name for name in sys.modules if name.startswith(PLUGIN_PREFIX)]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 def small_network(seed: int = 0) -> nn.Module:
