@@ -204,10 +204,10 @@ class SlurmArray:
             )
             workers.append(ArrayWorker(self.work, assignments))
             channel.read(files[-1])
-        with signals.deferred():  # or nobody would know of the jobs
-            jobs = self._submit(folder / "jobs", workers)
+        jobs: Sequence[Any] = ()
         try:
-            signals.check()
+            with signals.deferred():  # or nobody would know of the jobs
+                jobs = self._submit(folder / "jobs", workers)
             while not all(job.done(force_check=self.address == LOCAL) for job in jobs):
                 channel.follow()
                 signals.check()

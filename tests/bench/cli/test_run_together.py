@@ -26,11 +26,11 @@ def test_cells_of_several_experiments_are_run_seed_by_seed_and_each_once(bench: 
     assert (done.code, done.err) == (0, "")
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert [line["cell"] for line in lines if line["event"] == "cell_started"] == [
-        "control prior",
-        "tiny ce seed 0",
-        "tiny focal seed 0",
-        "tiny ce seed 1",
-        "tiny focal seed 1",
+        "a: control prior",
+        "a: tiny ce seed 0",
+        "b: tiny focal seed 0",
+        "a: tiny ce seed 1",
+        "b: tiny focal seed 1",
     ]
     records = Store(Path("results/runs")).experiments()
     assert [(each.experiment.name, len(each.runs)) for each in records] == [("a", 3), ("b", 5)]
@@ -40,3 +40,16 @@ def test_cells_of_several_experiments_are_run_seed_by_seed_and_each_once(bench: 
 def test_one_experiment_and_one_config_are_as_ever(bench: Command) -> None:
     missing = bench("run", "absent.yaml")
     assert (missing.code, missing.err) == (2, "error: config file 'absent.yaml' is not there\n")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--jobs", "2"), ("--address", "auto"), ("--executor", "processes", "--address", "x")],
+)
+def test_options_that_an_executor_does_not_take_are_refused(
+    bench: Command, options: tuple[str, ...]
+) -> None:
+    refused = bench("run", "cxnet_m1", "--config", "demo", *options)
+    assert refused.code == 2
+    assert "--executor" in refused.err
+    assert not Path("results/runs").exists()
