@@ -276,8 +276,8 @@ class ExecutionConfig(Frozen):
     """
 
     cpus: int | None = Field(default=None, ge=1)
-    """CPU cores, and threads, of a worker; null is ``OMP_NUM_THREADS``, else an equal share of this
-    machine (``processes``) or 1 (``ray``, ``slurm``).
+    """CPU cores, and threads, of a worker, unless ``OMP_NUM_THREADS`` says it; null is an equal
+    share of this machine (``processes``) or 1 (``ray``, ``slurm``).
     """
     gpus: float | None = Field(default=None, ge=0.0)
     """GPUs of a worker of ``ray`` (also a part of one) or ``slurm``; null is 1 where networks are

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import bench
 from bench.evaluate.bootstrap import RESAMPLES
-from bench.explain.cases import ANY, PHANTOM, find_cases
-from bench.explain.measure import EVEN, FRAME, IDEAL, RANDOM, measure_maps, record_of
+from bench.explain.cases import ANY, PHANTOM, Cases, find_cases
+from bench.explain.measure import (
+    EVEN,
+    FRAME,
+    IDEAL,
+    RANDOM,
+    AgreementRow,
+    measure_maps,
+    record_of,
+)
 from bench.explain.pointing import SHARE
 from bench.explain.tables import agreement_frame, agreement_json, agreement_markdown
 from bench.files import make_folder, write_text
@@ -47,6 +56,30 @@ def measure_and_write(
         models[0], boxes, root=root, progress=partial(progress.advance, "images decoded")
     )
     method, rows = measure_maps(models, cases, progress=partial(progress.advance, "maps made"))
+    about = _about(models, method, rows, cases, boxes)
+    store = Store(models[0].run.folder.parent)
+    if os.access(store.root, os.W_OK):
+        source = boxes if boxes == PHANTOM else Path(boxes).name
+        store.record_maps(record_of(models, source, method, rows))
+    else:
+        about.append("the folder of the runs cannot be written to, so reports do not show this")
+    record = {"runs": [model.name for model in models], "method": method, "notes": about}
+    make_folder(folder)
+    table = agreement_markdown(rows, about)
+    write_text(folder / "pointing.md", table)
+    write_text(folder / "pointing.csv", agreement_frame(rows).to_csv(index=False))
+    write_text(folder / "pointing.json", agreement_json(rows, record))
+    return table
+
+
+def _about(
+    models: Sequence[LoadedModel],
+    method: str,
+    rows: Sequence[AgreementRow],
+    cases: Cases,
+    boxes: str,
+) -> list[str]:
+    """Sentences on what the tables rest on."""
     run = models[0].run
     seeds = sorted(model.run.cell.seed for model in models)
     every = next(row for row in rows if row.finding == ANY)
@@ -73,12 +106,4 @@ def measure_and_write(
     ]
     if boxes == PHANTOM:
         about.append("synthetic images: boxes are drawn from what the generator painted")
-    record = {"runs": [model.name for model in models], "method": method, "notes": about}
-    make_folder(folder)
-    table = agreement_markdown(rows, about)
-    write_text(folder / "pointing.md", table)
-    write_text(folder / "pointing.csv", agreement_frame(rows).to_csv(index=False))
-    write_text(folder / "pointing.json", agreement_json(rows, record))
-    source = boxes if boxes == PHANTOM else Path(boxes).name
-    Store(run.folder.parent).record_maps(record_of(models, source, method, rows))
-    return table
+    return about
