@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bench.evaluate.results import Row
 
 ALL = "all findings"
+NETWORK, RANDOM, EVEN = "network", "random weights", "even"
+"""Makers of maps: the network, its twin before training, and one that knows nothing: chance."""
 
 
 @dataclass(frozen=True, kw_only=True)

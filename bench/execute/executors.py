@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from shutil import which
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
@@ -20,7 +20,6 @@ from bench.execute.matrix import Execute, run_here
 from bench.execute.work import Work
 
 Name = Literal["local", "processes", "ray", "slurm"]
-NAMES: tuple[Name, ...] = get_args(Name)
 
 
 @dataclass(frozen=True, kw_only=True)

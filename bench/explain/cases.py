@@ -18,10 +18,11 @@ from bench.data.phantom import draw_cohort
 from bench.data.phantom.lesions import lesion_boxes
 from bench.data.sources.phantom import PhantomOptions
 from bench.errors import InputError
+from bench.evaluate.heatmaps import ALL
 from bench.model import ROUNDED, LoadedModel
 
 PHANTOM = "phantom"
-ANY = "all findings"
+ANY = ALL
 SAME = 1e-3
 """Largest difference of a probability, from the stored one, of an image that is still the same.
 

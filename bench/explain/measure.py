@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.data.boxes import box_mask
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate, Interval
+from bench.evaluate.heatmaps import EVEN, NETWORK, RANDOM
 from bench.evaluate.resamples import Resamples
 from bench.explain.cases import ANY, Case, Cases
 from bench.explain.images import BATCH, mapper_of
@@ -30,8 +31,7 @@ from bench.model import LoadedModel
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.records import MapAgreement, MapFigure, MapsRecord
 
-NETWORK, RANDOM = "network", "random weights"
-CENTRE, FRAME, EVEN, IDEAL = "centre", "frame", "even", "boxes on the grid"
+CENTRE, FRAME, IDEAL = "centre", "frame", "boxes on the grid"
 ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
 """Makers of maps, in the order of the table."""
 FIGURES = tuple(field.name for field in fields(Agreement))

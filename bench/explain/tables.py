@@ -10,8 +10,9 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.evaluate.estimate import Interval
+from bench.evaluate.heatmaps import EVEN, NETWORK, RANDOM
 from bench.explain.cases import ANY
-from bench.explain.measure import DIFFERENCES, EVEN, FIGURES, NETWORK, RANDOM, AgreementRow
+from bench.explain.measure import DIFFERENCES, FIGURES, AgreementRow
 from bench.report.formatting import difference, difference_interval, number
 from bench.report.formatting import interval as interval_text
 

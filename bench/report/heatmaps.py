@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.evaluate.heatmaps import ALL, HeatMaps
+from bench.evaluate.heatmaps import ALL, EVEN, NETWORK, RANDOM, HeatMaps
 from bench.evaluate.results import Row, Table
 from bench.report.columns import Column, Section, cells, counts, difference, measured, texts
 from bench.report.notes import notes
 
 Measured = Sequence[tuple[Row, HeatMaps]]
-NETWORK, RANDOM, CHANCE = "network", "random weights", "even"
 
 
 def heat_map_sections(table: Table) -> list[Section]:
@@ -53,7 +52,7 @@ def _of_all(found: Measured) -> list[Column]:
             "above the frame",
             [difference(each.figures["above_frame"]) for each in of_networks],
         ),
-        cells("chance", "chance", [measured(maps.of(CHANCE).figures["hit"]) for _, maps in found]),
+        cells("chance", "chance", [measured(maps.of(EVEN).figures["hit"]) for _, maps in found]),
         cells("energy", "energy", [measured(each.figures["energy"]) for each in of_networks]),
         cells("iou", "IoU", [measured(each.figures["iou"]) for each in of_networks]),
     ]
