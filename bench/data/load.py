@@ -34,12 +34,7 @@ def open_study(config: DataConfig) -> StudyTable:
         InputError: unknown source, missing files, wrong options, or not one usable image.
     """
     study = read_study(config)
-    if len(study.rows) == 0:
-        first = study.problems[0] if study.problems else None
-        reason = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
-        raise InputError(
-            f"data source {study.name!r} has no usable image{reason}: see `bench data check`"
-        )
+    _refuse_empty(study)
     return study
 
 
@@ -57,7 +52,17 @@ def open_labels(config: DataConfig) -> StudyTable:
         root=config.root, image_size=config.image_size, options=dict(config.options)
     )
     refuse_problems(study, config)
+    _refuse_empty(study)
     return replace(study, rows=study.rows.assign(digest=""))
+
+
+def _refuse_empty(study: StudyTable) -> None:
+    if study.rows.empty:
+        first = study.problems[0] if study.problems else None
+        reason = f" (first problem: {printable(first.image)}: {first.detail})" if first else ""
+        raise InputError(
+            f"data source {study.name!r} has no usable image{reason}: see `bench data check`"
+        )
 
 
 def decode_study(

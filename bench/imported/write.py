@@ -87,8 +87,6 @@ def import_predictions(
     file = read_file(path, image_column=image_column, score_column=score_column)
     config = one_data_config(experiment)
     labels = open_labels(config)
-    if labels.rows.empty:
-        raise InputError(f"data source {labels.name!r} labels no image: look into data.root")
     task = make_task(experiment.task, labels.finding_names)
     images = file.ids({*labels.rows["image"], *(problem.image for problem in labels.problems)})
     probabilities = task_probabilities(file, task, labels.finding_names, combine=combine)

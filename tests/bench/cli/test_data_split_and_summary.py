@@ -129,6 +129,18 @@ def test_what_a_user_can_do_wrong(bench: Command, labels: Path, command: tuple[s
         assert (outcome.code, outcome.err) == (0, "")
 
 
+@pytest.mark.parametrize("rows", ["", "a.png,\nb.png,\n"])
+def test_labels_of_which_none_can_be_used_are_refused(bench: Command, rows: str) -> None:
+    """A header alone, or rows that are all skipped."""
+    Path("set").mkdir()
+    Path("set/manifest.csv").write_text("path,label\n" + rows)
+    manifest = ("--config", "manifest", "--data", "set", "--set", "data.on_bad=skip")
+    for split in ("fixed", "image"):
+        for command in ((*SPLIT, "--labels-only"), SUMMARY):
+            outcome = bench(*command, *manifest, "--set", f"data.split={split}")
+            assert_refused(outcome, "'manifest' has no usable image", "see `bench data check`")
+
+
 def test_the_summary_of_label_files_alone_and_its_pictures(bench: Command, labels: Path) -> None:
     """With --data and no config these are NIH's files and official lists."""
     found = json_of(bench, *SUMMARY, "--data", labels, "--figures", "figures")
