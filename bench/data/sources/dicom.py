@@ -267,8 +267,8 @@ def _read_labels(
             f"{table.name}: no row is about an image of data.options.views={options.views}"
         )
     rows = [row for row, _ in pairs]
-    repeated = Table(
-        name=table.name,
+    repeated = replace(
+        table,
         rows=table.rows.iloc[rows].reset_index(drop=True),
         lines=[table.lines[row] for row in rows],
     )

@@ -103,6 +103,16 @@ def test_a_row_of_a_patient_is_about_all_images_of_that_patient(tmp_path: Path) 
     )
 
 
+def test_a_wrong_label_column_of_a_table_without_header(tmp_path: Path) -> None:
+    """Its names are numbers, and no advice is given that was followed."""
+    export(tmp_path, "1.2.1,Mass\n1.2.2,Mass\n1.3.1,normal\n1.4.1,Edema\n")
+    assert found(tmp_path, header="none", label_column="2") == EACH
+    with pytest.raises(InputError, match=r"has no column 'label'") as caught:
+        open_dicom(tmp_path, header="none")
+    assert "header=none" not in str(caught.value)
+    assert str(caught.value).endswith("(labels.csv: no header, columns numbered 1 to 2)")
+
+
 def test_rows_that_differ_about_one_image_are_named(tmp_path: Path) -> None:
     export(tmp_path, "patient,label\n7,Mass\n7,normal\n8,normal\n")
     study = open_dicom(tmp_path, patient_ids="as_written")
