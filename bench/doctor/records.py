@@ -16,11 +16,17 @@ from bench.doctor.finding import Finding, set_aside
 from bench.errors import InputError
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
-from bench.runs.store import EXPERIMENTS, Store
+from bench.runs.store import EXPERIMENTS, HEAT_MAPS, Store
 from bench.tuning.storage import opened, parse_url, sqlite_file
 from bench.tuning.study import StudyRecord
 
-TUNE_AGAIN = "`bench tune`, started again, writes it from the trials that ended"
+TUNE_AGAIN = (
+    "--repair sets it aside; `bench tune`, started again, writes it from the trials that ended"
+)
+_NEEDS = {
+    EXPERIMENTS: "--repair writes it from its runs",
+    HEAT_MAPS: "--repair sets it aside; `bench explain --boxes` measures these maps again",
+}
 
 
 def check_records(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
@@ -36,15 +42,10 @@ def check_records(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
             fault = f"written by another version of cxnet-bench ({each.reason})"
             yield Finding(name=each.name, fault=fault, need="use that version")
             continue
-        of_experiment = each.name.startswith(f"{EXPERIMENTS}/")
         yield Finding(
             name=each.name,
             fault=f"damaged: {each.reason}",
-            need=(
-                "--repair writes it from its runs"
-                if of_experiment
-                else f"--repair sets it aside; {TUNE_AGAIN}"
-            ),
+            need=_NEEDS.get(each.name.partition("/")[0], TUNE_AGAIN),
             mend=partial(set_aside, store.root, store.root / each.name),
         )
     if any(each.state != "damaged" for each in unusable):

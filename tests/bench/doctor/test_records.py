@@ -43,6 +43,19 @@ def test_a_damaged_record_of_a_winner(runs: Runs) -> None:
     assert (runs.store.root / "damaged" / "tuning" / record.name).exists()
 
 
+def test_a_damaged_record_of_measured_maps(runs: Runs) -> None:
+    """Only another `bench explain --boxes` measures them again."""
+    file = runs.store.root / "heatmaps" / "0123456789ab.json"
+    runs.add("other", PERFECT)
+    file.parent.mkdir()
+    file.write_text("{")
+    (finding,) = faults(runs).values()
+    assert finding.name == "heatmaps/0123456789ab.json"
+    assert finding.need == (
+        "--repair sets it aside; `bench explain --boxes` measures these maps again"
+    )
+
+
 def test_a_database_that_lost_a_winner_or_is_none(runs: Runs) -> None:
     tune(runs, "other", runs_=[runs.add("other", PERFECT)])
     url = parse_url(None, runs.store)
