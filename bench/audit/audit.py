@@ -18,28 +18,19 @@ from bench.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """The audit of a run.
-
-    Attributes:
-        run: that was looked at.
-        subgroups: of its test part.
-        decision: the decision curve; None where the task has not two classes.
-        duplicates: of each pair of parts; None where images are too small for it.
-    """
+    """The audit of a run."""
 
     run: Run
     subgroups: Subgroups
-    decision: DecisionCurve | None
+    decision: DecisionCurve | None  # the decision curve; None where the task has not two classes
+    # Of each pair of parts; None where images are too small for it.
     duplicates: tuple[NearDuplicates, ...] | None
 
 
 def audit(run: Run, *, root: Path | None, progress: Progress) -> Audit:
     """Audit a finished run of a network or control.
 
-    Args:
-        run: with predictions.
-        root: folder or file of the data; None is where the run's experiment found them.
-        progress: of decoding and hashing.
+    Its data are looked for where its experiment found them, if ``root`` is None.
 
     Raises:
         InputError: the run has not finished or calls nothing at a threshold, or its data are not

@@ -16,12 +16,9 @@ from bench.runs.store import Store
 
 
 def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData:
-    """The images, labels and split that a run was made with.
+    """The images, labels and split that a run of a network or control was made with.
 
-    Args:
-        run: of a network or control.
-        root: folder or file of the data; None is where the run's experiment found them.
-        progress: of decoding, which takes long where it was not done before.
+    They are looked for where the run's experiment found them, if ``root`` is None.
 
     Raises:
         InputError: it was made elsewhere, or its data are not there or other ones.

@@ -23,34 +23,21 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 
 @dataclass(frozen=True, kw_only=True)
 class NetBenefit:
-    """Net benefit at one threshold probability, per image.
+    """Net benefit at one threshold probability, per image."""
 
-    Attributes:
-        threshold: at or above it an image is called.
-        model: of calling by the run, with its interval over patients.
-        treat_all: of calling every image; that of calling none is 0.
-        over_all: of the run less that of calling every image, on the same patients.
-    """
-
-    threshold: float
-    model: Interval
-    treat_all: float
-    over_all: Interval
+    threshold: float  # at or above it an image is called
+    model: Interval  # of calling by the run, with its interval over patients
+    treat_all: float  # of calling every image; that of calling none is 0
+    over_all: Interval  # of the run less that of calling every image, on the same patients
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionCurve:
-    """The decision curve of a two-class run on the test part.
+    """The decision curve of a two-class run on the test part."""
 
-    Attributes:
-        positive: name of the second class.
-        calibrated: whether the probabilities were calibrated on the validation part.
-        points: by rising threshold probability.
-    """
-
-    positive: str
-    calibrated: bool
-    points: tuple[NetBenefit, ...]
+    positive: str  # name of the second class
+    calibrated: bool  # whether the probabilities were calibrated on the validation part
+    points: tuple[NetBenefit, ...]  # by rising threshold probability
 
     @property
     def useful(self) -> tuple[float, ...]:

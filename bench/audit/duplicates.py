@@ -27,21 +27,15 @@ SMALLEST = 32
 
 @dataclass(frozen=True, kw_only=True)
 class NearDuplicates:
-    """Near-duplicates of a later part's images in an earlier part.
-
-    Attributes:
-        earlier, later: names of the parts.
-        images: of the later part that have a near-duplicate in the earlier one.
-        identical: those of them with the same original pixels.
-        other_patient: those whose near-duplicates are all of another patient, or of an unknown one.
-        pairs: the image of the later part, the nearest one of the earlier part, their distance.
-    """
+    """Near-duplicates of a later part's images in an earlier part."""
 
     earlier: str
     later: str
-    images: int
-    identical: int
+    images: int  # of the later part that have a near-duplicate in the earlier one
+    identical: int  # those of them with the same original pixels
+    # Those whose near-duplicates are all of another patient, or of an unknown one.
     other_patient: int
+    # The image of the later part, the nearest one of the earlier part, their distance.
     pairs: tuple[tuple[str, str, int], ...]
 
 
@@ -60,14 +54,7 @@ def near_duplicates(
     *,
     progress: Callable[[int, int], None],
 ) -> list[NearDuplicates]:
-    """Near-duplicates of each pair of parts.
-
-    Args:
-        rows: study table with ``pixel_row`` and ``digest``.
-        pixels: (images, side, side) uint8.
-        parts: row numbers by part, in their order.
-        progress: called with images hashed and images in all.
-    """
+    """Near-duplicates of each pair of parts of a study table with ``pixel_row`` and ``digest``."""
     places = rows["pixel_row"].to_numpy(np.int64)
     hashes = np.empty((len(rows), SIDE * SIDE // 64), np.uint64)
     for number, place in enumerate(places):

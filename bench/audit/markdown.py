@@ -24,12 +24,7 @@ TOO_FEW = "too few"
 
 
 def audit_markdown(audits: Sequence[Audit], *, image_names: bool) -> str:
-    """The audits, a section each.
-
-    Args:
-        audits: at least one.
-        image_names: name the near-duplicates; they can be ids of patients.
-    """
+    """The audits, a section each; names of near-duplicates can be ids of patients."""
     text = render(
         "audit.md.j2",
         audits=audits,

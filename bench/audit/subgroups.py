@@ -29,25 +29,18 @@ ATTRIBUTES = ("sex", "age", "view", "images a patient")
 
 @dataclass(frozen=True, kw_only=True)
 class Subgroup:
-    """Figures for the test images of one group of patients.
+    """Figures for the test images of one group of patients."""
 
-    Attributes:
-        output: the class or finding that is called.
-        attribute: one of ``ATTRIBUTES``; ``all`` for every test image.
-        group: its value.
-        images: of the test part.
-        patients_with, patients_without: patients with at least one image that has the output, and
-            that has it not; an image without a patient id is a patient of its own.
-        auc, sensitivity, specificity: with intervals over patients; None where one of the two
-            numbers of patients is below ``FEWEST``. The threshold is the run's.
-    """
-
-    output: str
-    attribute: str
-    group: str
-    images: int
+    output: str  # the class or finding that is called
+    attribute: str  # one of ``ATTRIBUTES``; ``all`` for every test image
+    group: str  # its value
+    images: int  # of the test part
+    # Patients with at least one image that has the output, and that has it not; an image without a
+    # patient id is a patient of its own.
     patients_with: int
     patients_without: int
+    # With intervals over patients; None where one of the two numbers of patients is below
+    # ``FEWEST``. The threshold is the run's.
     auc: Interval | None = None
     sensitivity: Interval | None = None
     specificity: Interval | None = None
@@ -55,13 +48,9 @@ class Subgroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Subgroups:
-    """The subgroups of a run's test part.
+    """The subgroups of a run's test part."""
 
-    Attributes:
-        subgroups: by output, attribute and group; of all images first.
-    """
-
-    subgroups: tuple[Subgroup, ...]
+    subgroups: tuple[Subgroup, ...]  # by output, attribute and group; of all images first
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -73,14 +62,7 @@ class Subgroups:
 def subgroups(
     test: Predictions, points: OperatingPoints, rows: pd.DataFrame, *, resampling: Resampling
 ) -> Subgroups:
-    """Figures by output, attribute and group.
-
-    Args:
-        test: predictions for the test part.
-        points: with the run's thresholds.
-        rows: study table of all images, of all parts.
-        resampling: of patients.
-    """
+    """Figures for the test part by output, attribute and group, of a study table of all parts."""
     of_images = groups(rows).reindex(test.images)
     decided = points.decide(test.probabilities)
     p = called_probabilities(test.probabilities, points.outputs)

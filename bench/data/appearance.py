@@ -38,31 +38,21 @@ AT_ONCE = 2**20  # pixels
 
 
 class Appearance(Frozen):
-    """Distribution of the statistics over the training images, and when an image is unlike them.
+    """Distribution of the statistics over the training images, and when an image is unlike them."""
 
-    Attributes:
-        training_images: how many were measured.
-        mean_image: mean gray values of the training images in 8 x 8 cells, row by row.
-        mean: of each of :data:`STATISTICS` (shares as their square roots).
-        precision: inverse of their covariance.
-        limit: squared distance beyond which an image is unlike.
-        small_is_unlike: whether an image with fewer pixels along a side than the square is unlike,
-            because at most :data:`SHARE` of the training images are.
-        share: of the training images beyond the limit, at most.
-        validation_images: images of the validation part that were measured; none of them is part
-            of the distribution.
-        false_alarms: how many of these are called unlike.
-    """
-
-    training_images: int
+    training_images: int  # how many were measured
+    # Mean gray values of the training images in 8 x 8 cells, row by row.
     mean_image: tuple[float, ...]
-    mean: tuple[float, ...]
-    precision: tuple[tuple[float, ...], ...]
-    limit: float
+    mean: tuple[float, ...]  # of each of :data:`STATISTICS` (shares as their square roots)
+    precision: tuple[tuple[float, ...], ...]  # inverse of their covariance
+    limit: float  # squared distance beyond which an image is unlike
+    # Whether an image with fewer pixels along a side than the square is unlike, because at most
+    # :data:`SHARE` of the training images are.
     small_is_unlike: bool
-    share: float
+    share: float  # of the training images beyond the limit, at most
+    # Images of the validation part that were measured; none of them is part of the distribution.
     validation_images: int
-    false_alarms: int
+    false_alarms: int  # how many of these are called unlike
 
     def compare(self, squares: NDArray[np.uint8]) -> tuple[Floats, list[str]]:
         """Compare images with the training images.

@@ -24,12 +24,6 @@ def draw(
 
     On the host, so that a seed means the same on every device.
 
-    Args:
-        config: which changes, and how large.
-        count: images.
-        side: of an image in pixels.
-        random: the step's generator.
-
     Returns:
         (ROWS, count): whether it is mirrored (0 or 1), by how many pixels its content moves up and
         to the left, the factor of its contrast, what is added to its brightness (on the scale

@@ -28,21 +28,13 @@ from bench.randomness import generator
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSet:
-    """The images of a part with their targets, ready to be batched onto a device.
+    """The images of a part with their targets, ready to be batched onto a device."""
 
-    Attributes:
-        pixels: all images of the data set, placed for the device.
-        pixel_rows: the pixel row of each position of this part, (n,) int64.
-        targets: (n,) int64 or (n, labels) float32.
-        normalisation: applied on the device.
-        in_channels: 1, or 3 for the same image three times.
-    """
-
-    pixels: Placement
-    pixel_rows: NDArray[np.int64]
-    targets: NDArray[np.int64] | NDArray[np.float32]
-    normalisation: Normalisation
-    in_channels: int
+    pixels: Placement  # all images of the data set, placed for the device
+    pixel_rows: NDArray[np.int64]  # the pixel row of each position of this part, (n,) int64
+    targets: NDArray[np.int64] | NDArray[np.float32]  # (n,) int64 or (n, labels) float32
+    normalisation: Normalisation  # applied on the device
+    in_channels: int  # 1, or 3 for the same image three times
 
     def __len__(self) -> int:
         return len(self.pixel_rows)
@@ -84,17 +76,13 @@ class ImageSet:
 
 
 class Batch(NamedTuple):
-    """The images of a step before they are changed at random and normalised, on the device.
+    """The images of a step before they are changed at random and normalised, on the device."""
 
-    Attributes:
-        images: (b, 1, side, side) uint8.
-        draws: the random changes, from :func:`bench.data.augmentation.draw`; None for none.
-        targets: (b,) int64 or (b, labels) float32; of the whole batch, where several processes
-            have its images.
-    """
-
-    images: Tensor
+    images: Tensor  # (b, 1, side, side) uint8
+    # The random changes, from :func:`bench.data.augmentation.draw`; None for none.
     draws: Tensor | None
+    # (b,) int64 or (b, labels) float32; of the whole batch, where several processes have its
+    # images.
     targets: Tensor
 
 

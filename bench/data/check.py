@@ -26,30 +26,19 @@ _REMEDIES: dict[ProblemKind, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class DataReport:
-    """The outcome of checking a data set.
-
-    Attributes:
-        source: the data source's name.
-        notes: facts about the data set.
-        usable: how many images a run can use.
-        enlarged: how many of them are smaller than the wanted size and were interpolated.
-        dropped: how many images a run cannot use.
-        problems: these images, by kind of problem.
-        remembered: how many of them an earlier decoding of the images could not read.
-        identical: groups of images with equal original pixels. They are not dropped; the splits
-            and every report deal with them.
-        contradicting: the groups that hold normal and abnormal images.
-    """
+    """The outcome of checking a data set."""
 
     source: str
     notes: tuple[str, ...]
-    usable: int
-    enlarged: int
-    dropped: int
-    problems: dict[ProblemKind, tuple[Problem, ...]]
-    remembered: int
+    usable: int  # how many images a run can use
+    enlarged: int  # how many of them are smaller than the wanted size and were interpolated
+    dropped: int  # how many images a run cannot use
+    problems: dict[ProblemKind, tuple[Problem, ...]]  # these images, by kind of problem
+    remembered: int  # how many of them an earlier decoding of the images could not read
+    # Groups of images with equal original pixels. They are not dropped; the splits and every report
+    # deal with them.
     identical: tuple[tuple[str, ...], ...]
-    contradicting: tuple[tuple[str, ...], ...]
+    contradicting: tuple[tuple[str, ...], ...]  # the groups that hold normal and abnormal images
 
     def lines(self) -> list[str]:
         """The report as plain lines of text: first what stops a run, by kind, then notes."""
@@ -92,9 +81,7 @@ class DataReport:
 def check_data(study: StudyTable, store: PixelStore | None) -> DataReport:
     """Collect the problems and the identical images of a data set.
 
-    Args:
-        study: a data source's labels.
-        store: the pixels of that study, at any size; None where it has no row to decode.
+    Without a store there is no row to decode.
     """
     if store is None:
         study = replace(study, rows=study.rows.assign(digest=""))

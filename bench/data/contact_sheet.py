@@ -22,15 +22,7 @@ def draw_sheet(
 ) -> int:
     """Draw a contact sheet: normal images first, then abnormal ones, drawn at random.
 
-    Args:
-        rows: the study table with ``pixel_row``.
-        pixels: (images, side, side) uint8.
-        path: where to write it; its ending names the format.
-        images: how many at most, half of them normal where there are enough.
-        seed: of the choice.
-
-    Returns:
-        How many were drawn.
+    At most so many images, half of them normal where there are enough; their number is returned.
 
     Raises:
         InputError: the ending is none of ``FORMATS``, or the file cannot be written.
@@ -62,13 +54,7 @@ def draw_sheet(
 
 
 def choose(rows: pd.DataFrame, *, images: int, seed: int) -> NDArray[np.int64]:
-    """Row numbers for a sheet: normal images, then abnormal ones sorted by their findings.
-
-    Args:
-        rows: the study table.
-        images: how many at most.
-        seed: of the choice.
-    """
+    """Row numbers for a sheet: normal images, then abnormal ones sorted by their findings."""
     abnormal = is_abnormal(rows)
     order = generator(seed, "contact sheet").permutation(len(rows))
     normal, others = order[~abnormal[order]], order[abnormal[order]]

@@ -29,21 +29,14 @@ CHUNK_BYTES = 1 << 20
 
 
 class Decoded(NamedTuple):
-    """An image as a pixel store keeps it.
+    """An image as a pixel store keeps it."""
 
-    Attributes:
-        pixels: uint8, shape (image_size, image_size); zeros where it could not be read.
-        digest: of the original pixels (:func:`digest`); "" where they could not be read.
-        enlarged: whether a side of the original is shorter than the square's.
-        peak: largest original gray value of an image of 16 bits; 0 for others.
-        problem: why the image could not be read; None where it could.
-    """
-
+    # uint8, shape (image_size, image_size); zeros where it could not be read.
     pixels: NDArray[np.uint8]
-    digest: str
-    enlarged: bool
-    peak: int
-    problem: Problem | None
+    digest: str  # of the original pixels (:func:`digest`); "" where they could not be read
+    enlarged: bool  # whether a side of the original is shorter than the square's
+    peak: int  # largest original gray value of an image of 16 bits; 0 for others
+    problem: Problem | None  # why the image could not be read; None where it could
 
 
 def decode_all(
@@ -57,14 +50,8 @@ def decode_all(
     """Decode in threads (Pillow and hashlib release the interpreter's lock), in order.
 
     Only a few images are under way at any time, so that memory stays small and an interrupt
-    is obeyed at once; closing the generator ends the threads.
-
-    Args:
-        reader: gives the original pixels.
-        images: ids.
-        image_size: side of the squares in pixels.
-        full_scale: gray value of white in images of 16 bits; None is 65535.
-        workers: threads; by default one for each of this process's processors.
+    is obeyed at once; closing the generator ends the threads. White in 16 bits is 65535, if the
+    full scale is None.
     """
     workers = workers or processors()
     size = max(1, min(CHUNK, CHUNK_BYTES // image_size**2))
@@ -87,14 +74,9 @@ def decode_all(
 
 
 def resize(pixels: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
-    """Squash a gray image to a square; see the top of this module for how.
+    """Squash a gray image (height, width) to a square of a side in pixels; both are uint8.
 
-    Args:
-        pixels: uint8, shape (height, width).
-        image_size: side of the result in pixels.
-
-    Returns:
-        uint8, shape (image_size, image_size).
+    See the top of this module for how.
     """
     image = Image.fromarray(pixels)
     width, height = image.size

@@ -31,60 +31,39 @@ class SplitRecord(Frozen):
 
 
 class PartRecord(Frozen):
-    """Counts of one part of the split, of the images that the task asks about.
-
-    Attributes:
-        images: number of images.
-        patients: number of patients; None where the patient of any image is unknown.
-        classes: number of images by class; by finding, where the task names findings.
-    """
+    """Counts of one part of the split, of the images that the task asks about."""
 
     images: int
-    patients: int | None
-    classes: dict[str, int]
+    patients: int | None  # number of patients; None where the patient of any image is unknown
+    classes: dict[str, int]  # number of images by class; by finding, where the task names findings
 
 
 class DataRecord(Frozen):
-    """The data of a run.
-
-    Attributes:
-        source: name of the data source.
-        root: name of its folder or file, without the path; "" for a source without one.
-        image_size: side in pixels; None for imported predictions, which come without pixels.
-        task: name of the task.
-        question: the task's question in words.
-        kind: ``multiclass`` or ``multilabel``.
-        classes: names of the task's classes or findings.
-        split: the split.
-        parts: counts by the name of the part; of ``train`` those that are learned from.
-        leakage: what each pair of parts shares.
-        identical_images: images of the whole data set with a pixel-identical copy in it; None
-            where pixels are not known.
-        normalisation: of the training pixels; None where pixels are not known.
-        full_scale: gray value of white in 16-bit images, where the user said it.
-        notes: facts for the head of every report.
-        skipped: names of the images that were left out, by what is wrong with them.
-        fingerprint: SHA-256 over labels, original pixels and image size.
-        appearance: of the training images; None of few images, where pixels are not known, and in
-            records of before there was one. It follows from the rest, and is in no key.
-    """
+    """The data of a run."""
 
     source: str
-    root: str
+    root: str  # name of the source's folder or file, without the path; "" where it has none
+    # Side in pixels; None for imported predictions, which come without pixels.
     image_size: int | None
     task: str
-    question: str
-    kind: TargetKind
-    classes: tuple[str, ...]
+    question: str  # the task's question in words
+    kind: TargetKind  # ``multiclass`` or ``multilabel``
+    classes: tuple[str, ...]  # names of the task's classes or findings
     split: SplitRecord
+    # Counts by the name of the part; of ``train`` those that are learned from.
     parts: dict[str, PartRecord]
-    leakage: tuple[Leakage, ...]
+    leakage: tuple[Leakage, ...]  # what each pair of parts shares
+    # Images of the whole data set with a pixel-identical copy in it; None where pixels are not
+    # known.
     identical_images: int | None
-    normalisation: Normalisation | None
-    full_scale: int | None = None
-    notes: tuple[str, ...]
+    normalisation: Normalisation | None  # of the training pixels; None where pixels are not known
+    full_scale: int | None = None  # gray value of white in 16-bit images, where the user said it
+    notes: tuple[str, ...]  # facts for the head of every report
+    # Names of the images that were left out, by what is wrong with them.
     skipped: dict[str, tuple[str, ...]]
-    fingerprint: str
+    fingerprint: str  # SHA-256 over labels, original pixels and image size
+    # Of the training images; None of few images, where pixels are not known, and in records of
+    # before there was one. It follows from the rest, and is in no key.
     appearance: Appearance | None = None
 
 
@@ -101,14 +80,9 @@ def describe_data(
 ) -> DataRecord:
     """Describe the data of a run.
 
-    Args:
-        study: the images of the run with their column ``digest`` ("" where pixels are not
-            known), the notes for the report, and as problems the images that were left out.
-        task: the question.
-        root: the data source's folder or file.
-        split: of the study's rows.
-        parts: row numbers of each part that the task concerns.
-        image_size, normalisation, appearance: as the attributes of :class:`DataRecord`.
+    The study holds the images of the run with their column ``digest`` ("" where pixels are not
+    known), the notes for the report, and as problems the images that were left out; the parts are
+    row numbers of those that the task concerns.
     """
     rows, digests = study.rows, study.rows["digest"]
     targets = task.targets(rows)

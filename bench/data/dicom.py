@@ -57,10 +57,7 @@ def is_dicom(head: bytes) -> bool:
 
 
 def read_dicom(file: BinaryIO) -> GrayValues:
-    """Original pixels of a DICOM file; see the top of this module.
-
-    Args:
-        file: open for reading, at its start.
+    """Original pixels of a DICOM file, open at its start; see the top of this module.
 
     Returns:
         uint8, or uint16 where a file of 16 bits states no window; shape (height, width).
@@ -86,11 +83,7 @@ def read_dicom(file: BinaryIO) -> GrayValues:
 
 
 def require_pydicom() -> None:
-    """Check that the extra ``dicom`` is installed.
-
-    Raises:
-        InputError: it is not.
-    """
+    """Raise an InputError where the extra ``dicom`` is not installed."""
     try:
         import pydicom  # noqa: F401
         import pylibjpeg  # noqa: F401

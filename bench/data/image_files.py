@@ -52,14 +52,9 @@ _ENDINGS = {b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
 
 
 def read_grayscale(path: Path, *, full_scale: int | None = None) -> NDArray[np.uint8]:
-    """Original pixels of an image file in 8 bits, before any resizing.
+    """Original pixels of an image file in 8 bits, uint8 (height, width), before any resizing.
 
-    Args:
-        path: as for :func:`read_gray_values`.
-        full_scale: gray value of white in a 16-bit file; None is 65535.
-
-    Returns:
-        uint8, shape (height, width).
+    White in 16 bits is 65535, if the full scale is None.
 
     Raises:
         ImageError, InputError: as :func:`read_gray_values` and :func:`to_bytes`.
@@ -70,9 +65,7 @@ def read_grayscale(path: Path, *, full_scale: int | None = None) -> NDArray[np.u
 def to_bytes(values: GrayValues, *, full_scale: int | None) -> NDArray[np.uint8]:
     """Gray values in 8 bits: those of 16 bits are scaled and rounded, others are left alone.
 
-    Args:
-        values: uint8 or uint16, of any shape.
-        full_scale: value of white in 16 bits, at most 65535; None is 65535.
+    Any shape, uint8 or uint16. White in 16 bits is 65535, if the full scale is None.
 
     Raises:
         ImageError: a value is above the full scale.
@@ -165,14 +158,7 @@ def _silence_pillow() -> None:
 
 
 def luma(image: Image.Image) -> NDArray[np.uint8]:
-    """Gray values of an 8-bit Pillow image of any colour mode, alpha dropped.
-
-    Args:
-        image: of a mode that Pillow converts to RGB.
-
-    Returns:
-        uint8, shape (height, width).
-    """
+    """Gray values, uint8 (height, width), of an 8-bit Pillow image of any mode, alpha dropped."""
     # Pillow warns where transparency is lost in a conversion, which is what is wanted here.
     image.info.pop("transparency", None)
     if image.mode in ("LA", "La"):
@@ -224,11 +210,7 @@ def quiet_decoders() -> Iterator[None]:
 
 
 class FileReader:
-    """Pixel reader of sources whose images are files.
-
-    Args:
-        files: each image id's file.
-    """
+    """Pixel reader of sources whose images are files, by the image id."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self.files = files

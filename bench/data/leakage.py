@@ -13,29 +13,20 @@ from bench.config.frozen import Frozen
 
 
 class Leakage(Frozen):
-    """Patients and images shared by two parts of a split. None is "unknown", which is not 0.
+    """Patients and images shared by two parts of a split. None is "unknown", which is not 0."""
 
-    Attributes:
-        earlier: name of the part to learn from ("train").
-        later: name of the part to test on ("test").
-        later_images: number of images of the later part.
-        shared_patients: patients known to have images in both parts, which is a lower bound
-            where ``unknown_patients`` is not 0; None where no image of one of the parts has a
-            patient id.
-        images_of_shared_patients: images of the later part whose patient is known to be in the
-            earlier one; a lower bound and None likewise.
-        unknown_patients: images of both parts together without a patient id.
-        identical_images: images of the later part with a pixel-identical copy (by their
-            original pixels) in the earlier one; None where any image of either part has no
-            digest.
-    """
-
-    earlier: str
-    later: str
-    later_images: int
+    earlier: str  # name of the part to learn from ("train")
+    later: str  # name of the part to test on ("test")
+    later_images: int  # number of images of the later part
+    # Patients known to have images in both parts, which is a lower bound where ``unknown_patients``
+    # is not 0; None where no image of one of the parts has a patient id.
     shared_patients: int | None
+    # Images of the later part whose patient is known to be in the earlier one; a lower bound and
+    # None likewise.
     images_of_shared_patients: int | None
-    unknown_patients: int
+    unknown_patients: int  # images of both parts together without a patient id
+    # Images of the later part with a pixel-identical copy (by their original pixels) in the earlier
+    # one; None where any image of either part has no digest.
     identical_images: int | None
 
     @property

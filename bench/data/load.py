@@ -74,12 +74,6 @@ def decode_study(
 ) -> tuple[StudyTable, PixelStore]:
     """Decode the images of a study (or open them where that was done before).
 
-    Args:
-        study: from :func:`open_study`.
-        config: the experiment's ``data``.
-        cache: folder of decoded pixels.
-        progress: called with images decoded and images in all.
-
     Returns:
         The part of the study that a run can use, from :meth:`PixelStore.usable`, and its pixels.
 
@@ -95,13 +89,8 @@ def decode_study(
 def refuse_problems(study: StudyTable, config: DataConfig, *, hint: str = "") -> None:
     """Refuse a study with images that cannot be used, unless they are to be skipped.
 
-    Args:
-        study: with the problems.
-        config: the experiment's ``data``.
-        hint: ends the message.
-
     Raises:
-        InputError: on one line, with the first names of each kind of problem.
+        InputError: on one line, with the first names of each kind of problem, and the hint.
     """
     if not study.problems or config.on_bad == "skip":
         return

@@ -71,32 +71,23 @@ SECONDS_BETWEEN_FLUSHES = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class PixelStore:
-    """A study table's pixels at one size.
-
-    Attributes:
-        folder: where the store lies.
-        pixels: uint8, shape (images, size, size), read-only; row i is ``images[i]``; zeros where
-            the image could not be read.
-        images: image ids in the study table's order.
-        digests: SHA-256, in hex, of the original pixels (shape and gray values), equal for
-            pixel-identical images; "" where the image could not be read.
-        problems: the images that could not be read.
-        small: bool (images,), those with fewer pixels than ``size`` along a side. They were
-            enlarged, and are less sharp than their size suggests.
-        deep_images: how many images have 16 bits.
-        peak: the largest original gray value of these; 0 where there are none.
-        reused: whether the images were decoded before, so that the problems are remembered ones.
-    """
+    """A study table's pixels at one size."""
 
     folder: Path
+    # uint8, shape (images, size, size), read-only; row i is ``images[i]``; zeros where the image
+    # could not be read.
     pixels: NDArray[np.uint8]
-    images: tuple[str, ...]
+    images: tuple[str, ...]  # image ids in the study table's order
+    # SHA-256, in hex, of the original pixels (shape and gray values), equal for pixel-identical
+    # images; "" where the image could not be read.
     digests: tuple[str, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # the images that could not be read
+    # bool (images,), those with fewer pixels than ``size`` along a side. They were enlarged, and
+    # are less sharp than their size suggests.
     small: NDArray[np.bool_]
-    deep_images: int
-    peak: int
-    reused: bool
+    deep_images: int  # how many images have 16 bits
+    peak: int  # the largest original gray value of these; 0 where there are none
+    reused: bool  # whether the images were decoded before, so that the problems are remembered ones
 
     @property
     def enlarged(self) -> int:
@@ -104,10 +95,7 @@ class PixelStore:
         return int(self.small.sum())
 
     def usable(self, study: StudyTable) -> StudyTable:
-        """The part of a study that a run can use.
-
-        Args:
-            study: the labels that the store was opened for.
+        """The part of a study, which the store was opened for, that a run can use.
 
         Returns:
             The study with the rows whose pixels could be read, index 0..n-1, and the problems of
@@ -133,15 +121,8 @@ def open_pixels(
     """Open a study's pixels, decoding them first where that has not been done yet.
 
     Safe to call from several processes at once: one decodes, the others wait for it. An
-    interrupted preparation goes on where it was; a damaged store is made again.
-
-    Args:
-        study: the images and their reader, which must be there.
-        image_size: side of the square images in pixels.
-        cache: the folder of all stores; made if it is not there.
-        progress: called with (images done, images in all) while decoding; first with those
-            that an earlier attempt had done, if any.
-        workers: decoding threads; by default one per processor.
+    interrupted preparation goes on where it was; a damaged store is made again. Progress is
+    called with images done and in all, first with those that an earlier attempt had done.
 
     Raises:
         InputError: the cache folder cannot be written or has too little room, an image has
@@ -159,13 +140,7 @@ def open_pixels(
 
 
 def forget_pixels(study: StudyTable, *, image_size: int, cache: Path) -> None:
-    """Remove a study's pixels at one size, whole or in the making, so that they are decoded anew.
-
-    Args:
-        study: the images and their reader, which must be there.
-        image_size: side of the square images in pixels.
-        cache: the folder of all stores.
-    """
+    """Remove a study's pixels at one size, whole or in the making: they are decoded anew."""
     folder = cache / _store_name(_originals(study), image_size)
     if cache.is_dir():
         with FileLock(folder.with_suffix(".lock")):

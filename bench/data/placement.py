@@ -28,15 +28,10 @@ DEVICE_SHARE = 0.5
 
 
 class Placement(ABC):
-    """All pixels of a data set, wherever they lie.
+    """All pixels of a data set, wherever they lie."""
 
-    Attributes:
-        device: where batches are wanted.
-        side: of an image in pixels.
-    """
-
-    device: torch.device
-    side: int
+    device: torch.device  # where batches are wanted
+    side: int  # of an image in pixels
 
     @abstractmethod
     def gather(self, pixel_rows: NDArray[np.int64]) -> Tensor:
@@ -44,12 +39,7 @@ class Placement(ABC):
 
 
 class OnDevice(Placement):
-    """All pixels in the device's memory.
-
-    Args:
-        pixels: (images, side, side) uint8.
-        device: where they go.
-    """
+    """All pixels, (images, side, side) uint8, in the device's memory."""
 
     # Rows that are on their way at once: a pageable copy of the whole would need it all twice.
     CHUNK = 4096
@@ -67,16 +57,9 @@ class OnDevice(Placement):
 
 
 class MemoryMapped(Placement):
-    """Pixels in a file that is mapped into memory, or wherever numpy can read them.
+    """Pixels, (images, side, side) uint8, in a mapped file, or wherever numpy can read them.
 
     Another process gets the name of the file, and maps it too.
-
-    Args:
-        pixels: (images, side, side) uint8.
-        device: where batches are wanted.
-
-    Attributes:
-        pixels: as given.
     """
 
     def __init__(self, pixels: NDArray[np.uint8], *, device: torch.device) -> None:
@@ -96,14 +79,10 @@ class MemoryMapped(Placement):
 
 
 def place_pixels(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
-    """Place pixels as near to the device as they fit.
+    """Place pixels, (images, side, side) uint8, as near to the device as they fit.
 
     On the device where they take at most :data:`DEVICE_SHARE` of its free memory; otherwise they
     stay in their file.
-
-    Args:
-        pixels: (images, side, side) uint8, usually a memory map.
-        device: where batches are wanted.
     """
     if device.type == "cuda" and _fits_on_device(pixels, device):
         return OnDevice(pixels, device=device)
@@ -122,11 +101,7 @@ def _hold(pixels: NDArray[np.uint8], device: torch.device) -> MemoryMapped:
 
 
 class PlacementCache:
-    """Places each data set once, for all cells of a process.
-
-    Attributes:
-        device: where batches are wanted.
-    """
+    """Places each data set once, for all cells of a process."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

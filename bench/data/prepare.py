@@ -25,30 +25,20 @@ from bench.data.thumbnails import note_store
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedData:
-    """The data of an experiment, ready to train on; the same for every cell of a matrix.
+    """The data of an experiment, ready to train on; the same for every cell of a matrix."""
 
-    Attributes:
-        rows: the study table of the usable images, with ``pixel_row`` and ``digest``.
-        pixels: (images, side, side) uint8 memory map, indexed by ``rows.pixel_row``.
-        task: the question.
-        targets: of every row, as :attr:`bench.data.tasks.Task.targets` gives them.
-        task_mask: the rows that the task concerns, (rows,) bool.
-        split: of all rows, whatever the task.
-        task_parts: row numbers of each part of the split that the task concerns; of the training
-            part the share to learn from.
-        normalisation: of the training pixels.
-        record: the description of the data that is stored with every run.
-    """
-
-    rows: pd.DataFrame
+    rows: pd.DataFrame  # the study table of the usable images, with ``pixel_row`` and ``digest``
+    # (images, side, side) uint8 memory map, indexed by ``rows.pixel_row``.
     pixels: NDArray[np.uint8]
-    task: Task
-    targets: NDArray[Any]
-    task_mask: NDArray[np.bool_]
-    split: Split
+    task: Task  # the question
+    targets: NDArray[Any]  # of every row, as :attr:`bench.data.tasks.Task.targets` gives them
+    task_mask: NDArray[np.bool_]  # the rows that the task concerns, (rows,) bool
+    split: Split  # of all rows, whatever the task
+    # Row numbers of each part of the split that the task concerns; of the training part the share
+    # to learn from.
     task_parts: dict[str, RowNumbers]
-    normalisation: Normalisation
-    record: DataRecord
+    normalisation: Normalisation  # of the training pixels
+    record: DataRecord  # the description of the data that is stored with every run
 
     @property
     def image_size(self) -> int:
@@ -65,13 +55,6 @@ def prepare_data(
     progress: Callable[[int, int], None] | None = None,
 ) -> PreparedData:
     """Decode pixels (or open them where that was done before), split, check.
-
-    Args:
-        config: the experiment's ``data``.
-        task: the question.
-        study: the labels, from :func:`bench.data.load.open_study`.
-        cache: folder of decoded pixels.
-        progress: called with images decoded and images in all.
 
     Raises:
         InputError: images that cannot be used and are not to be skipped, an impossible split,

@@ -19,21 +19,14 @@ BY_LABELS = (
 
 @dataclass(frozen=True, kw_only=True)
 class SplitReport:
-    """A split, described.
-
-    Attributes:
-        source: the data source's name.
-        split: what is described.
-        parts: counts of train, validation and test, and of "left_out" where there is any.
-        leakage: what each pair of parts shares.
-        notes: facts on the data set and on how far the split is that of a run.
-    """
+    """A split, described."""
 
     source: str
     split: Split
+    # Counts of train, validation and test, and of "left_out" where there is any.
     parts: dict[str, LabelCounts]
     leakage: tuple[Leakage, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # facts on the data set and on how far the split is that of a run
 
     def as_dict(self) -> dict[str, object]:
         """The report for JSON."""
@@ -98,11 +91,7 @@ def describe_split(
 ) -> SplitReport:
     """Count what a split's parts hold and share.
 
-    Args:
-        table: the images, with the column ``digest``.
-        split: of ``table.rows``.
-        by_labels: the table comes from the label files alone.
-        train_share: share of the training part that runs learn from.
+    ``by_labels``: the table, with its column ``digest``, comes from the label files alone.
     """
     summary = summarise(table, split)
     notes = [*summary.notes]

@@ -71,17 +71,11 @@ GrayValues = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One image that cannot be used as it is.
-
-    Attributes:
-        kind: the kind of problem.
-        image: the image id or file name.
-        detail: one clause for the user ("label 'Pneumonai' is no finding of this source").
-    """
+    """One image that cannot be used as it is."""
 
     kind: ProblemKind
-    image: str
-    detail: str
+    image: str  # the image id or file name
+    detail: str  # one clause for the user ("label 'Pneumonai' is no finding of this source")
 
 
 class ImageError(Exception):
@@ -120,29 +114,24 @@ class PixelReader(Protocol):
 class StudyTable:
     """A data source's labels, and the reader of its pixels.
 
-    Attributes:
-        name: the source's name, for tables ("nih").
-        rows: the table described at the top of this module, index 0..n-1, sorted by ``image``;
-            only rows without a problem.
-        finding_names: every finding that may occur, in the source's order.
-        reader: gives the pixels of ``rows.image``; None where only the label files were read, which
-            may list images that are not there.
-        full_scale: gray value of white in 16-bit images; None for 65535 where nobody has said so,
-            which is refused where no such image comes near it.
-        notes: facts for the head of every report ("1,723 of the 112,120 images are here").
-        problems: rows and files left out of ``rows``; a run refuses them unless
-            ``data.on_bad`` is ``skip``.
-
     Raises:
         InputError: the name of a finding holds ``|``.
     """
 
-    name: str
+    name: str  # the source's name, for tables ("nih")
+    # The table described at the top of this module, index 0..n-1, sorted by ``image``; only rows
+    # without a problem.
     rows: pd.DataFrame
-    finding_names: tuple[str, ...]
+    finding_names: tuple[str, ...]  # every finding that may occur, in the source's order
+    # Gives the pixels of ``rows.image``; None where only the label files were read, which may list
+    # images that are not there.
     reader: PixelReader | None = None
+    # Gray value of white in 16-bit images; None for 65535 where nobody has said so, which is
+    # refused where no such image comes near it.
     full_scale: int | None = None
+    # Facts for the head of every report ("1,723 of the 112,120 images are here").
     notes: tuple[str, ...] = ()
+    # Rows and files left out of ``rows``; a run refuses them unless ``data.on_bad`` is ``skip``.
     problems: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:

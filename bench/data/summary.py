@@ -18,23 +18,15 @@ from bench.text import figures_table
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelCounts:
-    """Counts of the labels of some images.
-
-    Attributes:
-        images: how many.
-        patients: how many; None where any of them is unknown.
-        normal: images without a finding.
-        one: images with exactly one.
-        several: images with more.
-        findings: a row for each finding that may occur, the most frequent first: ``images`` with
-            it, those that have it ``alone`` and those that have it ``with_others``, int64.
-    """
+    """Counts of the labels of some images."""
 
     images: int
-    patients: int | None
-    normal: int
-    one: int
-    several: int
+    patients: int | None  # how many; None where any of them is unknown
+    normal: int  # images without a finding
+    one: int  # images with exactly one
+    several: int  # images with more
+    # A row for each finding that may occur, the most frequent first: ``images`` with it, those that
+    # have it ``alone`` and those that have it ``with_others``, int64.
     findings: pd.DataFrame
 
     @property
@@ -66,21 +58,14 @@ class LabelCounts:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelSummary:
-    """A data set and the parts of one split of it, counted.
-
-    Attributes:
-        source: the data source's name.
-        whole: counts of all images.
-        parts: counts of train, validation and test, and of "left_out" where there is any.
-        split: the split that has these parts; None where there is none.
-        notes: facts on the data set, and how many images were left out of it.
-    """
+    """A data set and the parts of one split of it, counted."""
 
     source: str
     whole: LabelCounts
+    # Counts of train, validation and test, and of "left_out" where there is any.
     parts: dict[str, LabelCounts]
-    split: Split | None
-    notes: tuple[str, ...]
+    split: Split | None  # the split that has these parts; None where there is none
+    notes: tuple[str, ...]  # facts on the data set, and how many images were left out of it
 
     def as_dict(self) -> dict[str, object]:
         """The summary for JSON."""
@@ -128,12 +113,7 @@ class LabelSummary:
 
 
 def summarise(table: StudyTable, split: Split | None) -> LabelSummary:
-    """Count the labels of a data set, and of each part of a split.
-
-    Args:
-        table: the labels.
-        split: of ``table.rows``; None counts the whole alone.
-    """
+    """Count the labels of a data set, and of each part of a split of its rows, if there is one."""
     notes = table.notes
     if table.problems:
         skipped = "images that cannot be used and are skipped (see bench data check)"
@@ -151,12 +131,7 @@ def summarise(table: StudyTable, split: Split | None) -> LabelSummary:
 
 
 def count_labels(rows: pd.DataFrame, findings: Sequence[str]) -> LabelCounts:
-    """Count the labels of some images.
-
-    Args:
-        rows: a study table.
-        findings: names; every finding of the rows is among them.
-    """
+    """Count the labels of some images; every finding of theirs is among the names."""
     number = count_findings(rows)
     images, alone = (
         found.explode().value_counts().reindex(list(findings), fill_value=0)

@@ -16,14 +16,9 @@ DPI = 150
 
 
 def draw_summary(counts: LabelCounts, folder: Path) -> tuple[Path, Path]:
-    """Draw how often each finding occurs, and how many findings an image has.
+    """Draw ``findings.png`` and ``normal_one_several.png`` in a folder, and return their paths.
 
-    Args:
-        counts: of all images.
-        folder: made where it is not there.
-
-    Returns:
-        The paths of ``findings.png`` and ``normal_one_several.png``.
+    How often each finding occurs, and how many findings an image has.
 
     Raises:
         OSError: the folder or a file cannot be written.

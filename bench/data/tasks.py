@@ -36,9 +36,7 @@ def is_abnormal(rows: pd.DataFrame) -> NDArray[np.bool_]:
 def finding_labels(rows: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.float32]:
     """The findings of each image of a study table as zeros and ones, (n, findings).
 
-    Args:
-        rows: the study table.
-        findings: names; every finding of the rows is among them.
+    Every finding of the rows is among the names.
     """
     columns = {finding: column for column, finding in enumerate(findings)}
     labels = np.zeros((len(rows), len(findings)), np.float32)
@@ -49,25 +47,19 @@ def finding_labels(rows: pd.DataFrame, findings: Sequence[str]) -> NDArray[np.fl
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One question about an image.
+    """One question about an image."""
 
-    Attributes:
-        name: as in ``--task``.
-        question: one line.
-        kind: "multiclass" (exactly one class is right) or "multilabel" (any number may be).
-        classes: names of the outputs, in the order of the targets; in a two-class task the
-            second is the positive one.
-        select: from a study table of n rows to the task mask: True (n,) for its images.
-        targets: from a study table of n rows to int64 (n,) class indices for multi-class,
-            float32 (n, classes) of 0 and 1 for multi-label. Values outside the task mask mean
-            nothing.
-    """
-
-    name: str
-    question: str
+    name: str  # as in ``--task``
+    question: str  # one line
+    # "multiclass" (exactly one class is right) or "multilabel" (any number may be).
     kind: TargetKind
+    # Names of the outputs, in the order of the targets; in a two-class task the second is the
+    # positive one.
     classes: tuple[str, ...]
+    # From a study table of n rows to the task mask: True (n,) for its images.
     select: Callable[[pd.DataFrame], NDArray[np.bool_]]
+    # From a study table of n rows to int64 (n,) class indices for multi-class, float32 (n, classes)
+    # of 0 and 1 for multi-label. Values outside the task mask mean nothing.
     targets: Callable[[pd.DataFrame], NDArray[Any]]
 
 
@@ -156,11 +148,6 @@ def check_classes(
 
     Every part needs an image of the task; a multi-class task needs two classes in every part; a
     multi-label task a finding that some images of each part have and others lack.
-
-    Args:
-        task: the question.
-        targets: of all rows.
-        parts: the row numbers of each part ("train", …) that the task concerns.
 
     Raises:
         InputError: naming the first such part.

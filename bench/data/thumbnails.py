@@ -31,25 +31,15 @@ SIDE = 128
 
 @dataclass(frozen=True, kw_only=True)
 class Thumbnails:
-    """Images as PNG files.
+    """Images as PNG files."""
 
-    Attributes:
-        pngs: by image id, gray, at most ``SIDE`` pixels a side.
-        reason: why there are none; "" where all are there.
-    """
-
+    # By image id, gray, at most ``SIDE`` pixels a side.
     pngs: dict[str, bytes] = field(default_factory=dict)
-    reason: str = ""
+    reason: str = ""  # why there are none; "" where all are there
 
 
 def note_store(fingerprint: str, store: Path, *, cache: Path) -> None:
-    """Note which pixel store holds the images of a fingerprint.
-
-    Args:
-        fingerprint: of the data (:func:`bench.data.fingerprint.fingerprint`).
-        store: its folder.
-        cache: the folder of all stores.
-    """
+    """Note which pixel store holds the images of a fingerprint."""
     # A cache that cannot be written is no reason to fail: pages go without thumbnails.
     with suppress(OSError):
         (cache / NOTES).mkdir(parents=True, exist_ok=True)
@@ -57,13 +47,7 @@ def note_store(fingerprint: str, store: Path, *, cache: Path) -> None:
 
 
 def thumbnails(data: DataRecord, images: Collection[str], *, cache: Path) -> Thumbnails:
-    """Small versions of some images, as the networks saw them.
-
-    Args:
-        data: of a run.
-        images: ids.
-        cache: the folder of all pixel stores.
-    """
+    """Small versions of some images, as the networks saw them."""
     size = data.image_size
     if size is None:
         return Thumbnails(reason="imported predictions come without pixels")

@@ -14,12 +14,7 @@ from bench.runs.store import Store
 def examine(store: Store, *, scorer: Scorer) -> tuple[int, list[Finding]]:
     """Read every file of a store, and find what is not as it should be; nothing is changed.
 
-    Args:
-        store: of the runs.
-        scorer: with the folder of kept scores.
-
-    Returns:
-        How many runs are whole, and the findings.
+    The scorer knows the folder of kept scores. The number of whole runs comes with the findings.
 
     Raises:
         InputError: the store is not there.

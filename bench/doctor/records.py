@@ -30,12 +30,7 @@ _NEEDS = {
 
 
 def check_records(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
-    """Find the records of experiments and tunings that cannot be used, and runs that are in none.
-
-    Args:
-        store: of the runs.
-        runs: that ended and are whole.
-    """
+    """Find records beside the runs that cannot be used, and runs that are in none."""
     unusable = store.unusable_records()
     for each in unusable:
         if each.state != "damaged":

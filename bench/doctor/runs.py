@@ -34,13 +34,7 @@ GO_ON = "the same command, started again, goes on from it"
 
 
 def check_runs(store: Store, *, whole: WholeRuns, within: Path) -> tuple[Survey, list[Finding]]:
-    """Survey a store of runs or trials, and find what is wrong with them.
-
-    Args:
-        store: of the runs.
-        whole: runs that need not be read again.
-        within: root of the store that the findings name their paths in.
-    """
+    """Survey a store of runs or trials, and what is wrong with it; paths begin at ``within``."""
     survey = store.survey(whole=whole)
     start = store.root.relative_to(within)
     found = [

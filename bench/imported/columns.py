@@ -37,13 +37,6 @@ def task_probabilities(
     also takes a column for every finding, which are combined. Other tasks want a column for each
     output. Names are matched without regard to case, spaces, hyphens and underscores.
 
-    Args:
-        file: the predictions.
-        task: the question.
-        findings: names that the data source knows.
-        combine: how columns of findings make one probability of "abnormal"; None where they are
-            not to.
-
     Returns:
         (rows, outputs); two columns for two classes.
 

@@ -33,22 +33,13 @@ NAMES_SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictionFile:
-    """Content of a file of predictions.
+    """Content of a file of predictions."""
 
-    Attributes:
-        name: the file's, without its folder.
-        digest: SHA-256 (hex) of its content.
-        images: ids or paths as they are written.
-        texts: the columns of probabilities by their heads.
-        score_column: the one that the user chose; None where they go by their heads.
-        table: the whole file.
-    """
-
-    name: str
-    digest: str
-    images: pd.Series[str]
-    texts: dict[str, pd.Series[str]]
-    score_column: str | None
+    name: str  # the file's, without its folder
+    digest: str  # SHA-256 (hex) of its content
+    images: pd.Series[str]  # ids or paths as they are written
+    texts: dict[str, pd.Series[str]]  # the columns of probabilities by their heads
+    score_column: str | None  # the one that the user chose; None where they go by their heads
     table: Table
 
     def probabilities(self, column: str) -> NDArray[np.float64]:
@@ -80,12 +71,9 @@ class PredictionFile:
         return f"{self.table.at(row)} (image {image!r})"
 
     def ids(self, known: Collection[str]) -> list[str]:
-        """The id of each row's image.
+        """The id of each row's image, of those that the data source knows.
 
         An image is an id, or a path whose name only one id has, with or without its suffix.
-
-        Args:
-            known: the ids of the data source.
 
         Raises:
             InputError: an image that is not known, may be several, or is there twice.
@@ -126,12 +114,7 @@ class PredictionFile:
 def read_file(
     path: Path, *, image_column: str | None = None, score_column: str | None = None
 ) -> PredictionFile:
-    """Read a file of predictions.
-
-    Args:
-        path: the file.
-        image_column: the column of images; None for one of IMAGE_COLUMNS.
-        score_column: the column of probabilities; None for those that are called so.
+    """Read a file of predictions; without names, its columns are those called so.
 
     Raises:
         OSError: it cannot be read.

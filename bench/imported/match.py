@@ -23,43 +23,28 @@ from bench.runs.store import Store
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledSplit:
-    """Labelled images and their split.
-
-    Attributes:
-        rows: the study table.
-        split: of its rows.
-        of_runs: stored runs have it.
-    """
+    """Labelled images and their split."""
 
     rows: pd.DataFrame
     split: Split
-    of_runs: bool = False
+    of_runs: bool = False  # stored runs have it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Match:
-    """Predictions beside the images of a split.
+    """Predictions beside the images of a split."""
 
-    Attributes:
-        labelled: the images, and the split.
-        task: the question.
-        targets: its answers, for every image.
-        task_mask: bool, which images it asks about.
-        parts: rows that the task asks about, by part; parts without images left out.
-        predicted: rows that are predicted, by part that is evaluated; none of the validation part
-            where no threshold could be chosen on them.
-        file_rows: for each of these its row of the file.
-        ignored: how many rows of the file are evaluated nowhere, by the reason.
-    """
-
-    labelled: LabelledSplit
-    task: Task
-    targets: NDArray[Any]
-    task_mask: NDArray[np.bool_]
+    labelled: LabelledSplit  # the images, and the split
+    task: Task  # the question
+    targets: NDArray[Any]  # its answers, for every image
+    task_mask: NDArray[np.bool_]  # bool, which images it asks about
+    # Rows that the task asks about, by part; parts without images left out.
     parts: dict[str, RowNumbers]
+    # Rows that are predicted, by part that is evaluated; none of the validation part where no
+    # threshold could be chosen on them.
     predicted: dict[str, RowNumbers]
-    file_rows: dict[str, NDArray[np.int64]]
-    ignored: dict[str, int]
+    file_rows: dict[str, NDArray[np.int64]]  # for each of these its row of the file
+    ignored: dict[str, int]  # how many rows of the file are evaluated nowhere, by the reason
 
     @property
     def images(self) -> dict[str, int]:
@@ -85,11 +70,6 @@ def find_splits(labels: StudyTable, config: DataConfig, *, store: Store) -> list
     identical, so that labels alone would not give the same parts. Without such a run, the split
     that the labels give.
 
-    Args:
-        labels: of the data source.
-        config: the experiment's ``data``.
-        store: of the runs.
-
     Raises:
         InputError: the labels cannot be split so, or a stored split is damaged.
     """
@@ -107,12 +87,7 @@ def find_splits(labels: StudyTable, config: DataConfig, *, store: Store) -> list
 
 
 def match(labelled: LabelledSplit, task: Task, images: Sequence[str]) -> Match:
-    """Find the predicted images in a split.
-
-    Args:
-        labelled: the images and the split.
-        task: the question.
-        images: ids of the predicted images, one a row of the file, each once.
+    """Find the predicted images, each id once and one a row of the file, in a split.
 
     Raises:
         InputError: no image of the test part that the task asks about is predicted, or a part

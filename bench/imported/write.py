@@ -31,23 +31,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Imported:
-    """Predictions in one table.
-
-    Attributes:
-        folder: of the run.
-        already: it was there before, with the same predictions.
-        source: name of the data source whose labels judge them.
-        match: the images that they are about.
-        notes: how the file was read that is no plain CSV file in UTF-8.
-        auc: on the test part, macro over the outputs where there are more than two classes; NaN
-            where it is undefined.
-    """
+    """Predictions in one table."""
 
     folder: Path
-    already: bool
-    source: str
-    match: Match
-    notes: tuple[str, ...]
+    already: bool  # it was there before, with the same predictions
+    source: str  # name of the data source whose labels judge them
+    match: Match  # the images that they are about
+    notes: tuple[str, ...]  # how the file was read that is no plain CSV file in UTF-8
+    # On the test part, macro over the outputs where there are more than two classes; NaN where it
+    # is undefined.
     auc: float
 
 
@@ -63,16 +55,9 @@ def import_predictions(
 ) -> list[Imported]:
     """Keep predictions as runs: one for each split that the stored runs of this data have.
 
-    Everything is checked before the first run is written.
-
-    Args:
-        path: the file (:mod:`bench.imported.file`).
-        name: what the predictions are called in tables.
-        experiment: its data and task say what they are judged by.
-        store: where to.
-        combine: how columns of findings make one probability; None where they do not.
-        image_column: the column of images; None for one of the standard names.
-        score_column: the column of probabilities; None for one of the standard names.
+    Everything is checked before the first run is written. ``name`` is what tables call them,
+    ``combine`` how columns of findings make one probability. The two columns have standard names
+    (:mod:`bench.imported.file`) where they are None.
 
     Raises:
         InputError: the file, the labels or the name do not fit.

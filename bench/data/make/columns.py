@@ -37,26 +37,17 @@ NAMED = 4  # labels of a column in a message
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The columns of a label table by their meaning.
+    """The columns of a label table by their meaning."""
 
-    Attributes:
-        options: of the data source, such as ``{"label_column": "Befund"}``.
-        lines: how each was found, for the user.
-        labelled: whether there is a column of labels.
-    """
-
-    options: dict[str, object]
-    lines: tuple[str, ...]
-    labelled: bool
+    options: dict[str, object]  # of the data source, such as ``{"label_column": "Befund"}``
+    lines: tuple[str, ...]  # how each was found, for the user
+    labelled: bool  # whether there is a column of labels
 
 
 def path_column(table: Table, files: Collection[str], *, given: str | None = None) -> str | None:
     """The column whose cells name files, with or without their folder and suffix.
 
-    Args:
-        table: of a label file.
-        files: paths in the data's folder, with forward slashes.
-        given: the name of the column where the user said it.
+    ``files`` are paths in the data's folder, with forward slashes.
 
     Returns:
         None where no column names a file in half of its rows, or half of the files (of a part of
@@ -109,11 +100,7 @@ def find_columns(
 ) -> Columns:
     """The columns of a label table, by their names, then by what they hold.
 
-    Args:
-        table: of a label file.
-        path: its column of paths, if it has one.
-        given: options of the data source that the user set.
-        separator: between two findings of one image.
+    ``path`` is its column of paths, ``given`` the options of the data source that the user set.
 
     Raises:
         InputError: several columns may be that of the labels.

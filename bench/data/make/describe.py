@@ -16,12 +16,7 @@ _PATIENT = re.compile(r"((?:person|patient|subject)[-_]?)\d+", re.IGNORECASE)
 
 
 def facts(study: StudyTable, store: PixelStore) -> list[str]:
-    """Patients, views and depth of the images.
-
-    Args:
-        study: the images that can be used.
-        store: their pixels.
-    """
+    """Patients, views and depth of the images."""
     rows = study.rows
     known = rows["patient"][rows["patient"] != ""]
     lines = [f"patients: {known.nunique():,}" if len(known) else "patients: unknown"]

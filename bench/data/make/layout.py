@@ -25,31 +25,20 @@ _NIH = {_NIH_IMAGE, "Finding Labels"}
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A layout of images and labels in a folder.
+    """A layout of images and labels in a folder."""
 
-    Attributes:
-        source: the data source that reads them.
-        labelled: whether there are labels.
-        root: of the source.
-        options: of the source.
-        lines: what was found and decided, for the user.
-        images: of a folder without labels, by their steps from the root.
-    """
-
-    source: str
-    root: Path
-    options: Mapping[str, object]
-    lines: tuple[str, ...]
-    labelled: bool = True
-    images: tuple[Steps, ...] = ()
+    source: str  # the data source that reads them
+    root: Path  # of the source
+    options: Mapping[str, object]  # of the source
+    lines: tuple[str, ...]  # what was found and decided, for the user
+    labelled: bool = True  # whether there are labels
+    images: tuple[Steps, ...] = ()  # of a folder without labels, by their steps from the root
 
 
 def recognise(root: Path, given: Mapping[str, object]) -> Layout:
-    """Find out how the images and labels of a folder lie.
+    """Find out how the images and labels of a folder lie, or of a label table or ``.npz`` file.
 
-    Args:
-        root: the folder, or its label table or ``.npz`` file.
-        given: options of the data source that the user set.
+    ``given`` are the options of the data source that the user set.
 
     Raises:
         InputError: no images, or several tables or columns that may be that of the labels.

@@ -95,15 +95,12 @@ def make(
 ) -> Made:
     """Look at a folder of images, and write a config for it and a contact sheet.
 
-    A manifest is written where ``to`` names one, and where there are no labels, to fill them in.
-    Nothing stays behind where the data is refused, and no file is ever overwritten.
+    A manifest is written where ``to`` names one, with the others beside it, and where there are no
+    labels, to fill them in. Nothing stays behind where the data is refused, and no file is ever
+    overwritten. Settings are ``data.KEY=VALUE`` texts, which go into the config.
 
-    Args:
-        root: the folder, or its label table or ``.npz`` file.
-        to: the manifest, with the config and the sheet beside it; None names them after the folder.
-        settings: ``data.KEY=VALUE`` texts, which go into the config.
-        cache: folder of decoded pixels.
-        progress: called with images decoded and images in all.
+    Returns:
+        What was found, decided and written, as lines for the user.
 
     Raises:
         InputError: nothing that can be read, a choice that only the user can make, or a file that

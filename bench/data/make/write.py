@@ -39,11 +39,7 @@ def write_manifest(
 ) -> None:
     """Write a manifest with those columns that are known of any image.
 
-    Args:
-        file: the manifest.
-        rows: a study table.
-        paths: each image's path.
-        labelled: with the labels, or with an empty column for someone to fill in.
+    Not labelled, its column of labels is empty, for someone to fill in.
     """
     columns = {name: name for name in ("patient", "view", "sex", "age")} | {"given_split": "split"}
     known = [name for name in columns if (rows[name].notna() & (rows[name] != "")).any()]
@@ -57,13 +53,7 @@ def write_manifest(
 
 
 def write_config(file: Path, data: DataConfig, *, lines: Sequence[str]) -> None:
-    """Write the config of an experiment on some data, with the reasons as comments.
-
-    Args:
-        file: ends in ``.yaml``.
-        data: of the experiment.
-        lines: what was found and decided.
-    """
+    """Write the config of an experiment on some data, with the reasons as comments."""
     shipped = (shipped_folder() / f"{shipped_config(data.source)}.yaml").read_text("utf-8")
     options = yaml.safe_dump(
         {"options": dict(data.options)}, allow_unicode=True, sort_keys=False, width=10_000

@@ -21,61 +21,33 @@ Side = Literal[-1, 1]
 
 @dataclass(frozen=True, kw_only=True)
 class Anatomy:
-    """One chest as it lies in one image.
+    """One chest as it lies in one image."""
 
-    Attributes:
-        zoom: magnification of the whole chest.
-        width: width of the chest over its height.
-        shift: position of its middle, (u, v).
-        tilt: how much u moves per v (a slight rotation in the image's plane).
-        turn: rotation about the long axis; moves the heart sideways.
-        wall: half width of the lungs at their widest.
-        apex: v of the top of the lungs.
-        medial: u of the lungs' inner border.
-        domes: v of the top of the right and of the left diaphragm.
-        dome_depth: how far the diaphragm falls towards its edges.
-        heart: centre (u, v) of the heart.
-        heart_radii: its half axes (u, v).
-        knob: radius of the aortic knob.
-        rib_spacing: v from rib to rib.
-        rib_phase: position of the first rib, in rib spacings.
-        rib_bow: how far ribs fall towards the side.
-        rib_strength: brightness of the ribs.
-        clavicle: v of the inner ends of the clavicles.
-        fat: thickness of the soft tissue of the chest wall.
-        breast: brightness of breast shadows; 0 for none.
-        air_depth: how much darker air is than tissue.
-        markings: brightness of vessels.
-        tree: number of the vessel texture.
-        scapula: how far the shoulder blades overlie the lungs (AP), 0 to 1.
-        bubble: brightness of the gas in the stomach (negative: darker than tissue).
-    """
-
-    zoom: float
-    width: float
-    shift: tuple[float, float]
-    tilt: float
-    turn: float
-    wall: float
-    apex: float
-    medial: float
-    domes: tuple[float, float]
-    dome_depth: float
-    heart: tuple[float, float]
-    heart_radii: tuple[float, float]
-    knob: float
-    rib_spacing: float
-    rib_phase: float
-    rib_bow: float
-    rib_strength: float
-    clavicle: float
-    fat: float
-    breast: float
-    air_depth: float
-    markings: float
-    tree: int
-    scapula: float
-    bubble: float
+    zoom: float  # magnification of the whole chest
+    width: float  # width of the chest over its height
+    shift: tuple[float, float]  # position of its middle, (u, v)
+    tilt: float  # how much u moves per v (a slight rotation in the image's plane)
+    turn: float  # rotation about the long axis; moves the heart sideways
+    wall: float  # half width of the lungs at their widest
+    apex: float  # v of the top of the lungs
+    medial: float  # u of the lungs' inner border
+    domes: tuple[float, float]  # v of the top of the right and of the left diaphragm
+    dome_depth: float  # how far the diaphragm falls towards its edges
+    heart: tuple[float, float]  # centre (u, v) of the heart
+    heart_radii: tuple[float, float]  # its half axes (u, v)
+    knob: float  # radius of the aortic knob
+    rib_spacing: float  # v from rib to rib
+    rib_phase: float  # position of the first rib, in rib spacings
+    rib_bow: float  # how far ribs fall towards the side
+    rib_strength: float  # brightness of the ribs
+    clavicle: float  # v of the inner ends of the clavicles
+    fat: float  # thickness of the soft tissue of the chest wall
+    breast: float  # brightness of breast shadows; 0 for none
+    air_depth: float  # how much darker air is than tissue
+    markings: float  # brightness of vessels
+    tree: int  # number of the vessel texture
+    scapula: float  # how far the shoulder blades overlie the lungs (AP), 0 to 1
+    bubble: float  # brightness of the gas in the stomach (negative: darker than tissue)
 
     def dome(self, side: Side) -> float:
         """v of the top of one side's diaphragm."""

@@ -40,27 +40,16 @@ MOST_VISITS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One image of one synthetic patient.
+    """One image of one synthetic patient."""
 
-    Attributes:
-        patient: number of the patient, from 1.
-        follow_up: how many earlier images the patient has.
-        view: "PA" (standing) or "AP" (lying).
-        sex: "F" or "M".
-        age: years.
-        shown: findings that the image shows, sorted.
-        reported: findings in the label, sorted (see the module's label noise).
-        split: the given split, by patient.
-    """
-
-    patient: int
-    follow_up: int
-    view: Literal["PA", "AP"]
+    patient: int  # number of the patient, from 1
+    follow_up: int  # how many earlier images the patient has
+    view: Literal["PA", "AP"]  # "PA" (standing) or "AP" (lying)
     sex: Literal["F", "M"]
     age: int
-    shown: tuple[str, ...]
-    reported: tuple[str, ...]
-    split: Literal["train_validation", "test"]
+    shown: tuple[str, ...]  # findings that the image shows, sorted
+    reported: tuple[str, ...]  # findings in the label, sorted (see the module's label noise)
+    split: Literal["train_validation", "test"]  # the given split, by patient
 
     @property
     def image(self) -> str:

@@ -42,13 +42,6 @@ def write_nih_layout(
     ``images_001/images/*.png`` (``images_002`` and so on for large cohorts). The images are
     synthetic; only the layout is NIH's.
 
-    Args:
-        folder: made if it is not there.
-        images: how many.
-        seed: which cohort.
-        image_size: pixels per side.
-        progress: called with (images written, images in all) after each image.
-
     Raises:
         InputError: the folder holds something already, or is a file.
     """

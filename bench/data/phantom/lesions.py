@@ -21,16 +21,10 @@ GAP = 6
 
 
 def lesion_mask(visit: Visit, finding: str, *, seed: int, side: int = SIDE) -> NDArray[np.bool_]:
-    """Pixels that a finding changes by at least half of its strongest change, (side, side).
+    """Pixels that a finding changes by at least half of its strongest change, (SIDE, SIDE).
 
     The visit is drawn with the finding and without it, and the two attenuations are compared:
     shading, exposure and noise are in neither.
-
-    Args:
-        visit: an image that shows the finding.
-        finding: one of ``visit.shown``.
-        seed: the cohort's.
-        side: pixels per side.
     """
     others = replace(visit, shown=tuple(name for name in visit.shown if name != finding))
     with_it, without = (attenuation(each, seed=seed, size=side) for each in (visit, others))
@@ -41,14 +35,8 @@ def lesion_mask(visit: Visit, finding: str, *, seed: int, side: int = SIDE) -> N
 def lesion_boxes(visit: Visit, *, seed: int) -> Boxes:
     """Boxes around the parts of each finding that the image of a visit shows.
 
-    Parts that almost touch share a box, as those of one opacity do.
-
-    Args:
-        visit: the image.
-        seed: the cohort's.
-
-    Returns:
-        By finding; one whose drawing another hides altogether has none.
+    Parts that almost touch share a box, as those of one opacity do. A finding whose drawing another
+    hides altogether has none.
     """
     boxes: Boxes = {}
     for finding in visit.shown:

@@ -13,13 +13,7 @@ from bench.data.study import ImageError
 
 
 class PhantomReader:
-    """Renders images by id; keeps none, and may be called from several threads.
-
-    Args:
-        visits: the cohort.
-        seed: the cohort's seed.
-        size: pixels per side of every image.
-    """
+    """Renders images by id; keeps none, and may be called from several threads."""
 
     def __init__(self, visits: Sequence[Visit], *, seed: int, size: int) -> None:
         self._visits = {visit.image: visit for visit in visits}

@@ -19,16 +19,9 @@ GENERATOR_VERSION = 2
 
 
 def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
-    """The image of one visit.
+    """The image of one visit, uint8 (size, size); bright is dense, as radiographs are shown.
 
-    Args:
-        visit: the patient and the findings that are shown.
-        seed: the cohort's seed.
-        size: pixels per side.
-
-    Returns:
-        Grayscale uint8, (size, size); bright is dense, as radiographs are shown. The same scene
-        at every size; only the pixel noise is drawn anew.
+    The same scene at every size; only the pixel noise is drawn anew.
     """
     rng = generator(seed, Purpose.VISIT, visit.patient, visit.follow_up)
     chest = _painted(visit, rng, seed=seed, size=size)
@@ -39,14 +32,7 @@ def render(visit: Visit, *, seed: int, size: int) -> NDArray[np.uint8]:
 
 
 def attenuation(visit: Visit, *, seed: int, size: int) -> Field:
-    """Attenuation that the image of a visit shows, before its shading, exposure and noise.
-
-    Args:
-        visit, seed, size: as for :func:`render`.
-
-    Returns:
-        (size, size).
-    """
+    """Attenuation (size, size) that an image shows, before its shading, exposure and noise."""
     rng = generator(seed, Purpose.VISIT, visit.patient, visit.follow_up)
     return _attenuation(_painted(visit, rng, seed=seed, size=size))
 

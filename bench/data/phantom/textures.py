@@ -27,17 +27,11 @@ Field = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class Textures:
-    """Textures at one image size, float32, each (number, size, size), read-only.
+    """Textures at one image size, float32, each (number, size, size), read-only."""
 
-    Attributes:
-        vessels: branching lines out of both hila, 0 to 1.
-        mesh: irregular net, coarse enough for small images, 0 to 1.
-        clouds: slow variation, mean 0, standard deviation 1 (at ``MASTER``).
-    """
-
-    vessels: Field
-    mesh: Field
-    clouds: Field
+    vessels: Field  # branching lines out of both hila, 0 to 1
+    mesh: Field  # irregular net, coarse enough for small images, 0 to 1
+    clouds: Field  # slow variation, mean 0, standard deviation 1 (at ``MASTER``)
 
 
 @lru_cache(maxsize=4)

@@ -68,11 +68,6 @@ def open_dicom(
 
     An image's id is made of its SOP Instance UID, or is its path (``options.patient_ids``).
 
-    Args:
-        root: the folder.
-        image_size: unused.
-        options: the label table, the views, and whether ids are hidden.
-
     Raises:
         InputError: the extra ``dicom`` is not installed, there is no image or no label table, or
             no row identifies an image.
@@ -123,9 +118,6 @@ def header_columns(root: Path) -> dict[str, Sequence[object]]:
     """The columns of a study table that headers give, of images whose labels nobody knows yet.
 
     Images are named by their paths, patients by salted hashes.
-
-    Args:
-        root: the folder.
 
     Raises:
         InputError: as :func:`open_dicom`, but for the label table.

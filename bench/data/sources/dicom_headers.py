@@ -31,58 +31,35 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 @dataclass(frozen=True, kw_only=True)
 class DicomHeader:
-    """Header of a DICOM image (PS3.3); "" where it says nothing.
+    """Header of a DICOM image (PS3.3); "" where it says nothing."""
 
-    Attributes:
-        file: path below the folder, with forward slashes.
-        sop_instance_uid, study_instance_uid, accession_number, patient_id: of the image, its study
-            and its patient.
-        sex: "F", "M", "O" or "".
-        age: such as "058Y".
-        view: of View Position, such as "PA" or "LL".
-        modality: such as "DX".
-        burned_in: whether text is burned into the pixels (Burned In Annotation).
-        secondary_capture: whether it is a picture of a screen or a scan of a film.
-        frames: number of frames.
-        bits: of a stored value, such as "12".
-        windowed: whether there is a window or a VOI LUT.
-    """
-
-    file: str
+    file: str  # path below the folder, with forward slashes
     sop_instance_uid: str
     study_instance_uid: str
     accession_number: str
     patient_id: str
-    sex: str
-    age: str
-    view: str
-    modality: str
-    burned_in: bool
-    secondary_capture: bool
+    sex: str  # "F", "M", "O"
+    age: str  # such as "058Y"
+    view: str  # of View Position, such as "PA" or "LL"
+    modality: str  # such as "DX"
+    burned_in: bool  # whether text is burned into the pixels (Burned In Annotation)
+    secondary_capture: bool  # whether it is a picture of a screen or a scan of a film
     frames: int
-    bits: str
-    windowed: bool
+    bits: str  # of a stored value, such as "12"
+    windowed: bool  # whether there is a window or a VOI LUT
 
 
 @dataclass(frozen=True, kw_only=True)
 class DicomFolder:
-    """The DICOM files below a folder.
-
-    Attributes:
-        root: the folder.
-        images: in the order of their files.
-        imageless: number of DICOM files without an image, such as reports.
-        damaged: DICOM files that cannot be used, and what is wrong with them.
-        others: all other files, below the folder.
-        skipped: number of files and folders that were not looked at: those that systems leave,
-            and folders of masks.
-    """
+    """The DICOM files below a folder."""
 
     root: Path
-    images: tuple[DicomHeader, ...]
-    imageless: int
-    damaged: dict[str, str]
-    others: tuple[str, ...]
+    images: tuple[DicomHeader, ...]  # in the order of their files
+    imageless: int  # number of DICOM files without an image, such as reports
+    damaged: dict[str, str]  # DICOM files that cannot be used, and what is wrong with them
+    others: tuple[str, ...]  # all other files, below the folder
+    # Number of files and folders that were not looked at: those that systems leave, and folders of
+    # masks.
     skipped: int
 
 

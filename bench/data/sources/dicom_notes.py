@@ -20,14 +20,7 @@ Name = Callable[[DicomHeader], str]
 def about_files(
     folder: DicomFolder, distinct: Sequence[DicomHeader], *, table: Path, name: Name
 ) -> str:
-    """A note on the number of images, their bits, and the files that are not read.
-
-    Args:
-        folder: all files.
-        distinct: the images.
-        table: of the labels.
-        name: of an image.
-    """
+    """A note on the number of images, their bits, and the files that are not read."""
     bits = Counter(header.bits or "unknown" for header in distinct)
     depths = ", ".join(f"{count:,} of {bit}" for bit, count in sorted(bits.items()))
     text = f"{len(distinct):,} DICOM images, {depths} bits"
@@ -66,12 +59,7 @@ def about_rows(table: Table, found: RowImages) -> str:
 
 
 def about_views(headers: Sequence[DicomHeader], kept: set[int]) -> list[str]:
-    """A note on the number of images of each view.
-
-    Args:
-        headers: of all images.
-        kept: numbers of those whose views the user wants.
-    """
+    """A note on the number of images of each view; ``kept`` are those that the user wants."""
     counts = Counter(header.view or "unknown" for header in headers)
     views = ", ".join(f"{view} {counts[view]:,}" for view in sorted(counts))
     if len(kept) < len(headers):
@@ -80,12 +68,7 @@ def about_views(headers: Sequence[DicomHeader], kept: set[int]) -> list[str]:
 
 
 def about_kinds(headers: Sequence[DicomHeader], *, name: Name) -> list[str]:
-    """A note on images that may not be what the user wants, and are kept.
-
-    Args:
-        headers: of the images.
-        name: of an image.
-    """
+    """A note on images that may not be what the user wants, and are kept."""
     others = [header for header in headers if header.modality not in RADIOGRAPHS]
     modalities = ", ".join(sorted({header.modality or "none" for header in others}))
     kinds = {

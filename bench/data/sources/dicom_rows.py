@@ -35,19 +35,13 @@ Numbers = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class RowImages:
-    """The images of each row of a table.
+    """The images of each row of a table."""
 
-    Attributes:
-        column: of the table, which holds the key.
-        key: what the column holds.
-        images: numbers of each row's images, none where the row identifies none.
-        loose: how many rows identify them by less than the whole value: an id without its leading
-            zeros, a file without its folders or suffix, either in other case.
-    """
-
-    column: str
-    key: Key
-    images: tuple[Numbers, ...]
+    column: str  # of the table, which holds the key
+    key: Key  # what the column holds
+    images: tuple[Numbers, ...]  # numbers of each row's images, none where the row identifies none
+    # How many rows identify them by less than the whole value: an id without its leading zeros, a
+    # file without its folders or suffix, either in other case.
     loose: int
 
 
@@ -63,14 +57,8 @@ def find_images(
 
     Every column is tried with every key, and holds the key by which most of its values identify
     an image. Of columns that have at least half as many such values as the best, the one with the
-    narrowest key is taken; the others must not contradict it.
-
-    Args:
-        table: of the label file.
-        headers: of the images.
-        key: the user's choice, if any.
-        key_column: the user's choice, if any.
-        taken: columns that hold labels.
+    narrowest key is taken; the others must not contradict it. The user may choose either; columns
+    that are ``taken`` hold labels.
 
     Raises:
         InputError: no such column, none that identifies an image, or two that contradict.

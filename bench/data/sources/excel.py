@@ -21,10 +21,6 @@ def read_workbook(content: bytes, name: str) -> tuple[list[list[str]], list[int]
     Whole numbers have no decimals (7, not 7.0), as Excel shows them; dates are ISO 8601. A
     formula stands for the value that Excel stored with it.
 
-    Args:
-        content: the bytes of the file.
-        name: of the file, for messages.
-
     Returns:
         The stripped cells of each row, the number of each row from 1, and what a reader should
         know (which sheet it is).

@@ -52,11 +52,8 @@ def cell_code(text: str) -> int:
 def find_columns(table: Table, patterns: Sequence[str], *, taken: Collection[str]) -> list[str]:
     """The names of the columns of findings, in the order of the file.
 
-    Args:
-        table: of the label file.
-        patterns: names, or shell patterns: these choose of the columns that fit those with no
-            other cells than 1, 0, -1 and blank ones, not all of them blank.
-        taken: columns that are something else, for patterns to pass over.
+    A shell pattern chooses of the columns that fit it those with no other cells than 1, 0, -1 and
+    blank ones, not all of them blank, and passes over those that are ``taken``: something else.
 
     Raises:
         InputError: a name or pattern without a column.
@@ -100,17 +97,10 @@ def read_finding_columns(
 ) -> tuple[list[Label], tuple[str, ...], str]:
     """Read the labels of a table with a column for each finding.
 
-    A column of normal images ("No Finding") is no finding: its 1 is a normal image. Beside columns
-    of findings its other cells say nothing; an image with neither a 1 there nor a finding is left
-    out, as nobody can tell what it shows. Alone, it makes of all other images the finding
-    "abnormal".
-
-    Args:
-        table: of the label file.
-        columns: their names.
-        normal: folded names of columns of normal images.
-        blank: how blank cells count.
-        uncertain: how cells that are -1 count.
+    A column of normal images ("No Finding", folded in ``normal``) is no finding: its 1 is a normal
+    image. Beside columns of findings its other cells say nothing; an image with neither a 1 there
+    nor a finding is left out, as nobody can tell what it shows. Alone, it makes of all other
+    images the finding "abnormal".
 
     Returns:
         Each row's label, the names of the findings, and a note that counts the cells.

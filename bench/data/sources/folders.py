@@ -69,11 +69,6 @@ def open_folders(
     slashes. Folders of masks (``COVID/masks``) and what systems leave (``__MACOSX``,
     ``.DS_Store``) are not read, and notes count them. Other files that are no images are problems.
 
-    Args:
-        root: the folder of the part or class folders, or one around it.
-        image_size: unused.
-        options: which classes are normal, and where the patient's id stands.
-
     Raises:
         InputError: no class folder with an image, or none that is known to be normal.
     """

@@ -75,14 +75,10 @@ def read_label_table(
     beside: Mapping[str, Sequence[str]],
     taken: Collection[str],
 ) -> LabelColumn:
-    """Read the labels of a table.
+    """Read the labels of a table, as the options say.
 
-    Args:
-        table: of the label file.
-        options: where the labels are, and what they mean.
-        images: each row's image id.
-        beside: what else the rows of one image must agree in, by the column's name.
-        taken: columns that hold no labels (of paths, patients, ...).
+    ``beside`` is what else the rows of one image must agree in, by the column's name; columns that
+    are ``taken`` (of paths, patients, …) hold no labels.
 
     Raises:
         InputError: no such column, or cells of several kinds.

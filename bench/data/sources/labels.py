@@ -36,39 +36,27 @@ _UNITS_PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 @dataclass(frozen=True, kw_only=True)
 class LabelColumn:
-    """A column of labels, understood.
+    """A column of labels, understood."""
 
-    Attributes:
-        findings: each row's finding names, sorted; () is normal, or a row that is not usable.
-        names: the findings that may occur.
-        usable: which rows can be used, (rows,) bool: one for each image without a problem that
-            the options do not leave out.
-        problems: one for each image that has one.
-        notes: facts for the head of every report, among them how many images are left out.
-    """
-
+    # Each row's finding names, sorted; () is normal, or a row that is not usable.
     findings: list[tuple[str, ...]]
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # the findings that may occur
+    # Which rows can be used, (rows,) bool: one for each image without a problem that the options do
+    # not leave out.
     usable: NDArray[np.bool_]
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # one for each image that has one
+    # Facts for the head of every report, among them how many images are left out.
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """The label of one row.
+    """The label of one row."""
 
-    Attributes:
-        findings: sorted; () is normal, or one of the following.
-        problem: the kind of problem; None where there is none.
-        detail: one clause on the problem.
-        left_out: why the options leave the image out; "" where they do not.
-    """
-
-    findings: tuple[str, ...] = ()
-    problem: ProblemKind | None = None
-    detail: str = ""
-    left_out: str = ""
+    findings: tuple[str, ...] = ()  # sorted; () is normal, or one of the following
+    problem: ProblemKind | None = None  # the kind of problem; None where there is none
+    detail: str = ""  # one clause on the problem
+    left_out: str = ""  # why the options leave the image out
 
 
 def parse_labels(
@@ -236,12 +224,7 @@ def _contradictory(
 def differing(
     images: Sequence[str], columns: Mapping[str, Sequence[object]]
 ) -> dict[str, tuple[str, ...]]:
-    """The images whose rows differ, with the names of the columns in which they do.
-
-    Args:
-        images: each row's image id.
-        columns: each row's values, by the column's name.
-    """
+    """The images whose rows differ, with the names of the columns in which they do."""
     table = pd.DataFrame({"image": images, **columns}, dtype=object)
     table = table[table["image"].duplicated(keep=False)]
     differ = table.groupby("image", sort=False).nunique(dropna=False) > 1
@@ -313,11 +296,7 @@ def _parse_label(
 
 
 def about_labels(findings: pd.Series) -> str:
-    """A note on the labels taken for normal and for findings: a misspelt "normal" is a finding.
-
-    Args:
-        findings: each image's finding names.
-    """
+    """A note on the labels taken for normal and for findings: a misspelt "normal" is a finding."""
     normal = int((findings.map(len) == 0).sum())
     counts = Counter(name for names in findings for name in names)
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
@@ -326,11 +305,7 @@ def about_labels(findings: pd.Series) -> str:
 
 
 def parse_ages(texts: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Read an age column.
-
-    Args:
-        texts: years (``"58"``, ``"58.5"``, ``"58,5"``), or DICOM's age strings (``"058Y"``,
-            ``"006M"``, weeks, days).
+    """Read an age column: years ("58", "58.5", "58,5"), or DICOM's age strings ("058Y", "006M").
 
     Returns:
         Years, float64, shape (rows,), NaN where empty, not understood or over 120 years, and

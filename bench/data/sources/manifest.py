@@ -142,11 +142,6 @@ def open_manifest(
     finding "abnormal". Splits other than train, validation and test become "" and are counted in
     a note.
 
-    Args:
-        root: the CSV file, or the folder with ``options.csv``.
-        image_size: unused.
-        options: names of the columns and of the labels.
-
     Raises:
         InputError: no such file or column, a file that is no CSV, two columns of one name, or
             labels that are zeros and ones beside words.

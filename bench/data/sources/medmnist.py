@@ -90,11 +90,6 @@ def open_medmnist(
     their names where the file is a known one (14 labels are ChestMNIST's, in NIH's order), as
     ``class_1`` or ``label_0`` otherwise.
 
-    Args:
-        root: the ``.npz`` file, or a folder with one.
-        image_size: unused.
-        options: which file, and which of its classes is normal.
-
     Raises:
         InputError: no such file, a file that is not in this format or is three-dimensional, or
             a normal class that does not occur.

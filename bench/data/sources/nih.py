@@ -50,10 +50,6 @@ def read_labels(
 ) -> StudyTable:
     """Read the label file and the official lists, without looking for images.
 
-    Args:
-        root: the folder with ``Data_Entry_2017*.csv``, or one other file with its header.
-        options: none.
-
     Raises:
         InputError: no label file, a column missing, a list that is no text in UTF-8, or an image
             in both lists.
@@ -104,11 +100,6 @@ def open_nih(
     Rows of the label file without an image are no problem (a partial download is normal) and
     are counted in a note; an image without a row, or in two folders, is one.
 
-    Args:
-        root: the folder with ``Data_Entry_2017*.csv``, or one other file with its header.
-        image_size: unused.
-        options: none.
-
     Raises:
         InputError: no label file, a column missing, or none of the images are there.
     """
@@ -142,11 +133,7 @@ def open_nih(
 
 
 def find_images(root: Path) -> dict[str, list[Path]]:
-    """Image files by name, in the root folder, ``images*/`` and ``images*/images/``.
-
-    Returns:
-        Every path of each file name.
-    """
+    """Every path of each image file name, in the root, ``images*/`` and ``images*/images/``."""
     files: dict[str, list[Path]] = {}
     folders = [root]
     for folder in sorted(root.glob("images*/")):

@@ -23,34 +23,21 @@ NAMES_NOTED = 3  # of folders, suffixes and files that were probably meant
 
 @dataclass(frozen=True, kw_only=True)
 class ListedImages:
-    """The images that a label file lists, and where they are.
+    """The images that a label file lists, and where they are."""
 
-    Attributes:
-        images: each row's image id.
-        missing: one clause on each image that is not there, by its id.
-        notes: how paths were found that are not quite those of the files.
-    """
-
-    images: list[str]
-    missing: Mapping[str, str]
-    notes: tuple[str, ...]
+    images: list[str]  # each row's image id
+    missing: Mapping[str, str]  # one clause on each image that is not there, by its id
+    notes: tuple[str, ...]  # how paths were found that are not quite those of the files
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Way:
-    """A way in which listed paths may differ from those of the files.
+    """A way in which listed paths may differ from those of the files."""
 
-    Attributes:
-        dropped: what all begin with and the files do not, such as ``"/home/me/"``.
-        below: the files are in subfolders that are not listed.
-        suffix: the listed names lack the files' suffix.
-        fold: upper and lower case differ, or composed and decomposed letters.
-    """
-
-    dropped: str
-    below: bool
-    suffix: bool
-    fold: bool
+    dropped: str  # what all begin with and the files do not, such as ``"/home/me/"``
+    below: bool  # the files are in subfolders that are not listed
+    suffix: bool  # the listed names lack the files' suffix
+    fold: bool  # upper and lower case differ, or composed and decomposed letters
 
     def key(self, path: str) -> str:
         """The form in which paths are compared."""
@@ -93,16 +80,12 @@ class _Way:
 
 
 def find_images(paths: Sequence[str], folder: Path) -> ListedImages:
-    """Find the images that a label file lists.
+    """Find the images that a label file in a folder lists.
 
     An id is the path in the folder, normalised, with forward slashes. Paths without a file may
     differ from one in a few ways: what all of them begin with (a folder of another machine, or the
     folder's own name once more), subfolders, suffix, case. Of these ways the one that finds most
     files is taken, if it finds one file for each path and no file twice.
-
-    Args:
-        paths: each row's path as it is written.
-        folder: of the label file.
     """
     images = _image_ids(paths, folder)
     listed = list(dict.fromkeys(images))

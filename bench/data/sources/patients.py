@@ -34,10 +34,8 @@ _NUMBER = re.compile(r"0*([0-9]+?)(?:\.0*)?")
 def parse_patients(texts: Sequence[str], *, ids: PatientIds) -> tuple[list[str], tuple[str, ...]]:
     """Read a patient column.
 
-    Args:
-        texts: each row's patient, stripped.
-        ids: "number" writes ids that are whole numbers without leading zeros and decimals, so
-            that ``7``, ``007`` and ``7.0`` are one person.
+    As numbers, ids that are whole numbers lose leading zeros and decimals, so that ``7``, ``007``
+    and ``7.0`` are one person.
 
     Returns:
         Each row's patient id, "" for a text that says nothing (``nan``, ``-``), and notes on how
@@ -64,12 +62,7 @@ def parse_patients(texts: Sequence[str], *, ids: PatientIds) -> tuple[list[str],
 def patients_in(paths: Sequence[str], pattern: PatientPattern) -> tuple[list[str], str]:
     """Read the patients in the paths of images.
 
-    Args:
-        paths: each image's.
-        pattern: where the id stands.
-
-    Returns:
-        Each image's patient id, "" where the pattern does not fit, and a note on how many do.
+    "" stands where the pattern does not fit; a note says how many do.
     """
     find = re.compile(pattern).search
     patients = [(match[1] or "") if (match := find(path)) else "" for path in paths]

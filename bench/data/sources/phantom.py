@@ -34,13 +34,7 @@ def open_phantom(
     image_size: int,
     options: PhantomOptions,
 ) -> StudyTable:
-    """The study table of a synthetic cohort.
-
-    Args:
-        root: ignored; nothing is read.
-        image_size: pixels per side.
-        options: size and seed of the cohort.
-    """
+    """The study table of a synthetic cohort; nothing is read."""
     visits = draw_cohort(images=options.images, seed=options.seed)
     rows = study_rows(
         {

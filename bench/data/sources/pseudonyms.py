@@ -59,16 +59,7 @@ def read_salt() -> bytes:
 
 
 def pseudonym(kind: str, text: str, *, salt: bytes) -> str:
-    """The name that stands for a patient or an image.
-
-    Args:
-        kind: "patient" or "image", which the name begins with.
-        text: what the files say.
-        salt: from :func:`read_salt`.
-
-    Returns:
-        For example "patient-0123456789abcdef"; "" where the text is empty.
-    """
+    """The name that stands for a patient or an image, as "patient-0123456789abcdef"; "" for ""."""
     if not text:
         return ""
     digest = hmac.new(salt, f"{kind} {text}".encode(), hashlib.sha256).hexdigest()

@@ -59,39 +59,26 @@ _DATA = re.compile(r"[-+]?\d+([.,]\d+)?|.*\.(png|jpe?g|tiff?|dcm|dicom)", re.IGN
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cells:
-    """The cells of a table file.
+    """The cells of a table file."""
 
-    Attributes:
-        name: of the file, printable.
-        rows: the stripped cells of each row that is not empty.
-        lines: the number of each row's last line in the file (of its row in Excel), from 1.
-        notes: one fact at most, on how a file was read that is no plain CSV file in UTF-8.
-    """
-
-    name: str
-    rows: list[list[str]]
-    lines: list[int]
+    name: str  # of the file, printable
+    rows: list[list[str]]  # the stripped cells of each row that is not empty
+    lines: list[int]  # the number of each row's last line in the file (of its row in Excel), from 1
+    # One fact at most, on how a file was read that is no plain CSV file in UTF-8.
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """A table of text.
+    """A table of text."""
 
-    Attributes:
-        name: of the file, printable.
-        rows: stripped text (dtype object, never missing), index 0..n-1; the columns have unique
-            names, and are called "1", "2", ... where the file has no header.
-        lines: the number of each row's last line in the file (of its row in Excel), from 1.
-        header: where the names come from.
-        notes: facts for the head of every report.
-    """
-
-    name: str
+    name: str  # of the file, printable
+    # Stripped text (dtype object, never missing), index 0..n-1; the columns have unique names, and
+    # are called "1", "2", ... where the file has no header.
     rows: pd.DataFrame
-    lines: list[int]
-    header: Header = "first"
-    notes: tuple[str, ...] = ()
+    lines: list[int]  # the number of each row's last line in the file (of its row in Excel), from 1
+    header: Header = "first"  # where the names come from
+    notes: tuple[str, ...] = ()  # facts for the head of every report
 
     @property
     def names(self) -> list[str]:
@@ -105,9 +92,7 @@ class Table:
     def find(self, name: str) -> str | None:
         """The name of a column as the file has it; None where there is none.
 
-        Args:
-            name: of the column, or one that differs in case, blanks and underscores alone from
-                that of only one column.
+        Case, blanks and underscores may differ, where they do from that of one column alone.
         """
         if name in self.rows:
             return name
@@ -115,11 +100,7 @@ class Table:
         return alike[0] if len(alike) == 1 else None
 
     def column(self, name: str, *, option: str) -> pd.Series[str]:
-        """The texts of a column.
-
-        Args:
-            name: of the column (:meth:`find`).
-            option: that names it, for the message (``"data.options.path_column"``).
+        """The texts of a column (:meth:`find`), which ``option`` names in the message.
 
         Raises:
             InputError: no such column.
@@ -148,10 +129,6 @@ class Table:
 
 def read_table(file: Path, *, header: Header = "first") -> Table:
     """Read a table file.
-
-    Args:
-        file: CSV or its like, or .xlsx.
-        header: where the names of the columns are.
 
     Raises:
         InputError: the file cannot be read, is empty, has two columns of one name, or rows that
@@ -195,13 +172,7 @@ def _refuse_title(cells: Cells) -> None:
 
 
 def read_cells(file: Path) -> Cells:
-    """Read the cells of a table file, whose rows may be of different lengths.
-
-    Args:
-        file: CSV or its like, or .xlsx.
-
-    Returns:
-        At least one row.
+    """Read the cells of a table file, at least one row; rows may be of different lengths.
 
     Raises:
         InputError: the file cannot be read, is empty, or is of another kind.

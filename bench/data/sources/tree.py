@@ -20,31 +20,19 @@ Steps = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Tree:
-    """Files and folders below a root, by their steps from it.
+    """Files and folders below a root, by their steps from it."""
 
-    Attributes:
-        base: the folder that the steps start from.
-        files: images by their suffix, and DICOM files.
-        others: all other files.
-        folders: all of them.
-        system: files and folders that a system left, not searched.
-        masks: folders of masks, not searched.
-    """
-
-    base: Path
-    files: list[Steps]
-    others: list[Steps]
+    base: Path  # the folder that the steps start from
+    files: list[Steps]  # images by their suffix, and DICOM files
+    others: list[Steps]  # all other files
     folders: list[Steps]
-    system: list[Steps]
-    masks: list[Steps]
+    system: list[Steps]  # files and folders that a system left, not searched
+    masks: list[Steps]  # folders of masks, not searched
 
 
 def look(root: Path, *, limit: int | None = None) -> Tree:
-    """List all files and folders below a root; links to folders are followed.
-
-    Args:
-        root: the folder.
-        limit: the most files that it may hold; None for any number.
+    """List all files and folders below a root, of ``limit`` files at most; links to folders are
+    followed.
 
     Raises:
         InputError: the root is a file, or holds more files.

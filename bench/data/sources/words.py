@@ -60,13 +60,8 @@ def fold(name: str) -> str:
 def unify(counts: Counter[str], *, known: Collection[str]) -> dict[str, str]:
     """The one spelling of each name, of names that differ in case, underscores and blanks alone.
 
-    Args:
-        counts: how often each name occurs.
-        known: names that stay as they are, and whose spelling others take; two of these that are
-            equal when folded lend it to nobody.
-
-    Returns:
-        Spelling by name: a known one, else the most frequent one.
+    That is a known one, else the most frequent one. Known names stay as they are; two of these
+    that are equal when folded lend their spelling to nobody.
     """
     spelling: dict[str, str] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
@@ -80,12 +75,7 @@ def unify(counts: Counter[str], *, known: Collection[str]) -> dict[str, str]:
 
 
 def about_spellings(spelling: Mapping[str, str], *, of: str) -> tuple[str, ...]:
-    """A note on names that stand for one another in several spellings.
-
-    Args:
-        spelling: from :func:`unify`.
-        of: what the names are of, such as "findings".
-    """
+    """A note on names (findings, say) that stand for one another in several spellings."""
     changed = [f"{name!r} is {used!r}" for name, used in sorted(spelling.items()) if name != used]
     return (f"{of} in another spelling: {first_names(changed, NAMED)}",) if changed else ()
 

@@ -19,9 +19,6 @@ def inseparable_groups(rows: pd.DataFrame) -> NDArray[np.int64]:
     Two images are in one group if they have a patient or a digest in common, or are connected
     through other images that do. An unknown ("") patient or digest connects nothing.
 
-    Args:
-        rows: columns ``patient`` and ``digest``, n rows.
-
     Returns:
         Group numbers 0..groups-1, shape (n,), in order of first appearance.
     """
@@ -134,14 +131,7 @@ def _imbalance(
 ) -> float:
     """Largest difference of a part from its wanted numbers of positive and negative images.
 
-    Args:
-        part: of each group; parts beyond ``wanted_sizes`` are not looked at.
-        sizes: images of each group.
-        positives: positive images of each group.
-        wanted_sizes: images of each part.
-
-    Returns:
-        The larger of the two differences, as a share of the part's wanted size.
+    It is a share of the part's wanted size; parts beyond ``wanted_sizes`` are not looked at.
     """
     parts = len(wanted_sizes)
     prevalence = positives.sum() / sizes.sum()

@@ -29,30 +29,18 @@ _COLUMNS = ("image", "part")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """The images of train, validation and test, and those left out, as sorted row numbers.
+    """The images of train, validation and test, and those left out, as sorted row numbers."""
 
-    Attributes:
-        name: ``data.split`` of the config.
-        seed: what random choices were drawn from, >= 0.
-        train: row numbers of the study table that it was made of, int64.
-        validation: likewise.
-        test: likewise.
-        left_out: likewise, of the images that exact sizes leave over; most often empty.
-        claims_disjoint: whether it promises that no patient is in two parts.
-        how: one line saying how it was made.
-        hash: SHA-256 (hex) of the sorted lines "image,part", where the part of an image that
-            was left out is "left_out": the same on every machine and for every order of the
-            rows.
-    """
-
-    name: str
-    seed: int
-    train: RowNumbers
+    name: str  # ``data.split`` of the config
+    seed: int  # what random choices were drawn from, >= 0
+    train: RowNumbers  # row numbers of the study table, as are the next three
     validation: RowNumbers
     test: RowNumbers
-    left_out: RowNumbers
-    claims_disjoint: bool
-    how: str
+    left_out: RowNumbers  # of the images that exact sizes leave over; most often empty
+    claims_disjoint: bool  # whether it promises that no patient is in two parts
+    how: str  # one line saying how it was made
+    # SHA-256 (hex) of the sorted lines "image,part", where the part of an image that was left out
+    # is "left_out": the same on every machine and for every order of the rows.
     hash: str
 
     @classmethod
@@ -66,14 +54,7 @@ class Split:
         claims_disjoint: bool,
         how: str,
     ) -> Split:
-        """Build a split from the part of every row.
-
-        Args:
-            part_of_row: (n,) indices into :data:`PARTS`; ``len(PARTS)`` for an image that is
-                left out.
-            rows: the study table, n rows.
-            name, seed, claims_disjoint, how: as the attributes.
-        """
+        """Build a split from each row's part, (n,): its index in :data:`PARTS`, or their number."""
         train, validation, test, left_out = (
             np.flatnonzero(part_of_row == p) for p in range(len(_PART_NAMES))
         )
@@ -101,15 +82,7 @@ class Split:
         return self.parts | ({LEFT_OUT: self.left_out} if len(self.left_out) else {})
 
     def write(self, folder: Path, rows: pd.DataFrame) -> Path:
-        """Write the split as CSV; other splits in the folder are left alone.
-
-        Args:
-            folder: made where it is not there.
-            rows: the study table that it was made of.
-
-        Returns:
-            The file's path, ``NAME-seedSEED-HASH.csv``.
-        """
+        """Write the split as ``NAME-seedSEED-HASH.csv``; others in the folder are left alone."""
         make_folder(folder)
         path = folder / file_name(name=self.name, seed=self.seed, digest=self.hash)
         part_of_row = np.empty(len(rows), dtype=object)
@@ -126,14 +99,7 @@ class Split:
 
     @staticmethod
     def read_images(path: Path, *, digest: str) -> dict[str, frozenset[str]]:
-        """The ids of the images of each part of a split that :meth:`write` wrote.
-
-        Args:
-            path: the file.
-            digest: the split's hash.
-
-        Returns:
-            By part, "left_out" among them.
+        """The ids of the images of each part, "left_out" too, of a split that :meth:`write` wrote.
 
         Raises:
             InputError: the file is not there or no split, was changed after it was written, or
@@ -149,11 +115,7 @@ class Split:
 
     @classmethod
     def read(cls, path: Path, rows: pd.DataFrame) -> Split:
-        """Read what :meth:`write` wrote.
-
-        Args:
-            path: the file.
-            rows: the study table to apply it to, in any order.
+        """Read what :meth:`write` wrote, for a study table in any order.
 
         Raises:
             InputError: the file is not there or no split, was changed after it was written, or
