@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bench.config import DataConfig
+from bench.config import DataConfig, expand
 from bench.data.batches import ImageSet
-from bench.data.decode import resize
+from bench.data.decode import decode_all, resize
 from bench.data.description import DataRecord
 from bench.data.image_files import quiet_decoders, read_grayscale
+from bench.data.load import open_study
 from bench.data.placement import MemoryMapped
 from bench.data.study import ImageError
 from bench.errors import InputError
 from bench.evaluate.operating_points import OperatingPoints
 from bench.registry import NetworkShape, find_model
-from bench.runs.cells import NetworkSettings
 from bench.runs.checksums import WEIGHTS
 from bench.runs.run import Run
 from bench.runs.store import Store
@@ -45,8 +45,12 @@ class LoadedModel:
     Attributes:
         name: of the run's folder.
         run: what is stored of it.
+        settings: of the run.
         data: the data that it was trained on: task, classes, image size, normalisation.
         points: thresholds and temperatures, chosen on the validation part.
+        image_size: side in pixels of the squares that it sees.
+        shape: its input and outputs, from which its model builds it.
+        normalisation: of the pixels that it sees.
         network: in evaluation mode, on the device; from (b, channels, side, side) float32, as
             :meth:`to_input` gives it, to logits (b, classes).
         device: where it computes.
@@ -58,27 +62,30 @@ class LoadedModel:
 
     def __init__(self, folder: Path, *, device: torch.device) -> None:
         run = Store(folder.parent).run(folder.name)
-        settings = run.cell.settings
-        if not isinstance(settings, NetworkSettings) or run.outcome.state != "finished":
-            kind = run.cell.kind
-            what = run.outcome.state if kind == "network" else f"of a {kind}"
-            raise InputError(f"run {folder.name} is {what}: load a finished run of a network")
+        settings = run.finished_network()
+        assert run.data.image_size is not None, "a network was trained on pixels"
+        assert run.data.normalisation is not None, "a network was trained on pixels"
         self.name = folder.name
         self.run: Run = run
+        self.settings = settings
         self.data: DataRecord = run.data
         self.points = OperatingPoints.choose(run.predictions()["validation"], run.outputs)
         self.device = device
-        self.network = _network(run, settings, device).eval()
-        self._settings = settings
-        assert run.data.normalisation is not None, "a network was trained on pixels"
-        self._normalisation = find_model(run.cell.model).normalisation(
+        self.image_size = run.data.image_size
+        self.shape = NetworkShape(
+            in_channels=settings.model.in_channels,
+            outputs=len(run.data.classes),
+            image_size=run.data.image_size,
+            options=settings.model.options,
+        )
+        model = find_model(run.cell.model)
+        self.normalisation = model.normalisation(
             settings.model.normalisation, data=run.data.normalisation
         )
-
-    @property
-    def shape(self) -> NetworkShape:
-        """The network's input and outputs, from which its model builds it."""
-        return _shape(self.run, self._settings)
+        network = model.build(self.shape)
+        lay_out(network, device=device, memory_format=settings.train.memory_format)
+        _load_weights(network, run, device=device)
+        self.network = network.eval()
 
     def data_config(self, root: Path | None = None) -> DataConfig:
         """The data that its run was made of, as an experiment has them.
@@ -89,7 +96,15 @@ class LoadedModel:
         Raises:
             InputError: the record of the experiment is damaged.
         """
-        own = self._settings.data
+        levels = [
+            level.data
+            for level in expand(Store(self.run.folder.parent).experiment_of(self.run.folder))
+        ]
+        # A run keeps the last part of its folder: where folders were levels, it tells them apart.
+        of_root = [
+            data for data in levels if data.root and data.root.resolve().name == self.data.root
+        ]
+        own = self.settings.data
         changes: dict[str, object] = {
             "source": own.source,
             "options": own.options,
@@ -97,14 +112,49 @@ class LoadedModel:
         }
         if root is not None:
             changes["root"] = root
-        recorded = Store(self.run.folder.parent).experiment_of(self.run.folder).data
-        return recorded.model_copy(update=changes)
+        return (of_root or levels)[0].model_copy(update=changes)
+
+    def own_squares(
+        self,
+        images: Sequence[str],
+        *,
+        root: Path | None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Gray squares, uint8 (n, side, side), of images of the data that it was trained on.
+
+        Args:
+            images: their ids.
+            root: folder or file of the data; None is where the run's experiment found them.
+            progress: called with images decoded and images in all.
+
+        Raises:
+            InputError: the data, or one of the images, are not there.
+        """
+        study = open_study(self.data_config(root))
+        assert study.reader is not None, "labels were opened with their images"
+        if absent := set(images) - set(study.rows["image"]):
+            raise InputError(
+                f"image {min(absent)!r} of run {self.name} is not in these data: --data gives "
+                "another folder or file"
+            )
+        squares = np.empty((len(images), *2 * (self.image_size,)), np.uint8)
+        full_scale = self.data.full_scale
+        with quiet_decoders():
+            decoded = decode_all(study.reader, images, self.image_size, full_scale=full_scale)
+            for number, each in enumerate(decoded):
+                if each.problem is not None:
+                    raise InputError(f"image {each.problem.image!r}: {each.problem.detail}")
+                squares[number] = each.pixels
+                if progress is not None:
+                    progress(number + 1, len(images))
+        return squares
 
     @property
     def rounds(self) -> bool:
         """Whether its run computed otherwise than in float32 on a CPU: it rounds otherwise here."""
         cpu = all(attempt.device.startswith("CPU, ") for attempt in self.run.attempts)
-        return not cpu or self._settings.train.precision != "float32"
+        return not cpu or self.settings.train.precision != "float32"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -139,13 +189,6 @@ class LoadedModel:
         """
         return self.predict(self.decode(images))
 
-    @property
-    def image_size(self) -> int:
-        """Side in pixels of the squares that it sees."""
-        size = self.data.image_size
-        assert size is not None, "a network was trained on pixels"
-        return size
-
     def decode(self, images: Images) -> NDArray[np.uint8]:
         """Gray squares of some images, uint8 (n, side, side), as its own images became them.
 
@@ -175,7 +218,7 @@ class LoadedModel:
             _NoLoss(),
             self._image_set(squares),
             kind=self.data.kind,
-            precision=self._settings.train.precision,
+            precision=self.settings.train.precision,
         )
         return predicted.probabilities.cpu().numpy()
 
@@ -194,24 +237,12 @@ class LoadedModel:
             pixels=MemoryMapped(squares, device=self.device),
             pixel_rows=np.arange(len(squares)),
             targets=unknown,
-            normalisation=self._normalisation,
-            in_channels=self._settings.model.in_channels,
+            normalisation=self.normalisation,
+            in_channels=self.settings.model.in_channels,
         )
 
 
-def _shape(run: Run, settings: NetworkSettings) -> NetworkShape:
-    assert run.data.image_size is not None, "a network was trained on pixels"
-    return NetworkShape(
-        in_channels=settings.model.in_channels,
-        outputs=len(run.data.classes),
-        image_size=run.data.image_size,
-        options=settings.model.options,
-    )
-
-
-def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Module:
-    network = find_model(run.cell.model).build(_shape(run, settings))
-    lay_out(network, device=device, memory_format=settings.train.memory_format)
+def _load_weights(network: nn.Module, run: Run, *, device: torch.device) -> None:
     weights = checkpoint.load(run.folder / WEIGHTS, device=device)  # whole, or the run were not
     if weights is None:
         raise InputError(
@@ -225,7 +256,6 @@ def _network(run: Run, settings: NetworkSettings, device: torch.device) -> nn.Mo
             f"the weights of run {run.folder.name} do not fit model {run.cell.model!r}, whose "
             "layers are others now: load the code that it was trained with"
         ) from None
-    return network
 
 
 def _read(path: Path, full_scale: int | None) -> NDArray[np.uint8]:

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from bench.config import DataConfig
 from bench.data.boxes import Box, Boxes, read_nih_boxes
-from bench.data.decode import decode_all
-from bench.data.image_files import quiet_decoders
-from bench.data.load import open_study
 from bench.data.phantom import draw_cohort
 from bench.data.phantom.lesions import lesion_boxes
 from bench.data.sources.phantom import PhantomOptions
@@ -94,13 +91,6 @@ def find_cases(
             f"none of the {len(known):,} images with boxes is among the {len(wanted):,} test "
             f"images of run {model.name}: other boxes, or a run whose test part has some"
         )
-    squares = _decode(model, config, [str(test.images[row]) for row in rows], progress)
-    limit = ROUNDED if model.rounds else SAME
-    if np.abs(model.predict(squares) - test.probabilities[rows]).max() > limit:
-        raise InputError(
-            f"run {model.name} predicts other probabilities for these images than it stored: give "
-            "the images that it was trained on (--data)"
-        )
     found = [known[test.images[row]] for row in rows]
     listed = [
         case
@@ -109,8 +99,22 @@ def find_cases(
             model, of_image, row=number, image=test.images[row], patient=test.patients[row]
         )
     ]
-    unasked = {name for of_image in found for name in of_image} - {case.finding for case in listed}
-    return Cases(squares=squares, cases=tuple(listed), unasked=tuple(sorted(unasked)))
+    asked = {case.finding for case in listed}
+    unasked = tuple(sorted({name for of_image in found for name in of_image} - asked))
+    if not listed:
+        raise InputError(
+            f"run {model.name} predicts none of the findings with boxes, which are "
+            f"{', '.join(unasked)}: other boxes, or a run of another task"
+        )
+    images = [str(test.images[row]) for row in rows]
+    squares = model.own_squares(images, root=root, progress=progress)
+    limit = ROUNDED if model.rounds else SAME
+    if np.abs(model.predict(squares) - test.probabilities[rows]).max() > limit:
+        raise InputError(
+            f"run {model.name} predicts other probabilities for these images than it stored: give "
+            "the images that it was trained on (--data)"
+        )
+    return Cases(squares=squares, cases=tuple(listed), unasked=unasked)
 
 
 def _phantom_boxes(config: DataConfig, wanted: Collection[str]) -> dict[str, Boxes]:
@@ -126,25 +130,6 @@ def _phantom_boxes(config: DataConfig, wanted: Collection[str]) -> dict[str, Box
         for visit in visits
         if visit.image in wanted and visit.shown
     }
-
-
-def _decode(
-    model: LoadedModel,
-    config: DataConfig,
-    images: Sequence[str],
-    progress: Callable[[int, int], None],
-) -> NDArray[np.uint8]:
-    reader = open_study(config).reader
-    assert reader is not None, "opened with its images"
-    squares = np.empty((len(images), *2 * (model.image_size,)), np.uint8)
-    with quiet_decoders():
-        decoded = decode_all(reader, images, model.image_size, full_scale=model.data.full_scale)
-        for number, each in enumerate(decoded):
-            if each.problem is not None:
-                raise InputError(f"image {each.problem.image!r}: {each.problem.detail}")
-            squares[number] = each.pixels
-            progress(number + 1, len(images))
-    return squares
 
 
 def _of_image(

@@ -20,8 +20,6 @@ from bench.export.images import KnownImages, known_images, sample_image
 from bench.export.preprocessing import preprocessing
 from bench.files import new_folder, write_bytes, write_text
 from bench.model import ROUNDED, LoadedModel
-from bench.registry import find_model
-from bench.runs.cells import NetworkSettings
 from bench.runs.records import write_model
 
 TOLERANCE = 1e-4
@@ -138,9 +136,13 @@ def export(
     """
     if folder.exists():
         raise InputError(f"{str(folder)!r} is there already: give another folder with --out")
-    settings = model.run.cell.network
     known, not_there = _known(model, root)
-    deployed = _deployed(model, settings)
+    deployed = DeployedNetwork(
+        model.network,
+        normalisation=model.normalisation,
+        in_channels=model.shape.in_channels,
+        kind=model.data.kind,
+    )
     sample = sample_image()
     squares = model.decode(sample[None])
     with new_folder(folder) as made:
@@ -165,18 +167,6 @@ def export(
             write_text(made / SCRIPT, script.read_text(encoding="utf-8"))
         write_text(made / CARD, card(check))
     return check
-
-
-def _deployed(model: LoadedModel, settings: NetworkSettings) -> DeployedNetwork:
-    assert model.data.normalisation is not None, "a network was trained on pixels"
-    return DeployedNetwork(
-        model.network,
-        normalisation=find_model(model.run.cell.model).normalisation(
-            settings.model.normalisation, data=model.data.normalisation
-        ),
-        in_channels=settings.model.in_channels,
-        kind=model.data.kind,
-    )
 
 
 def _known(model: LoadedModel, root: Path | None) -> tuple[KnownImages | None, str]:

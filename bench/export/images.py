@@ -8,12 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.decode import resize
-from bench.data.image_files import quiet_decoders, to_bytes
-from bench.data.load import open_study
 from bench.data.phantom import draw_cohort, render
-from bench.data.study import ImageError
-from bench.errors import InputError
 from bench.model import LoadedModel
 
 MOST_IMAGES = 32
@@ -52,22 +47,8 @@ def known_images(model: LoadedModel, *, root: Path | None) -> KnownImages:
     Raises:
         InputError: the data, or one of the images, are not there.
     """
-    study = open_study(model.data_config(root))
-    assert study.reader is not None, "labels were opened with their images"
     test = model.run.predictions()["test"]
     count = len(test.images)
     chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_IMAGES)).astype(int))
-    if absent := set(test.images[chosen]) - set(study.rows["image"]):
-        raise InputError(
-            f"image {min(absent)!r} of run {model.name} is not in these data: --data gives "
-            "another folder or file"
-        )
-    squares = []
-    with quiet_decoders():
-        for image in test.images[chosen]:
-            try:
-                gray = to_bytes(study.reader.read(image), full_scale=model.data.full_scale)
-            except ImageError as error:
-                raise InputError(f"image {image!r}: {error}") from None
-            squares.append(resize(gray, model.image_size))
-    return KnownImages(squares=np.stack(squares), probabilities=test.probabilities[chosen])
+    squares = model.own_squares(list(test.images[chosen]), root=root)
+    return KnownImages(squares=squares, probabilities=test.probabilities[chosen])

@@ -12,7 +12,7 @@ import pandas as pd
 from bench.data.description import DataRecord
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
-from bench.runs.cells import Cell
+from bench.runs.cells import Cell, NetworkSettings
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, from_frame, read_frame
 from bench.runs.records import ExternalRecord, ImportRecord, Outcome
 
@@ -78,6 +78,35 @@ class Run:
             else {part: self.data.parts[part].images for part in parts}
         )
         return {part: images for part, images in counts.items() if images}
+
+    def finished_network(self) -> NetworkSettings:
+        """The settings of its network, whose weights are stored with it.
+
+        Raises:
+            InputError: it is no network's, or did not finish.
+        """
+        name, kind = self.folder.name, self.cell.kind
+        self.refuse_external()
+        if kind != "network":
+            raise InputError(
+                f"run {name} is of kind {kind}: only a network, whose weights are kept, can "
+                "predict images, so name a run of one"
+            )
+        if self.outcome.state != "finished":
+            raise InputError(f"run {name} is {self.outcome.state}: name a finished one")
+        return self.cell.network
+
+    def refuse_external(self) -> None:
+        """Refuse a run on other data, which has no weights, split or training of its own.
+
+        Raises:
+            InputError: it is one; names the run of its network.
+        """
+        if self.external is not None:
+            raise InputError(
+                f"run {self.folder.name} is the network of {self.external.run} on other data: name "
+                "that run"
+            )
 
     def predictions_frame(self) -> pd.DataFrame:
         """The stored predictions as they are in the file, probabilities as float64.

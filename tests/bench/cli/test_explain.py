@@ -16,6 +16,7 @@ from bench.data.boxes import box_mask, read_nih_boxes
 from bench.data.phantom import draw_cohort
 from bench.data.phantom.lesions import lesion_boxes
 from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.images import write_manifest
 from tests.browser import Browser, browser  # noqa: F401
 from tests.shared_data import shared
 
@@ -246,3 +247,62 @@ def test_the_pointing_game_with_nihs_boxes(
     refused = bench("explain", "tiny-*", "--boxes", "others.csv", *played[3:])
     assert refused.code == 2
     assert "images with boxes is among the" in refused.err
+
+
+def boxes_of(path: Path, *lines: str) -> Path:
+    """A file of boxes such as NIH's: a line for each image and finding."""
+    path.write_text("\n".join(["image,finding,x,y,w,h", *lines]) + "\n")
+    return path
+
+
+@pytest.fixture
+def of_a_manifest(bench: Command, tmp_path: Path) -> tuple[str, Path]:
+    """A run on made-up images of an effusion or a mass, which asks for both, and their folder."""
+    images = write_manifest(tmp_path / "images", labels=("normal", "Effusion", "Mass"))
+    done = bench(
+        "run", "cxnet_m1", *TINY[2:], "--config", "manifest", "--data", images, "--loss", "ce",
+        "--seeds", "0", "--task", "findings14", "--set", "controls=[]",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (run,) = Path("results/runs").glob("cxnet_m1-*")
+    return run.name, images
+
+
+def test_boxes_that_cannot_be_played_are_one_line(
+    bench: Command, of_a_manifest: tuple[str, Path], tmp_path: Path
+) -> None:
+    name, images = of_a_manifest
+    test = load_model(Path("results/runs") / name).run.predictions()["test"].images
+    call = ("explain", name, "--to", "maps", "--boxes")
+    boxes = boxes_of(tmp_path / "unasked.csv", f"{test[0]},Hernia,0,0,512,512")
+    done = bench(*call, boxes)
+    assert (done.code, done.out) == (2, "")
+    assert f"run {name} predicts none of the findings with boxes, which are Hernia" in done.err
+
+    boxes = boxes_of(tmp_path / "mass.csv", f"{test[0]},Mass,0,0,512,512")
+    lines = (images / "manifest.csv").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(test[0])]
+    (images / "manifest.csv").write_text("\n".join(kept) + "\n")
+    done = bench(*call, boxes, "--data", images)
+    assert (done.code, done.out) == (2, "")
+    assert f"image '{test[0]}' of run {name} is not in these data: --data gives" in done.err
+    assert not Path("maps").exists()
+
+
+def test_the_images_of_a_folder_that_was_a_level(bench: Command, tmp_path: Path) -> None:
+    """Both folders have images of the same names: those of the run's own are taken."""
+    folders = [
+        write_manifest(tmp_path / name, labels=labels)
+        for name, labels in (("one", ("normal", "Mass")), ("two", ("normal", "Effusion")))
+    ]
+    done = bench(
+        "run", "cxnet_m1", *TINY[2:], "--config", "manifest", "--loss", "ce", "--seeds", "0",
+        "--set", f"vary={{data.root: [{folders[0]}, {folders[1]}]}}", "--set", "controls=[]",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = [load_model(run) for run in Path("results/runs").glob("cxnet_m1-*")]
+    roots = {model.data.root: model.data_config().root for model in found}
+    assert roots == {"one": folders[0], "two": folders[1]}
+    for model in found:
+        done = bench("export", model.name, "--to", "torchscript", "--out", f"of-{model.data.root}")
+        assert "test images" in done.out, done.err

@@ -33,7 +33,7 @@ def test_a_control_has_no_network(bench: Command, tiny_plugin: Path) -> None:
     (folder,) = Path("results/runs").glob("prior-control-*")
     outcome = bench("export", folder, "--out", "made")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "is of a control: load a finished run of a network" in outcome.err
+    assert "is of kind control: only a network, whose weights are kept" in outcome.err
     assert not Path("made").exists()
 
 
