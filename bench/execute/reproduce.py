@@ -118,6 +118,7 @@ def reproduce(folder: Path, *, out: Path, root: Path | None, progress: Progress)
 
 def _finished(folder: Path) -> Run:
     run = Store(folder.parent).run(folder.name)
+    run.refuse_external()
     if run.cell.kind == "imported":
         raise InputError(
             f"run {folder.name} was imported: its predictions were made elsewhere, and only their "

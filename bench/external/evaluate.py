@@ -110,7 +110,7 @@ def evaluate_elsewhere(
         InputError: anything that the user can mend.
     """
     for run in runs:
-        _refuse_other_kinds(run)
+        run.finished_network()
         Store(run.folder.parent).check_writable()
     planner = _Planner(other, environment=describe_environment(device), progress=progress)
     jobs = [planner.job(run) for run in runs]
@@ -119,16 +119,6 @@ def evaluate_elsewhere(
         evaluated.append(_keep(job, device=device, progress=progress))
         progress.advance("networks evaluated", number + 1, len(jobs))
     return evaluated
-
-
-def _refuse_other_kinds(run: Run) -> None:
-    if run.cell.kind != "network":
-        raise InputError(
-            f"run {run.folder.name} is of kind {run.cell.kind}: only networks, whose weights are "
-            "kept, can predict other images"
-        )
-    if run.outcome.state != "finished":
-        raise InputError(f"run {run.folder.name} is {run.outcome.state}: let it finish first")
 
 
 class _Planner:

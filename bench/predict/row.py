@@ -68,14 +68,7 @@ def check_one_row(runs: Sequence[Run]) -> None:
         InputError: names the runs, and the settings in which they differ.
     """
     for run in runs:
-        if run.cell.kind != "network":
-            kind = {"control": "a control", "cascade": "a cascade", "imported": "an import"}
-            raise InputError(
-                f"run {run.folder.name} is of {kind[run.cell.kind]}: only a network predicts "
-                "new images, so name a run of one"
-            )
-        if run.outcome.state != "finished":
-            raise InputError(f"run {run.folder.name} is {run.outcome.state}: name a finished one")
+        run.finished_network()
     first = runs[0]
     for run in runs[1:]:
         if differing := _differing(first, run):

@@ -35,6 +35,7 @@ def describe_run(run: Run) -> dict[str, Any]:
         "attempts": [attempt.model_dump() for attempt in run.attempts],
         "costs": run.outcome.costs.model_dump() if run.outcome.costs else None,
         "imported": run.imported.model_dump() if run.imported else None,
+        "external": run.external.model_dump(mode="json") if run.external else None,
         "files": {name: (run.folder / name).stat().st_size for name in run.checksums},
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}

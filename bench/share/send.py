@@ -59,8 +59,11 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
         public: the names of images and patients may be known; those of the phantom are.
 
     Raises:
-        InputError: no run has finished, they lie in several folders, or a file is damaged.
+        InputError: no run has finished, one is of other data, they lie in several folders, or a
+            file is damaged.
     """
+    for run in runs:
+        run.refuse_external()
     finished = [run for run in runs if run.outcome.state == "finished"]
     stores = {run.folder.parent for run in runs}
     if not finished or len(stores) > 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from bench import load_model
@@ -180,7 +181,7 @@ def test_what_cannot_be_evaluated_is_refused(
 ) -> None:
     other = write_manifest(tmp_path / "other", images=40, labels=("Mass",))
     for names, message in (
-        (("prior-*",), "is of kind control: only networks"),
+        (("prior-*",), "is of kind control: only a network"),
         (("absent",), "no run 'absent'"),
         (("tiny-*",), "all abnormal"),
     ):
@@ -196,6 +197,34 @@ def test_what_cannot_be_evaluated_is_refused(
     assert outcome.code == 2
     assert "was written by another version of cxnet-bench" in outcome.err
     assert bench("evaluate", "tiny-*").code == 2
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_run_on_other_data_names_the_run_of_its_network(
+    bench: Command, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    other = write_manifest(tmp_path / "other", images=40)
+    for number in range(40):
+        (other / f"{number:03d}.png").write_bytes(_other_image(number))
+    assert evaluate(bench, tiny_plugin, other).code == 0
+    (run,) = stored()
+    assert run.external is not None
+    shown = yaml.safe_load(bench("runs", "show", run.folder).out)
+    assert shown["external"]["run"] == run.external.run
+    image = other / "000.png"
+    for command in (
+        ("predict", run.folder, image),
+        ("explain", run.folder, image, "--to", "maps"),
+        ("export", run.folder, "--out", "made"),
+        ("reproduce", run.folder, "--out", "again"),
+        ("evaluate", run.folder, "--config", "manifest", "--data", other),
+        ("share", run.folder, "--to", "t.zip"),
+    ):
+        refused = bench(*command)
+        assert (refused.code, refused.out) == (2, ""), command
+        message = f"error: run {run.folder.name} is the network of {run.external.run} on other data"
+        assert refused.err.splitlines()[-1].startswith(message), refused.err
+    assert not Path("t.zip").exists()
 
 
 @pytest.mark.usefixtures("trained")

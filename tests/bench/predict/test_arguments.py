@@ -65,7 +65,7 @@ def test_arguments_that_are_neither_are_refused_with_a_way_out(runs: Path, tmp_p
     ("names", "words"),
     [
         (["net-*"], "predict one row at a time: net-ce-s0-.* and net-sin-s0-.* differ in loss$"),
-        (["prior-*"], "run prior-.* is of a control: only a network predicts new images, so "),
+        (["prior-*"], "run prior-.* is of kind control: only a network, .* name a run of one"),
     ],
 )
 def test_runs_of_several_rows_and_of_no_network_are_refused(

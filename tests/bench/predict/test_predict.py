@@ -254,7 +254,7 @@ def test_mistakes_are_one_line_and_write_nothing(
     Image.new("L", (9, 9)).save(tmp_path / "a.png")
     wrong = [
         ((trained.networks[0], "a.png", "--out", "p.txt"), "must end in .csv or .json"),
-        ((trained.control, "a.png"), "is of a control"),
+        ((trained.control, "a.png"), "is of kind control"),
         ((trained.networks[0],), "no images"),
         ((), "Missing argument"),
     ]
@@ -267,5 +267,5 @@ def test_mistakes_are_one_line_and_write_nothing(
 
 
 def test_a_row_of_other_images_is_refused(trained: Trained) -> None:
-    with pytest.raises(InputError, match="only a network predicts"):
+    with pytest.raises(InputError, match="only a network, whose weights are kept, can predict"):
         NetworkRow.load(find_runs([str(trained.control)], out=trained.out), device=CPU)
