@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -274,7 +273,7 @@ def _keep_beside(theirs: Store, store: Store, runs: Sequence[Run], *, names: Nam
         Split.read_images(theirs.splits / file, digest=split.hash)
         make_folder(store.splits)
         if not (store.splits / file).exists():
-            shutil.copyfile(theirs.splits / file, store.splits / file)
+            write_bytes(store.splits / file, (theirs.splits / file).read_bytes())
 
 
 def _split_text(data: DataRecord) -> str:

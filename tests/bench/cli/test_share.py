@@ -133,6 +133,25 @@ def test_an_empty_folder_takes_plain_names_alone(
     assert bench("doctor", "--out", "empty").code == 0
 
 
+def test_a_split_is_written_as_all_else_is(
+    bench: Command, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill leaves a split whole or not at all: it is moved to its place."""
+    train(write_manifest(tmp_path / "images"), out="theirs")
+    assert bench("share", "*", "--out", "theirs", "--to", "t.zip", "--public").code == 0
+    moved: list[Path] = []
+    replace = Path.replace
+
+    def move(path: Path, target: Path) -> Path:
+        moved.append(target)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", move)
+    assert bench("import", "t.zip", "--out", "empty").code == 0
+    (split,) = (tmp_path / "empty" / "splits").iterdir()
+    assert split in moved
+
+
 def test_an_unpacked_bundle_is_a_folder_of_runs(
     bench: Command, train: Train, tmp_path: Path
 ) -> None:
