@@ -6,6 +6,7 @@ The rest of the harness only reports what happened (``event``) and how far it is
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 import time
@@ -198,7 +199,12 @@ class JsonProgress:
             del self._last[label]
 
     def _print(self, name: str, fields: Mapping[str, object]) -> None:
-        line = {"event": name, "at_s": round(time.monotonic() - self._began, 3), **fields}
+        # JSON has no NaN, as the AUC of one class is.
+        known = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in fields.items()
+        }
+        line = {"event": name, "at_s": round(time.monotonic() - self._began, 3), **known}
         print(json.dumps(line), file=self._stream, flush=True)
 
 

@@ -99,8 +99,10 @@ class Tracker(ABC):
                 self._end(event.cell)
             case CellFinished():
                 self._log_and_end(event.cell, {"auc/test": event.test_auc})
-            case TrialEnded(validation_auc=float(auc)):
+            case TrialEnded(ended="finished", validation_auc=float(auc)):
                 self._log_and_end(event.cell, {"auc/best validation": auc})
+            case TrialEnded():  # pruned or cut: the last AUC is no best one, and on the curve
+                self._end(event.cell)
             case RerunEnded():
                 self._log_and_end(event.cell, {"auc/best validation": event.validation_auc})
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,6 +141,16 @@ def test_json_lines_carry_every_field_and_the_time() -> None:
     record: dict[str, Any] = json.loads(stream.getvalue())
     assert record.pop("at_s") >= 0
     assert record == {"event": "validated", **vars(VALIDATED)}
+
+
+def test_a_figure_without_a_value_is_null_in_json() -> None:
+    stream = io.StringIO()
+    progress = JsonProgress(stream)
+    progress.event(CellFinished(cell=CELL, seconds=1.0, test_auc=math.nan))
+    progress.event(replace(VALIDATED, validation_auc=math.nan, train_loss=math.inf))
+    finished, validated = map(json.loads, stream.getvalue().splitlines())
+    assert finished["test_auc"] is None
+    assert (validated["validation_auc"], validated["train_loss"]) == (None, None)
 
 
 def test_json_lines_tell_of_the_first_and_the_last_step_and_are_seconds_apart(

@@ -17,6 +17,7 @@ from bench.events import (
     Event,
     Note,
     RerunEnded,
+    TrialEnded,
     Validated,
 )
 from bench.progress import Progress, QuietProgress
@@ -141,3 +142,17 @@ def test_a_rerun_of_a_tuning_ends_its_run() -> None:
     tracker.event(CellStarted(cell="a", index=1, total=1, folder="a-1", resumes=False))
     tracker.event(RerunEnded(cell="a", validation_auc=0.5))
     assert tracker.told == ["begin a-1", "log 0", "end"]
+
+
+@pytest.mark.parametrize("ended", ["finished", "pruned", "budget"])
+def test_the_best_auc_is_that_of_a_trial_that_finished(ended: str) -> None:
+    tracker = Failing(Listener())
+    tracker.event(CellStarted(cell="a", index=1, total=1, folder="a-1", resumes=False))
+    tracker.event(
+        TrialEnded(
+            cell="a", trial=0, ended=ended, reason="", validation_auc=0.5, done=1, used=0.1,
+            budget="trials=9",
+        )
+    )  # fmt: skip
+    logged = ["log 0"] if ended == "finished" else []
+    assert tracker.told == ["begin a-1", *logged, "end"]
