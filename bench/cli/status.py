@@ -69,9 +69,10 @@ def _line(beat: Beat) -> str:
     silent = time.time() - beat.at
     if silent > 60:
         parts.append(f"said so {duration(silent)} ago")
-    return (
-        f"bench {beat.command} on {beat.host} (process {beat.pid}), since {beat.since} UTC: "
-        + ", ".join(parts)
+    # From Python it is ``bench.run``.
+    command = beat.command if "." in beat.command else f"bench {beat.command}"
+    return f"{command} on {beat.host} (process {beat.pid}), since {beat.since} UTC: " + ", ".join(
+        parts
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from pydantic import BaseModel, ValidationError
 
 from bench.config.keys import suggest, unit_note
@@ -23,7 +25,8 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
         error: what pydantic raised.
         model: the model that refused, whose fields are what the user may have meant.
     """
-    first = error.errors()[0]
+    # A key that is mistyped is missing too.
+    first = min(error.errors(), key=lambda each: each["type"] == "missing")
     key = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -50,9 +53,16 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Names of the fields of the (nested) model at a path of keys."""
     for part in path:
+        if isinstance(part, int):  # an entry of what a key lists
+            continue
         field = model.model_fields.get(str(part))
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        annotation = field.annotation if field else None
+        inner = [
+            each
+            for each in (get_args(annotation) or (annotation,))  # of ``PartSizes | None`` both
+            if isinstance(each, type) and issubclass(each, BaseModel)
+        ]
+        if not inner:
             return []
-        model = inner
+        model = inner[0]
     return list(model.model_fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -68,7 +69,8 @@ def _folders(name: str, out: Path) -> list[Path]:
         if _is_folder_of_run(folder):
             return [folder.absolute()]
         if any(sign in folder.name for sign in "*?["):
-            matching = sorted(folder.parent.glob(folder.name))
+            # Two stars together would mean all folders below, or nothing that glob takes.
+            matching = sorted(folder.parent.glob(re.sub(r"\*+", "*", folder.name)))
             if found := [path.absolute() for path in matching if _is_folder_of_run(path)]:
                 return found
     return []

@@ -40,7 +40,7 @@ class Beat(Frozen):
     """Progress of a process, as it last said it.
 
     Attributes:
-        command: such as ``run``.
+        command: such as ``run``, or ``bench.run`` of Python.
         host: name of its machine.
         pid: its number there.
         began, at: when it began, and when it said this, in seconds since 1970.

@@ -89,6 +89,11 @@ def test_status_says_what_runs_and_the_table_so_far(bench: Command) -> None:
         busy = bench("status").out.splitlines()[0]
     assert busy.startswith("bench tune on ")
     assert busy.endswith("[3 of 8] tiny ce seed 1")
+    with beating(QuietProgress(), RUNS, command="bench.run") as progress:  # bench.run() of Python
+        progress.event(
+            CellStarted(cell="tiny ce seed 1", index=3, total=8, folder="x", resumes=False)
+        )
+        assert bench("status").out.startswith("bench.run on ")
 
 
 def test_status_without_runs_is_refused(bench: Command) -> None:

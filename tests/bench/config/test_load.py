@@ -79,6 +79,7 @@ def test_an_experiment_cannot_be_changed() -> None:
     ("setting", "message"),
     [
         ("train.lrr=1", "unknown key 'train.lrr': did you mean lr?"),
+        ("data.sizes={trian: 5}", "unknown key 'data.sizes.trian': did you mean train?"),
         ("trian.lr=1", "unknown key 'trian': did you mean train?"),
         ("train.lr=-1", "train.lr: Input should be greater than 0, not -1"),
         ("train.lr=fast", "train.lr: Input should be a valid number"),

@@ -68,3 +68,9 @@ def test_a_bare_name_is_one_of_out_first(
     both = [run.folder for run in find_runs([f"./{name}", name], out=there)]
     assert both == [here / name, there / name]
     assert [run.folder for run in find_runs([name], out=tmp_path / "none")] == [here / name]
+
+
+def test_two_stars_match_as_one_does(made: list[Path]) -> None:
+    out = made[0].parent
+    assert find_runs(["**net-*"], out=out) == find_runs(["net-*"], out=out)
+    assert not is_run("**a", out=out)
