@@ -104,6 +104,7 @@ def _items(template: str, table: Table, results: Results) -> tuple[Item, ...]:
         tuned=[row for row in rows if row.tuning is not None],
         ensembles=[each.label for each in table.ensembles],
         external=external_rows(results, {run.name for row in rows for run in row.runs}),
+        maps=[(row.label or row.name, maps) for row in rows for maps in row.heat_maps],
         several=sum(len(row.seeds) > 1 for row in rows),
         below=sum(row.below_controls for row in rows),
         training=facts.training(table.settings),

@@ -33,9 +33,9 @@ from bench.runs.run import Run
 from bench.runs.store import Facts, Store
 from cxnet.hierarchy import Blame, Leaf, Routed, blame, leaf_of
 
-# System, the tasks that it needs, and how it routes.
 PATIENCE = 60
 """Seconds to wait for another process that stores the same run, which takes a moment."""
+# System, the tasks that it needs, and how it routes.
 SYSTEMS: dict[System, tuple[tuple[str, ...], Callable[..., Routes]]] = {
     "cascade": (STAGES, route_cascade),
     "flat": ((FLAT,), route_flat),

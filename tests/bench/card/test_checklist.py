@@ -8,6 +8,7 @@ import pytest
 
 import bench
 from bench.card.checklist import Checklist, checklist_markdown, checklists
+from bench.evaluate.heatmaps import HeatMaps
 from bench.evaluate.results import Results
 from tests.bench.export.real_runs import kermany_part, train
 
@@ -64,6 +65,22 @@ def test_answers_are_the_stored_facts(both: tuple[Checklist, Checklist], results
     )
     assert claim["33"].state == claim["36"].state == "missing"
     assert claim["44"].answer == ""
+
+
+def test_maps_that_were_measured_are_stored(results: Results) -> None:
+    (table,) = results.tables
+    maps = HeatMaps(boxes="phantom", method="Grad-CAM", seeds=(0,), measured=())
+    rows = tuple(replace(row, heat_maps=(maps,)) for row in table.rows)
+    before, after = (
+        checklists(each)[0].items[30]
+        for each in (results, replace(results, tables=(replace(table, rows=rows),)))
+    )
+    assert (before.state, after.state) == ("missing", "stored")
+    assert before.answer == "bench explain draws maps; with --boxes it measures and records them"
+    assert after.answer == (
+        "small_for_export ce: agreement of heat maps (Grad-CAM) with the lesions of phantom "
+        "(bench report)"
+    )
 
 
 def test_unknown_patients_are_missing(results: Results) -> None:
