@@ -20,7 +20,7 @@ from bench.data.placement import Placement, PlacementCache
 from bench.data.prepare import PreparedData
 from bench.data.splits import RowNumbers
 from bench.errors import InputError
-from bench.events import Note, Validated
+from bench.events import CellFinished, Event, Note, Validated
 from bench.execute.controls import ControlInputs, predict_control
 from bench.execute.logits import logit_fault
 from bench.progress import Progress
@@ -153,6 +153,21 @@ class CellRunner:
             kind=data.task.kind,
         )
         return test_auc, outcome
+
+    def describe_end(self, cell: Cell, outcome: Outcome, *, auc: float, seconds: float) -> Event:
+        """The event that says that a cell has finished.
+
+        Args:
+            cell: which.
+            outcome, auc: as :meth:`run` gave them.
+            seconds: that it took.
+        """
+        return CellFinished(
+            cell=self.label(cell),
+            seconds=round(seconds, 1),
+            test_auc=auc,
+            logit_fault=outcome.logit_fault,
+        )
 
     def _control_inputs(self) -> ControlInputs:
         data = self.prepared
@@ -338,13 +353,11 @@ class Job:
         cell: what is run.
         runner: what it shares with others.
         fault: why its network cannot be trained, as known before; None where it can.
-        level: number of its level among those of all experiments, by which a worker knows it.
     """
 
     cell: Cell
     runner: CellRunner
     fault: InputError | None = None
-    level: int = 0
 
     @property
     def label(self) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bench import signals
 from bench.events import Note
-from bench.execute.channel import Channel, opened_channel
+from bench.execute.assignment import assignment_of
+from bench.execute.channel import Channel
 from bench.execute.matrix import (
     PATIENCE_SECONDS,
     DeviceFault,
@@ -25,21 +25,22 @@ from bench.execute.work import Assignment
 from bench.files import is_disk_full
 from bench.train.checkpoint import LAST
 
+T = TypeVar("T")
 SECONDS_BETWEEN_LOOKS = 0.2
 
 
 class Engine(Protocol):
     """Workers, wherever they are."""
 
-    def submit(self, assignment: Assignment, *, avoid: object) -> tuple[Future[Ending], object]:
-        """Give a cell to a worker.
+    def submit(self, assignment: Assignment[T], *, avoid: object) -> tuple[Future[T], object]:
+        """Give an assignment to a worker.
 
         Args:
-            assignment: the cell.
+            assignment: such as a cell.
             avoid: a place that is not to have it, where there is another; None for none.
 
         Returns:
-            The ending to come, and the place of the worker. The future raises
+            The answer to come, and the place of the worker. The future raises
             :class:`WorkerDiedError` where the worker died, and else what the worker raised.
 
         Raises:
@@ -66,13 +67,13 @@ class _Try:
 
     cell: Numbered
     faults: int = 0
-    checkpoint: tuple[int, int] | None = None
+    checkpoint: list[int] | None = None
     avoid: object = None
     place: object = None
     events: Path | None = None
 
 
-def dispatch(cells: Sequence[Numbered], engine: AbstractContextManager[Engine]) -> Iterator[Ending]:
+def dispatch(cells: Sequence[Numbered], engine: Engine, channel: Channel) -> Iterator[Ending]:
     """Run cells on an engine's workers; gives their endings as they come.
 
     A cell whose worker died, or whose device failed, is tried once more elsewhere, and again as
@@ -80,19 +81,14 @@ def dispatch(cells: Sequence[Numbered], engine: AbstractContextManager[Engine]) 
 
     Args:
         cells: of the matrix, in order.
-        engine: entered where there is anything to do. Its end by an error lets every worker keep a
-            checkpoint and end.
+        engine: the workers; who opened it stops them where this raises.
+        channel: gets the workers' events.
 
     Raises:
-        DiskFullError: there is no room for results; the other workers were stopped.
-        Stopped: a signal asked for it; the workers were stopped, each with a checkpoint.
+        DiskFullError: there is no room for results.
+        Stopped: a signal asked for it.
     """
-    if not cells:
-        return
-    waiting = deque(_Try(cell=cell) for cell in cells)
-    runner = cells[0].job.runner
-    with opened_channel(runner.store.root, runner.progress) as channel, engine as workers:
-        yield from _Dispatch(workers, channel, waiting).run()
+    yield from _Dispatch(engine, channel, deque(_Try(cell=cell) for cell in cells)).run()
 
 
 class _Dispatch:
@@ -173,29 +169,10 @@ class _Dispatch:
         return None
 
 
-def checkpoint_of(folder: Path) -> tuple[int, int] | None:
+def checkpoint_of(folder: Path) -> list[int] | None:
     """Identity of a training's last checkpoint; None where there is none."""
     try:
         status = (folder / LAST).stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns
-
-
-def assignment_of(cell: Numbered, events: Path) -> Assignment:
-    """The record by which a worker runs a cell.
-
-    Args:
-        cell: of the matrix.
-        events: the worker's file for events.
-    """
-    return Assignment(
-        level=cell.job.level,
-        cell=cell.job.cell,
-        fault=None if cell.job.fault is None else str(cell.job.fault),
-        events=events.resolve(),
-        index=cell.index,
-        total=cell.total,
-        patience=cell.patience,
-        tells_skips=cell.tells_skips,
-    )
+    return [status.st_ino, status.st_mtime_ns]

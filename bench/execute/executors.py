@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from shutil import which
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 
 from bench.config.schema import ExecutionConfig, TrainConfig
 from bench.environment import processors
 from bench.errors import InputError
+from bench.execute.channel import Channel, opened_channel
 from bench.execute.dispatch import Engine, dispatch
 from bench.execute.matrix import Execute, run_here
-from bench.execute.work import Work
+from bench.execute.work import Assignment, Work
+from bench.progress import Progress
 
+if TYPE_CHECKING:
+    from bench.execute.slurm import SlurmArray
+
+T = TypeVar("T")
 Name = Literal["local", "processes", "ray", "slurm"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Executor:
-    """A way to run the cells of a matrix.
+    """A way to run the cells of a matrix, and the trials of a tuning.
 
     Attributes:
         name: ``local`` (one after the other, in this process), ``processes``, ``ray``, ``slurm``.
@@ -37,6 +45,13 @@ class Executor:
     jobs: int | None = None
     address: str | None = None
     resources: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    @property
+    def reaches_others(self) -> bool:
+        """Whether its workers can be on other machines."""
+        if self.name == "slurm":
+            return self.address != "local"
+        return self.name == "ray" and self.address is not None
 
     def check(self, trainings: Iterable[TrainConfig], *, device: torch.device) -> None:
         """Find out whether the executor can be had here, and can run some trainings.
@@ -67,25 +82,28 @@ class Executor:
                 f"--executor {self.name} needs {package}: pip install 'cxnet-bench[{self.name}]'"
             )
 
-    def execute(self, work: Work) -> Execute:
-        """The function that runs cells.
+    @contextmanager
+    def started(self, work: Work, progress: Progress) -> Iterator[Workers]:
+        """The workers of a command; they end with the block, where it raises with checkpoints.
 
         Args:
             work: what workers need to know; its device is that of every worker.
+            progress: gets what they say.
         """
         if self.name == "local":
-            return run_here
-        if self.name == "slurm":
-            from bench.execute.slurm import SlurmArray
-
-            own = replace(work, threads=threads_asked() or self.resources.cpus or 1)
-            array = SlurmArray(
-                work=own, jobs=self.jobs or 1, address=self.address, resources=self.resources
+            yield Workers(execute=run_here)
+            return
+        with opened_channel(work.out, progress) as channel, OnDemand(self._engine(work)) as engine:
+            run = (
+                self._array(work).run if self.name == "slurm" else partial(dispatch, engine=engine)
             )
-            return array.run
-        return lambda cells: dispatch(cells, self._engine(work))
+            yield Workers(
+                execute=partial(run, channel=channel), others=Others(engine=engine, channel=channel)
+            )
 
     def _engine(self, work: Work) -> AbstractContextManager[Engine]:
+        if self.name == "slurm":
+            return self._array(work).single_jobs()
         if self.name == "ray":
             from bench.execute.ray_cluster import ray_tasks
 
@@ -99,6 +117,63 @@ class Executor:
 
         environments = environments_of(work.device, jobs=self.jobs, cpus=self.resources.cpus)
         return processes(work, environments)
+
+    def _array(self, work: Work) -> SlurmArray:
+        from bench.execute.slurm import SlurmArray
+
+        return SlurmArray(
+            work=replace(work, threads=threads_asked() or self.resources.cpus or 1),
+            jobs=self.jobs or 1,
+            address=self.address,
+            resources=self.resources,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """The workers of a command.
+
+    Attributes:
+        execute: runs cells.
+        others: take any assignment; None where this process is the only worker.
+    """
+
+    execute: Execute
+    others: Others | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Others:
+    """Workers that are other processes.
+
+    Attributes:
+        engine: gives them assignments.
+        channel: gets what they say.
+    """
+
+    engine: Engine
+    channel: Channel
+
+
+class OnDemand(AbstractContextManager["OnDemand"]):
+    """An engine that starts with the first assignment, and goes on to the end of its block.
+
+    Args:
+        engine: which is started.
+    """
+
+    def __init__(self, engine: AbstractContextManager[Engine]) -> None:
+        self._context, self._stack = engine, ExitStack()
+        self._engine: Engine | None = None
+
+    def submit(self, assignment: Assignment[T], *, avoid: object) -> tuple[Future[T], object]:
+        """See :class:`bench.execute.dispatch.Engine`."""
+        if self._engine is None:
+            self._engine = self._stack.enter_context(self._context)
+        return self._engine.submit(assignment, avoid=avoid)
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._stack.__exit__(*error)
 
 
 LOCAL = Executor()

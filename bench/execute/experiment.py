@@ -19,7 +19,7 @@ from bench.execute.executors import LOCAL, Executor
 from bench.execute.matrix import run_cells
 from bench.execute.preflight import Checked, check_levels, plan_cells
 from bench.execute.prepare import describe_start, prepare
-from bench.execute.work import Level, describe_work
+from bench.execute.work import describe_work
 from bench.progress import Progress
 from bench.runs.store import Facts, Store
 
@@ -87,14 +87,14 @@ def run_experiments(
             experiment, levels[number], checks[number], studies[number], prefix=prefix
         )
         store.record_experiment(experiment, [job.folder for job in jobs])
-    work = describe_work(matrix.levels, out=out, device=device.type)
-    finished = run_cells(_in_order(matrix.jobs), execute=executor.execute(work))
+    with executor.started(describe_work(out=out, device=device.type), progress) as workers:
+        finished = run_cells(_in_order(matrix.jobs), execute=workers.execute)
     progress.event(finished)
     return finished
 
 
 class _Matrix:
-    """The cells of all experiments, and what their workers need to know.
+    """The cells of all experiments.
 
     Args:
         store: where the runs are kept.
@@ -103,7 +103,6 @@ class _Matrix:
 
     Attributes:
         jobs: the cells with their prepared data.
-        levels: the levels that they are of.
     """
 
     def __init__(self, *, store: Store, device: torch.device, progress: Progress) -> None:
@@ -115,7 +114,6 @@ class _Matrix:
         self._noted: set[str] = set()
         self._prepared: dict[str, PreparedData] = {}
         self.jobs: list[Job] = []
-        self.levels: list[Level] = []
 
     def add(
         self,
@@ -138,20 +136,7 @@ class _Matrix:
         for level, found, study in zip(levels, checked, studies, strict=True):
             cells = plan_cells(level, device=self._device)
             runner = self._runner(experiment, level, study, prefix)
-            jobs += [
-                Job(cell=cell, runner=runner, fault=found.cell_fault(cell), level=len(self.levels))
-                for cell in cells
-            ]
-            data = runner.prepared.record
-            self.levels.append(
-                Level(
-                    experiment=experiment,
-                    plain=level,
-                    data=data.fingerprint,
-                    split=data.split.hash,
-                    prefix=prefix,
-                )
-            )
+            jobs += [Job(cell=cell, runner=runner, fault=found.cell_fault(cell)) for cell in cells]
         self.jobs += jobs
         return _in_order(jobs)
 

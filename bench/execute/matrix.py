@@ -16,7 +16,6 @@ from bench.environment import DECISIVE, changes
 from bench.errors import InputError, first_line
 from bench.events import (
     CellFailed,
-    CellFinished,
     CellSkipped,
     CellStarted,
     CellUnavailable,
@@ -99,7 +98,9 @@ def run_cells(jobs: Sequence[Job], *, execute: Execute | None = None) -> MatrixF
         DiskFullError: there is no room for results; the cell that wanted it goes on later.
     """
     endings: Counter[Ending] = Counter()
-    found = jobs[0].runner.store.read_all(job.folder for job in jobs) if jobs else {}
+    found: dict[Path, Run | Unfinished | Unusable] = {}
+    for store in dict.fromkeys(job.runner.store for job in jobs):
+        found |= store.read_all(job.folder for job in jobs if job.runner.store == store)
     for job in jobs:  # named now and not after hours of training
         if isinstance(unusable := found[job.folder], Unusable):
             endings[_leave(job, unusable)] += 1
@@ -268,19 +269,15 @@ def _run_or_raise(job: Job) -> Ending:
         raise job.fault.with_traceback(None)  # other seeds raise the same one
     began = time.perf_counter()
     try:
-        test_auc, outcome = runner.run(job.cell, folder)
+        auc, outcome = runner.run(job.cell, folder)
     except ControlUnavailable as error:
         runner.store.end(folder, Outcome(state="unavailable", reason=str(error)))
         runner.progress.event(CellUnavailable(cell=job.label, reason=str(error)))
         return "unavailable"
     runner.store.end(folder, outcome)
     (folder / LAST).unlink(missing_ok=True)
-    seconds = round(time.perf_counter() - began, 1)
-    runner.progress.event(
-        CellFinished(
-            cell=job.label, seconds=seconds, test_auc=test_auc, logit_fault=outcome.logit_fault
-        )
-    )
+    seconds = time.perf_counter() - began
+    runner.progress.event(runner.describe_end(job.cell, outcome, auc=auc, seconds=seconds))
     return "finished"
 
 

@@ -12,12 +12,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
+from typing import TypeVar
 
 from bench import signals
 from bench.execute.dispatch import NoRoom
-from bench.execute.matrix import DeviceFault, Ending, WorkerDiedError
+from bench.execute.matrix import DeviceFault, WorkerDiedError
 from bench.execute.work import Assignment, Work
 
+T = TypeVar("T")
 SECONDS_TO_END = 10.0
 """Time after which an idle worker that was asked to end is ended by force."""
 
@@ -30,7 +32,7 @@ class _Slot:
         environment: variables that its process starts with.
         pool: of its one process; None before it starts, and after it died.
         process: of the pool.
-        is_busy: whether it has a cell.
+        is_busy: whether it has something to do.
     """
 
     environment: Mapping[str, str]
@@ -48,25 +50,25 @@ class _Slot:
 class Processes:
     """An :class:`bench.execute.dispatch.Engine` of worker processes.
 
-    A process starts with the first cell for its slot, and is replaced where it dies. It ends with
-    a checkpoint when this process is gone, however that ended.
+    A process starts with the first assignment for its slot, and is replaced where it dies. It ends
+    with a checkpoint when this process is gone, however that ended.
 
     Attributes:
-        work: whose cells they run.
+        work: of their command.
         slots: one a worker.
     """
 
     work: Work
     slots: Sequence[_Slot] = field(repr=False)
 
-    def submit(self, assignment: Assignment, *, avoid: object) -> tuple[Future[Ending], object]:
+    def submit(self, assignment: Assignment[T], *, avoid: object) -> tuple[Future[T], object]:
         """See :class:`bench.execute.dispatch.Engine`; a place is a GPU, or the slot itself."""
         is_only_place = len({slot.place for slot in self.slots}) == 1
         free = [slot for slot in self.slots if not slot.is_busy]
         slot = next((each for each in free if is_only_place or each.place != avoid), None)
         if slot is None:
             raise NoRoom
-        answer = Future[Ending]()
+        answer = Future[T]()
         try:
             future = self._submit(slot, assignment)
         except BrokenProcessPool:  # it died while it had nothing to do
@@ -76,7 +78,7 @@ class Processes:
         future.add_done_callback(lambda done: _answer(slot, done, answer))
         return answer, slot.place
 
-    def _submit(self, slot: _Slot, assignment: Assignment) -> Future[Ending]:
+    def _submit(self, slot: _Slot, assignment: Assignment[T]) -> Future[T]:
         if slot.pool is None:
             before = multiprocessing.active_children()
             slot.pool = ProcessPoolExecutor(
@@ -106,7 +108,7 @@ class Processes:
                 slot.pool = slot.process = None
 
 
-def _answer(slot: _Slot, done: Future[Ending], answer: Future[Ending]) -> None:
+def _answer(slot: _Slot, done: Future[T], answer: Future[T]) -> None:
     """Pass a worker's answer on, and let go of a worker that is not to go on."""
     error = done.exception()
     if isinstance(error, BrokenProcessPool):
@@ -138,7 +140,7 @@ def processes(work: Work, environments: Sequence[Mapping[str, str]]) -> Iterator
     """Worker processes, one for each set of variables.
 
     Args:
-        work: whose cells they run.
+        work: of their command.
         environments: variables that each process starts with, such as ``CUDA_VISIBLE_DEVICES``.
     """
     engine = Processes(work=work, slots=[_Slot(environment=each) for each in environments])
@@ -182,7 +184,7 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _run(work: Work, assignment: Assignment) -> Ending:
+def _run(work: Work, assignment: Assignment[T]) -> T:
     from bench.execute.worker import run_assignment  # imports torch, with the slot's variables
 
     try:

@@ -10,55 +10,56 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from bench import signals
 from bench.config.schema import ExecutionConfig
 from bench.errors import InputError
 from bench.execute.dispatch import NoRoom
-from bench.execute.matrix import DeviceFault, Ending, WorkerDiedError
+from bench.execute.matrix import DeviceFault, WorkerDiedError
 from bench.execute.work import Assignment, Work
 
+T = TypeVar("T")
 MOST_WAITING = 100
-"""Cells that the cluster knows of at once, so that a growing one sees what there is to do."""
+"""Tasks that the cluster knows of at once, so that a growing one sees what there is to do."""
 SECONDS_TO_STOP = 60.0
 SECONDS_TO_ANSWER = 1.0
 
 
 @dataclass(kw_only=True)
 class RayTasks:
-    """An :class:`bench.execute.dispatch.Engine` of tasks, one a cell.
+    """An :class:`bench.execute.dispatch.Engine` of tasks, such as cells.
 
     Ray keeps the workers' processes, so that they are warm. Its own retries are off: a cell is
     given out again by this process, which knows whether it got further.
 
     Attributes:
-        task: the remote function, with the resources of a cell.
+        task: the remote function, with the resources of a task.
         resources: these, as Ray names them.
         work: reference of the work.
-        jobs: cells at most at once.
-        running: the reference of each cell's answer.
+        jobs: tasks at most at once.
+        running: the reference of each task's answer.
     """
 
     task: Any
     resources: Mapping[str, float]
     work: Any
     jobs: int
-    running: dict[Future[Ending], Any] = field(default_factory=dict)
+    running: dict[Future[Any], Any] = field(default_factory=dict)
 
-    def submit(self, assignment: Assignment, *, avoid: object) -> tuple[Future[Ending], object]:
+    def submit(self, assignment: Assignment[T], *, avoid: object) -> tuple[Future[T], object]:
         """See :class:`bench.execute.dispatch.Engine`; a place is the id of a node."""
         if len(self.running) >= self.jobs:
             raise NoRoom
         task = self.task
         if isinstance(avoid, str) and _nodes_with(self.resources) - {avoid}:
             task = task.options(label_selector={"ray.io/node-id": f"!{avoid}"})
-        reference, answer = task.remote(self.work, assignment), Future[Ending]()
+        reference, answer = task.remote(self.work, assignment), Future[T]()
         self.running[answer] = reference
         reference.future().add_done_callback(lambda done: self._answer(done, answer))
         return answer, None
 
-    def _answer(self, done: Future[Ending], answer: Future[Ending]) -> None:
+    def _answer(self, done: Future[T], answer: Future[T]) -> None:
         self.running.pop(answer, None)
         error = done.exception()
         if error is None:
@@ -109,10 +110,10 @@ def ray_tasks(
     Nothing of Ray is printed, it has no dashboard, and it sends no figures of its use anywhere.
 
     Args:
-        work: whose cells they run; its threads are the CPUs of a cell.
+        work: of their command; its threads are the CPUs of a task.
         address: of a running cluster; None starts one on this machine.
-        jobs: cells at most at once; None is as many as there are resources for.
-        resources: of a cell.
+        jobs: tasks at most at once; None is as many as there are resources for.
+        resources: of a task.
 
     Raises:
         InputError: no cluster can be reached at the address, or none of its nodes has the
@@ -134,7 +135,7 @@ def ray_tasks(
                 "execution.cpus, gpus and memory_gb, or by OMP_NUM_THREADS"
             )
         # A process keeps the GPU that it saw first, and Ray may give the next task another one.
-        task = ray.remote(max_calls=1 if gpus else 0, max_retries=0)(_run).options(
+        task: Any = ray.remote(max_calls=1 if gpus else 0, max_retries=0)(_run).options(
             num_cpus=cpus, num_gpus=gpus, memory=wanted.get("memory")
         )
         engine = RayTasks(
@@ -184,7 +185,7 @@ def _joined(address: str | None, *, cpus: int | None) -> Iterator[None]:
         ray.shutdown()
 
 
-def _run(work: Work, assignment: Assignment) -> Ending:
+def _run(work: Work, assignment: Assignment[T]) -> T:
     import ray
 
     from bench.execute.worker import run_assignment

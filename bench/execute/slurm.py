@@ -1,8 +1,9 @@
 """Workers that are jobs of a Slurm array, by submitit.
 
 Each job goes through all cells and takes those that nobody has claimed, as several ``bench run`` on
-one folder do. When Slurm preempts it, or its time is over, the training keeps a checkpoint and the
-job is queued again.
+one folder do. What is no cell, such as a part in the search of a tuning, has a job of its own. When
+Slurm preempts a job, or its time is over, the training keeps a checkpoint and the job is queued
+again.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from __future__ import annotations
 import errno
 import math
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench import signals
 from bench.config.schema import ExecutionConfig
 from bench.errors import InputError, first_line
 from bench.events import CellSkipped, Note
-from bench.execute.channel import Channel, opened_channel
-from bench.execute.dispatch import assignment_of, checkpoint_of
+from bench.execute.assignment import CellAssignment, assignment_of
+from bench.execute.channel import Channel
+from bench.execute.dispatch import NoRoom, checkpoint_of
 from bench.execute.matrix import (
     DeviceFault,
     Ending,
@@ -35,6 +40,7 @@ from bench.files import DiskFullError, is_disk_full
 from bench.progress import Progress
 from bench.runs.run import Run
 
+T = TypeVar("T")
 LOCAL = "local"
 """Address that runs the array on this machine, to try it."""
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -66,26 +72,19 @@ class ArrayWorker:
     """A job of the array, as submitit keeps it.
 
     Attributes:
-        work: whose cells they are.
+        work: of its command.
         assignments: all of them; other jobs have the same.
         report: of the cells so far.
     """
 
     work: Work
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[CellAssignment, ...]
     report: JobReport = field(default_factory=JobReport)
 
     def __call__(self) -> JobReport:
         """Run cells until each has ended or another job is at it."""
-        preempted = signal.getsignal(signal.SIGUSR2)
-        try:
-            with signals.handled(signal.SIGUSR2):
-                self._run()
-        except signals.Stopped as stopped:
-            # SIGTERM is of `scancel` too; after a preemption Slurm itself queues the job again.
-            if stopped.number == signal.SIGUSR2 and callable(preempted):
-                preempted(stopped.number, None)  # submitit queues the job again
-            raise SystemExit(stopped.exit_code) from None
+        with _preemptible():
+            self._run()
         return self.report
 
     def _run(self) -> None:
@@ -98,7 +97,7 @@ class ArrayWorker:
                 if self.report.fault or self.report.disk_full:
                     return
 
-    def _run_cell(self, assignment: Assignment) -> None:
+    def _run_cell(self, assignment: CellAssignment) -> None:
         from bench.execute.worker import run_assignment
 
         report, index = self.report, assignment.index
@@ -119,12 +118,97 @@ class ArrayWorker:
         return DelayedSubmission(self)
 
 
+@contextmanager
+def _preemptible() -> Iterator[None]:
+    """End a job that is asked to stop, and let it be queued again where it is preempted."""
+    preempted = signal.getsignal(signal.SIGUSR2)
+    try:
+        with signals.handled(signal.SIGUSR2):
+            yield
+    except signals.Stopped as stopped:
+        # SIGTERM is of `scancel` too; after a preemption Slurm itself queues the job again.
+        if stopped.number == signal.SIGUSR2 and callable(preempted):
+            preempted(stopped.number, None)  # submitit queues the job again
+        raise SystemExit(stopped.exit_code) from None
+
+
+@dataclass(frozen=True)
+class SingleWorker:
+    """A job of one assignment, as submitit keeps it.
+
+    Attributes:
+        work: of its command.
+        assignment: for it.
+    """
+
+    work: Work
+    assignment: Assignment[Any] = field(repr=False)
+
+    def __call__(self) -> Any:
+        """Do it; returns the answer, or the error that it raised."""
+        from bench.execute.worker import run_assignment
+
+        with _preemptible():
+            try:
+                return run_assignment(self.work, self.assignment)
+            except Exception as error:  # submitit would pass on its text alone
+                return error
+
+    def checkpoint(self) -> Any:
+        """This job, which submitit queues again."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+@dataclass(kw_only=True)
+class SingleJobs:
+    """An :class:`bench.execute.dispatch.Engine` of jobs, each of one assignment.
+
+    Attributes:
+        array: submits them.
+        running: the job of each answer.
+        ended: set when nobody waits for answers any more.
+    """
+
+    array: SlurmArray
+    running: dict[Future[Any], Any] = field(default_factory=dict)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def submit(self, assignment: Assignment[T], *, avoid: object) -> tuple[Future[T], object]:
+        """See :class:`bench.execute.dispatch.Engine`; Slurm chooses the place."""
+        del avoid
+        if len(self.running) >= self.array.jobs:
+            raise NoRoom
+        worker = SingleWorker(self.array.work, assignment)
+        (job,) = self.array.submit(assignment.events.parent / "jobs", [worker])
+        answer = Future[T]()
+        self.running[answer] = job
+        return answer, None
+
+    def watch(self) -> None:
+        """Answer for each job that ends; in a thread of its own."""
+        while not self.ended.wait(SECONDS_BETWEEN_LOOKS):
+            for answer, job in list(self.running.items()):
+                try:
+                    if not job.done(force_check=self.array.address == LOCAL):
+                        continue
+                    found = job.result()
+                except Exception as error:  # of submitit: no result
+                    found = WorkerDiedError(f"its job died ({first_line(error)})")
+                del self.running[answer]
+                if isinstance(found, Exception):
+                    answer.set_exception(found)
+                else:
+                    answer.set_result(found)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SlurmArray:
     """An array of jobs, in rounds: cells whose job died are in the next one.
 
     Attributes:
-        work: whose cells they run.
+        work: of their command.
         jobs: how many.
         address: ``local``, or None for Slurm.
         resources: of each.
@@ -135,36 +219,36 @@ class SlurmArray:
     address: str | None
     resources: ExecutionConfig
 
-    def run(self, cells: Sequence[Numbered]) -> Iterator[Ending]:
+    def run(self, cells: Sequence[Numbered], *, channel: Channel) -> Iterator[Ending]:
         """Run the cells of a matrix; gives their endings, at the end of each round.
+
+        Args:
+            cells: of the matrix, in order.
+            channel: gets the jobs' events.
 
         Raises:
             InputError: Slurm takes no job.
             DiskFullError: there is no room for results.
             Stopped: a signal asked for it; the jobs were ended, each with a checkpoint.
         """
-        if not cells:
-            return
         left = [*cells]
         # The last checkpoint, when its job died, of each cell that one died at.
         struck: dict[int, object] = {}
-        runner = cells[0].job.runner
-        with opened_channel(runner.store.root, runner.progress) as channel:
-            while left:
-                reports, reason = self._round(left, channel)
-                again = []
-                for cell in left:
-                    ending = _settled(cell, reports) or self._look(cell, struck, reason)
-                    if ending is None:
-                        again.append(cell)
-                    else:
-                        yield ending
-                if len(again) == len(left) and not any(cell.index in struck for cell in again):
-                    # No job came to any cell.
-                    for cell in again:
-                        yield fail(cell, WorkerDiedError(reason))
-                    return
-                left = again
+        while left:
+            reports, reason = self._round(left, channel)
+            again = []
+            for cell in left:
+                ending = _settled(cell, reports) or self._look(cell, struck, reason)
+                if ending is None:
+                    again.append(cell)
+                else:
+                    yield ending
+            if len(again) == len(left) and not any(cell.index in struck for cell in again):
+                # No job came to any cell.
+                for cell in again:
+                    yield fail(cell, WorkerDiedError(reason))
+                return
+            left = again
 
     @staticmethod
     def _look(cell: Numbered, struck: dict[int, object], reason: str) -> Ending | None:
@@ -207,7 +291,7 @@ class SlurmArray:
         jobs: Sequence[Any] = ()
         try:
             with signals.deferred():  # or nobody would know of the jobs
-                jobs = self._submit(folder / "jobs", workers)
+                jobs = self.submit(folder / "jobs", workers)
             while not all(job.done(force_check=self.address == LOCAL) for job in jobs):
                 channel.follow()
                 signals.check()
@@ -219,7 +303,31 @@ class SlurmArray:
             channel.close(file)
         return _reports(jobs, cells[0].job.runner.progress)
 
-    def _submit(self, folder: Path, workers: Sequence[ArrayWorker]) -> Sequence[Any]:
+    @contextmanager
+    def single_jobs(self) -> Iterator[SingleJobs]:
+        """Jobs of one assignment each, as many at once as the array has."""
+        engine = SingleJobs(array=self)
+        watching = threading.Thread(target=engine.watch, daemon=True)
+        watching.start()
+        try:
+            yield engine
+        except BaseException:
+            _stop(list(engine.running.values()))
+            raise
+        finally:
+            engine.ended.set()
+            watching.join()
+
+    def submit(self, folder: Path, workers: Sequence[ArrayWorker | SingleWorker]) -> Sequence[Any]:
+        """Submit an array of jobs.
+
+        Args:
+            folder: of submitit's files.
+            workers: one a job.
+
+        Raises:
+            InputError: Slurm takes no job.
+        """
         try:
             return list(self._executor(folder).submit_array(workers))
         except Exception as error:  # of submitit, or of Slurm's commands

@@ -1,18 +1,20 @@
-"""Records by which a worker, in another process or on another machine, can run any cell."""
+"""Records by which a worker, in another process or on another machine, can do its share."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bench.cache import cache_dir
 from bench.config import Experiment
 from bench.files import make_folder, write_bytes
 from bench.registry.plugins import load_plugins, loaded_plugins
-from bench.runs.cells import Cell
+
+if TYPE_CHECKING:
+    from bench.execute.worker import Worker
 
 PASSED_ON = (
     "CXNET_BENCH_CACHE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME", "HF_HUB_CACHE",
@@ -47,30 +49,25 @@ class PluginFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
-    """A level of an experiment, with what its data have to be on every machine.
+class ExpectedData:
+    """Data that a worker prepares for itself, and what they have to be on every machine.
 
     Attributes:
-        experiment: the whole one, as it is stored with the runs.
-        plain: one of those that it expands to.
-        data: fingerprint of its data.
+        experiment: without ``vary``, whose data and task they are.
+        fingerprint: of the data.
         split: hash of their split.
-        prefix: begin of the cells' names, by which several experiments are told apart.
     """
 
     experiment: Experiment
-    plain: Experiment
-    data: str
+    fingerprint: str
     split: str
-    prefix: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """A matrix, as a worker needs it.
+    """What all workers of a command share.
 
     Attributes:
-        levels: of all experiments.
         out: folder of the runs, absolute.
         device: kind of device that networks are trained on.
         threads: that a worker computes with; None is as torch has it.
@@ -78,7 +75,6 @@ class Work:
         environment: variables to set.
     """
 
-    levels: tuple[Level, ...]
     out: Path
     device: str
     threads: int | None
@@ -93,18 +89,14 @@ class Work:
         load_plugins([plugin.here() for plugin in self.plugins])
 
 
-def describe_work(
-    levels: Sequence[Level], *, out: Path, device: str, threads: int | None = None
-) -> Work:
-    """The work of this process's matrix, with its plugins and variables.
+def describe_work(*, out: Path, device: str, threads: int | None = None) -> Work:
+    """The work of this process's command, with its plugins and variables.
 
     Args:
-        levels: of all experiments.
         out: folder of the runs.
         device, threads: as in :class:`Work`.
     """
     return Work(
-        levels=tuple(levels),
         out=out.resolve(),
         device=device,
         threads=threads,
@@ -115,23 +107,15 @@ def describe_work(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """A cell for a worker.
+T_co = TypeVar("T_co", covariant=True)
 
-    Attributes:
-        level: number of its level, from 0.
-        cell: what is run.
-        fault: why its network cannot be trained, as known before; None where it can.
-        events: file for events.
-        index, total, patience, tells_skips: as :class:`bench.execute.matrix.Numbered` has them.
-    """
 
-    level: int
-    cell: Cell
-    fault: str | None
-    events: Path
-    index: int
-    total: int
-    patience: float
-    tells_skips: bool
+class Assignment(Protocol[T_co]):
+    """Something for a worker to do; it travels there as a pickle."""
+
+    @property
+    def events(self) -> Path:
+        """File for the events of it."""
+
+    def run(self, worker: Worker) -> T_co:
+        """Do it."""

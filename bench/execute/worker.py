@@ -1,27 +1,27 @@
-"""A worker: it runs the cells that it is given, and keeps what it prepared for the next ones."""
+"""A worker: it does what it is given, and keeps what it prepared for the next time."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
 
 from bench import signals
-from bench.config import levels_of
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
 from bench.environment import describe_environment
 from bench.errors import InputError
-from bench.execute.cell_runner import CellRunner, Job
-from bench.execute.channel import EventFile
-from bench.execute.matrix import Ending, Numbered, run_cell
+from bench.execute.assignment import RunnerRecord
+from bench.execute.cell_runner import CellRunner
 from bench.execute.prepare import prepare
-from bench.execute.work import Assignment, Level, Work
+from bench.execute.work import Assignment, ExpectedData, Work
 from bench.progress import Progress
-from bench.runs.store import Facts, Store
+from bench.runs.store import Facts
 
+T = TypeVar("T")
 MOST_DATA = 4
 """Data sets, each with a task, that a worker keeps prepared."""
 
@@ -30,7 +30,11 @@ class Worker:
     """A process's share of a work: plugins, device, placed pixels, the last prepared data.
 
     Args:
-        work: whose cells it runs.
+        work: of its command.
+
+    Attributes:
+        placements: where pixels lie for its device.
+        environment: versions and device.
 
     Raises:
         InputError: a plugin fails here.
@@ -43,58 +47,47 @@ class Worker:
             torch.set_num_threads(work.threads)
             threadpool_limits(limits=work.threads)  # of the controls' libraries
         device = torch.device(work.device)
-        self._placements = PlacementCache(device)
-        self._environment = describe_environment(device)
+        self.placements = PlacementCache(device)
+        self.environment = describe_environment(device)
         self._prepared: OrderedDict[str, PreparedData] = OrderedDict()
 
-    def run(self, assignment: Assignment) -> Ending:
-        """Run a cell.
+    def make_runner(self, record: RunnerRecord, progress: Progress) -> CellRunner:
+        """The runner of a record, with the data of this machine.
 
         Raises:
-            InputError: the data are not those of the parent, or cannot be prepared here.
-            DeviceFault: the device failed; the cell is not ended.
-            DiskFullError: there is no room for results.
+            InputError: as :meth:`prepare`.
         """
-        progress = EventFile(assignment.events)
-        fault = None if assignment.fault is None else InputError(assignment.fault)
-        runner = self._runner(self.work.levels[assignment.level], progress)
-        return run_cell(
-            Numbered(
-                job=Job(cell=assignment.cell, runner=runner, fault=fault),
-                index=assignment.index,
-                total=assignment.total,
-                patience=assignment.patience,
-                tells_skips=assignment.tells_skips,
-            )
-        )
-
-    def _runner(self, level: Level, progress: Progress) -> CellRunner:
-        prepared = self._prepare(level, progress)
-        return CellRunner(
-            experiment=level.plain,
+        prepared = self.prepare(record.data, progress)
+        return record.kind(
+            experiment=record.data.experiment,
             prepared=prepared,
-            store=Store(self.work.out),
-            placements=self._placements,
+            store=record.store,
+            placements=self.placements,
             progress=progress,
-            levels=levels_of(level.experiment, level.plain),
-            prefix=level.prefix,
+            levels=record.levels,
+            prefix=record.prefix,
             facts=Facts(
-                experiment=level.experiment, data=prepared.record, environment=self._environment
+                experiment=record.experiment, data=prepared.record, environment=self.environment
             ),
         )
 
-    def _prepare(self, level: Level, progress: Progress) -> PreparedData:
-        """The data of a level; levels that differ in their training alone share them."""
-        key = repr((level.plain.data, level.plain.task))
+    def prepare(self, expected: ExpectedData, progress: Progress) -> PreparedData:
+        """The data of an experiment; several that differ in their training alone share them.
+
+        Raises:
+            InputError: the data are not those of the parent, or cannot be prepared here.
+        """
+        experiment = expected.experiment
+        key = repr((experiment.data, experiment.task))
         prepared = self._prepared.get(key)
         if prepared is None:
-            prepared = prepare(level.plain, open_study(level.plain.data), progress)
+            prepared = prepare(experiment, open_study(experiment.data), progress)
         found = (prepared.record.fingerprint, prepared.record.split.hash)
-        if found != (level.data, level.split):
+        if found != (expected.fingerprint, expected.split):
             raise InputError(
                 f"the data or their split are others here than for the process that plans (data "
-                f"{found[0]} and {level.data}): workers need the same files and, for DICOM, the "
-                "same salt"
+                f"{found[0]} and {expected.fingerprint}): workers need the same files and, for "
+                "DICOM, the same salt"
             )
         self._prepared[key] = prepared
         self._prepared.move_to_end(key)
@@ -106,16 +99,16 @@ class Worker:
 _worker: Worker | None = None
 
 
-def run_assignment(work: Work, assignment: Assignment) -> Ending:
-    """Run a cell in this process, which keeps what it prepared while the work is the same.
+def run_assignment(work: Work, assignment: Assignment[T]) -> T:
+    """Do an assignment in this process, which keeps what it prepared while the work is the same.
 
     Raises:
         Stopped: a signal asked the process to stop; a training has kept a checkpoint.
-        Exception: as :meth:`Worker.run`.
+        Exception: as the assignment does.
     """
     global _worker
     with signals.handled():
         if _worker is None or _worker.work != work:
             _worker = None  # the old one's data make room
             _worker = Worker(work)
-        return _worker.run(assignment)
+        return assignment.run(_worker)

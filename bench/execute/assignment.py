@@ -1,0 +1,116 @@
+"""A cell as an assignment for a worker, which makes the cell's runner anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.config import Experiment
+from bench.errors import InputError
+from bench.execute.cell_runner import CellRunner, Job
+from bench.execute.channel import EventFile
+from bench.execute.matrix import Ending, Numbered, run_cell
+from bench.execute.work import ExpectedData
+from bench.runs.cells import Cell
+from bench.runs.store import Store
+
+if TYPE_CHECKING:
+    from bench.execute.worker import Worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerRecord:
+    """A cell's runner, as another process makes it.
+
+    Attributes:
+        kind: its class.
+        experiment: the whole one, as it is stored with the runs.
+        data: of the runner, with its own experiment.
+        store: of the runs; its folder is absolute.
+        levels, prefix: as the runner has them.
+    """
+
+    kind: type[CellRunner]
+    experiment: Experiment
+    data: ExpectedData
+    store: Store
+    levels: Mapping[str, object]
+    prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellAssignment:
+    """A cell for a worker.
+
+    Attributes:
+        runner: of the cell.
+        cell: what is run.
+        fault: why its network cannot be trained, as known before; None where it can.
+        events: file for events.
+        index, total, patience, tells_skips: as :class:`bench.execute.matrix.Numbered` has them.
+    """
+
+    runner: RunnerRecord
+    cell: Cell
+    fault: str | None
+    events: Path
+    index: int
+    total: int
+    patience: float
+    tells_skips: bool
+
+    def run(self, worker: Worker) -> Ending:
+        """Run the cell.
+
+        Raises:
+            InputError: the data are not those of the parent, or cannot be prepared here.
+            DeviceFault: the device failed; the cell is not ended.
+            DiskFullError: there is no room for results.
+        """
+        fault = None if self.fault is None else InputError(self.fault)
+        runner = worker.make_runner(self.runner, EventFile(self.events))
+        return run_cell(
+            Numbered(
+                job=Job(cell=self.cell, runner=runner, fault=fault),
+                index=self.index,
+                total=self.total,
+                patience=self.patience,
+                tells_skips=self.tells_skips,
+            )
+        )
+
+
+def assignment_of(cell: Numbered, events: Path) -> CellAssignment:
+    """The assignment by which a worker runs a cell.
+
+    Args:
+        cell: of the matrix.
+        events: the worker's file for events.
+    """
+    job = cell.job
+    return CellAssignment(
+        runner=_record(job.runner),
+        cell=job.cell,
+        fault=None if job.fault is None else str(job.fault),
+        events=events.resolve(),
+        index=cell.index,
+        total=cell.total,
+        patience=cell.patience,
+        tells_skips=cell.tells_skips,
+    )
+
+
+def _record(runner: CellRunner) -> RunnerRecord:
+    data = runner.facts.data
+    return RunnerRecord(
+        kind=type(runner),
+        experiment=runner.facts.experiment,
+        data=ExpectedData(
+            experiment=runner.experiment, fingerprint=data.fingerprint, split=data.split.hash
+        ),
+        store=Store(runner.store.root.resolve()),
+        levels=runner.levels,
+        prefix=runner.prefix,
+    )

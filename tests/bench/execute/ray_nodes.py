@@ -1,0 +1,51 @@
+"""A real Ray cluster of several nodes on this machine, one of which can be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@contextmanager
+def started_cluster() -> Iterator[Any]:
+    """A cluster whose head runs no cells; a skip where Ray is not installed."""
+    pytest.importorskip("ray", reason="Ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80_000_000}
+        made = Cluster(initialize_head=True, head_node_args=head)
+        yield made
+        made.shutdown()
+
+
+def add_node(cluster: Any) -> Any:
+    """A node of one CPU."""
+    return cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+
+
+def kill(node: Any) -> None:
+    """End a node with its workers, as a power cut does."""
+    own = {each.process.pid for listed in node.all_processes.values() for each in listed}
+    for number in own | children_of(own):
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+def children_of(parents: set[int]) -> set[int]:
+    """The processes that some others started (``proc(5)``: name, state, parent)."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) in parents:
+                found.add(int(path.parent.name))
+    return found
