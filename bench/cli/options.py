@@ -302,7 +302,7 @@ executor_options = grouped(
     click.option(
         "--executor", type=click.Choice(["local", "processes", "ray", "slurm"]), default="local",
         show_default=True,
-        help="Who runs the cells: this process, one process a GPU (on a CPU --jobs of them), a Ray "
+        help="Who trains: this process, one process a GPU (on a CPU --jobs of them), a Ray "
         "cluster, a job array of Slurm (docs/scaling.md).",
     ),
     click.option(

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli.options import (
+    ExecutorChoice,
     MatrixChoice,
     Watching,
+    executor_options,
     grouped,
     loss_option,
     matrix_options,
@@ -27,8 +29,8 @@ DEFAULT_SEEDS = "0,1,2"
 
 storage_option = click.option(
     "--storage", metavar="URL",
-    help="Database of the studies, such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
-    "[default: SQLite in --out]",
+    help="Database of the studies, such as postgresql+psycopg://USER@HOST/DATABASE, or a journal "
+    "on a shared file system, FILE.journal. [default: SQLite in --out]",
 )  # fmt: skip
 
 
@@ -72,6 +74,7 @@ search_options = grouped(
 @matrix_options
 @out_option
 @search_options
+@executor_options
 @watching_options
 @click.pass_context
 def tune(
@@ -80,6 +83,7 @@ def tune(
     matrix: MatrixChoice,
     out: Path,
     search: SearchChoice,
+    executor: ExecutorChoice,
     watching: Watching,
 ) -> None:
     """Search settings for each model and loss within the same budget, and run what won.
@@ -93,8 +97,9 @@ def tune(
     --seeds), and the report shows these runs.
 
     Started again after an interruption, it goes on where it was; with a larger budget, too.
-    Several at once, with the same options, share the work. Ends with exit code 1 where a model
-    has no winner or a run failed. `bench tunings` lists what was tried.
+    Several at once, with the same options, share the work; so do the workers of an --executor.
+    Ends with exit code 1 where a model has no winner or a run failed. `bench tunings` lists what
+    was tried.
     """
     if matrix.seeds is None:
         matrix = replace(matrix, seeds=DEFAULT_SEEDS)
@@ -105,7 +110,12 @@ def tune(
     plan = search.plan(experiment, matrix.settings)
     with watching.progress(out) as progress:
         tuned = tune_experiment(
-            experiment, plan, out=out, device=matrix.torch_device(), progress=progress
+            experiment,
+            plan,
+            out=out,
+            device=matrix.torch_device(),
+            progress=progress,
+            executor=executor.choose([experiment]),
         )
     watching.end(out)
     if tuned.failed or tuned.runs.failed or tuned.runs.unusable:

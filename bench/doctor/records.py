@@ -17,7 +17,7 @@ from bench.errors import InputError
 from bench.runs.records import TuningRecord
 from bench.runs.run import Run
 from bench.runs.store import EXPERIMENTS, HEAT_MAPS, Store
-from bench.tuning.storage import opened, parse_url, sqlite_file
+from bench.tuning.storage import file_of, opened, parse_url
 from bench.tuning.study import StudyRecord
 
 TUNE_AGAIN = (
@@ -81,7 +81,7 @@ def check_splits(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
 def check_database(store: Store) -> Iterator[Finding]:
     """Find a tuning database that cannot be read, and winners that it does not know."""
     url = parse_url(None, store)
-    file = sqlite_file(url)
+    file = file_of(url)
     if file is None or not file.exists():
         return
     name = f"{store.tuning.name}/{file.name}"

@@ -48,6 +48,7 @@ class TuningContext:
         *,
         store: Store | None = None,
         levels: Mapping[str, Any] | None = None,
+        kind: type[CellRunner] = CellRunner,
     ) -> list[Job]:
         """All cells of an experiment without ``vary``, each with what it is run with.
 
@@ -55,8 +56,9 @@ class TuningContext:
             experiment: the settings.
             store: of the runs; None is the tuning's own.
             levels: shown in the cells' labels.
+            kind: class of the cells' runner.
         """
-        runner = CellRunner(
+        runner = kind(
             experiment=experiment,
             prepared=self.prepared,
             store=store or self.store,
@@ -80,6 +82,7 @@ class TuningContext:
         *,
         number: int,
         seed: int = TRIAL_SEED,
+        kind: type[CellRunner] = CellRunner,
     ) -> Job:
         """The training of a trial, at a point of a space, in the store of the trials.
 
@@ -88,8 +91,9 @@ class TuningContext:
             store: of the trials.
             number: of the trial, for its label.
             seed: of the training; reruns have their own.
+            kind: class of its runner.
         """
         alone = {"seeds": (seed,), "controls": ()}
         experiment = space.at(point).model_copy(update=alone)
-        (job,) = self.jobs(experiment, store=store, levels={"trial": number})
+        (job,) = self.jobs(experiment, store=store, levels={"trial": number}, kind=kind)
         return job

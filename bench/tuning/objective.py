@@ -20,9 +20,17 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.config import TrainConfig
+from bench.errors import first_line
 from bench.events import TrialEnded, TrialStarted
 from bench.execute.cell_runner import Job
-from bench.execute.matrix import drop_damaged_checkpoint, keep_failure, reason_of
+from bench.execute.dispatch import checkpoint_of
+from bench.execute.matrix import (
+    DeviceFault,
+    drop_damaged_checkpoint,
+    is_device_fault,
+    keep_failure,
+    reason_of,
+)
 from bench.runs.records import Outcome
 from bench.runs.store import Store
 from bench.train import TrainingFailedError, Validation
@@ -33,12 +41,16 @@ from bench.tuning.space import Space, settings_at
 from bench.tuning.trials import (
     COST,
     FAILED,
+    FAULT,
+    MOST_DEATHS,
     REPEATED,
     RETRIES,
     SKIPPED,
+    START,
     WORKER,
     Cost,
     cost,
+    deaths,
     has_room,
     is_repeated,
     spent,
@@ -46,6 +58,7 @@ from bench.tuning.trials import (
 )
 
 PRUNED, BUDGET = "pruned", "budget"
+UNDEFINED = "validation AUC is undefined: no part has both classes"
 NOTHING = Cost()
 
 
@@ -70,7 +83,7 @@ class Objective:
     context: TuningContext
     space: Space
     store: Store
-    worker: dict[str, str]
+    worker: dict[str, str | None]
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Evaluate a trial; NaN, which Optuna counts as a failure, where it failed or is skipped.
@@ -78,7 +91,9 @@ class Objective:
         Raises:
             TrialPruned: by the pruner, or since the budget is used up.
             TakenOverError: another worker has failed the trial.
-            OSError: the disk is full, say; the trial is interrupted, as by the next two.
+            DeviceFault: the device failed, and not the trial, which is interrupted; so it is by
+                the next three.
+            OSError: the disk is full, say.
             SQLAlchemyError, OptunaError: the storage is gone.
         """
         try:
@@ -119,6 +134,8 @@ class Objective:
         )
         earlier = self.store.attempts(folder) if resumes else ()
         self.store.begin(folder, job.cell, runner.facts, earlier=earlier)
+        start = checkpoint_of(folder)
+        trial.set_user_attr(START, start)
         watch = Watch(
             trial=trial,
             config=job.cell.network.train,
@@ -127,6 +144,7 @@ class Objective:
         )
         value, ended, reason = math.nan, "finished", ""
         try:
+            _check_deaths(trials, trial, start)
             if history := _stored_history(folder):
                 # As if the training had come to it in this trial; it may end there.
                 self.store.write_history(folder, history)
@@ -134,13 +152,16 @@ class Objective:
             training = runner.train(job.cell, folder, on_validation=watch).training
             value = training.best.validation_auc
             if math.isnan(value):
-                raise TrainingFailedError("validation AUC is undefined: no part has both classes")
+                raise TrainingFailedError(UNDEFINED)
         except TrialPruned as stop:
             value, ended = watch.last_auc, str(stop)
             self.store.end(folder, Outcome(state="failed", reason=f"{ended} by the tuning"))
         except (OSError, SQLAlchemyError, OptunaError):
             raise
         except (Exception, SystemExit) as error:
+            if is_device_fault(error) and not _had_fault(trials, trial):
+                trial.set_user_attr(FAULT, first_line(error))
+                raise DeviceFault(first_line(error)) from error
             ended, reason = "failed", reason_of(error)
             keep_failure(error, reason, folder, self.store)
             watch.charge_interval()
@@ -242,6 +263,22 @@ def _stored_history(folder: Path) -> list[Validation]:
     """The history of a checkpoint; empty where there is none."""
     state = load(folder / LAST, device=torch.device("cpu"))
     return [] if state is None else [Validation(**entry) for entry in state["history"]]
+
+
+def _check_deaths(trials: Sequence[FrozenTrial], trial: optuna.Trial, start: object) -> None:
+    """Refuse to train once more what has killed its worker, so that the others are not for nothing.
+
+    Raises:
+        TrainingFailedError: it did, again and again.
+    """
+    if deaths(trials, trials[trial.number], start) >= MOST_DEATHS:
+        raise TrainingFailedError(f"its worker was killed {MOST_DEATHS} times at the same point")
+
+
+def _had_fault(trials: Sequence[FrozenTrial], trial: optuna.Trial) -> bool:
+    """Whether a trial was interrupted by a device before."""
+    before = trial.user_attrs.get(RETRIES)
+    return before is not None and FAULT in trials[before].user_attrs
 
 
 def _skip(trial: optuna.Trial, reason: str) -> float:

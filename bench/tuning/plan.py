@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from bench.config import Experiment
@@ -75,12 +75,13 @@ class Plan:
     Attributes:
         budget: of each of them.
         fixed: dotted keys that are not searched.
-        storage: URL of the database; None is a file beside the trials.
+        storage: URL of the database; None is a file beside the trials. It may hold a password, so
+            that it is not printed.
     """
 
     budget: Budget
     fixed: tuple[str, ...] = ()
-    storage: str | None = None
+    storage: str | None = field(default=None, repr=False)
 
 
 def check_seeds(seeds: tuple[int, ...]) -> None:

@@ -11,44 +11,91 @@ import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import pandas as pd
 from optuna.trial import FrozenTrial
 
-from bench.events import CellFailed, CellStarted, RerunEnded
-from bench.execute.cell_runner import Job
-from bench.execute.matrix import drop_damaged_checkpoint, keep_failure, reason_of
-from bench.runs.checksums import HISTORY
+from bench import signals
+from bench.events import Event, RerunEnded
+from bench.execute.cell_runner import CellRunner, Job
+from bench.execute.matrix import Execute, run_cells
+from bench.runs.cells import Cell
+from bench.runs.checksums import END, HISTORY
 from bench.runs.records import Candidate, Outcome, Reruns
 from bench.train import TrainingFailedError
-from bench.train.checkpoint import LAST
+from bench.tuning.objective import UNDEFINED
 from bench.tuning.plan import RERUN_SEEDS
 from bench.tuning.space import settings_at
 from bench.tuning.study import SECONDS_BETWEEN_LOOKS, Search
+from bench.tuning.trials import ranked
 
 CANDIDATES = 3
 
 
-def run_again(search: Search, trials: Sequence[FrozenTrial]) -> Reruns:
-    """Train the settings of the best trials with fresh seeds.
+class RerunRunner(CellRunner):
+    """Runner of trainings that predict nothing: the test part is not looked at."""
+
+    def run(self, cell: Cell, folder: Path) -> tuple[float, Outcome]:
+        """Train a cell's network.
+
+        Returns:
+            Its validation AUC, and the outcome to record.
+
+        Raises:
+            TrainingFailedError: the loss is no longer finite, or the AUC is undefined.
+            InputError: a model or its weights cannot be had.
+        """
+        trained = self.train(cell, folder)
+        auc = trained.training.best.validation_auc
+        if math.isnan(auc):
+            raise TrainingFailedError(UNDEFINED)
+        return auc, Outcome(state="finished", costs=trained.costs)
+
+    def describe_end(self, cell: Cell, outcome: Outcome, *, auc: float, seconds: float) -> Event:
+        """The event that says that a cell was trained again."""
+        del outcome, seconds
+        return RerunEnded(cell=self.label(cell), validation_auc=auc)
+
+
+def train_again(searches: Sequence[Search], execute: Execute) -> None:
+    """Train the settings of the best trials of some searches with fresh seeds.
+
+    It waits for those that another process trains. What failed in an earlier tuning is tried
+    again, as a failed run of a matrix is.
 
     Args:
-        search: with its store.
-        trials: that were trained to their end, the best first.
-
-    Returns:
-        The candidates, the best by its mean first, and what the reruns cost.
+        searches: that have ended, each with its store.
+        execute: where the trainings are run.
     """
-    context = search.context
-    best = trials[:CANDIDATES]
-    jobs = [
-        context.trial_job(search.space, trial.params, search.store, number=trial.number, seed=seed)
-        for trial in best
-        for seed in RERUN_SEEDS
-    ]
-    for index, job in enumerate(jobs, start=1):
-        _train_or_wait(job, index=index, total=len(jobs))
-    search.drop_checkpoints()
+    left = [job for search in searches for job in _jobs(search, _best(search))]
+    for job in left:
+        _forget_damaged(job)
+    while run_cells(left, execute=execute).elsewhere:
+        left = [job for job in left if job.runner.store.outcome(job.folder) is None]
+        while left and all(job.runner.store.is_held(job.folder) for job in left):
+            signals.check()
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    for search in searches:
+        search.drop_checkpoints()
+
+
+def _forget_damaged(job: Job) -> None:
+    """Let a damaged training be done again: nothing but the choice of the winner depends on it."""
+    store = job.runner.store
+    with store.claim(job.folder) as claimed:
+        if claimed and store.outcome(job.folder) is None:
+            (job.folder / END).unlink(missing_ok=True)
+
+
+def reruns_of(search: Search) -> Reruns:
+    """The candidates of a search, the best by its mean first, and what their reruns cost.
+
+    Args:
+        search: whose best trials :func:`train_again` has trained.
+    """
+    best = _best(search)
+    jobs = _jobs(search, best)
     histories = [_history(job) for job in jobs]
     aucs = [_auc(job, history) for job, history in zip(jobs, histories, strict=True)]
     candidates = [
@@ -69,45 +116,23 @@ def run_again(search: Search, trials: Sequence[FrozenTrial]) -> Reruns:
     )
 
 
-def _train_or_wait(job: Job, *, index: int, total: int) -> None:
-    """Train a network, unless it was before; wait where another worker is at it.
-
-    What failed in an earlier tuning is tried again, as a failed run of a matrix is.
-    """
-    store = job.runner.store
-    while True:
-        with store.claim(job.folder) as claimed:
-            if claimed:
-                outcome = store.outcome(job.folder)
-                if outcome is None or outcome.state == "failed":
-                    _train(job, index=index, total=total)
-                return
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+def _best(search: Search) -> list[FrozenTrial]:
+    return ranked(search.trials())[:CANDIDATES]
 
 
-def _train(job: Job, *, index: int, total: int) -> None:
-    runner, folder = job.runner, job.folder
-    drop_damaged_checkpoint(folder, runner.progress)
-    resumes = (folder / LAST).is_file()
-    earlier = runner.store.attempts(folder) if resumes else ()
-    runner.store.begin(folder, job.cell, runner.facts, earlier=earlier)
-    runner.progress.event(
-        CellStarted(cell=job.label, index=index, total=total, folder=folder.name, resumes=resumes)
-    )
-    try:
-        trained = runner.train(job.cell, folder)
-        auc = trained.training.best.validation_auc
-        if math.isnan(auc):
-            raise TrainingFailedError("validation AUC is undefined: no part has both classes")
-    except OSError:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = reason_of(error)
-        keep_failure(error, reason, folder, runner.store)
-        runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
-    else:
-        runner.store.end(folder, Outcome(state="finished", costs=trained.costs))
-        runner.progress.event(RerunEnded(cell=job.label, validation_auc=auc))
+def _jobs(search: Search, best: Sequence[FrozenTrial]) -> list[Job]:
+    return [
+        search.context.trial_job(
+            search.space,
+            trial.params,
+            search.store,
+            number=trial.number,
+            seed=seed,
+            kind=RerunRunner,
+        )
+        for trial in best
+        for seed in RERUN_SEEDS
+    ]
 
 
 def _history(job: Job) -> pd.DataFrame:

@@ -16,23 +16,28 @@ from optuna.trial import FrozenTrial
 from bench.config import Experiment, expand
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
+from bench.data.prepare import PreparedData
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
 from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, TuningStarted
-from bench.execute import check_experiment, describe_start, prepare
+from bench.execute import Executor, check_experiment, describe_start, prepare
+from bench.execute.cell_runner import Job
+from bench.execute.executors import LOCAL, Workers
 from bench.execute.matrix import run_cells
 from bench.execute.preflight import Checked
+from bench.execute.work import describe_work
 from bench.files import make_folder
 from bench.progress import Progress
 from bench.runs.records import Candidate, FailedTuningRecord, Reruns, TuningRecord
 from bench.runs.store import Store
 from bench.tuning.context import TuningContext
+from bench.tuning.participation import search_by
 from bench.tuning.plan import TRIAL_SEED, Plan, check_seeds
-from bench.tuning.rerun import run_again
+from bench.tuning.rerun import reruns_of, train_again
 from bench.tuning.sampling import PRUNER, SAMPLER
 from bench.tuning.space import Space, check_space, declare_space, settings_at
-from bench.tuning.storage import lock_of, opened, parse_url
+from bench.tuning.storage import check_shared, lock_of, opened, parse_url
 from bench.tuning.study import Search, make_search
 from bench.tuning.trials import FAILED, ranked, spent
 
@@ -51,9 +56,18 @@ class Tuned:
 
 
 def tune_experiment(
-    experiment: Experiment, plan: Plan, *, out: Path, device: torch.device, progress: Progress
+    experiment: Experiment,
+    plan: Plan,
+    *,
+    out: Path,
+    device: torch.device,
+    progress: Progress,
+    executor: Executor = LOCAL,
 ) -> Tuned:
     """Search settings for each model and loss within the same budget, and run what won.
+
+    This process searches one model and loss after the other; other workers search all of them at
+    once, before the first winner is run.
 
     Args:
         experiment: its seeds are those of the winners' runs.
@@ -61,6 +75,7 @@ def tune_experiment(
         out: folder of the runs; the trials are kept in its ``tuning``.
         device: where networks are trained.
         progress: receives every event.
+        executor: who trains.
 
     Raises:
         InputError: anything that the user can mend, before the first trial starts; the storage
@@ -68,30 +83,20 @@ def tune_experiment(
     """
     experiment = _without_vary(experiment)
     check_seeds(experiment.seeds)
-    checked = check_experiment(experiment, device=device)
-    spaces = [
-        declare_space(experiment, model=model, loss=loss, fixed=plan.fixed, task=checked.task)
-        for model in experiment.models
-        for loss in experiment.losses
-    ]
-    for space in spaces:
-        if _fault(space, checked) is None:
-            check_space(space, checked.task)
+    executor.check([experiment.train], device=device)
     store = Store(out)
-    store.check_writable()
     url = parse_url(plan.storage, store)
+    check_shared(url, executor)
+    checked = check_experiment(experiment, device=device)
+    spaces = _spaces(experiment, plan, checked)
+    store.check_writable()
     make_folder(store.tuning)
     lock = lock_of(url, store)
-    with opened(url, lock=lock) as storage:
-        study = open_study(experiment.data)
-        make_task(experiment.task, study.finding_names)
-        prepared = prepare(experiment, study, progress)
-        for line in describe_start(prepared, out):
-            progress.event(Note(line))
-        prepared.split.write(store.splits, prepared.rows)
+    work = describe_work(out=out, device=device.type)
+    with opened(url, lock=lock) as storage, executor.started(work, progress) as workers:
         context = TuningContext(
             plan=plan,
-            prepared=prepared,
+            prepared=_prepared(experiment, store, progress),
             environment=describe_environment(device),
             store=store,
             lock=lock,
@@ -103,11 +108,35 @@ def tune_experiment(
         _prepare(searches, progress)
         controls = [job for job in context.jobs(experiment) if job.cell.kind == "control"]
         tuned = Tuned()
-        tuned.runs += run_cells(controls)
-        for search in searches:
-            _tune(search, tuned, _fault(search.space, checked))
+        tuned.runs += run_cells(controls, execute=workers.execute)
+        for group in [searches] if workers.others else [[search] for search in searches]:
+            _tune(group, tuned, checked, workers)
     progress.event(replace(tuned.runs, no_winner=tuple(tuned.failed)))
     return tuned
+
+
+def _spaces(experiment: Experiment, plan: Plan, checked: Checked) -> list[Space]:
+    """The space of each model and loss."""
+    spaces = [
+        declare_space(experiment, model=model, loss=loss, fixed=plan.fixed, task=checked.task)
+        for model in experiment.models
+        for loss in experiment.losses
+    ]
+    for space in spaces:
+        if _fault(space, checked) is None:
+            check_space(space, checked.task)
+    return spaces
+
+
+def _prepared(experiment: Experiment, store: Store, progress: Progress) -> PreparedData:
+    """The data, decoded and described; their split is stored."""
+    study = open_study(experiment.data)
+    make_task(experiment.task, study.finding_names)
+    prepared = prepare(experiment, study, progress)
+    for line in describe_start(prepared, store.root):
+        progress.event(Note(line))
+    prepared.split.write(store.splits, prepared.rows)
+    return prepared
 
 
 def _prepare(searches: Sequence[Search], progress: Progress) -> None:
@@ -142,31 +171,45 @@ def _fault(space: Space, checked: Checked) -> InputError | None:
     return checked.fault(model=space.base.models[0], loss=space.base.losses[0])
 
 
-def _tune(search: Search, tuned: Tuned, fault: InputError | None) -> None:
-    """Search one space, and run its winner again with the experiment's seeds.
+def _tune(searches: Sequence[Search], tuned: Tuned, checked: Checked, workers: Workers) -> None:
+    """Search spaces, and run the winner of each again with the experiment's seeds.
 
     Args:
-        search: of one model and loss.
+        searches: of one model and loss each.
         tuned: gets the outcome.
-        fault: why the model cannot be trained, so that nothing is searched.
+        checked: knows which models cannot be trained, so that nothing is searched.
+        workers: who train.
     """
-    progress, name = search.context.progress, search.space.name
-    progress.event(TuningStarted(cell=name, budget=str(search.context.plan.budget)))
-    if fault is not None:
-        _fail(search, tuned, str(fault))
-        return
-    reason = search.run()
-    trials = search.trials()
-    best = ranked(trials)
-    if not best:
-        _fail(search, tuned, _failure(trials, reason))
-        return
-    reruns = run_again(search, best)
-    winner = reruns.candidates[0]
-    total = spent(trials)
-    progress.event(
+    begun = []
+    for search in searches:
+        budget = str(search.context.plan.budget)
+        search.context.progress.event(TuningStarted(cell=search.space.name, budget=budget))
+        fault = _fault(search.space, checked)
+        if fault is None:
+            begun.append(search)
+        else:
+            _fail(search, tuned, str(fault))
+    if workers.others:
+        search_by(workers.others, begun)
+    else:
+        for search in begun:
+            search.run()
+    found = [search for search in begun if ranked(search.trials())]
+    for search in begun:
+        if search not in found:
+            _fail(search, tuned, _failure(search.trials(), search.reason()))
+    train_again(found, workers.execute)
+    jobs = [job for search in found for job in _declare_winner(search)]
+    tuned.runs += run_cells(jobs, execute=workers.execute)
+
+
+def _declare_winner(search: Search) -> list[Job]:
+    """Name and record the winner of a search; returns its runs."""
+    trials, reruns = search.trials(), reruns_of(search)
+    winner, total = reruns.candidates[0], spent(trials)
+    search.context.progress.event(
         TuningFinished(
-            cell=name,
+            cell=search.space.name,
             trial=winner.trial,
             trials=total.trials,
             finished=total.finished,
@@ -174,13 +217,13 @@ def _tune(search: Search, tuned: Tuned, fault: InputError | None) -> None:
             failed=total.failed,
             iterations=total.iterations,
             train_seconds=total.train_seconds,
-            reason=reason or "",
+            reason=search.reason() or "",
             validation_auc=_mean(winner),
             trainings=len(winner.validation_aucs),
             settings=settings_at(trials[winner.trial].params),
         )
     )
-    tuned.runs += _run_winner(search, trials[winner.trial], reruns)
+    return _record_winner(search, trials[winner.trial], reruns)
 
 
 def _mean(winner: Candidate) -> float:
@@ -225,8 +268,8 @@ def _fail(search: Search, tuned: Tuned, reason: str) -> None:
     context.progress.event(TuningFailed(cell=search.space.name, reason=reason))
 
 
-def _run_winner(search: Search, best: FrozenTrial, reruns: Reruns) -> MatrixFinished:
-    """Run the settings that won, and record the tuning; finished runs are left alone."""
+def _record_winner(search: Search, best: FrozenTrial, reruns: Reruns) -> list[Job]:
+    """Record a tuning with the runs of the settings that won; returns these."""
     context = search.context
     jobs = context.jobs(search.space.at(best.params))
     networks = [job for job in jobs if job.cell.kind == "network"]
@@ -235,7 +278,7 @@ def _run_winner(search: Search, best: FrozenTrial, reruns: Reruns) -> MatrixFini
         context.store.record_experiment(experiment, [job.folder for job in jobs])
         runs = {job.folder.name for job in networks}
         context.store.record_tuning(_record(search, best, reruns, runs))
-    return run_cells(networks)
+    return networks
 
 
 def _record(search: Search, best: FrozenTrial, reruns: Reruns, runs: set[str]) -> TuningRecord:

@@ -19,8 +19,8 @@ from bench.events import settings_text
 from bench.runs.records import TuningRecord
 from bench.runs.store import Store
 from bench.tuning.space import settings_at
-from bench.tuning.storage import opened, parse_url, shown, sqlite_file
-from bench.tuning.study import StudyRecord, is_dead, trial_store
+from bench.tuning.storage import file_of, opened, parse_url, shown
+from bench.tuning.study import StudyRecord, is_dead, signs_of, trial_store
 from bench.tuning.trials import RETRIES, ranked, spent, unfinished
 
 
@@ -32,14 +32,14 @@ class StoredStudy:
         study: Optuna's.
         about: what is tuned, and the budget.
         trials: all of them.
-        store: of the trials that this ``--out`` holds.
+        signs: where the locks of the workers are.
         record: of the winner; None where there is none in this ``--out`` so far.
     """
 
     study: optuna.Study
     about: StudyRecord
     trials: list[FrozenTrial]
-    store: Store
+    signs: Store
     record: TuningRecord | None = None
 
 
@@ -63,7 +63,7 @@ def stored_studies(
         f"no tuning{f' of {wanted}' if wanted else ''} in storage {shown(url)}: run `bench tune` "
         "first, or give another --out or --storage; `bench tunings` without a model lists all"
     )
-    file = sqlite_file(url)
+    file = file_of(url)
     if file is not None and not file.exists():
         raise missing
     records = {record.study: record for record in store.tunings()}
@@ -78,13 +78,12 @@ def stored_studies(
                 and (not losses or about.loss in losses)
             ):
                 trials = study.get_trials(deepcopy=False)
-                folder = trial_store(store, name)
                 found.append(
                     StoredStudy(
                         study=study,
                         about=about,
                         trials=trials,
-                        store=folder,
+                        signs=signs_of(url, trial_store(store, name)),
                         record=records.get(name),
                     )
                 )
@@ -106,7 +105,7 @@ def described(stored: StoredStudy) -> str:
     ]
     begun = unfinished(trials)
     running = sum(
-        trial.state == TrialState.RUNNING and not is_dead(trial, stored.store) for trial in begun
+        trial.state == TrialState.RUNNING and not is_dead(trial, stored.signs) for trial in begun
     )
     if begun:
         waiting = len(begun) - running

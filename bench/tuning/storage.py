@@ -1,4 +1,4 @@
-"""The database that holds the studies, and one-line errors where it cannot be used."""
+"""The database or journal that holds the studies, and one-line errors where it cannot be used."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from bench.errors import InputError, first_line
+from bench.execute import Executor
+from bench.files import is_disk_full
 from bench.runs.store import Store
+from bench.tuning.journal import Journal
 
 HEARTBEAT_SECONDS = 60
 """Seconds between two heartbeats of a worker in its trial."""
@@ -23,24 +26,31 @@ STALE_SECONDS = 300
 """A trial without a heartbeat for so long is failed and queued again."""
 # Another worker may be writing to the file; it holds it for milliseconds.
 SQLITE_PATIENCE_SECONDS = 60
-EXAMPLES = "write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+EXAMPLES = (
+    "write sqlite:///FILE, postgresql+psycopg://USER:PASSWORD@HOST/DATABASE or journal:///FILE"
+)
+JOURNAL = "journal"
 
 
 def parse_url(text: str | None, store: Store) -> URL:
-    """The address of a database.
+    """The address of a storage; that of a file is absolute.
 
     Args:
-        text: as SQLAlchemy writes it; None is an SQLite file beside the trials.
+        text: as SQLAlchemy writes it, ``journal:///FILE``, or the path of a file that ends in
+            ``.journal``; None is an SQLite file beside the trials.
         store: of the runs.
 
     Raises:
-        InputError: it is no database URL.
+        InputError: it is no such address.
     """
     if text is None:
         return URL.create("sqlite", database=str(store.tuning.resolve() / "studies.db"))
+    if text.endswith(f".{JOURNAL}") and "://" not in text:
+        return URL.create(JOURNAL, database=str(Path(text).resolve()))
     try:
         url = make_url(text)
-        url.get_dialect()
+        if url.drivername != JOURNAL:
+            url.get_dialect()
     except NoSuchModuleError:
         raise InputError(
             f"storage: no database {url.drivername!r} is known here: {EXAMPLES}"
@@ -48,22 +58,50 @@ def parse_url(text: str | None, store: Store) -> URL:
     except (SQLAlchemyError, ValueError):
         # The text is not repeated: what cannot be parsed may hold a password anywhere.
         raise InputError(f"storage: not a database URL: {EXAMPLES}") from None
-    return url
+    if url.drivername == JOURNAL and not url.database:
+        raise InputError(f"storage: a journal is a file: {EXAMPLES}")
+    file = file_of(url)
+    return url if file is None else url.set(database=str(file.resolve()))
 
 
-def sqlite_file(url: URL) -> Path | None:
-    """The file of an SQLite database; None for another one, or one in memory."""
-    is_file = url.get_backend_name() == "sqlite" and url.database
-    return Path(str(url.database)) if is_file else None
+def file_of(url: URL) -> Path | None:
+    """The file of a journal or an SQLite database; None of another one, or one in memory."""
+    is_file = url.get_backend_name() in ("sqlite", JOURNAL)
+    return Path(url.database) if is_file and url.database not in (None, "", ":memory:") else None
+
+
+def journal_file(url: URL) -> Path | None:
+    """The file of a journal; None of any other storage."""
+    return file_of(url) if url.drivername == JOURNAL else None
+
+
+def check_shared(url: URL, executor: Executor) -> None:
+    """Refuse a storage that the workers of an executor cannot share.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if url.get_backend_name() != "sqlite" or executor.name == "local":
+        return
+    if file_of(url) is None:
+        raise InputError("storage: other workers cannot share a database in memory: leave it out")
+    if executor.reaches_others:
+        raise InputError(
+            f"storage: workers on other machines cannot share an SQLite file (--executor "
+            f"{executor.name}): give --storage FILE.journal in a folder that they share, or "
+            "postgresql+psycopg://USER@HOST/DATABASE"
+        )
 
 
 def lock_of(url: URL, store: Store) -> Path:
-    """Lock file of a database, held while tables or studies are made or records written.
+    """Lock file of a storage, held while tables or studies are made or records written.
 
-    Beside an SQLite file, so that all who write to it share the lock; otherwise in the store.
+    Beside a file, so that all who write to it share the lock; otherwise in the store.
     """
-    file = sqlite_file(url)
-    return Path(f"{file}.lock") if file else store.tuning / "studies.lock"
+    file = file_of(url)
+    if file is None:
+        return store.tuning / "studies.lock"
+    return Path(f"{file}.studies.lock" if journal_file(url) else f"{file}.lock")
 
 
 def shown(url: URL) -> str:
@@ -72,11 +110,11 @@ def shown(url: URL) -> str:
 
 
 @contextmanager
-def opened(url: URL, *, lock: Path | None) -> Iterator[RDBStorage]:
-    """Connect to a database, and make Optuna's tables where they are not there.
+def opened(url: URL, *, lock: Path | None) -> Iterator[BaseStorage]:
+    """Connect to a storage, and make it where it is not there.
 
     Args:
-        url: of the database.
+        url: of the storage.
         lock: :func:`lock_of` it, so that of several processes that start at once one makes the
             tables; None where nothing is to be written.
 
@@ -84,20 +122,15 @@ def opened(url: URL, *, lock: Path | None) -> Iterator[RDBStorage]:
         InputError: it cannot be reached or used, or is lost later; never with its password.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # A server may have closed a connection while a trial was trained for hours.
-    engine: dict[str, object] = {"pool_pre_ping": True}
-    if url.get_backend_name() == "sqlite":
-        engine["connect_args"] = {"timeout": SQLITE_PATIENCE_SECONDS}
+    journal = journal_file(url)
     try:
-        with warnings.catch_warnings(), FileLock(lock) if lock else nullcontext():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # of heartbeats
-            storage = RDBStorage(
-                url.render_as_string(hide_password=False),
-                engine_kwargs=engine,
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=STALE_SECONDS,
-            )
-    except (ImportError, RuntimeError, SQLAlchemyError, StorageInternalError) as error:
+        with FileLock(lock) if lock else nullcontext():
+            storage = JournalStorage(Journal(journal)) if journal else _database(url)
+    except (
+        OSError, ImportError, RuntimeError, SQLAlchemyError, StorageInternalError
+    ) as error:  # fmt: skip
+        if is_disk_full(error):
+            raise
         # No driver, tables of another version of Optuna, or no connection.
         raise _unusable(url, error) from None
     try:
@@ -105,8 +138,24 @@ def opened(url: URL, *, lock: Path | None) -> Iterator[RDBStorage]:
     except (SQLAlchemyError, StorageInternalError) as error:
         raise _unusable(url, error) from None
     finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        if isinstance(storage, RDBStorage):
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _database(url: URL) -> RDBStorage:
+    # A server may have closed a connection while a trial was trained for hours.
+    engine: dict[str, object] = {"pool_pre_ping": True}
+    if url.get_backend_name() == "sqlite":
+        engine["connect_args"] = {"timeout": SQLITE_PATIENCE_SECONDS}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # of heartbeats
+        return RDBStorage(
+            url.render_as_string(hide_password=False),
+            engine_kwargs=engine,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=STALE_SECONDS,
+        )
 
 
 def _unusable(url: URL, error: BaseException) -> InputError:

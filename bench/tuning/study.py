@@ -1,7 +1,8 @@
 """The study of one model and loss: made or taken up, and searched until its budget is used up.
 
 Optuna keeps the trials, fails those whose worker's heartbeat has stopped, and queues them again.
-A worker that was killed on this machine is known sooner: it holds a lock while it lives. Several
+A worker that was killed is known sooner where its folder is shared: it holds a lock while it lives.
+Several
 workers share a budget by their trials' numbers: of two that begin the last trial at the same
 moment the lower number trains.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import socket
 import time
 import uuid
 import warnings
@@ -19,17 +19,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
 
 import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL
 
 from bench.config.frozen import Frozen
 from bench.data.fingerprint import fingerprint
 from bench.errors import InputError
 from bench.events import Note
+from bench.execute.matrix import DeviceFault
+from bench.files import make_folder, write_text
 from bench.randomness import derive_seed
 from bench.runs.cells import RESULTS_VERSION
 from bench.runs.store import Store
@@ -38,13 +43,19 @@ from bench.tuning.context import TuningContext
 from bench.tuning.objective import Objective, TakenOverError
 from bench.tuning.sampling import PRUNER, SAMPLER, MedianWithinRecipe, ReseededSampler
 from bench.tuning.space import Space
+from bench.tuning.storage import journal_file, parse_url
 from bench.tuning.trials import WORKER, has_room, in_vain, interrupted, retry, unfinished, used
 
 ABOUT = "bench"
 """Attribute of a study: a :class:`StudyRecord`."""
+ID = ".id"
+"""File that tells a folder from others."""
 SECONDS_BETWEEN_LOOKS = 1.0
 NAMELESS_SECONDS = 10
 """A worker names itself in milliseconds; a running trial without a name for so long has none."""
+Left = Literal["a trial", "a beginning", "others", "nothing"]
+"""Work that is left in a search: a trial that may begin; one that may when another has begun;
+trials of other workers alone; nothing."""
 
 
 class StudyRecord(Frozen):
@@ -78,12 +89,14 @@ class Search:
         space: what is searched.
         study: Optuna's, with its sampler and pruner.
         store: where the trials' folders are.
+        signs: where the locks of the workers are.
     """
 
     context: TuningContext
     space: Space
     study: optuna.Study
     store: Store
+    signs: Store
 
     def trials(self) -> list[FrozenTrial]:
         """All of the study's, by number."""
@@ -120,39 +133,62 @@ class Search:
         with FileLock(self.context.lock):
             self.study.set_user_attr(ABOUT, record.model_dump())
 
-    def run(self) -> str | None:
-        """Run trials until the budget is used up and no worker is at one any more.
+    def run(self) -> None:
+        """Run trials until the budget is used up and no worker is at one any more."""
+        name, waits = worker_name(), False
+        while True:
+            try:
+                self.take_part(name)
+            except DeviceFault:  # there is no other device: the trial is tried again here
+                continue
+            if self.left() == "nothing":
+                return
+            if not waits:
+                text = f"{self.space.name}: waiting for other workers"
+                self.context.progress.event(Note(text))
+            waits = True
+            time.sleep(SECONDS_BETWEEN_LOOKS)
 
-        Returns:
-            Why the search ended before that; None where it did not.
+    def take_part(self, name: str) -> None:
+        """Run trials until there is none to begin; others may still be at theirs.
+
+        Args:
+            name: of this worker, unique.
+
+        Raises:
+            DeviceFault: the device failed; the trial is queued again.
         """
-        budget, interval = self.context.plan.budget, self.space.base.train.validate_every
-        name = f"worker-{uuid.uuid4().hex[:12]}"
         objective = Objective(
             context=self.context,
             space=self.space,
             store=self.store,
-            worker={"at": worker_here(self.store), "name": name},
+            worker={"at": folder_id(self.store), "signs": folder_id(self.signs), "name": name},
         )
-        waits = False
-        with self.store.claim(self.store.root / name):
-            while True:
-                trials = self._retry_interrupted()
-                room, reason = has_room(trials, budget, interval=interval), in_vain(trials)
-                queued = any(trial.state == TrialState.WAITING for trial in trials)
-                if (queued or (room and reason is None)) and not _someone_begins(trials):
-                    if not queued:
-                        self._queue_start()
-                    self._run_trial(objective)
+        with self.signs.claim(self.signs.root / name):
+            while (left := self.left()) not in ("others", "nothing"):
+                if left == "a beginning":
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
                     continue
-                others = unfinished(trials)
-                if not others:
-                    return reason if room else None
-                if not waits:
-                    text = f"{self.space.name}: waiting for other workers ({len(others)})"
-                    self.context.progress.event(Note(text))
-                waits = True
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                if not any(trial.state == TrialState.WAITING for trial in self.trials()):
+                    self._queue_start()
+                self._run_trial(objective)
+
+    def left(self) -> Left:
+        """The work that is left, when interrupted trials have been queued again."""
+        trials = self._retry_interrupted()
+        queued = any(trial.state == TrialState.WAITING for trial in trials)
+        if queued or (self._has_room(trials) and in_vain(trials) is None):
+            return "a beginning" if _someone_begins(trials) else "a trial"
+        return "others" if unfinished(trials) else "nothing"
+
+    def reason(self) -> str | None:
+        """Why the search ended before its budget was used up; None where it did not."""
+        trials = self.trials()
+        return in_vain(trials) if self._has_room(trials) else None
+
+    def _has_room(self, trials: Sequence[FrozenTrial]) -> bool:
+        interval = self.space.base.train.validate_every
+        return has_room(trials, self.context.plan.budget, interval=interval)
 
     def _queue_start(self) -> None:
         """Queue the first point of a recipe that has had no trial yet."""
@@ -183,11 +219,13 @@ class Search:
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.study)
         for trial in self.trials():
-            if trial.state == TrialState.RUNNING and is_dead(trial, self.store):
+            if trial.state == TrialState.RUNNING and is_dead(trial, self.signs):
                 with suppress(UpdateFinishedTrialError):  # another worker was faster
                     self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-        for trial in interrupted(self.trials()):
-            retry(self.study, trial)
+        if interrupted(self.trials()):
+            with FileLock(self.context.lock):  # two that retry one trial would train it twice
+                for trial in interrupted(self.trials()):
+                    retry(self.study, trial)
         return self.trials()
 
 
@@ -198,12 +236,25 @@ def _someone_begins(trials: Sequence[FrozenTrial]) -> bool:
     )
 
 
-def make_search(context: TuningContext, space: Space, storage: RDBStorage) -> Search:
-    """The search of a space, with its study made in a storage where it is not there."""
+def make_search(
+    context: TuningContext, space: Space, storage: BaseStorage, *, name: str | None = None
+) -> Search:
+    """The search of a space, with its study made in a storage where it is not there.
+
+    Args:
+        context: of the tuning.
+        space: what is searched.
+        storage: of the studies.
+        name: of the study, where it is known.
+    """
+    name = name or study_name(context, space)
     base = space.base
-    name = study_name(context, space)
     seed = derive_seed(0, f"tuning {base.models[0]} {base.losses[0]}")
+    store = trial_store(context.store, name)
+    signs = signs_of(parse_url(context.plan.storage, context.store), store)
     with FileLock(context.lock):
+        for folder in (store, signs):
+            mark_folder(folder)
         study = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -212,7 +263,7 @@ def make_search(context: TuningContext, space: Space, storage: RDBStorage) -> Se
             sampler=ReseededSampler(seed),
             pruner=MedianWithinRecipe(),
         )
-    return Search(context=context, space=space, study=study, store=trial_store(context.store, name))
+    return Search(context=context, space=space, study=study, store=store, signs=signs)
 
 
 def study_name(context: TuningContext, space: Space) -> str:
@@ -247,19 +298,52 @@ def trial_store(store: Store, study: str) -> Store:
     return Store(store.tuning / "trials" / study)
 
 
-def worker_here(store: Store) -> str:
-    """Machine and folder of the trials; workers that share them see one another's locks."""
-    return f"{socket.gethostname()}:{store.root.resolve()}"
+def signs_of(url: URL, trials: Store) -> Store:
+    """Store of the locks that a study's workers hold while they live.
+
+    A journal has no heartbeats: the locks lie beside it, where all who write to it see them.
+
+    Args:
+        url: of the storage.
+        trials: store of the study's trials.
+    """
+    journal = journal_file(url)
+    return trials if journal is None else Store(Path(f"{journal}.workers"))
 
 
-def is_dead(trial: FrozenTrial, store: Store) -> bool:
+def worker_name() -> str:
+    """A name for a worker, unique."""
+    return f"worker-{uuid.uuid4().hex[:12]}"
+
+
+def mark_folder(store: Store) -> None:
+    """Give a folder an id: by its path, machines with and without it in common look alike."""
+    if not (store.root / ID).is_file():
+        make_folder(store.root)
+        write_text(store.root / ID, uuid.uuid4().hex)
+
+
+def folder_id(store: Store) -> str | None:
+    """Id of a folder; None where it has none so far."""
+    try:
+        return (store.root / ID).read_text()
+    except OSError:
+        return None
+
+
+def is_dead(trial: FrozenTrial, signs: Store) -> bool:
     """Whether the worker of a running trial is known to be dead.
 
-    That of another machine is known by its heartbeat alone.
+    One whose locks lie in another folder is known by its heartbeat alone.
+
+    Args:
+        trial: of a study.
+        signs: :func:`signs_of` the study.
     """
     worker = trial.user_attrs.get(WORKER)
     if worker is None:
         # Killed before it wrote its name; perhaps without a heartbeat, so that it is never stale.
         began = trial.datetime_start
         return began is not None and datetime.now() - began > timedelta(seconds=NAMELESS_SECONDS)
-    return worker["at"] == worker_here(store) and not store.is_held(store.root / worker["name"])
+    is_here = "signs" in worker and worker["signs"] == folder_id(signs)
+    return is_here and not signs.is_held(signs.root / worker["name"])

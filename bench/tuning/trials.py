@@ -20,7 +20,12 @@ from bench.runs.records import Spent
 from bench.tuning.plan import Budget
 
 WORKER = "worker"
-"""``{"at": host and folder, "name": of the process}``."""
+"""``{"at": id of the trials' folder, "signs": id of the folder of the locks, "name": of the
+worker}``."""
+START = "start"
+"""Identity of the checkpoint that it began from; None where it began anew."""
+FAULT = "fault"
+"""Error of the device that interrupted it."""
 COST = "cost"
 """Iterations and seconds of training in this trial, up to its last validation."""
 FAILED = "failed"
@@ -30,6 +35,8 @@ SKIPPED = "skipped"
 RETRIES = "retries"
 """Number of the interrupted trial whose parameters it has."""
 
+MOST_DEATHS = 3
+"""Deaths of workers at one point of a trial's training, after which it has failed."""
 VAIN_TRIALS_THAT_END = 20
 """So many failures and repetitions in a row: more would follow, however large the budget."""
 REPEATED = "evaluated before"
@@ -135,6 +142,20 @@ def unfinished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials that are running, wait for a worker, or were interrupted and not queued again."""
     lost = {trial.number for trial in interrupted(trials)}
     return [trial for trial in trials if not trial.state.is_finished() or trial.number in lost]
+
+
+def deaths(trials: Sequence[FrozenTrial], trial: FrozenTrial, start: object) -> int:
+    """How often in a row the workers of a trial were killed before its next checkpoint.
+
+    Args:
+        trials: all of a study.
+        trial: the latest try.
+        start: its :data:`START`. A worker that is stopped leaves a new checkpoint.
+    """
+    count, number = 0, trial.user_attrs.get(RETRIES)
+    while number is not None and trials[number].user_attrs.get(START, "") == start:
+        count, number = count + 1, trials[number].user_attrs.get(RETRIES)
+    return count
 
 
 def retry(study: optuna.Study, trial: FrozenTrial) -> None:

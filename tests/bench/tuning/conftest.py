@@ -19,6 +19,7 @@ from torch import nn
 
 from bench.config import Experiment, load_experiment
 from bench.config.search import SHIPPED
+from bench.execute import Executor
 from bench.progress import QuietProgress
 from bench.registry import MODELS, register_model
 from bench.runs.records import TuningRecord
@@ -144,12 +145,14 @@ class Tune:
     def __call__(self, budget: str = "trials=3", **changes: Any) -> Tuned:
         """Tune with a budget; ``plan`` holds further fields of the plan."""
         plan = Plan(budget=parse_budget(budget), **changes.pop("plan", {}))
+        executor = changes.pop("executor", Executor())
         return tune_experiment(
             self.experiment(**changes),
             plan,
             out=self.out,
             device=torch.device("cpu"),
             progress=QuietProgress(),
+            executor=executor,
         )
 
     @contextmanager

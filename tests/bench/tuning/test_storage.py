@@ -9,9 +9,10 @@ import optuna
 import pytest
 
 from bench.errors import InputError
+from bench.execute import Executor
 from bench.runs.store import Store
 from bench.tuning.show import stored_studies
-from bench.tuning.storage import opened, parse_url
+from bench.tuning.storage import check_shared, file_of, opened, parse_url
 from tests.bench.tuning.conftest import Tune, facts
 
 
@@ -60,6 +61,8 @@ def test_a_wrong_password_is_refused_and_not_shown(tmp_path: Path, postgres: str
         ("", "not a database URL"),
         ("postgresql://me:hush@127.0.0.1:port/db", "not a database URL"),
         ("sqlite:////nowhere/at/all/studies.db", "unable to open database file"),
+        ("/nowhere/at/all/studies.journal", "No such file or directory"),
+        ("journal://", "a journal is a file"),
     ],
 )
 def test_a_storage_that_cannot_be_had_is_one_line_without_its_password(
@@ -72,6 +75,64 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "studies.db").write_text("my diary\n" * 1000)
     url = f"sqlite:///{tmp_path / 'studies.db'}"
     assert "file is not a database" in refused(url, tmp_path)
+
+
+def test_a_damaged_journal_is_one_line(tmp_path: Path) -> None:
+    journal = tmp_path / "studies.journal"
+    journal.write_text("my diary\n" * 3)
+    assert "Expecting value" in refused(str(journal), tmp_path)
+
+
+def test_half_a_line_of_a_journal_is_cut_off(tmp_path: Path) -> None:
+    """A power cut or a full disk leaves one."""
+    journal = tmp_path / "studies.journal"
+    for name in ("first", "second"):
+        with opened(parse_url(str(journal), Store(tmp_path)), lock=None) as storage:
+            optuna.create_study(storage=storage, study_name=name)
+        with journal.open("a") as file:
+            file.write('{"op_code": 4, "wor')
+    with opened(parse_url(str(journal), Store(tmp_path)), lock=None) as storage:
+        assert sorted(optuna.get_all_study_names(storage)) == ["first", "second"]
+
+
+RAY, SLURM = Executor(name="ray", address="auto"), Executor(name="slurm")
+PROCESSES, HERE = Executor(name="processes"), Executor(name="slurm", address="local")
+
+
+@pytest.mark.parametrize(
+    ("url", "executor", "reason"),
+    [
+        (None, RAY, "give --storage FILE.journal in a folder that they share"),
+        ("sqlite:///studies.db", SLURM, "cannot share an SQLite file (--executor slurm)"),
+        ("sqlite://", PROCESSES, "cannot share a database in memory"),
+        ("sqlite:///:memory:", PROCESSES, "cannot share a database in memory"),
+        (None, PROCESSES, ""),
+        (None, HERE, ""),
+        (None, Executor(name="ray"), ""),
+        ("sqlite://", Executor(), ""),
+        ("studies.journal", RAY, ""),
+        ("postgresql+psycopg://me@host/db", SLURM, ""),
+    ],
+)
+def test_workers_on_other_machines_need_a_storage_that_they_share(
+    tmp_path: Path, url: str | None, executor: Executor, reason: str
+) -> None:
+    address = parse_url(url, Store(tmp_path))
+    if not reason:
+        check_shared(address, executor)
+        return
+    with pytest.raises(InputError) as error:
+        check_shared(address, executor)
+    assert reason in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["studies.journal", "journal:///studies.journal"])
+def test_a_file_s_address_is_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Workers need not have this folder as theirs."""
+    monkeypatch.chdir(tmp_path)
+    assert file_of(parse_url(text, Store(tmp_path))) == tmp_path / "studies.journal"
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
