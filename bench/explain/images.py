@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from numpy.typing import NDArray
 
 from bench.data.decode import resize
@@ -25,6 +24,7 @@ from bench.predict.images import ImageFile
 from bench.predict.row import NetworkRow
 from bench.randomness import generator
 from bench.registry.core import near_matches
+from bench.report.text import render
 
 BATCH = 16
 
@@ -160,7 +160,8 @@ def explain_images(
         }
         text = json.dumps({**about, "images": records}, indent=2)
         write_text(made / "index.json", text + "\n")
-        write_text(made / "index.html", _page(about, explained))
+        page = render("heatmaps.html", **about, explained=explained, colours=COLOURS)
+        write_text(made / "index.html", page)
     return explained
 
 
@@ -214,16 +215,3 @@ def _read(path: Path, full_scale: int | None) -> NDArray[np.uint8] | str:
             return read_grayscale(path, full_scale=full_scale)
         except (ImageError, InputError) as error:
             return str(error)
-
-
-def _page(about: dict[str, object], explained: Sequence[Explanation]) -> str:
-    environment = Environment(
-        loader=PackageLoader("bench.explain", package_path=""),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
-        **about, explained=explained, colours=COLOURS
-    )

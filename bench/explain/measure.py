@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.data.boxes import box_mask
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate, Interval
-from bench.evaluate.heatmaps import EVEN, NETWORK, RANDOM
+from bench.evaluate.heatmaps import EVEN, NETWORK, RANDOM, MeasuredMaps
 from bench.evaluate.resamples import Resamples
 from bench.explain.cases import ANY, Case, Cases
 from bench.explain.images import BATCH, mapper_of
@@ -36,36 +36,11 @@ ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
 """Makers of maps, in the order of the table."""
 FIGURES = tuple(field.name for field in fields(Agreement))
 DIFFERENCES = {"above_random": RANDOM, "above_frame": FRAME}
-"""Differences of the network's hits from those of others, by the row's field."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgreementRow:
-    """Agreement of one maker's maps with the boxes of one finding.
-
-    Attributes:
-        maker: one of :data:`ROWS`.
-        finding: its name, or ``ANY``.
-        images: number of test images that have it.
-        patients: number of their patients.
-        hit, energy, iou: means over the images (:mod:`bench.explain.pointing`), and over seeds.
-        above_random, above_frame: hits of the network less those of random weights and of the
-            frame, on the same images; None of other makers.
-    """
-
-    maker: str
-    finding: str
-    images: int
-    patients: int
-    hit: Interval
-    energy: Interval
-    iou: Interval
-    above_random: Interval | None = None
-    above_frame: Interval | None = None
+"""Differences of the network's hits from those of others on the same images, by name."""
 
 
 def record_of(
-    models: Sequence[LoadedModel], boxes: str, method: str, rows: Sequence[AgreementRow]
+    models: Sequence[LoadedModel], boxes: str, method: str, rows: Sequence[MeasuredMaps]
 ) -> MapsRecord:
     """The record of measured maps, which reports show beside the runs.
 
@@ -85,11 +60,7 @@ def record_of(
                 finding=row.finding,
                 images=row.images,
                 patients=row.patients,
-                figures={
-                    name: _kept(measured)
-                    for name in (*FIGURES, *DIFFERENCES)
-                    if (measured := getattr(row, name)) is not None
-                },
+                figures={name: _kept(measured) for name, measured in row.figures.items()},
             )
             for row in rows
         ),
@@ -111,7 +82,7 @@ def measure_maps(
     cases: Cases,
     *,
     progress: Callable[[int, int], None],
-) -> tuple[str, list[AgreementRow]]:
+) -> tuple[str, list[MeasuredMaps]]:
     """Agreement of the maps of one network, trained from some seeds, and of the controls.
 
     Args:
@@ -184,7 +155,7 @@ def _findings(cases: Cases) -> list[str]:
 
 def _rows(
     found: dict[str, dict[int, Agreement]], cases: Sequence[Case], finding: str
-) -> list[AgreementRow]:
+) -> list[MeasuredMaps]:
     """The rows of a finding.
 
     All findings together are those cases that stand for an image's, where the network has two
@@ -217,16 +188,16 @@ def _rows(
 
     differences = {name: above(other) for name, other in DIFFERENCES.items()}
     return [
-        AgreementRow(
+        MeasuredMaps(
             maker=maker,
             finding=finding,
             images=len({case.image for case in some}),
             patients=len(np.unique(resamples.groups)),
-            **(differences if maker == NETWORK else {}),
-            **{
+            figures={
                 name: interval({seed: each[name] for seed, each in estimates[maker].items()})
                 for name in FIGURES
-            },
+            }
+            | (differences if maker == NETWORK else {}),
         )
         for maker in ROWS
     ]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import bench
 from bench.evaluate.bootstrap import RESAMPLES
-from bench.evaluate.heatmaps import EVEN, RANDOM
+from bench.evaluate.heatmaps import EVEN, RANDOM, MeasuredMaps
 from bench.explain.cases import ANY, PHANTOM, Cases, find_cases
-from bench.explain.measure import FRAME, IDEAL, AgreementRow, measure_maps, record_of
+from bench.explain.measure import FRAME, IDEAL, measure_maps, record_of
 from bench.explain.pointing import SHARE
 from bench.explain.tables import agreement_frame, agreement_json, agreement_markdown
 from bench.files import make_folder, write_text
@@ -68,7 +68,7 @@ def measure_and_write(
 def _about(
     models: Sequence[LoadedModel],
     method: str,
-    rows: Sequence[AgreementRow],
+    rows: Sequence[MeasuredMaps],
     cases: Cases,
     boxes: str,
 ) -> list[str]:
