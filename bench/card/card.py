@@ -19,11 +19,10 @@ from bench.evaluate.results import Results, Row, RunView, Table
 from bench.evaluate.settings import compare, weights
 from bench.report import facts
 from bench.report import formatting as fmt
-from bench.report.columns import Section, TableCell, cells, counts, numbers, texts
+from bench.report.columns import Section, TableCell, cells, counts, measured, numbers, texts
 from bench.report.html.reproduce import recipe
-from bench.report.markdown import bullets, escape, pipe_table
+from bench.report.markdown import fill
 from bench.report.sections import FEWER_DECIMALS, parts
-from bench.report.text import render
 from bench.runs.cells import NetworkSettings
 from bench.runs.checksums import WEIGHTS
 from bench.runs.run import Run
@@ -68,7 +67,7 @@ def model_card(
     if validation is not None:
         points = OperatingPoints.choose(validation, run.outputs)
     return (
-        render(
+        fill(
             "model_card.md.j2",
             run=run,
             data=run.data,
@@ -93,10 +92,7 @@ def model_card(
             external=external_rows(results, {run.folder.name}),
             exported=exported,
             subgroups=subgroups.strip(),
-            pipe_table=pipe_table,
-            bullets=bullets,
-            escape=escape,
-        ).rstrip()
+        )
         + "\n"
     )
 
@@ -182,10 +178,7 @@ def _value(name: str, values: Mapping[str, float]) -> tuple[str, float | None]:
 
 
 def _cell(name: str, figure: Figure | None) -> TableCell:
-    decimals = FEWER_DECIMALS.get(name, fmt.DECIMALS)
-    return TableCell(
-        text=fmt.figure(figure, decimals=decimals), detail=fmt.interval(figure, decimals=decimals)
-    )
+    return measured(figure, decimals=FEWER_DECIMALS.get(name, fmt.DECIMALS))
 
 
 def _thresholds(points: OperatingPoints) -> Section:

@@ -11,8 +11,8 @@ from bench.config.frozen import Frozen
 from bench.evaluate.measures import columns, leading
 from bench.evaluate.results import Results, Row, Table
 from bench.report import facts
-from bench.report.markdown import escape
-from bench.report.text import lines, render
+from bench.report.markdown import fill
+from bench.report.text import lines
 
 State = Literal["stored", "authors", "missing"]
 """Who has an answer: the runs (``stored``), the ``authors``, or nobody yet (``missing``)."""
@@ -82,7 +82,7 @@ def checklists(results: Results) -> list[Checklist]:
 
 def checklist_markdown(found: Sequence[Checklist]) -> str:
     """The checklists as Markdown, a table each."""
-    return render("checklist.md.j2", checklists=found, escape=escape).rstrip() + "\n"
+    return fill("checklist.md.j2", checklists=found) + "\n"
 
 
 def _judged(table: Table) -> list[Row]:

@@ -120,13 +120,13 @@ def counts(name: str, values: Iterable[int | None], *, missing: str = "unknown")
     return cells(name, name, found)
 
 
-def measured(value: Interval) -> TableCell:
-    """A figure with its interval."""
-    if math.isnan(value.value):
+def measured(value: Interval | None, *, decimals: int = fmt.DECIMALS) -> TableCell:
+    """A figure with its deviation over the seeds, where it has one, and its interval."""
+    if value is None or math.isnan(value.value):
         return UNDEFINED
     return TableCell(
-        text=fmt.number(value.value),
-        detail=fmt.interval(value),
+        text=fmt.figure(value, decimals=decimals),
+        detail=fmt.interval(value, decimals=decimals),
         value=value.value,
         low=value.low,
         high=value.high,

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from bench.evaluate.estimate import Figure
 from bench.evaluate.external import ExternalRow, ExternalTable
 from bench.evaluate.measures import columns, leading
-from bench.report import formatting as fmt
 from bench.report.columns import (
-    UNDEFINED,
     Column,
     Section,
-    TableCell,
     cells,
     counts,
     difference,
+    measured,
     texts,
 )
 from bench.report.text import lines
@@ -66,11 +62,11 @@ def _columns(table: ExternalTable) -> list[Column]:
         texts("weights", "weights", [row.weights for row in rows], kind="name"),
         texts("home", "trained on", [row.home.name for row in rows], kind="name"),
         counts("seeds", [len(row.seeds) for row in rows]),
-        cells("home_auc", f"internal {heads[main]}", [_figure(row.home_auc) for row in rows]),
-        cells(main, f"external {heads[main]}", [_figure(row.figures[main]) for row in rows]),
+        cells("home_auc", f"internal {heads[main]}", [measured(row.home_auc) for row in rows]),
+        cells(main, f"external {heads[main]}", [measured(row.figures[main]) for row in rows]),
         cells("drop", "drop", [difference(row.drop) for row in rows]),
         *(
-            cells(name, heads[name], [_figure(row.figures[name]) for row in rows])
+            cells(name, heads[name], [measured(row.figures[name]) for row in rows])
             for name in others
             if name in heads
         ),
@@ -79,18 +75,6 @@ def _columns(table: ExternalTable) -> list[Column]:
 
 def _model(row: ExternalRow) -> str:
     return f"{row.model}, ensemble" if row.is_ensemble else row.model
-
-
-def _figure(figure: Figure) -> TableCell:
-    if math.isnan(figure.value):
-        return UNDEFINED
-    return TableCell(
-        text=fmt.figure(figure),
-        detail=fmt.interval(figure),
-        value=figure.value,
-        low=figure.low,
-        high=figure.high,
-    )
 
 
 def _first_of_each_home(rows: Sequence[ExternalRow]) -> list[ExternalRow]:

@@ -17,12 +17,13 @@ MISSING = "–"
 UNDEFINED = "n/a"
 
 
-def figure(measured: Figure | None, *, decimals: int = DECIMALS) -> str:
+def figure(measured: Interval | None, *, decimals: int = DECIMALS) -> str:
     """``0.812 ± 0.004``; ``0.812`` for one seed; ``n/a`` where undefined or there is none."""
     if measured is None or math.isnan(measured.value):
         return UNDEFINED
     value = number(measured.value, decimals=decimals)
-    return value if measured.deviation is None else f"{value} ± {measured.deviation:.{decimals}f}"
+    deviation = measured.deviation if isinstance(measured, Figure) else None
+    return value if deviation is None else f"{value} ± {deviation:.{decimals}f}"
 
 
 def number(value: float, *, decimals: int = DECIMALS) -> str:

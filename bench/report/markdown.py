@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tabulate import tabulate
 
@@ -31,7 +32,7 @@ _MARKUP = re.compile(
 
 def markdown(results: Results) -> str:
     """Each table under its verdict, then the answers to questions, then a glossary."""
-    text = render(
+    text = fill(
         "report.md.j2",
         results=results,
         title=facts.title,
@@ -44,34 +45,28 @@ def markdown(results: Results) -> str:
         glossary=glossary,
         answer=markdown_answer,
         external_validation=lambda results: markdown_external(results.external, results.stale),
-        pipe_table=pipe_table,
-        bullets=bullets,
-        escape=escape,
     )
-    return text.rstrip() + "\n"
+    return text + "\n"
 
 
 def markdown_answer(answer: QuestionResult) -> str:
     """A section on one question."""
-    return render(
-        "question.md.j2",
-        found=answer_sections(answer),
-        pipe_table=pipe_table,
-        bullets=bullets,
-        escape=escape,
-    ).rstrip()
+    return fill("question.md.j2", found=answer_sections(answer))
 
 
 def markdown_external(tables: Sequence[ExternalTable], stale: Sequence[str] = ()) -> str:
     """A section on networks on data that they were not trained on."""
-    return render(
-        "external.md.j2",
-        sections=external_sections(tables),
-        stale=stale_runs(stale),
-        pipe_table=pipe_table,
-        bullets=bullets,
-        escape=escape,
-    ).rstrip()
+    return fill("external.md.j2", sections=external_sections(tables), stale=stale_runs(stale))
+
+
+def fill(name: str, **context: Any) -> str:
+    """A Markdown template, filled; it can call :func:`pipe_table`, :func:`bullets`, :func:`escape`.
+
+    Args:
+        name, context: as of :func:`bench.report.text.render`.
+    """
+    text = render(name, **context, pipe_table=pipe_table, bullets=bullets, escape=escape)
+    return text.rstrip()
 
 
 def escape(text: str) -> str:

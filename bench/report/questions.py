@@ -20,6 +20,7 @@ from bench.report.columns import (
     cells,
     counts,
     difference,
+    measured,
     numbers,
     texts,
 )
@@ -200,15 +201,10 @@ def _contexts(factor: FactorResult) -> list[Column]:
 
 def _auc(result: LevelResult, *, in_context: bool = False) -> TableCell:
     """With its interval, or with a mark: in how many contexts says nothing of which."""
-    auc = result.auc
-    return TableCell(
-        text=fmt.number(auc.value),
-        detail="" if in_context else fmt.interval(auc),
-        value=auc.value,
-        low=auc.low,
-        high=auc.high,
-        mark=DAGGER if in_context and result.not_above_controls else "",
-    )
+    cell = measured(result.auc)
+    if not in_context:
+        return cell
+    return replace(cell, detail="", mark=DAGGER if result.not_above_controls else "")
 
 
 def _difference(result: LevelResult | None) -> TableCell:

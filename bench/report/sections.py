@@ -247,16 +247,7 @@ def _figure_cells(
     decimals = FEWER_DECIMALS.get(name, fmt.DECIMALS)
     best = _best_alone(rows, figures, name=name, decimals=decimals)
     return [
-        UNDEFINED
-        if figure is None or math.isnan(figure.value)
-        else TableCell(
-            text=fmt.figure(figure, decimals=decimals),
-            detail=fmt.interval(figure, decimals=decimals),
-            value=figure.value,
-            low=figure.low,
-            high=figure.high,
-            bold=position == best,
-        )
+        replace(measured(figure, decimals=decimals), bold=position == best)
         for position, figure in enumerate(figures)
     ]
 
