@@ -79,6 +79,8 @@ def run_experiments(
     for experiment in experiments:
         for line in missing_references(experiment):
             progress.event(Note(line))
+    if note := store.check_locks():
+        progress.event(Note(note))
     matrix = _Matrix(store=store, device=device, progress=progress)
     for number, (experiment, prefix) in enumerate(
         zip(experiments, _prefixes(experiments), strict=True)

@@ -67,6 +67,7 @@ from bench.runs.checksums import (
     content_checksum,
     file_checksums,
 )
+from bench.runs.locks import check_locks
 from bench.runs.predictions import OTHERS, PREDICTIONS, Outputs, Predictions, to_frame
 from bench.runs.reading import FILES, folder_name, read_attempts, read_experiment, read_run
 from bench.runs.records import (
@@ -154,6 +155,17 @@ class Store:
                 f"results cannot be written to {str(self.root)!r} ({str(there)!r} is no folder "
                 "that can be written to): choose another with --out"
             )
+
+    def check_locks(self) -> str | None:
+        """Find out whether claims of runs can be relied on.
+
+        Returns:
+            A line about locks that are files; None of others.
+
+        Raises:
+            InputError: they cannot.
+        """
+        return check_locks(self.root / LOCKS)
 
     @property
     def splits(self) -> Path:

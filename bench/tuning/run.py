@@ -91,6 +91,8 @@ def tune_experiment(
     spaces = _spaces(experiment, plan, checked)
     store.check_writable()
     make_folder(store.tuning)
+    if note := store.check_locks():
+        progress.event(Note(note))
     lock = lock_of(url, store)
     work = describe_work(out=out, device=device.type)
     with opened(url, lock=lock) as storage, executor.started(work, progress) as workers:
