@@ -6,12 +6,14 @@ Each function imports what it needs, so that ``import bench`` loads neither torc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.config import Experiment
     from bench.evaluate.results import Results
+    from bench.execute import Executor
     from bench.execute.plan_tables import TablePlan
     from bench.model import LoadedModel
 
@@ -67,6 +69,8 @@ def run(
     out: str | Path = DEFAULT_OUT,
     device: str = "auto",
     plugins: Sequence[str | Path] = (),
+    executor: str | Executor = "local",
+    jobs: int | None = None,
 ) -> Results:
     """Train and evaluate every cell of an experiment that has not finished yet.
 
@@ -76,6 +80,10 @@ def run(
         device: ``cpu``, ``cuda`` or ``auto``.
         plugins: Python files that register models, losses or data sources, beside the plugins of
             installed packages.
+        executor: who trains: ``local`` (this process), ``processes``, ``ray`` or ``slurm``; a
+            :class:`bench.execute.Executor` has an address and resources too. A script that uses
+            processes keeps its calls below ``if __name__ == "__main__":``.
+        jobs: workers at most.
 
     Returns:
         As :func:`load_results` of ``out``. A run that failed has no figures: ``rows`` counts it
@@ -92,7 +100,13 @@ def run(
     from bench.tracking.heartbeat import beating
 
     with show_progress() as shown, beating(shown, Path(out), command="bench.run") as progress:
-        run_experiment(experiment, out=Path(out), device=pick_device(device), progress=progress)
+        run_experiment(
+            experiment,
+            out=Path(out),
+            device=pick_device(device),
+            progress=progress,
+            executor=_executor(executor, jobs, experiment),
+        )
     return load_results(out)
 
 
@@ -101,16 +115,20 @@ def tune(
     *,
     budget: str | None = None,
     out: str | Path = DEFAULT_OUT,
+    storage: str | None = None,
     device: str = "auto",
     plugins: Sequence[str | Path] = (),
+    executor: str | Executor = "local",
+    jobs: int | None = None,
 ) -> Results:
     """Search the settings of each model and loss within the same budget, and run the winners.
 
     Args:
-        config, out, device, plugins: as for :func:`run`; the config's seeds are those of the
-            winners' runs.
+        config, out, device, plugins, executor, jobs: as for :func:`run`; the config's seeds are
+            those of the winners' runs.
         budget: of each model and loss: ``iterations=50000``, ``trials=20`` or ``minutes=90``; None
             is the iterations of ten trainings.
+        storage: URL of the studies' database, or ``FILE.journal``; None is SQLite in ``out``.
 
     Returns:
         As :func:`load_results` of ``out``.
@@ -124,10 +142,15 @@ def tune(
     from bench.tracking.heartbeat import beating
     from bench.tuning import Plan, default_budget, parse_budget, tune_experiment
 
-    plan = Plan(budget=parse_budget(budget) if budget else default_budget(experiment))
+    amount = parse_budget(budget) if budget else default_budget(experiment)
     with show_progress() as shown, beating(shown, Path(out), command="bench.tune") as progress:
         tune_experiment(
-            experiment, plan, out=Path(out), device=pick_device(device), progress=progress
+            experiment,
+            Plan(budget=amount, storage=storage),
+            out=Path(out),
+            device=pick_device(device),
+            progress=progress,
+            executor=_executor(executor, jobs, experiment),
         )
     return load_results(out)
 
@@ -192,3 +215,11 @@ def _experiment(config: Experiment | str | Path, plugins: Sequence[str | Path]) 
 
     load_plugins(plugins)
     return config if isinstance(config, Experiment) else load_config(config)
+
+
+def _executor(executor: str | Executor, jobs: int | None, experiment: Experiment) -> Executor:
+    from bench.execute import Executor
+
+    if isinstance(executor, Executor):
+        return executor if jobs is None else replace(executor, jobs=jobs)
+    return Executor.named(executor, jobs=jobs, resources=experiment.execution)

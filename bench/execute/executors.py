@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from shutil import which
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import torch
 
@@ -45,6 +45,25 @@ class Executor:
     jobs: int | None = None
     address: str | None = None
     resources: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+    @classmethod
+    def named(cls, name: str, *, jobs: int | None, resources: ExecutionConfig) -> Executor:
+        """The executor of a name.
+
+        Args:
+            name: of it.
+            jobs, resources: as in :class:`Executor`.
+
+        Raises:
+            InputError: there is none of that name, or it has no other workers.
+        """
+        known = next((each for each in get_args(Name) if each == name), None)
+        if known is None:
+            names = ", ".join(get_args(Name))
+            raise InputError(f"executor {name!r} is not known: write one of {names}")
+        if known == "local" and jobs is not None:
+            raise InputError("jobs are for other workers: give an executor too")
+        return cls(name=known, jobs=jobs, resources=resources)
 
     @property
     def reaches_others(self) -> bool:

@@ -20,6 +20,7 @@ from bench.data.decode import resize
 from bench.errors import InputError
 from bench.evaluate.results import Results
 from bench.evaluate.thresholds import choose_threshold
+from bench.execute import Executor
 from bench.registry import MODELS
 
 PATIENTS = 30
@@ -260,6 +261,33 @@ def test_tuning_runs_the_winner_with_the_configs_seeds(
     network = tuned.rows.set_index("model").loc["small_for_api"]
     assert (network["seeds"], network["tuning_trials"]) == (1, 2)
     assert callable(bench.tune), "no module may take the function's name"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"executor": "rya"}, "executor 'rya' is not known: write one of local, processes, ray"),
+        ({"jobs": 2}, "jobs are for other workers"),
+        ({"executor": Executor(name="slurm", address="here")}, "--address here"),
+    ],
+)
+def test_an_executor_that_cannot_be_had_is_refused(
+    manifest: Path, tmp_path: Path, options: dict[str, Any], reason: str
+) -> None:
+    config = bench.load_config("manifest", **changes(manifest))
+    for call in (bench.run, bench.tune):
+        with pytest.raises(InputError, match=reason):
+            call(config, out=tmp_path / "runs", device="cpu", **options)
+
+
+@pytest.mark.slow
+def test_other_workers_run_and_tune(manifest: Path, plugin: Path, tmp_path: Path) -> None:
+    config = bench.load_config("manifest", **changes(manifest), seeds=[5])
+    two: dict[str, Any] = {"plugins": [plugin], "executor": "processes", "jobs": 2}
+    results = bench.run(config, out=tmp_path, device="cpu", **two)
+    assert not results.unfinished
+    tuned = bench.tune(config, budget="trials=2", out=tmp_path, device="cpu", **two)
+    assert tuned.rows.set_index("model").loc["small_for_api"]["tuning_trials"] == 2
 
 
 def test_a_comparison_is_planned_from_labels_alone(manifest: Path, tmp_path: Path) -> None:
