@@ -18,11 +18,17 @@ from typing import Any, Literal
 
 # What the process needs is loaded before it is forked.
 import numpy as np
+import sklearn.compose
+import sklearn.impute
+import sklearn.linear_model
+import sklearn.pipeline
+import sklearn.preprocessing  # noqa: F401
 import timm  # noqa: F401
 
 import bench.cascade
 import bench.evaluate.load
 import bench.execute
+import bench.registry.builtin_datasets
 import bench.report
 import bench.tuning  # noqa: F401
 from bench.cli.main import run
@@ -37,11 +43,12 @@ class Fault:
     """Something that goes wrong at a file operation.
 
     Attributes:
-        call: the number of the operation, the first is 0.
+        call: the number of the operation, the first is 0; or its kind, as :class:`Ended` has it.
+            The first one of that kind is hit.
         kind: ``before`` and ``after`` kill the process there; a number is raised as an OSError.
     """
 
-    call: int
+    call: int | str
     kind: Literal["before", "after"] | int
 
 
@@ -123,14 +130,15 @@ def bench_command(*arguments: str | Path, folder: Path, fault: Fault | None = No
 def _watch(log: Path, fault: Fault | None) -> None:
     """Log every file operation, and let the fault happen at its own."""
     lines = os.open(log, os.O_WRONLY | os.O_APPEND)
-    made = 0
+    made, is_hit = 0, False
 
     def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            nonlocal made
-            here = fault is not None and fault.call == made
-            made += 1
-            os.write(lines, f"{name} {_file(arguments[0])}\n".encode())
+            nonlocal made, is_hit
+            kind = f"{name} {_file(arguments[0])}"
+            here = fault is not None and not is_hit and fault.call in (made, kind)
+            made, is_hit = made + 1, is_hit or here
+            os.write(lines, f"{kind}\n".encode())
             if here and isinstance(fault.kind, int):
                 raise OSError(fault.kind, os.strerror(fault.kind))
             if here and fault.kind == "before":

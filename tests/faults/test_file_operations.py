@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from tests.faults.conftest import COMMANDS, Commands
+from tests.faults.conftest import COMMANDS, Command, Commands
 from tests.faults.outcome import results_in
-from tests.faults.process import Fault, bench_command
+from tests.faults.process import Ended, Fault, bench_command
 
 KILLS: tuple[Literal["before", "after"], ...] = ("before", "after")
 DISK = (errno.ENOSPC, errno.EIO, errno.EROFS)
-
-
-def first_of_each(calls: Sequence[str]) -> list[int]:
-    """The number of the first call of each kind."""
-    return [number for number, call in enumerate(calls) if calls.index(call) == number]
+Run = Callable[[Path, Fault | None], Ended]
 
 
 def check_kill(commands: Commands, name: str, out: Path, fault: Fault) -> None:
@@ -35,10 +32,8 @@ def check_kill(commands: Commands, name: str, out: Path, fault: Fault) -> None:
     shutil.rmtree(out.parent)
 
 
-def check_disk(commands: Commands, name: str, out: Path, fault: Fault) -> None:
-    """Let an operation fail in a command, which says so in a line, and run it again."""
-    command = commands(name)
-    ended = command.run(out, fault)
+def check_line(command: Command, out: Path, fault: Fault, ended: Ended) -> None:
+    """Look at the end of a command in which an operation failed: it says so in a line."""
     assert ended.code in (0, 1, 2), ended.output
     if ended.code == 0:  # a cache alone could not be written
         assert results_in(out) == command.results
@@ -49,28 +44,80 @@ def check_disk(commands: Commands, name: str, out: Path, fault: Fault) -> None:
     elif ended.code:
         lines = ended.output.splitlines()
         assert any("error: " in line or " failed: " in line or "FAILED" in line for line in lines)
+
+
+def check_disk(commands: Commands, name: str, out: Path, fault: Fault) -> None:
+    """Let an operation fail in a command, and run it again."""
+    command = commands(name)
+    check_line(command, out, fault, command.run(out, fault))
     command.check_goes_on(out)
     shutil.rmtree(out.parent)
+
+
+def strike_each(
+    faults: Iterable[Fault], folder: Path, run: Run, *, check_end: Callable[[Path], None]
+) -> None:
+    """Strike a command again and again on one folder; on a new one where a fault is behind it.
+
+    Args:
+        faults: each at a kind of operation.
+        folder: of the test.
+        run: runs the command on a folder, and looks at how a fault ended it.
+        check_end: looks at the folder of a command that came to its end.
+    """
+    outs = (folder / str(number) / "out" for number in count())
+    out = next(outs)
+    for fault in faults:
+        out.parent.mkdir(exist_ok=True)
+        ended = run(out, fault)
+        if fault.call not in ended.calls:
+            check_end(out)
+            out = next(outs)
+            out.parent.mkdir()
+            ended = run(out, fault)
+        assert fault.call in ended.calls
+    assert run(out, None).code == 0
+    check_end(out)
+
+
+def kills(calls: Iterable[str]) -> list[Fault]:
+    """A kill at each kind of operation but fsync, which a killed process does not need."""
+    kinds = dict.fromkeys(call for call in calls if not call.startswith("fsync "))
+    return [Fault(call=kind, kind=KILLS[n % 2]) for n, kind in enumerate(kinds)]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_kill_at_each_kind_of_operation_costs_nothing(
     commands: Commands, name: str, tmp_path: Path
 ) -> None:
-    calls = commands(name).calls
-    known = [] if name == "run" else commands("run").calls
-    kinds = [number for number in first_of_each(calls) if calls[number] not in known]
-    for count, number in enumerate(kinds):
-        fault = Fault(call=number, kind=KILLS[count % 2])
-        check_kill(commands, name, tmp_path / str(number) / "out", fault)
+    """Kinds that the plain run has are tried there."""
+    command = commands(name)
+
+    def run(out: Path, fault: Fault | None) -> Ended:
+        ended = command.run(out, fault)
+        assert ended.code == (-9 if fault and fault.call in ended.calls else 0), ended.output
+        return ended
+
+    known = () if name == "run" else commands("run").calls
+    faults = kills(call for call in command.calls if call not in known)
+    strike_each(faults, tmp_path, run, check_end=command.check_goes_on)
 
 
+@pytest.mark.parametrize("turn", range(3))
 def test_a_disk_that_fails_at_each_kind_of_operation_costs_nothing(
-    commands: Commands, tmp_path: Path
+    commands: Commands, turn: int, tmp_path: Path
 ) -> None:
-    for count, number in enumerate(first_of_each(commands("run").calls)):
-        fault = Fault(call=number, kind=DISK[count % 3])
-        check_disk(commands, "run", tmp_path / str(number) / "out", fault)
+    command = commands("run")
+
+    def run(out: Path, fault: Fault | None) -> Ended:
+        ended = command.run(out, fault)
+        if fault is not None:
+            check_line(command, out, fault, ended)
+        return ended
+
+    kinds = list(dict.fromkeys(command.calls))[turn::3]
+    faults = [Fault(call=kind, kind=DISK[turn]) for kind in kinds]
+    strike_each(faults, tmp_path, run, check_end=command.check_goes_on)
 
 
 @pytest.mark.slow
@@ -97,7 +144,12 @@ def test_a_disk_that_fails_at_any_operation_costs_nothing(
 def test_a_kill_while_pixels_are_prepared_costs_nothing(
     tiny_arguments: list[str | Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ["data", "check", "--again", *tiny_arguments[:4]]
+    def run(cache: Path, fault: Fault | None) -> Ended:
+        monkeypatch.setenv("CXNET_BENCH_CACHE", str(cache))
+        arguments = ["data", "check", "--again", *tiny_arguments[:4]]
+        ended = bench_command(*arguments, folder=tmp_path, fault=fault)
+        assert ended.code == (-9 if fault and fault.call in ended.calls else 0), ended.output
+        return ended
 
     def pixels(cache: Path) -> dict[str, bytes]:
         return {
@@ -105,20 +157,15 @@ def test_a_kill_while_pixels_are_prepared_costs_nothing(
             for path in sorted(cache.glob("pixels/*/*.npy"))
         }
 
-    monkeypatch.setenv("CXNET_BENCH_CACHE", str(tmp_path / "whole"))
-    whole = bench_command(*arguments, folder=tmp_path)
-    assert whole.code == 0, whole.output
-    expected = pixels(tmp_path / "whole")
-    assert expected
-    for number in range(len(whole.calls)):
-        cache = tmp_path / str(number)
-        monkeypatch.setenv("CXNET_BENCH_CACHE", str(cache))
-        for kind in KILLS:
-            ended = bench_command(*arguments, folder=tmp_path, fault=Fault(call=number, kind=kind))
-            assert ended.code == -9, ended.output
-        assert bench_command(*arguments, folder=tmp_path).code == 0
+    def check_end(cache: Path) -> None:
         assert pixels(cache) == expected
         assert not list(cache.rglob("*.partial"))
+
+    (tmp_path / "whole").mkdir()
+    whole = run(tmp_path / "whole" / "out", None)
+    expected = pixels(tmp_path / "whole" / "out")
+    assert expected
+    strike_each(kills(whole.calls), tmp_path, run, check_end=check_end)
 
 
 def test_a_kill_in_a_report_costs_nothing(
@@ -127,18 +174,19 @@ def test_a_kill_in_a_report_costs_nothing(
     command = commands("run")
     assert command.run(tmp_path / "out").code == 0
     target = tmp_path / "page" / "report.md"
-    arguments = ["report", "markdown", "--out", tmp_path / "out", "--to", target]
+
+    def run(cache: Path, fault: Fault | None) -> Ended:
+        monkeypatch.setenv("CXNET_BENCH_CACHE", str(cache))
+        arguments = ["report", "markdown", "--out", tmp_path / "out", "--to", target]
+        ended = bench_command(*arguments, folder=tmp_path, fault=fault)
+        assert ended.code == (-9 if fault and fault.call in ended.calls else 0), ended.output
+        assert target.read_bytes() == expected or not expected
+        return ended
+
+    expected = b""
     for cache in ("first", "second"):  # the first one makes the page's folder
-        monkeypatch.setenv("CXNET_BENCH_CACHE", str(tmp_path / cache))
-        whole = bench_command(*arguments, folder=tmp_path)
-        assert whole.code == 0, whole.output
+        (tmp_path / cache).mkdir()
+        whole = run(tmp_path / cache / "out", None)
     expected = target.read_bytes()
-    for number in range(len(whole.calls)):
-        for kind in KILLS:
-            monkeypatch.setenv("CXNET_BENCH_CACHE", str(tmp_path / f"{number} {kind}"))
-            ended = bench_command(*arguments, folder=tmp_path, fault=Fault(call=number, kind=kind))
-            assert ended.code == -9, ended.output
-            assert target.read_bytes() == expected
-        assert bench_command(*arguments, folder=tmp_path).code == 0
-        assert target.read_bytes() == expected
+    strike_each(kills(whole.calls), tmp_path, run, check_end=lambda _: None)
     assert [path for path in target.parent.iterdir() if path.suffix == ".md"] == [target]

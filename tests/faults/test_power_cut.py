@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import posix
 import random
 import re
 import shutil
@@ -58,8 +59,9 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    """A mounted disk of its own."""
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """A mounted disk of its own, to which ``fsync`` writes as always."""
+    monkeypatch.setattr(os, "fsync", posix.fsync)
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         pytest.skip("a power cut needs root and mkfs.ext4")
     try:
