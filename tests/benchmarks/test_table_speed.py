@@ -36,10 +36,15 @@ def seconds(read: Callable[[Path], object], file: Path) -> float:
 def test_112120_rows_beside_pandas(name: str, benchmark: BenchmarkFixture) -> None:
     file = shared("nih-mini") / "Data_Entry_2017_v2020.csv"
 
+    counts = []
+
+    def read(file: Path) -> None:
+        counts.append(len(READERS[name](file).rows))
+
     def both() -> tuple[float, float]:
-        return seconds(pd.read_csv, file), seconds(READERS[name], file)
+        return seconds(pd.read_csv, file), seconds(read, file)
 
     pandas, ours = benchmark.pedantic(both, rounds=1)
     benchmark.extra_info["pandas' read_csv (s)"] = round(pandas, 2)
     benchmark.extra_info["ours less that (s)"] = round(ours - pandas, 2)
-    assert len(READERS[name](file).rows) == 112_120
+    assert counts[-1] == 112_120
