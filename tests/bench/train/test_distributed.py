@@ -80,6 +80,15 @@ def _no_plugins_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name)
 
 
+@pytest.fixture(autouse=True)
+def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of this process need not import torch again; ``cli/test_devices`` has fresh ones."""
+    forking = multiprocessing.get_context("fork")
+    monkeypatch.setattr(
+        "bench.train.distributed.launch.multiprocessing.get_context", lambda _: forking
+    )
+
+
 def small_network(seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     return nn.Sequential(
