@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from tests.bench.execute.executing import SLOW, Matrix
+from tests.bench.execute.executing import LONG, Matrix
+from tests.faults.process import bench_command
 
 
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Predictions of the slower trainings, made in one process."""
+    """Predictions of the slower trainings, made in one process and without the pauses."""
     matrix = Matrix(tmp_path_factory.mktemp("reference"))
-    matrix.run("local", *SLOW)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    ended = bench_command(*matrix.arguments("local", *LONG), folder=matrix.folder)
+    torch.set_num_threads(threads)
+    assert ended.code == 0, ended.output
     return matrix.predictions("local")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PLUGIN = """
-import os, signal, time
+import time
 import torch
 from bench import register_model
 
@@ -77,9 +76,9 @@ class Matrix:
         return printed
 
     def predictions(self, out: str) -> dict[str, bytes]:
-        """The predictions of each run."""
+        """The predictions of each run, by the name of its model, loss and seed."""
         found = sorted((self.folder / out).glob("*/predictions.csv"))
-        return {path.parent.name: path.read_bytes() for path in found}
+        return {row_of(path.parent): path.read_bytes() for path in found}
 
     def checkpoints(self, out: str) -> list[Path]:
         """The last states of trainings under way."""
@@ -88,17 +87,20 @@ class Matrix:
     def attempts(self, out: str) -> dict[str, int]:
         """Number of starts of each run, by the name of its model, loss and seed."""
         found = sorted((self.folder / out).glob("*/environment.json"))
-        return {
-            re.sub("-[0-9a-f]{16}$", "", path.parent.name): path.read_text().count('"threads"')
-            for path in found
-        }
+        return {row_of(path.parent): path.read_text().count('"threads"') for path in found}
+
+
+def row_of(run: Path) -> str:
+    """Name of a run without its key."""
+    return run.name.rpartition("-")[0]
 
 
 ONCE = {
     "brightness-control": 1, "prior-control": 1,
     "tiny-ce-s0": 1, "tiny-ce-s1": 1, "tiny-ce-s2": 1,
 }  # fmt: skip
-SLOW = ("--set", "model.options.tiny.pause=0.1", "--set", "train.max_iterations=30")
+LONG = ("--set", "train.max_iterations=30")
+SLOW = (*LONG, "--set", "model.options.tiny.pause=0.1")
 """Options of trainings that are long enough to be hit, some 3 s each."""
 
 
