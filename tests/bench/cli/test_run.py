@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.execute.controls import CONTROLS
-from tests.bench.cli.conftest import TINY, Command, finish, start
+from tests.bench.cli.conftest import TINY, Command
 from tests.bench.cli.images import truncate, write_manifest
 
 RUNS = Path("results/runs")
@@ -196,39 +196,6 @@ def test_bad_images_are_skipped_only_when_asked_and_are_reported(
         if line.startswith("- left out (data.on_bad=skip")
     )
     assert skipped.endswith(": 1 missing, 1 truncated")
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_a_process_that_is_killed_goes_on_to_the_same_predictions(
-    bench: Command, tmp_path: Path, tiny_plugin: Path
-) -> None:
-    """Bit for bit, in every cell of the matrix."""
-    more = ("--json-log", "--device", "cpu", "--set", "train.max_iterations=100")
-    command = tiny_matrix(tiny_plugin, *more)
-    process = start(*command, "--out", "killed", cwd=tmp_path)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["event"] == "validated":
-            process.kill()
-            break
-    assert finish(process).code == -9
-    begun, ended = (
-        {path.parent.name for path in Path("killed").glob(f"*/{file}")}
-        for file in ("config.yaml", "run.json")
-    )
-    (interrupted,) = begun - ended
-    assert interrupted.startswith("tiny-ce-")
-    assert interrupted in bench("report", "markdown", "--out", "killed").out
-
-    resumed = bench(*command, "--out", "killed")
-    assert (resumed.code, resumed.err) == (0, "")
-    events = [json.loads(line) for line in resumed.out.splitlines()]
-    assert [e["cell"] for e in events if e.get("resumes")] == ["tiny ce seed 0"]
-    assert bench(*command, "--out", "straight").code == 0
-    expected = sorted(Path("straight").glob("*/predictions.csv"))
-    assert len(expected) == len(CONTROLS) + 2
-    for path in expected:
-        assert (Path("killed") / path.parent.name / path.name).read_bytes() == path.read_bytes()
 
 
 def test_ctrl_c_says_how_to_go_on(

@@ -23,6 +23,7 @@ from tests.shared_data import shared
 TINY = (
     "--set", "data.image_size=32", "--set", "train.max_iterations=2", "--loss", "ce",
     "--set", "train.validate_every=2", "--set", "train.batch_size=8",
+    "--set", "controls=[prior, metadata]",
 )  # fmt: skip
 Train = Callable[..., Outcome]
 

@@ -21,7 +21,8 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.speed.machine._SIDES", {"cpu": (64,)})
 
 
-def test_a_model_is_measured_in_a_process_of_its_own(bench: Command, tiny_plugin: Path) -> None:
+@pytest.mark.usefixtures("in_this_process")
+def test_figures_of_a_model_and_the_machine(bench: Command, tiny_plugin: Path) -> None:
     outcome = bench("speed", "tiny", "--plugin", tiny_plugin, *SMALL, "--json")
     assert outcome.code == 0
     shown = json.loads(outcome.out)

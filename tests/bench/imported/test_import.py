@@ -197,7 +197,7 @@ def _text(heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
     return "\n".join(",".join(line) for line in lines)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     content=HOSTILE,
     task=st.sampled_from(["m1", "m2", "m4", "findings14"]),
@@ -221,7 +221,7 @@ def test_a_hostile_file_is_refused_in_one_line_or_imported_whole(
         assert not (here / "out").exists()
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     rows=st.dictionaries(
         st.sampled_from([*TRAINING, *TEST]), st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0]))

@@ -86,9 +86,10 @@ def test_the_loops_history_is_bit_for_bit_that_of_the_plainest_loop(
     assert done.capture_seconds == 0.0
 
 
-@pytest.mark.parametrize("micro_batch", [None, 3])
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@AS_IT_IS_AND_AUGMENTED
+@pytest.mark.parametrize(
+    ("optimizer", "micro_batch", "augment"),
+    [("sgd", None, AUGMENT), ("sgd", 3, AugmentConfig()), ("adamw", 3, AUGMENT)],
+)
 def test_a_replayed_step_takes_each_steps_own_batch_and_seed(
     optimizer: str, augment: AugmentConfig, micro_batch: int | None
 ) -> None:

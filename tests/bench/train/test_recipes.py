@@ -73,7 +73,9 @@ def make(name: str, weights: Path, *, seed: int = 0) -> nn.Module:
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("name", ["cxnet_m1", "cbr_tiny", *LARGE])
+@pytest.mark.parametrize(
+    "name", ["cbr_tiny", pytest.param("cxnet_m1", marks=pytest.mark.slow), *LARGE]
+)
 def test_a_kill_at_any_step_changes_no_bit(
     parts: Parts, tmp_path: Path, vit_weights: Path, name: str, recipe: str
 ) -> None:

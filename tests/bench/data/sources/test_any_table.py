@@ -200,13 +200,13 @@ def every_damaged_table(example: Example, damages: list[tuple[int, int, bytes]])
 
 
 @given(EXAMPLES)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_table(example: Example) -> None:
     every_table(example)
 
 
 @given(EXAMPLES, DAMAGES)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_damaged_table(example: Example, damages: list[tuple[int, int, bytes]]) -> None:
     every_damaged_table(example, damages)
 
