@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.data.sources.labels import Label
+from bench.data.sources.labels import Label, ReadLabels
 from bench.data.sources.table import Table
 from bench.data.sources.words import BOOLEANS, UNKNOWN, fold
 from bench.errors import InputError
@@ -94,7 +94,7 @@ def read_finding_columns(
     normal: Collection[str],
     blank: Policy,
     uncertain: Policy,
-) -> tuple[list[Label], tuple[str, ...], str]:
+) -> ReadLabels:
     """Read the labels of a table with a column for each finding.
 
     A column of normal images ("No Finding", folded in ``normal``) is no finding: its 1 is a normal
@@ -115,15 +115,25 @@ def read_finding_columns(
         # What is not normal needs no mark: the columns of its findings speak.
         marks = codes[:, is_normal]
         codes[:, is_normal] = np.where(marks == BLANK, NEGATIVE, marks)
-    by_codes: dict[bytes, Label] = {}
-    labels = []
-    for row in codes:
-        key = row.tobytes()
-        if key not in by_codes:
-            by_codes[key] = _label(row, columns, is_normal, blank=blank, uncertain=uncertain)
-        labels.append(by_codes[key])
+
+    def label(row: NDArray[np.int8]) -> Label:
+        if uncertain == "drop" and (row == UNCERTAIN).any():
+            return Label(left_out="uncertain in a column of findings")
+        if blank == "drop" and (row == BLANK).any():
+            return Label(left_out="blank in a column of findings")
+        row = np.where(row == UNCERTAIN, _MEANINGS.get(uncertain, NEGATIVE), row)
+        positive = np.where(row == BLANK, _MEANINGS.get(blank, NEGATIVE), row) == POSITIVE
+        if is_normal.all():
+            return Label(findings=() if positive.any() else (ABNORMAL,))
+        names = [name for name, flag in zip(columns, positive & ~is_normal, strict=True) if flag]
+        if not names and is_normal.any() and not positive.any():
+            return Label(left_out="neither normal nor with a finding")
+        return Label(findings=tuple(sorted(names)))
+
+    by_codes = {row.tobytes(): row for row in codes}  # a few, of many rows
+    labels = {key: label(row) for key, row in by_codes.items()}
     findings = tuple(name for name, flag in zip(columns, is_normal, strict=True) if not flag)
-    return labels, findings or (ABNORMAL,), note
+    return [labels[row.tobytes()] for row in codes], findings or (ABNORMAL,), (note,)
 
 
 def _codes(table: Table, name: str) -> NDArray[np.int8]:
@@ -139,28 +149,6 @@ def _codes(table: Table, name: str) -> NDArray[np.int8]:
             "it, or leave the column out"
         )
     return found
-
-
-def _label(
-    row: NDArray[np.int8],
-    columns: Sequence[str],
-    is_normal: NDArray[np.bool_],
-    *,
-    blank: Policy,
-    uncertain: Policy,
-) -> Label:
-    if uncertain == "drop" and (row == UNCERTAIN).any():
-        return Label(left_out="uncertain in a column of findings")
-    if blank == "drop" and (row == BLANK).any():
-        return Label(left_out="blank in a column of findings")
-    row = np.where(row == UNCERTAIN, _MEANINGS.get(uncertain, NEGATIVE), row)
-    positive = np.where(row == BLANK, _MEANINGS.get(blank, NEGATIVE), row) == POSITIVE
-    if is_normal.all():
-        return Label(findings=() if positive.any() else (ABNORMAL,))
-    names = [name for name, flag in zip(columns, positive & ~is_normal, strict=True) if flag]
-    if not names and is_normal.any() and not positive.any():
-        return Label(left_out="neither normal nor with a finding")
-    return Label(findings=tuple(sorted(names)))
 
 
 def _about_cells(

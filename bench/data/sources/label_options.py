@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
-import pandas as pd
 from pydantic import Field
 
 from bench.data.sources.finding_columns import (
@@ -23,7 +21,13 @@ from bench.data.sources.finding_columns import (
     holds_findings,
     read_finding_columns,
 )
-from bench.data.sources.labels import LabelColumn, SeveralRows, join_rows, parse_labels
+from bench.data.sources.labels import (
+    LabelColumn,
+    ReadLabels,
+    SeveralRows,
+    join_rows,
+    parse_labels,
+)
 from bench.data.sources.table import Header, Table
 from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
 from bench.errors import InputError
@@ -89,27 +93,24 @@ def read_label_table(
         columns = find_columns(table, options.finding_columns, taken=taken)
     elif _marks_normal(table, options, normal):
         columns = [str(table.find(options.label_column))]
-    if not columns:
-        return _read_one_column(table, options, normal, images=images, beside=beside, taken=taken)
-    if options.findings is not None:
+    if columns and options.findings is not None:
         raise InputError(
             "data.options.findings: the names of data.options.finding_columns are the findings, "
             "in the order of the file: leave one of the two out"
         )
-    labels, names, note = read_finding_columns(
-        table,
-        columns,
-        normal={*normal, *NORMAL},
-        blank=options.blank,
-        uncertain=options.uncertain,
+    labels, names, notes = (
+        read_finding_columns(
+            table,
+            columns,
+            normal={*normal, *NORMAL},
+            blank=options.blank,
+            uncertain=options.uncertain,
+        )
+        if columns
+        else _read_one_column(table, options, normal, taken=taken)
     )
     return join_rows(
-        images,
-        labels,
-        names=names,
-        beside=beside,
-        several_rows=options.several_rows,
-        notes=(note,),
+        images, labels, names=names, beside=beside, several_rows=options.several_rows, notes=notes
     )
 
 
@@ -124,14 +125,8 @@ def _marks_normal(table: Table, options: LabelOptions, normal: Collection[str]) 
 
 
 def _read_one_column(
-    table: Table,
-    options: LabelOptions,
-    normal: Collection[str],
-    *,
-    images: Sequence[str],
-    beside: Mapping[str, Sequence[str]],
-    taken: Collection[str],
-) -> LabelColumn:
+    table: Table, options: LabelOptions, normal: Collection[str], *, taken: Collection[str]
+) -> ReadLabels:
     if table.find(options.label_column) is None:
         _refuse_without_column(table, options, taken)
     column = table.column(options.label_column, option="data.options.label_column")
@@ -158,27 +153,21 @@ def _read_one_column(
         }
         texts = [meanings.get(text, text) for text in texts]
         normal = {"normal"}
-    labels = parse_labels(
-        images,
+    labels, names, notes = parse_labels(
         texts,
         separator=options.label_separator,
         normal=normal,
         known=options.findings,
         unlabelled=unlabelled,
-        beside=beside,
-        several_rows=options.several_rows,
     )
-    return replace(labels, notes=(*labels.notes, *_about_blanks(column)))
-
-
-def _about_blanks(column: pd.Series[str]) -> tuple[str, ...]:
-    """A hint where a label column has nothing but 1 and blanks, as a column of one finding has."""
-    if {cell_code(text) for text in column.unique()} != {POSITIVE, BLANK}:
-        return ()
-    return (
-        f"column {printable(str(column.name))!r} holds 1 and blanks alone: if a blank is a normal "
-        f"image, --set 'data.options.finding_columns=[{json.dumps(str(column.name))}]'",
-    )
+    # As a column of one finding has.
+    if {cell_code(text) for text in column.unique()} == {POSITIVE, BLANK}:
+        head = str(column.name)
+        notes += (
+            f"column {printable(head)!r} holds 1 and blanks alone: if a blank is a normal image, "
+            f"--set 'data.options.finding_columns=[{json.dumps(head)}]'",
+        )
+    return labels, names, notes
 
 
 def _refuse_without_column(table: Table, options: LabelOptions, taken: Collection[str]) -> None:

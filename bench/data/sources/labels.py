@@ -59,56 +59,61 @@ class Label:
     left_out: str = ""  # why the options leave the image out
 
 
+ReadLabels = tuple[list[Label], tuple[str, ...], tuple[str, ...]]
+"""Each row's label, the findings that may occur, and notes on how the labels were read."""
+
+
 def parse_labels(
-    images: Sequence[str],
     texts: Sequence[str],
     *,
     separator: str,
     normal: Collection[str],
     known: Sequence[str] | None,
     unlabelled: Collection[str] = (),
-    beside: Mapping[str, Sequence[str]],
-    several_rows: SeveralRows | None = None,
-) -> LabelColumn:
-    """Read a label column.
+) -> ReadLabels:
+    """Read a label column, with texts such as ``"Mass|Nodule"``.
 
     Args:
-        images: each row's image id.
-        texts: each row's label, for example ``"Mass|Nodule"``.
+        texts: each row's label.
         separator: between two findings.
         normal: texts that mean a normal image, folded (:func:`~bench.data.sources.words.fold`).
         known: the finding names that may occur; None admits any. Names that differ in case,
             underscores or blanks alone are one.
         unlabelled: texts that stand for a label that nobody knows, folded.
-        beside: what else the rows of one image must agree in, by the column's name.
-        several_rows: see :func:`join_rows`.
     """
-    others = {*normal, *unlabelled}
-    spellings = _spellings(texts, separator=separator, not_findings=others, known=known or ())
-    by_text = {
-        text: _parse_label(
-            text,
-            parts(text, separator),
-            spellings=spellings,
-            normal=normal,
-            known=known,
-            unlabelled=unlabelled,
-        )
-        for text in set(texts)
-    }
-    names = {name for label in by_text.values() for name in label.findings}
-    return join_rows(
-        images,
-        [by_text[text] for text in texts],
-        names=tuple(sorted(names) if known is None else known),
-        beside=beside,
-        several_rows=several_rows,
-        notes=(
-            *_about_lists(texts),
-            *about_spellings(spellings, of="findings"),
-            *(_about_separators(spellings, separator) if known is None else ()),
-        ),
-    )
+    counts: Counter[str] = Counter()
+    for text, count in Counter(texts).items():
+        for name in parts(text, separator):
+            if fold(name) not in {*normal, *unlabelled}:
+                counts[name] += count
+    spellings = unify(counts, known=known or ())
+
+    def parse(text: str) -> Label:
+        names = parts(text, separator)
+        if not names:
+            return Label(problem="unlabelled", detail="the label is empty")
+        if any(fold(name) in unlabelled for name in names):
+            says = "says nothing" if len(names) == 1 else "leaves something open"
+            return Label(problem="unlabelled", detail=f"label {text!r} {says}")
+        findings = sorted({spellings[name] for name in names if name in spellings})
+        if findings and any(fold(name) in normal for name in names):
+            detail = f"label {text!r} is normal and abnormal at once"
+            return Label(problem="unknown finding", detail=detail)
+        for name in findings:
+            if known is not None and name not in known:
+                detail = f"label {name!r} is unknown: {near_matches(name, list(known))}"
+                return Label(problem="unknown finding", detail=detail)
+        return Label(findings=tuple(findings))
+
+    labels = {text: parse(text) for text in set(texts)}
+    occurring = {name for label in labels.values() for name in label.findings}
+    notes = list(about_spellings(spellings, of="findings"))
+    if lists := sum(map(is_list, texts)):
+        notes.insert(0, f"labels read as lists of names, such as ['a', 'b']: {lists:,}")
+    if known is None:
+        notes += _about_separators(spellings, separator)
+    names = tuple(sorted(occurring) if known is None else known)
+    return [labels[text] for text in texts], names, tuple(notes)
 
 
 def join_rows(
@@ -142,11 +147,11 @@ def join_rows(
         for image, label in zip(images, labels, strict=True)
         if label.problem is not None
     }
-    said = [
+    labels_said = [
         f"{label.problem}, {label.left_out}: {SEPARATOR.join(label.findings)}" for label in labels
     ]
     hint = f": {JOINABLE}" if several_rows == "agree" else ""
-    contradictory = _contradictory(images, {"label": said, **beside}, hint=hint)
+    contradictory = _contradictory(images, {"label": labels_said, **beside}, hint=hint)
     contradicting = {problem.image for problem in contradictory}
     problem_of |= {problem.image: problem for problem in contradictory}
     rows = pd.Series(images, dtype=object)
@@ -154,17 +159,25 @@ def join_rows(
     repeats = rows.duplicated() & ~rows.isin(contradicting)
     reasons = pd.Series([label.left_out for label in labels], dtype=object)
     left_out = (reasons != "") & ~wrong
+    said = []
+    if count := int((repeats & ~rows.isin(joined)).sum()):
+        repeat = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
+        said.append(f"{repeat} what an earlier row says of the same image")
+    if joined:
+        said.append(
+            f"rows whose different findings were joined: {rows.isin(joined).sum():,}, of "
+            f"{len(joined):,} images; a row of {sum(joined.values()):,} of these says normal"
+        )
+    said += notes
+    if counts := sorted(Counter(reasons[left_out & ~repeats]).items()):
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in counts)
+        said.append(f"images left out: {listed}")
     return LabelColumn(
         findings=[label.findings for label in labels],
         names=names,
         usable=(~(wrong | repeats | left_out)).to_numpy(dtype=np.bool_),
         problems=tuple(problem_of.values()),
-        notes=(
-            *_about_repeats(int((repeats & ~rows.isin(joined)).sum())),
-            *_about_joined(joined, rows),
-            *notes,
-            *_about_left_out(reasons[left_out & ~repeats]),
-        ),
+        notes=tuple(said),
     )
 
 
@@ -188,21 +201,6 @@ def _join_findings(
         for image, label, flag in zip(images, labels, usable, strict=True)
     ]
     return joined, {image: () in found for image, found in several.items()}
-
-
-def _about_joined(joined: Mapping[str, bool], rows: pd.Series[str]) -> tuple[str, ...]:
-    if not joined:
-        return ()
-    return (
-        f"rows whose different findings were joined: {rows.isin(joined).sum():,}, of "
-        f"{len(joined):,} images; a row of {sum(joined.values()):,} of these says normal",
-    )
-
-
-def _about_left_out(reasons: pd.Series[str]) -> tuple[str, ...]:
-    """A note on the images that the options leave out, by the reason."""
-    counts = [f"{count:,} {reason}" for reason, count in sorted(Counter(reasons).items())]
-    return (f"images left out: {', '.join(counts)}",) if counts else ()
 
 
 def _contradictory(
@@ -232,30 +230,6 @@ def differing(
     return {image: tuple(compress(differ.columns, flags)) for image, flags in found if flags.any()}
 
 
-def _about_repeats(count: int) -> tuple[str, ...]:
-    if not count:
-        return ()
-    rows = "1 row repeats" if count == 1 else f"{count:,} rows repeat"
-    return (f"{rows} what an earlier row says of the same image",)
-
-
-def _spellings(
-    texts: Sequence[str], *, separator: str, not_findings: Collection[str], known: Collection[str]
-) -> dict[str, str]:
-    counts: Counter[str] = Counter()
-    for text, count in Counter(texts).items():
-        for name in parts(text, separator):
-            if fold(name) not in not_findings:
-                counts[name] += count
-    return unify(counts, known=known)
-
-
-def _about_lists(texts: Sequence[str]) -> tuple[str, ...]:
-    """A note on cells that are lists, such as ``['effusion', 'mass']``."""
-    count = sum(map(is_list, texts))
-    return (f"labels read as lists of names, such as ['a', 'b']: {count:,}",) if count else ()
-
-
 def _about_separators(names: Collection[str], separator: str) -> tuple[str, ...]:
     """A note on findings that look like several ones."""
     notes = []
@@ -267,32 +241,6 @@ def _about_separators(names: Collection[str], separator: str) -> tuple[str, ...]
                 f"--set 'data.options.label_separator={mark}'"
             )
     return tuple(sorted(notes))
-
-
-def _parse_label(
-    text: str,
-    names: Sequence[str],
-    *,
-    spellings: Mapping[str, str],
-    normal: Collection[str],
-    known: Sequence[str] | None,
-    unlabelled: Collection[str],
-) -> Label:
-    if not names:
-        return Label(problem="unlabelled", detail="the label is empty")
-    if any(fold(name) in unlabelled for name in names):
-        says = "says nothing" if len(names) == 1 else "leaves something open"
-        return Label(problem="unlabelled", detail=f"label {text!r} {says}")
-    findings = sorted({spellings[name] for name in names if name in spellings})
-    if findings and any(fold(name) in normal for name in names):
-        return Label(
-            problem="unknown finding", detail=f"label {text!r} is normal and abnormal at once"
-        )
-    for name in findings:
-        if known is not None and name not in known:
-            hint = near_matches(name, list(known))
-            return Label(problem="unknown finding", detail=f"label {name!r} is unknown: {hint}")
-    return Label(findings=tuple(findings))
 
 
 def about_labels(findings: pd.Series) -> str:

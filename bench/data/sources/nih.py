@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.data.image_files import DEEPEST, SUFFIXES, FileReader
-from bench.data.sources.labels import parse_ages, parse_labels
+from bench.data.sources.labels import join_rows, parse_ages, parse_labels
 from bench.data.sources.patients import parse_patients
 from bench.data.sources.table import is_table, read_cells
 from bench.data.sources.words import NORMAL, UNKNOWN
@@ -58,15 +58,15 @@ def read_labels(
     table, table_notes = _read_columns(file)
     # NIH's ids are numbers: "00000013" and "13" are one person.
     table["patient"], patient_notes = parse_patients(table["patient"].tolist(), ids="number")
-    labels = parse_labels(
-        table["image"].tolist(),
-        table["label"].tolist(),
-        separator="|",
-        normal=NORMAL,
-        known=NIH_FINDINGS,
+    read, names, label_notes = parse_labels(
+        table["label"].tolist(), separator="|", normal=NORMAL, known=NIH_FINDINGS,
         unlabelled=UNKNOWN,
-        beside={"patient": table["patient"].tolist()},
-    )
+    )  # fmt: skip
+    beside = {"patient": table["patient"].tolist()}
+    labels = join_rows(
+        table["image"].tolist(), read, names=names, beside=beside, several_rows=None,
+        notes=label_notes,
+    )  # fmt: skip
     ages, age_notes = parse_ages(table["age"].tolist())
     splits, split_notes = _official_splits(root, table["image"])
     table = table.assign(

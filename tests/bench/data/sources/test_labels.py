@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from bench.data.sources.labels import parse_ages, parse_labels
+from bench.data.sources.labels import join_rows, parse_ages, parse_labels
 
 rows = st.lists(
     st.tuples(
@@ -37,15 +37,11 @@ def test_images_read_and_images_named_add_up_to_the_rows(
     rows: list[tuple[str, str, str]],
 ) -> None:
     images, texts, patients = ([row[column] for row in rows] for column in (0, 1, 2))
-    labels = parse_labels(
-        images,
-        texts,
-        separator="|",
-        normal={"normal"},
-        known=("Mass", "Nodule"),
-        unlabelled={"nan"},
-        beside={"patient": patients},
+    parsed, names, notes = parse_labels(
+        texts, separator="|", normal={"normal"}, known=("Mass", "Nodule"), unlabelled={"nan"}
     )
+    beside = {"patient": patients}
+    labels = join_rows(images, parsed, names=names, beside=beside, several_rows=None, notes=notes)
     read = [image for image, usable in zip(images, labels.usable, strict=True) if usable]
     named = {problem.image: problem for problem in labels.problems}
     assert sorted([*read, *named]) == sorted(set(images))
@@ -65,9 +61,9 @@ def test_ages_with_decimal_commas() -> None:
 
 def test_cells_that_are_lists_of_python() -> None:
     texts = ["['effusion', 'mass']", '["normal"]', "[]", "effusion", "[ 'a, b' ]"]
-    labels = parse_labels(
-        list("abcde"), texts, separator=",", normal={"normal"}, known=None, beside={}
-    )
-    assert labels.findings == [("effusion", "mass"), (), (), ("effusion",), ("a, b",)]
-    assert labels.usable.tolist() == [True, True, False, True, True]
-    assert labels.notes == ("labels read as lists of names, such as ['a', 'b']: 4",)
+    labels, names, notes = parse_labels(texts, separator=",", normal={"normal"}, known=None)
+    findings = [label.findings for label in labels]
+    assert findings == [("effusion", "mass"), (), (), ("effusion",), ("a, b",)]
+    assert [label.problem for label in labels] == [None, None, "unlabelled", None, None]
+    assert names == ("a, b", "effusion", "mass")
+    assert notes == ("labels read as lists of names, such as ['a', 'b']: 4",)
