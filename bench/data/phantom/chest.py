@@ -82,9 +82,7 @@ class Chest:
         """0 to 1 where a signed distance crosses 0, over ``softness`` or a pixel."""
         ramp = distance * (1.0 / max(softness, self.pixel))
         ramp += 0.5
-        np.minimum(ramp, 1.0, out=ramp)
-        np.maximum(ramp, 0.0, out=ramp)
-        return ramp
+        return np.clip(ramp, 0.0, 1.0, out=ramp)
 
     def ring(
         self,
@@ -129,17 +127,7 @@ class Chest:
         slope = 0.25 * (radii[0] + radii[1]) / max(softness, self.pixel)
         ramp *= -slope
         ramp += slope + 0.5
-        np.minimum(ramp, 1.0, out=ramp)
-        np.maximum(ramp, 0.0, out=ramp)
-        return ramp
-
-    def glow(
-        self, centre: tuple[float, float], radii: tuple[float, float], *, paired: bool = False
-    ) -> Field:
-        """A Gaussian blob, 1 at its centre; radii are where it falls to 1/e."""
-        fall = self.ring(centre, radii, paired=paired)
-        np.negative(fall, out=fall)
-        return np.exp(fall, out=fall)
+        return np.clip(ramp, 0.0, 1.0, out=ramp)
 
     def clouds(self, weights: Field) -> Field:
         """A mixture of the shared slow textures; about standard deviation |weights|."""

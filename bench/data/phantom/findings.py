@@ -73,12 +73,12 @@ def _deposit(chest: Chest, shape: Field, density: float) -> None:
 def _spots(
     chest: Chest,
     rng: np.random.Generator,
-    *,
     centre: tuple[float, float],
-    number: int,
-    spread: float,
     radius: float,
+    *,
     density: float,
+    number: int = 1,
+    spread: float = 0.0,
 ) -> None:
     """Small round opacities about a point, each of its own size."""
     spots: Field = np.zeros_like(chest.tissue)
@@ -118,32 +118,15 @@ def _infiltration(chest: Chest, rng: np.random.Generator, severity: float) -> No
     """One or two clusters of small, faint opacities."""
     for _ in range(1 + int(rng.integers(0, 2))):
         centre = _point(chest.anatomy, rng, _side(rng), low=0.15, high=0.90)
-        _spots(
-            chest,
-            rng,
-            centre=centre,
-            number=5,
-            spread=0.12,
-            radius=0.055,
-            density=0.26 + 0.22 * severity,
-        )
+        density = 0.26 + 0.22 * severity
+        _spots(chest, rng, centre, 0.055, density=density, number=5, spread=0.12)
 
 
 def _pneumonia(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     """A small dense opacity with satellites."""
     centre = _point(chest.anatomy, rng, _side(rng), low=0.3, high=0.95)
-    _spots(
-        chest, rng, centre=centre, number=1, spread=0.0, radius=0.10, density=0.18 + 0.15 * severity
-    )
-    _spots(
-        chest,
-        rng,
-        centre=centre,
-        number=4,
-        spread=0.14,
-        radius=0.05,
-        density=0.26 + 0.22 * severity,
-    )
+    _spots(chest, rng, centre, 0.10, density=0.18 + 0.15 * severity)
+    _spots(chest, rng, centre, 0.05, density=0.26 + 0.22 * severity, number=4, spread=0.14)
 
 
 def _consolidation(chest: Chest, rng: np.random.Generator, severity: float) -> None:
@@ -159,30 +142,15 @@ def _mass(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     """One lobed opacity."""
     centre = _point(chest.anatomy, rng, _side(rng), low=0.05, high=0.9)
     radius = rng.uniform(0.07, 0.10) + 0.03 * severity
-    _spots(
-        chest,
-        rng,
-        centre=centre,
-        number=3,
-        spread=0.5 * radius,
-        radius=radius,
-        density=0.28 + 0.24 * severity,
-    )
+    density = 0.28 + 0.24 * severity
+    _spots(chest, rng, centre, radius, density=density, number=3, spread=0.5 * radius)
 
 
 def _nodule(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     """One to three small round opacities."""
     for _ in range(1 + int(rng.integers(0, 3))):
         centre = _point(chest.anatomy, rng, _side(rng), low=0.05, high=0.95)
-        _spots(
-            chest,
-            rng,
-            centre=centre,
-            number=1,
-            spread=0.0,
-            radius=0.06,
-            density=0.34 + 0.26 * severity,
-        )
+        _spots(chest, rng, centre, 0.06, density=0.34 + 0.26 * severity)
 
 
 def _pneumothorax(chest: Chest, rng: np.random.Generator, severity: float) -> None:
@@ -246,15 +214,7 @@ def _pleural_thickening(chest: Chest, rng: np.random.Generator, severity: float)
     for step in range(4):
         height = v + 0.09 * step
         centre = (side * (chest.anatomy.wall_at(height) - 0.03), height)
-        _spots(
-            chest,
-            rng,
-            centre=centre,
-            number=1,
-            spread=0.01,
-            radius=0.055,
-            density=0.28 + 0.24 * severity,
-        )
+        _spots(chest, rng, centre, 0.055, density=0.28 + 0.24 * severity, spread=0.01)
 
 
 def _hernia(chest: Chest, rng: np.random.Generator, severity: float) -> None:

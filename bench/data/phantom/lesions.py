@@ -20,14 +20,14 @@ GAP = 6
 """Pixels of ``SIDE``, up to which two parts of a finding lie in one box."""
 
 
-def lesion_mask(visit: Visit, finding: str, *, seed: int, side: int = SIDE) -> NDArray[np.bool_]:
+def lesion_mask(visit: Visit, finding: str, *, seed: int) -> NDArray[np.bool_]:
     """Pixels that a finding changes by at least half of its strongest change, (SIDE, SIDE).
 
     The visit is drawn with the finding and without it, and the two attenuations are compared:
     shading, exposure and noise are in neither.
     """
     others = replace(visit, shown=tuple(name for name in visit.shown if name != finding))
-    with_it, without = (attenuation(each, seed=seed, size=side) for each in (visit, others))
+    with_it, without = (attenuation(each, seed=seed, size=SIDE) for each in (visit, others))
     change = np.abs(with_it - without)
     return np.asarray(change >= max(SHARE * float(change.max()), 1e-6))
 

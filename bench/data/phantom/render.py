@@ -85,7 +85,8 @@ def _paint_anatomy(chest: Chest) -> None:
     heart *= 0.05
     chest.tissue += heart
     chest.fill(chest.disc((0.085 + anatomy.turn, -0.26), (anatomy.knob, 1.1 * anatomy.knob), 0.03))
-    chest.fill(0.45 * chest.glow((anatomy.medial + 0.06, 0.01), (0.065, 0.12), paired=True))
+    hila = chest.ring((anatomy.medial + 0.06, 0.01), (0.065, 0.12), paired=True)
+    chest.fill(0.45 * np.exp(-hila))
 
     spine = chest.step(0.085 - midline, 0.06)
     spine *= 0.09 + 0.015 * np.cos(v * (2.0 * np.pi / 0.13))
@@ -111,8 +112,7 @@ def _paint_bones(chest: Chest) -> None:
     phase += v * turns + 2.0 * math.pi * anatomy.rib_phase
     ribs = np.cos(phase, out=phase)
     ribs *= 1.6
-    np.minimum(ribs, 1.0, out=ribs)
-    np.maximum(ribs, -1.0, out=ribs)
+    np.clip(ribs, -1.0, 1.0, out=ribs)
     # The front ends run downwards to the middle and are fainter.
     phase = midline * (0.60 * turns)
     phase += v * turns
@@ -169,6 +169,4 @@ def _exposed(shadow: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
     gray += mean + 0.5
     # The last draw, since how many numbers it takes depends on the size.
     gray += rng.standard_normal(shadow.shape, dtype=np.float32) * noise
-    np.minimum(gray, 255.0, out=gray)
-    np.maximum(gray, 0.0, out=gray)
-    return gray.astype(np.uint8)
+    return np.clip(gray, 0.0, 255.0, out=gray).astype(np.uint8)

@@ -37,12 +37,7 @@ class Textures:
 @lru_cache(maxsize=4)
 def textures(size: int) -> Textures:
     """The textures for images of ``size`` x ``size`` pixels."""
-    made = _masters()
-    return Textures(
-        vessels=_resized(made.vessels, size),
-        mesh=_resized(made.mesh, size),
-        clouds=_resized(made.clouds, size),
-    )
+    return Textures(**{name: _resized(made, size) for name, made in vars(_masters()).items()})
 
 
 @lru_cache(maxsize=1)
