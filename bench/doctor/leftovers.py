@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from bench.doctor.finding import Finding
-from bench.doctor.runs import remove
+from bench.doctor.runs import if_free, remove
 from bench.evaluate.scorer import Scorer
 from bench.runs.aside import ASIDE
 from bench.runs.run import Run
@@ -19,7 +17,7 @@ from bench.tuning.trials import WORKER
 
 def check_partials(store: Store) -> Iterator[Finding]:
     """Find the files that a killed process was writing."""
-    busy = [path.stem for path in store.root.rglob(f"{LOCKS}/*.lock") if not _is_free(path)]
+    busy = [path.stem for path in store.root.rglob(f"{LOCKS}/*.lock") if _is_held(path)]
     for path in sorted(store.root.rglob("*.partial")):
         name, of_run = path.relative_to(store.root), (path.parent / "config.yaml").exists()
         # Outside the runs nobody knows whose it is: it stays while any process is at work.
@@ -40,12 +38,12 @@ def check_locks(store: Store) -> Iterator[Finding]:
         known = any(
             (folder / path.stem).exists() for folder in (root, *(root / name for name in ASIDE))
         )
-        if not known and not path.stem.startswith(WORKER) and _is_free(path):
+        if not known and not path.stem.startswith(WORKER) and not _is_held(path):
             yield Finding(
                 name=str(path.relative_to(store.root)),
                 fault="a lock that nobody holds, of a run that is not there",
                 need="--repair removes it",
-                mend=partial(_remove_lock, path),
+                mend=partial(if_free, Store(root), root / path.stem, partial(remove, path)),
             )
 
 
@@ -62,19 +60,6 @@ def check_scores(runs: Sequence[Run], scorer: Scorer) -> Iterator[Finding]:
             )
 
 
-def _is_free(path: Path) -> bool:
-    try:
-        with FileLock(path).acquire(timeout=0):
-            return True
-    except Timeout:
-        return False
-    except OSError:
-        return True  # where nobody may write, nobody runs
-
-
-def _remove_lock(path: Path) -> str:
-    try:
-        with FileLock(path).acquire(timeout=0):
-            return remove(path)
-    except Timeout:
-        return "left: a process holds it"
+def _is_held(lock: Path) -> bool:
+    root = lock.parent.parent
+    return Store(root).is_held(root / lock.stem)

@@ -14,7 +14,6 @@ from bench.data.splits import Split
 from bench.data.splits.split import file_name
 from bench.doctor.finding import Finding, set_aside
 from bench.errors import InputError
-from bench.runs.records import TuningRecord
 from bench.runs.run import Run
 from bench.runs.store import EXPERIMENTS, HEAT_MAPS, Store
 from bench.tuning.storage import file_of, opened, parse_url
@@ -99,13 +98,9 @@ def check_database(store: Store) -> Iterator[Finding]:
         yield Finding(name=name, fault=f"it cannot be read: {error}", need=need)
         return
     for record in store.tunings():
-        if record.storage == "sqlite" and not _known(record, trials):
+        if record.storage == "sqlite" and record.trial >= trials.get(record.study, 0):
             fault = f"it does not hold trial {record.trial} of {record.study}, which won"
             yield Finding(name=name, fault=fault, need="put a copy of it back, or tune again")
-
-
-def _known(record: TuningRecord, trials: dict[str, int]) -> bool:
-    return record.trial < trials.get(record.study, 0)
 
 
 def _record(store: Store, experiment: Experiment, folders: Sequence[Path]) -> str:

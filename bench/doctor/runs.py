@@ -33,9 +33,10 @@ from bench.train.checkpoint import ASIDE, LAST, load, resumable
 GO_ON = "the same command, started again, goes on from it"
 
 
-def check_runs(store: Store, *, whole: WholeRuns, within: Path) -> tuple[Survey, list[Finding]]:
+def check_runs(store: Store, *, within: Path) -> tuple[Survey, list[Finding]]:
     """Survey a store of runs or trials, and what is wrong with it; paths begin at ``within``."""
-    survey = store.survey(whole=whole)
+    # Also what was found whole before: a file can rot without a new date.
+    survey = store.survey(whole=WholeRuns())
     start = store.root.relative_to(within)
     found = [
         *(_of_unusable(store, each, start) for each in survey.unusable),
@@ -62,7 +63,7 @@ def _of_unusable(store: Store, unusable: Unusable, start: Path) -> Finding:
         name=name,
         fault=f"damaged: {unusable.reason}",
         need="--repair restores it, or sets it aside for the same command to do it anew",
-        mend=partial(_if_free, store, folder, partial(_restore_or_set_aside, store, folder)),
+        mend=partial(if_free, store, folder, partial(_restore_or_set_aside, store, folder)),
     )
 
 
@@ -89,7 +90,7 @@ def _of_damaged_checkpoints(store: Store, survey: Survey, within: Path) -> Itera
                 name=str(path.relative_to(within)),
                 fault="a damaged checkpoint; the training began anew without it",
                 need="--repair moves it to damaged/",
-                mend=partial(_if_free, store, folder, partial(set_aside, store.root, path)),
+                mend=partial(if_free, store, folder, partial(set_aside, store.root, path)),
             )
 
 
@@ -112,7 +113,7 @@ def remove(path: Path) -> str:
     return "removed"
 
 
-def _if_free(store: Store, folder: Path, mend: Callable[[], str]) -> str:
+def if_free(store: Store, folder: Path, mend: Callable[[], str]) -> str:
     with store.claim(folder) as claimed:
         return mend() if claimed else "left: a process is at it"
 
