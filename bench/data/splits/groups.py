@@ -63,18 +63,10 @@ def divide(
         The part of each image, 0..len(wanted), (n,). Every part gets at least one group.
     """
     sizes = np.bincount(groups)
-    positives = np.bincount(groups[positive], minlength=len(sizes))
     # Fractions of few images can round to all of them; the rest still gets a group.
     wanted_sizes = np.array([max(1, len(groups) - sum(wanted)), *wanted])
-
-    best_part = np.zeros(len(sizes), np.int64)
-    best_error = np.inf
-    for order in _random_orders(len(sizes), generator):
-        part = _cut(sizes, order, wanted)
-        error = _imbalance(part, sizes, positives, wanted_sizes)
-        if error < best_error:
-            best_part, best_error = part, error
-    return best_part[groups]
+    divisions = (_cut(sizes, order, wanted) for order in _random_orders(len(sizes), generator))
+    return _best(divisions, groups, positive, wanted_sizes)
 
 
 def divide_exactly(
@@ -104,18 +96,8 @@ def divide_exactly(
         wanted, and asking for just its sizes (same generator) gives a division that fills them.
     """
     sizes = np.bincount(groups)
-    positives = np.bincount(groups[positive], minlength=len(sizes))
-    wanted_sizes = np.array(wanted)
-
-    best_part = np.full(len(sizes), len(wanted), np.int64)
-    best_error = (np.inf, np.inf)
-    for order in _random_orders(len(sizes), generator):
-        part = _fill(sizes, order, wanted)
-        missing = sum(wanted) - float(sizes[part < len(wanted)].sum())
-        error = (missing, _imbalance(part, sizes, positives, wanted_sizes))
-        if error < best_error:
-            best_part, best_error = part, error
-    return best_part[groups]
+    divisions = (_fill(sizes, order, wanted) for order in _random_orders(len(sizes), generator))
+    return _best(divisions, groups, positive, np.array(wanted))
 
 
 def _random_orders(count: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -123,23 +105,32 @@ def _random_orders(count: int, generator: np.random.Generator) -> Iterator[NDArr
         yield np.argsort(generator.bit_generator.random_raw(count), kind="stable")
 
 
-def _imbalance(
-    part: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    positives: NDArray[np.int64],
-    wanted_sizes: NDArray[np.int64],
-) -> float:
-    """Largest difference of a part from its wanted numbers of positive and negative images.
+def _best(
+    divisions: Iterator[NDArray[np.int64]],
+    groups: NDArray[np.int64],
+    positive: NDArray[np.bool_],
+    wanted: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The part of each image in the division that fills the wanted sizes best.
 
-    It is a share of the part's wanted size; parts beyond ``wanted_sizes`` are not looked at.
+    Of several such, the one whose largest difference of a part from its wanted numbers of positive
+    and negative images is the least, as a share of the part's wanted size. A division is the part
+    of each group; parts beyond the wanted ones are not looked at.
     """
-    parts = len(wanted_sizes)
+    sizes = np.bincount(groups)
+    positives = np.bincount(groups[positive], minlength=len(sizes))
     prevalence = positives.sum() / sizes.sum()
-    wanted_counts = np.outer(wanted_sizes, [prevalence, 1.0 - prevalence])
-    part_positives = np.bincount(part, weights=positives, minlength=parts)[:parts]
-    part_sizes = np.bincount(part, weights=sizes, minlength=parts)[:parts]
-    counts = np.stack([part_positives, part_sizes - part_positives], axis=1)
-    return float((np.abs(counts - wanted_counts).max(axis=1) / wanted_sizes).max())
+    wanted_counts = np.outer(wanted, [prevalence, 1.0 - prevalence])
+    parts = len(wanted)
+
+    def error(part: NDArray[np.int64]) -> tuple[float, float]:
+        part_positives = np.bincount(part, weights=positives, minlength=parts)[:parts]
+        part_sizes = np.bincount(part, weights=sizes, minlength=parts)[:parts]
+        counts = np.stack([part_positives, part_sizes - part_positives], axis=1)
+        imbalance = (np.abs(counts - wanted_counts).max(axis=1) / wanted).max()
+        return float(wanted.sum() - part_sizes.sum()), float(imbalance)
+
+    return min(divisions, key=error)[groups]
 
 
 def _cut(
