@@ -45,7 +45,6 @@ def decode_all(
     image_size: int,
     *,
     full_scale: int | None = None,
-    workers: int | None = None,
 ) -> Generator[Decoded, None, None]:
     """Decode in threads (Pillow and hashlib release the interpreter's lock), in order.
 
@@ -53,7 +52,7 @@ def decode_all(
     is obeyed at once; closing the generator ends the threads. White in 16 bits is 65535, if the
     full scale is None.
     """
-    workers = workers or processors()
+    workers = processors()
     size = max(1, min(CHUNK, CHUNK_BYTES // image_size**2))
     under_way: deque[Future[list[Decoded]]] = deque()
     pool = ThreadPoolExecutor(workers)

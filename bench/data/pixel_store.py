@@ -116,7 +116,6 @@ def open_pixels(
     image_size: int,
     cache: Path,
     progress: Callable[[int, int], None] | None = None,
-    workers: int | None = None,
 ) -> PixelStore:
     """Open a study's pixels, decoding them first where that has not been done yet.
 
@@ -133,7 +132,7 @@ def open_pixels(
     folder = cache / _store_name(originals, image_size)
     store = _open(folder, originals.images, image_size)
     if store is None:
-        store = _make(folder, originals, image_size, progress=progress, workers=workers)
+        store = _make(folder, originals, image_size, progress=progress)
     if study.full_scale is None:
         _check_full_scale(store)
     return store
@@ -180,7 +179,6 @@ def _make(
     image_size: int,
     *,
     progress: Callable[[int, int], None] | None,
-    workers: int | None,
 ) -> PixelStore:
     """Decode the images into a store, or wait for another process that does."""
     cache, images = folder.parent, originals.images
@@ -193,7 +191,7 @@ def _make(
                 shutil.rmtree(folder, ignore_errors=True)
                 partial = folder.with_suffix(".partial")
                 arrays = _open_partial(partial, images, image_size)
-                _decode_into(arrays, originals, progress=progress, workers=workers)
+                _decode_into(arrays, originals, progress=progress)
                 partial.replace(folder)
                 make_certain(cache)
                 store = _open(folder, images, image_size, reused=False)
@@ -341,7 +339,6 @@ def _decode_into(
     originals: _Originals,
     *,
     progress: Callable[[int, int], None] | None,
-    workers: int | None,
 ) -> None:
     """Decode the images that are not done, in order."""
     reader, images, stamps, full_scale = originals
@@ -350,7 +347,7 @@ def _decode_into(
         progress(done, len(images))
     flushed = time.monotonic()
     size = arrays.pixels.shape[1]
-    decoding = decode_all(reader, images[done:], size, full_scale=full_scale, workers=workers)
+    decoding = decode_all(reader, images[done:], size, full_scale=full_scale)
     try:
         # Closed here, not whenever the generator is collected: an interrupt ends the threads.
         with quiet_decoders(), closing(decoding):

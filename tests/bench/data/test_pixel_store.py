@@ -80,6 +80,11 @@ def write_images(folder: Path, count: int = COUNT, side: int = 16) -> FileReader
     return FileReader({path.name: path for path in paths})
 
 
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "processors", lambda: 2)
+
+
 def open_all(
     reader: PixelReader,
     cache: Path,
@@ -89,7 +94,7 @@ def open_all(
     progress: Callable[[int, int], None] | None = None,
 ) -> PixelStore:
     study = study_of(reader, images)
-    return open_pixels(study, image_size=size, cache=cache, workers=2, progress=progress)
+    return open_pixels(study, image_size=size, cache=cache, progress=progress)
 
 
 def assert_pixels(store: PixelStore, reader: PixelReader, size: int = SIZE) -> None:
@@ -164,7 +169,7 @@ def test_images_that_cannot_be_read_are_named_and_blank_until_mended(
 
 @pytest.mark.parametrize("at", [0, 6])
 def test_images_that_vanish_while_decoding_are_never_kept_as_missing(
-    at: int, files: FileReader, tmp_path: Path
+    at: int, files: FileReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a share that is not mounted for a moment."""
     images, away = tmp_path / "images", tmp_path / "away"
@@ -176,8 +181,9 @@ def test_images_that_vanish_while_decoding_are_never_kept_as_missing(
             images.rename(away)
 
     study = study_of(CountingReader(files, before=unmount), NAMES)
+    monkeypatch.setattr(decode, "processors", lambda: 1)
     with pytest.raises(InputError, match=r"\.png' was there and is gone: .* run again"):
-        open_pixels(study, image_size=SIZE, cache=tmp_path / "cache", workers=1)
+        open_pixels(study, image_size=SIZE, cache=tmp_path / "cache")
     away.rename(images)
     store = open_all(files, tmp_path / "cache")
     assert store.problems == ()
