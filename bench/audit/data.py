@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.config import Experiment, expand
+from bench.config import expand
 from bench.data.load import open_study
 from bench.data.prepare import PreparedData
 from bench.errors import InputError
 from bench.execute.prepare import prepare
 from bench.progress import Progress
-from bench.runs.cells import Cell, TaskSettings, source_settings
+from bench.runs.cells import TaskSettings, data_settings
 from bench.runs.run import Run
 from bench.runs.store import Store
 
@@ -30,7 +30,8 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
     experiment = Store(run.folder.parent).experiment_of(run.folder)
     found = ""
     for level in expand(experiment):
-        if not _is_of(level, run.cell, run.cell.settings):
+        own = (run.cell.settings.data, run.cell.settings.task)
+        if (data_settings(level.data), level.task) != own:
             continue
         if root is not None:
             data = level.data.model_copy(update={"root": root})
@@ -43,16 +44,4 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
     raise InputError(
         f"the data of run {run.folder.name} are not these ({found or 'its settings differ'}): "
         "--data gives another folder or file"
-    )
-
-
-def _is_of(level: Experiment, cell: Cell, settings: TaskSettings) -> bool:
-    """Whether a level of an experiment has the data and task of a cell."""
-    data, wanted = level.data, settings.data
-    return (
-        level.task == cell.settings.task
-        and source_settings(data).model_dump()
-        == {"source": wanted.source, "options": wanted.options}
-        and (data.image_size, data.split, data.train_share)
-        == (wanted.image_size, wanted.split, wanted.train_share)
     )

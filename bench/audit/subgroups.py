@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,17 +12,14 @@ from numpy.typing import NDArray
 
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Interval
-from bench.evaluate.operating_points import (
-    OperatingPoints,
-    called_probabilities,
-)
+from bench.evaluate.operating_points import OperatingPoints, called_probabilities
 from bench.runs.predictions import Predictions
 
 FEWEST = 10
 """Patients with and patients without, below which a subgroup says nothing and has no figure."""
-AGE_BANDS = {"under 18": (0, 18), "18–39": (18, 40), "40–59": (40, 60), "60–79": (60, 80)}
-OLDEST = "80 and over"
-IMAGES_A_PATIENT = {"1": (1, 2), "2–4": (2, 5), "5 and more": (5, 10**9)}
+AGES = {"under 18": 0, "18–39": 18, "40–59": 40, "60–79": 60, "80 and over": 80}
+IMAGES_A_PATIENT = {"1": 1, "2–4": 2, "5 and more": 5}
+"""The groups of ages and of numbers of images by their least values."""
 UNKNOWN = "unknown"
 EVERYONE = "all"
 ATTRIBUTES = ("sex", "age", "view", "images a patient")
@@ -92,23 +90,21 @@ def groups(rows: pd.DataFrame) -> pd.DataFrame:
 
     An attribute that is known of no image at all is ``unknown`` everywhere.
     """
-    ages = pd.Series(UNKNOWN, index=rows.index, dtype=object)
-    for name, (low, high) in AGE_BANDS.items():
-        ages[(rows["age"] >= low) & (rows["age"] < high)] = name
-    ages[rows["age"] >= 80] = OLDEST
-    counts = rows.groupby("patient")["image"].transform("size")
-    numbers = pd.Series(UNKNOWN, index=rows.index, dtype=object)
-    for name, (low, high) in IMAGES_A_PATIENT.items():
-        numbers[(counts >= low) & (counts < high) & (rows["patient"] != "")] = name
+    counts = rows.groupby("patient")["image"].transform("size").where(rows["patient"] != "")
     return pd.DataFrame(
         {
             "sex": rows["sex"].replace("", UNKNOWN).to_numpy(object),
-            "age": ages.to_numpy(object),
+            "age": _grouped(rows["age"], AGES),
             "view": rows["view"].replace("", UNKNOWN).to_numpy(object),
-            "images a patient": numbers.to_numpy(object),
+            "images a patient": _grouped(counts, IMAGES_A_PATIENT),
         },
         index=rows["image"].to_numpy(object),
     )
+
+
+def _grouped(values: pd.Series[float], least: Mapping[str, int]) -> NDArray[np.object_]:
+    found = pd.cut(values, [*least.values(), math.inf], right=False, labels=list(least))
+    return found.astype(object).fillna(UNKNOWN).to_numpy(object)
 
 
 def _in_order(attribute: str, values: NDArray[np.object_]) -> Iterator[str]:
@@ -117,7 +113,7 @@ def _in_order(attribute: str, values: NDArray[np.object_]) -> Iterator[str]:
     if present <= {UNKNOWN}:
         return
     ordered = {
-        "age": (*AGE_BANDS, OLDEST),
+        "age": tuple(AGES),
         "images a patient": tuple(IMAGES_A_PATIENT),
     }.get(attribute, tuple(sorted(present - {UNKNOWN})))
     yield from (name for name in (*ordered, UNKNOWN) if name in present)
@@ -153,11 +149,9 @@ class _Called:
         resamples = self.resampling.resample(images=images, patients=patients)
         order = resamples.order
         at_threshold = resamples.classification(positive[order], self.decided[chosen][order])
-        return Subgroup(
-            **{
-                **vars(found),
-                "auc": resamples.auc(positive[order], self.p[chosen][order]).interval(),
-                "sensitivity": Interval.of(at_threshold["recall"]),
-                "specificity": Interval.of(at_threshold["specificity"]),
-            }
+        return replace(
+            found,
+            auc=resamples.auc(positive[order], self.p[chosen][order]).interval(),
+            sensitivity=Interval.of(at_threshold["recall"]),
+            specificity=Interval.of(at_threshold["specificity"]),
         )

@@ -383,16 +383,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
     Raises:
         InputError: an unknown model, loss or data source.
     """
-    config = experiment.data
-    data = DataSettings(
-        **source_settings(config).model_dump(),
-        image_size=config.image_size,
-        # Seed and fractions of the split are left out: its hash, which is in the key, says what
-        # came of them. A share is drawn after the split was made: its hash does not know of it.
-        split=config.split,
-        train_share=config.train_share,
-        split_seed=None if config.train_share == 1.0 else config.split_seed,
-    )
+    data = data_settings(experiment.data)
     controls = [
         Cell(
             kind="control",
@@ -482,6 +473,19 @@ def source_settings(config: DataConfig) -> SourceSettings:
     """
     options = DATASETS.get(config.source).parse_options(dict(config.options))
     return SourceSettings(source=config.source, options=options.model_dump(mode="json"))
+
+
+def data_settings(config: DataConfig) -> DataSettings:
+    """The data settings in a run's key, with the errors of :func:`source_settings`."""
+    return DataSettings(
+        **source_settings(config).model_dump(),
+        image_size=config.image_size,
+        # Seed and fractions of the split are left out: its hash, which is in the key, says what
+        # came of them. A share is drawn after the split was made: its hash does not know of it.
+        split=config.split,
+        train_share=config.train_share,
+        split_seed=None if config.train_share == 1.0 else config.split_seed,
+    )
 
 
 def _model_settings(
