@@ -99,14 +99,14 @@ def make(
 
     load_plugins(plugins)
     with show_progress() as progress:
-        made = make_config(
+        lines = make_config(
             folder,
             to=to,
             settings=settings,
             cache=pixel_cache(),
             progress=lambda done, total: progress.advance("decoding images", done, total),
         )
-    for line in made.lines:
+    for line in lines:
         click.echo(line)
 
 
@@ -170,8 +170,7 @@ def split(*, config: LabelsChoice, labels_only: bool, as_json: bool) -> None:
     """
     chosen = config.data()
 
-    from bench.cache import pixel_cache
-    from bench.data.load import decode_study, open_labels, open_study
+    from bench.data.load import decode_source, open_labels
     from bench.data.split_report import describe_split
     from bench.data.splits import make_split
     from bench.progress import show_progress
@@ -180,12 +179,7 @@ def split(*, config: LabelsChoice, labels_only: bool, as_json: bool) -> None:
         table = open_labels(chosen)
     else:
         with show_progress(quiet=as_json) as progress:
-            table, _ = decode_study(
-                open_study(chosen),
-                chosen,
-                cache=pixel_cache(),
-                progress=lambda done, total: progress.advance("decoding images", done, total),
-            )
+            table, _ = decode_source(chosen, progress)
     made = make_split(table.rows, chosen)
     report = describe_split(table, made, by_labels=labels_only, train_share=chosen.train_share)
     if as_json:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from bench.cache import pixel_cache
 from bench.config import DataConfig
 from bench.data.pixel_store import PixelStore, open_pixels
 from bench.data.study import StudyTable
 from bench.errors import InputError
+from bench.progress import Progress
 from bench.registry import DATASETS
 from bench.text import first_names, printable
 
@@ -84,6 +86,18 @@ def decode_study(
     usable = store.usable(study)
     refuse_problems(usable, config, hint=AGAIN if store.reused and store.problems else "")
     return usable, store
+
+
+def decode_source(
+    config: DataConfig, progress: Progress, *, label: str = "decoding images"
+) -> tuple[StudyTable, PixelStore]:
+    """Open the configured source and decode it as a run does; see :func:`decode_study`."""
+    return decode_study(
+        open_study(config),
+        config,
+        cache=pixel_cache(),
+        progress=lambda done, total: progress.advance(label, done, total),
+    )
 
 
 def refuse_problems(study: StudyTable, config: DataConfig, *, hint: str = "") -> None:

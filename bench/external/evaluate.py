@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.cache import pixel_cache
 from bench.config import DataConfig, Experiment, one_data_config
 from bench.data.description import DataRecord, PartRecord, describe_data
-from bench.data.load import decode_study, open_study
+from bench.data.load import decode_source
 from bench.data.pixel_store import PixelStore
 from bench.data.splits import RowNumbers, Split, make_split
 from bench.data.study import StudyTable
@@ -182,13 +181,7 @@ class _Planner:
         )
 
     def _decoded(self, image_size: int) -> tuple[StudyTable, PixelStore]:
-        config = self.sized(image_size)
-        return decode_study(
-            open_study(config),
-            config,
-            cache=pixel_cache(),
-            progress=lambda done, all: self.progress.advance("decoding images", done, all),
-        )
+        return decode_source(self.sized(image_size), self.progress)
 
     def sized(self, image_size: int) -> DataConfig:
         """The other data at a network's image size."""

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.cache import pixel_cache
 from bench.config import expand
 from bench.data.fingerprint import fingerprint
 from bench.data.leakage import Leakage, measure_leakage
-from bench.data.load import decode_study, open_study
+from bench.data.load import decode_source
 from bench.errors import InputError
 from bench.progress import Progress
 from bench.runs.run import Run
@@ -70,12 +69,7 @@ def home_images(run: Run, *, progress: Progress) -> HomeImages:
         if config.image_size != run.data.image_size:
             continue
         try:
-            usable, _ = decode_study(
-                open_study(config),
-                config,
-                cache=pixel_cache(),
-                progress=lambda done, all: progress.advance("decoding home images", done, all),
-            )
+            usable, _ = decode_source(config, progress, label="decoding home images")
         except InputError:  # its message may hold paths, and the report is for others
             reason = "its images are no longer where they were"
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bench.data.sources.finding_columns import holds_findings
@@ -114,7 +114,8 @@ def find_columns(
             continue
         options[f"{ours}_column"] = named[0]
         taken.add(named[0])
-        lines.append(f"{ours}: column {named[0]!r}, by its name" + _others(named[1:]))
+        others = f" (not {first_names(named[1:], NAMED)})" if named[1:] else ""
+        lines.append(f"{ours}: column {named[0]!r}, by its name{others}")
     labels, how = _label_options(table, taken=taken, given=given, separator=separator)
     return Columns(
         options={**options, **labels},
@@ -196,10 +197,6 @@ def _fits(ours: str, table: Table, name: str) -> bool:
     """Whether a column of parts holds mostly parts; any other is what its name says."""
     texts = _given_texts(table, name)
     return ours != "split" or 2 * sum(fold(text) in PARTS for text in texts) > len(texts)
-
-
-def _others(names: Sequence[str]) -> str:
-    return f" (not {first_names(list(names), NAMED)})" if names else ""
 
 
 def _values(table: Table, name: str) -> str:

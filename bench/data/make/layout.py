@@ -53,9 +53,10 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
         return _npz(root)
     if not tree.files:
         kinds = {_suffix(steps) or "no suffix" for steps in tree.others if not is_table(steps[-1])}
+        named = printable(first_names(sorted(kinds), NAMED))
         raise InputError(
             f"no PNG, JPEG, TIFF or DICOM image in {str(folder)!r}"
-            + (f" (files: {_kinds(kinds)}): convert them to one of these" if kinds else "")
+            + (f" (files: {named}): convert them to one of these" if kinds else "")
         )
     if root.is_file():
         tables = {root: read_table(root, header=_header(given))}
@@ -75,7 +76,8 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
         )
         if steps
     ]
-    lines = tuple(map(printable, (*found.lines, *_about(failures), *skipped)))
+    unread = [f"not read as a table: {failure}" for failure in failures.values()]
+    lines = tuple(map(printable, (*found.lines, *unread, *skipped)))
     return Layout(**{**vars(found), "lines": lines})
 
 
@@ -264,10 +266,6 @@ def _read_tables(tree: Tree, *, header: Header) -> tuple[dict[Path, Table], dict
     return tables, failures
 
 
-def _about(failures: Mapping[Path, str]) -> list[str]:
-    return [f"not read as a table: {failure}" for failure in failures.values()]
-
-
 def _header(given: Mapping[str, object]) -> Header:
     return "none" if given.get("header") == "none" else "first"
 
@@ -282,10 +280,6 @@ def _separator(given: Mapping[str, object]) -> str:
 
 def _suffix(steps: Steps) -> str:
     return Path(steps[-1]).suffix.lower()
-
-
-def _kinds(suffixes: Collection[str]) -> str:
-    return printable(first_names(sorted(suffixes), NAMED))
 
 
 def _paths(files: Iterable[Path], folder: Path) -> str:

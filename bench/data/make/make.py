@@ -44,19 +44,6 @@ UNKNOWN = "no label"  # of an image on the contact sheet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """The outcome of looking at a folder.
-
-    Attributes:
-        lines: what was found, decided and written, for the user.
-        ready: whether a run can be started: there are labels.
-    """
-
-    lines: tuple[str, ...]
-    ready: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Files:
     """The files to be written."""
 
@@ -92,7 +79,7 @@ def make(
     settings: Sequence[str],
     cache: Path,
     progress: Callable[[int, int], None] | None = None,
-) -> Made:
+) -> tuple[str, ...]:
     """Look at a folder of images, and write a config for it and a contact sheet.
 
     A manifest is written where ``to`` names one, with the others beside it, and where there are no
@@ -156,7 +143,7 @@ def _make(
     settings: Mapping[str, str],
     cache: Path,
     progress: Callable[[int, int], None] | None,
-) -> Made:
+) -> tuple[str, ...]:
     ready = layout.labelled
     study = open_study(data) if ready else _without_labels(layout, data)
     if ready:
@@ -195,7 +182,7 @@ def _make(
     write_config(files.config, data, lines=[printable(line) for line in lines if line[0] != " "])
     drawn = draw_sheet(usable.rows, store.pixels, files.sheet, images=SHEET_IMAGES)
     lines += _about_files(files, drawn, ready=ready)
-    return Made(lines=tuple(map(printable, lines)), ready=ready)
+    return tuple(map(printable, lines))
 
 
 def _without_labels(layout: Layout, data: DataConfig) -> StudyTable:

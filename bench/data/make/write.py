@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -43,48 +41,32 @@ def write_manifest(
     """
     columns = {name: name for name in ("patient", "view", "sex", "age")} | {"given_split": "split"}
     known = [name for name in columns if (rows[name].notna() & (rows[name] != "")).any()]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "label", *(columns[name] for name in known)])
-    for row in rows.to_dict("records"):
-        label = (SEPARATOR.join(row["findings"]) or NORMAL) if labelled else ""
-        writer.writerow([paths[row["image"]], label, *(_cell(row[name]) for name in known)])
-    write_text(file, text.getvalue())
+    labels = [(SEPARATOR.join(found) or NORMAL) if labelled else "" for found in rows["findings"]]
+    table = pd.DataFrame({"path": rows["image"].map(paths), "label": labels})
+    table = table.assign(**{columns[name]: rows[name] for name in known})
+    write_text(file, table.to_csv(index=False, lineterminator="\n", float_format="%g"))
 
 
 def write_config(file: Path, data: DataConfig, *, lines: Sequence[str]) -> None:
     """Write the config of an experiment on some data, with the reasons as comments."""
     shipped = (shipped_folder() / f"{shipped_config(data.source)}.yaml").read_text("utf-8")
-    options = yaml.safe_dump(
-        {"options": dict(data.options)}, allow_unicode=True, sort_keys=False, width=10_000
-    )
+    keys = (
+        "source", "root", "image_size", "split", "validation_fraction", "test_fraction", "on_bad",
+        "options",
+    )  # fmt: skip
+    settings = {
+        "name": _snake_case(file.stem),
+        "description": f"Your own images: {file.stem}",
+        "data": {key: data.model_dump(mode="json")[key] for key in keys},
+    }
     head = [
         f"# Made by bench data make. Look at {file.stem}.png and at what was found and decided:",
         *(f"# - {line}" for line in lines),
+        "# on_bad: skip leaves out images that cannot be used, refuse stops",
         f"# Then: bench run --all --config {file.name}",
-        f"name: {_snake_case(file.stem)}",
-        f"description: {_quoted(f'Your own images: {file.stem}')}",
-        "data:",
-        f"  source: {data.source}",
-        f"  root: {_quoted(str(data.root))}",
-        f"  image_size: {data.image_size}",
-        f"  split: {data.split}",
-        f"  validation_fraction: {data.validation_fraction}",
-        f"  test_fraction: {data.test_fraction}",
-        f"  on_bad: {data.on_bad}  # skip leaves out images that cannot be used, refuse stops",
-        *(f"  {line}" for line in options.splitlines()),
+        yaml.safe_dump(settings, allow_unicode=True, sort_keys=False, width=10_000),
     ]
-    write_text(file, "\n".join(head) + "\n" + shipped[shipped.index("models:") :])
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:g}"
-    return str(value)
-
-
-def _quoted(text: str) -> str:
-    return yaml.safe_dump(text, allow_unicode=True, width=10_000, default_style='"').strip()
+    write_text(file, "\n".join(head) + shipped[shipped.index("models:") :])
 
 
 def _snake_case(text: str) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 from bench.config import DataConfig, load_experiment
 from bench.data.load import open_study
 from bench.data.make.layout import recognise
-from bench.data.make.make import Made, make
+from bench.data.make.make import make
 from bench.data.sources.manifest import ManifestOptions
 from bench.errors import InputError
 from bench.registry import DATASETS
@@ -61,7 +61,12 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.data.make.make.SHEET_IMAGES", 2)
 
 
-def made(root: Path, *settings: str, to: str | None = None) -> Made:
+def is_ready(lines: tuple[str, ...]) -> bool:
+    """Whether there are labels, so that a run can be started."""
+    return not any(line.startswith("fill in the labels in ") for line in lines)
+
+
+def made(root: Path, *settings: str, to: str | None = None) -> tuple[str, ...]:
     cache = Path("cache")
     return make(root, to=None if to is None else Path(to), settings=settings, cache=cache)
 
@@ -74,7 +79,7 @@ def test_class_folders_are_read_as_they_are(tmp_path: Path) -> None:
     names = [f"{part}/{label}/{n}.png" for part in ("train", "test") for label in ("normal", "TB")
              for n in range(8)]  # fmt: skip
     root = images(tmp_path / "set", *names)
-    lines = made(root).lines
+    lines = made(root)
     assert data().model_dump(include={"source", "root", "image_size", "split", "options"}) == {
         "source": "folders",
         "root": root,
@@ -114,10 +119,10 @@ def test_patients_in_file_names_are_pointed_at(tmp_path: Path) -> None:
              for label, who in (("NORMAL", "IM-"), ("TB", "person"))
              for part in ("train", "test") for n in range(8)]  # fmt: skip
     root = images(tmp_path / "set", *names)
-    lines = made(root).lines
+    lines = made(root)
     (advice,) = [line for line in lines if "'data.options.patient_pattern=(person\\d+)'" in line]
     assert advice.startswith("16 paths may hold a patient (person0)")
-    lines = made(root, r"data.options.patient_pattern=(person\d+)_", to="with.csv").lines
+    lines = made(root, r"data.options.patient_pattern=(person\d+)_", to="with.csv")
     assert "patients: 8 in 16 of 32 images, unknown in the others" in lines
     assert not any("paths may hold" in line for line in lines)
 
@@ -129,7 +134,7 @@ def test_a_manifest_where_one_is_named(tmp_path: Path) -> None:
         made(root, to="manifest.csv")
     assert not Path("manifest.csv").exists()
     settings = ("data.options.normal_labels=[0]", "data.options.patient_pattern=(p\\d+)_")
-    lines = made(root, *settings, to="manifest.csv").lines
+    lines = made(root, *settings, to="manifest.csv")
     with Path("manifest.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[:2] == [["path", "label", "patient"], ["set/0/p0_0.png", "normal", "p0"]]
@@ -146,7 +151,7 @@ def test_a_table_with_columns_by_name_and_by_content(tmp_path: Path) -> None:
             for n, (path, label) in enumerate(many("normal TB"))]  # fmt: skip
     header = ["Bild", "Subject ID", "Age (years)", "Gruppe", "Bemerkung", "Gender"]
     root = listed(tmp_path / "set", header, *rows)
-    lines = made(root).lines
+    lines = made(root)
     assert data().options == {
         "path_column": "Bild",
         "patient_column": "Subject ID",
@@ -170,12 +175,12 @@ def test_a_german_table_whose_patients_are_not_recognised(tmp_path: Path) -> Non
     rows = [[path, f"K{n // 2}", age, label] for n, (path, label, age) in enumerate(rows)]
     header = ["Datei", "Pat.-Kürzel", "Alter (Jahre)", "Befund"]
     root = listed(tmp_path / "set", header, *rows)
-    lines = made(root).lines
+    lines = made(root)
     (line,) = [line for line in lines if line.startswith("patients: unknown")]
     assert "data.options.patient_column" in line
     assert "age: column 'Alter (Jahre)', by its name" in lines
     assert open_study(data()).rows["age"].tolist() == [1.5] * 12
-    lines = made(root, "data.options.patient_column=Pat.-Kürzel", to="again.csv").lines
+    lines = made(root, "data.options.patient_column=Pat.-Kürzel", to="again.csv")
     assert "patients: 6" in lines
     assert data("again.yaml").split == "patient"
 
@@ -200,7 +205,7 @@ def test_the_choice_among_several_columns_is_the_users(tmp_path: Path) -> None:
     assert "'group' (TB, normal); 'site' (A, B)" in str(caught.value)
     assert "--set data.options.label_column=NAME" in str(caught.value)
     assert [path.name for path in Path().iterdir()] == []
-    assert made(root, "data.options.label_column=group").ready
+    assert is_ready(made(root, "data.options.label_column=group"))
     assert data().options == {"path_column": "file", "label_column": "group"}
 
 
@@ -238,7 +243,7 @@ def test_labels_of_which_none_is_known_to_be_normal(
         assert message in str(caught.value)
         assert not list(Path().glob("set.*"))
     else:
-        assert made(root, *settings).ready
+        assert is_ready(made(root, *settings))
 
 
 def test_a_table_without_header(tmp_path: Path) -> None:
@@ -265,10 +270,10 @@ def test_images_without_labels_are_listed_for_someone_to_fill_in(tmp_path: Path)
     root = images(tmp_path / "set", "a.png", "b/c.png", "__MACOSX/x.png")
     (root / "b" / "notes.csv").write_text("a,b\n1,2\n")
     found = made(root)
-    assert not found.ready
+    assert not is_ready(found)
     assert Path("set_to_label.csv").read_text() == f"path,label\n{root}/a.png,\n{root}/b/c.png,\n"
-    assert any("fill in the column label of set_to_label.csv" in line for line in found.lines)
-    assert "system files and folders that are not read: 1 (__MACOSX)" in found.lines
+    assert any("fill in the column label of set_to_label.csv" in line for line in found)
+    assert "system files and folders that are not read: 1 (__MACOSX)" in found
     assert Path("set.png").exists()
     text = Path("set_to_label.csv").read_text()
     Path("set_to_label.csv").write_text(
@@ -282,7 +287,7 @@ def test_images_that_cannot_be_used_are_named_and_skipped(tmp_path: Path) -> Non
     (root / "img/3.png").write_bytes(b"no image")
     with (root / "list.csv").open("a") as table:
         table.write("img/0.png,TB\n")
-    lines = made(root).lines
+    lines = made(root)
     assert "manifest: 10 images can be used, 2 cannot" in lines
     assert any(line.startswith("  img/0.png: listed in 2 rows that differ") for line in lines)
     assert data().on_bad == "skip"
@@ -424,7 +429,7 @@ def test_real_radiographs_with_a_semicolon_table_of_windows(tmp_path: Path) -> N
     for row in some:
         (root / "images" / Path(row["path"]).name).write_bytes((kermany / row["path"]).read_bytes())
     (root / "Befunde.csv").write_bytes(table.encode("cp1252"))
-    lines = made(root).lines
+    lines = made(root)
     study = open_study(data("Ärzte.yaml"))
     assert len(study.rows) == 40
     assert set(study.finding_names) <= {"Lungenentzündung"}
@@ -518,11 +523,11 @@ def test_the_sample_of_nih_with_its_images_beside_the_table_or_deeper(
 def test_images_that_no_row_lists_are_counted(tmp_path: Path) -> None:
     root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
     images(root, "test/a.png", "test/b.png")
-    lines = made(root).lines
+    lines = made(root)
     assert "images that no row lists: 2 (test/a.png, test/b.png)" in lines
     rows = [[f"{n}.png", "1" if n % 2 else "", "-1" if n == 3 else "0"] for n in range(12)]
     full = listed(tmp_path / "full", ["image", "No Finding", "Edema"], *rows)
-    assert not any("no row lists" in line for line in made(full).lines)
+    assert not any("no row lists" in line for line in made(full))
 
 
 @pytest.mark.filterwarnings("error")
@@ -551,7 +556,7 @@ def test_a_part_of_the_images_of_a_large_table(tmp_path: Path) -> None:
     root = listed(tmp_path / "set", ["image", "label"], *rows)
     absent = [[f"img/{n}.png", "TB"] for n in range(100, 140)]
     beside(root, "list.csv", ["image", "label"], *rows, *absent)
-    assert "manifest: 12 images can be used, 40 cannot" in made(root).lines
+    assert "manifest: 12 images can be used, 40 cannot" in made(root)
     numbers = images(tmp_path / "numbers", *(f"{n}.png" for n in range(12)))
     beside(numbers, "ages.csv", ["age", "note"], *([f"{n}", "x"] for n in range(52)))
-    assert not made(numbers).ready
+    assert not is_ready(made(numbers))
