@@ -55,13 +55,9 @@ class Appearance(Frozen):
     false_alarms: int  # how many of these are called unlike
 
     def compare(self, squares: NDArray[np.uint8]) -> tuple[Floats, list[str]]:
-        """Compare images with the training images.
+        """Squared distances of images, uint8 (n, side, side), from the training images.
 
-        Args:
-            squares: uint8 (n, side, side).
-
-        Returns:
-            Squared distances, (n,), and the statistic by which each image is farthest off.
+        With them comes the statistic by which each is farthest off.
         """
         template = np.array(self.mean_image).reshape(GRID, GRID)
         off = measure_squares(squares, template) - np.array(self.mean)
@@ -71,11 +67,9 @@ class Appearance(Frozen):
         return _squared(off, precision), [STATISTICS[n] for n in scaled.argmax(axis=1)]
 
     def unlike(self, distances: Floats, small: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which images are unlike the training images.
+        """Which images are unlike the training images, by squared distances of :meth:`compare`.
 
-        Args:
-            distances: squared, of :meth:`compare`, (n,).
-            small: (n,), those with fewer pixels along a side than the square.
+        ``small`` are those with fewer pixels along a side than the square; all are (n,).
         """
         return (distances > self.limit) | (small & self.small_is_unlike)
 
@@ -87,22 +81,19 @@ def measure_appearance(
     training: NDArray[np.int64],
     validation: NDArray[np.int64],
 ) -> Appearance | None:
-    """Distribution of the statistics over the training images, and its false alarms.
+    """Distribution of the statistics over the training rows, and its false alarms.
 
-    Args:
-        pixels: all images, uint8 (images, side, side).
-        small: (images,), those with fewer pixels along a side than the square.
-        training, validation: rows of both.
-
-    Returns:
-        None with fewer than :data:`FEWEST` training images.
+    Of all images, uint8 (images, side, side), ``small`` (images,) are those with fewer pixels along
+    a side. None with fewer than :data:`FEWEST` training images.
     """
     if len(training) < FEWEST:
         return None
     training, validation = _some(training), _some(validation)
     cells = np.concatenate([_cells(block) for block in _blocks(pixels, training)])
     template = cells.mean(axis=0).round(2)
-    values = _measure(pixels, training, template)
+    values = np.concatenate(
+        [measure_squares(block, template) for block in _blocks(pixels, training)]
+    )
     mean = values.mean(axis=0)
     covariance = np.cov(values, rowvar=False)
     # A statistic that never varies in training would divide by zero.
@@ -128,11 +119,9 @@ def measure_appearance(
 
 
 def measure_squares(squares: NDArray[np.uint8], template: Floats) -> Floats:
-    """The statistics of gray squares, float64 (n, statistics).
+    """The statistics of gray squares, uint8 (n, side, side): float64 (n, statistics).
 
-    Args:
-        squares: uint8 (n, side, side).
-        template: mean gray values of the training images, (GRID, GRID).
+    The template has the mean gray values of the training images, (GRID, GRID).
     """
     cells = _cells(squares)
     gray = squares.astype(np.float32)
@@ -151,10 +140,6 @@ def measure_squares(squares: NDArray[np.uint8], template: Floats) -> Floats:
         ],
         axis=1,
     ).astype(np.float64)
-
-
-def _measure(pixels: NDArray[np.uint8], rows: NDArray[np.int64], template: Floats) -> Floats:
-    return np.concatenate([measure_squares(block, template) for block in _blocks(pixels, rows)])
 
 
 def _blocks(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:

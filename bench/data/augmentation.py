@@ -63,18 +63,11 @@ def _draw_affine(
 
 
 def augment(images: Tensor, config: AugmentConfig, draws: Tensor) -> Tensor:
-    """Make the random changes of each image of a batch.
+    """Make the random changes, from :func:`draw`, of a batch's images, (b, 1, side, side) uint8.
 
     Mirroring and moving are one gather of bytes. Only then do the pixels become floats, which
-    rotation, scale and crop interpolate once, together.
-
-    Args:
-        images: (b, 1, side, side) uint8.
-        config: which changes.
-        draws: (ROWS, b) float32 from :func:`draw`, on the images' device.
-
-    Returns:
-        (b, 1, side, side) float32 on the scale 0..255, not clipped.
+    rotation, scale and crop interpolate once, together. The result is float32 on the scale 0..255,
+    not clipped.
     """
     mirrored, up, left, gain, change = draws[:5]
     if config.flip or config.shift:

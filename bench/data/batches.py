@@ -87,15 +87,10 @@ class Batch(NamedTuple):
 
 
 class TrainingStream:
-    """The training batches of a run, by step.
+    """The training batches of a run, by step; order and changes follow from its seed and step.
 
-    Args:
-        images: the training part.
-        batch_size: images a step.
-        seed: the run's seed; order and augmentation follow from it and the step.
-        augment: random changes.
-        own: positions in a batch of the images that batches hold; by default of all. Targets and
-            random changes are those of the whole batch.
+    Batches hold the images at their own positions, by default all. Targets and random changes are
+    those of the whole batch.
     """
 
     def __init__(

@@ -18,11 +18,7 @@ NIH_NAMES = {"Infiltrate": "Infiltration"}
 
 
 class Box(NamedTuple):
-    """A box as shares of an image's width and height, so that it holds at every size.
-
-    Attributes:
-        left, top, right, bottom: its edges, from 0 to 1.
-    """
+    """A box by its edges, from 0 to 1 of an image's width and height: it holds at every size."""
 
     left: float
     top: float
@@ -58,7 +54,14 @@ def read_nih_boxes(path: Path) -> dict[str, Boxes]:
     try:
         rows = pd.read_csv(path, header=0, usecols=range(6), dtype=str, keep_default_na=False)
         numbers = rows.iloc[:, 2:].astype(np.float64).to_numpy() / NIH_SIDE
-        _check_edges(numbers)
+        corners = numbers.copy()
+        corners[:, 2:] += numbers[:, :2]
+        # Their own list has boxes that end a little outside.
+        inside = (corners >= -0.01) & (corners <= 1.01)
+        wrong = ~(inside.all(axis=1) & (numbers[:, 2:] > 0.0).all(axis=1))
+        if wrong.any():
+            line = int(wrong.argmax()) + 2
+            raise ValueError(f"line {line} is no box within {NIH_SIDE} x {NIH_SIDE} px")
     except FileNotFoundError:
         raise InputError(f"boxes {str(path)!r}: the file is not there") from None
     except (ValueError, OSError) as error:
@@ -74,23 +77,3 @@ def read_nih_boxes(path: Path) -> dict[str, Boxes]:
         edges = Box(left, top, left + width, top + height)
         of_image[finding] = (*of_image.get(finding, ()), edges)
     return found
-
-
-def _check_edges(numbers: NDArray[np.float64]) -> None:
-    """Refuse boxes that are none, or not in NIH's coordinates.
-
-    Args:
-        numbers: left edge, top edge, width and height as shares, (n, 4).
-
-    Raises:
-        ValueError: names the first line.
-    """
-    corners = numbers.copy()
-    corners[:, 2:] += numbers[:, :2]
-    # Their own list has boxes that end a little outside.
-    inside = (corners >= -0.01) & (corners <= 1.01)
-    wrong = ~(inside.all(axis=1) & (numbers[:, 2:] > 0.0).all(axis=1))
-    if wrong.any():
-        raise ValueError(
-            f"line {int(wrong.argmax()) + 2} is no box within {NIH_SIDE} x {NIH_SIDE} px"
-        )

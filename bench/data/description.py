@@ -94,12 +94,7 @@ def describe_data(
         question=task.question,
         kind=task.kind,
         classes=task.classes,
-        split=SplitRecord(
-            name=split.name,
-            seed=split.seed,
-            hash=split.hash,
-            claims_disjoint=split.claims_disjoint,
-        ),
+        split=SplitRecord.model_validate(split, from_attributes=True),
         parts={
             name: _count(rows.iloc[numbers], task, targets[numbers])
             for name, numbers in parts.items()

@@ -41,13 +41,8 @@ def measure_leakage(
 ) -> tuple[Leakage, ...]:
     """Count the patients and images that each pair of parts shares.
 
-    Args:
-        rows: the study table with the column ``digest``.
-        parts: row numbers of each part, in the order train, validation, test
-            (:attr:`bench.data.splits.Split.parts`).
-
-    Returns:
-        One entry for each pair: train-validation, train-test, validation-test.
+    The study table has the column ``digest``; the parts are row numbers in the order train,
+    validation, test, and so are the pairs.
     """
     patients = rows["patient"].to_numpy(dtype=object)
     digests = rows["digest"].to_numpy(dtype=object)

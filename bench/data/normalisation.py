@@ -27,11 +27,9 @@ COUNTED_AT_ONCE = 2**17
 def measure_normalisation(
     pixels: NDArray[np.uint8], pixel_rows: NDArray[np.int64]
 ) -> Normalisation:
-    """Mean and standard deviation over all pixels of some rows, from their exact histogram.
+    """Mean and standard deviation over all pixels, (images, side, side) uint8, of some rows.
 
-    Args:
-        pixels: (images, side, side) uint8.
-        pixel_rows: rows to measure, (n,).
+    They are computed from the exact histogram.
     """
     counts = np.zeros(256, dtype=np.int64)
     chunk = max(1, COUNTED_AT_ONCE // pixels.shape[1] ** 2)

@@ -14,6 +14,7 @@ Both give the same bytes for the same pixel rows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from mmap import mmap
 from typing import Any, cast
 
@@ -75,7 +76,7 @@ class MemoryMapped(Placement):
         # A view of a map does not know where in the file it begins.
         if isinstance(pixels, np.memmap) and isinstance(cast(object, pixels.base), mmap):
             return _map_again, (str(pixels.filename), pixels.offset, pixels.shape, self.device)
-        return _hold, (np.asarray(pixels), self.device)
+        return partial(MemoryMapped, device=self.device), (np.asarray(pixels),)
 
 
 def place_pixels(pixels: NDArray[np.uint8], *, device: torch.device) -> Placement:
@@ -93,10 +94,6 @@ def _map_again(
     file: str, offset: int, shape: tuple[int, ...], device: torch.device
 ) -> MemoryMapped:
     pixels = np.memmap(file, dtype=np.uint8, mode="r", offset=offset, shape=shape)
-    return MemoryMapped(pixels, device=device)
-
-
-def _hold(pixels: NDArray[np.uint8], device: torch.device) -> MemoryMapped:
     return MemoryMapped(pixels, device=device)
 
 

@@ -30,28 +30,19 @@ class SplitReport:
 
     def as_dict(self) -> dict[str, object]:
         """The report for JSON."""
-        parts = {
-            name: {
-                "images": part.images,
-                "patients": part.patients,
-                "abnormal": part.abnormal,
-                "prevalence": part.prevalence,
-            }
-            for name, part in self.parts.items()
-        }
-        leakage = [
-            pair.model_dump() | {"share_of_later_images": pair.share_of_later_images}
-            for pair in self.leakage
-        ]
+        counts = ("images", "patients", "abnormal", "prevalence")
         return {
             "source": self.source,
             "split": self.split.name,
-            "seed": self.split.seed,
-            "how": self.split.how,
-            "hash": self.split.hash,
-            "claims_disjoint": self.split.claims_disjoint,
-            "parts": parts,
-            "leakage": leakage,
+            **{key: getattr(self.split, key) for key in ("seed", "how", "hash", "claims_disjoint")},
+            "parts": {
+                name: {key: getattr(part, key) for key in counts}
+                for name, part in self.parts.items()
+            },
+            "leakage": [
+                pair.model_dump() | {"share_of_later_images": pair.share_of_later_images}
+                for pair in self.leakage
+            ],
             "notes": list(self.notes),
         }
 

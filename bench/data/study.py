@@ -21,9 +21,10 @@ Whoever knows the original pixels adds a column ``digest``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -79,11 +80,7 @@ class Problem:
 
 
 class ImageError(Exception):
-    """The pixels of one image cannot be read.
-
-    Attributes:
-        kind: "missing", "truncated" or "unreadable".
-    """
+    """The pixels of one image cannot be read: "missing", "truncated" or "unreadable"."""
 
     def __init__(self, kind: ProblemKind, detail: str) -> None:
         super().__init__(detail)
@@ -155,34 +152,19 @@ class StudyTable:
 
 
 def study_rows(columns: dict[str, Sequence[object]]) -> pd.DataFrame:
-    """Build the rows of a :class:`StudyTable` from columns; columns not given are "unknown".
+    """Build the rows of a :class:`StudyTable`: ``COLUMNS``, sorted by ``image``, index 0..n-1.
 
-    Args:
-        columns: at least ``image`` and ``findings``; all of one length.
-
-    Returns:
-        A frame with exactly ``COLUMNS``, their dtypes, sorted by ``image``, index 0..n-1.
+    ``image`` and ``findings`` are needed; others are "unknown" where they are not given.
     """
     count = len(columns["image"])
-    unknown: dict[str, object] = {
-        "patient": "",
-        "view": "",
-        "sex": "",
-        "age": np.nan,
-        "follow_up": np.nan,
-        "given_split": "",
-    }
-    data: dict[str, object] = {}
+    findings = np.empty(count, dtype=object)
+    findings[:] = [tuple(sorted(f)) for f in columns["findings"]]  # type: ignore[call-overload]
+    given: dict[str, Any] = {**columns, "findings": findings}
+    data = {}
     for name in COLUMNS:
-        values = columns.get(name, [unknown.get(name)] * count)
-        if name == "findings":
-            findings = np.empty(count, dtype=object)
-            findings[:] = [tuple(sorted(f)) for f in values]  # type: ignore[call-overload]
-            data[name] = findings
-        elif name in ("age", "follow_up"):
-            data[name] = np.asarray(values, dtype=np.float64)
-        else:
-            data[name] = np.asarray(values, dtype=object)
+        number = name in ("age", "follow_up")
+        values = given.get(name, [math.nan if number else ""] * count)
+        data[name] = np.asarray(values, dtype=np.float64 if number else object)
     return pd.DataFrame(data).sort_values("image", kind="stable").reset_index(drop=True)
 
 

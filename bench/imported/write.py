@@ -75,13 +75,11 @@ def import_predictions(
     task = make_task(experiment.task, labels.finding_names)
     images = file.ids({*labels.rows["image"], *(problem.image for problem in labels.problems)})
     probabilities = task_probabilities(file, task, labels.finding_names, combine=combine)
-    settings = FileSettings(
-        digest=file.digest,
-        combine=combine,
-        image_column=image_column,
-        score_column=score_column,
-    )
-    cell = _cell(name, experiment, settings)
+    columns = {"image_column": image_column, "score_column": score_column}
+    settings = FileSettings(digest=file.digest, combine=combine, **columns)
+    data_source = source_settings(experiment.data)
+    own = ImportSettings(data=data_source, task=experiment.task, predictions=settings)
+    cell = Cell(kind="imported", model=name, loss="", seed=0, settings=own)
     matches = [match(each, task, images) for each in find_splits(labels, config, store=store)]
     described = [_describe(found, labels, experiment) for found in matches]
     for data in described:
@@ -94,13 +92,6 @@ def import_predictions(
         kept = _keep(cell, facts, found, probabilities, store, notes=file.table.notes)
         imported.append(kept)
     return imported
-
-
-def _cell(name: str, experiment: Experiment, settings: FileSettings) -> Cell:
-    own = ImportSettings(
-        data=source_settings(experiment.data), task=experiment.task, predictions=settings
-    )
-    return Cell(kind="imported", model=name, loss="", seed=0, settings=own)
 
 
 def _record(file: str, settings: FileSettings, found: Match) -> ImportRecord:

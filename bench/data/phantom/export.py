@@ -14,16 +14,9 @@ from bench.errors import InputError
 
 # The first line of NIH's Data_Entry_2017_v2020.csv.
 HEADER = (
-    "Image Index",
-    "Finding Labels",
-    "Follow-up #",
-    "Patient ID",
-    "Patient Age",
-    "Patient Gender",
-    "View Position",
-    "OriginalImage[Width,Height]",
-    "OriginalImagePixelSpacing[x,y]",
-)
+    "Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age", "Patient Gender",
+    "View Position", "OriginalImage[Width,Height]", "OriginalImagePixelSpacing[x,y]",
+)  # fmt: skip
 CHEST_MM = 350.0  # what an image is taken to cover, for the pixel spacing column
 IMAGES_PER_FOLDER = 10_000  # about as many as NIH puts into each of its twelve archives
 
@@ -73,18 +66,6 @@ def _write_labels(path: Path, visits: Sequence[Visit], image_size: int) -> None:
         file.write(",".join(HEADER) + "\n")
         rows = csv.writer(file, lineterminator="\n")
         for visit in visits:
-            rows.writerow(
-                (
-                    visit.image,
-                    "|".join(visit.reported) or "No Finding",
-                    visit.follow_up,
-                    visit.patient_id,
-                    visit.age,
-                    visit.sex,
-                    visit.view,
-                    image_size,
-                    image_size,
-                    spacing,
-                    spacing,
-                )
-            )
+            label = "|".join(visit.reported) or "No Finding"
+            person = visit.follow_up, visit.patient_id, visit.age, visit.sex, visit.view
+            rows.writerow((visit.image, label, *person, *[image_size] * 2, *[spacing] * 2))

@@ -85,8 +85,9 @@ def _paint_anatomy(chest: Chest) -> None:
     heart *= 0.05
     chest.tissue += heart
     chest.fill(chest.disc((0.085 + anatomy.turn, -0.26), (anatomy.knob, 1.1 * anatomy.knob), 0.03))
-    hila = chest.ring((anatomy.medial + 0.06, 0.01), (0.065, 0.12), paired=True)
-    chest.fill(0.45 * np.exp(-hila))
+    hila: Field = np.exp(-chest.ring((anatomy.medial + 0.06, 0.01), (0.065, 0.12), paired=True))
+    hila *= 0.45
+    chest.fill(hila)
 
     spine = chest.step(0.085 - midline, 0.06)
     spine *= 0.09 + 0.015 * np.cos(v * (2.0 * np.pi / 0.13))

@@ -22,11 +22,5 @@ class Purpose(IntEnum):
 
 
 def generator(seed: int, purpose: Purpose, *ids: int) -> np.random.Generator:
-    """A generator for one purpose.
-
-    Args:
-        seed: the cohort's seed, not negative.
-        purpose: of the numbers.
-        ids: numbers of the patient, the follow-up and the finding, as the purpose needs them.
-    """
+    """A generator for one purpose, by patient, follow-up and finding as it needs them."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, purpose, *ids))))

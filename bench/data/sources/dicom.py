@@ -85,7 +85,10 @@ def open_dicom(
     columns |= {"findings": [labels.findings[row] for row in usable]}
     rows = study_rows(columns | {"image": [ids[numbers[row]] for row in usable]})
     files = {image: header.file for image, header in zip(ids, headers, strict=True)}
-    lacking = [_without_row(ids[number], table) for number in sorted(kept - set(numbers))]
+    lacking = [
+        Problem(kind="unlabelled", image=ids[number], detail=f"no row of {table.name}")
+        for number in sorted(kept - set(numbers))
+    ]
     return StudyTable(
         name="dicom",
         rows=rows,
@@ -108,10 +111,6 @@ def open_dicom(
             *(names.damaged(file, detail) for file, detail in folder.damaged.items()),
         ),
     )
-
-
-def _without_row(image: str, table: Table) -> Problem:
-    return Problem(kind="unlabelled", image=image, detail=f"no row of {table.name}")
 
 
 def header_columns(root: Path) -> dict[str, Sequence[object]]:

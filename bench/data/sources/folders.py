@@ -84,7 +84,11 @@ def open_folders(
     normal = _normal_classes(set(spelling.values()), options)
     unlabelled = {name for name in spelling.values() if fold(name) in UNKNOWN} - normal
     known = [image for image in images if spelling[image.label] not in unlabelled]
-    problems += _unlabelled(image for image in images if spelling[image.label] in unlabelled)
+    problems += [
+        Problem(kind="unlabelled", image=image.id, detail=f"class {image.label!r} says nothing")
+        for image in images
+        if spelling[image.label] in unlabelled
+    ]
     patients, patient_notes = _patients(known, options.patient_pattern, with_parts=with_parts)
     labels = [spelling[image.label] for image in known]
     return StudyTable(
@@ -141,13 +145,6 @@ def _sort(tree: Tree, *, with_parts: bool) -> tuple[list[_Image], list[Steps], l
         else:
             beside.append(steps)
     return images, beside, problems
-
-
-def _unlabelled(images: Iterable[_Image]) -> list[Problem]:
-    return [
-        Problem(kind="unlabelled", image=image.id, detail=f"class {image.label!r} says nothing")
-        for image in images
-    ]
 
 
 def _is_text(steps: Steps) -> bool:

@@ -128,16 +128,9 @@ def join_rows(
     """Make one label of the rows of each image.
 
     The first of several rows that say the same of an image stands for all of them. An image
-    whose rows differ is left out altogether: nobody can tell which of them is right.
-
-    Args:
-        images: each row's image id.
-        labels: each row's label.
-        names: the findings that may occur.
-        beside: what else the rows of one image must agree in, by the column's name.
-        several_rows: "union" joins the findings of an image's rows; None where the user has no
-            such choice, of which the problems' details then say nothing.
-        notes: on how the labels were read.
+    whose rows differ is left out altogether: nobody can tell which of them is right. ``beside`` is
+    what else they must agree in, by the column's name; ``several_rows`` is None where the user has
+    no such choice, of which the problems' details then say nothing.
     """
     joined: Mapping[str, bool] = {}
     if several_rows == "union":

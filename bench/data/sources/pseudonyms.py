@@ -40,7 +40,8 @@ def read_salt() -> bytes:
             make_folder(file.parent)
             with FileLock(file.with_suffix(".lock")):
                 if not file.exists():  # another process may have made it meanwhile
-                    _write_salt(file)
+                    salt = secrets.token_hex(LENGTH).encode("ascii")
+                    write_bytes(file, salt, mode=0o600)
         salt = bytes.fromhex(file.read_text(encoding="ascii"))
     except OSError as error:
         raise InputError(
@@ -64,7 +65,3 @@ def pseudonym(kind: str, text: str, *, salt: bytes) -> str:
         return ""
     digest = hmac.new(salt, f"{kind} {text}".encode(), hashlib.sha256).hexdigest()
     return f"{kind}-{digest[:16]}"
-
-
-def _write_salt(file: Path) -> None:
-    write_bytes(file, secrets.token_hex(LENGTH).encode("ascii"), mode=0o600)

@@ -51,13 +51,8 @@ def divide(
     orders the one is kept whose numbers of positive and of negative images are nearest to the
     wanted ones in the worst part ("rerandomization", Morgan and Rubin, Annals of Statistics
     40(2), 2012). Unlike filling the parts largest patient first, this gives a patient of 184
-    images and a patient of one nearly the same chance to be in any part.
-
-    Args:
-        groups: group number of each image, (n,); as many groups as parts at least.
-        positive: whether the image is positive, (n,); its prevalence is kept.
-        wanted: number of images of the parts 1, 2, …; part 0 is the rest.
-        generator: only its raw bits are used.
+    images and a patient of one nearly the same chance to be in any part. ``wanted`` are the numbers
+    of images of the parts 1, 2, …; part 0 is the rest. Only the generator's raw bits are used.
 
     Returns:
         The part of each image, 0..len(wanted), (n,). Every part gets at least one group.
@@ -82,13 +77,7 @@ def divide_exactly(
     room. Until a part is nearly full that is simply the next group, so again a group's size
     hardly changes its chances; the last room goes to groups that are small enough. Of
     ``TRIES`` orders one that fills every part is kept, and among those the one that keeps the
-    prevalence best, as in :func:`divide`.
-
-    Args:
-        groups: group number of each image, (n,).
-        positive: whether the image is positive, (n,); its prevalence is kept.
-        wanted: number of images of the parts 0, 1, …; n or fewer in all.
-        generator: only its raw bits are used.
+    prevalence best, as in :func:`divide`. Here ``wanted`` are all parts, 0, 1, …
 
     Returns:
         The part of each image, (n,); ``len(wanted)`` for what the parts leave over. Where no
