@@ -112,10 +112,9 @@ def _in_order(attribute: str, values: NDArray[np.object_]) -> Iterator[str]:
     present = set(values)
     if present <= {UNKNOWN}:
         return
-    ordered = {
-        "age": tuple(AGES),
-        "images a patient": tuple(IMAGES_A_PATIENT),
-    }.get(attribute, tuple(sorted(present - {UNKNOWN})))
+    ordered = {"age": tuple(AGES), "images a patient": tuple(IMAGES_A_PATIENT)}.get(
+        attribute, tuple(sorted(present - {UNKNOWN}))
+    )
     yield from (name for name in (*ordered, UNKNOWN) if name in present)
 
 

@@ -40,11 +40,7 @@ class Decoded(NamedTuple):
 
 
 def decode_all(
-    reader: PixelReader,
-    images: Sequence[str],
-    image_size: int,
-    *,
-    full_scale: int | None = None,
+    reader: PixelReader, images: Sequence[str], image_size: int, *, full_scale: int | None = None
 ) -> Generator[Decoded, None, None]:
     """Decode in threads (Pillow and hashlib release the interpreter's lock), in order.
 

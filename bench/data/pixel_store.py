@@ -335,10 +335,7 @@ def _write_zeros(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> No
 
 
 def _decode_into(
-    arrays: _Arrays,
-    originals: _Originals,
-    *,
-    progress: Callable[[int, int], None] | None,
+    arrays: _Arrays, originals: _Originals, *, progress: Callable[[int, int], None] | None
 ) -> None:
     """Decode the images that are not done, in order."""
     reader, images, stamps, full_scale = originals

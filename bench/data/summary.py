@@ -45,11 +45,7 @@ class LabelCounts:
 
     def as_text(self) -> dict[str, str]:
         """The counts without the findings as texts, with shares of all images."""
-        shares = {
-            "normal": self.normal,
-            "one finding": self.one,
-            "several findings": self.several,
-        }
+        shares = {"normal": self.normal, "one finding": self.one, "several findings": self.several}
         return {name: f"{n:,} ({100 * n / self.images:.1f} %)" for name, n in shares.items()} | {
             "images": f"{self.images:,}",
             "patients": number_or_unknown(self.patients),

@@ -169,10 +169,5 @@ def _keep(
         kind=found.task.kind,
     )
     return Imported(
-        folder=folder,
-        already=already,
-        source=facts.data.source,
-        match=found,
-        notes=notes,
-        auc=auc,
+        folder=folder, already=already, source=facts.data.source, match=found, notes=notes, auc=auc
     )

@@ -146,10 +146,7 @@ def _class_folders(tree: Tree, tables: Mapping[Path, Table]) -> Layout:
 
 
 def _dicom(
-    tree: Tree,
-    files: Sequence[Steps],
-    tables: Mapping[Path, Table],
-    given: Mapping[str, object],
+    tree: Tree, files: Sequence[Steps], tables: Mapping[Path, Table], given: Mapping[str, object]
 ) -> Layout:
     if "labels" not in given:
         # A text may be about anything, such as what is in the folder.

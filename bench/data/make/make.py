@@ -18,13 +18,7 @@ from bench.data.image_files import FileReader, quiet_decoders
 from bench.data.load import open_study
 from bench.data.make.describe import about_paths, about_split, choose_split, facts
 from bench.data.make.layout import Layout, recognise
-from bench.data.make.write import (
-    NORMAL,
-    path_in,
-    shipped_config,
-    write_config,
-    write_manifest,
-)
+from bench.data.make.write import NORMAL, path_in, shipped_config, write_config, write_manifest
 from bench.data.pixel_store import open_pixels
 from bench.data.sources.dicom import header_columns
 from bench.data.sources.labels import JOINABLE

@@ -22,7 +22,6 @@ class Chest:
 
     Attributes:
         anatomy: the chest's numbers.
-        size: pixels per side.
         u, v: coordinates of the pixels' centres, (size, size) and (size, 1).
         midline: distance from the midline, |u|, (size, size).
         pixel: side of a pixel in those coordinates.
@@ -37,7 +36,6 @@ class Chest:
     def __init__(self, anatomy: Anatomy, size: int) -> None:
         x, y = _axes(size)
         self.anatomy = anatomy
-        self.size = size
         self.v: Field = (y - anatomy.shift[1]) * (1.0 / anatomy.zoom)
         across = 1.0 / (anatomy.zoom * anatomy.width)
         self.u: Field = (x - anatomy.shift[0]) * across - (anatomy.tilt * across) * y
@@ -65,10 +63,6 @@ class Chest:
         bow += right
         bow += (left - right) * self._is_left
         return bow
-
-    def outwards(self, side: Side) -> Field:
-        """Distance from the midline towards one side; negative on the other."""
-        return self.u * side
 
     def lung(self, side: Side) -> Field:
         """One side's lung as it would be without heart and findings, 0 to 1."""

@@ -107,7 +107,7 @@ def _effusion(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     """Fluid in the angle between diaphragm and chest wall, with a sharp level."""
     side = _side(rng)
     depth = (0.04 + 0.13 * severity) * rng.uniform(0.8, 1.2)
-    out = chest.outwards(side)
+    out = chest.u * side  # from the midline
     slope = np.maximum(out - 0.35, 0.0)
     slope *= slope
     level = chest.anatomy.dome(side) + 0.08 - depth - slope * (0.8 + 0.6 * severity)
@@ -160,7 +160,7 @@ def _pneumothorax(chest: Chest, rng: np.random.Generator, severity: float) -> No
     # The lung falls away from wall and apex; what is left of it ends `gap` further in.
     above = np.maximum(chest.v - (chest.anatomy.apex + 1.6 * gap), 0.0)
     edge = np.minimum(chest.wall - gap, 0.10 + 1.25 * np.sqrt(above))
-    inside = chest.outwards(side) - edge
+    inside = chest.u * side - edge
     outside = chest.step(inside, 0.02) * chest.lung(side)
     off: Field = np.abs(inside)
     line = chest.step(0.012 - off, 0.012) * chest.lung(side)
@@ -229,10 +229,7 @@ def _hernia(chest: Chest, rng: np.random.Generator, severity: float) -> None:
     chest.tissue -= gas * (0.26 + 0.16 * severity)
 
 
-RESHAPE: Mapping[str, Reshape] = {
-    "Cardiomegaly": _large_heart,
-    "Emphysema": _overinflated,
-}
+RESHAPE: Mapping[str, Reshape] = {"Cardiomegaly": _large_heart, "Emphysema": _overinflated}
 
 PAINT: Mapping[str, Paint] = {
     "Atelectasis": _atelectasis,

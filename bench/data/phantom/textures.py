@@ -99,10 +99,7 @@ def _branch(
 ) -> None:
     """One vessel and its branches; ``direction`` is the angle to the horizontal, outwards."""
     length = rng.uniform(0.09, 0.17)
-    end = (
-        start[0] + side * length * math.cos(direction),
-        start[1] + length * math.sin(direction),
-    )
+    end = (start[0] + side * length * math.cos(direction), start[1] + length * math.sin(direction))
     pixels = [tuple((c + 1.0) * MASTER for c in point) for point in (start, end)]
     brightness = int(255 * min(1.0, 0.25 + width * 25.0))
     pen.line([*pixels[0], *pixels[1]], fill=brightness, width=max(1, int(width * MASTER)))

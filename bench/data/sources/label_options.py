@@ -21,13 +21,7 @@ from bench.data.sources.finding_columns import (
     holds_findings,
     read_finding_columns,
 )
-from bench.data.sources.labels import (
-    LabelColumn,
-    ReadLabels,
-    SeveralRows,
-    join_rows,
-    parse_labels,
-)
+from bench.data.sources.labels import LabelColumn, ReadLabels, SeveralRows, join_rows, parse_labels
 from bench.data.sources.table import Header, Table
 from bench.data.sources.words import BOOLEANS, NORMAL, UNKNOWN, fold
 from bench.errors import InputError

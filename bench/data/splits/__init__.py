@@ -3,12 +3,4 @@
 from bench.data.splits.make import draw_share, make_split, split_if_given
 from bench.data.splits.split import LEFT_OUT, PARTS, RowNumbers, Split
 
-__all__ = [
-    "LEFT_OUT",
-    "PARTS",
-    "RowNumbers",
-    "Split",
-    "draw_share",
-    "make_split",
-    "split_if_given",
-]
+__all__ = ["LEFT_OUT", "PARTS", "RowNumbers", "Split", "draw_share", "make_split", "split_if_given"]

@@ -22,12 +22,7 @@ from bench.randomness import generator
 TRAIN, VALIDATION, TEST, NO_PART = range(len(PARTS) + 1)
 
 # The part of an image by its ``given_split``.
-_GIVEN_PARTS = {
-    "train": TRAIN,
-    "train_validation": TRAIN,
-    "validation": VALIDATION,
-    "test": TEST,
-}
+_GIVEN_PARTS = {"train": TRAIN, "train_validation": TRAIN, "validation": VALIDATION, "test": TEST}
 
 # The given parts that stay as they are, by those that are drawn from the given training part.
 _KEPT = {
