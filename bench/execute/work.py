@@ -65,7 +65,7 @@ class ExpectedData:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What all workers of a command share.
+    """Settings that all workers of a command share.
 
     Attributes:
         out: folder of the runs, absolute.

@@ -145,7 +145,7 @@ def unfinished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def deaths(trials: Sequence[FrozenTrial], trial: FrozenTrial, start: object) -> int:
-    """How often in a row the workers of a trial were killed before its next checkpoint.
+    """Number of workers in a row that were killed before the next checkpoint of a trial.
 
     Args:
         trials: all of a study.
