@@ -240,6 +240,16 @@ def test_a_worker_killed_at_a_journal_is_known_by_its_lock(
     assert any(map(was_interrupted, tune.trials(url=journal)))
 
 
+@pytest.mark.usefixtures("engines")
+def test_a_worker_takes_part_through_postgresql(tune: Tune, postgres: str) -> None:
+    # Other settings than those of other tests at this server, whose study would go on.
+    tune("trials=2", train__batch_size=6, plan={"storage": postgres}, executor=OTHERS)
+    assert (tune.record().storage, tune.record().spent.trials) == ("postgresql", 2)
+    password = postgres.split(":")[2].split("@")[0].encode()
+    written = [path for path in tune.out.rglob("*") if path.is_file()]
+    assert not [path for path in written if password in path.read_bytes()]
+
+
 def test_a_password_is_in_no_text_of_an_assignment(tmp_path: Path, tune: Tune) -> None:
     from bench.execute.slurm import SingleWorker
     from bench.execute.work import ExpectedData, describe_work
