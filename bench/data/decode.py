@@ -53,12 +53,14 @@ def decode_all(
     under_way: deque[Future[list[Decoded]]] = deque()
     pool = ThreadPoolExecutor(workers)
     ended = Event()
+
+    def decode(chunk: Sequence[str]) -> list[Decoded]:
+        wanted = (image for image in chunk if not ended.is_set())
+        return [_decode(reader, image, image_size, full_scale) for image in wanted]
+
     try:
         for start in range(0, len(images), size):
-            chunk = images[start : start + size]
-            under_way.append(
-                pool.submit(_decode_chunk, reader, chunk, image_size, full_scale, ended)
-            )
+            under_way.append(pool.submit(decode, images[start : start + size]))
             if len(under_way) > 2 * workers:
                 yield from under_way.popleft().result()
         while under_way:
@@ -89,18 +91,6 @@ def digest(pixels: NDArray[np.uint8]) -> str:
 
 def _filter(old: int, new: int) -> Image.Resampling:
     return Image.Resampling.BOX if new < old else Image.Resampling.BILINEAR
-
-
-def _decode_chunk(
-    reader: PixelReader,
-    images: Sequence[str],
-    image_size: int,
-    full_scale: int | None,
-    ended: Event,
-) -> list[Decoded]:
-    return [
-        _decode(reader, image, image_size, full_scale) for image in images if not ended.is_set()
-    ]
 
 
 def _decode(reader: PixelReader, image: str, image_size: int, full_scale: int | None) -> Decoded:

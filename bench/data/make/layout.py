@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.data.image_files import SUFFIXES
@@ -78,7 +78,7 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
     ]
     unread = [f"not read as a table: {failure}" for failure in failures.values()]
     lines = tuple(map(printable, (*found.lines, *unread, *skipped)))
-    return Layout(**{**vars(found), "lines": lines})
+    return replace(found, lines=lines)
 
 
 def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object]) -> Layout:
