@@ -46,13 +46,7 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     """
     plain = expand(experiment)
     levels = list(zip(plain, check_levels(plain, device=device), strict=True))
-    # By its label a control is one cell, however many levels of the training are varied.
-    planned = {
-        label_at(cell, varied): Planned(cell, level, checked)
-        for level, checked in levels
-        for varied in [levels_of(experiment, level)]
-        for cell in make_rows(level)
-    }
+    planned = _planned(experiment, levels)
     seeds = experiment.seeds
     cells = sum(1 if each.cell.kind == "control" else len(seeds) for each in planned.values())
     iterations = max(level.train.max_iterations for level, _ in levels)
@@ -95,6 +89,18 @@ def describe_plan(experiment: Experiment, *, device: torch.device) -> Iterator[s
     )
     if missing := _missing_weights(plain):
         yield f"pretrained weights to be fetched first: {', '.join(missing)}"
+
+
+def _planned(
+    experiment: Experiment, levels: Iterable[tuple[Experiment, Checked]]
+) -> dict[str, Planned]:
+    """The rows by label: a control is one, however many levels of the training are varied."""
+    return {
+        label_at(cell, varied): Planned(cell, level, checked)
+        for level, checked in levels
+        for varied in [levels_of(experiment, level)]
+        for cell in make_rows(level)
+    }
 
 
 def _missing_weights(levels: Iterable[Experiment]) -> list[str]:

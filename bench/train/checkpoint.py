@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from bench.files import write_bytes
 
@@ -44,6 +45,13 @@ def load(path: Path, *, device: torch.device) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     return state
+
+
+def load_best(network: nn.Module, folder: Path, *, device: torch.device) -> None:
+    """Load the weights of a training's best validation into a network."""
+    best = load(folder / BEST, device=device)
+    assert best is not None, "the first validation writes it"
+    network.load_state_dict(best["network"])
 
 
 def resumable(folder: Path) -> bool:

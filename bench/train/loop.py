@@ -49,12 +49,9 @@ def train(
         network: on the device of the data, with its initial weights.
         loss: from (logits, targets) to the mean loss of a batch, on the same device.
         data: what is learned from, and what the best weights are selected on.
-        config: the settings.
         seed: order, augmentation and dropout follow from it and the step.
         folder: of ``last.pt`` and ``best.pt``.
-        listener: functions to call.
-        group: the processes that train together, of which this is one
-            (:func:`bench.train.distributed.launch.train_on_devices` starts them).
+        group: the processes that train together, of which this is one.
 
     Raises:
         TrainingFailedError: a loss is no longer finite, or the network has nothing to train.
@@ -84,10 +81,8 @@ def train(
                 state.save(folder)
             raise
     group.wait()  # for the first one's last file
-    # Read back from disk: the network's live weights moved on after the best validation.
-    best = checkpoint.load(folder / checkpoint.BEST, device=device)
-    assert best is not None, "the first validation writes it"
-    network.load_state_dict(best["network"])
+    # The network's live weights moved on after the best validation.
+    checkpoint.load_best(network, folder, device=device)
     return Training(
         history=tuple(state.history),
         capture_seconds=state.runner.capture_seconds,

@@ -2,9 +2,8 @@
 
 Optuna keeps the trials, fails those whose worker's heartbeat has stopped, and queues them again.
 A worker that was killed is known sooner where its folder is shared: it holds a lock while it lives.
-Several
-workers share a budget by their trials' numbers: of two that begin the last trial at the same
-moment the lower number trains.
+Several workers share a budget by their trials' numbers: of two that begin the last trial at the
+same moment the lower number trains.
 """
 
 from __future__ import annotations

@@ -106,9 +106,7 @@ def train_on_devices(
     finally:
         network.to(device)
         loss.to(device)
-    best = checkpoint.load(folder / checkpoint.BEST, device=device)
-    assert best is not None, "the first validation writes it"
-    network.load_state_dict(best["network"])
+    checkpoint.load_best(network, folder, device=device)
     return training
 
 
