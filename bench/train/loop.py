@@ -55,8 +55,8 @@ def train(
 
     Raises:
         TrainingFailedError: a loss is no longer finite, or the network has nothing to train.
-        InputError: memory does not suffice, or the network is to be compiled and cannot be here.
-            The state in ``folder`` is kept: with more memory the training resumes from it.
+        InputError: the network is to be compiled and cannot be here; or memory does not suffice,
+            and with more the training resumes from ``folder``.
     """
     device, side = data.training.device, data.training.pixels.side
     keep_freed_memory(device)
@@ -71,8 +71,6 @@ def train(
     )
     if state.restore(folder):
         listener.on_step(state.iteration)
-    if config.compile and not state.is_over:
-        listener.on_note("the network is compiled in the first step, which may take minutes")
     with memory_errors_explained(_what_does_not_fit(config, side=side)):
         try:
             _go_on(state, data, folder, listener)
@@ -92,6 +90,8 @@ def train(
 
 def _go_on(state: TrainingState, data: TrainingData, folder: Path, listener: Listener) -> None:
     """Train until all steps are taken, or the schedule ends the training."""
+    if state.config.compile and not state.is_over:
+        listener.on_note("the network is compiled in the first step, which may take minutes")
     while not state.is_over:
         # The first step may compile for minutes, and there is none to keep yet.
         with signals.deferred(lambda: state.is_unsaved):
