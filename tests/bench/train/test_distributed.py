@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from bench import signals
@@ -160,6 +161,34 @@ def test_two_processes_follow_one(data: TrainingData, tmp_path: Path, name: str)
     # At a high rate training amplifies rounding, in one process too.
     config = on(2).model_copy(update={"lr": 0.0001})
     check_following(built_in(name), data, tmp_path, config=config, within=BOUNDS[name])
+
+
+@pytest.mark.parametrize("name", ["cxnet_m1", "resnet18"])
+def test_two_processes_give_each_image_the_probabilities_of_one(
+    data: TrainingData, tmp_path: Path, name: str
+) -> None:
+    network, loss, images = built_in(name), make_loss(), data.validation
+    whole = predict(network, loss, images, kind="multiclass", precision="float32")
+
+    def take_part(rank: int) -> None:
+        group = Group(rank=rank, count=2)
+        dist.init_process_group(
+            "gloo", init_method=f"file://{tmp_path}/store", rank=rank, world_size=2
+        )
+        found = predict(network, loss, images, kind="multiclass", precision="float32", group=group)
+        np.save(tmp_path / f"{rank}.npy", found.probabilities)
+        os._exit(0)
+
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=take_part, args=(rank,)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert len(whole.probabilities) == 31
+    for rank in range(2):
+        found = np.load(tmp_path / f"{rank}.npy")
+        assert np.allclose(found, whole.probabilities, rtol=0.0, atol=1e-6)
 
 
 @pytest.mark.slow
