@@ -8,8 +8,8 @@ import pytest
 
 from bench.evaluate.load import load_results
 from bench.runs.store import Store
-from bench.share import receive
 from bench.share.bundle import unpack
+from bench.share.receive import receive
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 BUNDLES = sorted(REFERENCE.glob("*.zip"))

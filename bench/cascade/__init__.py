@@ -5,16 +5,3 @@ and findings14 that belong together, :mod:`bench.cascade.routing` sends every te
 them, and :mod:`bench.cascade.assemble` stores the outcome as runs of the task findings14, so that
 reports show them beside every other row.
 """
-
-from bench.cascade.assemble import Assembled, assemble, write_routes
-from bench.cascade.stages import CASCADE_TASKS, FLAT, STAGES, narrow
-
-__all__ = [
-    "CASCADE_TASKS",
-    "FLAT",
-    "STAGES",
-    "Assembled",
-    "assemble",
-    "narrow",
-    "write_routes",
-]

@@ -92,7 +92,7 @@ def cascade(
     if dry_run and (output.as_json or output.answers):
         raise click.UsageError("--dry-run judges nothing: leave out --json and --answers")
 
-    from bench.cascade import CASCADE_TASKS, narrow
+    from bench.cascade.stages import CASCADE_TASKS, narrow
     from bench.runs.store import Store
 
     if output.answers:  # a wrong path is found before anything is trained
@@ -130,7 +130,8 @@ def _train(
 
 def _assemble_and_print(runs: Sequence[Run], store: Store, output: OutputChoice) -> bool:
     """Assemble the cascades and print their table; False where a run is missing or failed."""
-    from bench.cascade import FLAT, assemble, write_routes
+    from bench.cascade.assemble import assemble, write_routes
+    from bench.cascade.stages import FLAT
     from bench.evaluate.load import Filters
     from bench.evaluate.results import Reference
     from bench.report import FORMATS

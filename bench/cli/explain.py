@@ -14,7 +14,7 @@ from bench.cli import complete
 from bench.cli.options import data_option, out_option, plugin_option
 
 if TYPE_CHECKING:
-    from bench.predict import NetworkRow
+    from bench.predict.row import NetworkRow
 
 
 @click.command("explain")
@@ -68,7 +68,8 @@ def explain(
 
     load_plugins(plugins)
     from bench.environment import pick_device
-    from bench.predict import NetworkRow, sort_arguments
+    from bench.predict.arguments import sort_arguments
+    from bench.predict.row import NetworkRow
     from bench.runs.find import find_runs, is_run
 
     if boxes is not None and class_name is not None:
@@ -91,8 +92,7 @@ def _draw(row: NetworkRow, paths: Sequence[Path], to: Path, class_name: str | No
     """Draw the maps of images; whether one could not be read."""
     from bench.explain.images import Explainer, explain_images
     from bench.model import NOTICE
-    from bench.predict import list_images
-    from bench.predict.images import skipped_lines
+    from bench.predict.images import list_images, skipped_lines
     from bench.progress import show_progress
 
     explainer = Explainer.make(row, class_name)

@@ -54,7 +54,7 @@ def export_command(
     from bench.api import load_model
     from bench.audit.audit import subgroups_of
     from bench.audit.markdown import subgroups_markdown
-    from bench.card import Exported, model_card
+    from bench.card.card import Exported, model_card
     from bench.evaluate.load import Filters
     from bench.evaluate.results import Reference
     from bench.export.export import DisagreementError, export

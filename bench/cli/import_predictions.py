@@ -106,7 +106,7 @@ def _import_bundle(path: Path, out: Path) -> None:
         raise click.UsageError(f"{path} is a bundle, which says all: leave out {needless[0]}")
 
     from bench.runs.store import Store
-    from bench.share import receive
+    from bench.share.receive import receive
 
     received = receive(path, Store(out))
     for run in received:

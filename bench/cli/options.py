@@ -176,13 +176,13 @@ class Trackers:
             yield self._tracked(beat)
 
     def _tracked(self, progress: Progress) -> Progress:
-        from bench import tracking
+        from bench.tracking import tracker
 
         if self.tensorboard is not None:
-            progress = tracking.TensorBoard(progress, self.tensorboard)
+            progress = tracker.TensorBoard(progress, self.tensorboard)
         if self.wandb is not None:
-            progress = tracking.WeightsAndBiases(progress, self.wandb)
-        return progress if self.mlflow is None else tracking.MLflow(progress, self.mlflow)
+            progress = tracker.WeightsAndBiases(progress, self.wandb)
+        return progress if self.mlflow is None else tracker.MLflow(progress, self.mlflow)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from bench.cli.options import plugin_option, runs_option
 
 if TYPE_CHECKING:
     from bench.explain.images import Explainer
-    from bench.predict import ImageList, PredictionReport
+    from bench.predict.images import ImageList
+    from bench.predict.records import PredictionReport
 
 
 @click.command("predict")
@@ -60,14 +61,11 @@ def predict_command(
     from bench.environment import pick_device
     from bench.explain.images import Explainer, check_new
     from bench.files import make_folder
-    from bench.predict import (
-        FORMATS,
-        NetworkRow,
-        list_images,
-        predict_images,
-        sort_arguments,
-        summary_lines,
-    )
+    from bench.predict.arguments import sort_arguments
+    from bench.predict.formats import FORMATS, summary_lines
+    from bench.predict.images import list_images
+    from bench.predict.predict import predict_images
+    from bench.predict.row import NetworkRow
     from bench.progress import show_progress
     from bench.registry.plugins import load_plugins
 
@@ -98,7 +96,7 @@ def predict_command(
 def _give(report: PredictionReport, out: Path | None) -> None:
     """Print the predictions as a table, or write them in the format that a file's name says."""
     from bench.files import write_text
-    from bench.predict import FORMATS, table
+    from bench.predict.formats import FORMATS, table
 
     if out is None:
         click.echo(table(report))

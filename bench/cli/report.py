@@ -193,7 +193,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _draw(results: Results, folder: Path, formats: tuple[str, ...]) -> None:
-    from bench.report.figures import write_figures
+    from bench.report.figures.files import write_figures
 
     drawn = write_figures(results, folder, formats=formats)
     for path in drawn:

@@ -31,7 +31,7 @@ def share_command(names: tuple[str, ...], *, to: Path, public: bool, out: Path) 
     back; with --public, and of the phantom, they stay as they are.
     """
     from bench.runs.find import find_runs
-    from bench.share import share
+    from bench.share.send import share
 
     sent = share(find_runs(names, out=out), to, public=public)
     for name in sent.left_out:

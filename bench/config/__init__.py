@@ -1,13 +1,12 @@
 """The experiment: what is compared, on what, and how it is trained."""
 
-from bench.config.keys import Key, keys_of, suggest
+from bench.config.keys import keys_of, suggest
 from bench.config.load import load_experiment, shipped_folder, shipped_names
 from bench.config.schema import (
     AugmentConfig,
     DataConfig,
     Experiment,
     Factor,
-    ModelConfig,
     PartSizes,
     Question,
     TrainConfig,
@@ -19,8 +18,6 @@ __all__ = [
     "DataConfig",
     "Experiment",
     "Factor",
-    "Key",
-    "ModelConfig",
     "PartSizes",
     "Question",
     "TrainConfig",

@@ -6,7 +6,7 @@ their factories import torch and timm only when called.
 """
 
 from bench.registry.core import Registry, near_matches
-from bench.registry.datasets import DATASETS, DatasetEntry, register_dataset
+from bench.registry.datasets import DATASETS, register_dataset
 from bench.registry.losses import LOSSES, LossEntry, TargetKind, register_loss
 from bench.registry.models import MODELS, ModelEntry, NetworkShape, find_model, register_model
 
@@ -14,7 +14,6 @@ __all__ = [
     "DATASETS",
     "LOSSES",
     "MODELS",
-    "DatasetEntry",
     "LossEntry",
     "ModelEntry",
     "NetworkShape",

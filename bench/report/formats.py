@@ -14,7 +14,7 @@ from bench.report.markdown import markdown
 
 def _html(results: Results, **options: Any) -> str:
     # Its pictures and templates take long to import, and the other formats need neither.
-    from bench.report.html import html
+    from bench.report.html.page import html
 
     return html(results, **options)
 

@@ -3,9 +3,3 @@
 A bundle is a ZIP file of a small folder of runs, with a record of its own. Unpacked, it is a folder
 that ``bench report --out`` reads.
 """
-
-from bench.share.bundle import BUNDLE, is_bundle
-from bench.share.receive import Received, receive
-from bench.share.send import Sent, share
-
-__all__ = ["BUNDLE", "Received", "Sent", "is_bundle", "receive", "share"]

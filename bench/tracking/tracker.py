@@ -1,12 +1,17 @@
-"""A display of progress that also tells another tool of each run's curves."""
+"""Displays of progress that also tell another tool of each run's curves.
+
+A tool is imported when it is used.
+"""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from bench.errors import first_line
+from bench.errors import InputError, first_line
 from bench.events import (
     CellFailed,
     CellFinished,
@@ -20,6 +25,10 @@ from bench.events import (
     Validated,
 )
 from bench.progress import Progress
+
+EXPERIMENT = "cxnet-bench"
+"""The experiment in MLflow."""
+FOLDER_TAG = "cxnet_bench.run"
 
 
 class Tracker(ABC):
@@ -118,3 +127,163 @@ class Tracker(ABC):
     def advance(self, label: str, done: int, total: int) -> None:
         """Pass on how far a piece of work is."""
         self._progress.advance(label, done, total)
+
+
+class TensorBoard(Tracker):
+    """TensorBoard's event files, a folder for each run, for ``tensorboard --logdir``.
+
+    The paper's authors watched their loss curves in it.
+
+    Args:
+        progress: everything is passed on to it.
+        folder: made if it is not there.
+
+    Raises:
+        InputError: TensorBoard is not installed, or the folder cannot be made.
+    """
+
+    def __init__(self, progress: Progress, folder: Path) -> None:
+        super().__init__(progress)
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise InputError("--tensorboard needs TensorBoard: pip install tensorboard") from None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--tensorboard {str(folder)!r}: {error.strerror}") from None
+        self._make = SummaryWriter
+        self._folder = folder
+
+    def begin(self, *, folder: str, label: str, resumes: bool) -> None:
+        """Open the run's event file."""
+        # A run that begins anew replaces in the picture what an earlier try has logged.
+        self._writer = self._make(str(self._folder / folder), purge_step=None if resumes else 0)
+        self._writer.add_text("run", label)
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Write points of curves."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        # So that a killed run shows all that it did.
+        self._writer.flush()
+
+    def fail(self, reason: str) -> None:
+        """Write the reason as a text."""
+        self._writer.add_text("failed", reason, self.step)
+
+    def end(self) -> None:
+        """Close the event file."""
+        self._writer.close()
+
+
+class WeightsAndBiases(Tracker):
+    """A run of a Weights & Biases project for each of ours, known again by its folder's name.
+
+    Its own variables hold: ``WANDB_MODE=offline`` keeps everything on this machine, for
+    ``wandb sync``.
+
+    Args:
+        progress: everything is passed on to it.
+        project: name of the project, or ``ENTITY/PROJECT``.
+
+    Raises:
+        InputError: Weights & Biases is not installed.
+    """
+
+    def __init__(self, progress: Progress, project: str) -> None:
+        super().__init__(progress)
+        try:
+            import wandb
+        except ImportError:
+            raise InputError("--wandb needs Weights & Biases: pip install wandb") from None
+        self._wandb = wandb
+        self._entity, _, self._project = project.rpartition("/")
+        self._run: Any = None
+
+    def begin(self, *, folder: str, label: str, resumes: bool) -> None:
+        """Open the run, or go on with it."""
+        settings = self._wandb.Settings(
+            console="off",
+            silent=True,
+            disable_git=True,
+            x_disable_meta=True,  # the command line, which holds paths
+        )
+        self._run = self._wandb.init(
+            project=self._project,
+            entity=self._entity or None,
+            id=folder,
+            name=label,
+            resume="allow" if resumes else None,
+            reinit="create_new",  # several runs may be under way at once
+            settings=settings,
+        )
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Send points of curves."""
+        self._run.log(dict(values), step=step)
+
+    def fail(self, reason: str) -> None:
+        """Mark the run as failed; a reason may name files, and stays here."""
+        del reason
+        self._run.finish(exit_code=1)
+
+    def end(self) -> None:
+        """Close the run, unless it failed."""
+        self._run.finish()
+
+
+class MLflow(Tracker):
+    """A run of the MLflow experiment ``cxnet-bench`` for each of ours.
+
+    Args:
+        progress: everything is passed on to it.
+        uri: of the tracking server or store, such as ``http://HOST:5000`` or
+            ``sqlite:///mlflow.db``.
+
+    Raises:
+        InputError: MLflow is not installed, or the server cannot be reached.
+    """
+
+    def __init__(self, progress: Progress, uri: str) -> None:
+        super().__init__(progress)
+        try:
+            from mlflow import MlflowClient
+        except ImportError:
+            raise InputError("--mlflow needs MLflow: pip install mlflow") from None
+        try:
+            self._client = MlflowClient(tracking_uri=uri)
+            known = self._client.get_experiment_by_name(EXPERIMENT)
+            self._experiment = (
+                known.experiment_id if known else self._client.create_experiment(EXPERIMENT)
+            )
+        except Exception as error:  # of the store, the database or the network
+            raise InputError(f"--mlflow {uri!r}: {first_line(error)}") from None
+        self._status = "FINISHED"
+
+    def begin(self, *, folder: str, label: str, resumes: bool) -> None:
+        """Make the run, or go on with the last one of its folder."""
+        query = f"tags.`{FOLDER_TAG}` = '{folder}'"
+        found = self._client.search_runs([self._experiment], query) if resumes else []
+        run = (
+            found[0]
+            if found
+            else self._client.create_run(
+                self._experiment, run_name=label, tags={FOLDER_TAG: folder}
+            )
+        )
+        self._run, self._status = run.info.run_id, "FINISHED"
+
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """Send points of curves."""
+        for name, value in values.items():
+            self._client.log_metric(self._run, name, value, step=step)
+
+    def fail(self, reason: str) -> None:
+        """Tag the run with the reason."""
+        self._client.set_tag(self._run, "failed", reason)
+        self._status = "FAILED"
+
+    def end(self) -> None:
+        """Close the run."""
+        self._client.set_terminated(self._run, status=self._status)

@@ -6,15 +6,12 @@ from bench.train.errors import TrainingFailedError
 from bench.train.history import Listener, Training, TrainingData, Validation
 from bench.train.loop import train
 from bench.train.optimizer import make_optimizer
-from bench.train.prediction import Predicted, predict
-from bench.train.schedule import PlateauDecay
+from bench.train.prediction import predict
 from bench.train.score import overall_auc
 from bench.train.step import make_step
 
 __all__ = [
     "Listener",
-    "PlateauDecay",
-    "Predicted",
     "Training",
     "TrainingData",
     "TrainingFailedError",

@@ -20,7 +20,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import bench
 from bench.data.decode import resize
 from bench.model import LoadedModel
-from bench.predict import NetworkRow, list_images, predict_images
+from bench.predict.images import list_images
+from bench.predict.predict import predict_images
+from bench.predict.row import NetworkRow
 from bench.progress import QuietProgress
 from bench.runs.store import Store
 from bench.train.prediction import prediction_batch

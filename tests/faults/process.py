@@ -25,7 +25,7 @@ import sklearn.pipeline
 import sklearn.preprocessing  # noqa: F401
 import timm  # noqa: F401
 
-import bench.cascade
+import bench.cascade.assemble
 import bench.evaluate.load
 import bench.execute
 import bench.registry.builtin_datasets

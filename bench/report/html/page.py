@@ -16,7 +16,8 @@ from bench.report import facts
 from bench.report.card import CardText, card_text
 from bench.report.columns import Section
 from bench.report.external import external_sections, stale_runs
-from bench.report.figures import Picture, pictures
+from bench.report.figures.picture import Picture
+from bench.report.figures.tables import pictures
 from bench.report.html.bars import Scale, bars
 from bench.report.html.confusion import confusions
 from bench.report.html.gallery import Gallery, gallery

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import expit
 
 import bench
-from bench.card import Exported, model_card
+from bench.card.card import Exported, model_card
 from bench.card.checklist import checklists
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.external import external_tables

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.cascade import CASCADE_TASKS, Assembled, assemble
+from bench.cascade.assemble import Assembled, assemble
+from bench.cascade.stages import CASCADE_TASKS
 from bench.data.leakage import measure_leakage
 from bench.data.splits import Split
 from bench.data.tasks import make_task

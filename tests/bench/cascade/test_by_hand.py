@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.cascade import write_routes
+from bench.cascade.assemble import write_routes
 from bench.evaluate.results import Row
 from bench.runs.records import Outcome
 from tests.bench.cascade.by_hand import FINDINGS, M1, TEST, add_by_hand

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from bench.cascade import assemble, narrow
+from bench.cascade.assemble import assemble
+from bench.cascade.stages import narrow
 from bench.data.splits import Split
 from bench.errors import InputError
 from bench.runs.store import LOCKS

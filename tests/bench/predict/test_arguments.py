@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from bench.errors import InputError
-from bench.predict import list_images, sort_arguments
+from bench.predict.arguments import sort_arguments
+from bench.predict.images import list_images
 from bench.predict.row import check_one_row
 from bench.runs.find import find_runs
 from tests.bench.evaluate.stored_runs import StoredRuns

@@ -13,15 +13,11 @@ from PIL import Image
 
 import bench
 from bench.data.load import open_study
-from bench.predict import (
-    FORMATS,
-    NetworkRow,
-    PredictionReport,
-    list_images,
-    predict_images,
-    summary_lines,
-    table,
-)
+from bench.predict.formats import FORMATS, summary_lines, table
+from bench.predict.images import list_images
+from bench.predict.predict import predict_images
+from bench.predict.records import PredictionReport
+from bench.predict.row import NetworkRow
 from bench.progress import QuietProgress
 from bench.runs.store import Store
 from tests.bench.predict.conftest import SHORT

@@ -21,13 +21,11 @@ from bench.data.image_files import read_grayscale
 from bench.errors import InputError
 from bench.evaluate.ensemble import mean_predictions
 from bench.evaluate.operating_points import OperatingPoints
-from bench.predict import (
-    NetworkRow,
-    PredictionReport,
-    list_images,
-    predict_images,
-    sort_arguments,
-)
+from bench.predict.arguments import sort_arguments
+from bench.predict.images import list_images
+from bench.predict.predict import predict_images
+from bench.predict.records import PredictionReport
+from bench.predict.row import NetworkRow
 from bench.progress import QuietProgress
 from bench.runs.checksums import file_checksum
 from bench.runs.find import find_runs

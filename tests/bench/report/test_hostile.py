@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt  # rich brings it
 
 from bench.data.tasks import make_task
 from bench.report import FORMATS
-from bench.report.html import html
+from bench.report.html.page import html
 from bench.report.markdown import escape
 from bench.runs.records import Outcome
 from tests.bench.report.html.pages import Outline

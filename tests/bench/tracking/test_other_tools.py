@@ -21,8 +21,7 @@ from bench.events import (
     Validated,
 )
 from bench.progress import Progress, QuietProgress
-from bench.tracking import MLflow, Tracker, WeightsAndBiases
-from bench.tracking.mlflow import EXPERIMENT
+from bench.tracking.tracker import EXPERIMENT, MLflow, Tracker, WeightsAndBiases
 
 CURVES = {"loss/train": 0.5, "loss/validation": 0.4, "auc/validation": 0.75, "learning rate": 0.1}
 VALIDATED = Validated(

@@ -27,7 +27,7 @@ from bench.progress import QuietProgress
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.runs.store import Store
-from bench.tracking import TensorBoard
+from bench.tracking.tracker import TensorBoard
 
 CURVES = {
     "loss/train": "train_loss",

@@ -13,7 +13,9 @@ from PIL import Image
 
 from bench.errors import InputError
 from bench.evaluate.results import Results, Table
-from bench.report.figures import Picture, pictures, write_figures
+from bench.report.figures.files import write_figures
+from bench.report.figures.picture import Picture
+from bench.report.figures.tables import pictures
 from tests.bench.evaluate.question_runs import QuestionRuns, cross, experiment
 from tests.bench.report.runs import ONE_WRONG, PERFECT, Runs
 

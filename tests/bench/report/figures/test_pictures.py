@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 
 from bench.evaluate.estimate import Interval
 from bench.evaluate.results import Table
-from bench.report.figures import Picture, pictures
 from bench.report.figures.costs import pareto_front
 from bench.report.figures.differences import WIDE, Panel, axis_limits, draw_panel
+from bench.report.figures.picture import Picture
 from bench.report.figures.rows import plotted_rows
+from bench.report.figures.tables import pictures
 from bench.runs.records import Outcome
 from tests.bench.report.figures.conftest import make_two_classes
 from tests.bench.report.runs import CHANCE, ONE_WRONG, Runs

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.evaluate.results import Table
-from bench.report.figures import pictures
 from bench.report.figures.rows import plotted_rows, select
 from bench.report.figures.style import MUTED, SERIES
+from bench.report.figures.tables import pictures
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, TRAINING, Runs
 from tests.bench.report.test_tuned import tune
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.html import html
+from bench.report.html.page import html
 from tests.bench.report.html.pages import HOSTILE, full_results, keep_pixels
 from tests.browser import Browser
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.evaluate.results import Results
-from bench.report.html import html
+from bench.report.html.page import html
 from tests.bench.report.html.pages import HOSTILE, Outline, full_results, keep_pixels
 from tests.bench.report.runs import Runs
 
