@@ -100,12 +100,16 @@ def test_a_failure_and_a_trial_are_shown(tmp_path: Path) -> None:
     board.event(CellFailed(cell="a", reason="no memory"))
     started = {"cell": "a", "trial": 3, "done": 0, "settings": {}, "resumes": False}
     ended = {"cell": "a", "trial": 3, "done": 1, "used": 0.1, "budget": "trials=9", "reason": ""}
-    board.event(TrialStarted(**started, folder="a-2"))  # type: ignore[arg-type]
-    board.event(validated(0.3))
-    board.event(TrialEnded(**ended, ended="pruned", validation_auc=0.6))  # type: ignore[arg-type]
+    for folder, end in (("a-2", "finished"), ("a-3", "pruned")):
+        board.event(TrialStarted(**started, folder=folder))  # type: ignore[arg-type]
+        board.event(validated(0.3))
+        board.event(TrialEnded(**ended, ended=end, validation_auc=0.6))  # type: ignore[arg-type]
     assert "failed/text_summary" in shown(tmp_path / "a-1").Tags()["tensors"]
     (best,) = shown(tmp_path / "a-2").Scalars("auc/best validation")
     assert (best.step, best.value) == (2, pytest.approx(0.6))
+    # The last AUC of a trial that was pruned is on its curve, and no best one.
+    assert "auc/validation" in shown(tmp_path / "a-3").Tags()["scalars"]
+    assert "auc/best validation" not in shown(tmp_path / "a-3").Tags()["scalars"]
 
 
 def test_a_run_that_begins_anew_replaces_its_earlier_curve(tmp_path: Path) -> None:
