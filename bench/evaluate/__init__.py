@@ -13,7 +13,7 @@ An undefined value is NaN, never 0; reports show it as n/a. From the plain to th
   of a task; ``score``: all figures of a run; ``scorer`` keeps them.
 - ``comparison``: rows of a table against its reference; ``design``, ``effects``,
   ``question_result``: effects of the settings that an experiment varies.
-- ``external``: networks on data that they were not trained on; ``ensemble``, ``ensemble_rows``: the
+- ``external``: networks on data that they were not trained on; ``ensemble``: the
   mean prediction of a row's seeds.
 - ``figures``: means over the seeds of a row; ``load``, ``collect``, ``results``: everything of a
   report as typed rows, with help from ``settings``, ``labels``, ``merge``, ``misclassified`` and

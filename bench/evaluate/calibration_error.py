@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import erf
 
 from bench.evaluate import metrics
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from bench.evaluate.metrics import Bools, Floats, Ints
 
 CALIBRATION_BINS = 15  # as in Guo et al.
 

@@ -8,14 +8,10 @@ analytics", BMC Medicine 17, 2019. A calibrated network has the slope 1 and the 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from bench.evaluate import metrics
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from bench.evaluate.metrics import Bools, Floats, Ints
 
 # Single precision has no number between 1 - 6e-8 and 1: a probability of 1 says no more than this.
 CLIP = 1e-7

@@ -16,7 +16,7 @@ from bench.data.tasks import TASKS
 from bench.environment import processors
 from bench.errors import InputError
 from bench.evaluate.comparison import compare_with, over_control, spreads_of
-from bench.evaluate.ensemble_rows import ensembles
+from bench.evaluate.ensemble import ensembles
 from bench.evaluate.figures import TASK, RowFigures, with_intervals
 from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here

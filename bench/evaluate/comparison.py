@@ -11,10 +11,8 @@ import numpy as np
 
 from bench.config.schema import MARGIN
 from bench.evaluate.auc import Auc, difference, undefined
-from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Interval
-from bench.evaluate.sample import Sample
-from bench.evaluate.score import leading_auc
+from bench.evaluate.score import auc_of
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.seeds import Runs, Spread, pooled
 from bench.evaluate.testing import holm, p_beyond, p_value, smallest_difference
@@ -219,11 +217,7 @@ def _on_common_images(
         reason = "their labels differ: run the older one again"
     if reason:
         return _Difference(undefined(reason), 0)
-    none = Resampling(resamples=0)
-    sides = [
-        [leading_auc(Sample.of(here[run.folder], none), run.outputs) for run in side]
-        for side in (runs, reference)
-    ]
+    sides = [[auc_of(here[run.folder], run.outputs) for run in side] for side in (runs, reference)]
     return _Difference(_of_means(sides, spreads), len(common))
 
 

@@ -266,9 +266,6 @@ def _interaction(
     None where the level was not run both there and elsewhere.
 
     Args:
-        contrasts: of the level.
-        level: the level.
-        other: the other factor.
         at: position of its key in a context.
     """
     reference = level_text(other.reference)

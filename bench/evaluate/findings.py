@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from bench.evaluate.auc import Auc, macro, undefined
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.measures import AT_THRESHOLD, AVERAGED, CALIBRATED
-from bench.evaluate.resamples import Bools, Floats, Resamples
+from bench.evaluate.metrics import Bools, Floats
+from bench.evaluate.resamples import Resamples
 from bench.evaluate.sample import Sample
 from bench.evaluate.thresholds import choose_thresholds
 from bench.evaluate.two_classes import NO_VALIDATION

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.evaluate.calibration import fit_temperature, scaled
-from bench.evaluate.resamples import Bools, Floats
+from bench.evaluate.metrics import Bools, Floats
 from bench.evaluate.thresholds import (
     choose_threshold,
     choose_thresholds,
@@ -81,6 +81,30 @@ class OperatingPoints:
     def decide_specific(self, probabilities: Floats) -> Bools:
         """Those called at the specific thresholds; none where such a threshold is NaN."""
         return called_probabilities(probabilities, self.outputs) >= self.specific_thresholds
+
+    def names(
+        self, probabilities: Floats, *, specific: bool = False
+    ) -> list[tuple[str, ...] | None]:
+        """Names that are called of each image; None where no threshold says it.
+
+        Args:
+            probabilities: float64 (n, classes), as a network gives them.
+            specific: at the specific thresholds; without any, the most probable class is called
+                at the others alone.
+        """
+        classes = self.outputs.classes
+        if not len(self.thresholds):
+            most = [(classes[n],) for n in probabilities.argmax(axis=1)]
+            return [None] * len(most) if specific else [*most]
+        thresholds = self.specific_thresholds if specific else self.thresholds
+        called = self.decide_specific(probabilities) if specific else self.decide(probabilities)
+        if self.outputs.kind == "multilabel":
+            names = np.array(self.called, dtype=object)
+            known = not np.isnan(thresholds).all()
+            return [tuple(names[row]) if known else None for row in called]
+        if np.isnan(thresholds).any():
+            return [None] * len(called)
+        return [(classes[int(second)],) for (second,) in called]
 
     def calibrated(self, probabilities: Floats) -> Floats:
         """Probabilities at the fitted temperatures; NaN where there is none.

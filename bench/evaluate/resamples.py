@@ -21,10 +21,7 @@ from bench.evaluate.calibration_error import (
 )
 from bench.evaluate.calibration_slope import calibration_intercept, calibration_slope, no_slope
 from bench.evaluate.estimate import LEVEL, Estimate, Interval
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-
+from bench.evaluate.metrics import Bools, Floats
 
 # Patients, below whose number resamples do not tell how much a share varies.
 FEW = 5
@@ -261,9 +258,7 @@ class Resamples:
         """An estimate of values (1 + resamples,), the one on the images as they are first.
 
         Args:
-            values: of the figure.
             reason: why there is no interval; "" where there is one, if the figure is defined.
-            bounds: least and largest possible value.
         """
         value = float(values[0])
         return Estimate(

@@ -23,7 +23,7 @@ from bench.evaluate import frames
 from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.comparison import Comparison
 from bench.evaluate.curves import Curves
-from bench.evaluate.ensemble_rows import Ensemble
+from bench.evaluate.ensemble import Ensemble
 from bench.evaluate.estimate import Figure, Interval
 from bench.evaluate.external import ExternalTable
 from bench.evaluate.heatmaps import HeatMaps

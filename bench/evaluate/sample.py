@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.resamples import Bools, Floats, Resamples
+from bench.evaluate.metrics import Bools, Floats
+from bench.evaluate.resamples import Resamples
 from bench.runs.predictions import Predictions
 
 

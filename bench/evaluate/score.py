@@ -18,7 +18,6 @@ from bench.evaluate.measures import AVERAGED, leading
 from bench.evaluate.sample import Sample
 from bench.evaluate.two_classes import two_class_figures
 from bench.runs.predictions import Outputs, Predictions
-from bench.runs.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,19 +80,6 @@ class RunScores:
         }
 
 
-def score_run(run: Run, resampling: Resampling) -> RunScores:
-    """All figures of a run on the test part, with its patients resampled.
-
-    Args:
-        run: one that finished.
-        resampling: shared by all runs that are to be compared.
-
-    Raises:
-        InputError: its predictions are gone or damaged.
-    """
-    return score_predictions(run.predictions(), run.outputs, resampling)
-
-
 def score_predictions(
     predictions: Mapping[str, Predictions], outputs: Outputs, resampling: Resampling
 ) -> RunScores:
@@ -135,19 +121,14 @@ def score_predictions(
 
 
 def auc_of(predictions: Predictions, outputs: Outputs) -> Auc:
-    """The figure that models are compared by, of any predictions; no patient is resampled."""
-    return leading_auc(Sample.of(predictions, Resampling(resamples=0)), outputs)
-
-
-def leading_auc(sample: Sample, outputs: Outputs) -> Auc:
-    """The figure that models are compared by: AUC, or macro AUC.
+    """The figure that models are compared by, AUC or macro AUC; no patient is resampled.
 
     Args:
-        sample: predictions for any images.
+        predictions: for any images.
         outputs: what they are about.
     """
-    resamples = sample.resamples
+    sample = Sample.of(predictions, Resampling(resamples=0))
     if outputs.binary:
-        return resamples.auc(sample.targets == 1, sample.probabilities[:, 1])
+        return sample.resamples.auc(sample.targets == 1, sample.probabilities[:, 1])
     columns = zip(sample.positive().T, sample.probabilities.T, strict=True)
-    return macro([resamples.auc(present, p) for present, p in columns])
+    return macro([sample.resamples.auc(present, p) for present, p in columns])

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from bench.evaluate.auc import Auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
 from bench.evaluate.ensemble import mean_predictions
 from bench.evaluate.estimate import Estimate
-from bench.evaluate.score import LeadingScore, RunScores, auc_of, score_predictions, score_run
+from bench.evaluate.score import LeadingScore, RunScores, auc_of, score_predictions
 from bench.files import write_bytes
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.run import Run
@@ -68,7 +68,10 @@ class Scorer:
             InputError: its predictions are gone or damaged.
         """
         name = self._name(run)
-        scores = self._read(name) or self._keep(name, score_run(run, self.resampling))
+        scores = self._read(name, RunScores)
+        if scores is None:
+            found = score_predictions(run.predictions(), run.outputs, self.resampling)
+            scores = self._keep(name, found)
         self._leading[_identity(run)] = scores.leading
         return scores
 
@@ -88,7 +91,7 @@ class Scorer:
             InputError: predictions are gone or damaged, or of other images.
         """
         name = self._name(*runs)
-        scores = self._read(name)
+        scores = self._read(name, RunScores)
         if scores is None:
             mean, outputs = mean_predictions(runs), runs[0].outputs
             scores = self._keep(name, score_predictions(mean, outputs, self.resampling))
@@ -109,7 +112,7 @@ class Scorer:
     def damaged_file(self, run: Run) -> Path | None:
         """The file of a run's kept scores, where it is there and cannot be read."""
         name = self._name(run)
-        if self._kept is None or self._read(name) or not (self._kept / name).is_file():
+        if self._kept is None or self._read(name, RunScores) or not (self._kept / name).is_file():
             return None
         return self._kept / name
 
@@ -125,13 +128,7 @@ class Scorer:
         content += [what] * bool(what)
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32] + ".pickle"
 
-    @overload
-    def _read(self, name: str) -> RunScores | None: ...
-
-    @overload
-    def _read(self, name: str, kept: type[K]) -> K | None: ...
-
-    def _read(self, name: str, kept: type[Any] = RunScores) -> Any:
+    def _read(self, name: str, kept: type[K]) -> K | None:
         """The kept scores; None where there are none, or damaged ones: they are computed again."""
         if self._kept is None:
             return None

@@ -157,7 +157,6 @@ def _p_above(spread: Spread, others: float, *, df: float) -> float:
     """One-sided p of the F test that a spread is no larger than that of the others.
 
     Args:
-        spread: of one row.
         others: the pooled ``observed`` of all others.
         df: its degrees of freedom; 0 where there are no others.
     """

@@ -12,7 +12,8 @@ from bench.evaluate.auc import Auc
 from bench.evaluate.calibration import fit_temperature, scaled
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.measures import SPECIFICITIES, TWO_CLASSES
-from bench.evaluate.resamples import Bools, Floats, Resamples
+from bench.evaluate.metrics import Bools, Floats
+from bench.evaluate.resamples import Resamples
 from bench.evaluate.sample import Sample
 from bench.evaluate.thresholds import choose_threshold
 from bench.runs.predictions import Predictions

@@ -161,7 +161,10 @@ def export(
         check.demand()
         write_model(made / "preprocessing.json", preprocessing(model, deployed))
         write_bytes(made / SAMPLE, _png(sample))
-        write_model(made / ANSWER, _answer(model, answer, check))
+        (called,) = model.points.names(answer)
+        by_class = dict(zip(model.classes, answer[0].tolist(), strict=True))
+        expected = Answer(probabilities=by_class, called=called or (), check=check)
+        write_model(made / ANSWER, expected)
         if to == "onnx":
             script = files("bench.export").joinpath("predict_image.py")
             write_text(made / SCRIPT, script.read_text(encoding="utf-8"))
@@ -194,19 +197,3 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     content = BytesIO()
     Image.fromarray(pixels).save(content, "PNG")
     return content.getvalue()
-
-
-def _answer(model: LoadedModel, probabilities: NDArray[np.float64], check: Check) -> Answer:
-    points = model.points
-    called = [
-        name
-        for name, yes in zip(points.called, points.decide(probabilities)[0], strict=True)
-        if yes
-    ]
-    binary = model.run.outputs.binary
-    rest = 0 if binary else int(probabilities[0].argmax())
-    return Answer(
-        probabilities=dict(zip(model.classes, probabilities[0].tolist(), strict=True)),
-        called=tuple(called or ([] if model.data.kind == "multilabel" else [model.classes[rest]])),
-        check=check,
-    )

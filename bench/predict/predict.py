@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import bench
 from bench.data.image_files import DEEPEST
-from bench.evaluate.operating_points import SPECIFICITY, OperatingPoints
+from bench.evaluate.operating_points import SPECIFICITY
 from bench.predict.decode import InspectedImage, decoded_batches
 from bench.predict.images import ImageList
 from bench.predict.records import (
@@ -88,7 +88,7 @@ def _predict_batch(row: NetworkRow, batch: Sequence[InspectedImage]) -> list[Ima
     seeds = row.predict(squares)
     mean = seeds.mean(axis=0)
     calibrated = row.points.calibrated(mean)
-    decisions = [_decisions(row.points, mean, specific=specific) for specific in (False, True)]
+    decisions = [row.points.names(mean, specific=specific) for specific in (False, True)]
     unlike = _unlike(row, readable, squares)
     names = row.first.classes
     records = {
@@ -120,25 +120,6 @@ def _predict_batch(row: NetworkRow, batch: Sequence[InspectedImage]) -> list[Ima
         )
         for image in batch
     ]
-
-
-def _decisions(
-    points: OperatingPoints, probabilities: NDArray[np.float64], *, specific: bool
-) -> list[tuple[str, ...] | None]:
-    """Names that are called of each image; None where no threshold says it."""
-    classes = points.outputs.classes
-    if not len(points.thresholds):
-        most = [(classes[n],) for n in probabilities.argmax(axis=1)]
-        return [None] * len(most) if specific else [*most]
-    thresholds = points.specific_thresholds if specific else points.thresholds
-    called = points.decide_specific(probabilities) if specific else points.decide(probabilities)
-    if points.outputs.kind == "multilabel":
-        names = np.array(points.called, dtype=object)
-        known = not np.isnan(thresholds).all()
-        return [tuple(names[row]) if known else None for row in called]
-    if np.isnan(thresholds).any():
-        return [None] * len(called)
-    return [(classes[int(second)],) for (second,) in called]
 
 
 def _unlike(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.score import RunScores
 from bench.evaluate.scorer import Scorer
-from bench.runs.predictions import PREDICTIONS
+from bench.runs.predictions import PREDICTIONS, Outputs, Predictions
 from bench.runs.run import Run
 from tests.bench.evaluate.stored_runs import StoredRuns
 
@@ -35,17 +36,19 @@ def run(stored: StoredRuns) -> Run:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The runs that were scored and not read back."""
-    names: list[str] = []
-    plain = module.score_run
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Number of test images, each time that predictions are scored and not read back."""
+    images: list[int] = []
+    plain = module.score_predictions
 
-    def score(run: Run, resampling: Resampling) -> RunScores:
-        names.append(run.cell.model)
-        return plain(run, resampling)
+    def score(
+        predictions: Mapping[str, Predictions], outputs: Outputs, resampling: Resampling
+    ) -> RunScores:
+        images.append(len(predictions["test"].images))
+        return plain(predictions, outputs, resampling)
 
-    monkeypatch.setattr(module, "score_run", score)
-    return names
+    monkeypatch.setattr(module, "score_predictions", score)
+    return images
 
 
 def same(one: Any, other: Any) -> bool:
@@ -80,20 +83,20 @@ def test_what_is_read_back_is_what_was_kept(tmp_path: Path, task: str) -> None:
     assert list(again.figures) == list(first.figures)
 
 
-def test_a_run_is_scored_once(tmp_path: Path, run: Run, counted: list[str]) -> None:
+def test_a_run_is_scored_once(tmp_path: Path, run: Run, counted: list[int]) -> None:
     scorer = Scorer(RESAMPLING, kept=tmp_path / "kept")
     assert same(scorer.score(run).leading, scorer.leading(run))
     scorer.score(run)
     Scorer(RESAMPLING, kept=tmp_path / "kept").score(run)
-    assert counted == ["a"]
+    assert counted == [12]
     # What runs are compared by is remembered without a folder too.
     scorer = Scorer(RESAMPLING)
     scorer.score(run)
     scorer.leading(run)
-    assert counted == ["a", "a"]
+    assert counted == [12, 12]
 
 
-def test_other_predictions_are_scored_anew(tmp_path: Path, run: Run, counted: list[str]) -> None:
+def test_other_predictions_are_scored_anew(tmp_path: Path, run: Run, counted: list[int]) -> None:
     scorer = Scorer(RESAMPLING, kept=tmp_path / "kept")
     before = scorer.score(run).figures["auc"].value
     path = run.folder / PREDICTIONS
@@ -103,26 +106,26 @@ def test_other_predictions_are_scored_anew(tmp_path: Path, run: Run, counted: li
     ]
     path.write_text("\n".join([lines[0], *flipped]) + "\n")
     assert scorer.score(run).figures["auc"].value == pytest.approx(1 - before)
-    assert counted == ["a", "a"]
+    assert counted == [12, 12]
 
 
-def test_other_resamples_are_not_mixed_up(tmp_path: Path, run: Run, counted: list[str]) -> None:
+def test_other_resamples_are_not_mixed_up(tmp_path: Path, run: Run, counted: list[int]) -> None:
     Scorer(RESAMPLING, kept=tmp_path / "kept").score(run)
     more = Scorer(Resampling(resamples=30), kept=tmp_path / "kept").score(run)
     accuracy = more.figures["accuracy"]
     assert isinstance(accuracy, Estimate)
     assert len(accuracy.draws) == 30
-    assert counted == ["a", "a"]
+    assert counted == [12, 12]
 
 
-def test_a_damaged_file_is_made_again(tmp_path: Path, run: Run, counted: list[str]) -> None:
+def test_a_damaged_file_is_made_again(tmp_path: Path, run: Run, counted: list[int]) -> None:
     kept = tmp_path / "kept"
     first = Scorer(RESAMPLING, kept=kept).score(run)
     (file,) = kept.iterdir()
     for content in (b"", b"not a pickle", pickle.dumps("else"), file.read_bytes()[:-100]):
         file.write_bytes(content)
         assert same(Scorer(RESAMPLING, kept=kept).score(run), first)
-    assert counted == ["a"] * 5
+    assert counted == [12] * 5
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path, run: Run) -> None:

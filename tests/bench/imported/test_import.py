@@ -18,7 +18,7 @@ from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference
-from bench.evaluate.score import score_run
+from bench.evaluate.score import score_predictions
 from bench.evaluate.scorer import Scorer
 from bench.imported import Combine, Imported
 from bench.runs.cells import ImportSettings
@@ -72,7 +72,7 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
         of={"validation": 4, "test": 12},
         ignored=0,
     )
-    figures = score_run(run, Resampling(resamples=50)).figures
+    figures = score_predictions(run.predictions(), run.outputs, Resampling(resamples=50)).figures
     assert math.isclose(figures["auc"].value, auc, abs_tol=1e-12)
     assert math.isnan(figures["accuracy"].value)
     (table,) = collect([run], scorer=Scorer(Resampling(resamples=50)))
@@ -91,7 +91,7 @@ def test_validation_images_choose_the_threshold_and_training_images_do_nothing(
     (run,) = Store(tmp_path / "out").runs()
     assert run.imported is not None
     assert run.imported.ignored == 8
-    figures = score_run(run, Resampling(resamples=50)).figures
+    figures = score_predictions(run.predictions(), run.outputs, Resampling(resamples=50)).figures
     assert figures["accuracy"].value == 1.0
 
 
@@ -249,7 +249,13 @@ def assert_whole(found: Imported) -> Run:
     (run,) = Store(found.folder.parent).runs()
     counts = {part: count for part, count in found.match.images.items() if count}
     assert {part: len(one.images) for part, one in run.predictions().items()} == counts
-    leading = next(iter(score_run(run, Resampling(resamples=20)).figures.values())).value
+    leading = next(
+        iter(
+            score_predictions(
+                run.predictions(), run.outputs, Resampling(resamples=20)
+            ).figures.values()
+        )
+    ).value
     assert np.allclose(leading, found.auc, rtol=0, atol=1e-12, equal_nan=True)
     return run
 
