@@ -21,7 +21,6 @@ from bench.cascade.stages import (
     find_stages,
 )
 from bench.data.splits import Split
-from bench.data.splits.split import file_name
 from bench.data.study import SEPARATOR
 from bench.errors import InputError
 from bench.files import make_folder, write_text
@@ -187,14 +186,13 @@ def _read_split(store: Store, run: Run) -> SplitImages:
     Raises:
         InputError: its file is gone, damaged or another split's.
     """
-    split = run.data.split
-    path = store.splits / file_name(name=split.name, seed=split.seed, digest=split.hash)
+    path = store.split_file(run.data.split)
     if not path.is_file():
         raise InputError(
             f"split file {str(path)!r} is not there, and without it nobody can say that no test "
             "image was learned from: copy it here, or run `bench run` once more, which writes it"
         )
-    return Split.read_images(path, digest=split.hash)
+    return Split.read_images(path, digest=run.data.split.hash)
 
 
 def _may_be_stage(store: Store, unusable: Unusable, entry: StageRuns) -> bool:

@@ -121,6 +121,19 @@ class Run:
                 raise ValueError(f"images by part are {found}, not {self.predicted_images}")
             return frame
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The stored predictions by file: for images of the task, and for others where there are.
+
+        Raises:
+            InputError: a file is gone or damaged.
+        """
+        with self._damaged_predictions():
+            return {
+                name: read_frame(self.folder / name, self.outputs, with_targets=name == PREDICTIONS)
+                for name in (PREDICTIONS, OTHERS)
+                if name in self.checksums
+            }
+
     def predictions(self) -> dict[str, Predictions]:
         """The predictions for the images of the task, by part (``EVALUATED_PARTS``, or
         ``EXTERNAL_PARTS`` for other data).

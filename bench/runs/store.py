@@ -47,7 +47,8 @@ from numpy.typing import NDArray
 
 from bench.config import Experiment
 from bench.config.frozen import Frozen
-from bench.data.description import DataRecord
+from bench.data.description import DataRecord, SplitRecord
+from bench.data.splits.split import file_name
 from bench.data.tasks import Task
 from bench.environment import EnvironmentRecord
 from bench.errors import InputError
@@ -135,11 +136,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class Store:
-    """The folder of all runs (``--out``), of a tuning's trials, or of runs on other data.
-
-    Attributes:
-        root: the folder.
-    """
+    """The folder of all runs (``--out``), of a tuning's trials, or of runs on other data."""
 
     root: Path
 
@@ -172,6 +169,10 @@ class Store:
         """Folder of the splits, one small file each."""
         return self.root / "splits"
 
+    def split_file(self, split: SplitRecord) -> Path:
+        """File of a split, which need not be there."""
+        return self.splits / file_name(name=split.name, seed=split.seed, digest=split.hash)
+
     def folder(self, cell: Cell, data: DataRecord) -> Path:
         """Folder of the run of a cell on some data."""
         return self.root / folder_name(cell, data)
@@ -186,7 +187,6 @@ class Store:
         """The run of each of some folders as far as it is, all their files checked.
 
         Args:
-            folders: of the runs.
             whole: runs whose files need not be read; by default those that the user's cache knows.
         """
         whole = whole or WholeRuns.remembered()
@@ -252,9 +252,6 @@ class Store:
         """Make the folder of a run, or take up again one that was interrupted or failed.
 
         Args:
-            folder: the run's.
-            cell: its settings.
-            facts: stored beside them.
             earlier: environments of the attempts whose training it goes on with
                 (:meth:`attempts`); none where it begins anew.
         """
@@ -290,9 +287,7 @@ class Store:
         """Write the predictions of some parts.
 
         Args:
-            folder: the run's.
             rows: the study table (image and patient ids), n rows.
-            task: the task.
             targets: its targets for every row.
             task_mask: (n,), the rows that are part of the task.
             parts: rows of each part of the split.
@@ -320,13 +315,7 @@ class Store:
     def write_parts(
         self, folder: Path, predictions: Mapping[str, Predictions], outputs: Outputs
     ) -> None:
-        """Write predictions for images of the task, by part.
-
-        Args:
-            folder: the run's.
-            predictions: by part.
-            outputs: what they are about.
-        """
+        """Write predictions for images of the task, by part."""
         frames = [to_frame(each, outputs, part=part) for part, each in predictions.items()]
         write_text(folder / PREDICTIONS, pd.concat(frames).to_csv(index=False))
 
@@ -364,11 +353,7 @@ class Store:
         return read_records(self.root, EXPERIMENTS, ExperimentRecord)[0]
 
     def unusable_records(self, folders: Iterable[str] = tuple(RECORDS)) -> list[Unusable]:
-        """Records beside the runs that cannot be used, by their path in the store.
-
-        Args:
-            folders: where to look, of :data:`RECORDS`.
-        """
+        """Records beside the runs that cannot be used, by their path in the store."""
         return [
             unusable
             for folder in folders
@@ -441,9 +426,6 @@ class Store:
 
     def survey(self, *, whole: WholeRuns | None = None) -> Survey:
         """All runs, those that cannot be used among them, by folder name.
-
-        Args:
-            whole: as :meth:`read_all`.
 
         Raises:
             InputError: the folder is not there.

@@ -13,20 +13,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bench.config import Experiment
 from bench.data.description import DataRecord
 from bench.data.splits import Split
-from bench.data.splits.split import file_name
 from bench.errors import InputError
-from bench.files import make_folder, write_bytes, write_text
-from bench.runs.checksums import DATA, EXPERIMENT
-from bench.runs.predictions import IDS, OTHERS, PREDICTIONS, read_frame
-from bench.runs.records import write_model
+from bench.runs.predictions import IDS, PREDICTIONS
 from bench.runs.run import Run
-from bench.runs.store import Store, experiment_text
+from bench.runs.store import Store
 from bench.share.bundle import Names, unpack
 from bench.share.pseudonyms import Pseudonyms
-from bench.share.send import AS_THEY_ARE, pseudonyms_of
+from bench.share.send import copy_run, keep_split, pseudonyms_of
 
 State = Literal["imported", "already here", "made here too"]
 
@@ -140,11 +135,7 @@ class _Reading:
                 "of its data and split: run yours first, or unzip the bundle and report on that "
                 "folder with --out"
             )
-        tables = {
-            name: read_frame(run.folder / name, run.outputs, with_targets=name == PREDICTIONS)
-            for name in (PREDICTIONS, OTHERS)
-            if name in run.checksums
-        }
+        tables = run.tables()
         same_task = [own for own in of_split if own.data.task == run.data.task]
         if names == "hashed":
             # Those of its task first: rows get the order that they have in them.
@@ -205,27 +196,13 @@ class _Reading:
         with store.claim(folder) as claimed:
             if not claimed:
                 raise InputError(f"another process is at {folder.name}: wait for it")
-            make_folder(folder)
-            for name in AS_THEY_ARE:
-                if name in self.run.checksums:
-                    write_bytes(folder / name, (self.run.folder / name).read_bytes())
-            experiment = Store(self.run.folder.parent).experiment_of(self.run.folder)
-            write_text(folder / EXPERIMENT, experiment_text(experiment))
-            data = self.run.data
-            write_model(folder / DATA, data.model_copy(update={"notes": (*data.notes, note)}))
-            for name, table in self.tables.items():
-                write_text(folder / name, table.to_csv(index=False))
-            store.end(folder, self.run.outcome)
+            data = self.run.data.model_copy(update={"notes": (*self.run.data.notes, note)})
+            copy_run(self.run, store, data=data, tables=self.tables)
 
 
 def _names_of(runs: Sequence[Run], pseudonyms: Pseudonyms) -> pd.DataFrame:
     """Image and patient of each image that some runs predict, by the image's hash."""
-    frames = []
-    for run in runs:
-        frames.append(run.predictions_frame()[[*IDS]])
-        if OTHERS in run.checksums:
-            others = read_frame(run.folder / OTHERS, run.outputs, with_targets=False)
-            frames.append(others[[*IDS]])
+    frames = [table[[*IDS]] for run in runs for table in run.tables().values()]
     known = pd.concat(frames).drop_duplicates("image")
     return (
         known.assign(hash=known["image"].map(pseudonyms.image))
@@ -258,10 +235,8 @@ def _keep_beside(theirs: Store, store: Store, runs: Sequence[Run], *, names: Nam
     """Keep the records and splits that belong to the runs, where they are not here already."""
     taken = {run.folder.name for run in runs}
     for record in theirs.experiments():
-        experiment: Experiment = record.experiment
-        own = [store.root / name for name in record.runs if name in taken]
-        if own:
-            store.record_experiment(experiment, own)
+        if own := [store.root / name for name in record.runs if name in taken]:
+            store.record_experiment(record.experiment, own)
     known = {tuning.study for tuning in store.tunings()}
     for tuning in theirs.tunings():
         if tuning.study not in known:
@@ -269,11 +244,8 @@ def _keep_beside(theirs: Store, store: Store, runs: Sequence[Run], *, names: Nam
     if names == "hashed":
         return
     for split in {run.data.split.hash: run.data.split for run in runs}.values():
-        file = file_name(name=split.name, seed=split.seed, digest=split.hash)
-        Split.read_images(theirs.splits / file, digest=split.hash)
-        make_folder(store.splits)
-        if not (store.splits / file).exists():
-            write_bytes(store.splits / file, (theirs.splits / file).read_bytes())
+        Split.read_images(theirs.split_file(split), digest=split.hash)
+        keep_split(split, theirs, store)
 
 
 def _split_text(data: DataRecord) -> str:

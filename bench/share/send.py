@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 import bench
 from bench.config import DataConfig, Experiment
-from bench.data.description import DataRecord
+from bench.data.description import DataRecord, SplitRecord
 from bench.data.splits import Split
-from bench.data.splits.split import file_name
 from bench.errors import InputError
-from bench.files import make_folder, write_text
+from bench.files import make_folder, write_bytes, write_text
 from bench.runs.cells import source_settings
 from bench.runs.checksums import DATA, EXPERIMENT, HISTORY, SETTINGS
-from bench.runs.predictions import OTHERS, PREDICTIONS, read_frame
 from bench.runs.records import write_model
 from bench.runs.run import Run
 from bench.runs.store import Store, experiment_text
@@ -75,7 +75,12 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
     with tempfile.TemporaryDirectory(prefix="bench-share-") as folder:
         made = Store(Path(folder))
         for run in finished:
-            _copy_run(run, made, pseudonyms=None if open_names else pseudonyms_of(run.data, root))
+            data, tables = run.data, run.tables()
+            if not open_names:
+                pseudonyms = pseudonyms_of(data, root)
+                data = _hidden(data, pseudonyms)
+                tables = {name: pseudonyms.hide(table) for name, table in tables.items()}
+            copy_run(run, made, data=data, tables=tables)
         _copy_beside(finished, Store(root), made, with_splits=open_names)
         write_text(made.root / CARD, _card(made))
         shutil.rmtree(made.root / ".locks", ignore_errors=True)
@@ -107,28 +112,31 @@ def pseudonyms_of(data: DataRecord, root: Path) -> Pseudonyms:
     Raises:
         InputError: that is gone or damaged.
     """
-    split = data.split
-    path = Store(root).splits / file_name(name=split.name, seed=split.seed, digest=split.hash)
-    return Pseudonyms(Split.read_images(path, digest=split.hash))
+    path = Store(root).split_file(data.split)
+    return Pseudonyms(Split.read_images(path, digest=data.split.hash))
 
 
-def _copy_run(run: Run, made: Store, *, pseudonyms: Pseudonyms | None) -> None:
-    folder = made.root / run.folder.name
+def copy_run(run: Run, to: Store, *, data: DataRecord, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write a run without its weights, and without a folder of this machine, into another store.
+
+    Args:
+        run: that finished.
+        to: the other store.
+        data: the description of its data, there.
+        tables: its predictions there, by file; as :meth:`bench.runs.run.Run.tables` gives them, its
+            files come out as they are.
+    """
+    folder = to.root / run.folder.name
     make_folder(folder)
     for name in AS_THEY_ARE:
         if name in run.checksums:
-            shutil.copyfile(run.folder / name, folder / name)
+            write_bytes(folder / name, (run.folder / name).read_bytes())
     experiment = without_paths(Store(run.folder.parent).experiment_of(run.folder))
     write_text(folder / EXPERIMENT, experiment_text(experiment))
-    write_model(folder / DATA, run.data if pseudonyms is None else _hidden(run.data, pseudonyms))
-    for name in (PREDICTIONS, OTHERS):
-        if name in run.checksums and pseudonyms is None:
-            shutil.copyfile(run.folder / name, folder / name)
-        elif name in run.checksums and pseudonyms is not None:
-            with_targets = name == PREDICTIONS
-            frame = read_frame(run.folder / name, run.outputs, with_targets=with_targets)
-            write_text(folder / name, pseudonyms.hide(frame).to_csv(index=False))
-    made.end(folder, run.outcome)
+    write_model(folder / DATA, data)
+    for name, table in tables.items():
+        write_text(folder / name, table.to_csv(index=False))
+    to.end(folder, run.outcome)
 
 
 def without_paths(experiment: Experiment) -> Experiment:
@@ -167,11 +175,16 @@ def _copy_beside(runs: Sequence[Run], store: Store, made: Store, *, with_splits:
         if names & {*tuning.runs, *tuning.superseded}:
             made.record_tuning(tuning)
     for split in {run.data.split.hash: run.data.split for run in runs}.values():
-        file = file_name(name=split.name, seed=split.seed, digest=split.hash)
-        Split.read_images(store.splits / file, digest=split.hash)  # it is whole
+        Split.read_images(store.split_file(split), digest=split.hash)  # it is whole
         if with_splits:
-            make_folder(made.splits)
-            shutil.copyfile(store.splits / file, made.splits / file)
+            keep_split(split, store, made)
+
+
+def keep_split(split: SplitRecord, store: Store, to: Store) -> None:
+    """Write a split's file into another store, where it is not there already."""
+    if not to.split_file(split).exists():
+        make_folder(to.splits)
+        write_bytes(to.split_file(split), store.split_file(split).read_bytes())
 
 
 def _card(made: Store) -> str:
