@@ -130,17 +130,8 @@ class CXNetM1(_CXNet):
 class CXNetM1V2(_CXNet):
     """CXNet-m1 (v2) (Fig. 9), for 512×512 images in the paper; takes any size from 8 px.
 
-    About 16.6 million parameters, 96 % of them in conv-4.
-
-    Args:
-        in_channels: 1 (grayscale) or 3.
-        outputs: number of logits; 2 for normal vs abnormal.
-        dropout: share of conv-4's activations that dropout zeroes in training.
-        dropout_at: before batch norm, as the paper draws it, or after it.
-        conv4_kernel: side of conv-4's kernel, odd.
-
-    Raises:
-        ValueError: an option is out of its range.
+    About 16.6 million parameters, 96 % of them in conv-4. Options and errors are those of
+    :class:`CXNetM1`.
     """
 
     def __init__(

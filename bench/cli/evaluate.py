@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli import complete
-from bench.cli.options import ConfigChoice, config_options, given, out_option
+from bench.cli.options import ConfigChoice, config_options, device_option, given, out_option
 
 if TYPE_CHECKING:
     from bench.runs.cells import Part
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     help="Whether equal patient ids of the two data are one person, whose images are left out "
     "[default: where both are ChestX-ray14].",
 )  # fmt: skip
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-    help="Device that networks compute on.",
-)  # fmt: skip
+@device_option("Device that networks compute on.")
 def evaluate_command(
     *,
     names: tuple[str, ...],

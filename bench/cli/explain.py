@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli import complete
-from bench.cli.options import data_option, out_option, plugin_option
+from bench.cli.options import data_option, device_option, out_option, plugin_option
 
 if TYPE_CHECKING:
     from bench.predict.row import NetworkRow
@@ -36,10 +36,7 @@ if TYPE_CHECKING:
     "(phantom), or the boxes of a file such as NIH's BBox_List_2017.csv.",
 )  # fmt: skip
 @data_option
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-    help="Device that computes.",
-)  # fmt: skip
+@device_option("Device that computes.")
 @out_option
 @plugin_option
 def explain(

@@ -84,7 +84,6 @@ class MatrixChoice(ConfigChoice):
 
         Args:
             more_models: chosen beside MODEL.
-            changes: further ones, by dotted key.
         """
         from bench.registry.models import select_models
 
@@ -99,11 +98,7 @@ class MatrixChoice(ConfigChoice):
         return whole.model_copy(update={"models": models})
 
     def experiments(self, *more_models: str, **changes: Any) -> list[Experiment]:
-        """An experiment for each config: a MODEL that ends in ``.yaml`` or ``.yml`` is one.
-
-        Args:
-            more_models, changes: as :meth:`experiment` takes them, for each.
-        """
+        """An experiment for each config: a MODEL that ends in ``.yaml`` or ``.yml`` is one."""
         files = [name for name in self.models if name.endswith((".yaml", ".yml"))]
         models = tuple(name for name in self.models if name not in files)
         configs = [self.config, *files] if not files or given("config") else files
@@ -228,6 +223,12 @@ def grouped(group: type, name: str, *options: Callable[[F], F]) -> Callable[[F],
     return decorate
 
 
+def device_option(help: str) -> Callable[[F], F]:
+    """The option ``--device``, with what it is of."""
+    devices = click.Choice(["auto", "cpu", "cuda"])
+    return click.option("--device", type=devices, default="auto", show_default=True, help=help)
+
+
 plugin_option = click.option(
     "--plugin", "plugins", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
     help="A Python file that registers models, losses or data sources. Repeats.",
@@ -292,10 +293,7 @@ matrix_options = grouped(
     click.option("--all", "take_all", is_flag=True, help="Every model of the config."),
     loss_option,
     click.option("--seeds", metavar="0,1,…", help="Seeds, one run each."),
-    click.option(
-        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
-        show_default=True, help="Device that networks are trained on.",
-    ),
+    device_option("Device that networks are trained on."),
 )  # fmt: skip
 executor_options = grouped(
     ExecutorChoice, "executor",

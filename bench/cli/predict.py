@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.cli import complete
-from bench.cli.options import plugin_option, runs_option
+from bench.cli.options import device_option, plugin_option, runs_option
 
 if TYPE_CHECKING:
     from bench.explain.images import Explainer
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     help="Write FILE.csv or FILE.json instead of printing a table.",
 )  # fmt: skip
 @runs_option
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-    help="Device that the networks compute on.",
-)  # fmt: skip
+@device_option("Device that the networks compute on.")
 @click.option(
     "--heatmap", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Also draw where the evidence for the second class (of several, the most probable) lies, "

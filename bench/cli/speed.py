@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import models_argument, plugin_option
+from bench.cli.options import device_option, models_argument, plugin_option
 
 if TYPE_CHECKING:
     from bench.speed.against import Rival
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--compile", "compiled", is_flag=True, help="Compile the network, as with train.compile=true."
 )
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-    help="Device to measure on.",
-)  # fmt: skip
+@device_option("Device to measure on.")
 @click.option(
     "--threads",
     type=click.IntRange(min=1),

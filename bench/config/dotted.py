@@ -13,7 +13,6 @@ def path_of(key: str, value: object = None) -> list[str]:
     (``model.options.timm:resnet18.a1_in1k.drop_rate``), unless all options are set at once.
 
     Args:
-        key: dotted.
         value: that is set; a mapping sets all options of a model.
     """
     options = "model.options."
@@ -25,12 +24,7 @@ def path_of(key: str, value: object = None) -> list[str]:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"train": {"lr": 1}}`` to ``{"train.lr": 1}``; an empty mapping has no key.
-
-    Args:
-        tree: nested mappings.
-        prefix: put before every key.
-    """
+    """``{"train": {"lr": 1}}`` to ``{"train.lr": 1}``; an empty mapping has no key."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):

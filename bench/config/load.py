@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from yaml.constructor import ConstructorError
 
 import bench
-from bench.config.as_typed import kind_of_text
 from bench.config.dotted import path_of
 from bench.config.problems import one_line
 from bench.config.recipes import switched
 from bench.config.schema import Experiment
 from bench.errors import InputError
 from bench.registry.core import near_matches
+from bench.registry.datasets import DATASETS
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -136,7 +137,6 @@ def split_setting(setting: str, *, option: str = "--set") -> tuple[str, str]:
     """Split ``KEY=VALUE`` into two texts without blanks around them.
 
     Args:
-        setting: the text.
         option: of the command line that it was given with, for the message.
 
     Raises:
@@ -157,7 +157,6 @@ def parse_setting(setting: str, *, option: str = "--set") -> tuple[str, Any]:
     """Split ``KEY=VALUE`` and read the value as YAML (``true``, ``0.02``, ``[a, b]``).
 
     Args:
-        setting: the text.
         option: of the command line that it was given with, for the message.
 
     Raises:
@@ -177,7 +176,7 @@ def _read_settings(
     source = {**in_file, **{key: text for key, text, _ in split}, **changes}["data.source"]
     values: list[tuple[str, Any]] = []
     for key, text, setting in split:
-        kind = kind_of_text(path_of(key), source=str(source))
+        kind = _kind_of_text(path_of(key), source=str(source))
         quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
         is_null = kind == "text or null" and text in _NULLS
         if kind in ("text", "text or null") and not quoted and not is_null:
@@ -239,3 +238,40 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
             raise InputError(f"{key}: {part!r} holds a value, not further keys")
         tree = branch
     tree[last] = value
+
+
+def _kind_of_text(
+    key: Sequence[str], *, source: str
+) -> Literal["text", "text or null", "texts"] | None:
+    """Whether a key takes a text or a path, as it is typed, or a list of texts; None for others.
+
+    Args:
+        key: the steps of a dotted key, such as ``("data", "options", "label_column")``.
+        source: the experiment's data source, whose options ``data.options`` are.
+    """
+    model: type[BaseModel] | None = Experiment
+    if tuple(key[:2]) == ("data", "options"):
+        key, model = key[2:], None
+        if source in {entry.name for entry in DATASETS}:
+            model = DATASETS.get(source).options_model
+    for step in key[:-1]:
+        field = None if model is None else model.model_fields.get(step)
+        inner = _plain(field.annotation) if field else None
+        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    field = model.model_fields.get(key[-1]) if model is not None and key else None
+    annotation = _plain(field.annotation) if field else None
+    if annotation in (str, Path):
+        optional = field is not None and _plain(field.annotation) is not field.annotation
+        return "text or null" if optional else "text"
+    is_list = get_origin(annotation) is tuple and _plain(get_args(annotation)[0]) is str
+    return "texts" if is_list else None
+
+
+def _plain(annotation: Any) -> Any:
+    """A type without its constraints and without None."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+        return _plain(kinds[0]) if len(kinds) == 1 else annotation
+    return annotation

@@ -22,7 +22,6 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     """The first complaint of a validation error, with near matches for an unknown key.
 
     Args:
-        error: what pydantic raised.
         model: the model that refused, whose fields are what the user may have meant.
     """
     # A key that is mistyped is missing too.

@@ -34,11 +34,7 @@ DECIDED = (*RECIPES["modern"], "momentum", "nesterov", "ema")
 
 
 def filled_in(train: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a training, with what its recipe says where they say nothing.
-
-    Args:
-        train: keys and values of ``train``, not yet checked.
-    """
+    """Settings of a training, with what its recipe says where they say nothing."""
     recipe = train.get("recipe")
     values = next((values for name, values in RECIPES.items() if name == recipe), {})
     return {**values, **train}

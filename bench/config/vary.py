@@ -83,9 +83,6 @@ def missing_references(experiment: Experiment) -> list[str]:
     """A line for each factor of the question whose reference is none of the levels.
 
     No error: a command may run some of the levels now and another the reference later.
-
-    Args:
-        experiment: with or without a question.
     """
     levels: dict[str, tuple[Any, ...]] = {
         "model": experiment.models,

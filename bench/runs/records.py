@@ -380,9 +380,7 @@ def read_records(root: Path, folder: str, model: type[R]) -> tuple[list[R], list
     """Read the files of a folder that :func:`write_record` wrote, by name.
 
     Args:
-        root: of the store.
         folder: its name there; it need not be there.
-        model: what is in each file.
 
     Returns:
         The records, and those that cannot be used.
@@ -395,7 +393,8 @@ def read_records(root: Path, folder: str, model: type[R]) -> tuple[list[R], list
                 refuse_other_version(content)
                 own = {key: value for key, value in content.items() if key not in ("format", OWN)}
                 record = model.model_validate(own)
-                refuse_changed(content)
+                if content.get(OWN) != content_checksum(content):
+                    raise UnusableError("it was changed after it was written")
             found.append(record)
         except UnusableError as fault:
             unusable.append(fault.of(f"{folder}/{path.name}"))
@@ -407,7 +406,6 @@ class UnusableError(Exception):
 
     Args:
         reason: in one line, without what it is of.
-        state: whether it is damaged, or whole and not for this version.
     """
 
     def __init__(self, reason: str, state: UnusableState = "damaged") -> None:
@@ -448,9 +446,6 @@ def reading(file: str = "") -> Iterator[None]:
 def refuse_other_version(content: Mapping[str, Any]) -> None:
     """Refuse what another version of this package wrote; nothing of it is damaged.
 
-    Args:
-        content: of the file.
-
     Raises:
         UnusableError: it is of another format, or a result of another harness.
     """
@@ -462,19 +457,6 @@ def refuse_other_version(content: Mapping[str, Any]) -> None:
         raise UnusableError(
             f"its results are of version {content['results_version']}", ANOTHER_VERSION
         )
-
-
-def refuse_changed(content: Mapping[str, Any]) -> None:
-    """Refuse a record that is not as it was written.
-
-    Args:
-        content: of the file, its checksum (``sha256``) among it.
-
-    Raises:
-        UnusableError: the checksum is gone or another.
-    """
-    if content.get(OWN) != content_checksum(content):
-        raise UnusableError("it was changed after it was written")
 
 
 def _only_unknown_keys(error: ValidationError) -> bool:
