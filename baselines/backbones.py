@@ -158,7 +158,6 @@ def check_image_size(name: str, image_size: int) -> None:
     """Refuse a size that the network cannot take, by trying it without memory or arithmetic.
 
     Args:
-        name: timm's name.
         image_size: side of the square input in pixels.
 
     Raises:

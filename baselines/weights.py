@@ -121,7 +121,6 @@ def find_weights(source: WeightsSource, *, weights_dir: Path | None = None) -> P
     """Look for weights on this machine.
 
     Args:
-        source: from :func:`describe_weights`.
         weights_dir: a folder written by :func:`fetch_weights`, looked at first.
 
     Returns:
@@ -148,7 +147,6 @@ def ensure_weights(name: str, *, weights_dir: Path | None = None) -> Path:
     """Find weights on this machine, or download them into the hub's own cache.
 
     Args:
-        name: timm's name.
         weights_dir: a folder written by :func:`fetch_weights`, looked at first.
 
     Raises:
@@ -181,10 +179,6 @@ def fetch_weights(name: str, *, to: Path) -> Path:
 
     Writes ``NAME.safetensors``, and ``NAME.json`` with ``tag``, ``source`` and ``sha256``. Each
     file appears whole or not at all.
-
-    Args:
-        name: timm's name.
-        to: the folder, made where it is not there.
 
     Returns:
         The path of ``NAME.safetensors``.
@@ -259,7 +253,6 @@ def read_packaged(name: str, path: Path) -> dict[str, Tensor] | None:
     """Weights under timm's names, from a package of the index; None where the file is of none.
 
     Args:
-        name: timm's name of the network.
         path: from :func:`ensure_weights`.
     """
     package = _package_of(name, path)

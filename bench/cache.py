@@ -62,7 +62,6 @@ def write_facts(name: str, facts: dict[str, Any]) -> None:
     are found out again next time.
 
     Args:
-        name: the file's name, without suffix.
         facts: keys to values that JSON can hold.
     """
     path = _file(name)

@@ -40,7 +40,6 @@ def write_bytes(path: Path, content: bytes | memoryview, *, mode: int = 0o666) -
     Args:
         path: in a folder that is there. A link stays one; what is no file, such as a pipe, is
             written to as it is.
-        content: of the file.
         mode: its permissions, less the process's umask.
 
     Raises:

@@ -25,12 +25,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def first_names(names: Sequence[str], limit: int) -> str:
-    """The first names of a list, printable, and how many more there are.
-
-    Args:
-        names: all of them.
-        limit: how many to write out.
-    """
+    """The first names of a list, printable, and how many more there are."""
     text = printable(", ".join(names[:limit]))
     return f"{text} and {len(names) - limit:,} more" if len(names) > limit else text
 

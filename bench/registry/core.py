@@ -89,9 +89,6 @@ def check_options(
 
     Args:
         kind: "model" or "loss", for the message.
-        name: registered name.
-        factory: what takes them, as keywords.
-        options: their names.
 
     Raises:
         InputError: it takes no such option.
@@ -152,7 +149,6 @@ class Registry(Generic[E]):
         """Decorator that registers what it decorates and returns it unchanged.
 
         Args:
-            entry: the class of the entries.
             facts: all of its fields but ``target``.
         """
 

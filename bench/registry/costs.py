@@ -65,8 +65,6 @@ def check_answer(
     One image passes through it, without computing anything where that is possible.
 
     Args:
-        entry: the registered network.
-        shape: its input, outputs and options.
         context: in which the image passes.
 
     Returns:
@@ -168,7 +166,6 @@ def weights_here(
     """Whether each network's pretrained weights are on this machine, without torch if cached.
 
     Args:
-        entries: the networks.
         weights_dir: a folder written by ``bench weights fetch``, looked at as well.
 
     Returns:

@@ -92,8 +92,6 @@ class LossEntry(Entry):
 
         Args:
             kind: how logits become probabilities.
-            outputs: number of logits.
-            options: the loss's own keyword arguments.
 
         Raises:
             InputError: it cannot be made or computed, or its value is no finite scalar with a

@@ -275,8 +275,6 @@ def select_models(
 
     Args:
         wanted: names and patterns; none means the experiment's own models.
-        configured: the experiment's models.
-        take_all: ``--all`` was given.
 
     Raises:
         InputError: a name is unknown, a pattern matches nothing, or neither a model nor

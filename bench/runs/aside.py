@@ -17,8 +17,6 @@ def move_aside(root: Path, path: Path, *, to: str) -> Path:
     """Move a file or folder of a store to a folder of it; nothing there is replaced.
 
     Args:
-        root: of the store.
-        path: in it.
         to: name of the folder, one of :data:`ASIDE`.
 
     Returns:

@@ -78,12 +78,7 @@ class DataSettings(SourceSettings):
 
 
 class TaskSettings(Frozen):
-    """Settings that every run made here depends on; where the files lie is no part of it.
-
-    Attributes:
-        data: the data.
-        task: name of the task.
-    """
+    """Settings that every run made here depends on; where the files lie is no part of it."""
 
     data: DataSettings
     task: str
@@ -297,11 +292,7 @@ class Cell(Frozen):
         return json.dumps([self.kind, self.model, self.loss, settings], sort_keys=True)
 
     def as_cascade(self, system: System) -> Cell:
-        """The cell of a system that is made of the runs of this one's model, loss and seed.
-
-        Args:
-            system: ``cascade``, ``flat``, or ``always normal``, which no model changes.
-        """
+        """The cell of a system that is made of the runs of this one's model, loss and seed."""
         if system == "always normal":
             settings = self.settings.model_dump(include={"data"})
             named = {"model": "no network", "loss": "", "seed": 0}
@@ -346,12 +337,7 @@ class Cell(Frozen):
         return {k: value for k, value in flat.items() if value is not None or k[:6] == "train."}
 
     def key(self, *, data: str, split: str) -> str:
-        """Sixteen hex digits of the SHA-256 over settings, data and split, that name the run.
-
-        Args:
-            data: fingerprint of the data.
-            split: hash of the split.
-        """
+        """Sixteen hex digits of the SHA-256 over settings, data and split, that name the run."""
         content = {
             "version": RESULTS_VERSION,
             **self.model_dump(mode="json"),

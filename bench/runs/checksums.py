@@ -52,10 +52,6 @@ def content_checksum(content: Mapping[str, Any]) -> str:
 def find_changes(folder: Path, checksums: Mapping[str, str]) -> dict[str, str]:
     """Files of a run that are gone or no longer as they were written, each with what happened.
 
-    Args:
-        folder: the run's.
-        checksums: by file name, as when the run ended.
-
     Raises:
         PermissionError: a file may not be read, and may be whole.
     """

@@ -64,7 +64,6 @@ def compare(
     either rate.
 
     Args:
-        case: the network and its setting.
         rival: see :class:`SpeedComparison`; ``eager`` needs CUDA.
         rounds: pairs of blocks.
         block_seconds: the rival's blocks take about this long at least.

@@ -80,9 +80,6 @@ class Case:
 class Workbench:
     """A case's training step, made as a run makes it, on random images.
 
-    Args:
-        case: what is measured.
-
     Attributes:
         device: where the network computes.
         network: in training mode.

@@ -43,7 +43,6 @@ def describe_machine(case: Case, *, repeats: int) -> Machine:
     """Describe this machine for a case's device and threads.
 
     Args:
-        case: the setting.
         repeats: measurements of the device's rate; 0 leaves it out.
 
     Raises:

@@ -88,7 +88,6 @@ def measure(case: Case, *, repeats: int, block_seconds: float = BLOCK_SECONDS) -
     its own.
 
     Args:
-        case: the network and its setting.
         repeats: measurements of each rate.
         block_seconds: each takes this long at least.
 

@@ -26,12 +26,7 @@ Row = TypeVar("Row", Measured, SpeedComparison)
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """A network without figures.
-
-    Attributes:
-        model: its name.
-        reason: one line.
-    """
+    """A network without figures."""
 
     model: str
     reason: str

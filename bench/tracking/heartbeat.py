@@ -146,13 +146,7 @@ class Heartbeat:
 
 @contextmanager
 def beating(progress: Progress, root: Path, *, command: str) -> Iterator[Progress]:
-    """A display of progress that also keeps a beat in a folder of runs, while the block lasts.
-
-    Args:
-        progress: everything is passed on to it.
-        root: folder of the runs.
-        command: such as ``run``.
-    """
+    """A display of progress that also keeps a beat in a folder of runs, while the block lasts."""
     heartbeat = Heartbeat(progress, root, command=command)
     try:
         yield heartbeat

@@ -135,7 +135,6 @@ class TensorBoard(Tracker):
     The paper's authors watched their loss curves in it.
 
     Args:
-        progress: everything is passed on to it.
         folder: made if it is not there.
 
     Raises:
@@ -184,7 +183,6 @@ class WeightsAndBiases(Tracker):
     ``wandb sync``.
 
     Args:
-        progress: everything is passed on to it.
         project: name of the project, or ``ENTITY/PROJECT``.
 
     Raises:
@@ -237,7 +235,6 @@ class MLflow(Tracker):
     """A run of the MLflow experiment ``cxnet-bench`` for each of ours.
 
     Args:
-        progress: everything is passed on to it.
         uri: of the tracking server or store, such as ``http://HOST:5000`` or
             ``sqlite:///mlflow.db``.
 

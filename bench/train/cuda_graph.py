@@ -141,7 +141,6 @@ class StepRunner:
     """Takes a training's steps: three plainly, and on CUDA the others from a graph.
 
     Args:
-        step: the step.
         end: number of steps of the whole run.
         on_note: called with a line for the user where the step cannot be captured.
         capture: how the step is captured; by default as a graph on CUDA, and never elsewhere.

@@ -21,10 +21,6 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
     On CUDA torch's SGD updates all parameters in one fused kernel. On a CPU that was measured
     to win nothing (``results/speed``) and rounds differently, so that it is left out.
 
-    Args:
-        network: on the device where it is trained.
-        config: the settings.
-
     Returns:
         The optimiser. Each of its groups has an ``initial_lr``: its learning rate without warm-up
         and decay.

@@ -59,7 +59,6 @@ def predict(
     Args:
         network: from (b, channels, side, side) to logits (b, outputs).
         loss: from (logits, targets) to the mean loss of a batch.
-        images: the set.
         kind: how logits become probabilities.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
         group: processes among which the images are divided; each gets the predictions for all.

@@ -166,8 +166,6 @@ def make_step(
     Args:
         network: in training mode, on the device of the images.
         loss: from (logits, targets) to the mean loss of a batch, on the same device.
-        images: the training part.
-        config: the settings.
         seed: order, augmentation and dropout follow from it and the step's number.
 
     Raises:

@@ -40,10 +40,6 @@ GRACE = 2.0
 def check_devices(config: TrainConfig, device: torch.device) -> None:
     """Check that there are as many devices as a training asks for.
 
-    Args:
-        config: its settings.
-        device: the first one.
-
     Raises:
         InputError: there are fewer.
     """
