@@ -15,23 +15,6 @@ from baselines.weights import describe_weights, find_weights
 
 __all__ = ["pooled_features", "smallest_at_hand"]
 
-# From small to large, by parameters at 1,000 classes.
-BY_SIZE = (
-    "mobilenetv3_small_100",
-    "tf_efficientnet_lite0",
-    "efficientnet_b0",
-    "tf_efficientnet_lite1",
-    "tf_efficientnet_lite2",
-    "densenet121",
-    "resnet18",
-    "vit_small_patch16_224",
-    "inception_v3",
-    "resnet50",
-    "swin_tiny_patch4_window7_224",
-    "convnext_tiny",
-    "vgg16_bn",
-)
-
 
 def smallest_at_hand(image_size: int, *, weights_dir: Path | None = None) -> str | None:
     """The smallest built-in network that takes such images and whose weights are on this machine.
@@ -43,8 +26,7 @@ def smallest_at_hand(image_size: int, *, weights_dir: Path | None = None) -> str
     Returns:
         timm's name, or None where no weights are here. Nothing is fetched.
     """
-    for name in BY_SIZE:
-        size = BUILT_IN[name]
+    for name, size in BUILT_IN.items():
         fits = image_size >= size.smallest and image_size % size.multiple == 0
         if fits and find_weights(describe_weights(name), weights_dir=weights_dir) is not None:
             return name

@@ -19,7 +19,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from baselines import frozen
 from baselines.backbones import BUILT_IN, create
 from baselines.frozen import pooled_features, smallest_at_hand
 from baselines.packages import WeightsPackage
@@ -38,11 +37,8 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_networks_are_in_the_order_of_their_size() -> None:
     with torch.device("meta"):
-        sizes = [
-            sum(p.numel() for p in timm.create_model(name).parameters()) for name in frozen.BY_SIZE
-        ]
+        sizes = [sum(p.numel() for p in timm.create_model(name).parameters()) for name in BUILT_IN]
     assert sizes == sorted(sizes)
-    assert set(frozen.BY_SIZE) == set(BUILT_IN)
 
 
 def test_the_smallest_whose_weights_are_here(
