@@ -57,7 +57,6 @@ def evaluate_command(
     from bench.progress import show_progress
     from bench.report.markdown import markdown_external
     from bench.runs.find import find_runs
-    from bench.runs.store import Store
 
     runs = find_runs(names, out=out)
     other = OtherData(experiment=experiment, part=part, same_patients=same_patients)
@@ -66,16 +65,6 @@ def evaluate_command(
     already = sum(each.already for each in evaluated)
     click.echo(f"{len(evaluated) - already} evaluated, {already} evaluated before", err=True)
     scorer = Scorer(kept=cache_dir() / "scores")
-    folders = [each.run.folder for each in evaluated]
-    stores = dict.fromkeys(folder.parent.parent for folder in folders)
-    tables = [
-        table
-        for root in stores
-        for table in load_external(
-            Store(root),
-            [folder.name for folder in folders if folder.parent.parent == root],
-            scorer=scorer,
-        )
-    ]
+    tables = load_external([each.run for each in evaluated], scorer=scorer)
     click.echo(markdown_external(tables))
     click.echo("research software, not a medical device", err=True)

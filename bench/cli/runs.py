@@ -47,7 +47,6 @@ def show_run(text: str, *, out: Path) -> None:
     """Print the settings, data, environments, costs and files of one run."""
     import yaml
 
-    from bench.runs.describe import describe_run
     from bench.runs.find import find_folders
     from bench.runs.store import Store
 
@@ -56,7 +55,7 @@ def show_run(text: str, *, out: Path) -> None:
         raise click.UsageError(f"{text!r} names {len(folders)} runs: `bench runs list` lists them")
     (folder,) = folders
     run = Store(folder.parent).run(folder.name)
-    click.echo(yaml.safe_dump(describe_run(run), sort_keys=False, allow_unicode=True), nl=False)
+    click.echo(yaml.safe_dump(run.describe(), sort_keys=False, allow_unicode=True), nl=False)
 
 
 @runs.command("remove")

@@ -151,24 +151,22 @@ def _counting(on_scored: Callable[[int, int], None], runs: Sequence[Run]) -> Cal
     return count
 
 
-def load_external(
-    store: Store, names: Sequence[str], *, scorer: Scorer
-) -> tuple[ExternalTable, ...]:
+def load_external(runs: Sequence[Run], *, scorer: Scorer) -> tuple[ExternalTable, ...]:
     """The tables of some runs on other data, without scoring what is not about these data.
 
-    Args:
-        store: of the runs whose networks predict.
-        names: of the folders of the runs on other data.
-        scorer: of all runs.
-
     Raises:
-        InputError: a run cannot be used.
+        InputError: predictions are gone or damaged.
     """
-    runs = [store.external.run(name) for name in names]
-    wanted = {(run.data.fingerprint, run.data.task) for run in runs}
-    there = [run for run in store.runs() if (run.data.fingerprint, run.data.task) in wanted]
-    tables = collect(there, scorer=scorer) if there else []
-    return tuple(external_tables(runs, scorer=scorer, tables=tables))
+    found: list[ExternalTable] = []
+    for root in dict.fromkeys(run.folder.parent.parent for run in runs):
+        own = [run for run in runs if run.folder.parent.parent == root]
+        wanted = {(run.data.fingerprint, run.data.task) for run in own}
+        there = [
+            run for run in Store(root).runs() if (run.data.fingerprint, run.data.task) in wanted
+        ]
+        tables = collect(there, scorer=scorer) if there else []
+        found += external_tables(own, scorer=scorer, tables=tables)
+    return tuple(found)
 
 
 def _with_maps(table: Table, records: Sequence[MapsRecord]) -> Table:
@@ -207,12 +205,7 @@ def _external(
 
 
 def without_bare_tables(results: Results, filters: Filters) -> Results:
-    """The results without tables that hold only controls or the unrequested reference.
-
-    Args:
-        results: what :func:`load_results` gave with these filters.
-        filters: which runs they are about.
-    """
+    """The results without tables that hold only controls or the unrequested reference."""
 
     def was_requested(row: Row) -> bool:
         # All rows but the controls and the reference are in the table because a run passed.
@@ -253,7 +246,6 @@ def check_reference(results: Results, wanted: str) -> None:
     """Refuse results in which no table has the reference that was asked for.
 
     Args:
-        results: compared with it, or with what stands in.
         wanted: as the user wrote it, such as ``resnet18:ce``.
 
     Raises:

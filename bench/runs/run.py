@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -78,6 +79,39 @@ class Run:
             else {part: self.data.parts[part].images for part in parts}
         )
         return {part: images for part, images in counts.items() if images}
+
+    def describe(self) -> dict[str, Any]:
+        """Facts of the run, of JSON's types, in reading order: for people.
+
+        Its settings by dotted key, data, environments, outcome and files with their sizes in bytes.
+        """
+        cell, data = self.cell, self.data
+        facts: dict[str, Any] = {
+            "run": self.folder.name,
+            "kind": cell.kind,
+            "model": cell.model,
+            "loss": cell.loss,
+            "seed": cell.seed,
+            "state": self.outcome.state,
+            "reason": self.outcome.reason,
+            "settings": cell.dotted,
+            "data": {
+                "source": data.source,
+                "task": data.task,
+                "question": data.question,
+                "classes": list(data.classes),
+                "image_size": data.image_size,
+                "split": data.split.model_dump(),
+                "parts": {name: part.model_dump() for name, part in data.parts.items()},
+                "fingerprint": data.fingerprint,
+            },
+            "attempts": [attempt.model_dump() for attempt in self.attempts],
+            "costs": self.outcome.costs.model_dump() if self.outcome.costs else None,
+            "imported": self.imported.model_dump() if self.imported else None,
+            "external": self.external.model_dump(mode="json") if self.external else None,
+            "files": {name: (self.folder / name).stat().st_size for name in self.checksums},
+        }
+        return {name: value for name, value in facts.items() if value not in (None, "")}
 
     def finished_network(self) -> NetworkSettings:
         """The settings of its network, whose weights are stored with it.
