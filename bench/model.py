@@ -53,7 +53,6 @@ class LoadedModel:
         normalisation: of the pixels that it sees.
         network: in evaluation mode, on the device; from (b, channels, side, side) float32, as
             :meth:`to_input` gives it, to logits (b, classes).
-        device: where it computes.
 
     Raises:
         InputError: there is no such run, it is damaged, has not finished or is no network's, or its

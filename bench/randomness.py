@@ -15,7 +15,6 @@ def derive_seed(seed: int, purpose: str, step: int = 0) -> int:
     """A seed for one purpose at one step of a run.
 
     Args:
-        seed: the run's seed.
         purpose: what the numbers are for ("dropout", "order").
         step: iteration or epoch, as the purpose counts them.
 

@@ -98,12 +98,7 @@ def model_card(
 
 
 def external_rows(results: Results, runs: Set[str]) -> list[tuple[ExternalTable, ExternalRow]]:
-    """The rows on other data of some runs' networks.
-
-    Args:
-        results: of the folder.
-        runs: names of their folders.
-    """
+    """The rows on other data of some runs' networks."""
     return [(table, row) for table in results.external for row in table.rows if runs & {*row.runs}]
 
 

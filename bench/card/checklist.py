@@ -52,7 +52,6 @@ class Checklist:
     """A checklist about one table.
 
     Attributes:
-        name: of the checklist.
         cited: its source.
         title: of the table.
         items: in the original's order.

@@ -64,7 +64,6 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
     finding), and for each data set the answer "always normal", which needs no network.
 
     Args:
-        runs: those that ended.
         store: of the runs; the cascades are stored there too.
 
     Raises:
@@ -124,7 +123,6 @@ def write_routes(names: Iterable[str], path: Path, *, store: Store) -> None:
     Args:
         names: folders of stored cascades (:attr:`Assembled.runs`).
         path: the file; an older one is replaced.
-        store: where they are.
     """
     wanted = set(names)
     frames = [_routes(run) for run in store.runs() if run.folder.name in wanted]

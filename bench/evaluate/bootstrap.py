@@ -30,12 +30,7 @@ RESAMPLES = 2000
 
 
 class Resampling:
-    """Resamples of patients that are the same for the same images, whichever model predicts.
-
-    Args:
-        resamples: how many.
-        seed: of the random numbers.
-    """
+    """Resamples of patients that are the same for the same images, whichever model predicts."""
 
     def __init__(self, *, resamples: int = RESAMPLES, seed: int = 0) -> None:
         self.resamples = resamples

@@ -81,7 +81,6 @@ def compare_with(
         reference: its finished runs, which differ in their seed.
         others: the finished runs of each other row.
         margin: largest difference that counts as none.
-        scorer: of all runs.
 
     Returns:
         A comparison of each other row.
@@ -143,7 +142,6 @@ def over_control(
     Args:
         runs, control: the finished runs of the two rows.
         spreads: of the two rows (:func:`spreads_of`).
-        scorer: of all runs.
     """
     return _difference(runs, control, spreads=spreads, scorer=scorer).auc.interval()
 

@@ -107,7 +107,6 @@ def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> l
     data nor arithmetic differ. Others are designs of their own.
 
     Args:
-        runs: those that ended.
         recorded: the experiments; those without a question are left out.
     """
     by_name = {run.folder.name: run for run in runs}

@@ -42,11 +42,6 @@ def answer_questions(
 ) -> list[QuestionResult]:
     """The effects of the settings that each experiment with a question varies.
 
-    Args:
-        runs: those that ended.
-        recorded: the experiments that were run.
-        scorer: of all runs.
-
     Raises:
         InputError: predictions are gone or damaged.
     """

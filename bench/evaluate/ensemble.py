@@ -84,10 +84,6 @@ def _same_images(first: Predictions, second: Predictions) -> bool:
 def ensembles(rows: Sequence[Row], *, scorer: Scorer) -> tuple[Ensemble, ...]:
     """The ensemble of each network that has two or more finished seeds.
 
-    Args:
-        rows: of one table, in their order.
-        scorer: of all runs.
-
     Raises:
         InputError: predictions are gone or damaged.
     """

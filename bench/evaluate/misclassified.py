@@ -44,7 +44,6 @@ def hardest(run: Run, *, most: int) -> Hardest:
     Of equal probabilities the image whose id sorts first is taken.
 
     Args:
-        run: one that finished.
         most: images of each kind of error.
 
     Raises:

@@ -100,12 +100,7 @@ class PartCounts:
 
 
 def count_part(rows: pd.DataFrame, task: Task) -> PartCounts:
-    """Count the images and patients of each class of a task.
-
-    Args:
-        rows: the study table of the test part.
-        task: the question.
-    """
+    """Count the images and patients of each class of a task."""
     rows = rows[task.select(rows)]
     targets = task.targets(rows)
     if task.kind == "multiclass":

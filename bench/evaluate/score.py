@@ -83,13 +83,7 @@ class RunScores:
 def score_predictions(
     predictions: Mapping[str, Predictions], outputs: Outputs, resampling: Resampling
 ) -> RunScores:
-    """All figures of some predictions on the test part.
-
-    Args:
-        predictions: by part.
-        outputs: what they are about.
-        resampling: of the test part's patients.
-    """
+    """All figures of some predictions on the test part."""
     sample = Sample.of(predictions["test"], resampling)
     validation = predictions.get("validation")
     positive, p = sample.positive(), sample.probabilities
@@ -121,12 +115,7 @@ def score_predictions(
 
 
 def auc_of(predictions: Predictions, outputs: Outputs) -> Auc:
-    """The figure that models are compared by, AUC or macro AUC; no patient is resampled.
-
-    Args:
-        predictions: for any images.
-        outputs: what they are about.
-    """
+    """The figure that models are compared by, AUC or macro AUC; no patient is resampled."""
     sample = Sample.of(predictions, Resampling(resamples=0))
     if outputs.binary:
         return sample.resamples.auc(sample.targets == 1, sample.probabilities[:, 1])

@@ -45,10 +45,7 @@ def record_of(
     """The record of measured maps, which reports show beside the runs.
 
     Args:
-        models: whose maps they are.
         boxes: ``phantom``, or the name of the file of boxes.
-        method: of the maps.
-        rows: what was measured.
     """
     return MapsRecord(
         boxes=boxes,

@@ -96,7 +96,6 @@ class Answer(Frozen):
     """The expected answer for the sample image, from the run's network.
 
     Attributes:
-        image: the sample's file.
         probabilities: by class.
         called: the classes that are called.
         check: how near the exported file came to its run.

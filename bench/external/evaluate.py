@@ -71,7 +71,6 @@ class Evaluated:
     """A run whose network has predicted other data.
 
     Attributes:
-        run: the predictions, as they are stored.
         already: whether they were there before.
     """
 
@@ -101,9 +100,6 @@ def evaluate_elsewhere(
 
     Args:
         runs: finished, of networks; their models must be registered.
-        other: the data.
-        device: where networks compute.
-        progress: shows decoding and prediction.
 
     Raises:
         InputError: anything that the user can mend.

@@ -55,10 +55,6 @@ def home_images(run: Run, *, progress: Progress) -> HomeImages:
 
     Pixels that were decoded for the run are used where they are kept. Where the images cannot be
     had, the patients of the validation and test part are known from the predictions.
-
-    Args:
-        run: of the network.
-        progress: shows the decoding.
     """
     reason = "its data have changed since"
     try:

@@ -24,7 +24,6 @@ class Skipped(Frozen):
     """A file or folder of a folder that is not predicted.
 
     Attributes:
-        name: its path.
         reason: in a few words.
     """
 

@@ -32,8 +32,6 @@ def predict_images(row: NetworkRow, listed: ImageList, *, progress: Progress) ->
     """Predict images; one that cannot be read is a record with its error.
 
     Args:
-        row: the networks.
-        listed: the images.
         progress: gets the number of images done.
     """
     peaks: list[int] = []

@@ -34,7 +34,6 @@ class NetworkRow:
 
         Args:
             runs: ended, at least one.
-            device: where they compute.
 
         Raises:
             InputError: a run is no finished network's, they are not of one row, or one cannot be

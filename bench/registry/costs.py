@@ -124,7 +124,6 @@ def listed_costs(
 
     Args:
         entries: the networks, with their default options.
-        shape: their input and outputs.
         on_counted: called with the number of networks that are done.
 
     Returns:

@@ -59,7 +59,6 @@ class LossEntry(Entry):
                 (images,), or 0 and 1 (images, outputs) for multi-label.
             outputs: number of logits.
             weighted: with class weights, for a loss that can also do without.
-            options: the loss's own keyword arguments.
 
         Returns:
             A module from (logits, targets) to a scalar; see :class:`LossEntry`.

@@ -68,9 +68,6 @@ def training(settings: SharedSettings) -> list[str]:
     """The shared training settings, each with its value; empty where none is shared.
 
     Switches that are off and limits that are not set are left out.
-
-    Args:
-        settings: of the table's networks.
     """
     shared = settings.shared
     hidden = OF_PLATEAUS if shared.get("train.schedule") == "cosine" else ()

@@ -38,7 +38,6 @@ def json(results: Results, *, image_names: bool = False) -> str:
     """The results as one JSON object, in the form that the module's docstring says.
 
     Args:
-        results: every number of the report.
         image_names: whether images are named; names can hold patients' numbers.
     """
     content = {"version": VERSION, "level": LEVEL} | _plain(results)

@@ -27,7 +27,6 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
     """Sentences on one section of a table.
 
     Args:
-        table: with its rows.
         id: of the section, as in :class:`bench.report.columns.Section`.
         measures: names of those that the section shows.
     """

@@ -37,7 +37,6 @@ class AnswerSections:
     """Everything that a report shows of an answer.
 
     Attributes:
-        answer: the answer.
         resting_on, conclusions, caveats: sentences; empty where there is no answer.
         effects: tables of each factor.
         gaps: runs that are missing from the answer.

@@ -23,7 +23,6 @@ def render(name: str, **context: Any) -> str:
 
     Args:
         name: of a file in ``bench/report/templates``.
-        context: what it speaks of.
     """
     return _environment().get_template(name).render(context)
 

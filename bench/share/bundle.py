@@ -63,7 +63,6 @@ def pack(folder: Path, path: Path, *, version: str, names: Names, runs: tuple[st
 
     Args:
         folder: of the runs, with what lies beside them.
-        path: of the bundle.
         version, names, runs: as the attributes of :class:`BundleRecord`.
     """
     files = {
@@ -91,7 +90,6 @@ def unpack(path: Path, folder: Path) -> BundleRecord:
     """Unpack a bundle, every file checked.
 
     Args:
-        path: of the bundle.
         folder: an empty one, for its files.
 
     Raises:

@@ -53,10 +53,6 @@ def receive(path: Path, store: Store) -> list[Received]:
 
     Everything is checked before the first run is written.
 
-    Args:
-        path: the bundle.
-        store: of the runs here.
-
     Raises:
         InputError: the bundle or a run in it is damaged, its split is none of the runs here, labels
             differ, or names are hashed and nothing here can turn them back.

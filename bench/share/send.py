@@ -105,10 +105,6 @@ def _options(run: Run) -> list[str]:
 def pseudonyms_of(data: DataRecord, root: Path) -> Pseudonyms:
     """The hashes of the names of a run's split.
 
-    Args:
-        data: of the run.
-        root: folder of the runs, with the split's file.
-
     Raises:
         InputError: that is gone or damaged.
     """

@@ -34,7 +34,6 @@ def gallery(table: Table, *, limit: int) -> Gallery | None:
     """Mistakes of the reference's first seed, or of the first network by name.
 
     Args:
-        table: the comparison.
         limit: most images of each kind of mistake.
 
     Returns:
