@@ -12,10 +12,18 @@ from bench.audit.duplicates import DISTANCE, SIDE, SMALLEST
 from bench.audit.subgroups import FEWEST, Subgroup, Subgroups
 from bench.evaluate.estimate import Interval
 from bench.report import formatting as fmt
-from bench.report.columns import Section, TableCell, cells, counts, numbers, texts
+from bench.report.columns import (
+    Section,
+    TableCell,
+    cells,
+    counts,
+    difference,
+    measured,
+    numbers,
+    texts,
+)
 from bench.report.figures.style import INK, MUTED, SERIES, empty_figure, house_style
-from bench.report.markdown import escape, pipe_table
-from bench.report.text import render
+from bench.report.markdown import fill
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +33,7 @@ TOO_FEW = "too few"
 
 def audit_markdown(audits: Sequence[Audit], *, image_names: bool) -> str:
     """The audits, a section each; names of near-duplicates can be ids of patients."""
-    text = render(
+    text = fill(
         "audit.md.j2",
         audits=audits,
         image_names=image_names,
@@ -35,21 +43,13 @@ def audit_markdown(audits: Sequence[Audit], *, image_names: bool) -> str:
         distance=DISTANCE,
         bits=SIDE * SIDE,
         smallest=SMALLEST,
-        pipe_table=pipe_table,
-        escape=escape,
     )
-    return text.rstrip() + "\n"
+    return text + "\n"
 
 
 def subgroups_markdown(found: Subgroups) -> str:
     """The subgroups of a run alone, for its model card."""
-    return render(
-        "subgroups.md.j2",
-        found=found,
-        subgroup_table=subgroup_table,
-        few=FEWEST,
-        pipe_table=pipe_table,
-    )
+    return fill("subgroups.md.j2", found=found, subgroup_table=subgroup_table, few=FEWEST)
 
 
 def subgroup_table(found: Sequence[Subgroup]) -> Section:
@@ -99,14 +99,8 @@ def _plot(curve: DecisionCurve) -> Figure:
     return figure
 
 
-def _figure(measured: Interval | None) -> TableCell:
-    if measured is None:
-        return TableCell(text=TOO_FEW)
-    return TableCell(text=fmt.number(measured.value), detail=fmt.interval(measured))
-
-
-def _difference(measured: Interval) -> TableCell:
-    return TableCell(text=fmt.difference(measured.value), detail=fmt.difference_interval(measured))
+def _figure(value: Interval | None) -> TableCell:
+    return TableCell(text=TOO_FEW) if value is None else measured(value)
 
 
 def _decision_table(curve: DecisionCurve) -> Section:
@@ -118,8 +112,8 @@ def _decision_table(curve: DecisionCurve) -> Section:
             numbers(
                 "threshold", "threshold", [(f"{p.threshold:.2f}", p.threshold) for p in points]
             ),
-            cells("model", "model", [_figure(point.model) for point in points]),
+            cells("model", "model", [measured(point.model) for point in points]),
             numbers("all", "call all", [(fmt.number(p.treat_all), p.treat_all) for p in points]),
-            cells("over_all", "model less all", [_difference(point.over_all) for point in points]),
+            cells("over_all", "model less all", [difference(point.over_all) for point in points]),
         ],
     )
