@@ -24,7 +24,10 @@ def path_of(key: str, value: object = None) -> list[str]:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"train": {"lr": 1}}`` to ``{"train.lr": 1}``; an empty mapping has no key."""
+    """``{"train": {"lr": 1}}`` to ``{"train.lr": 1}``; an empty mapping has no key.
+
+    The prefix, with its dot, is put before every key.
+    """
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):

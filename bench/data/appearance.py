@@ -84,7 +84,7 @@ def measure_appearance(
     """Distribution of the statistics over the training rows, and its false alarms.
 
     Of all images, uint8 (images, side, side), ``small`` (images,) are those with fewer pixels along
-    a side. None with fewer than :data:`FEWEST` training images.
+    a side than the square. None with fewer than :data:`FEWEST` training images.
     """
     if len(training) < FEWEST:
         return None

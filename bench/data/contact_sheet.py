@@ -22,7 +22,8 @@ def draw_sheet(
 ) -> int:
     """Draw a contact sheet: normal images first, then abnormal ones, drawn at random.
 
-    At most so many images, half of them normal where there are enough; their number is returned.
+    There are at most ``images`` of them, half normal where there are enough; how many is returned.
+    The ending of ``path`` names the format, and the choice follows from ``seed``.
 
     Raises:
         InputError: the ending is none of ``FORMATS``, or the file cannot be written.

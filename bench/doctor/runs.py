@@ -114,6 +114,7 @@ def remove(path: Path) -> str:
 
 
 def if_free(store: Store, folder: Path, mend: Callable[[], str]) -> str:
+    """Mend a run unless a process is at it, and say which; for :attr:`Finding.mend`."""
     with store.claim(folder) as claimed:
         return mend() if claimed else "left: a process is at it"
 

@@ -114,7 +114,10 @@ class PredictionFile:
 def read_file(
     path: Path, *, image_column: str | None = None, score_column: str | None = None
 ) -> PredictionFile:
-    """Read a file of predictions; without names, its columns are those called so.
+    """Read a file of predictions.
+
+    Without ``image_column`` that is one of :data:`IMAGE_COLUMNS`; without ``score_column``
+    probabilities are known by their heads.
 
     Raises:
         OSError: it cannot be read.

@@ -67,6 +67,11 @@ class Ended:
     calls: tuple[str, ...]
     output: str
 
+    def has_met(self, fault: Fault) -> bool:
+        """Whether the process came to the operation of a fault."""
+        call = fault.call
+        return call < len(self.calls) if isinstance(call, int) else call in self.calls
+
 
 @dataclass(frozen=True)
 class Process:

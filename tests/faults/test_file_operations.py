@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from tests.faults.process import Ended, Fault, bench_command
 KILLS: tuple[Literal["before", "after"], ...] = ("before", "after")
 DISK = (errno.ENOSPC, errno.EIO, errno.EROFS)
 Run = Callable[[Path, Fault | None], Ended]
+Strike = Callable[[Sequence[str], Path, Run, Callable[[Path], None]], None]
 
 
 def check_kill(commands: Commands, name: str, out: Path, fault: Fault) -> None:
@@ -54,6 +55,31 @@ def check_disk(commands: Commands, name: str, out: Path, fault: Fault) -> None:
     shutil.rmtree(out.parent)
 
 
+def strike_kinds(
+    calls: Sequence[str], folder: Path, run: Run, check_end: Callable[[Path], None]
+) -> None:
+    """Kill a command at each kind of its operations, as :func:`strike_each` does."""
+    strike_each(kills(calls), folder, run, check_end=check_end)
+
+
+def strike_all(
+    calls: Sequence[str], folder: Path, run: Run, check_end: Callable[[Path], None]
+) -> None:
+    """Kill a command before and after every operation, each in a folder of its own."""
+    for number in range(len(calls)):
+        for kind in KILLS:
+            out = folder / f"{number} {kind}" / "out"
+            out.parent.mkdir()
+            run(out, Fault(call=number, kind=kind))
+            run(out, None)
+            check_end(out)
+
+
+SHORT_AND_LONG = pytest.mark.parametrize(
+    "strike", [strike_kinds, pytest.param(strike_all, marks=pytest.mark.slow)]
+)
+
+
 def strike_each(
     faults: Iterable[Fault], folder: Path, run: Run, *, check_end: Callable[[Path], None]
 ) -> None:
@@ -70,12 +96,12 @@ def strike_each(
     for fault in faults:
         out.parent.mkdir(exist_ok=True)
         ended = run(out, fault)
-        if fault.call not in ended.calls:
+        if not ended.has_met(fault):
             check_end(out)
             out = next(outs)
             out.parent.mkdir()
             ended = run(out, fault)
-        assert fault.call in ended.calls
+        assert ended.has_met(fault)
     assert run(out, None).code == 0
     check_end(out)
 
@@ -95,7 +121,7 @@ def test_a_kill_at_each_kind_of_operation_costs_nothing(
 
     def run(out: Path, fault: Fault | None) -> Ended:
         ended = command.run(out, fault)
-        assert ended.code == (-9 if fault and fault.call in ended.calls else 0), ended.output
+        assert ended.code == (-9 if fault and ended.has_met(fault) else 0), ended.output
         return ended
 
     known = () if name == "run" else commands("run").calls
@@ -141,14 +167,18 @@ def test_a_disk_that_fails_at_any_operation_costs_nothing(
         check_disk(commands, name, tmp_path / str(number) / "out", Fault(call=number, kind=kind))
 
 
+@SHORT_AND_LONG
 def test_a_kill_while_pixels_are_prepared_costs_nothing(
-    tiny_arguments: list[str | Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    strike: Strike,
+    tiny_arguments: list[str | Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def run(cache: Path, fault: Fault | None) -> Ended:
         monkeypatch.setenv("CXNET_BENCH_CACHE", str(cache))
         arguments = ["data", "check", "--again", *tiny_arguments[:4]]
         ended = bench_command(*arguments, folder=tmp_path, fault=fault)
-        assert ended.code == (-9 if fault and fault.call in ended.calls else 0), ended.output
+        assert ended.code == (-9 if fault and ended.has_met(fault) else 0), ended.output
         return ended
 
     def pixels(cache: Path) -> dict[str, bytes]:
@@ -165,11 +195,12 @@ def test_a_kill_while_pixels_are_prepared_costs_nothing(
     whole = run(tmp_path / "whole" / "out", None)
     expected = pixels(tmp_path / "whole" / "out")
     assert expected
-    strike_each(kills(whole.calls), tmp_path, run, check_end=check_end)
+    strike(whole.calls, tmp_path, run, check_end)
 
 
+@SHORT_AND_LONG
 def test_a_kill_in_a_report_costs_nothing(
-    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    strike: Strike, commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = commands("run")
     assert command.run(tmp_path / "out").code == 0
@@ -179,7 +210,7 @@ def test_a_kill_in_a_report_costs_nothing(
         monkeypatch.setenv("CXNET_BENCH_CACHE", str(cache))
         arguments = ["report", "markdown", "--out", tmp_path / "out", "--to", target]
         ended = bench_command(*arguments, folder=tmp_path, fault=fault)
-        assert ended.code == (-9 if fault and fault.call in ended.calls else 0), ended.output
+        assert ended.code == (-9 if fault and ended.has_met(fault) else 0), ended.output
         assert target.read_bytes() == expected or not expected
         return ended
 
@@ -188,5 +219,5 @@ def test_a_kill_in_a_report_costs_nothing(
         (tmp_path / cache).mkdir()
         whole = run(tmp_path / cache / "out", None)
     expected = target.read_bytes()
-    strike_each(kills(whole.calls), tmp_path, run, check_end=lambda _: None)
+    strike(whole.calls, tmp_path, run, lambda _: None)
     assert [path for path in target.parent.iterdir() if path.suffix == ".md"] == [target]

@@ -54,7 +54,10 @@ class Split:
         claims_disjoint: bool,
         how: str,
     ) -> Split:
-        """Build a split from each row's part, (n,): its index in :data:`PARTS`, or their number."""
+        """Build a split from each row's part, (n,).
+
+        It is the part's index in :data:`PARTS`, or ``len(PARTS)`` where the row is left out.
+        """
         train, validation, test, left_out = (
             np.flatnonzero(part_of_row == p) for p in range(len(_PART_NAMES))
         )

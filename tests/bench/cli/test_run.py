@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.execute.controls import CONTROLS
+from bench.train.state import TrainingState
 from tests.bench.cli.conftest import TINY, Command
 from tests.bench.cli.images import truncate, write_manifest
 
@@ -210,7 +211,33 @@ def test_ctrl_c_says_how_to_go_on(
     assert outcome.code == 130
     command = shlex.join(map(str, tiny_matrix(tiny_plugin, "--quiet")))
     assert outcome.err.strip() == f"stopped by SIGINT; go on with: bench {command}"
+    (interrupted,) = (
+        config.parent.name
+        for config in Path("results/runs").glob("*/config.yaml")
+        if not config.with_name("run.json").exists()
+    )
+    assert interrupted.startswith("tiny-ce-")
+    assert interrupted in bench("report", "markdown").out
     assert bench(*tiny_matrix(tiny_plugin, "--quiet")).code == 0
+
+
+def test_a_training_that_goes_on_says_so(
+    bench: Command, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after its first checkpoint, as by Ctrl-C."""
+    command = tiny_matrix(tiny_plugin, "--json-log", "--set", "controls=[]")
+    save = TrainingState.save
+
+    def save_and_stop(state: TrainingState, folder: Path) -> None:
+        save(state, folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "save", save_and_stop)
+        assert bench(*command).code == 130
+    events = [json.loads(line) for line in bench(*command).out.splitlines()]
+    started = [event for event in events if event["event"] == "cell_started"]
+    assert [event["resumes"] for event in started] == [True, False]
 
 
 @pytest.mark.parametrize(

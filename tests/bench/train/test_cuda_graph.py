@@ -88,7 +88,12 @@ def test_the_loops_history_is_bit_for_bit_that_of_the_plainest_loop(
 
 @pytest.mark.parametrize(
     ("optimizer", "micro_batch", "augment"),
-    [("sgd", None, AUGMENT), ("sgd", 3, AugmentConfig()), ("adamw", 3, AUGMENT)],
+    [
+        ("sgd", None, AUGMENT),
+        ("sgd", 3, AugmentConfig()),
+        ("adamw", 3, AUGMENT),
+        ("adamw", None, AugmentConfig()),
+    ],
 )
 def test_a_replayed_step_takes_each_steps_own_batch_and_seed(
     optimizer: str, augment: AugmentConfig, micro_batch: int | None
