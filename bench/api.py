@@ -222,4 +222,5 @@ def _executor(executor: str | Executor, jobs: int | None, experiment: Experiment
 
     if isinstance(executor, Executor):
         return executor if jobs is None else replace(executor, jobs=jobs)
-    return Executor.named(executor, jobs=jobs, resources=experiment.execution)
+    name: Any = executor
+    return Executor(name=name, jobs=jobs, resources=experiment.execution)

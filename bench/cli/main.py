@@ -47,7 +47,7 @@ GO_ON = ("run", "tune", "cascade", "data")
 MOST_SIGNS = 2_000
 """Length of an error line; a name in it can have hundreds of thousands of signs."""
 # In the address of a database, which would be in the logs of a cluster.
-PASSWORD = re.compile(r"(?<=://)[^\s/@]*(?=@)|(?<=password=)[^\s&]*")
+PASSWORD = re.compile(r"(?<=://)[^\s@]*(?=@)|(?<=password=)[^\s&]*")
 # A group named alone shows its help; older versions of click do so without an error.
 NO_COMMAND = getattr(click.exceptions, "NoArgsIsHelpError", ())
 

@@ -305,7 +305,8 @@ executor_options = grouped(
     ),
     click.option(
         "--jobs", type=click.IntRange(min=1), metavar="N",
-        help="Workers at most. [default: one a GPU, or one a core]",
+        help="Workers at most. [default: one a GPU, or one a core; as many as there is room for "
+        "with ray, one with slurm]",
     ),
     click.option(
         "--address", metavar="ADDRESS",

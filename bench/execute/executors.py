@@ -22,6 +22,7 @@ from bench.execute.dispatch import Engine, dispatch
 from bench.execute.matrix import Execute, run_here
 from bench.execute.work import Assignment, Work
 from bench.progress import Progress
+from bench.runs.store import Store
 
 if TYPE_CHECKING:
     from bench.execute.slurm import SlurmArray
@@ -46,25 +47,6 @@ class Executor:
     address: str | None = None
     resources: ExecutionConfig = field(default_factory=ExecutionConfig)
 
-    @classmethod
-    def named(cls, name: str, *, jobs: int | None, resources: ExecutionConfig) -> Executor:
-        """The executor of a name.
-
-        Args:
-            name: of it.
-            jobs, resources: as in :class:`Executor`.
-
-        Raises:
-            InputError: there is none of that name, or it has no other workers.
-        """
-        known = next((each for each in get_args(Name) if each == name), None)
-        if known is None:
-            names = ", ".join(get_args(Name))
-            raise InputError(f"executor {name!r} is not known: write one of {names}")
-        if known == "local" and jobs is not None:
-            raise InputError("jobs are for other workers: give an executor too")
-        return cls(name=known, jobs=jobs, resources=resources)
-
     @property
     def reaches_others(self) -> bool:
         """Whether its workers can be on other machines."""
@@ -80,8 +62,16 @@ class Executor:
             device: where networks are trained.
 
         Raises:
-            InputError: its extra is not installed, or its workers have too few GPUs.
+            InputError: there is none of its name, its extra is not installed, its workers have too
+                few GPUs, or their number makes no sense.
         """
+        if self.name not in get_args(Name):
+            names = ", ".join(get_args(Name))
+            raise InputError(f"executor {self.name!r} is not known: write one of {names}")
+        if self.name == "local" and self.jobs is not None:
+            raise InputError("jobs are for other workers: give an executor too")
+        if self.jobs is not None and self.jobs < 1:
+            raise InputError(f"jobs={self.jobs}: give at least one")
         most = max((training.devices for training in trainings), default=1)
         if self.name == "processes" and device.type == "cuda" and most > 1:
             raise InputError(
@@ -112,6 +102,7 @@ class Executor:
         if self.name == "local":
             yield Workers(execute=run_here)
             return
+        work = replace(work, folder=Store(work.out).make_id())
         with opened_channel(work.out, progress) as channel, OnDemand(self._engine(work)) as engine:
             run = (
                 self._array(work).run if self.name == "slurm" else partial(dispatch, engine=engine)

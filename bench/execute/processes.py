@@ -97,6 +97,9 @@ class Processes:
         processes = [slot.process for slot in self.slots if slot.process is not None]
         for process in processes:
             process.terminate()
+        for slot in self.slots:  # one that just answered is to wait for nothing more
+            if slot.pool is not None:
+                slot.pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.join()
 

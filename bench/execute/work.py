@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from bench.cache import cache_dir
 from bench.config import Experiment
+from bench.errors import InputError
 from bench.files import make_folder, write_bytes
 from bench.registry.plugins import load_plugins, loaded_plugins
+from bench.runs.store import Store
 
 if TYPE_CHECKING:
     from bench.execute.worker import Worker
@@ -69,6 +72,7 @@ class Work:
 
     Attributes:
         out: folder of the runs, absolute.
+        folder: id of that folder, which all workers have to find there; None before they start.
         device: kind of device that networks are trained on.
         threads: that a worker computes with; None is as torch has it.
         plugins: files that register models, losses or data sources.
@@ -76,30 +80,41 @@ class Work:
     """
 
     out: Path
+    folder: str | None
     device: str
     threads: int | None
     plugins: tuple[PluginFile, ...]
     environment: tuple[tuple[str, str], ...]
 
     def begin(self) -> None:
-        """Make this process ready for the work: variables, plugins."""
+        """Make this process ready for the work: variables, plugins.
+
+        Raises:
+            InputError: the folder of the runs is another one here; or a plugin fails.
+        """
+        if self.folder is not None and Store(self.out).id != self.folder:
+            raise InputError(
+                f"{str(self.out)!r} is not the same folder on {socket.gethostname()}: workers need "
+                "--out on a file system that they share"
+            )
         os.environ.update(self.environment)
         if self.threads is not None:
             os.environ["OMP_NUM_THREADS"] = str(self.threads)  # of libraries that load later
         load_plugins([plugin.here() for plugin in self.plugins])
 
 
-def describe_work(*, out: Path, device: str, threads: int | None = None) -> Work:
+def describe_work(*, out: Path, device: str) -> Work:
     """The work of this process's command, with its plugins and variables.
 
     Args:
         out: folder of the runs.
-        device, threads: as in :class:`Work`.
+        device: kind of device that networks are trained on.
     """
     return Work(
         out=out.resolve(),
+        folder=None,
         device=device,
-        threads=threads,
+        threads=None,
         plugins=tuple(
             PluginFile(path=path, content=Path(path).read_bytes()) for path in loaded_plugins()
         ),

@@ -37,7 +37,7 @@ class Worker:
         environment: versions and device.
 
     Raises:
-        InputError: a plugin fails here.
+        InputError: a plugin fails here, or the folder of the runs is another one.
     """
 
     def __init__(self, work: Work) -> None:

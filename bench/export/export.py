@@ -121,8 +121,7 @@ def export(
         model: of a finished run, on the CPU.
         folder: must not be there; it is written whole, or not at all.
         to: the format.
-        root: folder or file of the run's data; None is where its experiment found them. Without
-            data the sample alone is looked at.
+        root: folder or file of the run's data; None is where its experiment found them.
         card: the text of the model card, given the check.
 
     Returns:
@@ -165,10 +164,13 @@ def export(
         expected = Answer(probabilities=by_class, called=called or (), check=check)
         write_model(made / ANSWER, expected)
         if to == "onnx":
-            script = files("bench.export").joinpath("predict_image.py")
-            write_text(made / SCRIPT, script.read_text(encoding="utf-8"))
+            write_text(made / SCRIPT, _script())
         write_text(made / CARD, card(check))
     return check
+
+
+def _script() -> str:
+    return files("bench.export").joinpath("predict_image.py").read_text(encoding="utf-8")
 
 
 def _known(model: LoadedModel, root: Path | None) -> tuple[KnownImages | None, str]:

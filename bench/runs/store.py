@@ -33,6 +33,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ if TYPE_CHECKING:
     from bench.train import Validation
 
 
-LOCKS = ".locks"
+ID, LOCKS = ".id", ".locks"
 EXPERIMENTS, TUNINGS, FAILED_TUNINGS = "experiments", "tuning", "tuning/failed"
 EXTERNALS = "external"
 HEAT_MAPS = "heatmaps"
@@ -152,6 +153,27 @@ class Store:
                 f"results cannot be written to {str(self.root)!r} ({str(there)!r} is no folder "
                 "that can be written to): choose another with --out"
             )
+
+    @property
+    def id(self) -> str | None:
+        """Id of the folder; None where it has none so far."""
+        try:
+            return (self.root / ID).read_text()
+        except OSError:
+            return None
+
+    def make_id(self) -> str:
+        """The folder's id, which it gets where it has none.
+
+        By its path alone, machines with and without the folder in common look alike.
+        """
+        make_folder(self.root / LOCKS)
+        with FileLock(self.root / LOCKS / f"{ID}.lock"):  # of two commands that start at once
+            found = self.id
+            if found is None:
+                found = uuid.uuid4().hex
+                write_text(self.root / ID, found)
+        return found
 
     def check_locks(self) -> str | None:
         """Find out whether claims of runs can be relied on.

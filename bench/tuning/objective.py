@@ -19,6 +19,7 @@ from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
+from bench import signals
 from bench.config import TrainConfig
 from bench.errors import first_line
 from bench.events import TrialEnded, TrialStarted
@@ -47,6 +48,7 @@ from bench.tuning.trials import (
     RETRIES,
     SKIPPED,
     START,
+    STOPPED,
     WORKER,
     Cost,
     cost,
@@ -156,11 +158,16 @@ class Objective:
         except TrialPruned as stop:
             value, ended = watch.last_auc, str(stop)
             self.store.end(folder, Outcome(state="failed", reason=f"{ended} by the tuning"))
-        except (OSError, SQLAlchemyError, OptunaError):
+        except (signals.Stopped, OSError):
+            # Its worker was not killed; a new checkpoint is not always there to show it.
+            trial.set_user_attr(START, STOPPED)
+            raise
+        except (SQLAlchemyError, OptunaError):
             raise
         except (Exception, SystemExit) as error:
             if is_device_fault(error) and not _had_fault(trials, trial):
                 trial.set_user_attr(FAULT, first_line(error))
+                trial.set_user_attr(START, STOPPED)
                 raise DeviceFault(first_line(error)) from error
             ended, reason = "failed", reason_of(error)
             keep_failure(error, reason, folder, self.store)

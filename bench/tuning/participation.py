@@ -175,13 +175,20 @@ class _Participations:
             future.result()
         except (WorkerDiedError, DeviceFault) as error:
             self._tell(f"a worker has ended ({error}); its trial is tried again")
-            if isinstance(error, WorkerDiedError) and not self._has_begun(part):
-                self._in_vain += 1
-                if self._in_vain >= MOST_DEATHS:
-                    raise InputError(
-                        f"{MOST_DEATHS} workers died before they began a trial ({error}): try "
-                        "--executor local, which says more"
-                    ) from error
+            if isinstance(error, DeviceFault) or self._has_begun(part) or not self._is_wanted():
+                self._in_vain = 0
+                return
+            self._in_vain += 1
+            if self._in_vain >= MOST_DEATHS:
+                raise InputError(
+                    f"{MOST_DEATHS} workers in a row died before they began a trial ({error}): try "
+                    "--executor local, which says more"
+                ) from error
+        else:
+            self._in_vain = 0
+
+    def _is_wanted(self) -> bool:
+        return any(search.left() == "a trial" for search in self._searches)
 
     def _has_begun(self, part: Participation) -> bool:
         return any(

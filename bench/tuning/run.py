@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 from optuna.trial import FrozenTrial
+from sqlalchemy.engine import URL
 
 from bench.config import Experiment, expand
 from bench.data.load import open_study
@@ -29,6 +30,7 @@ from bench.execute.preflight import Checked
 from bench.execute.work import describe_work
 from bench.files import make_folder
 from bench.progress import Progress
+from bench.runs.locks import check_locks
 from bench.runs.records import Candidate, FailedTuningRecord, Reruns, TuningRecord
 from bench.runs.store import Store
 from bench.tuning.context import TuningContext
@@ -37,7 +39,7 @@ from bench.tuning.plan import TRIAL_SEED, Plan, check_seeds
 from bench.tuning.rerun import reruns_of, train_again
 from bench.tuning.sampling import PRUNER, SAMPLER
 from bench.tuning.space import Space, check_space, declare_space, settings_at
-from bench.tuning.storage import check_shared, lock_of, opened, parse_url
+from bench.tuning.storage import check_shared, journal_file, lock_of, opened, parse_url
 from bench.tuning.study import Search, make_search
 from bench.tuning.trials import FAILED, ranked, spent
 
@@ -91,8 +93,7 @@ def tune_experiment(
     spaces = _spaces(experiment, plan, checked)
     store.check_writable()
     make_folder(store.tuning)
-    if note := store.check_locks():
-        progress.event(Note(note))
+    _check_locks(store, url, progress)
     lock = lock_of(url, store)
     work = describe_work(out=out, device=device.type)
     with opened(url, lock=lock) as storage, executor.started(work, progress) as workers:
@@ -139,6 +140,13 @@ def _prepared(experiment: Experiment, store: Store, progress: Progress) -> Prepa
         progress.event(Note(line))
     prepared.split.write(store.splits, prepared.rows)
     return prepared
+
+
+def _check_locks(store: Store, url: URL, progress: Progress) -> None:
+    journal = journal_file(url)
+    for note in (store.check_locks(), None if journal is None else check_locks(journal.parent)):
+        if note:
+            progress.event(Note(note))
 
 
 def _prepare(searches: Sequence[Search], progress: Progress) -> None:

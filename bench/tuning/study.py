@@ -28,12 +28,12 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
+from bench import signals
 from bench.config.frozen import Frozen
 from bench.data.fingerprint import fingerprint
 from bench.errors import InputError
 from bench.events import Note
 from bench.execute.matrix import DeviceFault
-from bench.files import make_folder, write_text
 from bench.randomness import derive_seed
 from bench.runs.cells import RESULTS_VERSION
 from bench.runs.store import Store
@@ -47,8 +47,6 @@ from bench.tuning.trials import WORKER, has_room, in_vain, interrupted, retry, u
 
 ABOUT = "bench"
 """Attribute of a study: a :class:`StudyRecord`."""
-ID = ".id"
-"""File that tells a folder from others."""
 SECONDS_BETWEEN_LOOKS = 1.0
 NAMELESS_SECONDS = 10
 """A worker names itself in milliseconds; a running trial without a name for so long has none."""
@@ -161,7 +159,7 @@ class Search:
             context=self.context,
             space=self.space,
             store=self.store,
-            worker={"at": folder_id(self.store), "signs": folder_id(self.signs), "name": name},
+            worker={"at": self.store.id, "signs": self.signs.id, "name": name},
         )
         with self.signs.claim(self.signs.root / name):
             while (left := self.left()) not in ("others", "nothing"):
@@ -204,6 +202,10 @@ class Search:
         except TakenOverError:
             text = f"{self.space.name}: a trial was silent for so long that it was given up"
             self.context.progress.event(Note(text))
+        except Exception:
+            signals.check()  # Optuna answers a stop while it writes with an error of its own
+            raise
+        signals.check()  # one that came while the trial was being ended
         self.drop_checkpoints()
 
     def drop_checkpoints(self) -> None:
@@ -253,7 +255,7 @@ def make_search(
     signs = signs_of(parse_url(context.plan.storage, context.store), store)
     with FileLock(context.lock):
         for folder in (store, signs):
-            mark_folder(folder)
+            folder.make_id()
         study = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -315,21 +317,6 @@ def worker_name() -> str:
     return f"worker-{uuid.uuid4().hex[:12]}"
 
 
-def mark_folder(store: Store) -> None:
-    """Give a folder an id: by its path, machines with and without it in common look alike."""
-    if not (store.root / ID).is_file():
-        make_folder(store.root)
-        write_text(store.root / ID, uuid.uuid4().hex)
-
-
-def folder_id(store: Store) -> str | None:
-    """Id of a folder; None where it has none so far."""
-    try:
-        return (store.root / ID).read_text()
-    except OSError:
-        return None
-
-
 def is_dead(trial: FrozenTrial, signs: Store) -> bool:
     """Whether the worker of a running trial is known to be dead.
 
@@ -344,5 +331,5 @@ def is_dead(trial: FrozenTrial, signs: Store) -> bool:
         # Killed before it wrote its name; perhaps without a heartbeat, so that it is never stale.
         began = trial.datetime_start
         return began is not None and datetime.now() - began > timedelta(seconds=NAMELESS_SECONDS)
-    is_here = "signs" in worker and worker["signs"] == folder_id(signs)
+    is_here = "signs" in worker and worker["signs"] == signs.id
     return is_here and not signs.is_held(signs.root / worker["name"])

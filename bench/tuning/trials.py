@@ -23,6 +23,8 @@ WORKER = "worker"
 """``{"at": id of the trials' folder, "signs": id of the folder of the locks, "name": of the
 worker}``."""
 START = "start"
+STOPPED = "stopped"
+"""Value of :data:`START` of a trial whose worker ended it, by a signal or where a disk was full."""
 """Identity of the checkpoint that it began from; None where it began anew."""
 FAULT = "fault"
 """Error of the device that interrupted it."""
@@ -150,7 +152,7 @@ def deaths(trials: Sequence[FrozenTrial], trial: FrozenTrial, start: object) -> 
     Args:
         trials: all of a study.
         trial: the latest try.
-        start: its :data:`START`. A worker that is stopped leaves a new checkpoint.
+        start: its :data:`START`.
     """
     count, number = 0, trial.user_attrs.get(RETRIES)
     while number is not None and trials[number].user_attrs.get(START, "") == start:

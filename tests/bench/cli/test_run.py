@@ -242,7 +242,11 @@ def test_a_training_that_goes_on_says_so(
 
 @pytest.mark.parametrize(
     "address",
-    ["postgresql+psycopg://u:SECRET@h/d", "postgresql+psycopg://h/d?user=u&password=SECRET&x=1"],
+    [
+        "postgresql+psycopg://u:SECRET@h/d",
+        "postgresql+psycopg://u:SECRET/more@h/d",
+        "postgresql+psycopg://h/d?user=u&password=SECRET&x=1",
+    ],
 )
 def test_a_stop_shows_no_password(
     bench: Command, monkeypatch: pytest.MonkeyPatch, address: str

@@ -6,6 +6,7 @@ The worker is a thread of this process, which gets its assignments as another pr
 from __future__ import annotations
 
 import pickle
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from bench import signals
 from bench.errors import InputError
 from bench.execute import Executor
 from bench.execute.cell_runner import CellRunner
@@ -192,6 +194,18 @@ def test_a_trial_that_kills_its_workers_fails_and_the_others_are_trained(
     ]
 
 
+def test_a_trial_that_is_stopped_again_and_again_has_killed_nobody(
+    tune: Tune, at_training: Callable[..., None]
+) -> None:
+    """Before its first checkpoint, as while a network is compiled."""
+    at_training(signals.Stopped(signal.SIGTERM), MOST_DEATHS + 1)
+    for _ in range(MOST_DEATHS + 1):
+        with pytest.raises(signals.Stopped):
+            tune("trials=3")
+    tune("trials=3")
+    assert (tune.record().spent.finished, tune.record().spent.failed) == (3, 0)
+
+
 @pytest.mark.usefixtures("engines")
 @pytest.mark.parametrize("executor", [OTHERS, Executor()], ids=["worker", "local"])
 @pytest.mark.parametrize("times", [1, 2])
@@ -216,7 +230,7 @@ def test_workers_that_die_before_they_begin_end_the_tuning(
         raise KilledError
 
     monkeypatch.setattr(Participation, "run", die)
-    with pytest.raises(InputError, match="3 workers died before they began a trial"):
+    with pytest.raises(InputError, match="3 workers in a row died before they began"):
         tune("trials=3", executor=OTHERS)
 
 

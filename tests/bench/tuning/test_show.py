@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 
 from bench.runs.store import Store
 from bench.tuning.show import StoredStudy, described, draw
-from bench.tuning.study import StudyRecord, folder_id, mark_folder
+from bench.tuning.study import StudyRecord
 from bench.tuning.trials import COST, FAILED, WORKER
 
 ABOUT = StudyRecord(experiment="demo", task="m1", model="net", loss="ce", budget={"trials": 9})
@@ -48,8 +48,7 @@ def test_trials_spending_and_the_best_are_listed(tmp_path: Path) -> None:
 
 def test_who_is_at_what_has_not_ended_is_listed(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    mark_folder(store)
-    here = {"signs": folder_id(store), "name": "worker-1"}
+    here = {"signs": store.make_id(), "name": "worker-1"}
     study = stored(tmp_path, "COMPLETE", "RUNNING", "FAIL", **{WORKER: here})
     with store.claim(tmp_path / "worker-1"):
         assert described(study).splitlines()[1:3] == [
