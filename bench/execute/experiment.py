@@ -79,15 +79,16 @@ def run_experiments(
     for experiment in experiments:
         for line in missing_references(experiment):
             progress.event(Note(line))
+    matrix = _Matrix(store=store, device=device, progress=progress)
+    planned = [
+        (experiment, matrix.add(experiment, plain, checked, opened, prefix=prefix))
+        for experiment, prefix, plain, checked, opened in zip(
+            experiments, _prefixes(experiments), levels, checks, studies, strict=True
+        )
+    ]
     if note := store.check_locks():
         progress.event(Note(note))
-    matrix = _Matrix(store=store, device=device, progress=progress)
-    for number, (experiment, prefix) in enumerate(
-        zip(experiments, _prefixes(experiments), strict=True)
-    ):
-        jobs = matrix.add(
-            experiment, levels[number], checks[number], studies[number], prefix=prefix
-        )
+    for experiment, jobs in planned:
         store.record_experiment(experiment, [job.folder for job in jobs])
     with executor.started(describe_work(out=out, device=device.type), progress) as workers:
         finished = run_cells(_in_order(matrix.jobs), execute=workers.execute)

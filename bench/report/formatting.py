@@ -43,7 +43,8 @@ def difference(value: float) -> str:
     """``+0.012``, ``-0.0003`` (what would round to nothing has one digit), ``n/a``."""
     if math.isnan(value):
         return UNDEFINED
-    return "0.000" if value == 0 else f"{'+' if value > 0 else '-'}{size(value)}"
+    # A mean of differences that cancel is rarely 0 to the last bit.
+    return "0.000" if abs(value) < 1e-12 else f"{'+' if value > 0 else '-'}{size(value)}"
 
 
 def size(value: float) -> str:

@@ -54,7 +54,13 @@ def test_a_figure_is_shown_with_what_is_known_of_it(
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0.000"), (0.0123, "+0.012"), (-0.0003, "-0.0003"), (math.nan, "n/a")],
+    [
+        (0.0, "0.000"),
+        (-7e-19, "0.000"),
+        (0.0123, "+0.012"),
+        (-0.0003, "-0.0003"),
+        (math.nan, "n/a"),
+    ],
 )
 def test_a_difference_that_is_not_zero_is_not_shown_as_zero(value: float, text: str) -> None:
     assert formatting.difference(value) == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import torch
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial
 from sqlalchemy import Engine, event
+from sqlalchemy.engine import make_url
 from torch import nn
 
 from bench.config import Experiment, load_experiment
@@ -197,7 +199,18 @@ def iterations(trial: FrozenTrial) -> int:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """URL of a real server, or a skip where PostgreSQL is absent."""
+def _server() -> Iterator[str]:
     with postgres_server() as url:
         yield url
+
+
+@pytest.fixture
+def postgres(_server: str) -> str:
+    """URL of a new database of a PostgreSQL server."""
+    import psycopg
+
+    name, at = f"tuning_{secrets.token_hex(4)}", make_url(_server)
+    plain = at.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    return at.set(database=name).render_as_string(hide_password=False)
