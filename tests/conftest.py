@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 settings.register_profile("same examples", derandomize=True, deadline=None)
 settings.register_profile("exploring", max_examples=300, deadline=None)
 settings.load_profile("same examples")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Workers take tests from one another, so that none idles for the last minutes.
+
+    As an option in ``pyproject.toml`` it would tell pytest-benchmark that there are workers.
+    """
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")
