@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -159,8 +160,8 @@ class Objective:
             value, ended = watch.last_auc, str(stop)
             self.store.end(folder, Outcome(state="failed", reason=f"{ended} by the tuning"))
         except (signals.Stopped, OSError):
-            # Its worker was not killed; a new checkpoint is not always there to show it.
-            trial.set_user_attr(START, STOPPED)
+            with suppress(SQLAlchemyError, OptunaError):  # a full disk can be the storage's too
+                trial.set_user_attr(START, STOPPED)
             raise
         except (SQLAlchemyError, OptunaError):
             raise
