@@ -214,7 +214,6 @@ class LoadedModel:
             return np.empty((0, len(self.classes)))
         predicted = predict(
             self.network,
-            _NoLoss(),
             self._image_set(squares),
             kind=self.data.kind,
             precision=self.settings.train.precision,
@@ -227,15 +226,13 @@ class LoadedModel:
         Args:
             squares: uint8 (n, side, side), at least one.
         """
-        return next(self._image_set(squares).in_order(len(squares)))[0]
+        return next(self._image_set(squares).in_order(len(squares)))
 
     def _image_set(self, squares: NDArray[np.uint8]) -> ImageSet:
-        multilabel, outputs = self.data.kind == "multilabel", len(self.classes)
-        unknown = np.zeros((len(squares), outputs) if multilabel else len(squares), np.int64)
         return ImageSet(
             pixels=MemoryMapped(squares, device=self.device),
             pixel_rows=np.arange(len(squares)),
-            targets=unknown,
+            targets=np.empty(0, np.int64),  # unknown, and not asked for
             normalisation=self.normalisation,
             in_channels=self.settings.model.in_channels,
         )
@@ -262,11 +259,3 @@ def _read(path: Path, full_scale: int | None) -> NDArray[np.uint8]:
         return read_grayscale(path, full_scale=full_scale)
     except ImageError as error:
         raise InputError(f"image {str(path)!r}: {error}") from None
-
-
-class _NoLoss(nn.Module):
-    """Zero, since the right answers are not known."""
-
-    def forward(self, logits: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
-        """A scalar."""
-        return logits.new_zeros(())

@@ -56,10 +56,6 @@ class ImageSet:
         """Targets at some positions, on the device."""
         return to_device(self.targets[positions], self.device)
 
-    def gather(self, positions: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Images (b, 1, side, side) uint8 and targets at some positions, on the device."""
-        return self.images_at(positions), self.targets_at(positions)
-
     def to_input(self, images: Tensor) -> Tensor:
         """uint8 (or already float, 0..255) images to the network's normalised float32 input."""
         scale = 1.0 / (255.0 * self.normalisation.std)
@@ -67,12 +63,11 @@ class ImageSet:
         x = images.to(torch.float32, copy=True).mul_(scale).add_(shift)
         return x if self.in_channels == 1 else x.expand(-1, self.in_channels, -1, -1)
 
-    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every image once, in order, as network input and targets; the last batch may be short."""
+    def in_order(self, batch_size: int) -> Iterator[Tensor]:
+        """Every image once, in order, as network input; the last batch may be short."""
         for start in range(0, len(self), batch_size):
             positions = np.arange(start, min(start + batch_size, len(self)))
-            images, targets = self.gather(positions)
-            yield self.to_input(images), targets
+            yield self.to_input(self.images_at(positions))
 
 
 class Batch(NamedTuple):

@@ -69,7 +69,6 @@ class TrainedNetwork:
     """A cell's network with its best weights, on the device."""
 
     network: nn.Module
-    loss: nn.Module
     costs: RunCosts
 
 
@@ -228,7 +227,6 @@ class CellRunner:
         self.store.write_history(folder, training.history)
         return Trained(
             network=network,
-            loss=loss,
             training=training,
             costs=RunCosts(
                 parameters=costs.parameters,
@@ -294,7 +292,6 @@ class CellRunner:
                 rows = self.prepared.split.parts[part]
                 predictions = predict(
                     trained.network,
-                    trained.loss,
                     self._image_set(cell, rows),
                     kind=task.kind,
                     precision=settings.train.precision,
@@ -319,7 +316,7 @@ class CellRunner:
         self.progress.event(Note(f"    {self.label(cell)}: its weights are whole; it predicts"))
         network = self._make_network(cell)
         network.load_state_dict(best["network"])
-        return TrainedNetwork(network=network, loss=self._make_loss(cell), costs=end.costs)
+        return TrainedNetwork(network=network, costs=end.costs)
 
     def _make_loss(self, cell: Cell) -> nn.Module:
         task, settings = self.prepared.task, cell.network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,7 +62,7 @@ def _take_step(
         kind=kind,
         device=device,
     )
-    x, targets = next(images.in_order(IMAGES))
+    x, targets = next(images.in_order(IMAGES)), images.targets_at(np.arange(IMAGES))
     name = f"model {entry.name!r}"
     logits = network(x)
     _check_logits(logits, name, expected=(IMAGES, shape.outputs))

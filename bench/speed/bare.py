@@ -27,7 +27,8 @@ class BareLoop:
         device = images.device
         # torch's signature names the memory formats of `to` and its devices in separate overloads.
         self.network = network.to(device).to(memory_format=torch.contiguous_format).train()
-        self._images, self._targets = images.gather(np.arange(len(images)))
+        everything = np.arange(len(images))
+        self._images, self._targets = images.images_at(everything), images.targets_at(everything)
         normalisation = images.normalisation
         self._mean, self._std = 255 * normalisation.mean, 255 * normalisation.std
         self._batch_size = batch_size

@@ -137,7 +137,6 @@ def _prediction(bench: Workbench, batch: int) -> Callable[[], object]:
     return partial(
         predict,
         bench.network,
-        bench.step.loss,
         images,
         kind="multiclass",
         precision=bench.step.precision,
@@ -152,7 +151,7 @@ def _one_image(bench: Workbench) -> Callable[[], Tensor]:
 
     @torch.inference_mode()
     def run() -> Tensor:
-        ((x, _),) = image.in_order(1)
+        (x,) = image.in_order(1)
         with autocast(bench.device, bench.step.precision):
             logits: Tensor = bench.network(x)
         return logits.cpu()
@@ -163,7 +162,7 @@ def _one_image(bench: Workbench) -> Callable[[], Tensor]:
 def count_flop(bench: Workbench) -> tuple[float, float]:
     """Additions and multiplications of an image, in a training step and in a prediction."""
     images = 2  # batch norm takes no single one
-    x, targets = next(bench.images.in_order(images))
+    x, targets = next(bench.images.in_order(images)), bench.images.targets_at(np.arange(images))
     bench.network.train()
     with FlopCounterMode(display=False) as forward:
         loss = bench.step.loss(bench.network(x), targets)

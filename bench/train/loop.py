@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from torch import nn
 
 from baselines.finetune import set_training_mode
 from bench import signals
 from bench.config.schema import TrainConfig
-from bench.registry import TargetKind
 from bench.train import checkpoint
 from bench.train.allocator import keep_freed_memory
 from bench.train.cuda_graph import StepRunner
@@ -22,7 +22,7 @@ from bench.train.distributed.step import make_shared_step
 from bench.train.errors import TrainingFailedError, memory_errors_explained
 from bench.train.history import SILENT, Listener, Training, TrainingData, Validation
 from bench.train.interval import SaveTimer
-from bench.train.prediction import Predicted, predict
+from bench.train.prediction import mean_loss, predict
 from bench.train.score import overall_auc
 from bench.train.state import TrainingState, average_of
 
@@ -96,10 +96,10 @@ def _go_on(state: TrainingState, data: TrainingData, folder: Path, listener: Lis
         # The first step may compile for minutes, and there is none to keep yet.
         with signals.deferred(lambda: state.is_unsaved):
             _take_steps(state, folder, on_step=listener.on_step)
-        predicted = _predict_validation(state, data)
+        loss, auc = _validate(state, data)
         with signals.deferred():
             first = not state.history
-            state.history.append(_validation(state, predicted, kind=data.kind))
+            state.history.append(_validation(state, loss=loss, auc=auc))
             state.begin_interval()
             state.save(folder)
             if first and math.isnan(state.history[0].validation_auc):
@@ -140,8 +140,8 @@ def _take_steps(state: TrainingState, folder: Path, *, on_step: Callable[[int], 
     count_seconds()
 
 
-def _predict_validation(state: TrainingState, data: TrainingData) -> Predicted:
-    """Predict the validation part; of the state nothing is changed."""
+def _validate(state: TrainingState, data: TrainingData) -> tuple[float, float]:
+    """Mean loss and AUC of the validation part; of the state nothing is changed."""
     step = state.step
     _check_steps(state)
     if step.stream.device.type == "cpu":
@@ -149,29 +149,30 @@ def _predict_validation(state: TrainingState, data: TrainingData) -> Predicted:
         step.network.zero_grad(set_to_none=True)
     predicted = predict(
         state.judged,
-        step.loss,
         data.validation,
         kind=data.kind,
         precision=step.precision,
         group=state.group,
     )
-    if not math.isfinite(predicted.loss):
-        text = f"the validation loss is {predicted.loss} after step {state.iteration}"
+    targets = data.validation.targets_at(np.arange(len(data.validation)))
+    side = data.validation.pixels.side
+    loss = mean_loss(step.loss, predicted.logits, targets, side=side)
+    if not math.isfinite(loss):
+        text = f"the validation loss is {loss} after step {state.iteration}"
         raise TrainingFailedError(text + _advice(state, step=state.iteration))
-    return predicted
+    return loss, overall_auc(targets, predicted.probabilities, kind=data.kind)
 
 
-def _validation(state: TrainingState, predicted: Predicted, *, kind: TargetKind) -> Validation:
+def _validation(state: TrainingState, *, loss: float, auc: float) -> Validation:
     """The next line of the history, which the schedule takes note of."""
     schedule, iteration = state.step.schedule, state.iteration
-    auc = overall_auc(predicted.targets, predicted.probabilities, kind=kind)
     return Validation(
         iteration=iteration,
         lr=schedule.rate(state.config.lr, iteration - 1),
         train_loss=state.interval.mean_loss,
-        validation_loss=predicted.loss,
+        validation_loss=loss,
         validation_auc=auc,
-        decision=schedule.update(predicted.loss),
+        decision=schedule.update(loss),
         # With an undefined AUC no comparison holds: the first validation's weights stay.
         best=state.best_auc is None or auc > state.best_auc,
         train_seconds=state.train_seconds,

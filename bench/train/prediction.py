@@ -1,10 +1,9 @@
-"""Probabilities and mean loss of a network over a set of images, without gradients."""
+"""Probabilities of a network for a set of images, and the mean loss of its logits."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,20 +31,15 @@ class Predicted(NamedTuple):
     Attributes:
         probabilities: (images, outputs) float64 on the images' device: softmax over classes, or
             a sigmoid per label.
-        targets: of the images, on the same device.
-        loss: mean loss over the images.
         logits: (images, outputs) at least float32, on the same device.
     """
 
     probabilities: Tensor
-    targets: Tensor
-    loss: float
     logits: Tensor
 
 
 def predict(
     network: nn.Module,
-    loss: nn.Module,
     images: ImageSet,
     *,
     kind: TargetKind,
@@ -58,7 +52,6 @@ def predict(
 
     Args:
         network: from (b, channels, side, side) to logits (b, outputs).
-        loss: from (logits, targets) to the mean loss of a batch.
         kind: how logits become probabilities.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
         group: processes among which the images are divided; each gets the predictions for all.
@@ -67,9 +60,8 @@ def predict(
         RuntimeError: memory does not suffice for one image.
     """
     network.eval()
-    side = images.pixels.side
     own = images.part(group.share(len(images)))
-    batch = min(len(own), prediction_batch(side, images.device))
+    batch = min(len(own), prediction_batch(images.pixels.side, images.device))
     while True:
         try:
             own_logits = _logits(network, own, batch, precision)
@@ -84,28 +76,40 @@ def predict(
         # Autocast gives the loss float32 logits in training, but is not on here.
         own_logits = own_logits.to(torch.promote_types(own_logits.dtype, torch.float32))
         logits = group.whole(own_logits, len(images))
-        targets = images.targets_at(np.arange(len(images)))
-        together = min(LOSS_BATCH, max(1, LOSS_PIXELS // side**2))
-        # The sum stays on the device: reading each part would make the host wait for it.
-        total = torch.zeros((), dtype=torch.float64, device=images.device)
-        for part, its_targets in zip(
-            torch.split(logits, together), torch.split(targets, together), strict=True
-        ):
-            total += loss(part, its_targets).double() * len(part)
         # Double, so that confident predictions keep their order and do not tie at 1.0.
         wide = logits.double()
         probabilities = wide.softmax(1) if kind == "multiclass" else wide.sigmoid()
-    return Predicted(probabilities, targets, total.item() / len(images), logits)
+    return Predicted(probabilities, logits)
 
 
 def _logits(network: nn.Module, images: ImageSet, batch: int, precision: Precision) -> Tensor:
     """Logits of all images, on the device."""
     with torch.inference_mode():
         parts = []
-        for x, _ in images.in_order(batch):
+        for x in images.in_order(batch):
             with autocast(x.device, precision):
                 parts.append(network(x))
         return torch.cat(parts)
+
+
+@torch.inference_mode()
+def mean_loss(loss: nn.Module, logits: Tensor, targets: Tensor, *, side: int) -> float:
+    """The mean of a loss over images, from their logits.
+
+    Args:
+        loss: from (logits, targets) to the mean loss of a batch.
+        logits: (images, outputs) at least float32.
+        targets: of the images, on the same device.
+        side: of the images, in pixels.
+    """
+    together = min(LOSS_BATCH, max(1, LOSS_PIXELS // side**2))
+    # The sum stays on the device: reading each part would make the host wait for it.
+    total = torch.zeros((), dtype=torch.float64, device=logits.device)
+    for part, its_targets in zip(
+        torch.split(logits, together), torch.split(targets, together), strict=True
+    ):
+        total += loss(part, its_targets).double() * len(part)
+    return total.item() / len(logits)
 
 
 def prediction_batch(side: int, device: torch.device) -> int:

@@ -75,7 +75,7 @@ def test_a_batch_holds_the_normalised_pixels_and_targets_of_its_positions() -> N
 def test_in_order_gives_every_image_once() -> None:
     images = image_set(10)
     sizes, values = [], []
-    for x, _ in images.in_order(4):
+    for x in images.in_order(4):
         sizes.append(len(x))
         values += ((x[:, 0, 0, 0] * 0.5 + 0.25) * 255 / 2).round().int().tolist()
     assert sizes == [4, 4, 2]

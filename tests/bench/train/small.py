@@ -15,7 +15,8 @@ from bench.data.batches import ImageSet
 from bench.data.normalisation import Normalisation
 from bench.data.placement import place_pixels
 from bench.registry import LOSSES
-from bench.train import Listener, Training, TrainingData, Validation, make_step, train
+from bench.train import Listener, Training, TrainingData, Validation, make_step, predict, train
+from bench.train.prediction import mean_loss
 from bench.train.step import Step
 
 CPU = torch.device("cpu")
@@ -39,6 +40,13 @@ def images(count: int = 60, *, side: int = 16, device: torch.device = CPU) -> Im
 def make_loss(name: str = "sin") -> nn.Module:
     made: nn.Module = LOSSES.get(name).factory(kind="multiclass", class_weights=None)
     return made
+
+
+def validation_loss(network: nn.Module, images: ImageSet) -> float:
+    """The loss of some images as the loop computes it, in float32."""
+    logits = predict(network, images, kind="multiclass", precision="float32").logits
+    targets = images.targets_at(np.arange(len(images)))
+    return mean_loss(make_loss(), logits, targets, side=images.pixels.side)
 
 
 def step_of(network: nn.Module, config: TrainConfig, *, side: int = 16) -> Step:

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -65,7 +66,8 @@ def written_out(
             losses.append(value.item())
         model.eval()
         with torch.no_grad():
-            ((x, targets),) = validation.in_order(len(validation))
+            (x,) = validation.in_order(len(validation))
+            targets = validation.targets_at(np.arange(len(validation)))
             logits = model(x)
             auc = overall_auc(targets, logits.double().softmax(1), kind="multiclass")
             history.append((sum(losses) / len(losses), loss(logits, targets).item(), auc))

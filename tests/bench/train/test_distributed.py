@@ -36,7 +36,15 @@ from bench.train import (
 from bench.train.distributed.group import Group
 from bench.train.distributed.norm import synchronised
 from bench.train.errors import TrainingFailedError
-from tests.bench.train.small import CPU, SEED, images, losses, make_loss, without_seconds
+from tests.bench.train.small import (
+    CPU,
+    SEED,
+    images,
+    losses,
+    make_loss,
+    validation_loss,
+    without_seconds,
+)
 
 SIDE = 32
 QUICK = TrainConfig(
@@ -149,8 +157,9 @@ def check_following(
     assert deviation < within
     assert [h.decision for h in alone.history] == [h.decision for h in together.history]
     # From the same weights the processes' predictions are those of one.
-    whole = predict(apart, make_loss(), data.validation, kind="multiclass", precision="float32")
-    assert whole.loss == pytest.approx(together.best.validation_loss, rel=1e-6)
+    assert validation_loss(apart, data.validation) == pytest.approx(
+        together.best.validation_loss, rel=1e-6
+    )
     # Kept under the names of the network that trains alone.
     stored = torch.load(tmp_path / "together" / "best.pt", weights_only=True)["network"]
     assert stored.keys() == network.state_dict().keys()
@@ -167,15 +176,15 @@ def test_two_processes_follow_one(data: TrainingData, tmp_path: Path, name: str)
 def test_two_processes_give_each_image_the_probabilities_of_one(
     data: TrainingData, tmp_path: Path, name: str
 ) -> None:
-    network, loss, images = built_in(name), make_loss(), data.validation
-    whole = predict(network, loss, images, kind="multiclass", precision="float32")
+    network, images = built_in(name), data.validation
+    whole = predict(network, images, kind="multiclass", precision="float32")
 
     def take_part(rank: int) -> None:
         group = Group(rank=rank, count=2)
         dist.init_process_group(
             "gloo", init_method=f"file://{tmp_path}/store", rank=rank, world_size=2
         )
-        found = predict(network, loss, images, kind="multiclass", precision="float32", group=group)
+        found = predict(network, images, kind="multiclass", precision="float32", group=group)
         np.save(tmp_path / f"{rank}.npy", found.probabilities)
         os._exit(0)
 

@@ -36,6 +36,7 @@ from bench.train.checkpoint import BEST, KEYS, LAST
 from bench.train.cuda_graph import StepRunner
 from bench.train.errors import is_out_of_memory
 from bench.train.interval import SaveTimer
+from bench.train.prediction import mean_loss
 from tests.bench.train.small import (
     CPU,
     SEED,
@@ -43,6 +44,7 @@ from tests.bench.train.small import (
     PowerCutError,
     make_loss,
     trained,
+    validation_loss,
     without_seconds,
 )
 
@@ -265,8 +267,10 @@ def test_the_kept_weights_are_a_real_copy_of_the_best_ones(parts: Parts, tmp_pat
     best = max(training.history, key=lambda h: h.validation_auc)
     assert best == training.best
     assert best.iteration < training.iterations
-    predicted = predict(kept, make_loss("ce"), parts[1], kind="multiclass", precision="float32")
-    assert predicted.loss == pytest.approx(best.validation_loss, rel=1e-12)
+    predicted = predict(kept, parts[1], kind="multiclass", precision="float32")
+    targets = parts[1].targets_at(np.arange(len(parts[1])))
+    loss = mean_loss(make_loss("ce"), predicted.logits, targets, side=SIDE)
+    assert loss == pytest.approx(best.validation_loss, rel=1e-12)
     weights = kept.state_dict()
     last = torch.load(tmp_path / LAST, weights_only=True)["network"]
     stored = torch.load(tmp_path / BEST, weights_only=True)["network"]
@@ -289,8 +293,7 @@ def test_averaged_weights_are_validated_and_kept(parts: Parts, tmp_path: Path) -
     for steps, decay in ((2, 1 - 2 ** (-2 / 3)), (3, 0.5), (4, 0.5)):
         average = decay * average + (1 - decay) * weights_after(steps)
     torch.testing.assert_close(kept.state_dict()["6.weight"], average)
-    predicted = predict(kept, make_loss(), parts[1], kind="multiclass", precision="float32")
-    assert predicted.loss == training.history[-1].validation_loss
+    assert validation_loss(kept, parts[1]) == training.history[-1].validation_loss
 
 
 class Misleading(nn.Module):
@@ -396,12 +399,13 @@ def test_frozen_parameters_and_their_batch_norms_stay_as_they_are(
 def test_a_validation_loss_is_computed_in_float32(parts: Parts) -> None:
     model, images = network(), parts[1]
     weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]))
-    found = predict(model, weighted, images, kind="multiclass", precision="bfloat16")
-    ((x, targets),) = images.in_order(len(images))
+    found = predict(model, images, kind="multiclass", precision="bfloat16").logits
+    (x,), targets = images.in_order(len(images)), images.targets_at(np.arange(len(images)))
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(x)
     assert logits.dtype == torch.bfloat16
-    assert found.loss == weighted(logits.float(), targets).item()
+    loss = mean_loss(weighted, found, targets, side=SIDE)
+    assert loss == weighted(logits.float(), targets).item()
 
 
 def test_no_gradient_takes_memory_during_prediction(parts: Parts, tmp_path: Path) -> None:
@@ -517,7 +521,7 @@ def test_fourteen_labels_train_too(parts: Parts, tmp_path: Path) -> None:
     loss = LOSSES.get("sin").factory(kind="multilabel", class_weights=None)
     data = TrainingData(training=learned, validation=validated, kind="multilabel")
     training = train(model, loss, data, config=QUICK, seed=SEED, folder=tmp_path)
-    predicted = predict(model, loss, validated, kind="multilabel", precision="float32")
+    predicted = predict(model, validated, kind="multilabel", precision="float32")
     score = overall_auc(
         torch.from_numpy(validated.targets), predicted.probabilities, kind="multilabel"
     )
@@ -538,19 +542,20 @@ def test_predictions_do_not_depend_on_the_batch(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches are bounded by images, by pixels and by memory."""
-    whole = predict(network(), make_loss(), parts[1], kind="multiclass", precision="float32")
+    whole = predict(network(), parts[1], kind="multiclass", precision="float32")
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1.0)
 
     def batches(room: int) -> list[int]:
         model = Cramped(network(), room=room)
-        found = predict(model, make_loss(), parts[1], kind="multiclass", precision="float32")
+        found = predict(model, parts[1], kind="multiclass", precision="float32")
         np.testing.assert_allclose(found.probabilities, whole.probabilities, rtol=1e-5)
-        assert found.loss == pytest.approx(whole.loss, rel=1e-6)
         return model.seen
 
+    loss = validation_loss(network(), parts[1])
     assert batches(room=40) == [40]
     assert batches(room=12) == [40, 20, 10, 10, 10, 10]
     monkeypatch.setattr("bench.train.prediction.LOSS_BATCH", 9)
+    assert validation_loss(network(), parts[1]) == pytest.approx(loss, rel=1e-6)
     monkeypatch.setattr("bench.train.prediction.CPU_BATCH", 16)
     assert batches(room=40) == [16, 16, 8]
     monkeypatch.setattr("bench.train.prediction.CPU_PIXELS", SIDE * SIDE * 15)
