@@ -12,8 +12,7 @@ from bench.environment import EnvironmentRecord
 from bench.evaluate.calibration import IMPROPER
 from bench.evaluate.estimate import Figure
 from bench.evaluate.external import ExternalRow, ExternalTable
-from bench.evaluate.measures import columns as measure_heads
-from bench.evaluate.measures import leading
+from bench.evaluate.measures import column_heads, leading, leading_head
 from bench.evaluate.operating_points import OperatingPoints
 from bench.evaluate.results import Results, Row, RunView, Table
 from bench.evaluate.settings import compare, weights
@@ -77,7 +76,7 @@ def model_card(
             environment=run.environment,
             table=table,
             row=row,
-            head=measure_heads(run.outputs)[leading(run.outputs)],
+            head=leading_head(run.outputs),
             leading=leading(run.outputs),
             measures=_measures(table, row, view) if table and row and view else None,
             findings=_findings(row) if row and row.findings else None,
@@ -126,7 +125,7 @@ def _alone(run: Run, table: Table, row: Row) -> Table:
 
 def _measures(table: Table, row: Row, view: RunView) -> Section:
     """A line for each figure of the whole task: of this run, and of its row with an interval."""
-    heads = measure_heads(table.outputs)
+    heads = column_heads(table.outputs)
     names = [name for name in heads if name in row.figures]
     columns = [
         texts("measure", "measure", [heads[name] for name in names], kind="name"),

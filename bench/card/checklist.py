@@ -8,7 +8,7 @@ from typing import Literal
 
 from bench.card.card import external_rows
 from bench.config.frozen import Frozen
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import column_heads, leading, leading_head
 from bench.evaluate.results import Results, Row, Table
 from bench.report import facts
 from bench.report.markdown import fill
@@ -90,7 +90,7 @@ def _judged(table: Table) -> list[Row]:
 
 def _items(template: str, table: Table, results: Results) -> tuple[Item, ...]:
     rows = _judged(table)
-    heads = columns(table.outputs)
+    heads = column_heads(table.outputs)
     found = lines(
         template,
         table=table,
@@ -109,7 +109,7 @@ def _items(template: str, table: Table, results: Results) -> tuple[Item, ...]:
         training=facts.training(table.settings),
         heads=list(heads.values()),
         leading=leading(table.outputs),
-        head=heads[leading(table.outputs)],
+        head=leading_head(table.outputs),
         unknown_patients=any(pair.shared_patients is None for pair in table.data.leakage),
     )
     return tuple(map(_item, found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.runs.predictions import Outputs
 
 SPECIFICITIES = (0.95, 0.90)
-"""Sensitivities or specificities at which the ROC curve is read."""
+"""Specificities at which the sensitivity is read off the ROC curve."""
 
 AVERAGED = ("auc", "average_precision", "recall", "f1", "ece")
 """The figures of a finding that are averaged over the findings."""
@@ -73,7 +73,7 @@ TRADED = frozenset(
 ERRORS = frozenset({"brier", "brier_scaled", "needed_to_read_at_95", "needed_to_read_at_90"})
 
 
-def columns(outputs: Outputs) -> dict[str, str]:
+def column_heads(outputs: Outputs) -> dict[str, str]:
     """The measures of a whole task, by name, and their column heads; the first sorts the rows."""
     if outputs.binary:
         return TWO_CLASSES
@@ -82,4 +82,9 @@ def columns(outputs: Outputs) -> dict[str, str]:
 
 def leading(outputs: Outputs) -> str:
     """The measure that sorts the rows and that models are compared by: AUC, or macro AUC."""
-    return next(iter(columns(outputs)))
+    return next(iter(column_heads(outputs)))
+
+
+def leading_head(outputs: Outputs) -> str:
+    """The column head of the leading measure: ``AUC`` or ``macro AUC``."""
+    return column_heads(outputs)[leading(outputs)]

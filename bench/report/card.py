@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import leading, leading_head
 from bench.evaluate.results import Row, Table
 from bench.evaluate.verdict import Card, is_single_run, only_smallest, verdict
 from bench.report.text import lines
@@ -76,7 +76,7 @@ def _facts(table: Table, card: Card) -> dict[str, object]:
         "noun": "network" if all(row.kind == "network" for row in card.candidates) else "row",
         "control": f'the control "{best[0].name}"' if len(best) == 1 else "the best control",
         "measure": measure,
-        "head": columns(table.outputs)[measure],
+        "head": leading_head(table.outputs),
         "reference": table.reference,
         "size_beside": size_beside,
         "is_single_run": is_single_run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.evaluate.external import ExternalRow, ExternalTable
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import column_heads, leading, leading_head
 from bench.report.columns import (
     Column,
     Section,
@@ -33,7 +33,7 @@ def external_sections(tables: Sequence[ExternalTable]) -> list[Section]:
             notes=lines(
                 "external",
                 table=table,
-                head=columns(table.outputs)[leading(table.outputs)],
+                head=leading_head(table.outputs),
                 homes=_first_of_each_home(table.rows),
             ),
         )
@@ -51,7 +51,7 @@ def stale_runs(names: Sequence[str]) -> list[str]:
 
 
 def _columns(table: ExternalTable) -> list[Column]:
-    rows, heads = table.rows, columns(table.outputs)
+    rows, heads = table.rows, column_heads(table.outputs)
     settings = [row.settings for row in rows]
     main = leading(table.outputs)
     others = TWO_CLASSES if table.outputs.binary else LABELS

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from bench.evaluate.estimate import LEVEL
-from bench.evaluate.measures import columns
+from bench.evaluate.measures import column_heads
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results, Row, RunView, Table
 from bench.report.card import card_text
@@ -90,7 +90,7 @@ def _more(value: object) -> dict[str, Any]:
         found = value.reference is not None
         return {
             "title": title(value),
-            "measures": columns(value.outputs),
+            "measures": column_heads(value.outputs),
             "reference": found,
             "card": vars(card_text(value)),
         }

@@ -12,7 +12,7 @@ from bench.evaluate.auc import FEW_PATIENTS
 from bench.evaluate.calibration import IMPROPER
 from bench.evaluate.calibration_error import CALIBRATION_BINS
 from bench.evaluate.comparison import SIGNIFICANCE
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import column_heads, leading_head
 from bench.evaluate.results import Results, Row, Table
 from bench.evaluate.settings import AS_CONFIGURED, RECIPE
 from bench.report.formatting import PERCENT
@@ -39,7 +39,7 @@ def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
         "notes",
         id=id,
         table=table,
-        head=columns(table.outputs)[leading(table.outputs)],
+        head=leading_head(table.outputs),
         compared=[row for row, _ in compared],
         partial=[row for row in table.rows if row.answered],
         gaps=_gaps(table, measures),
@@ -131,7 +131,7 @@ def _gaps(table: Table, names: Iterable[str]) -> dict[tuple[str, bool, tuple[str
     By the reason, by whether there is no value either, and by the labels of the rows that lack
     it, which are empty where all that finished do.
     """
-    heads = columns(table.outputs)
+    heads = column_heads(table.outputs)
     finished = [row for row in table.rows if row.runs]
     gaps: defaultdict[tuple[str, bool, tuple[str, ...]], list[str]] = defaultdict(list)
     for name in names:

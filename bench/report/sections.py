@@ -15,9 +15,9 @@ from bench.evaluate.measures import (
     OPERATING,
     PER_FINDING,
     TRADED,
+    column_heads,
     leading,
 )
-from bench.evaluate.measures import columns as measure_heads
 from bench.evaluate.results import Row, Table
 from bench.report import formatting as fmt
 from bench.report.columns import (
@@ -131,7 +131,7 @@ def parts(table: Table) -> Section:
 
 
 def _section(table: Table, id: str, title: str, found: Sequence[Column]) -> Section:
-    heads = measure_heads(table.outputs)
+    heads = column_heads(table.outputs)
     return Section(
         id=id,
         title=title,
@@ -144,7 +144,7 @@ def _section(table: Table, id: str, title: str, found: Sequence[Column]) -> Sect
 def _measures(table: Table) -> list[tuple[str, str, list[str]]]:
     """Id, title and measures of each table of them."""
     if not table.outputs.binary:
-        names = [name for name in measure_heads(table.outputs) if name != leading(table.outputs)]
+        names = [name for name in column_heads(table.outputs) if name != leading(table.outputs)]
         return [("averages", "Over all findings", names)]
     return [
         ("threshold", "At the threshold", [*AT_THRESHOLD]),
@@ -229,7 +229,7 @@ def _figures(table: Table, name: str) -> Column:
             replace(cell, mark=DAGGER) if row.below_controls else cell
             for row, cell in zip(table.rows, found, strict=True)
         ]
-    return cells(name, measure_heads(table.outputs)[name], found)
+    return cells(name, column_heads(table.outputs)[name], found)
 
 
 def _finding(table: Table, finding: str, measure: str) -> Column:
@@ -281,7 +281,7 @@ def _ensembles(table: Table) -> list[Column]:
         *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
         texts("weights", "weights", [each.weights for each in found], kind="name"),
         counts("seeds", [len(each.seeds) for each in found]),
-        cells(name, measure_heads(table.outputs)[name], [measured(each.auc) for each in found]),
+        cells(name, column_heads(table.outputs)[name], [measured(each.auc) for each in found]),
         cells("gain", "gain over its seeds", [difference(each.gain) for each in found]),
     ]
     if any(each.difference for each in found):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.evaluate.measures import leading_head
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
-from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows
+from bench.report.figures.rows import PlottedRow, plotted_rows
 from bench.report.figures.style import MUTED, SMALL, empty_figure
 from bench.report.formatting import all_of
 
@@ -50,7 +51,7 @@ def costs(table: Table) -> Picture | None:
     panels = {cost: shown for cost, shown in known.items() if len(shown) > 1}
     if not panels:
         return None
-    head = measure_name(table)
+    head = leading_head(table.outputs)
     alt: dict[str, list[str]] = {}
     for cost, shown in panels.items():
         front = _front(cost, shown)

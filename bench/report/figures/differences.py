@@ -10,9 +10,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.evaluate.estimate import Interval
+from bench.evaluate.measures import leading_head
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
-from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows, select
+from bench.report.figures.rows import PlottedRow, plotted_rows, select
 from bench.report.figures.style import INK, MUTED, RULE, SERIES, SMALL, WIDTH, empty_figure
 from bench.report.formatting import UNDEFINED, count, difference, difference_interval
 
@@ -86,11 +87,11 @@ def differences(table: Table) -> Picture | None:
         return None
     return make_picture(
         "differences",
-        title=f"Differences of {measure_name(table)}",
+        title=f"Differences of {leading_head(table.outputs)}",
         alt={row.label: _in_words(row) for row in rows},
         plot=lambda: _plot(table, rows, WIDE),
         narrow=lambda: _plot(table, rows, NARROW),
-        head=measure_name(table),
+        head=leading_head(table.outputs),
         to=[panel.head.removeprefix("to ") for panel in panels],
         margin=max(panel.margin for panel in panels),
         controls=any(row.row.comparison for row in rows if row.control),

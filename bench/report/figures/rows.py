@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.evaluate.estimate import Figure
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import leading
 from bench.evaluate.results import Row, Table
 from bench.report.figures.style import DASHED, LINES, MARKERS, MUTED, SERIES
 from bench.report.formatting import number
@@ -83,11 +83,6 @@ def _highlighted(rows: Sequence[Row]) -> list[int]:
     best = min(positions, key=lambda position: (rows[position].answered is not None, position))
     first = [positions[0]] if rows[positions[0]].is_reference else []
     return list(dict.fromkeys([*first, best]))
-
-
-def measure_name(table: Table) -> str:
-    """Name of the measure that sorts the table: ``AUC`` or ``macro AUC``."""
-    return columns(table.outputs)[leading(table.outputs)]
 
 
 def select(rows: Sequence[PlottedRow], limit: int) -> list[PlottedRow]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.evaluate.frames import history
+from bench.evaluate.measures import leading_head
 from bench.evaluate.results import Table
 from bench.report.figures.picture import Picture, make_picture
-from bench.report.figures.rows import PlottedRow, measure_name, plotted_rows, select
+from bench.report.figures.rows import PlottedRow, plotted_rows, select
 from bench.report.figures.style import DASHED, INK, MUTED, SERIES, SMALL, fixed_panels
 from bench.report.formatting import count
 
@@ -35,7 +36,7 @@ def training(table: Table) -> Picture | None:
     if not any(histories.values()):
         return None
     unreadable = sum(run.name not in by_run for row in shown for run in row.row.runs)
-    head = measure_name(table)
+    head = leading_head(table.outputs)
     return make_picture(
         "training",
         title="Training curves",

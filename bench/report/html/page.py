@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from bench.evaluate.measures import columns, leading
+from bench.evaluate.measures import leading_head
 from bench.evaluate.results import Results, Table
 from bench.report import facts
 from bench.report.card import CardText, card_text
@@ -106,7 +106,7 @@ def _chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
         id=id,
         table=table,
         card=card_text(table),
-        head=columns(table.outputs)[leading(table.outputs)],
+        head=leading_head(table.outputs),
         comparison=_reordered(comparison),
         bars=bars(table, comparison),
         others=others,
