@@ -15,7 +15,7 @@ from bench.report import formatting as fmt
 from bench.report.columns import (
     Section,
     TableCell,
-    cells,
+    column,
     counts,
     difference,
     measured,
@@ -65,9 +65,9 @@ def subgroup_table(found: Sequence[Subgroup]) -> Section:
             counts("images", [each.images for each in found]),
             counts("patients with", [each.patients_with for each in found]),
             counts("patients without", [each.patients_without for each in found]),
-            cells("auc", "AUC", [_figure(each.auc) for each in found]),
-            cells("sensitivity", "sensitivity", [_figure(each.sensitivity) for each in found]),
-            cells("specificity", "specificity", [_figure(each.specificity) for each in found]),
+            column("auc", "AUC", [_figure(each.auc) for each in found]),
+            column("sensitivity", "sensitivity", [_figure(each.sensitivity) for each in found]),
+            column("specificity", "specificity", [_figure(each.specificity) for each in found]),
         ],
     )
 
@@ -112,8 +112,8 @@ def _decision_table(curve: DecisionCurve) -> Section:
             numbers(
                 "threshold", "threshold", [(f"{p.threshold:.2f}", p.threshold) for p in points]
             ),
-            cells("model", "model", [measured(point.model) for point in points]),
+            column("model", "model", [measured(point.model) for point in points]),
             numbers("all", "call all", [(fmt.number(p.treat_all), p.treat_all) for p in points]),
-            cells("over_all", "model less all", [difference(point.over_all) for point in points]),
+            column("over_all", "model less all", [difference(point.over_all) for point in points]),
         ],
     )

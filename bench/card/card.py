@@ -18,7 +18,7 @@ from bench.evaluate.results import Results, Row, RunView, Table
 from bench.evaluate.settings import compare, weights
 from bench.report import facts
 from bench.report import formatting as fmt
-from bench.report.columns import Section, TableCell, cells, counts, measured, numbers, texts
+from bench.report.columns import Section, TableCell, column, counts, measured, numbers, texts
 from bench.report.html.reproduce import recipe
 from bench.report.markdown import fill
 from bench.report.sections import FEWER_DECIMALS, parts
@@ -134,7 +134,7 @@ def _measures(table: Table, row: Row, view: RunView) -> Section:
             if len(row.seeds) > 1
             else []
         ),
-        cells(
+        column(
             "row",
             f"mean of {len(row.seeds)} seeds" if len(row.seeds) > 1 else "this run",
             [_cell(name, row.figures[name]) for name in names],
@@ -153,7 +153,7 @@ def _findings(row: Row) -> Section:
             texts("finding", "finding", names, kind="name"),
             counts("test images", [row.support.get(name) for name in names]),
             *(
-                cells(
+                column(
                     measure,
                     head,
                     [_cell(measure, row.findings[name].get(measure)) for name in names],

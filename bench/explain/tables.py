@@ -13,7 +13,7 @@ from bench.evaluate.heatmaps import EVEN, NETWORK, RANDOM, MeasuredMaps
 from bench.explain.cases import ANY
 from bench.explain.measure import DIFFERENCES, FIGURES
 from bench.report.columns import NONE as NO_DIFFERENCE
-from bench.report.columns import Section, cells, counts, difference, measured, numbers, texts
+from bench.report.columns import Section, column, counts, difference, measured, numbers, texts
 from bench.report.formatting import number
 from bench.report.markdown import pipe_table
 
@@ -53,11 +53,11 @@ def agreement_markdown(rows: Sequence[MeasuredMaps], about: Sequence[str]) -> st
 def _of_all(rows: Sequence[MeasuredMaps]) -> Section:
     columns = [texts("maker", "maps of", [row.maker for row in rows], kind="name")]
     for name, head in HEADS.items():
-        columns.append(cells(name, head, [measured(row.figures[name]) for row in rows]))
+        columns.append(column(name, head, [measured(row.figures[name]) for row in rows]))
     for name, other in DIFFERENCES.items():
         found = [row.figures.get(name) for row in rows]
         gaps = [difference(gap) if gap else NO_DIFFERENCE for gap in found]
-        columns.append(cells(name, f"hits above {other}", gaps))
+        columns.append(column(name, f"hits above {other}", gaps))
     return Section(id="all", title=ANY.capitalize(), columns=columns)
 
 
@@ -74,10 +74,10 @@ def _by_finding(rows: Sequence[MeasuredMaps]) -> Section:
             texts("finding", "finding", [row.finding for row in own], kind="name"),
             counts("images", [row.images for row in own]),
             counts("patients", [row.patients for row in own]),
-            cells("hit", NETWORK, [measured(row.figures["hit"]) for row in own]),
-            cells("random", RANDOM, [measured(row.figures["hit"]) for row in random]),
+            column("hit", NETWORK, [measured(row.figures["hit"]) for row in own]),
+            column("random", RANDOM, [measured(row.figures["hit"]) for row in random]),
             numbers("chance", "chance", [(number(value), value) for value in chance]),
-            cells("above_random", "above random weights", gaps),
+            column("above_random", "above random weights", gaps),
         ],
     )
 

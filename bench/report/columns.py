@@ -89,7 +89,7 @@ NONE = TableCell(text=fmt.MISSING)
 UNDEFINED = TableCell(text=fmt.UNDEFINED)
 
 
-def cells(key: str, head: str, found: Iterable[TableCell], *, kind: Kind = "number") -> Column:
+def column(key: str, head: str, found: Iterable[TableCell], *, kind: Kind = "number") -> Column:
     """A column of cells that are there."""
     return Column(key=key, head=head, kind=kind, cells=tuple(found))
 
@@ -98,7 +98,7 @@ def texts(
     key: str, head: str, values: Iterable[str], *, kind: Literal["name", "text"] = "text"
 ) -> Column:
     """A column of texts; an empty one is shown as missing and sorts last."""
-    return cells(
+    return column(
         key,
         head,
         (TableCell(text=text, value=text) if text else NONE for text in values),
@@ -108,7 +108,7 @@ def texts(
 
 def numbers(key: str, head: str, found: Iterable[tuple[str, float | None]]) -> Column:
     """A column of numbers, each with the text that is shown and the value to sort by."""
-    return cells(key, head, (TableCell(text=text, value=value) for text, value in found))
+    return column(key, head, (TableCell(text=text, value=value) for text, value in found))
 
 
 def counts(name: str, values: Iterable[int | None], *, missing: str = "unknown") -> Column:
@@ -117,7 +117,7 @@ def counts(name: str, values: Iterable[int | None], *, missing: str = "unknown")
         TableCell(text=missing) if value is None else TableCell(text=f"{value:,}", value=value)
         for value in values
     )
-    return cells(name, name, found)
+    return column(name, name, found)
 
 
 def measured(value: Interval | None, *, decimals: int = fmt.DECIMALS) -> TableCell:
@@ -133,12 +133,12 @@ def measured(value: Interval | None, *, decimals: int = fmt.DECIMALS) -> TableCe
     )
 
 
-def difference(measured: Interval) -> TableCell:
+def difference(value: Interval) -> TableCell:
     """A difference with its sign and its interval."""
     return TableCell(
-        text=fmt.difference(measured.value),
-        detail=fmt.difference_interval(measured),
-        value=measured.value,
-        low=measured.low,
-        high=measured.high,
+        text=fmt.difference(value.value),
+        detail=fmt.difference_interval(value),
+        value=value.value,
+        low=value.low,
+        high=value.high,
     )

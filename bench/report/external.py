@@ -9,7 +9,7 @@ from bench.evaluate.measures import column_heads, leading, leading_head
 from bench.report.columns import (
     Column,
     Section,
-    cells,
+    column,
     counts,
     difference,
     measured,
@@ -62,11 +62,11 @@ def _columns(table: ExternalTable) -> list[Column]:
         texts("weights", "weights", [row.weights for row in rows], kind="name"),
         texts("home", "trained on", [row.home.name for row in rows], kind="name"),
         counts("seeds", [len(row.seeds) for row in rows]),
-        cells("home_auc", f"internal {heads[main]}", [measured(row.home_auc) for row in rows]),
-        cells(main, f"external {heads[main]}", [measured(row.figures[main]) for row in rows]),
-        cells("drop", "drop", [difference(row.drop) for row in rows]),
+        column("home_auc", f"internal {heads[main]}", [measured(row.home_auc) for row in rows]),
+        column(main, f"external {heads[main]}", [measured(row.figures[main]) for row in rows]),
+        column("drop", "drop", [difference(row.drop) for row in rows]),
         *(
-            cells(name, heads[name], [measured(row.figures[name]) for row in rows])
+            column(name, heads[name], [measured(row.figures[name]) for row in rows])
             for name in others
             if name in heads
         ),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.evaluate.heatmaps import ALL, EVEN, NETWORK, RANDOM, HeatMaps
 from bench.evaluate.results import Row, Table
-from bench.report.columns import Column, Section, cells, counts, difference, measured, texts
+from bench.report.columns import Column, Section, column, counts, difference, measured, texts
 from bench.report.notes import notes
 
 Measured = Sequence[tuple[Row, HeatMaps]]
@@ -41,20 +41,20 @@ def _of_all(found: Measured) -> list[Column]:
         texts("boxes", "lesions", [maps.boxes for _, maps in found]),
         counts("seeds", [len(maps.seeds) for _, maps in found]),
         counts("images", [each.images for each in of_networks]),
-        cells("hit", "hits", [measured(each.figures["hit"]) for each in of_networks]),
-        cells(
+        column("hit", "hits", [measured(each.figures["hit"]) for each in of_networks]),
+        column(
             "above_random",
             "above random weights",
             [difference(each.figures["above_random"]) for each in of_networks],
         ),
-        cells(
+        column(
             "above_frame",
             "above the frame",
             [difference(each.figures["above_frame"]) for each in of_networks],
         ),
-        cells("chance", "chance", [measured(maps.of(EVEN).figures["hit"]) for _, maps in found]),
-        cells("energy", "energy", [measured(each.figures["energy"]) for each in of_networks]),
-        cells("iou", "IoU", [measured(each.figures["iou"]) for each in of_networks]),
+        column("chance", "chance", [measured(maps.of(EVEN).figures["hit"]) for _, maps in found]),
+        column("energy", "energy", [measured(each.figures["energy"]) for each in of_networks]),
+        column("iou", "IoU", [measured(each.figures["iou"]) for each in of_networks]),
     ]
 
 
@@ -69,13 +69,13 @@ def _by_finding(found: Measured) -> list[Column]:
         texts("finding", "finding", [each.finding for _, _, each in lines], kind="name"),
         texts("row", "row", [row.label for row, _, _ in lines], kind="name"),
         counts("images", [each.images for _, _, each in lines]),
-        cells("hit", "hits", [measured(each.figures["hit"]) for _, _, each in lines]),
-        cells(
+        column("hit", "hits", [measured(each.figures["hit"]) for _, _, each in lines]),
+        column(
             "random",
             RANDOM,
             [measured(maps.of(RANDOM, each.finding).figures["hit"]) for _, maps, each in lines],
         ),
-        cells(
+        column(
             "above_random",
             "difference",
             [difference(each.figures["above_random"]) for _, _, each in lines],

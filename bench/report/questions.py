@@ -17,7 +17,7 @@ from bench.report.columns import (
     Column,
     Section,
     TableCell,
-    cells,
+    column,
     counts,
     difference,
     measured,
@@ -163,8 +163,8 @@ def _means(factor: FactorResult) -> list[Column]:
     counted = [level.comparison or level for level in levels]
     found = [
         texts("level", key_name(factor.key), factor.levels, kind="name"),
-        cells("auc", "AUC", map(_auc, levels)),
-        cells("difference", "difference", map(_difference, levels)),
+        column("auc", "AUC", map(_auc, levels)),
+        column("difference", "difference", map(_difference, levels)),
         numbers(
             "counts",
             "contexts × seeds",
@@ -191,10 +191,10 @@ def _contexts(factor: FactorResult) -> list[Column]:
             _auc(result, in_context=True) if result else TableCell(text="missing")
             for result in results
         ]
-        found.append(cells(f"auc-{level}", level, aucs))
+        found.append(column(f"auc-{level}", level, aucs))
         if level != factor.reference:
             head = f"difference of {level}"
-            found.append(cells(f"difference-{level}", head, map(_difference, results)))
+            found.append(column(f"difference-{level}", head, map(_difference, results)))
     return found
 
 

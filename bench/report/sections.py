@@ -26,7 +26,7 @@ from bench.report.columns import (
     Column,
     Section,
     TableCell,
-    cells,
+    column,
     counts,
     difference,
     measured,
@@ -137,7 +137,7 @@ def _section(table: Table, id: str, title: str, found: Sequence[Column]) -> Sect
         title=title,
         columns=[*_names(table), *found],
         rows=table.rows,
-        notes=notes(table, id, [column.key for column in found if column.key in heads]),
+        notes=notes(table, id, [each.key for each in found if each.key in heads]),
     )
 
 
@@ -171,17 +171,17 @@ def _names(table: Table) -> list[Column]:
 
 def _comparison(table: Table) -> list[Column]:
     rows = table.rows
-    found = [cells("seeds", "seeds", map(_seeds, rows)), _figures(table, leading(table.outputs))]
+    found = [column("seeds", "seeds", map(_seeds, rows)), _figures(table, leading(table.outputs))]
     if table.reference is not None:
         found += [
-            cells("difference", "difference", map(_difference, rows)),
-            cells("p", "p", map(_p, rows)),
-            cells("verdict", "verdict", map(_verdict, rows), kind="text"),
+            column("difference", "difference", map(_difference, rows)),
+            column("p", "p", map(_p, rows)),
+            column("verdict", "verdict", map(_verdict, rows), kind="text"),
         ]
     return [
         *found,
         counts("parameters", [row.parameters for row in rows], missing=fmt.MISSING),
-        *(cells(key, head, [_cost(row, key) for row in rows]) for key, head in COSTS.items()),
+        *(column(key, head, [_cost(row, key) for row in rows]) for key, head in COSTS.items()),
     ]
 
 
@@ -229,7 +229,7 @@ def _figures(table: Table, name: str) -> Column:
             replace(cell, mark=DAGGER) if row.below_controls else cell
             for row, cell in zip(table.rows, found, strict=True)
         ]
-    return cells(name, column_heads(table.outputs)[name], found)
+    return column(name, column_heads(table.outputs)[name], found)
 
 
 def _finding(table: Table, finding: str, measure: str) -> Column:
@@ -237,7 +237,7 @@ def _finding(table: Table, finding: str, measure: str) -> Column:
     figures = [row.findings.get(finding, {}).get(measure) for row in table.rows]
     # Fourteen findings with intervals would be too wide.
     found = [replace(cell, detail="") for cell in _figure_cells(table.rows, figures, measure)]
-    return cells(finding, f"{finding} ({table.data.parts['test'].classes[finding]:,})", found)
+    return column(finding, f"{finding} ({table.data.parts['test'].classes[finding]:,})", found)
 
 
 def _figure_cells(
@@ -281,15 +281,15 @@ def _ensembles(table: Table) -> list[Column]:
         *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
         texts("weights", "weights", [each.weights for each in found], kind="name"),
         counts("seeds", [len(each.seeds) for each in found]),
-        cells(name, column_heads(table.outputs)[name], [measured(each.auc) for each in found]),
-        cells("gain", "gain over its seeds", [difference(each.gain) for each in found]),
+        column(name, column_heads(table.outputs)[name], [measured(each.auc) for each in found]),
+        column("gain", "gain over its seeds", [difference(each.gain) for each in found]),
     ]
     if any(each.difference for each in found):
         gaps = [
             difference(each.difference) if each.difference else TableCell(text="reference")
             for each in found
         ]
-        columns.append(cells("difference", "difference", gaps))
+        columns.append(column("difference", "difference", gaps))
     return columns
 
 

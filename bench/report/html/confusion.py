@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.evaluate.results import Row, Table
-from bench.report.columns import Section, TableCell, cells, texts
+from bench.report.columns import Section, TableCell, column, texts
 
 CALLS = ("true negatives", "false positives", "false negatives", "true positives")
 
@@ -47,5 +47,5 @@ def _section(
         # Means over the seeds need not be whole.
         shown = [f"{value:,.{0 if value.is_integer() else 1}f}" for value in of_call]
         found = zip(shown, of_call, strict=True)
-        columns.append(cells(call, call, (TableCell(text=t, value=value) for t, value in found)))
+        columns.append(column(call, call, (TableCell(text=t, value=value) for t, value in found)))
     return Section(id="confusion", title=title, columns=columns, rows=rows or ())
