@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.evaluate.ensemble import Ensemble
 from bench.evaluate.estimate import Interval
+from bench.evaluate.external import ExternalRow
 from bench.evaluate.results import Row
 from bench.report import formatting as fmt
 
@@ -104,6 +106,21 @@ def texts(
         (TableCell(text=text, value=text) if text else NONE for text in values),
         kind=kind,
     )
+
+
+def names(rows: Sequence[Row | Ensemble | ExternalRow], models: Iterable[str]) -> list[Column]:
+    """The columns that name a row; ``settings`` only where a row shows some.
+
+    Args:
+        models: what the model of each row is called.
+    """
+    settings = [row.settings for row in rows]
+    return [
+        texts("model", "model", models, kind="name"),
+        texts("loss", "loss", [row.loss for row in rows], kind="name"),
+        *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
+        texts("weights", "weights", [row.weights for row in rows], kind="name"),
+    ]
 
 
 def numbers(key: str, head: str, found: Iterable[tuple[str, float | None]]) -> Column:

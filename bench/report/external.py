@@ -13,6 +13,7 @@ from bench.report.columns import (
     counts,
     difference,
     measured,
+    names,
     texts,
 )
 from bench.report.text import lines
@@ -52,14 +53,10 @@ def stale_runs(names: Sequence[str]) -> list[str]:
 
 def _columns(table: ExternalTable) -> list[Column]:
     rows, heads = table.rows, column_heads(table.outputs)
-    settings = [row.settings for row in rows]
     main = leading(table.outputs)
     others = TWO_CLASSES if table.outputs.binary else LABELS
     return [
-        texts("model", "model", [_model(row) for row in rows], kind="name"),
-        texts("loss", "loss", [row.loss for row in rows], kind="name"),
-        *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
-        texts("weights", "weights", [row.weights for row in rows], kind="name"),
+        *names(rows, map(_model, rows)),
         texts("home", "trained on", [row.home.name for row in rows], kind="name"),
         counts("seeds", [len(row.seeds) for row in rows]),
         column("home_auc", f"internal {heads[main]}", [measured(row.home_auc) for row in rows]),

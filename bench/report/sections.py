@@ -30,6 +30,7 @@ from bench.report.columns import (
     counts,
     difference,
     measured,
+    names,
     numbers,
     texts,
 )
@@ -66,8 +67,8 @@ def sections(table: Table) -> list[Section]:
                 notes=notes(table, "ensembles"),
             )
         )
-    for id, title, names in _measures(table):
-        found.append(_section(table, id, title, [_figures(table, name) for name in names]))
+    for id, title, measures in _measures(table):
+        found.append(_section(table, id, title, [_figures(table, name) for name in measures]))
     tuned = [row for row in table.rows if row.tuning is not None]
     if tuned:
         found.append(
@@ -135,7 +136,7 @@ def _section(table: Table, id: str, title: str, found: Sequence[Column]) -> Sect
     return Section(
         id=id,
         title=title,
-        columns=[*_names(table), *found],
+        columns=[*names(table.rows, map(_model, table.rows)), *found],
         rows=table.rows,
         notes=notes(table, id, [each.key for each in found if each.key in heads]),
     )
@@ -144,8 +145,8 @@ def _section(table: Table, id: str, title: str, found: Sequence[Column]) -> Sect
 def _measures(table: Table) -> list[tuple[str, str, list[str]]]:
     """Id, title and measures of each table of them."""
     if not table.outputs.binary:
-        names = [name for name in column_heads(table.outputs) if name != leading(table.outputs)]
-        return [("averages", "Over all findings", names)]
+        others = [name for name in column_heads(table.outputs) if name != leading(table.outputs)]
+        return [("averages", "Over all findings", others)]
     return [
         ("threshold", "At the threshold", [*AT_THRESHOLD]),
         ("operating", "Operating points", ["average_precision", *OPERATING]),
@@ -153,20 +154,9 @@ def _measures(table: Table) -> list[tuple[str, str, list[str]]]:
     ]
 
 
-def _names(table: Table) -> list[Column]:
-    """The columns that name a row; ``settings`` only where a row shows some."""
-    models = [
-        f"{row.model if row.kind == 'network' else f'{row.kind}: {row.model}'}"
-        f"{coverage(row.answered)}"
-        for row in table.rows
-    ]
-    settings = [row.settings for row in table.rows]
-    return [
-        texts("model", "model", models, kind="name"),
-        texts("loss", "loss", [row.loss for row in table.rows], kind="name"),
-        *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
-        texts("weights", "weights", [row.weights for row in table.rows], kind="name"),
-    ]
+def _model(row: Row) -> str:
+    name = row.model if row.kind == "network" else f"{row.kind}: {row.model}"
+    return f"{name}{coverage(row.answered)}"
 
 
 def _comparison(table: Table) -> list[Column]:
@@ -273,13 +263,9 @@ def _best_alone(
 
 def _ensembles(table: Table) -> list[Column]:
     found = table.ensembles
-    settings = [each.settings for each in found]
     name = leading(table.outputs)
     columns = [
-        texts("model", "model", [each.model for each in found], kind="name"),
-        texts("loss", "loss", [each.loss for each in found], kind="name"),
-        *([texts("settings", "settings", settings, kind="name")] if any(settings) else []),
-        texts("weights", "weights", [each.weights for each in found], kind="name"),
+        *names(found, [each.model for each in found]),
         counts("seeds", [len(each.seeds) for each in found]),
         column(name, column_heads(table.outputs)[name], [measured(each.auc) for each in found]),
         column("gain", "gain over its seeds", [difference(each.gain) for each in found]),
