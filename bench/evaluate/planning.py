@@ -27,11 +27,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.special import chdtri, nctdtrinc, ndtr, stdtrit
+from scipy.special import chdtri, ndtr, stdtrit
 
 from bench.config.frozen import Frozen
 from bench.data.tasks import Task
 from bench.evaluate.comparison import SIGNIFICANCE
+from bench.evaluate.testing import smallest_shift
 
 POWER = 0.8
 MOST_SEEDS = 1000
@@ -172,9 +173,7 @@ class Plan:
         if seeds < 2:
             return math.nan
         error, df = self._standard_error(seeds)
-        least = stdtrit(df, 1.0 - SIGNIFICANCE / (2.0 * self.comparisons))
-        # Noncentrality of the t statistic that stays below this with a probability of 1 - POWER.
-        return float(nctdtrinc(df, 1.0 - POWER, least)) * error
+        return error * smallest_shift(df, power=POWER, level=SIGNIFICANCE / self.comparisons)
 
     def power_of_equivalence(self, seeds: int, *, times: float = 1.0) -> float:
         """Probability that two rows without a difference are shown to be within the margin.

@@ -10,11 +10,11 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from scipy.optimize import brentq
-from scipy.special import nctdtr, ndtr, stdtr, stdtrit
+from scipy.special import nctdtr, ndtri, stdtr, stdtrit
 
 from bench.evaluate.auc import Auc
 from bench.evaluate.estimate import LEVEL
+from bench.evaluate.halving import halve
 
 # A t distribution of more degrees of freedom is normal to the digits that count.
 NORMAL = 1e5
@@ -88,17 +88,30 @@ def smallest_difference(
     """
     if difference.reason:
         return math.nan
-    df = min(difference.total_df, NORMAL)
-    critical = float(stdtrit(df, 1.0 - level / 2.0))
-
-    def missed(shift: float) -> float:
-        if df == NORMAL:
-            return float(ndtr(critical - shift)) - (1.0 - power)
-        return float(nctdtr(df, shift, critical)) - (1.0 - power)
-
-    shift = brentq(missed, 0.0, 2.0 * critical + 10.0, xtol=1e-6)
-    smallest = float(shift) * difference.standard_error
+    shift = smallest_shift(difference.total_df, power=power, level=level)
+    smallest = shift * difference.standard_error
     return smallest if smallest <= difference.bounds[1] else math.nan
+
+
+def smallest_shift(df: float, *, power: float, level: float) -> float:
+    """The smallest true difference, in standard errors, that a t test shows with some power.
+
+    It is the noncentrality of a t variable that exceeds the critical value so often. SciPy's
+    ``nctdtrinc`` finds it to seven digits, and with one degree of freedom to three.
+
+    Args:
+        df: degrees of freedom of the standard error.
+        power, level: as of :func:`smallest_difference`.
+    """
+    df = min(df, NORMAL)
+    critical = float(stdtrit(df, 1.0 - level / 2.0))
+    if df == NORMAL:
+        return critical + float(ndtri(power))
+
+    def is_missed(shift: float) -> bool:
+        return bool(nctdtr(df, shift, critical) > 1.0 - power)
+
+    return sum(halve(is_missed, 0.0, 2.0 * critical + 10.0)) / 2.0
 
 
 def _below(difference: Auc, distance: float) -> float:
