@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,12 @@ class Figure(Interval):
 
     deviation: float | None = None
     images: int = 0
+
+    @classmethod
+    def over_seeds(cls, interval: Interval, values: Sequence[float], *, images: int) -> Figure:
+        """The figure with an interval, from its value with each seed."""
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        return cls(**vars(interval), deviation=deviation, images=images)
 
     @property
     def has_interval(self) -> bool:

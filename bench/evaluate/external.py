@@ -14,8 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bench.data.description import DataRecord, PartRecord
 from bench.data.leakage import Leakage
 from bench.evaluate.auc import Auc, difference, mean_of
@@ -25,7 +23,7 @@ from bench.evaluate.figures import TASK, RowFigures, with_intervals
 from bench.evaluate.measures import leading
 from bench.evaluate.score import RunScores, auc_of
 from bench.evaluate.scorer import Scorer
-from bench.evaluate.seeds import Runs, pooled
+from bench.evaluate.seeds import Runs, pooled, variances
 from bench.evaluate.settings import captions, weights
 from bench.runs.predictions import Outputs
 from bench.runs.records import ExternalRecord
@@ -168,12 +166,7 @@ def drop_of(home: Sequence[Auc], other: Sequence[Auc]) -> Auc:
     mean, count = mean_of(drops), len(drops)
     if count == 1 or mean.reason:
         return mean
-    observed = float(np.var([each.value for each in drops], ddof=1))
-    by_patients = sum(
-        float(np.sum((part - mean.parts[images]) ** 2))
-        for each in drops
-        for images, part in each.parts.items()
-    ) / (count - 1)
+    observed, by_patients = variances(drops, mean)
     return replace(
         mean,
         seeds=max(0.0, observed - by_patients) / count,
@@ -274,7 +267,6 @@ def _rows(groups: Sequence[_Group], *, scorer: Scorer) -> list[ExternalRow]:
         first = group.runs[0]
         record = _record(first)
         there = [each.leading.auc for each in group.scores.values()]
-        values = [each.value for each in group.home]
         rows.append(
             ExternalRow(
                 model=first.cell.model,
@@ -285,9 +277,9 @@ def _rows(groups: Sequence[_Group], *, scorer: Scorer) -> list[ExternalRow]:
                 is_ensemble=group.is_ensemble,
                 runs=tuple(_record(run).run for run in group.runs),
                 home=TestSet.of(record.home, first.data.parts["home"]),
-                home_auc=Figure(
-                    **vars(home.auc(spread).interval()),
-                    deviation=float(np.std(values, ddof=1)) if len(values) > 1 else None,
+                home_auc=Figure.over_seeds(
+                    home.auc(spread).interval(),
+                    [each.value for each in group.home],
                     images=first.data.parts["home"].images,
                 ),
                 figures={**found.figures[TASK]},

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from bench.evaluate.auc import Auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate, Figure, Interval
@@ -55,10 +53,8 @@ class RowFigures:
                     runs = Runs.of([each for each in measured.values() if isinstance(each, Auc)])
                     aucs[finding, name] = runs
                     interval = Interval(value=runs.mean.value)
-                figures[finding][name] = Figure(
-                    **vars(interval),
-                    deviation=float(np.std(values, ddof=1)) if len(values) > 1 else None,
-                    images=first.leading.count,
+                figures[finding][name] = Figure.over_seeds(
+                    interval, values, images=first.leading.count
                 )
         return cls(figures=figures, aucs=aucs)
 

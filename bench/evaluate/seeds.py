@@ -74,19 +74,12 @@ class Runs:
         slope = mean.value * (1.0 - mean.value)
         if count == 1 or not slope > 0.0:
             return cls(mean=mean, count=count, spread=None)
-        by_patients = sum(
-            float(np.sum((part - mean.parts[images]) ** 2))
-            for auc in aucs
-            for images, part in auc.parts.items()
-        )
-        observed = float(np.var([auc.value for auc in aucs], ddof=1))
+        observed, by_patients = variances(aucs, mean)
         return cls(
             mean=mean,
             count=count,
             spread=Spread(
-                observed=observed / slope**2,
-                by_patients=by_patients / (count - 1) / slope**2,
-                df=count - 1,
+                observed=observed / slope**2, by_patients=by_patients / slope**2, df=count - 1
             ),
         )
 
@@ -105,6 +98,22 @@ class Runs:
             seeds_observed=scale * spread.observed,
             seeds_df=spread.df,
         )
+
+
+def variances(values: Sequence[Auc], mean: Auc) -> tuple[float, float]:
+    """The variance of runs that differ in their seed, and what of it the patients explain.
+
+    Args:
+        values: AUCs or differences, one a run, at least two.
+        mean: of these.
+    """
+    observed = float(np.var([each.value for each in values], ddof=1))
+    by_patients = sum(
+        float(np.sum((part - mean.parts[images]) ** 2))
+        for each in values
+        for images, part in each.parts.items()
+    )
+    return observed, by_patients / (len(values) - 1)
 
 
 def pooled(rows: Sequence[Runs]) -> list[Spread]:
