@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.study import patient_clusters
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Interval
 from bench.evaluate.operating_points import OperatingPoints, called_probabilities
@@ -132,7 +133,7 @@ class _Called:
     def subgroup(self, attribute: str, group: str, chosen: NDArray[np.bool_]) -> Subgroup:
         images, patients = self.test.images[chosen], self.test.patients[chosen]
         positive = self.positive[chosen]
-        clusters = np.where(patients == "", "image\t" + images, patients)
+        clusters = patient_clusters(images, patients)
         with_it = len(set(clusters[positive]))
         without = len(set(clusters[~positive]))
         found = Subgroup(

@@ -28,7 +28,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bench.errors import InputError
 
@@ -166,6 +166,18 @@ def study_rows(columns: dict[str, Sequence[object]]) -> pd.DataFrame:
         values = given.get(name, [math.nan if number else ""] * count)
         data[name] = np.asarray(values, dtype=np.float64 if number else object)
     return pd.DataFrame(data).sort_values("image", kind="stable").reset_index(drop=True)
+
+
+def patient_clusters(images: ArrayLike, patients: ArrayLike) -> NDArray[np.object_]:
+    """The patient of each image, where one without a patient id is a patient of its own.
+
+    Args:
+        images: ids, (n,).
+        patients: ids, (n,); "" where unknown.
+    """
+    images, patients = np.asarray(images, object), np.asarray(patients, object)
+    # The tab keeps an image's id apart from every patient's.
+    return np.where(patients == "", "image\t" + images, patients)
 
 
 def count_patients(rows: pd.DataFrame) -> int | None:

@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
+from bench.data.study import patient_clusters
 from bench.evaluate.estimate import Estimate
 from bench.evaluate.resamples import Resamples
 from bench.randomness import generator
@@ -43,12 +44,11 @@ class Resampling:
 
         Args:
             images: ids, (n,), each once, in any order.
-            patients: (n,); "" where unknown, which makes the image a patient of its own.
+            patients: (n,), as :func:`bench.data.study.patient_clusters` takes them.
         """
-        ids, patient_ids = np.asarray(images, object), np.asarray(patients, object)
+        ids = np.asarray(images, object)
         order = np.argsort(ids, kind="stable")
-        # The tab keeps an image's id apart from every patient's.
-        clusters = np.where(patient_ids == "", "image\t" + ids, patient_ids)[order]
+        clusters = patient_clusters(ids, patients)[order]
         groups = pd.factorize(clusters)[0].astype(np.int64)
         lines = (f"{i}\t{cluster}\n" for i, cluster in zip(ids[order], clusters, strict=True))
         digest = hashlib.sha256("".join(lines).encode()).hexdigest()

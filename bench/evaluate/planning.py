@@ -30,6 +30,7 @@ from pydantic import Field
 from scipy.special import chdtri, ndtr, stdtrit
 
 from bench.config.frozen import Frozen
+from bench.data.study import patient_clusters
 from bench.data.tasks import Task
 from bench.evaluate.comparison import SIGNIFICANCE
 from bench.evaluate.testing import smallest_shift
@@ -109,8 +110,7 @@ def count_part(rows: pd.DataFrame, task: Task) -> PartCounts:
     names, present = task.classes, targets > 0
     if task.kind == "multiclass" and len(names) == 2:
         names, present = names[1:], present[:, 1:]
-    ids = rows["patient"].where(rows["patient"] != "", "image " + rows["image"])
-    patients = pd.factorize(ids)[0]
+    patients = pd.factorize(patient_clusters(rows["image"], rows["patient"]))[0]
     return PartCounts(
         images=len(rows),
         patients=len(np.unique(patients)),

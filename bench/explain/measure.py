@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.data.boxes import box_mask
+from bench.data.study import patient_clusters
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate, Interval
 from bench.evaluate.heatmaps import EVEN, NETWORK, RANDOM, MeasuredMaps
@@ -164,7 +165,7 @@ def _rows(
     resampling = Resampling()
     resamples = resampling.resample(
         images=[f"{case.image}\t{case.finding}" for case in some],
-        patients=[case.patient or f"image\t{case.image}" for case in some],
+        patients=patient_clusters([c.image for c in some], [c.patient for c in some]),
     )
     order = np.asarray(chosen)[resamples.order]
     estimates = {

@@ -15,6 +15,7 @@ from bench.config import DataConfig, PartSizes
 from bench.data.leakage import measure_leakage
 from bench.data.splits.groups import divide, divide_exactly, inseparable_groups
 from bench.data.splits.split import PARTS, Split
+from bench.data.study import patient_clusters
 from bench.data.tasks import is_abnormal
 from bench.errors import InputError
 from bench.randomness import generator
@@ -85,9 +86,7 @@ def draw_share(rows: pd.DataFrame, split: Split, *, share: float) -> NDArray[np.
     if share == 1.0:
         return split.train
     ordered = split.train[np.argsort(rows["image"].to_numpy(dtype=object)[split.train])]
-    # An image without a patient id is a patient of its own.
-    ids = rows["patient"].where(rows["patient"] != "", "image " + rows["image"])
-    groups, names = pd.factorize(ids.to_numpy(dtype=object)[ordered])
+    groups, names = pd.factorize(patient_clusters(rows["image"], rows["patient"])[ordered])
     bits = generator(split.seed, "share of training").bit_generator.random_raw(len(names))
     order = np.argsort(bits, kind="stable")
     images = np.bincount(groups)[order].cumsum()
