@@ -231,12 +231,11 @@ class _Planner:
 
 
 def _count(predictions: Predictions, outputs: Outputs) -> PartRecord:
-    targets, patients = predictions.targets, predictions.patients
-    of_each = targets if targets.ndim == 2 else np.eye(len(outputs.classes))[targets]
+    patients = predictions.patients
     return PartRecord(
-        images=len(targets),
+        images=len(patients),
         patients=None if (patients == "").any() else len(set(patients)),
-        classes=dict(zip(outputs.classes, of_each.sum(axis=0).astype(int).tolist(), strict=True)),
+        classes=predictions.counts(outputs),
     )
 
 

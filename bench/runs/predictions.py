@@ -76,6 +76,12 @@ class Predictions:
     probabilities: NDArray[np.float64]
     called: NDArray[np.bool_] | None = None
 
+    def counts(self, outputs: Outputs) -> dict[str, int]:
+        """Number of images that have each output."""
+        names = outputs.classes
+        of_each = self.targets if self.targets.ndim == 2 else np.eye(len(names))[self.targets]
+        return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))
+
 
 def to_frame(predictions: Predictions, outputs: Outputs, *, part: str) -> pd.DataFrame:
     """Predictions of one part as a table; without targets where they have none."""
