@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -57,7 +57,7 @@ class Resampling:
         counts = self._counts[digest]
         return Resamples(order=order, groups=groups, counts=counts, images=digest)
 
-    def over_seeds(self, by_seed: Mapping[int, Estimate]) -> Estimate:
+    def over_seeds(self, runs: Sequence[Estimate]) -> Estimate:
         """The mean over runs that differ in their seed alone.
 
         Each draw is the mean of the runs on the resample's patients plus what other seeds could
@@ -73,17 +73,15 @@ class Resampling:
         95 %, and 95 to 99 % where seeds matter less.
 
         Args:
-            by_seed: at least one estimate, all on the same images.
+            runs: the estimate of each seed, at least one, all on the same images.
         """
-        seeds = sorted(by_seed)
-        runs = [by_seed[seed] for seed in seeds]
         draws = np.mean([run.draws for run in runs], axis=0)
         values = np.array([run.value for run in runs])
-        if len(seeds) > 1:
+        if len(runs) > 1:
             # How far the runs' own values deviate, and not their values on the resample's
             # patients: these differ by chance of the patients too, which is in the draws already.
-            error = values.std(ddof=1) / math.sqrt(len(seeds))
-            draws = draws + error * _t(len(seeds) - 1, self.resamples, self.seed)
+            error = values.std(ddof=1) / math.sqrt(len(runs))
+            draws = draws + error * _t(len(runs) - 1, self.resamples, self.seed)
         # A run without a value leaves the mean without one, and so its reason comes first.
         reasons = [run.reason for run in sorted(runs, key=lambda run: not math.isnan(run.value))]
         return Estimate(

@@ -252,8 +252,7 @@ class _Collector:
         )
         if not finished:
             return row, RowFigures(figures={}, aucs={})
-        scores = {run.cell.seed: self.scorer.score(run) for run in finished}
-        first = finished[0]
+        scores = [self.scorer.score(run) for run in finished]
         row = replace(
             row,
             runs=tuple(
@@ -263,13 +262,13 @@ class _Collector:
                     curves=each.curves,
                     confusion=each.confusion,
                 )
-                for run, each in zip(finished, scores.values(), strict=True)
+                for run, each in zip(finished, scores, strict=True)
             ),
             # The seeds were judged on the same images, so that they agree on what has figures.
-            macro_over=scores[first.cell.seed].macro_over,
-            answered=_answered(first),
-            support=_support(first),
-            patients=scores[first.cell.seed].patients,
+            macro_over=scores[0].macro_over,
+            answered=_answered(finished[0]),
+            support=_support(finished[0]),
+            patients=scores[0].patients,
         )
         return row, RowFigures.of(scores, self.scorer.resampling)
 
@@ -346,9 +345,7 @@ def _support(run: Run) -> dict[str, int]:
     """Number of images that have each output, of those that a run answers."""
     if _answered(run) is None:
         return dict(run.data.parts["test"].classes)
-    targets, names = run.predictions()["test"].targets, run.outputs.classes
-    of_each = targets if targets.ndim == 2 else np.eye(len(names))[targets]
-    return dict(zip(names, of_each.sum(axis=0).astype(int).tolist(), strict=True))
+    return run.predictions()["test"].counts(run.outputs)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

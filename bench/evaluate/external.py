@@ -10,7 +10,7 @@ networks, so that what varies over them is each network's own drop.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -203,12 +203,12 @@ def external_tables(
 class _Group:
     """The runs of a row in the order of their seeds, or an ensemble of them.
 
-    ``scores`` are on the other images, by seed; ``home`` are the figures at home.
+    ``scores`` are on the other images; ``home`` are the figures at home.
     """
 
     runs: Sequence[Run]
     settings: str
-    scores: Mapping[int, RunScores]
+    scores: Sequence[RunScores]
     home: Sequence[Auc]
     is_ensemble: bool = False
 
@@ -225,7 +225,7 @@ def _table(runs: Sequence[Run], *, scorer: Scorer, tables: Sequence[Table]) -> E
             _Group(
                 runs=of_row,
                 settings=settings,
-                scores={run.cell.seed: scorer.score(run) for run in of_row},
+                scores=[scorer.score(run) for run in of_row],
                 home=[auc_of(run.predictions()["home"], outputs) for run in of_row],
             )
         )
@@ -234,7 +234,7 @@ def _table(runs: Sequence[Run], *, scorer: Scorer, tables: Sequence[Table]) -> E
                 _Group(
                     runs=of_row,
                     settings=settings,
-                    scores={0: scorer.score_mean(of_row)},
+                    scores=[scorer.score_mean(of_row)],
                     home=[auc_of(mean_predictions(of_row)["home"], outputs)],
                     is_ensemble=True,
                 )
@@ -266,7 +266,7 @@ def _rows(groups: Sequence[_Group], *, scorer: Scorer) -> list[ExternalRow]:
     for group, found, home, spread in zip(groups, figures, homes, pooled(homes), strict=True):
         first = group.runs[0]
         record = _record(first)
-        there = [each.leading.auc for each in group.scores.values()]
+        there = [each.leading.auc for each in group.scores]
         rows.append(
             ExternalRow(
                 model=first.cell.model,

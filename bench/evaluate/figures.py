@@ -32,29 +32,24 @@ class RowFigures:
     aucs: Mapping[tuple[str, str], Runs]
 
     @classmethod
-    def of(cls, scores: Mapping[int, RunScores], resampling: Resampling) -> RowFigures:
+    def of(cls, scores: Sequence[RunScores], resampling: Resampling) -> RowFigures:
         """From the scores of each seed, on the same images; the AUCs are without intervals."""
         figures: dict[str, dict[str, Figure]] = {}
         aucs: dict[tuple[str, str], Runs] = {}
-        first = next(iter(scores.values()))
-        for finding in (TASK, *first.findings):
-            of_runs = {
-                seed: each.findings[finding] if finding else each.figures
-                for seed, each in scores.items()
-            }
+        for finding in (TASK, *scores[0].findings):
+            of_runs = [each.findings[finding] if finding else each.figures for each in scores]
             figures[finding] = {}
-            for name in next(iter(of_runs.values())):
-                measured = {seed: of_run[name] for seed, of_run in of_runs.items()}
-                values = [each.value for each in measured.values()]
-                estimates = {k: each for k, each in measured.items() if isinstance(each, Estimate)}
+            for name in of_runs[0]:
+                measured = [of_run[name] for of_run in of_runs]
+                estimates = [each for each in measured if isinstance(each, Estimate)]
                 if estimates:
                     interval = Interval.of(resampling.over_seeds(estimates))
                 else:
-                    runs = Runs.of([each for each in measured.values() if isinstance(each, Auc)])
+                    runs = Runs.of([each for each in measured if isinstance(each, Auc)])
                     aucs[finding, name] = runs
                     interval = Interval(value=runs.mean.value)
                 figures[finding][name] = Figure.over_seeds(
-                    interval, values, images=first.leading.count
+                    interval, [each.value for each in measured], images=scores[0].leading.count
                 )
         return cls(figures=figures, aucs=aucs)
 

@@ -84,7 +84,7 @@ def measure_maps(
     """Agreement of the maps of one network, trained from some seeds, and of the controls.
 
     Args:
-        models: of one row: they differ in their seeds alone.
+        models: of one row, by seed: they differ in it alone.
         cases: test images with boxes.
         progress: called with maps made and maps in all.
 
@@ -94,15 +94,14 @@ def measure_maps(
     Raises:
         InputError: the network has no maps.
     """
-    found: dict[str, dict[int, Agreement]] = {}
+    found: dict[str, list[Agreement]] = {NETWORK: [], RANDOM: []}
     total = 2 * len(models) * len(cases.cases)
     for done, model in enumerate(models):
-        seed = model.run.cell.seed
         mapper = mapper_of(model)
         twin = mapper_of(with_random_weights(model))
         for step, (maker, maps_of) in enumerate(((NETWORK, mapper), (RANDOM, twin))):
             agreement, grid = _of_network(model, maps_of, cases)
-            found.setdefault(maker, {})[seed] = agreement
+            found[maker].append(agreement)
             progress((2 * done + step + 1) * len(cases.cases), total)
     return mapper.method, [
         row
@@ -123,8 +122,8 @@ def _of_network(model: LoadedModel, mapper: Mapper, cases: Cases) -> tuple[Agree
     return _joined(parts), maps.shape[1]
 
 
-def _controls(cases: Cases, grid: int) -> dict[str, dict[int, Agreement]]:
-    """Agreement of the maps that no network makes."""
+def _controls(cases: Cases, grid: int) -> dict[str, list[Agreement]]:
+    """Agreement of the maps that no network makes, which are the same for every seed."""
     parts: dict[str, list[Agreement]] = {CENTRE: [], FRAME: [], EVEN: [], IDEAL: []}
     same = {CENTRE: centre_map(), FRAME: frame_map(), EVEN: even_map()}
     for start in range(0, len(cases.cases), BATCH):
@@ -133,7 +132,7 @@ def _controls(cases: Cases, grid: int) -> dict[str, dict[int, Agreement]]:
             maps = np.repeat(made[None], len(regions), axis=0)
             parts[maker].append(measure_agreement(maps, regions))
         parts[IDEAL].append(measure_agreement(ideal_maps(regions, grid), regions))
-    return {maker: {0: _joined(of_maker)} for maker, of_maker in parts.items()}
+    return {maker: [_joined(of_maker)] for maker, of_maker in parts.items()}
 
 
 def _regions(cases: Sequence[Case]) -> NDArray[np.bool_]:
@@ -152,7 +151,7 @@ def _findings(cases: Cases) -> list[str]:
 
 
 def _rows(
-    found: dict[str, dict[int, Agreement]], cases: Sequence[Case], finding: str
+    found: dict[str, list[Agreement]], cases: Sequence[Case], finding: str
 ) -> list[MeasuredMaps]:
     """The rows of a finding.
 
@@ -169,20 +168,18 @@ def _rows(
     )
     order = np.asarray(chosen)[resamples.order]
     estimates = {
-        maker: {seed: _estimates(each, order, resamples) for seed, each in by_seed.items()}
-        for maker, by_seed in found.items()
+        maker: [_estimates(each, order, resamples) for each in of_maker]
+        for maker, of_maker in found.items()
     }
 
-    def interval(by_seed: dict[int, Estimate]) -> Interval:
-        return Interval.of(resampling.over_seeds(by_seed))
+    def interval(of_seeds: Sequence[Estimate]) -> Interval:
+        return Interval.of(resampling.over_seeds(of_seeds))
 
     def above(other: str) -> Interval:
-        return interval(
-            {
-                seed: _difference(of_seed["hit"], _at(estimates[other], seed)["hit"])
-                for seed, of_seed in estimates[NETWORK].items()
-            }
-        )
+        own, others = estimates[NETWORK], estimates[other]
+        if len(others) == 1:
+            others = others * len(own)
+        return interval([_difference(a["hit"], b["hit"]) for a, b in zip(own, others, strict=True)])
 
     differences = {name: above(other) for name, other in DIFFERENCES.items()}
     return [
@@ -191,10 +188,7 @@ def _rows(
             finding=finding,
             images=len({case.image for case in some}),
             patients=len(np.unique(resamples.groups)),
-            figures={
-                name: interval({seed: each[name] for seed, each in estimates[maker].items()})
-                for name in FIGURES
-            }
+            figures={name: interval([each[name] for each in estimates[maker]]) for name in FIGURES}
             | (differences if maker == NETWORK else {}),
         )
         for maker in ROWS
@@ -210,11 +204,6 @@ def _estimates(
         "energy": resamples.ratio(agreement.energy[order], ones),
         "iou": resamples.ratio(agreement.iou[order], ones),
     }
-
-
-def _at(by_seed: dict[int, dict[str, Estimate]], seed: int) -> dict[str, Estimate]:
-    """The estimates of a seed; what no network makes is the same for every one."""
-    return by_seed[seed] if seed in by_seed else by_seed[0]
 
 
 def _difference(first: Estimate, second: Estimate) -> Estimate:

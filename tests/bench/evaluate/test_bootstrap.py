@@ -113,7 +113,7 @@ def test_one_seed_is_no_source_of_doubt() -> None:
     case = study(np.random.default_rng(8), patients=20, images=1, alike=0.0)
     resampling = Resampling(resamples=100)
     one = estimated_accuracy(resampling, **case)
-    np.testing.assert_array_equal(resampling.over_seeds({5: one}).draws, one.draws)
+    np.testing.assert_array_equal(resampling.over_seeds([one]).draws, one.draws)
 
 
 def test_resamples_in_which_a_figure_is_undefined_are_left_out_and_counted() -> None:
@@ -166,7 +166,7 @@ def test_few_errors_of_several_seeds_have_an_interval() -> None:
     resampling = Resampling(resamples=400)
     resamples = resampling.resample(images=[f"{k:03d}" for k in range(40)], patients=[""] * 40)
     recall = resamples.classification(truth, truth)["recall"]
-    together = Interval.of(resampling.over_seeds({0: recall, 1: recall}))
+    together = Interval.of(resampling.over_seeds([recall, recall]))
     assert together.low == Interval.of(recall).low
 
 
