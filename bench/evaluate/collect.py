@@ -107,7 +107,11 @@ def _groups(runs: Iterable[Run]) -> list[list[Run]]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Collector:
-    """Makes tables; the attributes are the arguments of :func:`collect`."""
+    """Makes tables; the attributes are the arguments of :func:`collect`.
+
+    A row is filled in steps: what its cells say, the figures of its finished runs, its difference
+    to the best control, its comparison with the reference, and its label among those shown.
+    """
 
     scorer: Scorer
     tunings: Sequence[TuningRecord]
@@ -177,7 +181,6 @@ class _Collector:
 
     def row(self, runs: list[Run], *, settings: str, tuning: TuningRecord | None) -> Row:
         """One row, without figures."""
-        runs = sorted(runs, key=lambda run: run.cell.seed)
         for earlier, later in pairwise(runs):
             if earlier.cell.seed == later.cell.seed:
                 raise InputError(
@@ -246,10 +249,7 @@ class _Collector:
 
     def scored(self, row: Row, runs: Sequence[Run]) -> tuple[Row, RowFigures]:
         """The row with its finished runs, and their figures."""
-        finished = sorted(
-            (run for run in runs if run.outcome.state == "finished"),
-            key=lambda run: run.cell.seed,
-        )
+        finished = [run for run in runs if run.outcome.state == "finished"]
         if not finished:
             return row, RowFigures(figures={}, aucs={})
         scores = [self.scorer.score(run) for run in finished]
@@ -357,10 +357,10 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _by_row(runs: list[Run]) -> list[list[Run]]:
-    """Runs that differ in nothing but their seeds, together."""
+    """Runs that differ in nothing but their seeds, together and sorted by these."""
     by_row: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
         cell = run.cell
         key = json.dumps([cell.kind, cell.model, cell.loss, cell.dotted], sort_keys=True)
         by_row[key].append(run)
-    return list(by_row.values())
+    return [sorted(group, key=lambda run: run.cell.seed) for group in by_row.values()]

@@ -9,15 +9,15 @@ import numpy as np
 
 from bench.evaluate.calibration import fit_temperature, scaled
 from bench.evaluate.metrics import Bools, Floats
-from bench.evaluate.thresholds import (
-    choose_threshold,
-    choose_thresholds,
-    threshold_at_specificity,
-)
+from bench.evaluate.thresholds import choose_thresholds, threshold_at_specificity
 from bench.runs.predictions import Outputs, Predictions
 
 SPECIFICITY = 0.95
-"""Share of the validation part's negatives that the specific thresholds call negative."""
+"""Share of the validation part's negatives that the specific thresholds call negative.
+
+A choice of its own: :data:`bench.evaluate.measures.SPECIFICITIES` are those of the test part at
+which a report gives the sensitivity.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +53,7 @@ class OperatingPoints:
         columns = list(zip(positive.T, p.T, strict=True))
         return cls(
             outputs=outputs,
-            thresholds=choose_thresholds(positive, p, rule=choose_threshold),
+            thresholds=choose_thresholds(positive, p),
             specific_thresholds=np.array(
                 [
                     threshold_at_specificity(one, of_one, specificity=SPECIFICITY)
@@ -68,10 +68,12 @@ class OperatingPoints:
     @property
     def called(self) -> tuple[str, ...]:
         """Names of what a threshold calls: the second of two classes, each finding, or nothing."""
-        return called_names(self.outputs)
+        if self.outputs.kind == "multilabel":
+            return self.outputs.classes
+        return self.outputs.classes[1:] if self.outputs.binary else ()
 
     def decide(self, probabilities: Floats) -> Bools:
-        """Which outputs are called at the thresholds: bool (n, called).
+        """The outputs that are called at the thresholds, bool (n, called).
 
         Args:
             probabilities: float64 (n, classes), as a network gives them.
@@ -79,7 +81,7 @@ class OperatingPoints:
         return called_probabilities(probabilities, self.outputs) >= self.thresholds
 
     def decide_specific(self, probabilities: Floats) -> Bools:
-        """Those called at the specific thresholds; none where such a threshold is NaN."""
+        """The same at the specific thresholds; none where such a threshold is NaN."""
         return called_probabilities(probabilities, self.outputs) >= self.specific_thresholds
 
     def names(
@@ -124,15 +126,8 @@ class OperatingPoints:
         )
 
 
-def called_names(outputs: Outputs) -> tuple[str, ...]:
-    """Names of what a threshold can call: the second of two classes, each finding, or nothing."""
-    if outputs.kind == "multilabel":
-        return outputs.classes
-    return outputs.classes[1:] if outputs.binary else ()
-
-
 def called_probabilities(probabilities: Floats, outputs: Outputs) -> Floats:
-    """The columns of probabilities that :func:`called_names` names, (n, called)."""
+    """The columns of probabilities that :attr:`OperatingPoints.called` names, (n, called)."""
     if outputs.kind == "multilabel":
         return probabilities
     return probabilities[:, 1:] if outputs.binary else probabilities[:, :0]
