@@ -89,9 +89,9 @@ class Resampling:
             draws=draws,
             bounds=runs[0].bounds,
             reason=next(filter(None, reasons), ""),
-            within=(
-                float(np.mean([run.within[0] for run in runs])),
-                float(np.mean([run.within[1] for run in runs])),
+            at_least=(
+                float(np.mean([run.at_least[0] for run in runs])),
+                float(np.mean([run.at_least[1] for run in runs])),
             ),
         )
 

@@ -25,14 +25,15 @@ class Estimate:
         bounds: least and largest possible value.
         reason: why there is no interval; "" where there is one. The draws may be defined all the
             same, for a mean over several estimates.
-        within: limits that an interval has in it; none where the draws know enough.
+        at_least: an interval that the estimate's own has in it; empty by default, where the draws
+            know enough.
     """
 
     value: float
     draws: NDArray[np.float64]
     bounds: tuple[float, float]
     reason: str = ""
-    within: tuple[float, float] = (math.inf, -math.inf)
+    at_least: tuple[float, float] = (math.inf, -math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Interval:
 
     @classmethod
     def of(cls, estimate: Estimate) -> Interval:
-        """The percentile interval: the middle 95 % of the draws, and at least ``within``."""
+        """The percentile interval: the middle 95 % of the draws, and at least ``at_least``."""
         defined = estimate.draws[~np.isnan(estimate.draws)]
         reason = estimate.reason or ("" if len(defined) else "no resample has both classes")
         # An error with its bias taken off can be below 0: so it enters means, and is not shown.
@@ -64,7 +65,7 @@ class Interval:
         tail = (1.0 - LEVEL) / 2.0
         # The t distribution of few seeds reaches beyond the bounds.
         low, high = np.clip(np.quantile(defined, [tail, 1.0 - tail]), *estimate.bounds)
-        low, high = min(low, estimate.within[0]), max(high, estimate.within[1])
+        low, high = min(low, estimate.at_least[0]), max(high, estimate.at_least[1])
         left_out = len(estimate.draws) - len(defined)
         return cls(value=value, low=float(low), high=float(high), left_out=left_out)
 

@@ -48,7 +48,7 @@ def _limits_of_mean(estimates: Sequence[Estimate]) -> tuple[float, float]:
     The distances of their own limits are added as squares: Zou, Donner: "Construction of
     confidence limits about effect measures: a general approach", Statistics in Medicine 27, 2008.
     """
-    if all(each.within[0] > each.within[1] for each in estimates):
+    if all(each.at_least[0] > each.at_least[1] for each in estimates):
         return math.inf, -math.inf
     defined = [replace(each, reason="") for each in estimates if not math.isnan(each.value)]
     limits = [Interval.of(each) for each in defined]
@@ -219,7 +219,7 @@ class Resamples:
         with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that is meant
             means = np.where(present, values, 0.0).sum(axis=0) / present.sum(axis=0)
         found = self._estimate(means, reason=self._few(np.ones(len(self.groups), bool)))
-        return replace(found, within=_limits_of_mean(estimates))
+        return replace(found, at_least=_limits_of_mean(estimates))
 
     def undefined(self, reason: str) -> Estimate:
         """A figure that cannot be computed."""
@@ -246,7 +246,7 @@ class Resamples:
         patients = images.sum() ** 2 / max(1.0, float(images @ images))
         if not patients * min(estimate.value, 1.0 - estimate.value) < FEW:
             return estimate
-        return replace(estimate, within=wilson_limits(estimate.value, patients))
+        return replace(estimate, at_least=wilson_limits(estimate.value, patients))
 
     def _estimate(
         self,

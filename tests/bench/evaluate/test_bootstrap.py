@@ -178,7 +178,7 @@ def test_an_average_precision_of_one_has_wilson_s_interval_of_the_positives() ->
     assert (interval.low, interval.high) == (pytest.approx(10 / (10 + square)), 1.0)
     # One far from 1 is no share of the positives.
     low = unlike(100).average_precision(positive, np.linspace(0.0, 0.5, 100))
-    assert low.within == Estimate(value=0.0, draws=low.draws, bounds=(0.0, 1.0)).within
+    assert low.at_least == Estimate(value=0.0, draws=low.draws, bounds=(0.0, 1.0)).at_least
 
 
 def test_intervals_of_an_average_precision_near_one_cover_it() -> None:
@@ -204,7 +204,7 @@ def test_a_macro_mean_of_shares_without_an_error_adds_their_limits_as_squares() 
     assert (mean.low, mean.high) == (pytest.approx(1.0 - (1.0 - low) / 2.0), 1.0)
     # With findings of many patients, resamples alone.
     common = images.classification(positive, np.arange(100) % 2 == 0)["recall"]
-    assert images.macro([common, common]).within == common.within
+    assert images.macro([common, common]).at_least == common.at_least
 
 
 def test_a_share_of_several_counts_an_image_without_an_error_has_wilson_s_interval() -> None:
