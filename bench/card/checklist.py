@@ -15,7 +15,7 @@ from bench.report.markdown import fill
 from bench.report.text import lines
 
 State = Literal["stored", "authors", "missing"]
-"""Who has an answer: the runs (``stored``), the ``authors``, or nobody yet (``missing``)."""
+"""The holder of an answer: runs (``stored``), the ``authors``, or nobody yet (``missing``)."""
 
 CHECKLISTS = {
     "claim": (

@@ -82,7 +82,7 @@ class ModelConfig(Frozen):
     pretrained: bool = True
     """Start those networks that have pretrained weights in timm from them."""
     policy: Literal["full", "head", "last_stage"] = "full"
-    """Which parameters of a pretrained network are trained: ``full`` (all), ``head`` (the
+    """Parameters of a pretrained network that are trained: ``full`` (all), ``head`` (the
     classifier), ``last_stage`` (the classifier and the last stage). Networks without pretrained
     weights are always trained whole.
     """

@@ -67,7 +67,7 @@ class Appearance(Frozen):
         return _squared(off, precision), [STATISTICS[n] for n in scaled.argmax(axis=1)]
 
     def unlike(self, distances: Floats, small: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which images are unlike the training images, by squared distances of :meth:`compare`.
+        """Mask of images unlike the training images, by squared distances of :meth:`compare`.
 
         ``small`` are those with fewer pixels along a side than the square; all are (n,).
         """

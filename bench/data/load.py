@@ -20,20 +20,20 @@ NAMED = 3  # images of each kind of problem in the message of a refusal
 
 
 def read_study(config: DataConfig) -> StudyTable:
-    """Read the labels of the configured source, which may leave not one usable image.
+    """The labels of the configured source, with usable images or with none.
 
     Raises:
         InputError: unknown source, missing files, or wrong options.
     """
     entry = DATASETS.get(config.source)
-    return entry.open(root=config.root, image_size=config.image_size, options=dict(config.options))
+    return entry.open(root=config.root, image_size=config.image_size, options=config.options)
 
 
 def open_study(config: DataConfig) -> StudyTable:
-    """Read the labels of the configured source.
+    """The labels of the configured source, with one usable image at least.
 
     Raises:
-        InputError: unknown source, missing files, wrong options, or not one usable image.
+        InputError: as :func:`read_study`, or not one usable image.
     """
     study = read_study(config)
     _refuse_empty(study)
@@ -41,7 +41,7 @@ def open_study(config: DataConfig) -> StudyTable:
 
 
 def open_labels(config: DataConfig) -> StudyTable:
-    """Read the label files, without looking at an image where the source can do so.
+    """The labels of the label files, for a plan: no image is looked at where the source can do so.
 
     Returns:
         The table with the column ``digest``, which is "" (unknown) everywhere.
@@ -51,7 +51,7 @@ def open_labels(config: DataConfig) -> StudyTable:
             rows that cannot be used and are not to be skipped.
     """
     study = DATASETS.get(config.source).open_labels(
-        root=config.root, image_size=config.image_size, options=dict(config.options)
+        root=config.root, image_size=config.image_size, options=config.options
     )
     refuse_problems(study, config)
     _refuse_empty(study)

@@ -19,8 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.evaluate.auc import Auc, few_misranked, undefined
-
-Floats = NDArray[np.float64]
+from bench.evaluate.metrics import Floats
 
 DISTINCT = 20
 """Distinct scores from which on no two networks rank all images alike by chance."""

@@ -16,7 +16,7 @@ from bench.execute.preflight import Checked, check_levels, network_shape
 from bench.progress import duration
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs, weights_here
-from bench.runs.cells import Cell, make_rows, pretrained_models
+from bench.runs.cells import Cell, first_seed_cells, pretrained_models
 from bench.train import lay_out, make_step, random_state_kept
 from bench.train.allocator import keep_freed_memory
 from bench.train.random_images import random_images
@@ -99,7 +99,7 @@ def _planned(
         label_at(cell, varied): Planned(cell, level, checked)
         for level, checked in levels
         for varied in [levels_of(experiment, level)]
-        for cell in make_rows(level)
+        for cell in first_seed_cells(level)
     }
 
 

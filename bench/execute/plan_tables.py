@@ -29,7 +29,7 @@ from bench.evaluate.planning import (
     Side,
     count_part,
 )
-from bench.runs.cells import Cell, make_rows
+from bench.runs.cells import Cell, first_seed_cells
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.text import figures_table
@@ -139,7 +139,7 @@ def _plan(
 
 def _rows(levels: Iterable[Experiment]) -> list[Cell]:
     """A cell of each row of a table."""
-    return list({_row(cell): cell for level in levels for cell in make_rows(level)}.values())
+    return list({_row(cell): cell for level in levels for cell in first_seed_cells(level)}.values())
 
 
 def _row(cell: Cell) -> str:

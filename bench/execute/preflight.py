@@ -196,7 +196,7 @@ def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
 
 
 def _check_names(experiment: Experiment) -> None:
-    DATASETS.get(experiment.data.source).parse_options(dict(experiment.data.options))
+    DATASETS.get(experiment.data.source).parse_options(experiment.data.options)
     for loss in (*experiment.losses, *experiment.loss.options):
         LOSSES.get(loss)
     for control in experiment.controls:

@@ -412,7 +412,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
     return [*controls, *networks]
 
 
-def make_rows(experiment: Experiment) -> list[Cell]:
+def first_seed_cells(experiment: Experiment) -> list[Cell]:
     """The controls, and each network's cell of the first seed, for a plan that runs nothing.
 
     Pretrained weights, which need not be here, have no digest.
@@ -457,7 +457,7 @@ def source_settings(config: DataConfig) -> SourceSettings:
     Raises:
         InputError: an unknown source or option.
     """
-    options = DATASETS.get(config.source).parse_options(dict(config.options))
+    options = DATASETS.get(config.source).parse_options(config.options)
     return SourceSettings(source=config.source, options=options.model_dump(mode="json"))
 
 
