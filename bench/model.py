@@ -242,14 +242,14 @@ def _load_weights(network: nn.Module, run: Run, *, device: torch.device) -> None
     weights = checkpoint.load(run.folder / WEIGHTS, device=device)  # whole, or the run were not
     if weights is None:
         raise InputError(
-            f"run {run.folder.name} has no weights ({WEIGHTS}), as one of a bundle: take it away "
+            f"run {run.name} has no weights ({WEIGHTS}), as one of a bundle: take it away "
             "with `bench runs remove`, and train it with `bench run`"
         )
     try:
         network.load_state_dict(weights["network"])
     except RuntimeError:
         raise InputError(
-            f"the weights of run {run.folder.name} do not fit model {run.cell.model!r}, whose "
+            f"the weights of run {run.name} do not fit model {run.cell.model!r}, whose "
             "layers are others now: load the code that it was trained with"
         ) from None
 

@@ -64,11 +64,11 @@ def subgroups_of(run: Run, *, root: Path | None, progress: Progress) -> Subgroup
 
 def _points(run: Run) -> OperatingPoints:
     if run.outcome.state != "finished":
-        raise InputError(f"run {run.folder.name} is {run.outcome.state}: there is nothing to audit")
+        raise InputError(f"run {run.name} is {run.outcome.state}: there is nothing to audit")
     points = OperatingPoints.choose(run.predictions()["validation"], run.outputs)
     if not points.called:
         raise InputError(
-            f"run {run.folder.name} calls the most probable of several classes: audit a run of "
+            f"run {run.name} calls the most probable of several classes: audit a run of "
             "two classes or of findings"
         )
     return points

@@ -25,7 +25,7 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
     """
     if not isinstance(run.cell.settings, TaskSettings) or run.cell.kind == "cascade":
         raise InputError(
-            f"run {run.folder.name} is of kind {run.cell.kind}: audit a network's or a control's"
+            f"run {run.name} is of kind {run.cell.kind}: audit a network's or a control's"
         )
     experiment = Store(run.folder.parent).experiment_of(run.folder)
     found = ""
@@ -42,6 +42,6 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
             return prepared
         found = f"their fingerprint is {record.fingerprint[:16]}, split {record.split.hash[:16]}"
     raise InputError(
-        f"the data of run {run.folder.name} are not these ({found or 'its settings differ'}): "
+        f"the data of run {run.name} are not these ({found or 'its settings differ'}): "
         "--data gives another folder or file"
     )

@@ -88,7 +88,7 @@ def model_card(
             resting_on=facts.resting_on(_alone(run, table, row)) if table and row else [],
             command=recipe(replace(row, runs=(view,))).command if row and view else "",
             weights_digest=run.checksums.get(WEIGHTS, ""),
-            external=external_rows(results, {run.folder.name}),
+            external=external_rows(results, {run.name}),
             exported=exported,
             subgroups=subgroups.strip(),
         )
@@ -106,7 +106,7 @@ def _find(run: Run, results: Results) -> tuple[Table, Row, RunView] | None:
     for table in results.tables:
         for row in table.rows:
             for view in row.runs:
-                if view.name == run.folder.name:
+                if view.name == run.name:
                     return table, row, view
     return None
 

@@ -125,7 +125,7 @@ def write_routes(names: Iterable[str], path: Path, *, store: Store) -> None:
         path: the file; an older one is replaced.
     """
     wanted = set(names)
-    frames = [_routes(run) for run in store.runs() if run.folder.name in wanted]
+    frames = [_routes(run) for run in store.runs() if run.name in wanted]
     make_folder(path.parent)
     write_text(path, (pd.concat(frames) if frames else pd.DataFrame()).to_csv(index=False))
 

@@ -73,7 +73,7 @@ def route_cascade(
             of_several=_by_f1(validation["m3"]),
         )
     except ValueError as error:
-        names = ", ".join(run.folder.name for run in stages.values())
+        names = ", ".join(run.name for run in stages.values())
         raise InputError(f"predictions of runs {names}: {error}") from None
     return Routes(
         called=route(probabilities, thresholds).findings,
@@ -105,7 +105,7 @@ def route_flat(
             validation.targets.max(axis=1), any_finding(validation.probabilities)
         )
     except ValueError as error:
-        raise InputError(f"predictions of run {run.folder.name}: {error}") from None
+        raise InputError(f"predictions of run {run.name}: {error}") from None
     margins = p - thresholds
     called = margins >= 0
     called[np.arange(len(called)), margins.argmax(axis=1)] = True
@@ -145,7 +145,7 @@ def _probabilities(
     _check_part(run, "test", predicted, split)
     if not np.array_equal(predicted, images):
         raise InputError(
-            f"run {run.folder.name} does not predict every test image of the cascade: "
+            f"run {run.name} does not predict every test image of the cascade: "
             "`bench doctor` says what to do"
         )
     return frame.to_numpy(dtype=np.float64)
@@ -167,6 +167,6 @@ def _check_part(run: Run, part: str, images: NDArray[np.object_], split: SplitIm
             else f"{min(strangers)!r}, which the split has elsewhere"
         )
         raise InputError(
-            f"run {run.folder.name} has among its {part} images {image}: its predictions "
+            f"run {run.name} has among its {part} images {image}: its predictions "
             "were changed: `bench doctor` says what to do"
         )

@@ -125,7 +125,7 @@ def _train(
         summary = run_experiment(experiment, out=store.root, device=device, progress=progress)
     if not output.quiet and not output.as_json:
         click.echo()
-    return [run for run in store.runs() if run.folder.name in summary.runs]
+    return [run for run in store.runs() if run.name in summary.runs]
 
 
 def _assemble_and_print(runs: Sequence[Run], store: Store, output: OutputChoice) -> bool:
@@ -141,8 +141,8 @@ def _assemble_and_print(runs: Sequence[Run], store: Store, output: OutputChoice)
         write_routes(assembled.runs, output.answers, store=store)
         click.echo(f"wrote {output.answers}", err=True)
     # Networks of the same task that were not chosen are no rows of this table.
-    names = {run.folder.name for run in runs} | set(assembled.runs)
-    models = {run.cell.model for run in store.runs() if run.folder.name in names}
+    names = {run.name for run in runs} | set(assembled.runs)
+    models = {run.cell.model for run in store.runs() if run.name in names}
     # The flat network is what a cascade is compared with.
     flat = next((r.cell for r in runs if r.cell.kind == "network" and r.data.task == FLAT), None)
     results = read_results(

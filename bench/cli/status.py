@@ -32,7 +32,7 @@ def status(*, out: Path, watch: bool) -> None:
     store, known = Store(out), ("", "")
     while True:
         found = read_status(store)
-        ended = " ".join(run.folder.name for run in found.ended)
+        ended = " ".join(run.name for run in found.ended)
         if ended != known[0]:  # the table changes with them alone
             known = (ended, _table(out))
         if watch:
@@ -46,7 +46,7 @@ def status(*, out: Path, watch: bool) -> None:
 def _lines(found: Status) -> list[str]:
     lines = [_line(beat) for beat in found.at_work] or ["no process is at work"]
     lines.append(str(found))
-    lines += [f"failed: {run.folder.name}: {run.outcome.reason}" for run in found.failed]
+    lines += [f"failed: {run.name}: {run.outcome.reason}" for run in found.failed]
     lines += [str(each) for each in (*found.unusable, *found.unusable_records)]
     return lines
 

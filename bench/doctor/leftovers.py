@@ -54,7 +54,7 @@ def check_scores(runs: Sequence[Run], scorer: Scorer) -> Iterator[Finding]:
         if path is not None:
             yield Finding(
                 name=str(path),
-                fault=f"the kept scores of {run.folder.name} are damaged",
+                fault=f"the kept scores of {run.name} are damaged",
                 need="--repair removes them; the next report computes them again",
                 mend=partial(remove, path),
             )

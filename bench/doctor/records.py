@@ -47,7 +47,7 @@ def check_records(store: Store, runs: Sequence[Run]) -> Iterator[Finding]:
     recorded = {name for record in store.experiments() for name in record.runs}
     lost: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        if run.cell.kind in ("network", "control") and run.folder.name not in recorded:
+        if run.cell.kind in ("network", "control") and run.name not in recorded:
             lost[store.experiment_of(run.folder).model_dump_json()].append(run)
     for text, of_it in lost.items():
         # Controls alone are those of a tuning without a winner.

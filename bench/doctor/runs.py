@@ -80,7 +80,7 @@ def _has_other_name(folder: Path) -> bool:
 def _of_damaged_checkpoints(store: Store, survey: Survey, within: Path) -> Iterator[Finding]:
     """Find the checkpoints that a training could not go on from."""
     names = [
-        *(run.folder.name for run in survey.runs),
+        *(run.name for run in survey.runs),
         *(run.name for run in survey.unfinished if not run.running),
     ]
     for folder in (store.root / name for name in names):

@@ -124,12 +124,12 @@ class _Collector:
     def table(self, runs: list[Run]) -> Table:
         winners = {name: tuning for tuning in self.tunings for name in tuning.runs}
         earlier = {name for tuning in self.tunings for name in tuning.superseded} - winners.keys()
-        superseded = tuple(run.folder.name for run in runs if run.folder.name in earlier)
-        runs = [run for run in runs if run.folder.name not in earlier]
+        superseded = tuple(run.name for run in runs if run.name in earlier)
+        runs = [run for run in runs if run.name not in earlier]
         groups = _by_row(runs)
         cells = [group[0].cell for group in groups]
         tuned = [
-            next((winners[run.folder.name] for run in group if run.folder.name in winners), None)
+            next((winners[run.name] for run in group if run.name in winners), None)
             for group in groups
         ]
         texts = captions(
@@ -184,7 +184,7 @@ class _Collector:
         for earlier, later in pairwise(runs):
             if earlier.cell.seed == later.cell.seed:
                 raise InputError(
-                    f"runs {earlier.folder.name} and {later.folder.name} are the same run "
+                    f"runs {earlier.name} and {later.name} are the same run "
                     f"({later.cell.label}): move one of the two folders elsewhere"
                 )
         cell = runs[0].cell
@@ -288,7 +288,7 @@ class _Collector:
         """The largest difference that counts as none in the table of some runs."""
         if self.margin is not None:
             return self.margin
-        names = {run.folder.name for run in runs}
+        names = {run.name for run in runs}
         stated = [each.experiment.margin for each in self.experiments if names & {*each.runs}]
         return min(stated, default=MARGIN)
 

@@ -109,7 +109,7 @@ def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> l
     Args:
         recorded: the experiments; those without a question are left out.
     """
-    by_name = {run.folder.name: run for run in runs}
+    by_name = {run.name: run for run in runs}
     groups: list[list[_Record]] = []
     for each in recorded:
         if each.experiment.question is None:
@@ -162,7 +162,7 @@ class _Record:
             levels = dict(zip(self.keys, point, strict=True))
             data = {key: level for key, level in levels.items() if key.startswith("data.")}
             facts[f"data at {data}"] = run.data.fingerprint
-            facts[f"run at {point}, seed {run.cell.seed}"] = run.folder.name
+            facts[f"run at {point}, seed {run.cell.seed}"] = run.name
             if run.cell.kind == "network":
                 settings = run.cell.dotted
                 for key in ARITHMETIC:
@@ -198,7 +198,7 @@ def _design(group: Sequence[_Record]) -> Design:
         "model": [model for each in experiments for model in each.models],
         "loss": [loss for each in experiments for loss in each.losses],
     } | {key: [level for each in experiments for level in each.vary[key]] for key in keys[2:]}
-    runs = {run.folder.name: run for record in group for run in record.runs}.values()
+    runs = {run.name: run for record in group for run in record.runs}.values()
     unknown = [key for key in keys if any(_level(run, key) is None for run in runs)]
     design = Design(
         name=experiments[0].name,

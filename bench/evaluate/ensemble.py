@@ -59,7 +59,7 @@ def mean_predictions(runs: Sequence[Run]) -> dict[str, Predictions]:
         same = run.outputs == runs[0].outputs and predictions.keys() == first.keys()
         if not same or not all(_same_images(first[part], predictions[part]) for part in first):
             raise InputError(
-                f"runs {runs[0].folder.name} and {run.folder.name} predict other images or "
+                f"runs {runs[0].name} and {run.name} predict other images or "
                 "classes: an ensemble is of runs that differ in their seeds alone"
             )
     return {

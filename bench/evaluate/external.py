@@ -295,7 +295,7 @@ def _rows(groups: Sequence[_Group], *, scorer: Scorer) -> list[ExternalRow]:
 
 
 def _record(run: Run) -> ExternalRecord:
-    assert run.external is not None, f"{run.folder.name} is no run on other data"
+    assert run.external is not None, f"{run.name} is no run on other data"
     return run.external
 
 

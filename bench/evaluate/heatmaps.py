@@ -94,7 +94,7 @@ def stale_maps(records: Sequence[MapsRecord], stored: Sequence[Run]) -> tuple[st
         records: of the store.
         stored: all its runs.
     """
-    runs = {run.folder.name: run for run in stored}
+    runs = {run.name: run for run in stored}
     return tuple(
         sorted(
             {name for record in records for name in record.runs if not _is_of(record, name, runs)}

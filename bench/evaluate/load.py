@@ -190,7 +190,7 @@ def _external(
     if not store.external.root.is_dir():
         return [], (), []
     survey = store.external.survey()
-    by_name = {run.folder.name: run for run in stored}
+    by_name = {run.name: run for run in stored}
     fresh, stale = [], []
     for run in survey.runs:
         assert run.external is not None, "reading checks it"

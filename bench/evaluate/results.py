@@ -52,11 +52,6 @@ class RunView(Run):
     confusion: NDArray[np.int64]
 
     @property
-    def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
-
-    @property
     def seed(self) -> int:
         """Seed of its training."""
         return self.cell.seed

@@ -87,7 +87,7 @@ def reproduce(folder: Path, *, out: Path, root: Path | None, progress: Progress)
             weights or model are other ones or not there.
     """
     run = _finished(folder.resolve())
-    store, name = Store(out), run.folder.name
+    store, name = Store(out), run.name
     there = store.read(out / name)
     if not isinstance(there, Unfinished) or there.running:
         raise InputError(
@@ -179,7 +179,7 @@ def _device(run: Run) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise InputError(
-            f"run {run.folder.name} was made on {name}, and there is no GPU here (or torch has no "
+            f"run {run.name} was made on {name}, and there is no GPU here (or torch has no "
             "CUDA): reproduce it where there is one"
         )
     return torch.device("cuda")
@@ -197,7 +197,7 @@ def _level(run: Run, experiment: Experiment, *, device: torch.device) -> Experim
     other, level = min(found, key=lambda pair: len(pair[0]), default=([], experiment))
     if other or not found:
         settings = ", ".join(other) or "its model is not among the experiment's"
-        raise InputError(f"run {run.folder.name} would have other settings here: {settings}")
+        raise InputError(f"run {run.name} would have other settings here: {settings}")
     return level
 
 
@@ -246,10 +246,10 @@ def _check_data(run: Run, prepared: PreparedData, store: Store) -> None:
     ):
         if before != now:
             raise InputError(
-                f"run {run.folder.name} cannot be made again with these data: the {what} was "
+                f"run {run.name} cannot be made again with these data: the {what} was "
                 f"{before[:16]} and is {now[:16]}; --data gives another folder or file"
             )
-    assert store.folder(run.cell, found).name == run.folder.name, "the key is of these alone"
+    assert store.folder(run.cell, found).name == run.name, "the key is of these alone"
 
 
 def _difference(before: pd.DataFrame, now: pd.DataFrame, columns: list[str]) -> float:

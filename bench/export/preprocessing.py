@@ -122,7 +122,7 @@ def preprocessing(model: LoadedModel, deployed: DeployedNetwork) -> Preprocessin
             for name, value in zip(points.called or ("all",), points.temperatures, strict=True)
         },
         hashes=Hashes(
-            run=run.folder.name,
+            run=run.name,
             data=data.fingerprint,
             split=data.split.hash,
             weights=run.checksums[WEIGHTS],

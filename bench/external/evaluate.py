@@ -143,12 +143,12 @@ class _Planner:
         if in_part.any() and not len(numbers):
             raise InputError(
                 f"all {in_part.sum():,} images of these data, or their patients, are among the "
-                f"images of run {run.folder.name} itself: give other data"
+                f"images of run {run.name} itself: give other data"
             )
         check_classes(matched.task, matched.task.targets(study.rows), {"external": numbers})
         data = self.describe(run, study, matched, numbers, overlap)
         record = ExternalRecord(
-            run=run.folder.name,
+            run=run.name,
             weights=run.checksums.get(WEIGHTS, ""),
             predictions=run.checksums.get(PREDICTIONS, ""),
             home=run.data,
@@ -245,7 +245,7 @@ def _keep(job: _Job, *, device: torch.device, progress: Progress) -> Evaluated:
     folder = store.folder(job.cell, job.facts.data)
     with store.claim(folder) as claimed:
         if not claimed:
-            raise InputError(f"another process is evaluating {job.run.folder.name}: wait for it")
+            raise InputError(f"another process is evaluating {job.run.name}: wait for it")
         already = store.outcome(folder) is not None and (
             store.run(folder.name).external == job.facts.external
         )

@@ -72,7 +72,7 @@ def check_one_row(runs: Sequence[Run]) -> None:
     for run in runs[1:]:
         if differing := _differing(first, run):
             raise InputError(
-                f"predict one row at a time: {first.folder.name} and {run.folder.name} differ in "
+                f"predict one row at a time: {first.name} and {run.name} differ in "
                 f"{', '.join(differing)}"
             )
 

@@ -57,6 +57,11 @@ class Run:
     external: ExternalRecord | None = None
 
     @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @property
     def environment(self) -> EnvironmentRecord:
         """The environment in which it ended."""
         return self.attempts[-1]
@@ -87,7 +92,7 @@ class Run:
         """
         cell, data = self.cell, self.data
         facts: dict[str, Any] = {
-            "run": self.folder.name,
+            "run": self.name,
             "kind": cell.kind,
             "model": cell.model,
             "loss": cell.loss,
@@ -119,7 +124,7 @@ class Run:
         Raises:
             InputError: it is no network's, or did not finish.
         """
-        name, kind = self.folder.name, self.cell.kind
+        name, kind = self.name, self.cell.kind
         self.refuse_external()
         if kind != "network":
             raise InputError(
@@ -138,7 +143,7 @@ class Run:
         """
         if self.external is not None:
             raise InputError(
-                f"run {self.folder.name} is the network of {self.external.run} on other data: name "
+                f"run {self.name} is the network of {self.external.run} on other data: name "
                 "that run"
             )
 
@@ -219,6 +224,6 @@ class Run:
             yield
         except (OSError, ValueError) as error:
             raise InputError(
-                f"predictions of run {self.folder.name} are damaged ({error}): `bench doctor` says "
+                f"predictions of run {self.name} are damaged ({error}): `bench doctor` says "
                 "what to do"
             ) from error

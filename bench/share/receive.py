@@ -67,7 +67,7 @@ def receive(path: Path, store: Store) -> list[Received]:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         note = f"imported from {path.name} ({digest[:12]}), made elsewhere: {_listed(runs)}"
         for run in runs:
-            _refuse_half_done(run.folder.name, here, store)
+            _refuse_half_done(run.name, here, store)
         read = [_Reading.of(run, here, names=record.names, store=store) for run in runs]
         received = [each.received() for each in read]
         taken = [each for each, r in zip(read, received, strict=True) if r.state == "imported"]
@@ -81,7 +81,7 @@ def receive(path: Path, store: Store) -> list[Received]:
 def _refuse_half_done(name: str, here: Sequence[Run], store: Store) -> None:
     """Refuse to write over a run that was begun here, with its own weights and checkpoint."""
     folder = store.root / name
-    if folder.exists() and name not in {run.folder.name for run in here}:
+    if folder.exists() and name not in {run.name for run in here}:
         raise InputError(
             f"run {name} was begun here and did not finish: finish it with `bench run`, or take it "
             "away with `bench runs remove`, and import again"
@@ -121,13 +121,13 @@ class _Reading:
         if of_source and not of_split:
             splits = sorted({_split_text(own.data) for own in of_source})
             raise InputError(
-                f"run {run.folder.name} is of split {_split_text(run.data)}, and the runs in "
+                f"run {run.name} is of split {_split_text(run.data)}, and the runs in "
                 f"{str(store.root)!r} are of {', '.join(splits)}: their rows cannot be compared; "
                 "--out gives another folder"
             )
         if names == "hashed" and not of_split:
             raise InputError(
-                f"run {run.folder.name} has hashes for names, and no run in {str(store.root)!r} is "
+                f"run {run.name} has hashes for names, and no run in {str(store.root)!r} is "
                 "of its data and split: run yours first, or unzip the bundle and report on that "
                 "folder with --out"
             )
@@ -149,8 +149,8 @@ class _Reading:
         checked = False
         for own in self.here:
             checked |= self._labels_agree(own.predictions_frame(), own)
-        name = self.run.folder.name
-        twin = next((own for own in self.here if own.folder.name == name), None)
+        name = self.run.name
+        twin = next((own for own in self.here if own.name == name), None)
         if twin is None:
             fingerprints = {own.data.fingerprint for own in self.here}
             return Received(
@@ -180,7 +180,7 @@ class _Reading:
         ]
         if len(differing):
             raise InputError(
-                f"run {self.run.folder.name} has other labels or patients than {run.folder.name} "
+                f"run {self.run.name} has other labels or patients than {run.name} "
                 f"for {len(differing):,} of {len(both):,} images: it cannot stand beside the runs "
                 "here; --out gives another folder"
             )
@@ -188,7 +188,7 @@ class _Reading:
 
     def keep(self, store: Store, *, note: str) -> None:
         """Write the run; without weights, since none were sent."""
-        folder = store.root / self.run.folder.name
+        folder = store.root / self.run.name
         with store.claim(folder) as claimed:
             if not claimed:
                 raise InputError(f"another process is at {folder.name}: wait for it")
@@ -212,7 +212,7 @@ def _renamed(table: pd.DataFrame, known: pd.DataFrame, *, run: Run, there: Path)
     strangers = ~table["image"].isin(known.index)
     if strangers.any():
         raise InputError(
-            f"run {run.folder.name} predicts {int(strangers.sum()):,} images that no run in "
+            f"run {run.name} predicts {int(strangers.sum()):,} images that no run in "
             f"{str(there)!r} predicts, so that their names are not known: run its task "
             f"({run.data.task}) here first"
         )
@@ -221,7 +221,7 @@ def _renamed(table: pd.DataFrame, known: pd.DataFrame, *, run: Run, there: Path)
     found = known.loc[table["image"]]
     if (found["patient_hash"].to_numpy() != table["patient"].to_numpy()).any():
         raise InputError(
-            f"run {run.folder.name} has other patients than the runs in {str(there)!r} for the "
+            f"run {run.name} has other patients than the runs in {str(there)!r} for the "
             "same images: it cannot stand beside them; --out gives another folder"
         )
     return table.assign(image=found["image"].to_numpy(), patient=found["patient"].to_numpy())
@@ -229,7 +229,7 @@ def _renamed(table: pd.DataFrame, known: pd.DataFrame, *, run: Run, there: Path)
 
 def _keep_beside(theirs: Store, store: Store, runs: Sequence[Run], *, names: Names) -> None:
     """Keep the records and splits that belong to the runs, where they are not here already."""
-    taken = {run.folder.name for run in runs}
+    taken = {run.name for run in runs}
     for record in theirs.experiments():
         if own := [store.root / name for name in record.runs if name in taken]:
             store.record_experiment(record.experiment, own)

@@ -84,13 +84,13 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
         _copy_beside(finished, Store(root), made, with_splits=open_names)
         write_text(made.root / CARD, _card(made))
         shutil.rmtree(made.root / ".locks", ignore_errors=True)
-        labels = tuple(run.folder.name for run in finished)
+        labels = tuple(run.name for run in finished)
         pack(made.root, path, version=bench.__version__, names=names, runs=labels)
     return Sent(
         path=path,
         names=names,
         runs=labels,
-        left_out=tuple(run.folder.name for run in runs if run not in finished),
+        left_out=tuple(run.name for run in runs if run not in finished),
         options=tuple(dict.fromkeys(text for run in finished for text in _options(run))),
     )
 
@@ -122,7 +122,7 @@ def copy_run(run: Run, to: Store, *, data: DataRecord, tables: Mapping[str, pd.D
         tables: its predictions there, by file; as :meth:`bench.runs.run.Run.tables` gives them, its
             files come out as they are.
     """
-    folder = to.root / run.folder.name
+    folder = to.root / run.name
     make_folder(folder)
     for name in AS_THEY_ARE:
         if name in run.checksums:
@@ -163,7 +163,7 @@ def _hidden(data: DataRecord, pseudonyms: Pseudonyms) -> DataRecord:
 
 def _copy_beside(runs: Sequence[Run], store: Store, made: Store, *, with_splits: bool) -> None:
     """Copy what lies beside the runs: records of experiments and tunings, and the splits."""
-    names = {run.folder.name for run in runs}
+    names = {run.name for run in runs}
     for record in store.experiments():
         if own := [store.root / name for name in record.runs if name in names]:
             made.record_experiment(without_paths(record.experiment), own)

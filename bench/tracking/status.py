@@ -59,7 +59,7 @@ def read_status(store: Store) -> Status:
     """
     survey = store.survey()
     named = [name for record in store.experiments() for name in record.runs]
-    begun = {run.folder.name for run in survey.runs}
+    begun = {run.name for run in survey.runs}
     begun |= {run.name for run in survey.unfinished} | {run.name for run in survey.unusable}
     ended, failed = (
         tuple(run for run in survey.runs if (run.outcome.state == "failed") is has_failed)
