@@ -25,7 +25,7 @@ Conclusion = Literal[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class TableVerdict:
     """The verdict on a table, and the rows that it rests on.
 
     The first conclusion that holds is given. ``Above`` stands for: shown to be above the best
@@ -65,7 +65,7 @@ class Card:
     candidates: tuple[Row, ...] = ()
 
 
-def verdict(table: Table) -> Card:
+def verdict(table: Table) -> TableVerdict:
     """The verdict on the rows of a table, by their comparisons alone."""
     candidates = tuple(
         row
@@ -75,11 +75,11 @@ def verdict(table: Table) -> Card:
         and not math.isinf(row.auc)
     )
     if not candidates:
-        return Card(conclusion="nothing finished")
+        return TableVerdict(conclusion="nothing finished")
     above = [row for row in candidates if not row.below_controls]
     if not above:
         closest = max(candidates, key=_over_control)
-        return Card(
+        return TableVerdict(
             conclusion="not above control", row=closest, rows=candidates, candidates=candidates
         )
     better = [row for row in above if _is(row, "better")]
@@ -107,22 +107,26 @@ def is_single_run(row: Row) -> bool:
     return len(row.seeds) == 1 and bool(row.loss)
 
 
-def _several(conclusion: Conclusion, rows: Sequence[Row], candidates: tuple[Row, ...]) -> Card:
+def _several(
+    conclusion: Conclusion, rows: Sequence[Row], candidates: tuple[Row, ...]
+) -> TableVerdict:
     """A conclusion that holds for some rows, which were not compared with one another."""
     smallest = only_smallest(rows)
     take = None if conclusion == "nothing to compare" or len(candidates) == 1 else smallest
     row = smallest or rows[0]
-    return Card(conclusion=conclusion, row=row, take=take, rows=tuple(rows), candidates=candidates)
+    return TableVerdict(
+        conclusion=conclusion, row=row, take=take, rows=tuple(rows), candidates=candidates
+    )
 
 
-def _beside(reference: Row, above: Sequence[Row], candidates: tuple[Row, ...]) -> Card:
+def _beside(reference: Row, above: Sequence[Row], candidates: tuple[Row, ...]) -> TableVerdict:
     """The verdict where the reference is above, and no row is better."""
     others = [row for row in candidates if not row.is_reference]
 
     def conclude(
         conclusion: Conclusion, row: Row, rows: Sequence[Row], take: Row | None = None
-    ) -> Card:
-        return Card(
+    ) -> TableVerdict:
+        return TableVerdict(
             conclusion=conclusion, row=row, take=take, rows=tuple(rows), candidates=candidates
         )
 

@@ -27,9 +27,9 @@ from bench.evaluate.estimate import LEVEL
 from bench.evaluate.measures import column_heads
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results, Row, RunView, Table
-from bench.report.card import card_text
 from bench.report.facts import title
 from bench.report.questions import caveats, conclusions
+from bench.report.verdict import verdict_text
 
 VERSION = 2
 
@@ -92,7 +92,7 @@ def _more(value: object) -> dict[str, Any]:
             "title": title(value),
             "measures": column_heads(value.outputs),
             "reference": found,
-            "card": vars(card_text(value)),
+            "card": vars(verdict_text(value)),
         }
     if isinstance(value, Row):
         return {"name": value.name, "state": value.state}

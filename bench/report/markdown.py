@@ -12,7 +12,6 @@ from bench.evaluate.external import ExternalTable
 from bench.evaluate.question_result import QuestionResult
 from bench.evaluate.results import Results
 from bench.report import facts
-from bench.report.card import card_text
 from bench.report.columns import Section, TableCell
 from bench.report.external import external_sections, stale_runs
 from bench.report.formatting import one_line
@@ -20,6 +19,7 @@ from bench.report.notes import glossary
 from bench.report.questions import answer_sections
 from bench.report.sections import parts, sections
 from bench.report.text import render
+from bench.report.verdict import verdict_text
 from bench.text import printable
 
 # Backticks, asterisks, pipes, what begins a tag or an autolink, what makes brackets a link, and
@@ -36,7 +36,7 @@ def markdown(results: Results) -> str:
         "report.md.j2",
         results=results,
         title=facts.title,
-        card_text=card_text,
+        verdict_text=verdict_text,
         parts=parts,
         resting_on=facts.resting_on,
         sections=sections,

@@ -13,7 +13,6 @@ from markupsafe import Markup
 from bench.evaluate.measures import leading_head
 from bench.evaluate.results import Results, Table
 from bench.report import facts
-from bench.report.card import CardText, card_text
 from bench.report.columns import Section
 from bench.report.external import external_sections, stale_runs
 from bench.report.figures.picture import Picture
@@ -26,6 +25,7 @@ from bench.report.notes import glossary
 from bench.report.questions import answer_sections
 from bench.report.sections import parts, sections
 from bench.report.text import render
+from bench.report.verdict import VerdictText, verdict_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +35,12 @@ class Chapter:
     Attributes:
         id: of its heading; the ids of its parts begin with it.
         table: the comparison.
-        card: its verdict in words.
+        verdict_text: its verdict in words.
         head: what the measure that sorts the table is called.
         comparison: the main table.
         bars: the axes of the columns that are drawn as bars, by key.
         others: further tables.
-        differences: the picture beside the card; None where nothing was compared.
+        differences: the picture beside the verdict; None where nothing was compared.
         pictures: the other figures.
         confusions: confusion matrices.
         gallery: misclassified images; None for none.
@@ -51,7 +51,7 @@ class Chapter:
 
     id: str
     table: Table
-    card: CardText
+    verdict_text: VerdictText
     head: str
     comparison: Section
     bars: dict[str, Scale]
@@ -105,7 +105,7 @@ def _chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
     return Chapter(
         id=id,
         table=table,
-        card=card_text(table),
+        verdict_text=verdict_text(table),
         head=leading_head(table.outputs),
         comparison=_reordered(comparison),
         bars=bars(table, comparison),

@@ -18,9 +18,9 @@ ONE_RUN: dict[str, Any] = {"seeds": (0,)}
 
 def found(*rows: Row, **changes: Any) -> tuple[str, str, str]:
     """Conclusion, and the names of the row that it is about and of the one to take."""
-    card = verdict(made_table(*rows, **changes))
-    names = [row.model if row else "" for row in (card.row, card.take)]
-    return card.conclusion, names[0], names[1]
+    found = verdict(made_table(*rows, **changes))
+    names = [row.model if row else "" for row in (found.row, found.take)]
+    return found.conclusion, names[0], names[1]
 
 
 def test_without_predictions_nothing_has_finished() -> None:

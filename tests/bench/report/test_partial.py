@@ -9,7 +9,7 @@ import pytest
 
 from bench.data.tasks import make_task
 from bench.report import FORMATS
-from bench.report.card import card_text
+from bench.report.verdict import verdict_text
 from tests.bench.report.runs import (
     BOTH,
     CHANCE,
@@ -134,7 +134,7 @@ def test_what_answers_a_part_alone_is_never_taken(runs: Runs) -> None:
     answers = {"validation": half, "test": half}
     runs.add_answers(M1, "theirs", answers, imported=imported(test=4), parts=parts)
     (table,) = runs.tables()
-    assert card_text(table).verdict == "No network has finished."
+    assert verdict_text(table).verdict == "No network has finished."
     runs.add("cxnet_m1", CHANCE, loss="sin")
     (table,) = runs.tables()
-    assert card_text(table).verdict == 'No network is shown to be above the control "prior".'
+    assert verdict_text(table).verdict == 'No network is shown to be above the control "prior".'

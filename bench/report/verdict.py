@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.evaluate.measures import leading, leading_head
 from bench.evaluate.results import Row, Table
-from bench.evaluate.verdict import Card, is_single_run, only_smallest, verdict
+from bench.evaluate.verdict import TableVerdict, is_single_run, only_smallest, verdict
 from bench.report.text import lines
 
 MOST_WORDS = 12
@@ -14,8 +14,8 @@ PARTS = {2: "half", 3: "a third", 4: "a quarter", 5: "a fifth", 10: "a tenth"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class CardText:
-    """Words of a verdict card.
+class VerdictText:
+    """The verdict on a table in words.
 
     Attributes:
         verdict: at most ``MOST_WORDS`` words, as far as the names of rows are of two words each.
@@ -28,16 +28,16 @@ class CardText:
     caveats: list[str]
 
 
-def card_text(table: Table) -> CardText:
-    """The card of a table, from the template ``card.j2``."""
-    card = verdict(table)
+def verdict_text(table: Table) -> VerdictText:
+    """The verdict on a table in words, from the template ``verdict.j2``."""
+    of_table = verdict(table)
     found: dict[str, list[str]] = {"verdict": [], "reason": [], "caveat": []}
-    for line in lines("card", card=card, table=table, **_facts(table, card)):
+    for line in lines("verdict", verdict=of_table, table=table, **_facts(table, of_table)):
         kind, _, text = line.partition(": ")
         found[kind].append(text)
     # From the fullest to the shortest.
     short = [text for text in found["verdict"] if len(text.split()) <= MOST_WORDS]
-    return CardText(
+    return VerdictText(
         verdict=(short or found["verdict"][-1:])[0],
         reason=" ".join(found["reason"]),
         caveats=found["caveat"],
@@ -59,7 +59,7 @@ def size_beside(row: Row, other: Row) -> str:
     return f"{PARTS.get(part, f'1/{part}')} the size"
 
 
-def _facts(table: Table, card: Card) -> dict[str, object]:
+def _facts(table: Table, of_table: TableVerdict) -> dict[str, object]:
     rows = [row for row in table.rows if row.kind != "control" and row.figures]
     models = [row.model for row in rows]
 
@@ -70,20 +70,20 @@ def _facts(table: Table, card: Card) -> dict[str, object]:
 
     best = [*table.best_controls.values()]
     measure = leading(table.outputs)
-    verdicts = [row.comparison.verdict for row in card.candidates if row.comparison]
+    verdicts = [row.comparison.verdict for row in of_table.candidates if row.comparison]
     return {
         "named": named,
-        "noun": "network" if all(row.kind == "network" for row in card.candidates) else "row",
+        "noun": "network" if all(row.kind == "network" for row in of_table.candidates) else "row",
         "control": f'the control "{best[0].name}"' if len(best) == 1 else "the best control",
         "measure": measure,
         "head": leading_head(table.outputs),
         "reference": table.reference,
         "size_beside": size_beside,
         "is_single_run": is_single_run,
-        "smallest": only_smallest(card.rows) if card.rows else None,
+        "smallest": only_smallest(of_table.rows) if of_table.rows else None,
         "counts": {each: verdicts.count(each) for each in dict.fromkeys(verdicts)},
-        "all_single": all(map(is_single_run, card.candidates)),
+        "all_single": all(map(is_single_run, of_table.candidates)),
         "shown": table.smallest_difference,
         "failed": sum(len(row.failures) for row in table.rows),
-        "others": sum(not row.is_reference for row in card.candidates),
+        "others": sum(not row.is_reference for row in of_table.candidates),
     }

@@ -1,4 +1,4 @@
-"""The words of verdict cards."""
+"""The verdict on a table in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.evaluate.comparison import Verdict
 from bench.evaluate.results import Row, Table
-from bench.report.card import MOST_WORDS, card_text, size_beside
+from bench.report.verdict import MOST_WORDS, size_beside, verdict_text
 from tests.bench.evaluate.made_rows import made_control, made_row, made_table
 from tests.bench.report.runs import data
 
@@ -77,17 +77,17 @@ FREE: dict[str, Any] = {"over": None}
     ],
 )
 def test_verdicts(rows: list[Row], said: str) -> None:
-    assert card_text(made_table(*rows)).verdict == said
+    assert verdict_text(made_table(*rows)).verdict == said
 
 
 def test_the_reason_has_the_figures() -> None:
     table = made_table(NET, made_row("small", "equivalent", **SMALL), PIXELS)
-    assert card_text(table).reason == (
+    assert verdict_text(table).reason == (
         "The difference of AUC is +0.001 (-0.009 to +0.011), and a difference of 0.01 or more is "
         "ruled out; 330 parameters against 1,000."
     )
     table = made_table(made_row("net", over=-0.1), made_row("near", "better", over=-0.04), PIXELS)
-    assert card_text(table).reason == (
+    assert verdict_text(table).reason == (
         "near comes closest with AUC 0.870 against 0.700, a difference of +0.010 (-0.040 to "
         "+0.060)."
     )
@@ -96,7 +96,7 @@ def test_the_reason_has_the_figures() -> None:
 def test_what_limits_a_verdict_is_said() -> None:
     wide = made_row("wide", "better", trained_otherwise=True, **WIDE, **FREE)
     table = made_table(made_row("net", **FREE), wide, data=data(source="phantom"), hidden=2)
-    assert [line.split(":")[0] for line in card_text(table).caveats] == [
+    assert [line.split(":")[0] for line in verdict_text(table).caveats] == [
         "This is of the rows shown",
         "No control has finished",
         "wide and net were trained with different settings",
@@ -104,30 +104,30 @@ def test_what_limits_a_verdict_is_said() -> None:
 
 
 def test_synthetic_images_are_part_of_the_reason() -> None:
-    reason = card_text(made_table(NET, data=data(source="phantom"))).reason
+    reason = verdict_text(made_table(NET, data=data(source="phantom"))).reason
     assert reason.endswith("The images are synthetic: this says nothing about real X-rays.")
 
 
 def test_a_control_that_decides_is_explained() -> None:
     pixels = "pixels: logistic regression on 16 × 16 gray values."
-    assert pixels in card_text(made_table(made_row("net", over=-0.1), PIXELS)).caveats
+    assert pixels in verdict_text(made_table(made_row("net", over=-0.1), PIXELS)).caveats
     better = made_table(NET, made_row("wide", "better", **WIDE), PIXELS)
-    assert pixels not in card_text(better).caveats
+    assert pixels not in verdict_text(better).caveats
 
 
 def test_networks_that_are_not_above_the_control_are_counted() -> None:
     rows = [made_row("low", "worse", over=-0.1), made_row("lower", "worse", over=-0.2)]
-    assert card_text(made_table(NET, *rows, PIXELS)).caveats == [
+    assert verdict_text(made_table(NET, *rows, PIXELS)).caveats == [
         '2 of 3 networks are not shown to be above the control "pixels" (†).'
     ]
-    below = card_text(made_table(*rows, PIXELS)).caveats
+    below = verdict_text(made_table(*rows, PIXELS)).caveats
     assert not any("†" in line for line in below)
 
 
 def test_a_control_as_the_reference_is_called_one() -> None:
     control = made_control(comparison=None, is_reference=True)
     table = made_table(made_row("net", "better"), control)
-    assert card_text(table).verdict == 'Take net: better than the control "pixels" by 0.020.'
+    assert verdict_text(table).verdict == 'Take net: better than the control "pixels" by 0.020.'
 
 
 def test_others_are_counted_by_their_verdicts() -> None:
@@ -140,12 +140,12 @@ def test_others_are_counted_by_their_verdicts() -> None:
         ([wide, wider], "Both other networks cannot be told from it"),
         ([wide, wider, low], "Of 3 other networks 2 cannot be told from it and 1 is worse"),
     ):
-        assert card_text(made_table(NET, *rows, PIXELS)).reason == said + shown
+        assert verdict_text(made_table(NET, *rows, PIXELS)).reason == said + shown
 
 
 def test_rows_of_one_model_are_named_by_their_loss_too() -> None:
     other = made_row("net", "worse", loss="sin", label="net sin")
-    assert card_text(made_table(NET, other, PIXELS)).verdict == (
+    assert verdict_text(made_table(NET, other, PIXELS)).verdict == (
         "Take net ce: net sin is worse by 0.030."
     )
 
@@ -153,7 +153,7 @@ def test_rows_of_one_model_are_named_by_their_loss_too() -> None:
 def test_long_names_leave_room_by_saying_less() -> None:
     long = "net ce (max_iterations=40, pretrained, head)"
     rows = [made_row("net", label=long), made_row("net", "equivalent", loss="sin", **SMALL), PIXELS]
-    assert card_text(made_table(*rows)).verdict == (
+    assert verdict_text(made_table(*rows)).verdict == (
         "Take net sin: within 0.01 of the reference, a third the size."
     )
 
@@ -202,7 +202,7 @@ def tables(draw: st.DrawFn) -> Table:
 
 @given(tables())
 def test_no_card_says_more_than_its_rows(table: Table) -> None:
-    said = card_text(table)
+    said = verdict_text(table)
     words = said.verdict.split()
     assert len(words) <= MOST_WORDS
     assert said.verdict.endswith(".")
