@@ -230,7 +230,7 @@ class LoadedModel:
 
     def _image_set(self, squares: NDArray[np.uint8]) -> ImageSet:
         return ImageSet(
-            pixels=MemoryMapped(squares, device=self.device),
+            placement=MemoryMapped(squares, device=self.device),
             pixel_rows=np.arange(len(squares)),
             targets=np.empty(0, np.int64),  # unknown, and not asked for
             normalisation=self.normalisation,

@@ -83,7 +83,7 @@ class Phantom:
         """Some of the images, on the device where they are placed."""
         index = np.asarray(rows, dtype=np.int64)
         return ImageSet(
-            pixels=placed,
+            placement=placed,
             pixel_rows=index,
             targets=self.targets[index],
             normalisation=self.normalisation,

@@ -30,7 +30,7 @@ from bench.randomness import generator
 class ImageSet:
     """The images of a part with their targets, ready to be batched onto a device."""
 
-    pixels: Placement  # all images of the data set, placed for the device
+    placement: Placement  # all images of the data set, placed for the device
     pixel_rows: NDArray[np.int64]  # the pixel row of each position of this part, (n,) int64
     targets: NDArray[np.int64] | NDArray[np.float32]  # (n,) int64 or (n, labels) float32
     normalisation: Normalisation  # applied on the device
@@ -42,7 +42,7 @@ class ImageSet:
     @property
     def device(self) -> torch.device:
         """The device of the batches."""
-        return self.pixels.device
+        return self.placement.device
 
     def part(self, positions: slice) -> ImageSet:
         """The images at some positions, as a set of their own."""
@@ -50,7 +50,7 @@ class ImageSet:
 
     def images_at(self, positions: NDArray[np.int64]) -> Tensor:
         """Images (b, 1, side, side) uint8 at some positions, on the device."""
-        return self.pixels.gather(self.pixel_rows[positions]).unsqueeze(1)
+        return self.placement.gather(self.pixel_rows[positions]).unsqueeze(1)
 
     def targets_at(self, positions: NDArray[np.int64]) -> Tensor:
         """Targets at some positions, on the device."""
@@ -130,7 +130,7 @@ class TrainingStream:
             drawn = draw(
                 self._augment,
                 count=self._batch_size,
-                side=self._images.pixels.side,
+                side=self._images.placement.side,
                 random=generator(self._seed, "augment", step),
             )
             draws = to_device(np.ascontiguousarray(drawn[:, self._own]), images.device)

@@ -209,13 +209,13 @@ class CellRunner:
             loss = self._make_loss(cell)
             # Several processes place the pixels on their devices, each for itself.
             together = config.devices > 1
-            pixels = self.placements.unplaced(self.prepared.pixels) if together else None
+            placement = self.placements.unplaced(self.prepared.pixels) if together else None
             training = (train_on_devices if together else train)(
                 network,
                 loss,
                 TrainingData(
-                    training=self._image_set(cell, parts["train"], pixels),
-                    validation=self._image_set(cell, parts["validation"], pixels),
+                    training=self._image_set(cell, parts["train"], placement),
+                    validation=self._image_set(cell, parts["validation"], placement),
                     kind=self.prepared.task.kind,
                 ),
                 config=config,
@@ -329,10 +329,12 @@ class CellRunner:
         )
         return loss.to(self._device)
 
-    def _image_set(self, cell: Cell, rows: RowNumbers, pixels: Placement | None = None) -> ImageSet:
+    def _image_set(
+        self, cell: Cell, rows: RowNumbers, placement: Placement | None = None
+    ) -> ImageSet:
         model = cell.network.model
         return ImageSet(
-            pixels=pixels or self.placements.get(self.prepared.pixels),
+            placement=placement or self.placements.get(self.prepared.pixels),
             pixel_rows=self.prepared.rows["pixel_row"].to_numpy(dtype=np.int64)[rows],
             targets=self.prepared.targets[rows],
             normalisation=find_model(cell.model).normalisation(

@@ -14,7 +14,7 @@ LEAST_RATIO = 50
 
 
 @dataclass(kw_only=True)
-class Interval:
+class ValidationInterval:
     """The steps since the last validation.
 
     Attributes:
@@ -31,7 +31,7 @@ class Interval:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, steps: int, *, device: torch.device) -> Interval:
+    def of(cls, steps: int, *, device: torch.device) -> ValidationInterval:
         """An interval of so many steps, none of them taken."""
         empty = torch.full((steps,), math.nan, dtype=torch.float64, device=device)
         return cls(losses=empty, norms=empty.clone())

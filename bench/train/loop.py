@@ -58,7 +58,7 @@ def train(
         InputError: the network is to be compiled and cannot be here; or memory does not suffice,
             and with more the training resumes from ``folder``.
     """
-    device, side = data.training.device, data.training.pixels.side
+    device, side = data.training.device, data.training.placement.side
     keep_freed_memory(device)
     step = make_shared_step(network, loss, data.training, config=config, seed=seed, group=group)
     state = TrainingState(
@@ -155,7 +155,7 @@ def _validate(state: TrainingState, data: TrainingData) -> tuple[float, float]:
         group=state.group,
     )
     targets = data.validation.targets_at(np.arange(len(data.validation)))
-    side = data.validation.pixels.side
+    side = data.validation.placement.side
     loss = mean_loss(step.loss, predicted.logits, targets, side=side)
     if not math.isfinite(loss):
         text = f"the validation loss is {loss} after step {state.iteration}"

@@ -61,7 +61,7 @@ def predict(
     """
     network.eval()
     own = images.part(group.share(len(images)))
-    batch = min(len(own), prediction_batch(images.pixels.side, images.device))
+    batch = min(len(own), prediction_batch(images.placement.side, images.device))
     while True:
         try:
             own_logits = _logits(network, own, batch, precision)

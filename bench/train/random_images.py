@@ -37,7 +37,7 @@ def random_images(
     else:
         targets = random.integers(0, 2, (count, outputs)).astype(np.float32)
     return ImageSet(
-        pixels=place_pixels(pixels, device=device),
+        placement=place_pixels(pixels, device=device),
         pixel_rows=np.arange(count),
         targets=targets,
         normalisation=Normalisation(mean=0.5, std=_STD),

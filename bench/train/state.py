@@ -15,7 +15,7 @@ from bench.train.cuda_graph import StepRunner
 from bench.train.device import wait_for
 from bench.train.distributed.group import ALONE, Group
 from bench.train.history import Validation
-from bench.train.interval import Interval, SaveTimer
+from bench.train.interval import SaveTimer, ValidationInterval
 from bench.train.optimizer import load_optimizer_state
 from bench.train.step import Step
 
@@ -46,7 +46,7 @@ class TrainingState:
     average: ModelEmaV3 | None = None
     group: Group = ALONE
     history: list[Validation] = field(default_factory=list)
-    interval: Interval = field(init=False)
+    interval: ValidationInterval = field(init=False)
     is_unsaved: bool = False
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ class TrainingState:
     def begin_interval(self) -> None:
         """Begin the steps up to the next validation."""
         steps = min(self.config.validate_every, self.config.max_iterations - self.validated)
-        self.interval = Interval.of(max(steps, 0), device=self.step.stream.device)
+        self.interval = ValidationInterval.of(max(steps, 0), device=self.step.stream.device)
 
     def save(self, folder: Path) -> None:
         """Write the state, and after a validation the weights that are the best so far."""

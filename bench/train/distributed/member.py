@@ -145,8 +145,8 @@ def _placed(data: TrainingData, device: torch.device) -> TrainingData:
     cache = PlacementCache(device)
 
     def placed(images: ImageSet) -> ImageSet:
-        assert isinstance(images.pixels, MemoryMapped), "as the parent sends them"
-        return replace(images, pixels=cache.get(images.pixels.pixels))
+        assert isinstance(images.placement, MemoryMapped), "as the parent sends them"
+        return replace(images, placement=cache.get(images.placement.pixels))
 
     return replace(data, training=placed(data.training), validation=placed(data.validation))
 

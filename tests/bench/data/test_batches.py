@@ -18,7 +18,7 @@ def image_set(count: int, *, side: int = 8, in_channels: int = 1) -> ImageSet:
     """Images whose every pixel is their own number, in a map with other images between them."""
     pixels = np.repeat(np.arange(2 * count, dtype=np.uint8), side * side)
     return ImageSet(
-        pixels=place_pixels(pixels.reshape(2 * count, side, side), device=torch.device("cpu")),
+        placement=place_pixels(pixels.reshape(2 * count, side, side), device=torch.device("cpu")),
         pixel_rows=np.arange(count, dtype=np.int64) * 2,
         targets=np.arange(count, dtype=np.int64) % 2,
         normalisation=Normalisation(mean=0.25, std=0.5),

@@ -51,7 +51,7 @@ def network_input(stream: TrainingStream, step: int) -> tuple[torch.Tensor, torc
 
 def batches(placed: Placement, *, augment: AugmentConfig) -> list[tuple[torch.Tensor, ...]]:
     images = ImageSet(
-        pixels=placed,
+        placement=placed,
         pixel_rows=np.arange(59, 9, -1, dtype=np.int64),
         targets=np.arange(50, dtype=np.int64) % 2,
         normalisation=Normalisation(mean=0.4, std=0.25),

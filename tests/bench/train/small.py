@@ -27,7 +27,7 @@ def images(count: int = 60, *, side: int = 16, device: torch.device = CPU) -> Im
     """Random images with targets 0 and 1 in turn."""
     random = np.random.default_rng(count)
     return ImageSet(
-        pixels=place_pixels(
+        placement=place_pixels(
             random.integers(0, 256, size=(count, side, side), dtype=np.uint8), device=device
         ),
         pixel_rows=np.arange(count, dtype=np.int64),
@@ -46,7 +46,7 @@ def validation_loss(network: nn.Module, images: ImageSet) -> float:
     """The loss of some images as the loop computes it, in float32."""
     logits = predict(network, images, kind="multiclass", precision="float32").logits
     targets = images.targets_at(np.arange(len(images)))
-    return mean_loss(make_loss(), logits, targets, side=images.pixels.side)
+    return mean_loss(make_loss(), logits, targets, side=images.placement.side)
 
 
 def step_of(network: nn.Module, config: TrainConfig, *, side: int = 16) -> Step:

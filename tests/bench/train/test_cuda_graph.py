@@ -249,7 +249,7 @@ def test_a_graph_that_cannot_be_captured_again_after_a_decay_gives_way(
 def test_a_finished_training_leaves_nothing_behind(tmp_path: Path) -> None:
     """Without a look for garbage: the next cell needs the memory at once."""
     training, model = images(), network()
-    left = [weakref.ref(training.pixels), weakref.ref(model)]
+    left = [weakref.ref(training.placement), weakref.ref(model)]
     config = TrainConfig(lr=0.01, batch_size=16, max_iterations=2, validate_every=1)
     gc.collect()
     gc.disable()

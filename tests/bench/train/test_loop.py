@@ -70,7 +70,7 @@ def parts() -> Parts:
 
     def part(rows: np.ndarray) -> ImageSet:
         return ImageSet(
-            pixels=place_pixels(pixels, device=CPU),
+            placement=place_pixels(pixels, device=CPU),
             pixel_rows=rows,
             targets=targets[rows],
             normalisation=normalisation,
@@ -575,7 +575,7 @@ def test_a_network_learns_to_tell_two_obvious_classes_apart(tmp_path: Path) -> N
         image[:, 8 * target : 8 * target + 8] += 60
     learned, validated = (
         ImageSet(
-            pixels=place_pixels(pixels, device=CPU),
+            placement=place_pixels(pixels, device=CPU),
             pixel_rows=rows,
             targets=targets[rows],
             normalisation=measure_normalisation(pixels, rows),

@@ -48,7 +48,7 @@ def parts() -> Parts:
 
     def part(positions: np.ndarray) -> ImageSet:
         return ImageSet(
-            pixels=place_pixels(pixels, device=CPU),
+            placement=place_pixels(pixels, device=CPU),
             pixel_rows=positions.astype(np.int64),
             targets=targets[positions],
             normalisation=measure_normalisation(pixels, order[:24]),
