@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from pydantic import ValidationError
 
 from bench.config import Experiment, expand
@@ -29,11 +28,11 @@ from bench.evaluate.planning import (
     Side,
     count_part,
 )
+from bench.evaluate.score import auc_of
 from bench.runs.cells import Cell, first_seed_cells
 from bench.runs.run import Run
 from bench.runs.store import Store
 from bench.text import figures_table
-from bench.train import overall_auc
 
 SEEDS_SHOWN = (3, 5, 10)
 
@@ -162,10 +161,8 @@ def _measured(runs: list[Run]) -> dict[str, tuple[float, str]]:
     """Assumptions that earlier runs give, each with where it comes from."""
     by_row: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     for run in runs:
-        test = run.predictions()["test"]
-        targets, probabilities = map(torch.from_numpy, (test.targets, test.probabilities))
         row = (_row(run.cell), run.data.fingerprint, run.data.split.hash)
-        by_row[row].append(overall_auc(targets, probabilities, kind=run.data.kind))
+        by_row[row].append(auc_of(run.predictions()["test"], run.outputs).value)
     measured = {}
     auc = float(np.mean([np.mean(values) for values in by_row.values()])) if by_row else math.nan
     if 0.5 < auc < 1.0:
