@@ -45,6 +45,7 @@ from bench.train import (
     train,
     train_on_devices,
 )
+from bench.train.history import ignore
 
 
 def label_at(cell: Cell, levels: Mapping[str, object]) -> str:
@@ -77,10 +78,6 @@ class Trained(TrainedNetwork):
     """A cell's network after its training."""
 
     training: Training
-
-
-def _ignore(_: object) -> None:
-    """Listens to nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +184,7 @@ class CellRunner:
         cell: Cell,
         folder: Path,
         *,
-        on_validation: Callable[[Sequence[Validation]], None] = _ignore,
+        on_validation: Callable[[Sequence[Validation]], None] = ignore,
     ) -> Trained:
         """Train a cell's network; the test part is not looked at.
 

@@ -82,8 +82,8 @@ class Training:
         return self.history[-1].train_seconds
 
 
-def _ignore(_: object) -> None:
-    """Do nothing."""
+def ignore(_: object) -> None:
+    """Do nothing with what one is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +97,9 @@ class Listener:
         on_note: with a line for the user.
     """
 
-    on_step: Callable[[int], None] = _ignore
-    on_validation: Callable[[Sequence[Validation]], None] = _ignore
-    on_note: Callable[[str], None] = _ignore
+    on_step: Callable[[int], None] = ignore
+    on_validation: Callable[[Sequence[Validation]], None] = ignore
+    on_note: Callable[[str], None] = ignore
 
 
 SILENT = Listener()
