@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from bench.train.interval import SaveTimer
 from bench.train.prediction import mean_loss, predict
 from bench.train.score import overall_auc
 from bench.train.state import TrainingState, average_of
+from bench.train.step import make_step
 
 
 def train(
@@ -60,7 +62,8 @@ def train(
     """
     device, side = data.training.device, data.training.placement.side
     keep_freed_memory(device)
-    step = make_shared_step(network, loss, data.training, config=config, seed=seed, group=group)
+    make = make_step if group.count == 1 else partial(make_shared_step, group=group)
+    step = make(network, loss, data.training, config=config, seed=seed)
     state = TrainingState(
         config=config,
         step=step,

@@ -36,7 +36,6 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
         device = groups[0]["params"][0].device
         return torch.optim.SGD(
             groups,
-            lr=config.lr,
             momentum=config.momentum,
             nesterov=config.nesterov,
             fused=True if device.type == "cuda" else None,

@@ -79,14 +79,12 @@ def make_shared_step(
     config: TrainConfig,
     seed: int,
     group: Group,
-) -> Step:
-    """The training step of a process: a plain one where it is alone.
+) -> SharedStep:
+    """The training step of one of several processes.
 
     Arguments and errors are those of :func:`bench.train.step.make_step`.
     """
     plain = make_step(network, loss, images, config=config, seed=seed)
-    if group.count == 1:
-        return plain
     parts = math.ceil(config.batch_size / plain.micro_batch)
     own = group.positions(config.batch_size, parts=parts)
     ids = [images.device] if images.device.type == "cuda" else None
