@@ -31,10 +31,14 @@ RESAMPLES = 2000
 
 
 class Resampling:
-    """Resamples of patients that are the same for the same images, whichever model predicts."""
+    """Resamples of patients that are the same for the same images, whichever model predicts.
 
-    def __init__(self, *, resamples: int = RESAMPLES, seed: int = 0) -> None:
-        self.resamples = resamples
+    Args:
+        count: how many.
+    """
+
+    def __init__(self, *, count: int = RESAMPLES, seed: int = 0) -> None:
+        self.count = count
         self.seed = seed
         # By the digest of images and patients: the resamples of 25,596 images take a second.
         self._counts: dict[str, NDArray[np.uint16]] = {}
@@ -81,7 +85,7 @@ class Resampling:
             # How far the runs' own values deviate, and not their values on the resample's
             # patients: these differ by chance of the patients too, which is in the draws already.
             error = values.std(ddof=1) / math.sqrt(len(runs))
-            draws = draws + error * _t(len(runs) - 1, self.resamples, self.seed)
+            draws = draws + error * _t(len(runs) - 1, self.count, self.seed)
         # A run without a value leaves the mean without one, and so its reason comes first.
         reasons = [run.reason for run in sorted(runs, key=lambda run: not math.isnan(run.value))]
         return Estimate(
@@ -98,7 +102,7 @@ class Resampling:
     def _draw(self, digest: str, *, patients: int) -> NDArray[np.uint16]:
         """Random resamples of the patients: :attr:`Resamples.counts`."""
         rng = generator(self.seed, f"resampled patients {digest}")
-        counts = np.ones((1 + self.resamples, patients), np.uint16)
+        counts = np.ones((1 + self.count, patients), np.uint16)
         for resample in counts[1:]:
             resample[:] = np.bincount(rng.integers(patients, size=patients), minlength=patients)
         return np.ascontiguousarray(counts.T)

@@ -175,7 +175,7 @@ class _Collector:
             reference=next((row for row in visible if row.is_reference), None),
             ensembles=ensembles(visible, scorer=self.scorer),
             margin=margin,
-            resamples=self.scorer.resampling.resamples if any(row.runs for row in rows) else 0,
+            resamples=self.scorer.resampling.count if any(row.runs for row in rows) else 0,
             published=published_for(source=data.source, task=data.task),
         )
 

@@ -116,7 +116,7 @@ def score_predictions(
 
 def auc_of(predictions: Predictions, outputs: Outputs) -> Auc:
     """The figure that models are compared by, AUC or macro AUC; no patient is resampled."""
-    sample = Sample.of(predictions, Resampling(resamples=0))
+    sample = Sample.of(predictions, Resampling(count=0))
     if outputs.binary:
         return sample.resamples.auc(sample.targets == 1, sample.probabilities[:, 1])
     columns = zip(sample.positive().T, sample.probabilities.T, strict=True)

@@ -118,7 +118,7 @@ class Scorer:
 
     def _name(self, *runs: Run, what: str = "") -> str:
         """File name of what is kept of some runs, from the size and times of predictions."""
-        content: list[object] = [VERSION, FIELDS, self.resampling.resamples, self.resampling.seed]
+        content: list[object] = [VERSION, FIELDS, self.resampling.count, self.resampling.seed]
         for run in runs:
             stamp: list[int] = []
             with suppress(OSError):  # that they are gone is said where they are read

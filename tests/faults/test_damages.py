@@ -119,7 +119,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     matrix = Matrix(
         root=root / "runs",
         experiment=experiment,
-        scorer=Scorer(Resampling(resamples=20), kept=root / "scores"),
+        scorer=Scorer(Resampling(count=20), kept=root / "scores"),
     )
     assert matrix.run() == (MatrixFinished(finished=3), 4)
     file = root / "theirs.csv"
@@ -211,7 +211,7 @@ def test_repair_and_run_bring_back_what_was_lost(
     made: Matrix, tmp_path: Path, pattern: str, how: str
 ) -> None:
     matrix = Matrix(
-        root=tmp_path / "runs", experiment=made.experiment, scorer=Scorer(Resampling(resamples=20))
+        root=tmp_path / "runs", experiment=made.experiment, scorer=Scorer(Resampling(count=20))
     )
     shutil.copytree(made.root, matrix.root)
     path = matrix.file(pattern)

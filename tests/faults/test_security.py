@@ -109,11 +109,11 @@ def test_kept_scores(mark: Path, tmp_path: Path) -> None:
     runs.add("net", ONE_WRONG)
     (run,) = runs.store.runs()
     kept = tmp_path / "kept"
-    scores = Scorer(Resampling(resamples=5), kept=kept).score(run)
+    scores = Scorer(Resampling(count=5), kept=kept).score(run)
     (file,) = kept.iterdir()
     for content in (pickle.dumps(Trap(mark)), pickle.dumps([scores, Trap(mark)])):
         file.write_bytes(content)
-        again = Scorer(Resampling(resamples=5), kept=kept).score(run)
+        again = Scorer(Resampling(count=5), kept=kept).score(run)
         assert again.figures["auc"].value == scores.figures["auc"].value
 
 

@@ -89,9 +89,7 @@ def test_other_data_are_in_card_and_checklist(run: Run, results: Results, tmp_pa
         targets = rng.integers(0, 2, images)
         parts[name] = made(name, targets, expit(targets + rng.normal(size=images)))
     add_external(Store(tmp_path), parts)
-    (table,) = external_tables(
-        Store(tmp_path).external.runs(), scorer=Scorer(Resampling(resamples=50))
-    )
+    (table,) = external_tables(Store(tmp_path).external.runs(), scorer=Scorer(Resampling(count=50)))
     row = replace(table.rows[0], runs=(run.folder.name,))
     tested = replace(results, external=(replace(table, rows=(row,)),))
     card, auc, drop = model_card(run, tested), row.figures["auc"], row.drop

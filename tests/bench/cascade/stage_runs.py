@@ -117,6 +117,6 @@ class StageRuns:
     def rows_of_findings14(self) -> dict[str, Row]:
         """The rows of the report's table for findings14, by name, once cascades are stored."""
         runs = [run for run in self.store.runs() if run.data.task == "findings14"]
-        scorer = Scorer(Resampling(resamples=50))
+        scorer = Scorer(Resampling(count=50))
         (table,) = collect(runs, scorer=scorer, reference=Reference(model="net", loss="ce"))
         return {row.name: row for row in table.rows}

@@ -54,7 +54,7 @@ def test_own_predictions_come_back_as_the_same_figures(
 
     (table,) = collect(
         Store(RUNS).runs(),
-        scorer=Scorer(Resampling(resamples=60)),
+        scorer=Scorer(Resampling(count=60)),
         reference=Reference(model="tiny", loss="ce"),
     )
     rows = {row.name: row for row in table.rows}

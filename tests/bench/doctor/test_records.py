@@ -68,7 +68,7 @@ def test_a_database_that_lost_a_winner_or_is_none(runs: Runs) -> None:
 
 def test_kept_scores_that_are_damaged(runs: Runs, tmp_path: Path) -> None:
     runs.add("other", PERFECT)
-    scorer = Scorer(Resampling(resamples=20), kept=tmp_path / "scores")
+    scorer = Scorer(Resampling(count=20), kept=tmp_path / "scores")
     scorer.score(runs.store.runs()[0])
     assert faults(runs, scorer) == {}
     (file,) = (tmp_path / "scores").iterdir()

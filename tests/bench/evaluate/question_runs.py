@@ -141,7 +141,7 @@ class QuestionRuns:
         self._added = []
 
     def answers(self) -> list[QuestionResult]:
-        scorer = Scorer(Resampling(resamples=200))
+        scorer = Scorer(Resampling(count=200))
         return answer_questions(self.store.runs(), self.store.experiments(), scorer=scorer)
 
     def answer(self) -> QuestionResult:

@@ -35,7 +35,7 @@ def study(
 
 def test_an_interval_is_the_middle_of_the_draws() -> None:
     case = study(np.random.default_rng(1), patients=80, images=3, alike=0.7)
-    estimate = estimated_accuracy(Resampling(resamples=500), **case)
+    estimate = estimated_accuracy(Resampling(count=500), **case)
     assert estimate.value == ((case["scores"] >= 0.5) == case["targets"]).mean()
     assert estimate.draws.shape == (500,)
     interval = Interval.of(estimate)
@@ -54,7 +54,7 @@ def test_a_draw_takes_whole_patients() -> None:
         if sum(drawn) == 4
     }
     estimate = estimated_accuracy(
-        Resampling(resamples=400),
+        Resampling(count=400),
         images=list("abcdefghij"),
         patients=list("1223334444"),
         targets=[1] * 10,
@@ -84,11 +84,11 @@ def test_the_same_images_are_resampled_alike_in_any_order_and_by_any_resampling(
     case = study(np.random.default_rng(3), patients=30, images=2, alike=0.5)
     order = np.random.default_rng(0).permutation(60)
     shuffled = {name: values[order] for name, values in case.items()}
-    one = estimated_accuracy(Resampling(resamples=200), **case)
+    one = estimated_accuracy(Resampling(count=200), **case)
     np.testing.assert_array_equal(
-        one.draws, estimated_accuracy(Resampling(resamples=200), **shuffled).draws
+        one.draws, estimated_accuracy(Resampling(count=200), **shuffled).draws
     )
-    other = estimated_accuracy(Resampling(resamples=200, seed=1), **case)
+    other = estimated_accuracy(Resampling(count=200, seed=1), **case)
     assert not np.array_equal(one.draws, other.draws)
 
 
@@ -98,7 +98,7 @@ def test_the_same_images_are_paired_in_any_order_and_others_are_not() -> None:
     better = case | {"scores": case["scores"] + 0.1 * case["targets"]}
     shuffled = {name: values[order] for name, values in better.items()}
     elsewhere = better | {"images": np.array([f"x{image}" for image in better["images"]], object)}
-    resampling = Resampling(resamples=0)
+    resampling = Resampling(count=0)
     one, other, same, apart = (
         estimated_auc(resampling, **each) for each in (case, better, shuffled, elsewhere)
     )
@@ -111,7 +111,7 @@ def test_the_same_images_are_paired_in_any_order_and_others_are_not() -> None:
 
 def test_one_seed_is_no_source_of_doubt() -> None:
     case = study(np.random.default_rng(8), patients=20, images=1, alike=0.0)
-    resampling = Resampling(resamples=100)
+    resampling = Resampling(count=100)
     one = estimated_accuracy(resampling, **case)
     np.testing.assert_array_equal(resampling.over_seeds([one]).draws, one.draws)
 
@@ -129,7 +129,7 @@ def test_resamples_in_which_a_figure_is_undefined_are_left_out_and_counted() -> 
 def shares(positive: list[bool], called: list[bool], patients: list[str]) -> dict[str, Interval]:
     """Intervals of the figures of calls."""
     images = [f"{place:03d}" for place in range(len(positive))]
-    resamples = Resampling(resamples=400).resample(images=images, patients=patients)
+    resamples = Resampling(count=400).resample(images=images, patients=patients)
     found = resamples.classification(np.array(positive), np.array(called))
     return {name: Interval.of(estimate) for name, estimate in found.items()}
 
@@ -163,7 +163,7 @@ def test_intervals_of_a_share_near_one_cover_it() -> None:
 
 def test_few_errors_of_several_seeds_have_an_interval() -> None:
     truth = np.arange(40) < 10
-    resampling = Resampling(resamples=400)
+    resampling = Resampling(count=400)
     resamples = resampling.resample(images=[f"{k:03d}" for k in range(40)], patients=[""] * 40)
     recall = resamples.classification(truth, truth)["recall"]
     together = Interval.of(resampling.over_seeds([recall, recall]))
@@ -217,6 +217,6 @@ def test_a_share_of_several_counts_an_image_without_an_error_has_wilson_s_interv
 
 def unlike(images: int) -> Resamples:
     """Resamples of images that are all of different patients."""
-    return Resampling(resamples=300).resample(
+    return Resampling(count=300).resample(
         images=[f"{place:04d}" for place in range(images)], patients=[""] * images
     )

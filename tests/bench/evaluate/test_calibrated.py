@@ -41,7 +41,7 @@ def coverage(
         p = expit(logit(prevalence) - 0.3 + 1.5 * clustered(0.6))
         positive = ndtr(clustered(0.5 if several else 0.0)) < p
         ids = np.array([f"{k:06d}" for k in range(len(p))], object)
-        drawn = Resampling(resamples=resamples).resample(
+        drawn = Resampling(count=resamples).resample(
             images=ids, patients=groups.astype(str).astype(object)
         )
         found = drawn.calibration(positive, p)

@@ -38,7 +38,7 @@ def fitted(positive: Bools, p: Floats) -> tuple[float, float]:
 
 def resamples(n: int, *, draws: int = 20, patients: list[str] | None = None) -> Resamples:
     ids = np.array([f"{k:06d}" for k in range(n)], object)
-    return Resampling(resamples=draws).resample(images=ids, patients=patients or ids)
+    return Resampling(count=draws).resample(images=ids, patients=patients or ids)
 
 
 @pytest.mark.parametrize(("too_sure", "shift"), [(1.0, 0.0), (3.0, 1.0), (0.2, -2.0), (-1.0, 0.0)])

@@ -40,7 +40,7 @@ def stored(tmp_path: Path) -> StoredRuns:
 
 @pytest.fixture
 def scorer() -> Scorer:
-    return Scorer(Resampling(resamples=400))
+    return Scorer(Resampling(count=400))
 
 
 def compared(reference: Run, *row: Run, scorer: Scorer, margin: float = 0.01) -> Comparison:
@@ -75,7 +75,7 @@ def files(
 
 def stored_verdicts(root: Path, *, margin: float | None = None) -> list[Verdict]:
     """The verdicts of a report on all that is stored."""
-    results = load_results(root, scorer=Scorer(Resampling(resamples=20)), margin=margin)
+    results = load_results(root, scorer=Scorer(Resampling(count=20)), margin=margin)
     (table,) = results.tables
     return [row.comparison.verdict for row in table.rows if row.comparison]
 

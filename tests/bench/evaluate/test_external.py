@@ -113,7 +113,7 @@ def test_a_table_has_each_row_and_its_ensemble(tmp_path: Path) -> None:
     for seed, parts in enumerate(networks):
         add_external(Store(tmp_path), parts, seed=seed)
     runs = Store(tmp_path).external.runs()
-    (table,) = external_tables(runs, scorer=Scorer(Resampling(resamples=50)))
+    (table,) = external_tables(runs, scorer=Scorer(Resampling(count=50)))
     row, ensemble = table.rows
     at_home, there = sides(networks)
     assert (row.seeds, row.is_ensemble) == ((0, 1), False)
@@ -140,7 +140,7 @@ def test_the_threshold_is_that_of_the_validation_part_at_home(tmp_path: Path) ->
         "test": made("o", targets, np.concatenate([zeros, np.repeat([0.2, 0.6], 5)])),
     }
     run = add_external(Store(tmp_path), parts)
-    (table,) = external_tables([run], scorer=Scorer(Resampling(resamples=50)))
+    (table,) = external_tables([run], scorer=Scorer(Resampling(count=50)))
     (row,) = table.rows
     assert row.figures["auc"].value == 1.0
     assert (row.figures["recall"].value, row.figures["specificity"].value) == (0.5, 1.0)
@@ -154,7 +154,7 @@ def test_every_format_of_a_report_has_it(tmp_path: Path) -> None:
         homes.add("net", PERFECT, seed=seed)
     for seed in range(2):
         add_external(Store(tmp_path), network(seed), seed=seed)
-    results = load_results(tmp_path, scorer=Scorer(Resampling(resamples=50)))
+    results = load_results(tmp_path, scorer=Scorer(Resampling(count=50)))
     frame = results.external_rows
     assert frame["kind"].tolist() == ["external", "external ensemble"]
     assert frame["drop"][0] == pytest.approx(frame["home_auc"][0] - frame["auc"][0])
@@ -167,7 +167,7 @@ def test_every_format_of_a_report_has_it(tmp_path: Path) -> None:
     assert ",external ensemble,net," in texts["csv"]
     (content,) = json.loads(texts["json"])["external"]
     assert content["rows"][0]["home_auc"]["value"] == frame["home_auc"][0]
-    shown = load_results(tmp_path, scorer=Scorer(Resampling(resamples=50))).tables
+    shown = load_results(tmp_path, scorer=Scorer(Resampling(count=50))).tables
     assert len(shown) == len(collect(Store(tmp_path).runs())) == 1  # none of its tables has it
 
 

@@ -27,7 +27,7 @@ from cxnet.hierarchy import Blame, Routed, blame, leaf_of
 from tests.bench.evaluate import reference
 from tests.bench.evaluate.stored_runs import predictions_of
 
-RESAMPLING = Resampling(resamples=15)
+RESAMPLING = Resampling(count=15)
 TWO = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1])
 PATIENTS = ["a", "a", "b", "c", "c", "d", "e", "e", "f", "g", "h", "i"]
 VALIDATION = predictions_of(np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.5, 0.9]))
@@ -79,7 +79,7 @@ def test_figures_of_two_classes(probabilities: list[float]) -> None:
     figures, _ = two_class_figures(sample, VALIDATION)
     assert list(figures) == list(TWO_CLASSES)
     t, p = sample.targets, sample.probabilities[:, 1]
-    for draw in range(-1, RESAMPLING.resamples):
+    for draw in range(-1, RESAMPLING.count):
         here = repeated(sample, draw)
         if len(set(t[here])) < 2:
             continue
@@ -98,7 +98,7 @@ def test_chance_is_taken_off_the_value_and_the_lower_draws_of_the_calibration_er
     bins = reference.bins_of(q)
     value, *plain = (
         reference.calibration_error(t[here], q[here], bins[here])
-        for here in (repeated(sample, draw) for draw in range(-1, RESAMPLING.resamples))
+        for here in (repeated(sample, draw) for draw in range(-1, RESAMPLING.count))
     )
     assert ece.value < value / 2  # a calibrated network: most of it is chance
     upper = ece.draws > value
@@ -190,7 +190,7 @@ def test_figures_of_labels(probabilities: list[list[float]]) -> None:
     thresholds = choose_thresholds(LABELS_VALIDATION.targets, LABELS_VALIDATION.probabilities)
     t, p = sample.targets > 0, sample.probabilities
     called = p >= thresholds
-    for draw in range(-1, RESAMPLING.resamples):
+    for draw in range(-1, RESAMPLING.count):
         here = repeated(sample, draw)
         plain = plain_averages(t[here], p[here], called[here], over=[0, 1])
         for name, expected in plain.items():
@@ -215,7 +215,7 @@ def test_a_finding_of_a_single_patient_leaves_the_macro_average_its_interval() -
     assert interval_of(findings["Hernia"]["auc"]).reason
     for name in ("macro_auc", "macro_average_precision"):
         assert not interval_of(figures[name]).reason
-    for draw in range(RESAMPLING.resamples):
+    for draw in range(RESAMPLING.count):
         here = repeated(sample, draw)
         t, q = sample.targets[here], sample.probabilities[here]
         each = [reference.average_precision(t[:, k], q[:, k]) for k in range(3)]
@@ -306,7 +306,7 @@ def test_a_cascade_is_scored_without_torch_whose_import_takes_half_a_gigabyte() 
             images=ids, patients=ids, targets=both, probabilities=both, called=both > 0
         )
         outputs = Outputs(kind="multilabel", classes=("Mass", "Nodule"))
-        finding_figures(Sample.of(predictions, Resampling(resamples=2)), None, outputs)
+        finding_figures(Sample.of(predictions, Resampling(count=2)), None, outputs)
         sys.exit("torch" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -323,7 +323,7 @@ def test_the_most_probable_class_is_called_and_the_first_of_a_tie() -> None:
     assert confusion.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
     assert figures["exact_match"].value == pytest.approx(4 / 6)
     one_hot = np.arange(3)
-    for draw in range(-1, RESAMPLING.resamples):
+    for draw in range(-1, RESAMPLING.count):
         here = repeated(sample, draw)
         plain = plain_averages(
             targets[here, None] == one_hot, p[here], called[here, None] == one_hot, over=[0, 1, 2]

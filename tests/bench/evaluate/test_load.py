@@ -35,7 +35,7 @@ def stored(tmp_path: Path) -> StoredRuns:
 
 
 def table(stored: StoredRuns, filters: Filters) -> Table:
-    scorer = Scorer(Resampling(resamples=200))
+    scorer = Scorer(Resampling(count=200))
     return load_results(stored.store, scorer=scorer, filters=filters, reference=NET).tables[0]
 
 
@@ -94,7 +94,7 @@ def test_tables_without_any_row_that_was_asked_for_are_left_out(
     answers = {"validation": np.full((4, 2), 0.5), "test": np.full((6, 2), 0.5)}
     for model in ("net", "prior"):
         runs.add_answers(M2, model, answers)
-    scorer = Scorer(Resampling(resamples=20))
+    scorer = Scorer(Resampling(count=20))
     made = load_results(runs.store, scorer=scorer, filters=filters, reference=NET)
     assert [each.data.task for each in made.tables] == ["m1", "m2"]
     kept = without_bare_tables(made, filters)
@@ -120,7 +120,7 @@ def test_the_margin_is_the_given_one_or_the_smallest_of_the_experiments(runs: Ru
     folders = [Path(runs.add(model, CHANCE)) for model in ("net", "wide")]
 
     def margin(given: float | None = None) -> float:
-        scorer = Scorer(Resampling(resamples=20))
+        scorer = Scorer(Resampling(count=20))
         (table,) = load_results(runs.store, scorer=scorer, margin=given, reference=NET).tables
         for row in table.rows:
             assert row.comparison is None or row.comparison.margin == table.margin

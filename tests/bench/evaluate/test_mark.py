@@ -39,7 +39,7 @@ def test_the_best_control_is_the_best_on_the_validation_part(tmp_path: Path) -> 
         stored.add("hardly_above", probabilities(0.6, truth, 4)),
         stored.add("below", probabilities(0.2, truth, 5)),
     ]
-    (table,) = collect(runs, scorer=Scorer(Resampling(resamples=400)))
+    (table,) = collect(runs, scorer=Scorer(Resampling(count=400)))
     (best,) = table.best_controls.values()
     rows = {row.model: row for row in table.rows}
     assert best == ("pixels", rows["pixels"].auc)
@@ -56,7 +56,7 @@ def unmarked(trials: int, *, images: int, seeds: int) -> float:
     """
     patients = np.repeat(np.arange(images), np.random.default_rng(0).integers(1, 4, images))
     ids = [f"{image:05}" for image in range(images)]
-    part = Resampling(resamples=0).resample(images=ids, patients=patients[:images].astype(str))
+    part = Resampling(count=0).resample(images=ids, patients=patients[:images].astype(str))
     rng = np.random.default_rng(1)
 
     def guess(truth: NDArray[np.bool_], *, alike: bool = False) -> Auc:

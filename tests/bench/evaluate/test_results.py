@@ -24,7 +24,7 @@ def results(runs: Runs) -> Results:
     runs.add("net", PERFECT)
     runs.add("prior", CHANCE)
     runs.add("broken", outcome=Outcome(state="failed", reason="boom"))
-    return load_results(runs.store.root, scorer=Scorer(Resampling(resamples=50)))
+    return load_results(runs.store.root, scorer=Scorer(Resampling(count=50)))
 
 
 def test_rows_have_a_line_a_row_with_its_identity_and_its_state(results: Results) -> None:
@@ -96,14 +96,14 @@ def test_runs_predictions_and_history_are_told_apart_by_the_run(
         train_seconds=1.0,
     )
     runs.store.write_history(folders[name].folder, [validation])
-    again = load_results(runs.store, scorer=Scorer(Resampling(resamples=50)))
+    again = load_results(runs.store, scorer=Scorer(Resampling(count=50)))
     assert again.history.to_dict("records") == [{"run": name, **vars(validation)}]
 
 
 def test_findings_are_a_frame_of_their_own(runs: Runs, results: Results) -> None:
     assert results.findings.empty
     add_labels(runs, "net", LABELS_ANSWERED)
-    both = load_results(runs.store, scorer=Scorer(Resampling(resamples=50)))
+    both = load_results(runs.store, scorer=Scorer(Resampling(count=50)))
     findings = both.findings.set_index("finding")
     assert findings["support"].to_dict() == {"Mass": 3, "Nodule": 2, "Hernia": 0}
     assert findings.loc["Mass", "auc"] == pytest.approx(8 / 9)

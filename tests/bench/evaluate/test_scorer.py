@@ -22,7 +22,7 @@ from tests.bench.evaluate.stored_runs import StoredRuns
 
 NONE: tuple[str, ...] = ()
 MASS = ("Mass",)
-RESAMPLING = Resampling(resamples=20)
+RESAMPLING = Resampling(count=20)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_other_predictions_are_scored_anew(tmp_path: Path, run: Run, counted: li
 
 def test_other_resamples_are_not_mixed_up(tmp_path: Path, run: Run, counted: list[int]) -> None:
     Scorer(RESAMPLING, kept=tmp_path / "kept").score(run)
-    more = Scorer(Resampling(resamples=30), kept=tmp_path / "kept").score(run)
+    more = Scorer(Resampling(count=30), kept=tmp_path / "kept").score(run)
     accuracy = more.figures["accuracy"]
     assert isinstance(accuracy, Estimate)
     assert len(accuracy.draws) == 30

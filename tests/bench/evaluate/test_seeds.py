@@ -21,13 +21,13 @@ def constant(value: float, *, draws: int = 500) -> Estimate:
 
 
 def over_seeds(resampling: Resampling, *values: float) -> Estimate:
-    return resampling.over_seeds([constant(value, draws=resampling.resamples) for value in values])
+    return resampling.over_seeds([constant(value, draws=resampling.count) for value in values])
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_draws_have_the_t_distribution_of_the_mean_of_normal_runs(seeds: int) -> None:
     values = np.random.default_rng(0).normal(0.8, 0.02, seeds)
-    resampling = Resampling(resamples=20_000)
+    resampling = Resampling(count=20_000)
     estimate = over_seeds(resampling, *values)
     assert estimate.value == pytest.approx(values.mean())
     standard = (estimate.draws - values.mean()) / scipy_stats.sem(values)
@@ -41,18 +41,18 @@ def test_draws_have_the_t_distribution_of_the_mean_of_normal_runs(seeds: int) ->
 def test_a_mean_without_a_value_has_the_reason_of_the_run_without_one() -> None:
     chosen = replace(constant(1.2), reason="chosen")
     none = replace(constant(float("nan")), reason="nothing fits")
-    found = Resampling(resamples=500).over_seeds([chosen, none])
+    found = Resampling(count=500).over_seeds([chosen, none])
     assert found.reason == "nothing fits"
 
 
 def test_what_the_seeds_have_in_common_is_taken_as_it_is() -> None:
-    low, high = (over_seeds(Resampling(resamples=500), value, value + 0.02) for value in (0.5, 0.7))
+    low, high = (over_seeds(Resampling(count=500), value, value + 0.02) for value in (0.5, 0.7))
     np.testing.assert_allclose(high.draws - low.draws, 0.2)
 
 
 def test_the_order_of_the_seeds_does_not_matter() -> None:
     found = [
-        over_seeds(Resampling(resamples=500), *values).draws
+        over_seeds(Resampling(count=500), *values).draws
         for values in ((0.8, 0.9, 0.7), (0.7, 0.8, 0.9))
     ]
     np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
@@ -61,12 +61,12 @@ def test_the_order_of_the_seeds_does_not_matter() -> None:
 def test_every_run_of_a_draw_is_judged_on_the_draws_own_patients() -> None:
     draws = np.arange(500.0)
     runs = [Estimate(value=0.5, draws=draws, bounds=(0.0, 500.0))] * 4
-    found = Resampling(resamples=500).over_seeds(runs)
+    found = Resampling(count=500).over_seeds(runs)
     np.testing.assert_array_equal(found.draws, draws)
 
 
 def test_an_interval_of_two_seeds_stays_in_its_bounds() -> None:
-    interval = Interval.of(over_seeds(Resampling(resamples=500), 0.9, 0.95))
+    interval = Interval.of(over_seeds(Resampling(count=500), 0.9, 0.95))
     assert 0.0 <= interval.low < 0.9
     assert interval.high == 1.0
 
@@ -90,7 +90,7 @@ def coverage(seeds: int, *, of_seeds: float, trials: int, resamples: int) -> tup
             Estimate(value=float(value), draws=of_draws, bounds=(-np.inf, np.inf))
             for value, of_draws in zip(outcome.mean(axis=0), draws.T, strict=True)
         ]
-        found = Interval.of(Resampling(resamples=resamples, seed=trial).over_seeds(runs))
+        found = Interval.of(Resampling(count=resamples, seed=trial).over_seeds(runs))
         hits += found.low <= 0.0 <= found.high
         counts = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=resamples)
         low, high = np.quantile((counts * draws).sum(axis=1) / seeds, [0.025, 0.975])

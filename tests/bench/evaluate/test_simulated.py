@@ -76,7 +76,7 @@ def aucs(case: Study, *, by_image: bool = False) -> list[Auc]:
     who = np.full(len(case.images), "", object) if by_image else case.patients
     return [
         estimated_auc(
-            Resampling(resamples=0),
+            Resampling(count=0),
             images=case.images,
             patients=who,
             targets=case.targets,

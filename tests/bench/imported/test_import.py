@@ -72,10 +72,10 @@ def test_test_images_alone_are_judged_without_a_threshold(labels: Path, tmp_path
         of={"validation": 4, "test": 12},
         ignored=0,
     )
-    figures = score_predictions(run.predictions(), run.outputs, Resampling(resamples=50)).figures
+    figures = score_predictions(run.predictions(), run.outputs, Resampling(count=50)).figures
     assert math.isclose(figures["auc"].value, auc, abs_tol=1e-12)
     assert math.isnan(figures["accuracy"].value)
-    (table,) = collect([run], scorer=Scorer(Resampling(resamples=50)))
+    (table,) = collect([run], scorer=Scorer(Resampling(count=50)))
     assert table.data.image_size is None
     assert [row.name for row in table.rows] == ["imported: theirs"]
 
@@ -91,7 +91,7 @@ def test_validation_images_choose_the_threshold_and_training_images_do_nothing(
     (run,) = Store(tmp_path / "out").runs()
     assert run.imported is not None
     assert run.imported.ignored == 8
-    figures = score_predictions(run.predictions(), run.outputs, Resampling(resamples=50)).figures
+    figures = score_predictions(run.predictions(), run.outputs, Resampling(count=50)).figures
     assert figures["accuracy"].value == 1.0
 
 
@@ -124,7 +124,7 @@ def test_partial_predictions_are_compared_on_the_common_images(
     assert found.match.images == {"validation": 0, "test": 8}
     (table,) = collect(
         Store(out).runs(),
-        scorer=Scorer(Resampling(resamples=50)),
+        scorer=Scorer(Resampling(count=50)),
         reference=Reference(model="whole", loss=""),
     )
     by_name = {row.model: row for row in table.rows}
@@ -251,9 +251,7 @@ def assert_whole(found: Imported) -> Run:
     assert {part: len(one.images) for part, one in run.predictions().items()} == counts
     leading = next(
         iter(
-            score_predictions(
-                run.predictions(), run.outputs, Resampling(resamples=20)
-            ).figures.values()
+            score_predictions(run.predictions(), run.outputs, Resampling(count=20)).figures.values()
         )
     ).value
     assert np.allclose(leading, found.auc, rtol=0, atol=1e-12, equal_nan=True)

@@ -194,7 +194,7 @@ def test_a_tuning_without_a_winner_is_named_in_every_format(tmp_path: Path) -> N
             spent=spent,
         )
     )
-    report = load_results(runs.store, scorer=Scorer(Resampling(resamples=50)))
+    report = load_results(runs.store, scorer=Scorer(Resampling(count=50)))
     sentence = f"tuning big ce (experiment demo, task m1) has no winner: {reason}"
     assert sentence in FORMATS["markdown"](report)
     assert sentence in FORMATS["html"](report)

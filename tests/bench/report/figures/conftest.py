@@ -75,7 +75,7 @@ def with_history(runs: Runs) -> None:
 
 def the_table(runs: Runs) -> Table:
     """Few resamples are enough for pictures."""
-    scorer = Scorer(Resampling(resamples=100))
+    scorer = Scorer(Resampling(count=100))
     (table,) = collect(runs.store.runs(), scorer=scorer)
     return table
 
