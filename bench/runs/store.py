@@ -478,15 +478,22 @@ class Store:
         return FileLock(locks / f"{folder.name}.lock")
 
     def is_held(self, folder: Path) -> bool:
-        """Whether a process holds the folder of a run."""
+        """Whether a process is known to hold the folder of a run."""
+        # Results that cannot be written to cannot be written to by a run either.
+        return self._is_free(folder) is False
+
+    def is_free(self, folder: Path) -> bool:
+        """Whether no process is known to hold the folder of a run."""
+        return self._is_free(folder) is True
+
+    def _is_free(self, folder: Path) -> bool | None:
         try:
             with self._lock(folder).acquire(timeout=0):
-                return False
+                return True
         except Timeout:
-            return True
-        except OSError:
-            # Results that cannot be written to cannot be written to by a run either.
             return False
+        except OSError:
+            return None
 
 
 def settings_text(cell: Cell) -> str:

@@ -50,6 +50,7 @@ from bench.tuning.trials import (
     SKIPPED,
     START,
     STOPPED,
+    TOO_LATE,
     WORKER,
     Cost,
     cost,
@@ -60,6 +61,8 @@ from bench.tuning.trials import (
     used,
 )
 
+SECONDS_FOR_OTHERS, SECONDS_FOR_FORMER_WORKER = 1.0, 10.0
+"""Patience for a trial's folder. A worker that was given up leaves it at its next validation."""
 PRUNED, BUDGET = "pruned", "budget"
 UNDEFINED = "validation AUC is undefined: no part has both classes"
 NOTHING = Cost()
@@ -115,10 +118,15 @@ class Objective:
         if not has_room(trials, budget, interval=interval, before=trial.number):
             if RETRIES in trial.user_attrs:
                 raise TrialPruned(BUDGET)
-            return _skip(trial, "begun beside others, and the budget ends before it")
+            return _skip(trial, TOO_LATE)
         job = self.context.trial_job(self.space, trial.params, self.store, number=trial.number)
-        with self.store.claim(job.folder) as free:
-            return self._train(trial, job, trials) if free else _skip(trial, REPEATED)
+        is_retry = RETRIES in trial.user_attrs
+        patience = SECONDS_FOR_FORMER_WORKER if is_retry else SECONDS_FOR_OTHERS
+        with self.store.claim(job.folder, patience=patience) as free:
+            if free:
+                return self._train(trial, job, trials)
+            # A former worker that slept still holds its folder: this try is queued once more.
+            return math.nan if is_retry else _skip(trial, REPEATED)
 
     def _train(self, trial: optuna.Trial, job: Job, trials: Sequence[FrozenTrial]) -> float:
         """Train, or go on with, the network of a trial whose folder this process holds."""

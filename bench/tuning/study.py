@@ -16,8 +16,7 @@ import uuid
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -43,7 +42,16 @@ from bench.tuning.objective import Objective, TakenOverError
 from bench.tuning.sampling import PRUNER, SAMPLER, MedianWithinRecipe, ReseededSampler
 from bench.tuning.space import Space
 from bench.tuning.storage import journal_file, parse_url
-from bench.tuning.trials import WORKER, has_room, in_vain, interrupted, retry, unfinished, used
+from bench.tuning.trials import (
+    WORKER,
+    has_room,
+    in_vain,
+    interrupted,
+    retry,
+    unfinished,
+    used,
+    was_interrupted,
+)
 
 ABOUT = "bench"
 """Attribute of a study: a :class:`StudyRecord`."""
@@ -87,6 +95,7 @@ class Search:
         study: Optuna's, with its sampler and pruner.
         store: where the trials' folders are.
         signs: where the locks of the workers are.
+        nameless: time of the first look at each running trial without a worker's name.
     """
 
     context: TuningContext
@@ -94,6 +103,7 @@ class Search:
     study: optuna.Study
     store: Store
     signs: Store
+    nameless: dict[int, float] = field(default_factory=dict)
 
     def trials(self) -> list[FrozenTrial]:
         """All of the study's, by number."""
@@ -200,13 +210,25 @@ class Search:
         try:
             self.study.optimize(objective, n_trials=1)
         except TakenOverError:
-            text = f"{self.space.name}: a trial was silent for so long that it was given up"
-            self.context.progress.event(Note(text))
-        except Exception:
+            self._tell_given_up()
+        except Exception as error:
             signals.check()  # Optuna answers a stop while it writes with an error of its own
-            raise
+            # Given up as it ended, with nothing left to report: Optuna can only fail an assertion.
+            given_up = isinstance(error, (AssertionError, ValueError, UpdateFinishedTrialError))
+            if not (given_up and self._was_given_up(objective)):
+                raise
+            self._tell_given_up()
         signals.check()  # one that came while the trial was being ended
         self.drop_checkpoints()
+
+    def _was_given_up(self, objective: Objective) -> bool:
+        """Whether another worker has failed the latest trial of this one."""
+        own = [trial for trial in self.trials() if trial.user_attrs.get(WORKER) == objective.worker]
+        return bool(own) and was_interrupted(own[-1])
+
+    def _tell_given_up(self) -> None:
+        text = f"{self.space.name}: a trial was silent for so long that it was given up"
+        self.context.progress.event(Note(text))
 
     def drop_checkpoints(self) -> None:
         """Delete the weights of trainings that ended: the winner is trained anew."""
@@ -220,7 +242,9 @@ class Search:
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.study)
         for trial in self.trials():
-            if trial.state == TrialState.RUNNING and is_dead(trial, self.signs):
+            if trial.state != TrialState.RUNNING:
+                continue
+            if is_dead(trial, self.signs) or self._stays_nameless(trial):
                 with suppress(UpdateFinishedTrialError):  # another worker was faster
                     self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         if interrupted(self.trials()):
@@ -228,6 +252,17 @@ class Search:
                 for trial in interrupted(self.trials()):
                     retry(self.study, trial)
         return self.trials()
+
+    def _stays_nameless(self, trial: FrozenTrial) -> bool:
+        """Whether a running trial has had no worker's name for so long that it gets none.
+
+        Its worker was killed as it began, perhaps without a heartbeat, so that it is never stale.
+        Counted from this process's first look: clocks of two machines differ.
+        """
+        if WORKER in trial.user_attrs:
+            return False
+        first = self.nameless.setdefault(trial.number, time.monotonic())
+        return time.monotonic() - first >= NAMELESS_SECONDS
 
 
 def _someone_begins(trials: Sequence[FrozenTrial]) -> bool:
@@ -318,7 +353,7 @@ def worker_name() -> str:
 
 
 def is_dead(trial: FrozenTrial, signs: Store) -> bool:
-    """Whether the worker of a running trial is known to be dead.
+    """Whether the worker of a running trial is known to be dead, by its lock.
 
     One whose locks lie in another folder is known by its heartbeat alone.
 
@@ -326,10 +361,6 @@ def is_dead(trial: FrozenTrial, signs: Store) -> bool:
         trial: of a study.
         signs: :func:`signs_of` the study.
     """
-    worker = trial.user_attrs.get(WORKER)
-    if worker is None:
-        # Killed before it wrote its name; perhaps without a heartbeat, so that it is never stale.
-        began = trial.datetime_start
-        return began is not None and datetime.now() - began > timedelta(seconds=NAMELESS_SECONDS)
+    worker = trial.user_attrs.get(WORKER, {})
     is_here = "signs" in worker and worker["signs"] == signs.id
-    return is_here and not signs.is_held(signs.root / worker["name"])
+    return is_here and signs.is_free(signs.root / worker["name"])

@@ -23,9 +23,9 @@ WORKER = "worker"
 """``{"at": id of the trials' folder, "signs": id of the folder of the locks, "name": of the
 worker}``."""
 START = "start"
+"""Identity of the checkpoint that it began from; None where it began anew."""
 STOPPED = "stopped"
 """Value of :data:`START` of a trial whose worker ended it, by a signal or where a disk was full."""
-"""Identity of the checkpoint that it began from; None where it began anew."""
 FAULT = "fault"
 """Error of the device that interrupted it."""
 COST = "cost"
@@ -42,6 +42,8 @@ MOST_DEATHS = 3
 VAIN_TRIALS_THAT_END = 20
 """So many failures and repetitions in a row: more would follow, however large the budget."""
 REPEATED = "evaluated before"
+TOO_LATE = "begun beside others, and the budget ends before it"
+"""Reasons to skip a trial. The second says nothing about the search."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,13 @@ def is_repeated(trials: Sequence[FrozenTrial], trial: FrozenTrial) -> bool:
 
 def in_vain(trials: Sequence[FrozenTrial]) -> str | None:
     """Reason to end a search before its budget is used up; None where there is none."""
-    ended = [trial for trial in trials if trial.state.is_finished() and not was_interrupted(trial)]
+    ended = [
+        trial
+        for trial in trials
+        if trial.state.is_finished()
+        and not was_interrupted(trial)
+        and trial.user_attrs.get(SKIPPED) != TOO_LATE
+    ]
     last = ended[-VAIN_TRIALS_THAT_END:]
     if len(last) < VAIN_TRIALS_THAT_END or any(trial.state != TrialState.FAIL for trial in last):
         return None

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy
+from filelock import FileLock
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from bench.errors import InputError
 from bench.runs.records import TuningRecord
 from bench.runs.store import Store
 from bench.train import Validation, checkpoint
+from bench.tuning import objective
 from bench.tuning import study as study_module
-from bench.tuning.objective import Watch
+from bench.tuning.objective import Objective, Watch
 from bench.tuning.study import is_dead
-from bench.tuning.trials import RETRIES, was_interrupted
+from bench.tuning.trials import RETRIES, WORKER, was_interrupted
 from tests.bench.tuning.conftest import Tune, facts, iterations
 
 WHOLE = 6  # iterations of a training, validated at 2, 4 and 6
@@ -309,10 +311,95 @@ def test_a_worker_waits_for_the_trials_of_others_before_it_names_a_winner(
     assert len(machines.trials()) == 1
 
 
-def test_a_trial_whose_worker_did_not_name_itself_is_dead_after_a_while(tmp_path: Path) -> None:
-    trial = create_trial(state=TrialState.RUNNING)
-    assert trial.datetime_start is not None
-    trial.datetime_start += timedelta(hours=1)
-    assert not is_dead(trial, Store(tmp_path))
-    trial.datetime_start -= timedelta(hours=2)
-    assert is_dead(trial, Store(tmp_path))
+def test_a_worker_that_was_given_up_at_its_very_end_leaves_its_trial_to_others(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, done = Objective._report_end, list[int]()
+
+    def report_end(self: Objective, *args: Any, **options: Any) -> None:
+        real(self, *args, **options)
+        if not done:
+            done.append(1)
+            hours_pass(machines.url)
+            machines.second("trials=1", plan=machines.plan)
+
+    monkeypatch.setattr(Objective, "_report_end", report_end)
+    machines.first("trials=2", plan=machines.plan)
+    trials = machines.trials()
+    assert [trial.state.name for trial in trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert trials[1].params == trials[0].params
+    assert machines.first.record().spent.trials == 2
+
+
+def test_a_trial_whose_former_worker_still_holds_its_folder_is_tried_again(
+    tune: Tune, at_validation: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where its machine slept, and woke up as it was given up."""
+    monkeypatch.setattr(objective, "SECONDS_FOR_FORMER_WORKER", 0.1)
+    at_validation(2, kill)
+    with pytest.raises(KilledError):
+        tune("trials=2")
+    (last,) = tune.out.glob("tuning/trials/*/*/last.pt")
+    trials = Store(last.parents[1])
+    real, tries = Store.claim, list[bool]()
+
+    @contextmanager
+    def claim(self: Store, folder: Path, *, patience: float = 1.0) -> Iterator[bool]:
+        with real(self, folder, patience=patience) as free:
+            if folder == last.parent:
+                tries.append(free)
+            if tries == [False]:
+                held.close()
+            yield free
+
+    monkeypatch.setattr(Store, "claim", claim)
+    with ExitStack() as held:
+        held.enter_context(real(trials, last.parent))
+        tune("trials=2")
+    assert tries[:2] == [False, True]
+    ended = tune.trials()
+    assert list(map(was_interrupted, ended)) == [True, True, False, False]
+    assert [each.params == ended[0].params for each in ended] == [True, True, True, False]
+    assert list(map(iterations, ended)) == [2, 0, 4, WHOLE]
+
+
+def test_a_worker_whose_lock_cannot_be_looked_at_is_not_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = Store(tmp_path)
+    worker = {"at": None, "signs": signs.make_id(), "name": "worker-1"}
+    trial = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: worker})
+    assert is_dead(trial, signs)
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(FileLock, "acquire", fails)
+    assert not is_dead(trial, signs)
+
+
+def test_a_trial_whose_worker_did_not_name_itself_is_dead_after_a_while(
+    tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told by this process's clock: that of the machine that began it may be hours ahead."""
+    killed = False
+
+    def set_user_attr(self: Trial, key: str, value: Any) -> None:
+        nonlocal killed
+        if key == WORKER and not killed:
+            killed = True
+            raise KilledError
+        real(self, key, value)
+
+    real = Trial.set_user_attr
+    monkeypatch.setattr(Trial, "set_user_attr", set_user_attr)
+    with pytest.raises(KilledError):
+        tune("trials=1")
+    engine = sqlalchemy.create_engine(f"sqlite:///{tune.out / 'tuning' / 'studies.db'}")
+    with engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.text("UPDATE trials SET datetime_start = '2999-01-01 00:00:00'")
+        )
+    engine.dispose()
+    tune("trials=1")
+    assert [trial.state.name for trial in tune.trials()] == ["FAIL", "COMPLETE"]

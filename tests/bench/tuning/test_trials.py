@@ -18,6 +18,7 @@ from bench.tuning.trials import (
     REPEATED,
     RETRIES,
     SKIPPED,
+    TOO_LATE,
     has_room,
     in_vain,
     interrupted,
@@ -134,8 +135,11 @@ def test_a_search_ends_when_only_repetitions_or_failures_are_left() -> None:
     )
     assert in_vain([failed] * 19) is None
     assert in_vain([*[repeated] * 20, trial("COMPLETE")]) is None
-    # An interruption is neither.
-    trials = [trial("COMPLETE"), *[repeated, failed] * 10, trial("FAIL"), trial("RUNNING")]
+    # An interruption is neither, nor is a beginning beside others at the end of a budget.
+    too_late = trial("FAIL", 0.6, {SKIPPED: TOO_LATE})
+    others = [trial("FAIL"), trial("RUNNING"), *[too_late] * 20]
+    assert in_vain([trial("COMPLETE"), *others]) is None
+    trials = [trial("COMPLETE"), *[repeated, failed] * 10, *others]
     assert in_vain(trials) == "the last 20 trials failed or repeated earlier ones"
 
 
