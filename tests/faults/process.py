@@ -1,6 +1,6 @@
 """The command ``bench`` in a process of its own, which a fault can hit at any file operation.
 
-The process is forked, so that it need not import torch again: a second a run instead of ten.
+The process is forked (:mod:`tests.forked`).
 """
 
 from __future__ import annotations
@@ -10,29 +10,16 @@ import re
 import signal
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-# What the process needs is loaded before it is forked.
 import numpy as np
-import sklearn.compose
-import sklearn.impute
-import sklearn.linear_model
-import sklearn.pipeline
-import sklearn.preprocessing  # noqa: F401
-import timm  # noqa: F401
 
-import bench.cascade.assemble
-import bench.evaluate.load
-import bench.execute
-import bench.registry.builtin_datasets
-import bench.report
-import bench.tuning  # noqa: F401
 from bench.cli.main import run
 from bench.train.interval import SaveTimer
+from tests.forked import fork
 
 CALLS = ("fsync", "replace", "unlink", "mkdir")
 """The functions of ``os`` that change what is on the disk, beside writing to an open file."""
@@ -102,29 +89,17 @@ def start(arguments: Sequence[str | Path], folder: Path, fault: Fault | None = N
     calls, output = own / "calls", own / "output"
     for file in (calls, output):  # it may be killed before it does anything
         file.touch()
-    pid = os.fork()
-    if pid:
-        return Process(pid, calls, output)
-    code = 70  # of a fault in what follows, which is no part of the harness
-    try:
-        os.setsid()
-        printed = os.open(output, os.O_WRONLY | os.O_APPEND)
-        os.dup2(printed, 1)
-        os.dup2(printed, 2)
-        sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def command() -> None:
         # A checkpoint after every step, so that some lie in the middle of an interval.
         SaveTimer.is_due = True
         _watch(calls, fault)
         sys.argv = ["bench", *map(str, arguments)]
         run()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(code)
+
+    with output.open("a", encoding="utf-8") as printed:
+        pid = fork(command, stdout=printed.fileno(), stderr=printed.fileno())
+    return Process(pid, calls, output)
 
 
 def bench_command(*arguments: str | Path, folder: Path, fault: Fault | None = None) -> Ended:

@@ -17,6 +17,7 @@ import torch
 
 from bench.cli.main import run
 from bench.registry import DATASETS, LOSSES, MODELS, Registry
+from tests.forked import Forked
 
 # A matrix of seconds: 120 synthetic images and a network of one convolution.
 TINY = (
@@ -25,6 +26,7 @@ TINY = (
     "--set", "train.max_iterations=4",
     "--set", "train.validate_every=2",
     "--set", "train.batch_size=8",
+    "--set", "controls=[prior]",
 )  # fmt: skip
 
 
@@ -66,15 +68,15 @@ def bench(
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """As many threads as a process that :func:`start` gave: sums depend on it in the last bit."""
+    """As many threads as a process that was started: sums depend on it in the last bit."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
 
 
-def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
-    """Start ``python -m bench`` as a process of its own."""
+def start_fresh(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """Start ``python -m bench``, which imports what it needs."""
     return subprocess.Popen(
         [sys.executable, "-m", "bench", *map(str, arguments)],
         cwd=cwd,
@@ -85,9 +87,10 @@ def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(process: subprocess.Popen[str]) -> Outcome:
-    """Wait for a process that :func:`start` gave."""
+def finish(process: subprocess.Popen[str] | Forked) -> Outcome:
+    """Wait for a process that was started."""
     out, err = process.communicate(timeout=120)
+    assert process.returncode is not None
     return Outcome(code=process.returncode, out=out, err=err)
 
 

@@ -173,7 +173,7 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(bench: Command, tiny_pl
             assert run.name in text
             assert "damaged" in text
             assert "predictions.csv was changed" in text
-        assert "metadata" in report.out
+        assert "prior" in report.out
     again = bench(*command)
     assert (again.code, "1 damaged" in again.out, run.name in again.out) == (1, True, True)
     assert "predictions.csv was changed" in again.out
@@ -182,8 +182,8 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(bench: Command, tiny_pl
 
 
 def test_a_report_of_nothing_but_damage(bench: Command, tiny_plugin: Path) -> None:
-    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, "--set", "controls=[]")
-    assert bench(*command, *TINY).code == 0
+    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
+    assert bench(*command, "--set", "controls=[]").code == 0
     (run,) = RUNS.glob("tiny-ce-*")
     (run / "data.json").unlink()
     for kind in ("markdown", "html", "latex", "csv", "json", "figures"):

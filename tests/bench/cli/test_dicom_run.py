@@ -47,7 +47,7 @@ def test_nothing_in_a_results_folder_names_a_patient(bench: Command, tiny_plugin
     outcome = bench(
         "run", "tiny", "--config", "dicom", "--data", "export", "--plugin", tiny_plugin,
         "--loss", "ce", "--seeds", "0", *TINY[2:], "--set", "data.options.label_column=Befund",
-        "--set", "data.on_bad=skip", "--out", "out",
+        "--set", "data.on_bad=skip", "--set", "controls=[same_patient, metadata]", "--out", "out",
     )  # fmt: skip
     assert (outcome.code, outcome.err) == (0, "")
     for report, file in (("html", "page.html"), ("json", "table.json")):

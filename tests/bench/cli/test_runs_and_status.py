@@ -80,7 +80,7 @@ def test_a_run_that_a_process_is_at_is_not_removed(bench: Command) -> None:
 def test_status_says_what_runs_and_the_table_so_far(bench: Command) -> None:
     idle = bench("status")
     assert idle.code == 0
-    assert idle.out.splitlines()[:2] == ["no process is at work", "8 runs: 8 ended"]
+    assert idle.out.splitlines()[:2] == ["no process is at work", "2 runs: 2 ended"]
     assert [line.split()[4] for line in idle.out.splitlines()[4:]].count("tiny") == 1
     with beating(QuietProgress(), RUNS, command="tune") as progress:
         progress.event(

@@ -25,7 +25,9 @@ import pytest
 import torch
 
 from bench.train.checkpoint import LAST
-from tests.bench.cli.conftest import TINY, Command, Outcome
+from tests.bench.cli.conftest import TINY, Command, Outcome, finish
+from tests.bench.cli.strike import strike
+from tests.forked import start
 
 STRIKE = Path(__file__).with_name("strike.py")
 RUN = (
@@ -37,17 +39,29 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(STRIKE.parents[3])}
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 STEP = "bench.train.step:seed_step"
 """Called in every step; for the first time in one that tries the optimiser."""
+IMPORT = "builtins:__import__"
 # Generous, since a machine may have much else to do.
 SECONDS = 120
 
 
-def strike(
+def struck(
     target: str, call: int, number: signal.Signals, arguments: Sequence[object], *, cwd: Path
 ) -> Outcome:
     """Run ``bench`` in a process that sends itself a signal at a call of one of its functions."""
-    command = [sys.executable, STRIKE, target, call, int(number), *arguments]
+
+    def command() -> None:
+        os.chdir(cwd)
+        strike(target, call, number, arguments)
+
+    return finish(start(command))
+
+
+def struck_fresh(
+    target: str, call: int, number: signal.Signals, arguments: Sequence[object], *, cwd: Path
+) -> Outcome:
+    """Run it as :func:`struck` does, in an interpreter that has imported nothing so far."""
     done = subprocess.run(
-        list(map(str, command)),
+        list(map(str, [sys.executable, STRIKE, target, call, int(number), *arguments])),
         cwd=cwd,
         env={**os.environ, **ENVIRONMENT},
         capture_output=True,
@@ -73,7 +87,7 @@ def predictions(out: Path) -> dict[str, bytes]:
 def test_a_training_keeps_the_step_at_which_it_is_stopped(bench: Command, tmp_path: Path) -> None:
     command = (*RUN, *NETWORK_ALONE, "--quiet", "--out", "stopped")
     # Step 9 of 12, the third after a validation.
-    stopped = strike(STEP, 1 + 9, signal.SIGTERM, command, cwd=tmp_path)
+    stopped = struck(STEP, 1 + 9, signal.SIGTERM, command, cwd=tmp_path)
     assert (stopped.code, stopped.out) == (143, "")
     assert stopped.err.split("\n") == ["", line_of(signal.SIGTERM, command), ""]
     (last,) = Path("stopped").glob(f"*/{LAST}")
@@ -98,9 +112,12 @@ class Phase:
 TUNE = ("tune", *RUN[1:], *NETWORK_ALONE, "--budget", "trials=2")
 CASCADE = ("cascade", *RUN[1:], *NETWORK_ALONE)
 PHASES = {
-    "import of torch": Phase(target="builtins:__import__", call=4000),
+    "import of torch": Phase(target=IMPORT, call=4000),
     "decoding": Phase(target="bench.data.decode:resize", call=40),
-    "control": Phase(target="scipy.optimize:minimize", arguments=(*RUN, "--quiet")),
+    "control": Phase(
+        target="scipy.optimize:minimize",
+        arguments=(*RUN, "--set", "controls=[pixels]", "--quiet"),
+    ),
     "first step": Phase(target=STEP, call=1 + 1),
     "second step": Phase(target=STEP, call=1 + 2, kept=(0, 2)),
     "last step": Phase(target=STEP, call=1 + 6, kept=(0, 6)),
@@ -133,7 +150,8 @@ def test_every_phase_stops_with_one_line_and_goes_on(
     phase = PHASES[name]
     if not phase.goes_on:
         assert bench(*RUN, *NETWORK_ALONE).code == 0
-    stopped = strike(phase.target, phase.call, number, phase.arguments, cwd=tmp_path)
+    run = struck_fresh if phase.target == IMPORT else struck
+    stopped = run(phase.target, phase.call, number, phase.arguments, cwd=tmp_path)
     assert stopped.code == 128 + number
     lines = stopped.err.split("\n")
     assert lines == ["", line_of(number, phase.arguments, goes_on=phase.goes_on), ""]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from tests.bench.cli.conftest import TINY, Command, finish, start
+from tests.bench.cli.conftest import TINY, Command, finish, start_fresh
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from tests.bench.cli.conftest import TINY, Command, finish, start
 def test_the_process_prints_and_ends_as_the_command_does(
     tmp_path: Path, arguments: tuple[str, ...], code: int, out: str, err: str
 ) -> None:
-    outcome = finish(start(*arguments, cwd=tmp_path))
+    outcome = finish(start_fresh(*arguments, cwd=tmp_path))
     assert (outcome.code, outcome.out) == (code, out)
     assert outcome.err.startswith(err)
     assert outcome.err.count("\n") == (1 if err else 0)

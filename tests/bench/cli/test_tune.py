@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from optuna.trial import FrozenTrial
 from bench.randomness import generator
 from bench.runs.store import Store
 from bench.tuning.trials import WORKER, was_interrupted
-from tests.bench.cli.conftest import TINY, Command, finish, start
+from tests.bench.cli.conftest import TINY, Command, finish
 from tests.bench.tuning.conftest import Tune, facts
+from tests.forked import Forked, start_bench
 
 RUNS = Path("results/runs")
 
@@ -63,9 +63,8 @@ def check_whole(out: Path, *, budget: int) -> list[FrozenTrial]:
     return trials
 
 
-def kill_after(process: subprocess.Popen[str], *, events: int, seconds: float) -> None:
+def kill_after(process: Forked, *, events: int, seconds: float) -> None:
     """Kill a process some moments after it has said so many things of its trials."""
-    assert process.stdout is not None
     for line in process.stdout:
         events -= json.loads(line)["event"] in ("trial_started", "validated", "trial_ended")
         if events <= 0:
@@ -216,10 +215,10 @@ def run_workers(
     """Start workers together, kill them in turn, and go on until nothing is left to do."""
     command = tiny_tuning(plugin, "--budget", f"trials={budget}", "--json-log", "--device", "cpu")
     for at in range(0, len(kills), workers):
-        begun = [start(*command, cwd=Path.cwd()) for _ in kills[at : at + workers]]
+        begun = [start_bench(*command, cwd=Path.cwd()) for _ in kills[at : at + workers]]
         for process, (events, seconds) in zip(begun, kills[at : at + workers], strict=True):
             kill_after(process, events=events, seconds=seconds)
-    begun = [start(*command, cwd=Path.cwd()) for _ in range(workers)]
+    begun = [start_bench(*command, cwd=Path.cwd()) for _ in range(workers)]
     for process in begun:
         outcome = finish(process)
         assert (outcome.code, outcome.err) == (0, "")
@@ -237,7 +236,7 @@ def test_one_of_two_workers_is_killed_and_the_other_ends_all_trials(
     """The short form of the two below."""
     monkeypatch.chdir(tmp_path)
     command = tiny_tuning(tiny_plugin, "--budget", "trials=6", "--json-log", "--device", "cpu")
-    killed, other = (start(*command, cwd=tmp_path) for _ in range(2))
+    killed, other = (start_bench(*command, cwd=tmp_path) for _ in range(2))
     kill_after(killed, events=4, seconds=0.02)
     outcome = finish(other)
     assert (outcome.code, outcome.err) == (0, "")

@@ -6,32 +6,37 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.forked import Forked, start_bench
+
 PLUGIN = """
 import time
+from pathlib import Path
 import torch
 from bench import register_model
 
+BRAKE = Path({brake!r})
+
 class Tiny(torch.nn.Module):
-    def __init__(self, in_channels, outputs, pause):
+    def __init__(self, in_channels, outputs):
         super().__init__()
         self.body = torch.nn.Sequential(
             torch.nn.Conv2d(in_channels, 4, 5, stride=4), torch.nn.BatchNorm2d(4),
             torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.AdaptiveAvgPool2d(1),
             torch.nn.Flatten(), torch.nn.Linear(4, outputs))
-        self.pause = pause
 
     def forward(self, x):
-        if self.training:
-            time.sleep(self.pause)
+        if self.training and BRAKE.exists():
+            time.sleep(0.2)
         return self.body(x)
 
 @register_model("tiny", description="one convolution and a mean")
-def tiny(*, in_channels, outputs, image_size, pause=0.0):
-    return Tiny(in_channels, outputs, pause)
+def tiny(*, in_channels, outputs, image_size):
+    return Tiny(in_channels, outputs)
 """
 CONFIG = Path(__file__).parents[2] / "faults" / "tiny.yaml"
 SECONDS = 300  # generous, since a machine may have much else to do
@@ -47,17 +52,35 @@ class Matrix:
 
     folder: Path
 
+    @property
+    def brake(self) -> Path:
+        """A file that makes every training step slow while it is there."""
+        return self.folder / "brake"
+
+    @contextmanager
+    def braked(self) -> Iterator[None]:
+        """Every training step takes 0.2 s in the block, so that a fault can hit it."""
+        self.brake.touch()
+        try:
+            yield
+        finally:
+            self.brake.unlink()
+
     def arguments(self, out: str, *more: str) -> list[str]:
         """Arguments of ``bench`` that run it into a folder, by name."""
         plugin = self.folder / "tiny_plugin.py"
-        plugin.write_text(PLUGIN)
+        plugin.write_text(PLUGIN.format(brake=str(self.brake)))
         return [
             "run", "--all", "--config", str(CONFIG), "--plugin", str(plugin), "--device", "cpu",
             "--seeds", "0,1,2", "--out", str(self.folder / out), *more,
         ]  # fmt: skip
 
-    def start(self, out: str, *more: str) -> subprocess.Popen[str]:
-        """Start it as a process of its own, in a group of its own."""
+    def start(self, out: str, *more: str) -> Forked:
+        """Start it as a process of its own, in a session of its own."""
+        return start_bench(*self.arguments(out, *more))
+
+    def start_fresh(self, out: str, *more: str) -> subprocess.Popen[str]:
+        """Start it as an interpreter of its own: Ray's connections do not survive a fork."""
         return subprocess.Popen(
             [sys.executable, "-m", "bench", *self.arguments(out, *more)],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -100,13 +123,16 @@ ONCE = {
     "tiny-ce-s0": 1, "tiny-ce-s1": 1, "tiny-ce-s2": 1,
 }  # fmt: skip
 LONG = ("--set", "train.max_iterations=30")
-SLOW = (*LONG, "--set", "model.options.tiny.pause=0.1")
-"""Options of trainings that are long enough to be hit, some 3 s each."""
+"""Option of trainings that can be hit under the brake, where they take six seconds."""
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
+def wait_for(
+    condition: Callable[[], object], process: Forked | subprocess.Popen[str] | None = None
+) -> None:
+    """Wait until something holds, while a process runs."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
+        if process is not None:
+            assert process.poll() is None, process.communicate(timeout=SECONDS)
         time.sleep(0.02)

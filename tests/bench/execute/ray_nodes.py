@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
+
 
 @contextmanager
 def started_cluster() -> Iterator[Any]:
-    """A cluster whose head runs no cells; a skip where Ray is not installed."""
+    """A cluster of one node of one CPU, its head; a skip where Ray is not installed."""
     pytest.importorskip("ray", reason="Ray is not installed")
     from ray.cluster_utils import Cluster
 
@@ -22,15 +24,14 @@ def started_cluster() -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
-        head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80_000_000}
-        made = Cluster(initialize_head=True, head_node_args=head)
+        made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
         yield made
         made.shutdown()
 
 
 def add_node(cluster: Any) -> Any:
     """A node of one CPU."""
-    return cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
+    return cluster.add_node(**NODE)
 
 
 def kill(node: Any) -> None:

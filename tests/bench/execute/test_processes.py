@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bench.execute.executors import environments_of
-from tests.bench.execute.executing import ONCE, SECONDS, SLOW, Matrix, wait_for
+from tests.bench.execute.executing import LONG, ONCE, SECONDS, Matrix, wait_for
+from tests.forked import Forked
 
 TWO = ("--executor", "processes", "--jobs", "2")
 
 
-def workers(parent: subprocess.Popen[str]) -> list[int]:
+def workers(parent: Forked) -> list[int]:
     """The worker processes of a command, by their numbers."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -28,21 +28,21 @@ def workers(parent: subprocess.Popen[str]) -> list[int]:
     return found
 
 
-def test_killed_workers_are_replaced_and_their_cells_go_on(
+def test_a_killed_worker_is_replaced_and_its_cell_goes_on(
     tmp_path: Path, slow: dict[str, bytes]
 ) -> None:
     matrix = Matrix(tmp_path)
-    process = matrix.start("out", *SLOW, *TWO)
-    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
-    for worker in workers(process):
-        os.kill(worker, signal.SIGKILL)
+    with matrix.braked():
+        process = matrix.start("out", *LONG, *TWO)
+        wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
+        os.kill(workers(process)[0], signal.SIGKILL)
     printed, errors = process.communicate(timeout=SECONDS)
     assert (process.returncode, errors) == (0, "")
-    assert printed.count("its worker process died (SIGKILL") == 2
+    assert printed.count("its worker process died (SIGKILL") == 1
     assert "5 finished, 0 finished before, 0 not available, 0 failed" in printed
     assert matrix.predictions("out") == slow
     assert len(slow) == 5
-    assert sorted(matrix.attempts("out").values()) == [1, 1, 1, 2, 2]
+    assert sorted(matrix.attempts("out").values()) == [1, 1, 1, 1, 2]
     assert list((tmp_path / "out" / ".status").iterdir()) == []
     # Lines of several trainings at once name theirs.
     assert printed.count("    tiny ce seed 1: iteration     30") == 1
@@ -53,31 +53,33 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
     tmp_path: Path, slow: dict[str, bytes]
 ) -> None:
     matrix = Matrix(tmp_path)
-    process = matrix.start("out", *SLOW, *TWO)
-    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
-    before = workers(process)
-    assert len(before) == 2
-    os.killpg(process.pid, signal.SIGTERM)
+    with matrix.braked():
+        process = matrix.start("out", *LONG, *TWO)
+        wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
+        before = workers(process)
+        assert len(before) == 2
+        os.killpg(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 143
     assert errors.startswith("\nstopped by SIGTERM; go on with: python -m bench run --all")
     assert len(errors.splitlines()) == 2
     assert not any(Path(f"/proc/{worker}").exists() for worker in before)
     assert len(matrix.checkpoints("out")) == 2
-    assert "(goes on where it was interrupted)" in matrix.run("out", *SLOW, *TWO)
+    assert "(goes on where it was interrupted)" in matrix.run("out", *LONG, *TWO)
     assert matrix.predictions("out") == slow
 
 
 @pytest.mark.slow
 def test_workers_end_with_a_killed_parent(tmp_path: Path, slow: dict[str, bytes]) -> None:
     matrix = Matrix(tmp_path)
-    process = matrix.start("out", *SLOW, *TWO)
-    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
-    before = workers(process)
-    process.kill()
+    with matrix.braked():
+        process = matrix.start("out", *LONG, *TWO)
+        wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
+        before = workers(process)
+        process.kill()
     process.communicate(timeout=SECONDS)
     wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in before))
-    matrix.run("out", *SLOW, *TWO)
+    matrix.run("out", *LONG, *TWO)
     assert matrix.predictions("out") == slow
     assert list((tmp_path / "out" / ".status").glob("*.workers")) == []
 
@@ -85,7 +87,9 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path, slow: dict[str, bytes]
 @pytest.mark.slow
 def test_two_commands_share_a_folder(tmp_path: Path, slow: dict[str, bytes]) -> None:
     matrix = Matrix(tmp_path)
-    both = [matrix.start("out", *SLOW, *TWO), matrix.start("out", *SLOW, *TWO)]
+    with matrix.braked():
+        both = [matrix.start("out", *LONG, *TWO), matrix.start("out", *LONG, *TWO)]
+        wait_for(lambda: len(matrix.checkpoints("out")) == 3)
     for process in both:
         assert process.communicate(timeout=SECONDS)[1] == ""
         assert process.returncode == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.execute.executing import SECONDS, SLOW, Matrix, wait_for
+from tests.bench.execute.executing import LONG, SECONDS, Matrix, wait_for
 from tests.bench.execute.ray_nodes import add_node, kill, started_cluster
 
 pytest.importorskip("ray", reason="Ray is not installed")
@@ -17,10 +17,12 @@ pytestmark = pytest.mark.filterwarnings("default")
 def test_a_killed_node_costs_nothing_but_time(tmp_path: Path, slow: dict[str, bytes]) -> None:
     matrix = Matrix(tmp_path)
     with started_cluster() as cluster:
-        nodes = [add_node(cluster), add_node(cluster)]
-        process = matrix.start("out", *SLOW, "--executor", "ray", "--address", cluster.address)
-        wait_for(lambda: len(matrix.checkpoints("out")) == 2)
-        kill(nodes[0])
+        node = add_node(cluster)
+        with matrix.braked():
+            here = ("--executor", "ray", "--address", cluster.address)
+            process = matrix.start_fresh("out", *LONG, *here)
+            wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
+            kill(node)
         add_node(cluster)
         printed, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, printed + errors
@@ -34,11 +36,13 @@ def test_a_killed_node_costs_nothing_but_time(tmp_path: Path, slow: dict[str, by
 def test_a_stopped_parent_leaves_checkpoints(tmp_path: Path, slow: dict[str, bytes]) -> None:
     matrix = Matrix(tmp_path)
     here = ("--executor", "ray", "--jobs", "2")
-    process = matrix.start("out", *SLOW, *here)
-    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
-    process.send_signal(signal.SIGTERM)
+    with matrix.braked():
+        process = matrix.start_fresh("out", *LONG, *here)
+        wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
+        process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 143
     assert errors.startswith("\nstopped by SIGTERM; go on with: python -m bench run --all")
-    assert "(goes on where it was interrupted)" in matrix.run("out", *SLOW, *here)
+    again = matrix.start_fresh("out", *LONG, *here)
+    assert "(goes on where it was interrupted)" in again.communicate(timeout=SECONDS)[0]
     assert matrix.predictions("out") == slow

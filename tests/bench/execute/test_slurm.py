@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.execute.executing import SECONDS, SLOW, Matrix, wait_for
+from tests.bench.execute.executing import LONG, SECONDS, Matrix, wait_for
 
 pytest.importorskip("submitit", reason="submitit is not installed")
 
-ARRAY = ("--executor", "slurm", "--address", "local", "--jobs", "2")
+ARRAY = ("--executor", "slurm", "--address", "local")
 
 
 def tasks(folder: Path) -> list[int]:
@@ -27,30 +27,33 @@ def tasks(folder: Path) -> list[int]:
     return found
 
 
-def test_preempted_jobs_go_on(tmp_path: Path, slow: dict[str, bytes]) -> None:
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_preempted_jobs_go_on(tmp_path: Path, slow: dict[str, bytes], jobs: int) -> None:
     matrix = Matrix(tmp_path)
-    process = matrix.start("out", *SLOW, *ARRAY)
-    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
-    for task in tasks(tmp_path):
-        os.kill(task, signal.SIGUSR2)  # as Slurm does before it takes the machine away
+    with matrix.braked():
+        process = matrix.start("out", *LONG, *ARRAY, "--jobs", str(jobs))
+        wait_for(lambda: len(matrix.checkpoints("out")) == jobs, process)
+        for task in tasks(tmp_path):
+            os.kill(task, signal.SIGUSR2)  # as Slurm does before it takes the machine away
     printed, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, printed + errors
-    assert printed.count("(goes on where it was interrupted)") == 2
+    assert printed.count("(goes on where it was interrupted)") == jobs
     assert "5 finished, 0 finished before, 0 not available, 0 failed" in printed
     assert matrix.predictions("out") == slow
-    assert sorted(matrix.attempts("out").values()) == [1, 1, 1, 2, 2]
+    assert sorted(matrix.attempts("out").values()) == [1] * (5 - jobs) + [2] * jobs
 
 
 @pytest.mark.slow
 def test_a_stopped_parent_ends_its_jobs(tmp_path: Path, slow: dict[str, bytes]) -> None:
     matrix = Matrix(tmp_path)
-    process = matrix.start("out", *SLOW, *ARRAY)
-    wait_for(lambda: len(matrix.checkpoints("out")) == 2)
-    process.send_signal(signal.SIGTERM)
+    with matrix.braked():
+        process = matrix.start("out", *LONG, *ARRAY, "--jobs", "2")
+        wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
+        process.send_signal(signal.SIGTERM)
     process.communicate(timeout=SECONDS)
     assert process.returncode == 143
     assert tasks(tmp_path) == []
-    assert "(goes on where it was interrupted)" in matrix.run("out", *SLOW, *ARRAY)
+    assert "(goes on where it was interrupted)" in matrix.run("out", *LONG, *ARRAY, "--jobs", "2")
     assert matrix.predictions("out") == slow
 
 
@@ -82,6 +85,6 @@ def test_a_cell_that_kills_its_job_fails_alone(tmp_path: Path) -> None:
     plugin.write_text(KILLING)
     matrix = Matrix(tmp_path)
     more = ("--plugin", str(plugin), "--set", "models=[killing, tiny]", "--seeds", "0")
-    printed = matrix.run("out", *ARRAY[:4], "--jobs", "1", *more, code=1)
+    printed = matrix.run("out", *ARRAY, "--jobs", "1", *more, code=1)
     assert printed.count("FAILED: its job died") == 1, printed
     assert "3 finished, 0 finished before, 0 not available, 1 failed" in printed

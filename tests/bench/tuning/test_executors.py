@@ -17,16 +17,14 @@ from tests.bench.execute.ray_nodes import add_node, kill, started_cluster
 from tests.bench.execute.test_processes import workers
 from tests.bench.execute.test_slurm import tasks
 from tests.bench.tuning.conftest import Tune, iterations
+from tests.forked import Forked
 
 TRIALS, STEPS = 4, 12
 OPTIONS = (
     "--loss", "ce", "--seeds", "0", "--budget", f"trials={TRIALS}",
-    "--set", f"train.max_iterations={STEPS}", "--set", "model.options.tiny.pause=0.05",
-    "--set", "controls=[prior]",
+    "--set", f"train.max_iterations={STEPS}", "--set", "controls=[prior]",
 )  # fmt: skip
 TWO = ("--executor", "processes", "--jobs", "2")
-SLOW = ("--set", "model.options.tiny.pause=0.3")
-"""Option of trials that are long enough for two workers to be in one at the same time."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,7 @@ class Tuning(Matrix):
         return sum(map(was_interrupted, trials))
 
 
-def wait_for_two(tuning: Tuning, process: subprocess.Popen[str]) -> None:
-    """Wait until two trials are under way."""
-
-    def are_two() -> bool:
-        assert process.poll() is None, process.communicate()
-        return len(tuning.trial_checkpoints("out")) == 2
-
-    wait_for(are_two)
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+def finish(process: Forked | subprocess.Popen[str], code: int = 0) -> str:
     """Wait for a command; returns what it printed."""
     printed, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == code, printed + errors
@@ -79,26 +67,29 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> str:
 
 def test_a_killed_worker_is_replaced_and_its_trial_goes_on(tmp_path: Path) -> None:
     tuning = Tuning(tmp_path)
-    process = tuning.start("out", *TWO)
-    wait_for(lambda: tuning.trial_checkpoints("out"))
-    os.kill(workers(process)[0], signal.SIGKILL)
+    with tuning.braked():
+        process = tuning.start("out", "--executor", "processes", "--jobs", "1")
+        wait_for(lambda: tuning.trial_checkpoints("out"), process)
+        os.kill(workers(process)[0], signal.SIGKILL)
     printed = finish(process)
     assert printed.count("its worker process died (SIGKILL") == 1
-    assert tuning.check("out") <= 1
+    assert printed.count("(goes on where it was interrupted)") == 1
+    assert tuning.check("out") == 1
     assert "2 finished, 0 finished before, 0 not available, 0 failed" in printed
 
 
 @pytest.mark.slow
 def test_a_stopped_parent_leaves_checkpoints_and_no_workers(tmp_path: Path) -> None:
     tuning = Tuning(tmp_path)
-    process = tuning.start("out", *TWO, *SLOW)
-    wait_for_two(tuning, process)
-    before = workers(process)
-    os.killpg(process.pid, signal.SIGINT)
+    with tuning.braked():
+        process = tuning.start("out", *TWO)
+        wait_for(lambda: len(tuning.trial_checkpoints("out")) == 2, process)
+        before = workers(process)
+        os.killpg(process.pid, signal.SIGINT)
     finish(process, 130)
     assert not any(Path(f"/proc/{worker}").exists() for worker in before)
     assert len(tuning.trial_checkpoints("out")) == 2
-    assert tuning.run("out", *TWO, *SLOW).count("(goes on where it was interrupted)") == 2
+    assert tuning.run("out", *TWO).count("(goes on where it was interrupted)") == 2
     assert tuning.check("out") == 2
 
 
@@ -117,13 +108,14 @@ def test_two_commands_with_workers_share_a_tuning(tmp_path: Path) -> None:
 def test_a_killed_node_costs_no_trial(tmp_path: Path) -> None:
     tuning, journal = Tuning(tmp_path), str(tmp_path / "studies.journal")
     with started_cluster() as cluster:
-        nodes = [add_node(cluster), add_node(cluster)]
-        ray = ("--executor", "ray", "--address", cluster.address, *SLOW)
-        refused = tuning.start("out", *ray)
+        node = add_node(cluster)
+        ray = ("--executor", "ray", "--address", cluster.address)
+        refused = tuning.start_fresh("out", *ray)
         assert "cannot share an SQLite file" in refused.communicate(timeout=SECONDS)[1]
-        process = tuning.start("out", *ray, "--storage", journal)
-        wait_for_two(tuning, process)
-        kill(nodes[0])
+        with tuning.braked():
+            process = tuning.start_fresh("out", *ray, "--storage", journal)
+            wait_for(lambda: len(tuning.trial_checkpoints("out")) == 2, process)
+            kill(node)
         add_node(cluster)
         assert "its worker on the cluster died" in finish(process)
     assert tuning.check("out", journal) == 1
@@ -134,9 +126,10 @@ def test_preempted_jobs_go_on_with_their_trials(tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="submitit is not installed")
     tuning, journal = Tuning(tmp_path), str(tmp_path / "studies.journal")
     array = ("--executor", "slurm", "--address", "local", "--jobs", "2", "--storage", journal)
-    process = tuning.start("out", *array, *SLOW)
-    wait_for_two(tuning, process)
-    for task in tasks(tmp_path):
-        os.kill(task, signal.SIGUSR2)  # as Slurm does before it takes the machine away
+    with tuning.braked():
+        process = tuning.start("out", *array)
+        wait_for(lambda: len(tuning.trial_checkpoints("out")) == 2, process)
+        for task in tasks(tmp_path):
+            os.kill(task, signal.SIGUSR2)  # as Slurm does before it takes the machine away
     assert finish(process).count("(goes on where it was interrupted)") == 2
     assert tuning.check("out", journal) == 2

@@ -8,8 +8,9 @@ import pytest
 
 from bench.runs.store import Store
 from bench.tuning.trials import WORKER, spent
-from tests.bench.cli.conftest import TINY, finish, start
+from tests.bench.cli.conftest import TINY, finish
 from tests.bench.tuning.conftest import Tune, facts
+from tests.forked import start_bench
 
 
 @pytest.mark.slow
@@ -21,7 +22,7 @@ def test_two_machines_share_a_search_through_postgresql(
         "tune", "tiny", "--plugin", tiny_plugin, *TINY, "--set", "controls=[prior]",
         "--loss", "ce", "--seeds", "0", "--budget", "trials=10", "--storage", postgres,
     )  # fmt: skip
-    begun = [start(*command, "--out", out, cwd=tmp_path) for out in ("one", "two")]
+    begun = [start_bench(*command, "--out", out, cwd=tmp_path) for out in ("one", "two")]
     for process in begun:
         outcome = finish(process)
         assert (outcome.code, outcome.err) == (0, "")
