@@ -16,7 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # The same examples in every run: the suite is red or green for a reason. `pytest -m slow` explores:
 # it runs the property tests again with examples of its own. A deadline would be a timed assertion.
-settings.register_profile("same examples", derandomize=True, deadline=None)
+settings.register_profile("same examples", max_examples=50, derandomize=True, deadline=None)
 settings.register_profile("exploring", max_examples=300, deadline=None)
 settings.load_profile("same examples")
 

@@ -33,9 +33,12 @@ def seconds(read: Callable[[Path], object], file: Path) -> float:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_112120_rows_beside_pandas(name: str, benchmark: BenchmarkFixture) -> None:
-    file = shared("nih-mini") / "Data_Entry_2017_v2020.csv"
-
+def test_112120_rows_beside_pandas(name: str, benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    file, rows = shared("nih-mini") / "Data_Entry_2017_v2020.csv", 112_120
+    if benchmark.disabled:
+        lines, rows = file.read_text().splitlines(keepends=True), 1000
+        file = tmp_path / file.name
+        file.write_text("".join(lines[: 1 + rows]))
     counts = []
 
     def read(file: Path) -> None:
@@ -47,4 +50,4 @@ def test_112120_rows_beside_pandas(name: str, benchmark: BenchmarkFixture) -> No
     pandas, ours = benchmark.pedantic(both, rounds=1)
     benchmark.extra_info["pandas' read_csv (s)"] = round(pandas, 2)
     benchmark.extra_info["ours less that (s)"] = round(ours - pandas, 2)
-    assert counts[-1] == 112_120
+    assert counts[-1] == rows

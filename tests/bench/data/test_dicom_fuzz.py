@@ -28,7 +28,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless  # noqa:
 
 from tests.bench.data.dicom_files import dicom_dataset  # noqa: E402
 
-EXAMPLES, MANY = 300, 10_000  # in each run, and in the slow form
+EXAMPLES, MANY = 100, 10_000  # in each run, and in the slow form
 
 
 # --- valid headers ---------------------------------------------------------------------------

@@ -160,7 +160,9 @@ def test_killed_at_any_write_it_has_the_same_trials(
         check_whole(here, uninterrupted)
 
 
-@pytest.mark.parametrize("cause", [KilledError, KeyboardInterrupt, OSError])
+@pytest.mark.parametrize(
+    "cause", [KilledError, pytest.param(KeyboardInterrupt, marks=pytest.mark.slow), OSError]
+)
 def test_an_interrupted_trial_goes_on_from_its_checkpoint(
     tune: Tune, at_validation: Callable[..., None], cause: type[BaseException]
 ) -> None:

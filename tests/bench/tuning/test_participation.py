@@ -207,8 +207,15 @@ def test_a_trial_that_is_stopped_again_and_again_has_killed_nobody(
 
 
 @pytest.mark.usefixtures("engines")
-@pytest.mark.parametrize("executor", [OTHERS, Executor()], ids=["worker", "local"])
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(
+    ("executor", "times"),
+    [
+        (OTHERS, 1),
+        (Executor(), 2),
+        pytest.param(OTHERS, 2, marks=pytest.mark.slow),
+        pytest.param(Executor(), 1, marks=pytest.mark.slow),
+    ],
+)
 def test_a_fault_of_the_device_is_tried_once_more(
     tune: Tune, alone: Tune, at_training: Callable[..., None], executor: Executor, times: int
 ) -> None:

@@ -200,19 +200,16 @@ def every_damaged_table(example: Example, damages: list[tuple[int, int, bytes]])
 
 
 @given(EXAMPLES)
-@settings(max_examples=100)
 def test_any_table(example: Example) -> None:
     every_table(example)
 
 
 @given(EXAMPLES, DAMAGES)
-@settings(max_examples=100)
 def test_any_damaged_table(example: Example, damages: list[tuple[int, int, bytes]]) -> None:
     every_damaged_table(example, damages)
 
 
 @given(DAMAGES)
-@settings(max_examples=100)
 def test_any_damaged_workbook(damages: list[tuple[int, int, bytes]]) -> None:
     book = pytest.importorskip("openpyxl").Workbook()
     book.active.append(NAMES)
