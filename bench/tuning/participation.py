@@ -124,8 +124,9 @@ class _Participations:
             self._wait()
 
     def _fill(self) -> None:
-        """Give a part to every worker that is free."""
-        while True:
+        """Give a part to every worker that is free, as long as there is work for it."""
+        most = sum(search.most_workers() for search in self._searches)
+        while len(self._running) < most:
             part = self._part()
             try:
                 with signals.deferred():  # the engine's books and ours are to agree

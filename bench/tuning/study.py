@@ -47,6 +47,7 @@ from bench.tuning.trials import (
     has_room,
     in_vain,
     interrupted,
+    most_workers,
     retry,
     unfinished,
     used,
@@ -187,6 +188,11 @@ class Search:
         if queued or (self._has_room(trials) and in_vain(trials) is None):
             return "a beginning" if _someone_begins(trials) else "a trial"
         return "others" if unfinished(trials) else "nothing"
+
+    def most_workers(self) -> float:
+        """Number of workers that the rest of the budget has work for."""
+        interval = self.space.base.train.validate_every
+        return most_workers(self.trials(), self.context.plan.budget, interval=interval)
 
     def reason(self) -> str | None:
         """Why the search ended before its budget was used up; None where it did not."""

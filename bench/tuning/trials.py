@@ -131,6 +131,19 @@ def has_room(
     return amount < budget.amount
 
 
+def most_workers(trials: Sequence[FrozenTrial], budget: Budget, *, interval: int) -> float:
+    """Number of workers that a budget has work for: a trial for each, or an interval.
+
+    Args:
+        trials: all of a study.
+        budget: of the search.
+        interval: iterations between two validations.
+    """
+    left = budget.amount - spent(trials).measured(budget.unit)
+    units = {"trials": left, "iterations": math.ceil(left / interval), "minutes": math.inf}
+    return max(0, units[budget.unit])
+
+
 def was_interrupted(trial: FrozenTrial) -> bool:
     """Whether a trial was ended by something else than its training."""
     return trial.state == TrialState.FAIL and not {FAILED, SKIPPED} & trial.user_attrs.keys()

@@ -61,7 +61,7 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
         os.killpg(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 143
-    assert errors.startswith("\nstopped by SIGTERM; go on with: python -m bench run --all")
+    assert errors.startswith("\nstopped by SIGTERM; go on with: bench run --all")
     assert len(errors.splitlines()) == 2
     assert not any(Path(f"/proc/{worker}").exists() for worker in before)
     assert len(matrix.checkpoints("out")) == 2

@@ -160,6 +160,16 @@ def test_a_killed_worker_s_trial_goes_on_from_its_checkpoint(
     assert (was_interrupted(first), iterations(first), iterations(second)) == (True, 2, 4)
 
 
+def test_each_part_begins_with_another_search(
+    tune: Tune, engines: list[OneThread], at_validation: Callable[..., None]
+) -> None:
+    at_validation(2, 2)
+    tune("trials=1", models=["narrow", "two_widths"], controls=[], executor=OTHERS)
+    parts = [given for given in engines[0].given if isinstance(given, Participation)]
+    firsts = [part.searches[0][1].base.models for part in parts]
+    assert firsts == [("narrow",), ("two_widths",), ("narrow",)]
+
+
 @pytest.fixture
 def at_training(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException, int], None]:
     """Raises something instead of the first trainings of trials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import optuna
@@ -23,6 +24,7 @@ from bench.tuning.trials import (
     in_vain,
     interrupted,
     is_repeated,
+    most_workers,
     ranked,
     retry,
     spent,
@@ -93,6 +95,16 @@ def test_a_running_trial_s_next_interval_is_held_back() -> None:
     assert has_room(MIXED, iterations, interval=4, without=4)
     assert has_room(MIXED, iterations, interval=4, before=4)
     assert has_room(MIXED, parse_budget("minutes=1"), interval=1000)
+
+
+@pytest.mark.parametrize(
+    ("budget", "most"),
+    # Three trials have ended, in 21 iterations.
+    [("trials=10", 7), ("trials=3", 0), ("iterations=31", 3), ("iterations=20", 0)],
+)
+def test_each_worker_has_a_trial_or_an_interval(budget: str, most: int) -> None:
+    assert most_workers(MIXED, parse_budget(budget), interval=4) == most
+    assert most_workers(MIXED, parse_budget("minutes=1"), interval=4) == math.inf
 
 
 def test_two_workers_agree_on_who_trains_the_last_trial() -> None:
