@@ -6,9 +6,11 @@ of a fresh interpreter, such as its imports, is no matter for these.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -132,7 +134,12 @@ def start_bench(*arguments: object, cwd: Path | None = None) -> Forked:
         if cwd is not None:
             os.chdir(cwd)
         sys.argv = ["bench", *map(str, arguments)]
-        run()
+        try:
+            run()
+        finally:
+            # As at an interpreter's end: pools end their threads, and give semaphores back.
+            threading._shutdown()  # type: ignore[attr-defined]
+            gc.collect()
 
     return start(command)
 

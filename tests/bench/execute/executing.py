@@ -95,7 +95,7 @@ class Matrix:
         process = self.start(out, *more)
         printed, errors = process.communicate(timeout=SECONDS)
         assert process.returncode == code, printed + errors
-        assert errors == ""
+        assert errors == "", errors
         return printed
 
     def predictions(self, out: str) -> dict[str, bytes]:
