@@ -3,8 +3,8 @@
 Each value is that of scikit-learn's metric with every image weighted by how often its patient is
 in the resample, at a fraction of the time: the images are sorted once for all resamples, and sparse
 products of patients and thresholds take the place of cumulative sums over images. For 25,596 images
-of 2,797 patients and 1,000 resamples, average precision took 0.02 to 0.11 s, 8 to 30 times less
-than such sums and 60 to 350 times less than scikit-learn (40 to 2 % positives; ``operating_point``:
+of 2,797 patients and 1,000 resamples, average precision took 0.02 to 0.19 s, 4 to 30 times less
+than such sums and 40 to 350 times less than scikit-learn (40 to 2 % positives; ``operating_point``:
 0.02 s, 30 times less than the sums).
 
 All functions take ``positive``, which images are positive, (n,); ``scores``, (n,), higher for the

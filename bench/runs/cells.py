@@ -103,8 +103,8 @@ class ModelSettings(Frozen):
         in_channels: 1 or 3.
         options: the network's own keyword arguments.
         weights: SHA-256 of the pretrained weights; None from scratch.
-        policy: as :class:`bench.config.ModelConfig`; None from scratch, where all is trained.
-        normalisation: as :class:`bench.config.ModelConfig`; None from scratch: the data's.
+        policy: as :class:`bench.config.schema.ModelConfig`; None from scratch: all is trained.
+        normalisation: as :class:`bench.config.schema.ModelConfig`; None from scratch: the data's.
         code: digest of the plugin that registered the network; None of a built-in one.
     """
 
