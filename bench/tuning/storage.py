@@ -11,8 +11,10 @@ import optuna
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from bench.errors import InputError, first_line
 from bench.execute import Executor
@@ -26,6 +28,8 @@ STALE_SECONDS = 300
 """A trial without a heartbeat for so long is failed and queued again."""
 # Another worker may be writing to the file; it holds it for milliseconds.
 SQLITE_PATIENCE_SECONDS = 60
+ADVISORY_LOCK = 0x62656E6368
+"""Key of PostgreSQL's advisory lock under which tables are made."""
 EXAMPLES = (
     "write sqlite:///FILE, postgresql+psycopg://USER:PASSWORD@HOST/DATABASE or journal:///FILE"
 )
@@ -124,7 +128,7 @@ def opened(url: URL, *, lock: Path | None) -> Iterator[BaseStorage]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     journal = journal_file(url)
     try:
-        with FileLock(lock) if lock else nullcontext():
+        with FileLock(lock) if lock else nullcontext(), _alone(url):
             storage = JournalStorage(Journal(journal)) if journal else _database(url)
     except (
         OSError, ImportError, RuntimeError, SQLAlchemyError, StorageInternalError
@@ -141,6 +145,18 @@ def opened(url: URL, *, lock: Path | None) -> Iterator[BaseStorage]:
         if isinstance(storage, RDBStorage):
             storage.remove_session()
             storage.engine.dispose()
+
+
+@contextmanager
+def _alone(url: URL) -> Iterator[None]:
+    """Hold a lock of the server's own: machines may have no folder, and so no lock, in common."""
+    if url.get_backend_name() != "postgresql":
+        yield
+        return
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(select(func.pg_advisory_lock(ADVISORY_LOCK)))
+        yield  # it is free when the connection is closed
 
 
 def _database(url: URL) -> RDBStorage:

@@ -59,7 +59,7 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(
         before = workers(process)
         assert len(before) == 2
         os.killpg(process.pid, signal.SIGTERM)
-    _, errors = process.communicate(timeout=SECONDS)
+        _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 143
     assert errors.startswith("\nstopped by SIGTERM; go on with: bench run --all")
     assert len(errors.splitlines()) == 2
@@ -77,7 +77,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path, slow: dict[str, bytes]
         wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
         before = workers(process)
         process.kill()
-    process.communicate(timeout=SECONDS)
+        process.communicate(timeout=SECONDS)
     wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in before))
     matrix.run("out", *LONG, *TWO)
     assert matrix.predictions("out") == slow

@@ -40,7 +40,7 @@ def test_a_stopped_parent_leaves_checkpoints(tmp_path: Path, slow: dict[str, byt
         process = matrix.start_fresh("out", *LONG, *here)
         wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
         process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=SECONDS)
+        _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 143
     assert errors.startswith("\nstopped by SIGTERM; go on with: python -m bench run --all")
     again = matrix.start_fresh("out", *LONG, *here)

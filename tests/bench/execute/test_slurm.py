@@ -50,7 +50,7 @@ def test_a_stopped_parent_ends_its_jobs(tmp_path: Path, slow: dict[str, bytes]) 
         process = matrix.start("out", *LONG, *ARRAY, "--jobs", "2")
         wait_for(lambda: len(matrix.checkpoints("out")) == 2, process)
         process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=SECONDS)
+        process.communicate(timeout=SECONDS)
     assert process.returncode == 143
     assert tasks(tmp_path) == []
     assert "(goes on where it was interrupted)" in matrix.run("out", *LONG, *ARRAY, "--jobs", "2")

@@ -86,7 +86,7 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(tmp_path: Path) -> N
         wait_for(lambda: len(tuning.trial_checkpoints("out")) == 2, process)
         before = workers(process)
         os.killpg(process.pid, signal.SIGINT)
-    finish(process, 130)
+        finish(process, 130)
     assert not any(Path(f"/proc/{worker}").exists() for worker in before)
     assert len(tuning.trial_checkpoints("out")) == 2
     assert tuning.run("out", *TWO).count("(goes on where it was interrupted)") == 2

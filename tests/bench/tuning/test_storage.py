@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import optuna
 import pytest
+from sqlalchemy.engine import make_url
 
 from bench.errors import InputError
 from bench.execute import Executor
@@ -171,3 +174,15 @@ def test_studies_of_other_programs_are_left_alone(tmp_path: Path) -> None:
         stored_studies(Store(tmp_path), url),
     ):
         pass
+
+
+def test_machines_without_a_folder_in_common_may_make_the_tables_at_once(postgres: str) -> None:
+    barrier = Barrier(4)
+
+    def studies(_: int) -> list[str]:
+        barrier.wait()
+        with opened(make_url(postgres), lock=None) as storage:
+            return optuna.get_all_study_names(storage)
+
+    with ThreadPoolExecutor(4) as machines:
+        assert list(machines.map(studies, range(4))) == [[]] * 4
