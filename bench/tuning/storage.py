@@ -155,8 +155,8 @@ def _alone(url: URL) -> Iterator[None]:
         return
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
-        connection.execute(select(func.pg_advisory_lock(ADVISORY_LOCK)))
-        yield  # it is free when the connection is closed
+        connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        yield  # it is free when the transaction is over
 
 
 def _database(url: URL) -> RDBStorage:

@@ -213,24 +213,29 @@ class Search:
                     return
 
     def _run_trial(self, objective: Objective) -> None:
+        ended: list[int] = []
+
+        def evaluate(trial: optuna.Trial) -> float:
+            try:
+                value = objective(trial)
+            except optuna.TrialPruned:
+                ended.append(trial.number)
+                raise
+            ended.append(trial.number)
+            return value
+
         try:
-            self.study.optimize(objective, n_trials=1)
+            self.study.optimize(evaluate, n_trials=1)
         except TakenOverError:
             self._tell_given_up()
-        except Exception as error:
+        except Exception:
             signals.check()  # Optuna answers a stop while it writes with an error of its own
-            # Given up as it ended, with nothing left to report: Optuna can only fail an assertion.
-            given_up = isinstance(error, (AssertionError, ValueError, UpdateFinishedTrialError))
-            if not (given_up and self._was_given_up(objective)):
+            # Another worker failed the trial after its last report, so that Optuna cannot end it.
+            if not (ended and was_interrupted(self.trials()[ended[0]])):
                 raise
             self._tell_given_up()
         signals.check()  # one that came while the trial was being ended
         self.drop_checkpoints()
-
-    def _was_given_up(self, objective: Objective) -> bool:
-        """Whether another worker has failed the latest trial of this one."""
-        own = [trial for trial in self.trials() if trial.user_attrs.get(WORKER) == objective.worker]
-        return bool(own) and was_interrupted(own[-1])
 
     def _tell_given_up(self) -> None:
         text = f"{self.space.name}: a trial was silent for so long that it was given up"

@@ -134,6 +134,8 @@ def has_room(
 def most_workers(trials: Sequence[FrozenTrial], budget: Budget, *, interval: int) -> float:
     """Number of workers that a budget has work for: a trial for each, or an interval.
 
+    With a budget of minutes nobody knows. A queued trial is work, if only to be ended.
+
     Args:
         trials: all of a study.
         budget: of the search.
@@ -141,7 +143,8 @@ def most_workers(trials: Sequence[FrozenTrial], budget: Budget, *, interval: int
     """
     left = budget.amount - spent(trials).measured(budget.unit)
     units = {"trials": left, "iterations": math.ceil(left / interval), "minutes": math.inf}
-    return max(0, units[budget.unit])
+    queued = sum(trial.state == TrialState.WAITING for trial in trials)
+    return max(queued, units[budget.unit])
 
 
 def was_interrupted(trial: FrozenTrial) -> bool:
@@ -170,8 +173,12 @@ def deaths(trials: Sequence[FrozenTrial], trial: FrozenTrial, start: object) -> 
         start: its :data:`START`.
     """
     count, number = 0, trial.user_attrs.get(RETRIES)
-    while number is not None and trials[number].user_attrs.get(START, "") == start:
-        count, number = count + 1, trials[number].user_attrs.get(RETRIES)
+    while number is not None:
+        attrs = trials[number].user_attrs
+        if attrs.get(START, start) != start:
+            break
+        count += START in attrs  # else it did not get so far
+        number = attrs.get(RETRIES)
     return count
 
 

@@ -24,7 +24,8 @@ from bench.train import Validation, checkpoint
 from bench.tuning import objective
 from bench.tuning import study as study_module
 from bench.tuning.objective import Objective, Watch
-from bench.tuning.study import is_dead
+from bench.tuning.space import Space
+from bench.tuning.study import Search, is_dead
 from bench.tuning.trials import RETRIES, WORKER, was_interrupted
 from tests.bench.tuning.conftest import Tune, facts, iterations
 
@@ -378,6 +379,35 @@ def test_a_worker_whose_lock_cannot_be_looked_at_is_not_dead(
 
     monkeypatch.setattr(FileLock, "acquire", fails)
     assert not is_dead(trial, signs)
+
+
+def test_an_error_of_the_objective_ends_the_command(
+    tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Optuna ends the trial, which then looks as one that another worker has failed."""
+
+    def draw(*_: object) -> None:
+        raise ValueError("no such point")
+
+    monkeypatch.setattr(Space, "draw", draw)
+    with pytest.raises(ValueError, match="no such point"):
+        tune("trials=1")
+
+
+def test_a_running_trial_without_a_name_has_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(study_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(study_module, "NAMELESS_SECONDS", 10)
+    trial = create_trial(state=TrialState.RUNNING)
+    nothing: Any = None
+    search = Search(context=nothing, space=nothing, study=nothing, store=nothing, signs=nothing)
+    assert not search._stays_nameless(trial)
+    now[0] += 9.0
+    assert not search._stays_nameless(trial)
+    now[0] += 1.0
+    assert search._stays_nameless(trial)
+    trial.user_attrs[WORKER] = {"name": "worker-1"}
+    assert not search._stays_nameless(trial)
 
 
 def test_a_trial_whose_worker_did_not_name_itself_is_dead_after_a_while(

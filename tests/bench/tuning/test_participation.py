@@ -131,18 +131,20 @@ def test_several_models_are_searched_within_the_same_budget(tune: Tune) -> None:
 
 
 @pytest.fixture
-def at_validation(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
-    """Kills the worker at a validation, so many times."""
+def at_validation(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Kills the worker at a validation, so many times, before the study knows it or afterwards."""
 
-    def set_up(number: int, times: int) -> None:
+    def set_up(number: int, times: int, *, before: bool = True) -> None:
         real = Watch.__call__
         left = [times]
 
         def call(self: Watch, history: Any) -> None:
-            if left[0] and len(history) == number:
+            dies = bool(left[0]) and len(history) == number
+            if not (dies and before):
+                real(self, history)
+            if dies:
                 left[0] -= 1
                 raise KilledError
-            real(self, history)
 
         monkeypatch.setattr(Watch, "__call__", call)
 
@@ -158,6 +160,17 @@ def test_a_killed_worker_s_trial_goes_on_from_its_checkpoint(
     check_same(tune, alone)
     first, second, *_ = tune.trials()
     assert (was_interrupted(first), iterations(first), iterations(second)) == (True, 2, 4)
+
+
+@pytest.mark.usefixtures("engines")
+def test_a_queued_trial_is_ended_where_the_budget_is_spent_already(
+    tune: Tune, at_validation: Callable[..., None]
+) -> None:
+    """Its worker was killed after its last validation: the study has the cost and no end."""
+    at_validation(3, 1, before=False)
+    tune("iterations=6", executor=OTHERS)
+    states = [trial.state.name for trial in tune.trials()]
+    assert states[:2] in (["FAIL", "COMPLETE"], ["FAIL", "PRUNED"])
 
 
 def test_each_part_begins_with_another_search(

@@ -177,6 +177,7 @@ def test_studies_of_other_programs_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_machines_without_a_folder_in_common_may_make_the_tables_at_once(postgres: str) -> None:
+    """Without a lock two of four collide, by chance: at each of three tries."""
     barrier = Barrier(4)
 
     def studies(_: int) -> list[str]:

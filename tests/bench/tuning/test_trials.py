@@ -105,6 +105,8 @@ def test_a_running_trial_s_next_interval_is_held_back() -> None:
 def test_each_worker_has_a_trial_or_an_interval(budget: str, most: int) -> None:
     assert most_workers(MIXED, parse_budget(budget), interval=4) == most
     assert most_workers(MIXED, parse_budget("minutes=1"), interval=4) == math.inf
+    queued = [*MIXED, trial("WAITING", steps=0)]  # though the budget may be spent
+    assert most_workers(queued, parse_budget(budget), interval=4) == max(1, most)
 
 
 def test_two_workers_agree_on_who_trains_the_last_trial() -> None:
