@@ -1,7 +1,7 @@
 """Commands in processes of their own that are forked: a second each, since torch is there already.
 
-A process of :func:`start_bench` is used as one of :class:`subprocess.Popen` is. What a test needs
-of a fresh interpreter, such as its imports, is no matter for these.
+A process of :func:`start_bench` is used as one of :class:`subprocess.Popen` is. It inherits what
+the test has patched, and that ``fsync`` does nothing (``tests/conftest.py``).
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-# What the commands need is loaded before they are forked.
+# Modules that the commands need are loaded before they are forked.
 import sklearn.compose
 import sklearn.impute
 import sklearn.linear_model
@@ -53,7 +54,10 @@ def fork(command: Callable[[], object], *, stdout: int, stderr: int) -> int:
     Returns:
         The id of the process.
     """
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Of Python 3.12: other threads could hold locks. Those here wait for pytest's orders.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid:
         return pid
     code = HARNESS_FAILED
@@ -70,6 +74,8 @@ def fork(command: Callable[[], object], *, stdout: int, stderr: int) -> int:
     except BaseException:
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 
@@ -95,7 +101,13 @@ class Forked:
         """Wait for its end and for what it and its children print, on each stream."""
         deadline = time.monotonic() + timeout
         streams = [self._readers.submit(file.read) for file in (self.stdout, self.stderr)]
-        printed, errors = (each.result(deadline - time.monotonic()) for each in streams)
+        try:
+            wait(streams, timeout)
+            assert all(each.done() for each in streams), f"it still runs after {timeout} s"
+        except BaseException:
+            os.killpg(self.pid, signal.SIGKILL)  # the readers, and so pytest's end, wait for it
+            raise
+        printed, errors = (each.result() for each in streams)
         while self.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -115,9 +127,14 @@ class Forked:
 
 
 def start(command: Callable[[], object]) -> Forked:
-    """Start a command that prints into pipes."""
+    """Start a command that prints into pipes, and knows no plugin."""
+
+    def alone() -> None:
+        _forget_plugins()
+        command()
+
     ends = [os.pipe() for _ in range(2)]
-    pid = fork(command, stdout=ends[0][1], stderr=ends[1][1])
+    pid = fork(alone, stdout=ends[0][1], stderr=ends[1][1])
     for _, write in ends:
         os.close(write)
     stdout, stderr = (os.fdopen(read, encoding="utf-8") for read, _ in ends)
@@ -128,7 +145,6 @@ def start_bench(*arguments: object, cwd: Path | None = None) -> Forked:
     """Start ``bench`` with one thread, as ``OMP_NUM_THREADS=1 bench …`` does."""
 
     def command() -> None:
-        _forget_plugins()
         os.environ["OMP_NUM_THREADS"] = "1"
         torch.set_num_threads(1)
         if cwd is not None:

@@ -17,6 +17,7 @@ import torch
 
 from bench.cli.main import run
 from bench.registry import DATASETS, LOSSES, MODELS, Registry
+from bench.registry.plugins import PLUGIN_PREFIX
 from tests.forked import Forked
 
 # A matrix of seconds: 120 synthetic images and a network of one convolution.
@@ -104,5 +105,5 @@ def _plugins_forgotten() -> Iterator[None]:
         for registry, names in zip(registries, before, strict=True):
             for name in {entry.name for entry in registry} - names:
                 registry.remove(name)
-        for module in [name for name in sys.modules if name.startswith("bench_plugin_")]:
+        for module in [name for name in sys.modules if name.startswith(PLUGIN_PREFIX)]:
             del sys.modules[module]

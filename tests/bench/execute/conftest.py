@@ -11,7 +11,7 @@ from tests.faults.process import bench_command
 
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Predictions of the slower trainings, made in one process and without the pauses."""
+    """Predictions of the trainings of ``LONG``, made in one process without the brake."""
     matrix = Matrix(tmp_path_factory.mktemp("reference"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -122,8 +122,8 @@ ONCE = {
     "brightness-control": 1, "prior-control": 1,
     "tiny-ce-s0": 1, "tiny-ce-s1": 1, "tiny-ce-s2": 1,
 }  # fmt: skip
-LONG = ("--set", "train.max_iterations=30")
-"""Option of trainings that can be hit under the brake, where they take six seconds."""
+LONG = ("--set", "train.max_iterations=60")
+"""Option of trainings that can be hit under the brake, where they take twelve seconds."""
 
 
 def wait_for(

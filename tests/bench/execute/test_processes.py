@@ -45,7 +45,7 @@ def test_a_killed_worker_is_replaced_and_its_cell_goes_on(
     assert sorted(matrix.attempts("out").values()) == [1, 1, 1, 1, 2]
     assert list((tmp_path / "out" / ".status").iterdir()) == []
     # Lines of several trainings at once name theirs.
-    assert printed.count("    tiny ce seed 1: iteration     30") == 1
+    assert printed.count("    tiny ce seed 1: iteration     60") == 1
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_two_commands_share_a_folder(tmp_path: Path, slow: dict[str, bytes]) -> 
     matrix = Matrix(tmp_path)
     with matrix.braked():
         both = [matrix.start("out", *LONG, *TWO), matrix.start("out", *LONG, *TWO)]
-        wait_for(lambda: len(matrix.checkpoints("out")) == 3)
+        wait_for(lambda: len(matrix.checkpoints("out")) == 3, both[0])
     for process in both:
         assert process.communicate(timeout=SECONDS)[1] == ""
         assert process.returncode == 0

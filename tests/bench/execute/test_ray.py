@@ -45,4 +45,5 @@ def test_a_stopped_parent_leaves_checkpoints(tmp_path: Path, slow: dict[str, byt
     assert errors.startswith("\nstopped by SIGTERM; go on with: python -m bench run --all")
     again = matrix.start_fresh("out", *LONG, *here)
     assert "(goes on where it was interrupted)" in again.communicate(timeout=SECONDS)[0]
+    assert again.returncode == 0
     assert matrix.predictions("out") == slow

@@ -119,7 +119,8 @@ class Trained:
     Attributes:
         network, prior: the two runs.
         class_weights: those that the loss was given.
-        batches: all that the network met.
+        batches: all that the network met with its loss.
+        shown: images that it met afterwards.
         pixels: of each image by its id.
         to_learn, to_validate: the right answer for each image, by its id.
         to_judge: the images of the validation and of the test part, asked about or not.
@@ -129,22 +130,27 @@ class Trained:
     prior: Run
     class_weights: Tensor | None
     batches: list[Batch]
+    shown: Tensor
     pixels: dict[str, np.ndarray[Any, Any]]
     to_learn: dict[str, Any]
     to_validate: dict[str, Any]
     to_judge: dict[str, set[str]]
 
-    def met(self, batches: Sequence[Batch]) -> dict[str, Any]:
-        """The answer that was given for each image of some batches, by the image's id."""
+    def names(self, images: Tensor) -> list[str]:
+        """The ids of images that a network met."""
         names = {pixels.tobytes(): image for image, pixels in self.pixels.items()}
         assert len(names) == len(self.pixels), "two images are alike"
         scale = self.network.data.normalisation
         assert scale is not None
+        grey = (images[:, 0].double() * scale.std + scale.mean) * 255
+        return [names[pixels.tobytes()] for pixels in grey.round().byte().numpy()]
+
+    def met(self, batches: Sequence[Batch]) -> dict[str, Any]:
+        """The answer that was given for each image of some batches, by the image's id."""
         told: dict[str, Any] = {}
         for batch in batches:
-            grey = (batch.images[:, 0].double() * scale.std + scale.mean) * 255
-            for pixels, target in zip(grey.round().byte().numpy(), batch.targets, strict=True):
-                answer = told.setdefault(names[pixels.tobytes()], target.tolist())
+            for name, target in zip(self.names(batch.images), batch.targets, strict=True):
+                answer = told.setdefault(name, target.tolist())
                 assert answer == target.tolist()
         return told
 
@@ -186,6 +192,8 @@ def trained(
     assert summary == MatrixFinished(finished=2)
     runs = {run.cell.kind: run for run in store.runs()}
 
+    assert witness.eye is not None
+
     study = open_study(experiment.data)
     (path,) = store.splits.glob("*.csv")
     split = Split.read(path, study.rows)
@@ -201,6 +209,7 @@ def trained(
         prior=runs["control"],
         class_weights=witness.class_weights,
         batches=witness.batches,
+        shown=torch.cat(witness.eye.shown),
         pixels={image: study.reader.read(image) for image in images},
         to_learn=answers(draw_share(study.rows, split, share=share)),
         to_validate=answers(split.validation),
@@ -227,9 +236,9 @@ def test_it_is_validated_on_the_validation_images_that_its_task_asks_about(
 
 
 def test_it_is_judged_on_every_image_once_it_has_learned(trained: Trained) -> None:
-    judged = trained.batches[trained.last_step + 2 :]
-    parts = sorted((set(trained.met([batch])) for batch in judged), key=len)
-    assert parts == sorted(trained.to_judge.values(), key=len)
+    assert len(trained.batches) == trained.last_step + 2  # the last is of a validation
+    judged = trained.names(trained.shown)
+    assert sorted(judged) == sorted([*trained.to_judge["validation"], *trained.to_judge["test"]])
     assert not trained.to_judge["test"] & {*trained.to_learn, *trained.to_validate}
 
 

@@ -19,7 +19,7 @@ from tests.bench.execute.test_slurm import tasks
 from tests.bench.tuning.conftest import Tune, iterations
 from tests.forked import Forked
 
-TRIALS, STEPS = 4, 12
+TRIALS, STEPS = 4, 30
 OPTIONS = (
     "--loss", "ce", "--seeds", "0", "--budget", f"trials={TRIALS}",
     "--set", f"train.max_iterations={STEPS}", "--set", "controls=[prior]",
@@ -97,7 +97,9 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(tmp_path: Path) -> N
 def test_two_commands_with_workers_share_a_tuning(tmp_path: Path) -> None:
     tuning = Tuning(tmp_path)
     one = ("--executor", "processes", "--jobs", "1")
-    both = [tuning.start("out", *one), tuning.start("out", *one)]
+    with tuning.braked():
+        both = [tuning.start("out", *one), tuning.start("out", *one)]
+        wait_for(lambda: len(tuning.trial_checkpoints("out")) == 2, both[0])
     for process in both:
         finish(process)
     assert tuning.check("out") == 0
