@@ -58,7 +58,7 @@ def main() -> None:
     """Honest comparison of small, purpose-built networks with fine-tuned ones on chest X-rays.
 
     \b
-    bench run --all            train everything of the demo (synthetic data, two minutes)
+    bench run --all            train everything of the demo (synthetic data, minutes)
     bench tune --all           search settings within one budget, and run what won
     bench status --watch       what runs, how far it is, and the table so far
     bench runs list            every run and its state (show, remove)

@@ -20,7 +20,7 @@ NAMED = 3  # images of each kind of problem in the message of a refusal
 
 
 def read_study(config: DataConfig) -> StudyTable:
-    """The labels of the configured source, with usable images or with none.
+    """The labels of the configured source, perhaps without a usable image.
 
     Raises:
         InputError: unknown source, missing files, or wrong options.
@@ -41,7 +41,7 @@ def open_study(config: DataConfig) -> StudyTable:
 
 
 def open_labels(config: DataConfig) -> StudyTable:
-    """The labels of the label files, for a plan: no image is looked at where the source can do so.
+    """The labels for a plan; no image is opened where the source has label files.
 
     Returns:
         The table with the column ``digest``, which is "" (unknown) everywhere.

@@ -34,7 +34,8 @@ class Resampling:
     """Resamples of patients that are the same for the same images, whichever model predicts.
 
     Args:
-        count: how many.
+        count: number of resamples.
+        seed: of the draws.
     """
 
     def __init__(self, *, count: int = RESAMPLES, seed: int = 0) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
-from bench.evaluate.halving import halve
+from bench.evaluate.bisection import bisect
 
 # The paper sets no bounds. Networks need 1 to 5; validation images that are all called rightly
 # would want 0.
@@ -53,7 +53,7 @@ def fit_temperature(targets: ArrayLike, probabilities: ArrayLike) -> float:
         expected = np.einsum("ij,ij->i", weights, np.where(weights > 0.0, logits, 0.0))
         return bool((expected - of_right).sum() > 0.0)
 
-    low, high = halve(is_too_cold, math.log(COLDEST), math.log(HOTTEST))
+    low, high = bisect(is_too_cold, math.log(COLDEST), math.log(HOTTEST))
     at_a_bound = low == math.log(COLDEST) or high == math.log(HOTTEST)
     return math.nan if at_a_bound else math.exp((low + high) / 2.0)
 

@@ -25,7 +25,7 @@ class Estimate:
         bounds: least and largest possible value.
         reason: why there is no interval; "" where there is one. The draws may be defined all the
             same, for a mean over several estimates.
-        at_least: an interval that the estimate's own has in it; empty by default, where the draws
+        at_least: an interval that the reported one contains; empty by default, where the draws
             know enough.
     """
 
@@ -83,7 +83,7 @@ class Figure(Interval):
     images: int = 0
 
     @classmethod
-    def over_seeds(cls, interval: Interval, values: Sequence[float], *, images: int) -> Figure:
+    def with_deviation(cls, interval: Interval, values: Sequence[float], *, images: int) -> Figure:
         """The figure with an interval, from its value with each seed."""
         deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
         return cls(**vars(interval), deviation=deviation, images=images)

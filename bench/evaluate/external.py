@@ -277,7 +277,7 @@ def _rows(groups: Sequence[_Group], *, scorer: Scorer) -> list[ExternalRow]:
                 is_ensemble=group.is_ensemble,
                 runs=tuple(_record(run).run for run in group.runs),
                 home=TestSet.of(record.home, first.data.parts["home"]),
-                home_auc=Figure.over_seeds(
+                home_auc=Figure.with_deviation(
                     home.auc(spread).interval(),
                     [each.value for each in group.home],
                     images=first.data.parts["home"].images,

@@ -48,7 +48,7 @@ class RowFigures:
                     runs = Runs.of([each for each in measured if isinstance(each, Auc)])
                     aucs[finding, name] = runs
                     interval = Interval(value=runs.mean.value)
-                figures[finding][name] = Figure.over_seeds(
+                figures[finding][name] = Figure.with_deviation(
                     interval, [each.value for each in measured], images=scores[0].leading.count
                 )
         return cls(figures=figures, aucs=aucs)

@@ -1,7 +1,8 @@
 """Everything that a report shows, as typed values: the one thing that renderers read.
 
-What makes them formats no figure; names and settings are texts. What reads them chooses, orders
-and rounds, makes axes, and counts images; it computes no figure, interval or verdict.
+The code that makes them formats no figure; names and settings are texts. The code that reads
+them chooses, orders and rounds, makes axes, and counts images; it computes no figure, interval or
+verdict.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import Literal
 from scipy.special import nctdtr, ndtri, stdtr, stdtrit
 
 from bench.evaluate.auc import Auc
+from bench.evaluate.bisection import bisect
 from bench.evaluate.estimate import LEVEL
-from bench.evaluate.halving import halve
 
 # A t distribution of more degrees of freedom is normal to the digits that count.
 NORMAL = 1e5
@@ -96,7 +96,8 @@ def smallest_difference(
 def smallest_shift(df: float, *, power: float, level: float) -> float:
     """The smallest true difference, in standard errors, that a t test shows with some power.
 
-    It is the noncentrality of a t variable that exceeds the critical value so often. SciPy's
+    It is the noncentrality of a t variable that exceeds the critical value with that probability;
+    NaN where it is not found below twice the critical value and ten. SciPy's
     ``nctdtrinc`` finds it to seven digits, and with one degree of freedom to three.
 
     Args:
@@ -109,9 +110,11 @@ def smallest_shift(df: float, *, power: float, level: float) -> float:
         return critical + float(ndtri(power))
 
     def is_missed(shift: float) -> bool:
-        return bool(nctdtr(df, shift, critical) > 1.0 - power)
+        return not nctdtr(df, shift, critical) <= 1.0 - power  # NaN is no answer
 
-    return sum(halve(is_missed, 0.0, 2.0 * critical + 10.0)) / 2.0
+    most = 2.0 * critical + 10.0
+    low, high = bisect(is_missed, 0.0, most)
+    return (low + high) / 2.0 if high < most else math.nan
 
 
 def _below(difference: Auc, distance: float) -> float:

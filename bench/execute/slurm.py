@@ -46,7 +46,7 @@ LOCAL = "local"
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_STOP = 60.0
 MOST_TIMEOUTS = 1_000
-"""How often a job may come to its time limit and go on; each time it got further."""
+"""Times that a job may come to its limit and go on; each time it got further."""
 SETTLED = ("finished", "unavailable", "failed", "unusable")
 
 

@@ -83,7 +83,7 @@ class Training:
 
 
 def ignore(_: object) -> None:
-    """Do nothing with what one is told."""
+    """A listener that does nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,7 +73,7 @@ def predict(
         torch.cuda.empty_cache()
         batch //= 2
     with torch.inference_mode():
-        # Autocast gives the loss float32 logits in training, but is not on here.
+        # As a loss of these logits has them in training, where autocast is off for it.
         own_logits = own_logits.to(torch.promote_types(own_logits.dtype, torch.float32))
         logits = group.whole(own_logits, len(images))
         # Double, so that confident predictions keep their order and do not tie at 1.0.
