@@ -96,13 +96,15 @@ def smallest_difference(
 def smallest_shift(df: float, *, power: float, level: float) -> float:
     """The smallest true difference, in standard errors, that a t test shows with some power.
 
-    It is the noncentrality of a t variable that exceeds the critical value with that probability;
-    NaN where it is not found below twice the critical value and ten. SciPy's
-    ``nctdtrinc`` finds it to seven digits, and with one degree of freedom to three.
+    It is the noncentrality of a t variable that exceeds the critical value with that probability.
+    SciPy's ``nctdtrinc`` finds it to seven digits, and with one degree of freedom to three.
 
     Args:
         df: degrees of freedom of the standard error.
         power, level: as of :func:`smallest_difference`.
+
+    Returns:
+        The shift; NaN where it is above twice the critical value plus 10.
     """
     df = min(df, NORMAL)
     critical = float(stdtrit(df, 1.0 - level / 2.0))
