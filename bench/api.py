@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from bench.config import Experiment
     from bench.evaluate.results import Results
     from bench.execute import Executor
-    from bench.execute.plan_tables import TablePlan
     from bench.model import LoadedModel
+    from bench.plan.tables import TablePlan
 
 DEFAULT_OUT = "results/runs"
 
@@ -58,7 +58,7 @@ def plan(
         InputError: anything that the user can mend.
     """
     experiment = _experiment(config, plugins)
-    from bench.execute.plan_tables import plan_tables
+    from bench.plan.tables import plan_tables
 
     return plan_tables(experiment, out=Path(out), assumed=assumed)
 

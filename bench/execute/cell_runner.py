@@ -27,7 +27,7 @@ from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.costs import model_costs
-from bench.runs.cells import Cell, concerns_controls, concerns_network
+from bench.runs.cells import Cell
 from bench.runs.reading import read_former_end
 from bench.runs.records import LOGIT_FAULTS, Outcome, RunCosts
 from bench.runs.run import EVALUATED_PARTS
@@ -46,23 +46,6 @@ from bench.train import (
     train_on_devices,
 )
 from bench.train.history import ignore
-
-
-def label_at(cell: Cell, levels: Mapping[str, object]) -> str:
-    """Short name of a cell at some levels (by dotted key) of an experiment that varies settings.
-
-    Levels that the cell does not depend on are left out: it is the same run at all of them.
-    """
-    shown = [
-        f"{key}={level}"
-        for key, level in levels.items()
-        if (
-            concerns_controls(key)
-            if cell.kind == "control"
-            else concerns_network(key, model=cell.model, loss=cell.loss)
-        )
-    ]
-    return ", ".join([cell.label, *shown])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +94,7 @@ class CellRunner:
 
     def label(self, cell: Cell) -> str:
         """Short name of a cell for people: ``cxnet_m1 sin seed 0, data.image_size=64``."""
-        return self.prefix + label_at(cell, self.levels)
+        return self.prefix + cell.label_at(self.levels)
 
     def run(self, cell: Cell, folder: Path) -> tuple[float, Outcome]:
         """Run a cell, whose folder was begun, and store its predictions.

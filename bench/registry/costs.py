@@ -195,14 +195,18 @@ def weights_here(
 
 
 def _key(*parts: str | int) -> str:
-    return json.dumps([*parts, *_versions()])
+    return json.dumps([*parts, *versions()])
 
 
 @cache
-def _versions() -> tuple[str, ...]:
-    """Everything that the built-in networks are made of: libraries, and our own source."""
+def versions(*packages: str) -> tuple[str, ...]:
+    """Versions of all that the built-in networks are made of: libraries, and our own source.
+
+    Args:
+        packages: others, by name, that are part of it.
+    """
     digest = hashlib.sha256()
-    for package in ("cxnet", "baselines"):
+    for package in ("cxnet", "baselines", *packages):
         # Found, not imported: importing would bring torch.
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or ()) if spec else ():

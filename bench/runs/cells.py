@@ -271,6 +271,22 @@ class Cell(Frozen):
         start = ", pretrained" if self.network.model.pretrained else ""
         return f"{self.model} {self.loss} seed {self.seed}{start}"
 
+    def label_at(self, levels: Mapping[str, object]) -> str:
+        """The label at some levels (by dotted key) of an experiment that varies settings.
+
+        Levels that the cell does not depend on are left out: it is the same run at all of them.
+        """
+        shown = [
+            f"{key}={level}"
+            for key, level in levels.items()
+            if (
+                concerns_controls(key)
+                if self.kind == "control"
+                else concerns_network(key, model=self.model, loss=self.loss)
+            )
+        ]
+        return ", ".join([self.label, *shown])
+
     @property
     def system(self) -> str:
         """The system of a cascade's cell: ``cascade``, ``flat``, ``always normal``; else ""."""

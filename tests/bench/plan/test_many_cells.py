@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from bench.config import Experiment, expand, load_experiment
-from bench.execute import check_levels, estimate, plan_cells, preflight
-from bench.execute.plan_tables import plan_tables
+from bench.execute import check_levels, plan_cells, preflight
+from bench.plan import estimate, probe
+from bench.plan.tables import plan_tables
 from bench.runs import cells
 from bench.runs.cells import Cell
 
@@ -46,8 +47,8 @@ def test_the_cells_of_a_row_share_their_settings() -> None:
 
 def test_a_plan_makes_one_cell_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     made = counted(cells, "Cell", monkeypatch)
-    monkeypatch.setattr(estimate, "probe", lambda *_: 100.0)
-    head, prior, *networks, _ = estimate.describe_plan(matrix(seeds=2_500, levels=2), device=CPU)
+    monkeypatch.setattr(probe, "probe", lambda *_: 100.0)
+    head, prior, *networks, _ = estimate.describe_plan(matrix(seeds=2_500, levels=2), device="cpu")
     assert head.startswith("demo, task m1: 10001 cells,")
     assert prior == "  control prior: seconds"
     assert [line.split(" seeds ")[0] for line in networks] == [
