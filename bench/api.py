@@ -172,13 +172,12 @@ def load_results(
     Raises:
         InputError: there is no run, or no table has the reference.
     """
-    from bench.cache import cache_dir
     from bench.evaluate.load import check_reference
     from bench.evaluate.load import load_results as load
     from bench.evaluate.results import Reference
     from bench.evaluate.scorer import Scorer
 
-    scorer = Scorer(kept=cache_dir() / "scores")
+    scorer = Scorer.with_cache()
     wanted = None if reference is None else Reference.parse(reference)
     results = load(Path(out), scorer=scorer, reference=wanted, margin=margin)
     if reference is not None:

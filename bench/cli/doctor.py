@@ -23,12 +23,11 @@ def doctor(context: click.Context, *, out: Path, repair: bool) -> None:
     records of experiments and tunings, what killed processes left. Runs that another process is at
     are left alone. Ends with exit code 1 where a fault is left.
     """
-    from bench.cache import cache_dir
     from bench.doctor import examine
     from bench.evaluate.scorer import Scorer
     from bench.runs.store import Store
 
-    store, scorer = Store(out), Scorer(kept=cache_dir() / "scores")
+    store, scorer = Store(out), Scorer.with_cache()
     whole, findings = examine(store, scorer=scorer)
     if repair:
         for finding in findings:

@@ -49,7 +49,6 @@ def evaluate_command(
         raise click.UsageError("say what to test on: --config NAME, and --data PATH")
     experiment = config.experiment()
 
-    from bench.cache import cache_dir
     from bench.environment import pick_device
     from bench.evaluate.load import load_external
     from bench.evaluate.scorer import Scorer
@@ -64,7 +63,7 @@ def evaluate_command(
         evaluated = evaluate_elsewhere(runs, other, device=pick_device(device), progress=progress)
     already = sum(each.already for each in evaluated)
     click.echo(f"{len(evaluated) - already} evaluated, {already} evaluated before", err=True)
-    scorer = Scorer(kept=cache_dir() / "scores")
+    scorer = Scorer.with_cache()
     tables = load_external([each.run for each in evaluated], scorer=scorer)
     click.echo(markdown_external(tables))
     click.echo("research software, not a medical device", err=True)

@@ -35,7 +35,6 @@ def read_results(
     out: Path, *, filters: Filters, reference: Reference, margin: float | None = None
 ) -> Results:
     """Results of the runs in a folder, with the user's cache and progress on standard error."""
-    from bench.cache import cache_dir
     from bench.evaluate.load import load_results
     from bench.evaluate.scorer import Scorer
     from bench.progress import show_progress
@@ -43,7 +42,7 @@ def read_results(
     with show_progress(stream=sys.stderr) as progress:
         return load_results(
             out,
-            scorer=Scorer(kept=cache_dir() / "scores"),
+            scorer=Scorer.with_cache(),
             filters=filters,
             reference=reference,
             margin=margin,

@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench.cache import cache_dir
 from bench.evaluate.auc import Auc
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.curves import Curves
@@ -60,6 +61,11 @@ class Scorer:
         self.resampling = resampling or Resampling()
         self._kept = kept
         self._leading: dict[tuple[Path, str | None], LeadingScore] = {}
+
+    @classmethod
+    def with_cache(cls) -> Scorer:
+        """A scorer that keeps scores in the user's cache folder."""
+        return cls(kept=cache_dir() / "scores")
 
     def score(self, run: Run) -> RunScores:
         """All figures of a run that finished: some megabytes of resamples, to be read and dropped.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.config import Experiment
 from bench.errors import InputError
+from bench.evaluate.scorer import Scorer
 from bench.execute.cell_runner import CellRunner, Job
 from bench.execute.channel import EventFile
 from bench.execute.matrix import Ending, Numbered, run_cell
 from bench.execute.work import ExpectedData
 from bench.runs.cells import Cell
+from bench.runs.run import Run
 from bench.runs.store import Store
 
 if TYPE_CHECKING:
@@ -71,15 +74,31 @@ class CellAssignment:
         """
         fault = None if self.fault is None else InputError(self.fault)
         runner = worker.make_runner(self.runner, EventFile(self.events))
-        return run_cell(
+        job = Job(cell=self.cell, runner=runner, fault=fault)
+        ending = run_cell(
             Numbered(
-                job=Job(cell=self.cell, runner=runner, fault=fault),
+                job=job,
                 index=self.index,
                 total=self.total,
                 patience=self.patience,
                 tells_skips=self.tells_skips,
             )
         )
+        if ending == "finished":
+            _keep_scores(job)
+        return ending
+
+
+def _keep_scores(job: Job) -> None:
+    """Score a finished run for later reports: many workers share what one command would do.
+
+    No fault ends the cell, whose predictions are stored: a report scores it again, and says why it
+    cannot.
+    """
+    with suppress(Exception):
+        run = job.runner.store.read(job.folder)
+        if isinstance(run, Run):
+            Scorer.with_cache().score(run)
 
 
 def assignment_of(cell: Numbered, events: Path) -> CellAssignment:

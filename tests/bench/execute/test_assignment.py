@@ -1,0 +1,87 @@
+"""Assignments travel as pickles; a worker leaves its runs with their scores."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.config import load_experiment
+from bench.evaluate import scorer
+from bench.evaluate.scorer import Scorer
+from bench.execute import Executor, run_experiment
+from bench.execute.assignment import assignment_of
+from bench.execute.executors import Workers
+from bench.execute.matrix import Ending, Numbered
+from bench.execute.work import Work
+from bench.execute.worker import Worker
+from bench.progress import Progress, QuietProgress
+from bench.registry.plugins import load_plugins
+from bench.runs.store import Store
+
+QUICK = (
+    "losses=[ce]",
+    "model.both=[]",
+    "controls=[prior,brightness]",
+    "data.image_size=32",
+    "data.options.images=200",
+    "train.max_iterations=1",
+    "seeds=[0]",
+)
+
+
+@contextmanager
+def one_worker(_: Executor, work: Work, __: Progress) -> Iterator[Workers]:
+    """A worker in this process, which gets its assignments as another one would."""
+
+    def execute(cells: Sequence[Numbered]) -> Iterator[Ending]:
+        worker = Worker(work)
+        for cell in cells:
+            assignment = pickle.loads(pickle.dumps(assignment_of(cell, work.out / "events")))
+            yield assignment.run(worker)
+
+    yield Workers(execute=execute)
+
+
+@pytest.mark.usefixtures("registries_kept")
+def test_a_worker_leaves_scores_for_reports(
+    tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_plugins([tiny_plugin])
+    monkeypatch.setattr(Executor, "started", one_worker)
+    experiment = load_experiment("demo", settings=QUICK, changes={"models": ["tiny"]})
+    done = run_experiment(
+        experiment, out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
+    )
+    assert done.finished == 3
+    computed = [Scorer().score(run) for run in Store(tmp_path).runs()]
+
+    def never(*_: object) -> None:
+        raise AssertionError("scored again")
+
+    monkeypatch.setattr(scorer, "score_predictions", never)
+    kept = [Scorer.with_cache().score(run) for run in Store(tmp_path).runs()]
+    assert [each.leading.auc.value for each in kept] == [
+        each.leading.auc.value for each in computed
+    ]
+
+
+@pytest.mark.usefixtures("registries_kept")
+def test_a_run_that_cannot_be_scored_is_finished(
+    tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("no score")
+
+    load_plugins([tiny_plugin])
+    monkeypatch.setattr(Executor, "started", one_worker)
+    monkeypatch.setattr(scorer, "score_predictions", fails)
+    experiment = load_experiment("demo", settings=QUICK, changes={"models": ["tiny"]})
+    done = run_experiment(
+        experiment, out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
+    )
+    assert (done.finished, done.failed) == (3, 0)
