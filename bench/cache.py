@@ -36,7 +36,7 @@ def read_facts(name: str) -> Mapping[str, Any]:
 
     A file is read once a process, until it changes: a matrix asks for these facts at each cell.
     """
-    path = _file(name)
+    path = facts_file(name)
     try:
         status = path.stat()
         return _parse(path, status.st_mtime_ns, status.st_size, status.st_ino)
@@ -64,12 +64,13 @@ def write_facts(name: str, facts: dict[str, Any]) -> None:
     Args:
         facts: keys to values that JSON can hold.
     """
-    path = _file(name)
+    path = facts_file(name)
     text = json.dumps(facts, indent=1, sort_keys=True)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, text)
 
 
-def _file(name: str) -> Path:
+def facts_file(name: str) -> Path:
+    """The file of the facts that are kept under a name."""
     return cache_dir() / f"{name}.json"

@@ -175,10 +175,10 @@ def _device_name(device: torch.device) -> str:
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {os.cpu_count()} cores ({_cpu_model()})"
+    return f"CPU, {os.cpu_count()} cores ({cpu_model()})"
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     """The processor's name where the system tells it (Linux), its architecture elsewhere."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bench.config import Experiment
 from bench.errors import InputError
-from bench.evaluate.scorer import Scorer
 from bench.execute.cell_runner import CellRunner, Job
 from bench.execute.channel import EventFile
 from bench.execute.matrix import Ending, Numbered, run_cell
@@ -95,6 +94,8 @@ def _keep_scores(job: Job) -> None:
     No fault ends the cell, whose predictions are stored: a report scores it again, and says why it
     cannot.
     """
+    from bench.evaluate.scorer import Scorer  # for workers alone: not part of running a cell
+
     with suppress(Exception):
         run = job.runner.store.read(job.folder)
         if isinstance(run, Run):

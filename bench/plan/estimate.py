@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bench.config import Experiment, expand, levels_of, missing_references
-from bench.plan.speeds import Speeds, measure_speeds
+from bench.plan.speeds import Speeds, describe_age, measure_speeds
 from bench.progress import duration
 from bench.registry import find_model
 from bench.registry.costs import weights_here
@@ -24,7 +24,8 @@ class Planned(NamedTuple):
 def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
     """The cells with their estimated minutes, a line for all seeds, and the sum.
 
-    Each network is timed on one small training step on this device, once for all plans.
+    Each network is timed in small training steps on this device, once for all plans
+    (:func:`measure_speeds`).
     Validations are not counted, nor what an early stop may save, nor what was finished before:
     neither images nor pretrained weights are touched, so that a plan can be made before they are
     there.
@@ -57,7 +58,7 @@ def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
         label = first.replace(
             f" seed {cell.seed}", f" seed{'s' * (len(seeds) > 1)} {' '.join(map(str, seeds))}"
         )
-        rate = found.rates[f"{cell.model} {cell.loss}"]
+        rate = found.rates[cell.model, cell.loss]
         if isinstance(rate, str):
             yield f"  {label}: {rate}"
             continue
@@ -72,6 +73,8 @@ def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
         f"about {duration(total)} in all, without validations, decoding and compiling; "
         "runs that are finished already are not done again; no image was looked at"
     )
+    if age := describe_age(speeds):
+        yield age
     if missing := _missing_weights(plain):
         yield f"pretrained weights to be fetched first: {', '.join(missing)}"
 

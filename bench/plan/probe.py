@@ -1,4 +1,4 @@
-"""Speeds of networks, each from one small training step."""
+"""Speeds of networks, each from a few small training steps."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from bench.data.tasks import Task
 from bench.environment import pick_device
 from bench.errors import first_line
 from bench.execute.preflight import Checked, check_levels, network_shape
+from bench.plan.speeds import NOT_OF_A_STEP
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs
 from bench.train import lay_out, make_step, random_state_kept
 from bench.train.allocator import keep_freed_memory
 from bench.train.random_images import random_images
+from bench.train.step import Step
 
 # A probe is one small training step; this bounds its arithmetic (multiply-adds), so that even
 # the largest network on a slow processor takes some seconds.
 PROBE_MULTIPLY_ADDS = 20e9
+# The fastest of so many steps counts: other work on the machine makes a step slower, never faster.
+STEPS = 3
+
+Rates = dict[tuple[str, str], float | str]
+"""By model and loss the training images a second, or why there is no such number."""
 
 
-def time_levels(
-    levels: Sequence[Experiment], *, device: str
-) -> tuple[str, list[dict[str, float | str]]]:
+def time_levels(levels: Sequence[Experiment], *, device: str) -> tuple[str, list[Rates]]:
     """Check levels of an experiment, and time each network that they can train.
 
     Args:
@@ -33,8 +38,7 @@ def time_levels(
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Returns:
-        The device's type, and of each level by "model loss" the training images a second, or why
-        there is no such number.
+        The device's type, and the rates of each level.
 
     Raises:
         InputError: as :func:`check_levels` and :func:`pick_device`.
@@ -48,21 +52,27 @@ def time_levels(
 
 def _time(
     level: Experiment, checked: Checked, device: torch.device, rates: dict[str, float | str]
-) -> dict[str, float | str]:
-    """The rates of a level; ``rates`` are those of networks that other levels have too."""
-    timed: dict[str, float | str] = {}
+) -> Rates:
+    """The rates of a level.
+
+    Args:
+        level: what to run.
+        checked: of it.
+        device: where networks are timed.
+        rates: known ones, to be added to: levels have most networks in common.
+    """
+    timed: Rates = {}
+    task, step = checked.task, level.train.model_dump(exclude=NOT_OF_A_STEP)
+    classes = len(task.classes)
     for model in level.models:
         for loss in level.losses:
             if (fault := checked.fault(model=model, loss=loss)) is not None:
-                timed[f"{model} {loss}"] = f"will fail: {fault}"
+                timed[model, loss] = f"will fail: {fault}"
                 continue
-            train = level.train
-            alike = (train.batch_size, train.precision, train.memory_format)
-            classes = len(checked.task.classes)
-            network = repr((model, level.model, level.data.image_size, classes, alike))
+            network = repr((model, level.model, level.data.image_size, task.kind, classes, step))
             if network not in rates:
-                rates[network] = _rate(model, checked.task, level, device)
-            timed[f"{model} {loss}"] = rates[network]
+                rates[network] = _rate(model, task, level, device)
+            timed[model, loss] = rates[network]
     return timed
 
 
@@ -75,7 +85,7 @@ def _rate(model: str, task: Task, level: Experiment, device: torch.device) -> fl
 
 
 def probe(model: str, task: Task, experiment: Experiment, device: torch.device) -> float:
-    """Training images a second of a network, from one small timed step."""
+    """Training images a second of a network, from small timed steps."""
     entry = find_model(model)
     shape = network_shape(experiment, model, task)
     costs = model_costs(entry, shape)
@@ -97,7 +107,10 @@ def probe(model: str, task: Task, experiment: Experiment, device: torch.device) 
         )
         step = make_step(network, loss, images, config=config, seed=0)
         step(0).item()  # allocates and warms up
-        began = time.perf_counter()
-        step(1).item()
-        seconds = time.perf_counter() - began
-    return batch / seconds
+        return batch / min(_seconds(step, number) for number in range(1, 1 + STEPS))
+
+
+def _seconds(step: Step, number: int) -> float:
+    began = time.perf_counter()
+    step(number).item()
+    return time.perf_counter() - began

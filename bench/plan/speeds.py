@@ -7,43 +7,70 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from bench.cache import add_facts, read_facts
+from bench.cache import add_facts, facts_file, read_facts
 from bench.config import Experiment
 from bench.config.frozen import Frozen
-from bench.registry import LOSSES, find_model
+from bench.environment import cpu_model
+from bench.registry import DATASETS, LOSSES, find_model
 from bench.registry.core import comes_from_plugin
 from bench.registry.costs import versions
 
 SPEEDS = "training_speeds"
-# All that decides whether a level can be trained, or how fast.
-_SETTINGS = {"task", "models", "losses", "controls", "model", "loss", "train", "execution"}
-# Packages that check a level and train its networks.
-_CHECKED_BY = ("bench.execute", "bench.plan", "bench.train")
+# Settings of a training that neither change a step's time nor are refused by a check.
+NOT_OF_A_STEP = {
+    *("lr", "max_iterations", "validate_every", "checkpoint_seconds"),
+    *("schedule", "warmup", "decay_factor", "patience", "max_decays", "class_weighting"),
+}
+_VARIABLES = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+)
+_DRIVER = Path("/proc/driver/nvidia")
 
 
-class Speeds(Frozen):
-    """Speeds of an experiment's networks on a device.
+class KeptSpeed(Frozen):
+    """A speed as it is kept.
 
     Attributes:
         device: its type.
-        rates: by "model loss" the training images a second, or why there is no such number.
+        rate: training images a second.
+        measured: the day.
     """
 
     device: str
-    rates: Mapping[str, float | str]
+    rate: float = Field(gt=0.0)
+    measured: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speeds:
+    """Speeds of the networks of a level of an experiment.
+
+    Attributes:
+        device: its type.
+        rates: by model and loss the training images a second, or why there is no such number.
+        measured: the day when the oldest of them was measured; None if they were measured now.
+    """
+
+    device: str
+    rates: Mapping[tuple[str, str], float | str]
+    measured: date | None = None
 
 
 def measure_speeds(levels: Sequence[Experiment], *, device: str) -> list[Speeds]:
     """The speeds of the networks of an experiment's levels, which are checked first.
 
-    A level that was timed on this machine with the same versions and the same source is neither
-    checked nor timed again: importing torch and trying each network take ten seconds. Networks of
-    plugins, and those that cannot be timed, always are.
+    Where all of them were checked and timed on this machine with the same versions and the same
+    source, nothing is: importing torch and trying each network take ten seconds. Networks and
+    losses of plugins always are, and what failed.
 
     Args:
         levels: what to run, without ``vary``.
@@ -52,51 +79,84 @@ def measure_speeds(levels: Sequence[Experiment], *, device: str) -> list[Speeds]
     Raises:
         InputError: as :func:`bench.execute.check_levels`.
     """
+    keys = [_keys(level, device) for level in levels]
     known = read_facts(SPEEDS)
-    keys = [_key(level, device) for level in levels]
-    kept = [_parse(known.get(key)) for key in keys]
-    if not any(map(_has_plugin, levels)) and None not in kept:
-        return [speeds for speeds in kept if speeds is not None]
+    kept = [{pair: _parse(known.get(key or "")) for pair, key in each.items()} for each in keys]
+    if all(speed is not None for each in kept for speed in each.values()):
+        return [
+            _known([speed for speed in each.values() if speed], pairs=list(each)) for each in kept
+        ]
     from bench.plan.probe import time_levels
 
     device_type, timed = time_levels(levels, device=device)
-    measured = [Speeds(device=device_type, rates=rates) for rates in timed]
-    keepable = {
-        key: speeds.model_dump()
-        for key, level, speeds in zip(keys, levels, measured, strict=True)
-        if not _has_plugin(level) and all(isinstance(rate, float) for rate in speeds.rates.values())
-    }
-    if keepable:
-        add_facts(SPEEDS, keepable)
-    return measured
+    if device_type == "cpu" or _gpus():
+        facts = {
+            key: KeptSpeed(device=device_type, rate=rate, measured=date.today())
+            for each, rates in zip(keys, timed, strict=True)
+            for pair, key in each.items()
+            if key is not None and isinstance(rate := rates[pair], float)
+        }
+        add_facts(SPEEDS, {key: fact.model_dump(mode="json") for key, fact in facts.items()})
+    return [Speeds(device=device_type, rates=rates) for rates in timed]
 
 
-def _parse(fact: Any) -> Speeds | None:
-    """A kept fact, or None where there is none or someone has spoilt it."""
+def describe_age(speeds: Sequence[Speeds]) -> str | None:
+    """A line about speeds that were measured before; None where none was."""
+    days = [each.measured for each in speeds if each.measured is not None]
+    if not days:
+        return None
+    return (
+        f"speeds were measured here on {min(days)}; delete {str(facts_file(SPEEDS))!r} to measure "
+        "them again"
+    )
+
+
+def _known(speeds: Sequence[KeptSpeed], *, pairs: Sequence[tuple[str, str]]) -> Speeds:
+    rates = dict(zip(pairs, (speed.rate for speed in speeds), strict=True))
+    return Speeds(
+        device=speeds[0].device, rates=rates, measured=min(speed.measured for speed in speeds)
+    )
+
+
+def _parse(fact: Any) -> KeptSpeed | None:
+    """A kept speed, or None where there is none or someone has spoilt it."""
     try:
-        return Speeds.model_validate(fact)
+        return KeptSpeed.model_validate_json(json.dumps(fact))
     except ValidationError:
         return None
 
 
-def _has_plugin(level: Experiment) -> bool:
-    """Whether some of a level's code may change without a trace."""
-    sources = [find_model(name).source for name in level.models]
-    sources += [LOSSES.get(name).source for name in level.losses]
-    return any(map(comes_from_plugin, sources))
-
-
-def _key(level: Experiment, device: str) -> str:
-    settings = level.model_dump(mode="json", include=_SETTINGS)
-    data = level.data.model_dump(mode="json", exclude={"root"})
-    parts = [settings, data, device, *_machine(), *versions(*_CHECKED_BY)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def _keys(level: Experiment, device: str) -> dict[tuple[str, str], str | None]:
+    """By model and loss, what a level's speed is kept by; None where it is not kept."""
+    data = level.data.model_dump(mode="json", include={"source", "options", "image_size"})
+    train = level.train.model_dump(mode="json", exclude=NOT_OF_A_STEP)
+    options = [level.model.model_dump(mode="json"), level.loss.model_dump(mode="json")]
+    shared = [level.task, level.controls, data, train, options, device, _machine()]
+    shared += [versions("bench")]
+    named = [DATASETS.get(level.data.source).source]
+    named += [find_model(name).source for name in (*level.model.options, *level.model.both)]
+    named += [LOSSES.get(name).source for name in level.loss.options]
+    keys: dict[tuple[str, str], str | None] = {}
+    for model in level.models:
+        for loss in level.losses:
+            sources = [*named, find_model(model).source, LOSSES.get(loss).source]
+            text = json.dumps([model, loss, *shared], sort_keys=True)
+            changes = any(map(comes_from_plugin, sources))
+            keys[model, loss] = None if changes else hashlib.sha256(text.encode()).hexdigest()
+    return keys
 
 
 def _machine() -> list[object]:
-    """All that says without torch which devices a process has."""
+    """All that says without torch what a process computes with."""
     affinity = getattr(os, "sched_getaffinity", None)
     cpus = len(affinity(0)) if affinity else os.cpu_count()
-    gpus = sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
-    names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
-    return [platform.node(), cpus, gpus, *(os.environ.get(name) for name in names)]
+    return [platform.node(), cpu_model(), cpus, _gpus(), *map(os.environ.get, _VARIABLES)]
+
+
+def _gpus() -> list[str]:
+    """NVIDIA's driver and GPUs; empty where the system does not tell them."""
+    found = []
+    for path in (_DRIVER / "version", *sorted(_DRIVER.glob("gpus/*/information"))):
+        with suppress(OSError):
+            found.append(path.read_text(encoding="utf-8", errors="replace"))
+    return found

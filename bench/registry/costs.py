@@ -210,6 +210,6 @@ def versions(*packages: str) -> tuple[str, ...]:
         # Found, not imported: importing would bring torch.
         spec = importlib.util.find_spec(package)
         for folder in (spec.submodule_search_locations or ()) if spec else ():
-            for path in sorted(Path(folder).glob("*.py")):
+            for path in sorted(Path(folder).rglob("*.py")):
                 digest.update(path.read_bytes())
     return (metadata.version("torch"), metadata.version("timm"), digest.hexdigest()[:16])

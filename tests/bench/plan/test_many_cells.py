@@ -45,7 +45,8 @@ def test_the_cells_of_a_row_share_their_settings() -> None:
     assert [cell.seed for cell in made[:4]] == [0, 0, 1, 1]
 
 
-def test_a_plan_makes_one_cell_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_makes_one_cell_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXNET_BENCH_CACHE", str(tmp_path))  # these speeds are nobody else's
     made = counted(cells, "Cell", monkeypatch)
     monkeypatch.setattr(probe, "probe", lambda *_: 100.0)
     head, prior, *networks, _ = estimate.describe_plan(matrix(seeds=2_500, levels=2), device="cpu")
