@@ -21,13 +21,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 # Modules that the commands need are loaded before they are forked.
+import alembic.command  # noqa: F401
+import optuna.storages._rdb.models  # noqa: F401
 import sklearn.compose
 import sklearn.impute
 import sklearn.linear_model
 import sklearn.pipeline
 import sklearn.preprocessing  # noqa: F401
-import timm  # noqa: F401
+import timm.optim  # noqa: F401
 import torch
+import torch.utils.flop_counter
 
 import bench.cascade.assemble
 import bench.evaluate.load
