@@ -32,6 +32,8 @@ TRAINING = [
         "import bench.train, bench.execute, bench.speed.run, cxnet, baselines",
         {"sklearn", "optuna", "matplotlib", "tabulate", "rich", "ray"},
     ),
+    # As a worker does that is given a part of a tuning.
+    ("import bench.tuning.participation", {"sklearn", "matplotlib", "tabulate", "ray"}),
 ]
 
 

@@ -109,7 +109,7 @@ def _quick_sqlite() -> None:
     event.listen(Engine, "connect", set_up)
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True, scope="package")
 def _models() -> Iterator[None]:
     """The models of ``SPACES``."""
 
@@ -182,6 +182,14 @@ class Tune:
 def tune(tmp_path: Path) -> Tune:
     """Tunes into a folder of the test."""
     return Tune(tmp_path / "runs")
+
+
+@pytest.fixture(scope="package")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Tune:
+    """A search by one process that nobody disturbed."""
+    tune = Tune(tmp_path_factory.mktemp("uninterrupted") / "runs")
+    tune("trials=3")
+    return tune
 
 
 def facts(trials: list[FrozenTrial]) -> list[tuple[Any, ...]]:

@@ -1,4 +1,8 @@
-"""Tunings on real workers, one of which is lost: processes, a Ray cluster, a Slurm-like array."""
+"""Tunings on real workers, one of which is lost: processes, a Ray cluster, a Slurm-like array.
+
+The short forms are in ``test_participation.py``, by a worker in this process, and
+``tests/bench/execute``, by runs on real workers.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ OPTIONS = (
     "--loss", "ce", "--seeds", "0", "--budget", f"trials={TRIALS}",
     "--set", f"train.max_iterations={STEPS}", "--set", "controls=[prior]",
 )  # fmt: skip
+pytestmark = pytest.mark.slow
 TWO = ("--executor", "processes", "--jobs", "2")
 
 
@@ -78,7 +83,6 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(tmp_path: Path) -> No
     assert "2 finished, 0 finished before, 0 not available, 0 failed" in printed
 
 
-@pytest.mark.slow
 def test_a_stopped_parent_leaves_checkpoints_and_no_workers(tmp_path: Path) -> None:
     tuning = Tuning(tmp_path)
     with tuning.braked():
@@ -93,7 +97,6 @@ def test_a_stopped_parent_leaves_checkpoints_and_no_workers(tmp_path: Path) -> N
     assert tuning.check("out") == 2
 
 
-@pytest.mark.slow
 def test_two_commands_with_workers_share_a_tuning(tmp_path: Path) -> None:
     tuning = Tuning(tmp_path)
     one = ("--executor", "processes", "--jobs", "1")
@@ -105,7 +108,6 @@ def test_two_commands_with_workers_share_a_tuning(tmp_path: Path) -> None:
     assert tuning.check("out") == 0
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_killed_node_costs_no_trial(tmp_path: Path) -> None:
     tuning, journal = Tuning(tmp_path), str(tmp_path / "studies.journal")
@@ -123,7 +125,6 @@ def test_a_killed_node_costs_no_trial(tmp_path: Path) -> None:
     assert tuning.check("out", journal) == 1
 
 
-@pytest.mark.slow
 def test_preempted_jobs_go_on_with_their_trials(tmp_path: Path) -> None:
     pytest.importorskip("submitit", reason="submitit is not installed")
     tuning, journal = Tuning(tmp_path), str(tmp_path / "studies.journal")

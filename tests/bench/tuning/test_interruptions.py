@@ -101,14 +101,6 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study_module, "NAMELESS_SECONDS", 0)
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Tune:
-    """A search that nobody disturbed."""
-    tune = Tune(tmp_path_factory.mktemp("uninterrupted") / "runs")
-    tune("trials=3")
-    return tune
-
-
 def check_whole(tune: Tune, uninterrupted: Tune) -> None:
     trials = tune.trials()
     assert facts(trials) == facts(uninterrupted.trials())

@@ -90,29 +90,21 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[OneThread]:
     return started
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Tune:
-    """A search by one process."""
-    tune = Tune(tmp_path_factory.mktemp("alone") / "runs")
-    tune("trials=3")
-    return tune
-
-
-def check_same(tune: Tune, alone: Tune, url: str | None = None) -> None:
+def check_same(tune: Tune, uninterrupted: Tune, url: str | None = None) -> None:
     """The same trials, spending and winner."""
-    assert facts(tune.trials(url=url)) == facts(alone.trials())
-    record, expected = tune.record(), alone.record()
+    assert facts(tune.trials(url=url)) == facts(uninterrupted.trials())
+    record, expected = tune.record(), uninterrupted.record()
     assert (record.winner, record.runs, record.spent.iterations, record.validation_auc) == (
         expected.winner, expected.runs, expected.spent.iterations, expected.validation_auc,
     )  # fmt: skip
 
 
 def test_a_worker_gives_the_trials_and_the_winner_of_one_process(
-    tune: Tune, alone: Tune, engines: list[OneThread]
+    tune: Tune, uninterrupted: Tune, engines: list[OneThread]
 ) -> None:
     tuned = tune("trials=3", executor=OTHERS)
     assert (tuned.runs.finished, tuned.failed) == (2, {})
-    check_same(tune, alone)
+    check_same(tune, uninterrupted)
     (engine,) = engines  # warm from the controls to the winners' runs
     kinds = [type(assignment).__name__ for assignment in engine.given]
     assert kinds == ["CellAssignment", "Participation", *["CellAssignment"] * (3 * 2 + 1)]
@@ -153,11 +145,11 @@ def at_validation(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.mark.usefixtures("engines")
 def test_a_killed_worker_s_trial_goes_on_from_its_checkpoint(
-    tune: Tune, alone: Tune, at_validation: Callable[..., None]
+    tune: Tune, uninterrupted: Tune, at_validation: Callable[..., None]
 ) -> None:
     at_validation(2, 1)
     tune("trials=3", executor=OTHERS)
-    check_same(tune, alone)
+    check_same(tune, uninterrupted)
     first, second, *_ = tune.trials()
     assert (was_interrupted(first), iterations(first), iterations(second)) == (True, 2, 4)
 
@@ -207,10 +199,10 @@ def test_a_trial_that_kills_its_workers_fails_and_the_others_are_trained(
 ) -> None:
     """As where memory runs out."""
     at_training(KilledError(), MOST_DEATHS)
-    tuned = tune("trials=3", controls=[], executor=OTHERS)
+    tuned = tune("trials=2", controls=[], executor=OTHERS)
     assert tuned.failed == {}
     record = tune.record()
-    assert (record.spent.trials, record.spent.finished, record.spent.failed) == (3, 2, 1)
+    assert (record.spent.trials, record.spent.finished, record.spent.failed) == (2, 1, 1)
     failed = [trial for trial in tune.trials() if FAILED in trial.user_attrs]
     assert [each.user_attrs[FAILED] for each in failed] == [
         "its worker was killed 3 times at the same point"
@@ -224,9 +216,9 @@ def test_a_trial_that_is_stopped_again_and_again_has_killed_nobody(
     at_training(signals.Stopped(signal.SIGTERM), MOST_DEATHS + 1)
     for _ in range(MOST_DEATHS + 1):
         with pytest.raises(signals.Stopped):
-            tune("trials=3")
-    tune("trials=3")
-    assert (tune.record().spent.finished, tune.record().spent.failed) == (3, 0)
+            tune("trials=1")
+    tune("trials=1")
+    assert (tune.record().spent.finished, tune.record().spent.failed) == (1, 0)
 
 
 @pytest.mark.usefixtures("engines")
@@ -240,12 +232,16 @@ def test_a_trial_that_is_stopped_again_and_again_has_killed_nobody(
     ],
 )
 def test_a_fault_of_the_device_is_tried_once_more(
-    tune: Tune, alone: Tune, at_training: Callable[..., None], executor: Executor, times: int
+    tune: Tune,
+    uninterrupted: Tune,
+    at_training: Callable[..., None],
+    executor: Executor,
+    times: int,
 ) -> None:
     at_training(RuntimeError("CUDA error: an illegal memory access was encountered"), times)
     tune("trials=3", executor=executor)
     if times == 1:
-        check_same(tune, alone)
+        check_same(tune, uninterrupted)
         return
     (failed,) = (trial for trial in tune.trials() if FAILED in trial.user_attrs)
     assert "CUDA error: an illegal memory access" in failed.user_attrs[FAILED]
@@ -265,22 +261,22 @@ def test_workers_that_die_before_they_begin_end_the_tuning(
 
 
 @pytest.mark.usefixtures("engines")
-def test_a_journal_holds_the_same_search(tune: Tune, alone: Tune, tmp_path: Path) -> None:
+def test_a_journal_holds_the_same_search(tune: Tune, uninterrupted: Tune, tmp_path: Path) -> None:
     journal = str(tmp_path / "shared" / "studies.journal")
     Path(journal).parent.mkdir()
     tune("trials=3", plan={"storage": journal}, executor=OTHERS)
-    check_same(tune, alone, journal)
+    check_same(tune, uninterrupted, journal)
     assert tune.record().storage == "journal"
 
 
 @pytest.mark.usefixtures("engines")
 def test_a_worker_killed_at_a_journal_is_known_by_its_lock(
-    tune: Tune, alone: Tune, tmp_path: Path, at_validation: Callable[..., None]
+    tune: Tune, uninterrupted: Tune, tmp_path: Path, at_validation: Callable[..., None]
 ) -> None:
     at_validation(2, 1)
     journal = f"journal:///{tmp_path}/studies.journal"
     tune("trials=3", plan={"storage": journal}, executor=OTHERS)
-    check_same(tune, alone, journal)
+    check_same(tune, uninterrupted, journal)
     assert any(map(was_interrupted, tune.trials(url=journal)))
 
 

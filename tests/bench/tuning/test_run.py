@@ -280,12 +280,12 @@ def test_another_setting_is_another_study_and_another_budget_is_not(
 
 
 def test_every_model_and_loss_gets_the_same(tune: Tune) -> None:
-    tune("iterations=21", models=["narrow", "moody"], losses=["ce", "sin"])
+    tune("iterations=9", models=["narrow", "moody"], losses=["ce", "sin"])
     records = Store(tune.out).tunings()
     assert len(records) == 4
     for record in records:
         # The last trial is cut at its next validation, and none is begun after it.
-        assert 21 <= record.spent.iterations < 21 + 2
+        assert 9 <= record.spent.iterations < 9 + 2
         assert record.reruns is not None
         # As many trainings, of 6 iterations each where none ends early or fails.
         assert len(record.reruns.candidates) == min(3, record.spent.finished)
