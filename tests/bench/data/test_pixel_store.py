@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -243,6 +244,13 @@ def test_a_damaged_store_is_made_again(
     assert reader.reads == 2 * COUNT
 
 
+def start(process: multiprocessing.context.ForkProcess) -> None:
+    """Fork: a fresh interpreter would import for seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads wait for pytest alone
+        process.start()
+
+
 def _open_in_process(root: Path, gate: Any, found: Any) -> None:
     """Opens the store with the others, and reports its reads and a sum of its pixels."""
     paths = {path.name: path for path in sorted((root / "images").iterdir())}
@@ -254,13 +262,13 @@ def _open_in_process(root: Path, gate: Any, found: Any) -> None:
 
 def test_processes_at_once_decode_one_time_and_see_the_same(tmp_path: Path) -> None:
     write_images(tmp_path / "images", count=100, side=64)
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     gate, found = context.Event(), context.Queue()
     processes = [
         context.Process(target=_open_in_process, args=(tmp_path, gate, found)) for _ in range(2)
     ]
     for process in processes:
-        process.start()
+        start(process)
     gate.set()
     results = [found.get(timeout=60) for _ in processes]
     for process in processes:
@@ -445,8 +453,8 @@ def _prepare_slowly(root: Path) -> None:
 def test_a_killed_process_loses_at_most_what_was_not_flushed(
     files: FileReader, tmp_path: Path
 ) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_prepare_slowly, args=(tmp_path,))
-    process.start()
+    process = multiprocessing.get_context("fork").Process(target=_prepare_slowly, args=(tmp_path,))
+    start(process)
     patience = time.monotonic() + 60
     while not (indexes := [*(tmp_path / "cache").glob(f"*.partial/{INDEX}")]) or (
         np.load(indexes[0].with_name(DONE))[0] < 3
