@@ -154,25 +154,35 @@ def test_a_threshold_taken_from_float32_probabilities_is_reached_by_them() -> No
     assert leaf(0.5, 0.7) == Leaf.ONE
 
 
-def truths() -> st.SearchStrategy[NDArray[np.bool_]]:
-    """Findings of 0 to 12 images, each with none, one or several of 2 to 14."""
-    shapes = st.tuples(st.integers(0, 12), st.integers(2, 14))
-    return shapes.flatmap(lambda shape: arrays(np.bool_, shape, elements=st.booleans()))
-
-
 SHARE = st.floats(0.0, 1.0)
 POSITIVE_SHARE = st.floats(0.0, 1.0, exclude_min=True)
+GENERATORS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
+SHAPES = st.tuples(st.integers(0, 12), st.integers(2, 14))
+
+
+@st.composite
+def truths(draw: st.DrawFn) -> NDArray[np.bool_]:
+    """Findings of 0 to 12 images, each with none, one or several of 2 to 14."""
+    shape, random = draw(SHAPES), draw(GENERATORS)
+    found: NDArray[np.bool_] = random.random(shape) < random.choice([0.1, 0.3, 0.6])
+    return found
 
 
 @st.composite
 def any_probabilities(draw: st.DrawFn, shape: tuple[int, int]) -> StageProbabilities:
-    of_one = draw(arrays(np.float64, shape, elements=st.integers(0, 3)))
-    # Few levels, so that ties are common; a row of zeros has no softmax.
-    of_one[of_one.sum(axis=1) == 0] = 1.0
+    """Some levels that hypothesis chooses, so that ties are common, and any others."""
+    levels = np.array([0.0, 0.5, 1.0, *draw(st.lists(SHARE, max_size=3))])
+    random = draw(GENERATORS)
+
+    def shares(*size: int) -> NDArray[np.float64]:
+        return np.where(random.random(size) < 0.7, random.choice(levels, size), random.random(size))
+
+    of_one = random.integers(0, 4, shape).astype(np.float64)
+    of_one[of_one.sum(axis=1) == 0] = 1.0  # a row of zeros has no softmax
     return StageProbabilities(
-        abnormal=draw(arrays(np.float64, shape[0], elements=SHARE)),
-        several=draw(arrays(np.float64, shape[0], elements=SHARE)),
-        of_several=draw(arrays(np.float64, shape, elements=SHARE)),
+        abnormal=shares(shape[0]),
+        several=shares(shape[0]),
+        of_several=shares(*shape),
         of_one=of_one / of_one.sum(axis=1, keepdims=True),
     )
 
@@ -181,6 +191,7 @@ def any_probabilities(draw: st.DrawFn, shape: tuple[int, int]) -> StageProbabili
 def any_thresholds(
     draw: st.DrawFn, k: int, elements: st.SearchStrategy[float] = SHARE
 ) -> StageThresholds:
+    elements = st.sampled_from([0.5, 1.0]) | elements
     return StageThresholds(
         abnormal=draw(elements),
         several=draw(elements),
@@ -241,7 +252,7 @@ def test_every_error_is_the_fault_of_the_first_stage_that_erred(data: st.DataObj
 
 @given(st.data())
 def test_the_number_of_findings_tells_the_leaf(data: st.DataObject) -> None:
-    shape = data.draw(st.tuples(st.integers(0, 12), st.integers(2, 14)))
+    shape = data.draw(SHAPES)
     probabilities = data.draw(any_probabilities(shape))
     thresholds = data.draw(any_thresholds(shape[1]))
     routed = route(probabilities, thresholds)
