@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.cache import cache_dir
 from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
+from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.collect import collect
 from bench.evaluate.results import Reference, Results, Table
+from bench.evaluate.scorer import Scorer
 from bench.report import FORMATS, columns
 from bench.report.sections import sections
 from bench.runs.records import ImportRecord, Outcome, RunCosts
@@ -89,6 +92,7 @@ CHANCE = [0.5] * 6
 # Of Mass, Nodule and Hernia. The validation thresholds of LABELS are 0.5, 0.5 and 0.6.
 VALIDATION_LABELS = np.array([[0.1, 0.1, 0.2], [0.9, 0.1, 0.2], [0.1, 0.9, 0.2], [0.9, 0.9, 0.2]])
 VALIDATION_CLASSES = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]] * 2)
+RESAMPLING = Resampling()  # whose draws serve all tests
 TRAINING: dict[str, Any] = {"max_iterations": 6000, "validate_every": 100}
 
 
@@ -215,7 +219,10 @@ class Runs:
         ).name
 
     def tables(self, *, reference: Reference | None = None) -> list[Table]:
-        return collect(self.store.runs(), tunings=self.store.tunings(), reference=reference)
+        """The tables; a run is scored once, however often a test asks."""
+        scorer = Scorer(RESAMPLING, kept=cache_dir() / "scores")
+        tunings = self.store.tunings()
+        return collect(self.store.runs(), scorer=scorer, tunings=tunings, reference=reference)
 
     def text(
         self,
