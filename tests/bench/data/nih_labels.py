@@ -1,4 +1,4 @@
-"""The real label file of ChestX-ray14 as a study table, read without the harness's own source."""
+"""The real label file of ChestX-ray14 as a study table, by the harness and without it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from bench.data.study import study_rows
+from bench.config import load_experiment
+from bench.data.load import open_labels
+from bench.data.study import StudyTable, study_rows
 from tests.shared_data import shared
+
+
+@cache
+def nih_labels() -> StudyTable:
+    """Labels of all 112,120 images as the harness reads them; 1,723 of the images are here."""
+    return open_labels(load_experiment("nih_image", changes={"data.root": shared("nih-mini")}).data)
 
 
 @cache
