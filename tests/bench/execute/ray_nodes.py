@@ -15,8 +15,8 @@ NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
 
 @contextmanager
-def started_cluster() -> Iterator[Any]:
-    """A cluster of one node of one CPU, its head; a skip where Ray is not installed."""
+def started_cluster(*, head_cpus: int = 1) -> Iterator[Any]:
+    """A cluster of one node, its head of so many CPUs; a skip where Ray is not installed."""
     pytest.importorskip("ray", reason="Ray is not installed")
     from ray.cluster_utils import Cluster
 
@@ -24,7 +24,11 @@ def started_cluster() -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("OMP_NUM_THREADS", "1")
-        made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        # A node that is gone is missed after a second instead of fifteen.
+        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("RAY_health_check_failure_threshold", "2")
+        head = {**NODE, "num_cpus": head_cpus, "include_dashboard": False}
+        made = Cluster(initialize_head=True, head_node_args=head)
         yield made
         made.shutdown()
 
