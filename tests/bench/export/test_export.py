@@ -197,18 +197,21 @@ def test_three_channels_several_findings_and_bfloat16(tmp_path: Path) -> None:
     assert list(facts["thresholds"]) == list(model.classes)
 
 
-def test_without_the_data_the_sample_alone_is_looked_at(tmp_path: Path) -> None:
-    data = kermany_part(tmp_path / "data")
-    model = bench.load_model(train(data, tmp_path / "runs"))
-    data.rename(tmp_path / "elsewhere")
-    check = exported(model, tmp_path / "sample", "torchscript")
-    assert check.images == 0
-    assert "on the sample image alone: the run's test images were not looked at" in str(check)
-    check = exported(model, tmp_path / "all", "torchscript", root=tmp_path / "elsewhere")
-    assert check.images == 32
-    with pytest.raises(InputError, match="nowhere"):
-        exported(model, tmp_path / "none", "torchscript", root=tmp_path / "nowhere")
-    assert not (tmp_path / "none").exists()
+def test_without_the_data_the_sample_alone_is_looked_at(
+    model: LoadedModel, data: Path, tmp_path: Path
+) -> None:
+    elsewhere = data.rename(tmp_path / "elsewhere")
+    try:
+        check = exported(model, tmp_path / "sample", "torchscript")
+        assert check.images == 0
+        assert "on the sample image alone: the run's test images were not looked at" in str(check)
+        check = exported(model, tmp_path / "all", "torchscript", root=elsewhere)
+        assert check.images == 32
+        with pytest.raises(InputError, match="nowhere"):
+            exported(model, tmp_path / "none", "torchscript", root=tmp_path / "nowhere")
+        assert not (tmp_path / "none").exists()
+    finally:
+        elsewhere.rename(data)
 
 
 def test_other_pixels_are_told_and_nothing_is_left(model: LoadedModel, tmp_path: Path) -> None:
