@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from bench.config import Experiment
 from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
@@ -197,6 +198,13 @@ def _text(heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
     return "\n".join(",".join(line) for line in lines)
 
 
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Experiment]:
+    """Experiments on the same labels, by task."""
+    labels = write_labels(tmp_path_factory.mktemp("labels") / "nih")
+    return {task: experiment(labels, task=task) for task in ("m1", "m2", "m4", "findings14")}
+
+
 @settings(max_examples=25)
 @given(
     content=HOSTILE,
@@ -204,14 +212,13 @@ def _text(heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
     combine=st.sampled_from([None, "noisy_or", "max"]),
 )
 def test_a_hostile_file_is_refused_in_one_line_or_imported_whole(
-    content: str | bytes, task: str, combine: Combine | None
+    plans: dict[str, Experiment], content: str | bytes, task: str, combine: Combine | None
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         (here / "p.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        plan = experiment(write_labels(here / "nih"), task=task)
         try:
-            found = import_file(here / "p.csv", plan, here / "out", combine=combine)
+            found = import_file(here / "p.csv", plans[task], here / "out", combine=combine)
         except InputError as error:
             refusal = str(error)
         else:
@@ -229,15 +236,16 @@ def test_a_hostile_file_is_refused_in_one_line_or_imported_whole(
     tested=st.sampled_from(TEST[1:4]),
     task=st.sampled_from(["m1", "m2"]),
 )
-def test_a_sound_file_is_imported_whole(rows: dict[str, float], tested: str, task: str) -> None:
+def test_a_sound_file_is_imported_whole(
+    plans: dict[str, Experiment], rows: dict[str, float], tested: str, task: str
+) -> None:
     rows = {tested: 0.5} | rows
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         path = write_csv(
             here / "p.csv", {"image": list(rows), "probability": list(map(repr, rows.values()))}
         )
-        plan = experiment(write_labels(here / "nih"), task=task)
-        found = import_file(path, plan, here / "out")
+        found = import_file(path, plans[task], here / "out")
         assert sum(found.match.images.values()) + sum(found.match.ignored.values()) == len(rows)
         run = assert_whole(found)
         for one in run.predictions().values():

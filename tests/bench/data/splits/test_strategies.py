@@ -41,7 +41,8 @@ def _hostile_tables(draw: st.DrawFn) -> pd.DataFrame:
     sizes = draw(st.lists(st.integers(1, 40), min_size=3, max_size=12))
     patients = [f"p{number}" for number, size in enumerate(sizes) for _ in range(size)]
     count = len(patients)
-    abnormal = draw(st.lists(st.booleans(), min_size=count, max_size=count))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    abnormal = (random.random(count) < draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))).tolist()
     copies = draw(st.dictionaries(st.integers(0, count - 1), st.integers(0, count - 1), max_size=3))
     digests = [f"d{copies.get(number, number)}" for number in range(count)]
     return made_rows(patients, abnormal=abnormal, digests=digests)
