@@ -23,15 +23,17 @@ from bench.data.study import StudyTable
 from bench.errors import InputError
 from bench.imported.file import read_file
 
-NAMES = ["path", "label", "No Finding", "TB", "Edema", "patient", "split", "age"]
+NAMES = ["path", "label", "No Finding", "TB", "Edema", "patient", "split", "age", "view", "sex"]
 FILES = ["a.png", "B.png", "sub/c.png", "sub/ä.jpg"]  # of the folder
 
 PATHS = st.sampled_from(
-    ["a.png", "./a.png", "A.PNG", "a", "B.png", "b", "c.png", "sub\\c.png", "top/sub/c.png", "ä"]
-)
+    ["a.png", "./a.png", "b/../a.png", "A.PNG", "a", "B.png", "b", "b\n", "c.png", "sub\\c.png",
+     "top/sub/c.png", "C:\\b.png", "ä", "/"]
+)  # fmt: skip
 WORDS = st.sampled_from(
     ["", "Mass", "mass ", "No Finding", "TB|Mass", "a,b", "a;b", "x y", "nan", "-1", "0", "1", "ß"]
 )
+TEXTS = WORDS.filter(lambda word: word not in ("-1", "0", "1"))
 CODES = st.sampled_from(["1", "0", "", "1.0", "0.0", "-1", "-1.0", "1,0", "yes", "nan"])
 ODD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=5)
 
@@ -73,12 +75,14 @@ def is_utf_8(content: bytes) -> bool:
     return True
 
 
-def row(odd: bool) -> st.SearchStrategy[list[str]]:
+def row(odd: bool, labels: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
     also = ODD if odd else st.nothing()
-    cells = [WORDS | CODES | also, CODES | also, CODES | also, CODES | also]
-    others = [st.sampled_from(["", "7", "007", "nan"]), st.sampled_from(["train", "val", "?"])]
-    ages = st.sampled_from(["58", "5,5", "058Y", "", "old"])
-    return st.tuples(PATHS | also, *cells, *others, ages).map(list)
+    cells = [labels | also, CODES | also, CODES | also, CODES | also]
+    facts = (["", "7", "007", "7.0", "nan"], ["train", "val", "?"],
+             ["58", "5,5", "058Y", "", "old"], ["", "PA"], ["", "F", "m"])  # fmt: skip
+    others = [st.sampled_from(texts) | also for texts in facts]
+    # A row without a path is refused with its table.
+    return st.tuples(PATHS | also.filter(str.strip), *cells, *others).map(list)
 
 
 OPTIONS = st.fixed_dictionaries(
@@ -99,12 +103,15 @@ NUMBERED = st.just({"header": "none", "path_column": "1", "label_column": "2"})
 
 EXAMPLES = st.builds(
     Example,
-    rows=st.booleans().flatmap(lambda odd: st.lists(row(odd), max_size=8)),
+    # Words beside codes are refused where no option tells what they are.
+    rows=st.tuples(st.booleans(), st.sampled_from([TEXTS, CODES, WORDS | CODES])).flatmap(
+        lambda how: st.lists(row(*how), max_size=8)
+    ),
     delimiter=st.sampled_from([",", ";", "\t", " "]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
     end=st.sampled_from(["\n", "\r\n"]),
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
-    options=OPTIONS | OPTIONS | st.builds(operator.or_, OPTIONS, NUMBERED),
+    options=st.just({}) | OPTIONS | st.builds(operator.or_, OPTIONS, NUMBERED),
 )
 
 # A few bytes of a file are overwritten, put in between, or cut off.
@@ -142,6 +149,11 @@ def check_images(listed: Iterable[str], study: StudyTable) -> None:
     assert len(study.rows) + len(named) + left_out == len(set(listed))
 
 
+def bare(path: str) -> str:
+    """The name without folders and suffix, which may be completed to those of a file."""
+    return path.split("/")[-1].split(".")[0].casefold()
+
+
 def check_study(content: bytes, options: dict[str, Any], folder: Path) -> None:
     """A study of the right number of images, or one line."""
     file = folder / "t.csv"
@@ -156,6 +168,8 @@ def check_study(content: bytes, options: dict[str, Any], folder: Path) -> None:
         return
     paths = [os.path.normpath(p.replace("\\", "/")) for p in table.rows[wanted.path_column]]
     check_images(paths, labels)
+    found = {*labels.rows["image"], *(problem.image for problem in labels.problems)}
+    assert {bare(image) for image in found} <= {bare(path) for path in paths}
     check_images(paths, study)
     missing = {problem.image for problem in study.problems if problem.kind == "missing"}
     files = [folder / image for image in study.rows["image"] if image not in missing]

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
 from PIL import Image
 
-from bench.data.sources.manifest import ManifestOptions, read_labels
-from bench.data.sources.patients import PatientIds
 from bench.data.study import StudyTable
 from bench.errors import InputError
 from bench.registry import DATASETS
@@ -291,36 +284,6 @@ def test_other_facts_are_those_of_the_first_row_and_a_note_says_so(tmp_path: Pat
     ]
     note = "images with rows that differ in view or age: 1; the first row of each is used"
     assert note in study.notes
-
-
-CELLS = st.sampled_from(
-    ["", "nan", "_", "Mass", "mass ", "no_finding", "-1", "7", "007", "7.0", "val", "a|b", "a,b"]
-) | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
-PATHS = st.sampled_from(["a.png", "./a.png", "b/../a.png", "C:\\b.png", "b\n", "ß", "/"])
-
-
-@given(
-    st.lists(st.tuples(PATHS, *[CELLS] * 6)),
-    st.sampled_from(["text", "number"]),
-    st.sampled_from(["|", ",", "-", " "]),
-)
-def test_no_row_of_any_file_is_lost(
-    rows: list[tuple[str, ...]], patient_ids: PatientIds, separator: str
-) -> None:
-    names = ["path", "label", "patient", "split", "view", "sex", "age"]
-    options = ManifestOptions(patient_ids=patient_ids, label_separator=separator)
-    with TemporaryDirectory() as root:
-        file = Path(root) / "manifest.csv"
-        with file.open("w", encoding="utf-8", newline="") as lines:
-            csv.writer(lines).writerows([names, *rows])
-        try:
-            study = read_labels(file, options)
-        except InputError as error:
-            assert "\n" not in str(error)  # noqa: PT017 -- either is right
-            return
-    named = [problem.image for problem in study.problems]
-    listed = {os.path.normpath(path.strip().replace("\\", "/")) for path, *_ in rows}
-    assert sorted([*named, *study.rows["image"]]) == sorted(listed)
 
 
 def test_patients_that_are_unknown_or_one_number(tmp_path: Path) -> None:
