@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.audit.audit import audit
+from bench.audit.audit import Audit, audit
 from bench.audit.decision import net_benefit
 from bench.audit.duplicates import difference_hash, near_duplicates
 from bench.audit.markdown import audit_markdown, draw_decision_curve
@@ -52,8 +52,13 @@ def nih(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return stored(train(shared("nih-mini"), tmp_path_factory.mktemp("nih"), **changes))
 
 
-def test_subgroups_are_figures_of_their_images_alone(nih: Run) -> None:
-    found = audit(nih, root=None, progress=SILENT)
+@pytest.fixture(scope="module")
+def found(nih: Run) -> Audit:
+    """Its audit."""
+    return audit(nih, root=None, progress=SILENT)
+
+
+def test_subgroups_are_figures_of_their_images_alone(nih: Run, found: Audit) -> None:
     assert found.subgroups.unknown == ()
     everyone, *others = found.subgroups.subgroups
     test, points = (
@@ -121,8 +126,8 @@ def test_net_benefit_by_hand() -> None:
     assert net_benefit(positive, ~everyone, 0.2).mean() == 0.0
 
 
-def test_the_decision_curve_of_a_run(nih: Run) -> None:
-    curve = audit(nih, root=None, progress=SILENT).decision
+def test_the_decision_curve_of_a_run(nih: Run, found: Audit) -> None:
+    curve = found.decision
     assert curve is not None
     test = nih.predictions()["test"]
     points = OperatingPoints.choose(nih.predictions()["validation"], nih.outputs)
