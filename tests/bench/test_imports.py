@@ -23,7 +23,10 @@ WITHOUT_TORCH = [
         "from bench.config import load_experiment; import bench.data.load; load_experiment('demo')",
         {"torch", "timm"},
     ),
-    ("import bench.tracking.status, bench.evaluate.load, bench.report.html", {"torch", "timm"}),
+    (
+        "import bench.tracking.status, bench.evaluate.load, bench.report.html.page",
+        {"torch", "timm"},
+    ),
 ]
 CXNET = [("import cxnet", {"timm", "pandas", "bench", "baselines"})]
 TRAINING = [
