@@ -33,6 +33,9 @@ from bench.tuning.plan import TRIAL_SEED
 from bench.tuning.trials import FAILED, MOST_DEATHS, was_interrupted
 from tests.bench.tuning.conftest import Tune, facts, iterations
 
+# Filters of warnings are one for all threads: one that ends its own undoes another's.
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
 T = TypeVar("T")
 OTHERS = Executor(name="processes", jobs=1)
 
