@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.evaluate.results import Results
     from bench.execute import Executor
     from bench.model import LoadedModel
-    from bench.plan.tables import TablePlan
+    from bench.planning.tables import TablePlan
 
 DEFAULT_OUT = "results/runs"
 
@@ -58,7 +58,7 @@ def plan(
         InputError: anything that the user can mend.
     """
     experiment = _experiment(config, plugins)
-    from bench.plan.tables import plan_tables
+    from bench.planning.tables import plan_tables
 
     return plan_tables(experiment, out=Path(out), assumed=assumed)
 

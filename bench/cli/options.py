@@ -115,7 +115,7 @@ class MatrixChoice(ConfigChoice):
 
     def print_plan(self, experiment: Experiment) -> None:
         """Print the cells of an experiment with an estimate of their time."""
-        from bench.plan.estimate import describe_plan
+        from bench.planning.estimate import describe_plan
 
         for line in describe_plan(experiment, device=self.device):
             click.echo(line)

@@ -108,7 +108,7 @@ def _print_plan(
     """Print the cells with their time, and what their comparison can show."""
     from bench.cli.output import print_unusable
     from bench.config.load import parse_setting
-    from bench.plan.tables import describe_tables, plan_tables
+    from bench.planning.tables import describe_tables, plan_tables
     from bench.registry import DATASETS
     from bench.runs.store import Store
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bench.config import Experiment, expand, levels_of, missing_references
-from bench.plan.speeds import Speeds, describe_age, measure_speeds
+from bench.planning.speeds import Speeds, describe_age, measure_speeds
 from bench.progress import duration
 from bench.registry import find_model
 from bench.registry.costs import weights_here

@@ -12,7 +12,7 @@ from bench.data.tasks import Task
 from bench.environment import pick_device
 from bench.errors import first_line
 from bench.execute.preflight import Checked, check_levels, network_shape
-from bench.plan.speeds import NOT_OF_A_STEP
+from bench.planning.speeds import NOT_OF_A_STEP
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs
 from bench.train import lay_out, make_step, random_state_kept

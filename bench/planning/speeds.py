@@ -86,7 +86,7 @@ def measure_speeds(levels: Sequence[Experiment], *, device: str) -> list[Speeds]
         return [
             _known([speed for speed in each.values() if speed], pairs=list(each)) for each in kept
         ]
-    from bench.plan.probe import time_levels
+    from bench.planning.probe import time_levels
 
     device_type, timed = time_levels(levels, device=device)
     if device_type == "cpu" or _gpus():

@@ -28,6 +28,10 @@ def test_public_names() -> None:
         "__version__",
     ]
     assert all(hasattr(bench, name) for name in bench.__all__)
+    # A package of the same name would take its place as soon as something imports it.
+    assert {module.name for module in pkgutil.iter_modules(bench.__path__)}.isdisjoint(
+        bench.__all__
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import torch
 
 from bench.config import Experiment, expand, load_experiment
 from bench.execute import check_levels, plan_cells, preflight
-from bench.plan import estimate, probe
-from bench.plan.tables import plan_tables
+from bench.planning import estimate, probe
+from bench.planning.tables import plan_tables
 from bench.runs import cells
 from bench.runs.cells import Cell
 

@@ -13,8 +13,8 @@ import pytest
 from bench.cache import read_facts, write_facts
 from bench.config import Experiment, expand, load_experiment
 from bench.errors import InputError
-from bench.plan import probe, speeds
-from bench.plan.speeds import SPEEDS, describe_age, measure_speeds
+from bench.planning import probe, speeds
+from bench.planning.speeds import SPEEDS, describe_age, measure_speeds
 from bench.registry.plugins import load_plugins
 
 TIMED: list[str] = []

@@ -11,7 +11,7 @@ from bench.config import Experiment, load_experiment
 from bench.errors import InputError
 from bench.evaluate.planning import Assumptions
 from bench.execute.controls import CONTROLS
-from bench.plan.tables import TablePlan, describe_tables, plan_tables
+from bench.planning.tables import TablePlan, describe_tables, plan_tables
 from tests.bench.evaluate.stored_runs import StoredRuns
 
 
