@@ -83,9 +83,7 @@ def measure_speeds(levels: Sequence[Experiment], *, device: str) -> list[Speeds]
     known = read_facts(SPEEDS)
     kept = [{pair: _parse(known.get(key or "")) for pair, key in each.items()} for each in keys]
     if all(speed is not None for each in kept for speed in each.values()):
-        return [
-            _known([speed for speed in each.values() if speed], pairs=list(each)) for each in kept
-        ]
+        return [_known({pair: speed for pair, speed in each.items() if speed}) for each in kept]
     from bench.planning.probe import time_levels
 
     device_type, timed = time_levels(levels, device=device)
@@ -111,10 +109,12 @@ def describe_age(speeds: Sequence[Speeds]) -> str | None:
     )
 
 
-def _known(speeds: Sequence[KeptSpeed], *, pairs: Sequence[tuple[str, str]]) -> Speeds:
-    rates = dict(zip(pairs, (speed.rate for speed in speeds), strict=True))
+def _known(speeds: Mapping[tuple[str, str], KeptSpeed]) -> Speeds:
+    """A level's speeds, all of which were kept."""
     return Speeds(
-        device=speeds[0].device, rates=rates, measured=min(speed.measured for speed in speeds)
+        device=next(iter(speeds.values())).device,
+        rates={pair: speed.rate for pair, speed in speeds.items()},
+        measured=min(speed.measured for speed in speeds.values()),
     )
 
 

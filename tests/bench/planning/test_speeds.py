@@ -138,9 +138,7 @@ def test_a_plugins_network_is_timed_at_each_plan(tiny_plugin: Path) -> None:
 
 
 @pytest.mark.usefixtures("registries_kept")
-def test_an_option_of_a_plugin_is_refused_without_it(
-    tiny_plugin: Path,
-) -> None:
+def test_an_option_of_a_plugin_is_refused_without_it(tiny_plugin: Path) -> None:
     wanted = experiment(**{"model.options": {"tiny": {}}})
     with pytest.raises(InputError, match="tiny"):
         measure_speeds([wanted], device="cpu")
