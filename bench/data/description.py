@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from bench.config.frozen import Frozen
 from bench.data.appearance import Appearance
-from bench.data.fingerprint import fingerprint
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.normalisation import Normalisation
+from bench.data.pixel_store import PIXEL_VERSION
 from bench.data.splits import RowNumbers, Split
 from bench.data.study import StudyTable, count_patients
 from bench.data.tasks import Task
@@ -113,6 +114,25 @@ def describe_data(
         fingerprint=fingerprint(rows, image_size or 0),
         appearance=appearance,
     )
+
+
+def fingerprint(rows: pd.DataFrame, image_size: int) -> str:
+    """SHA-256 of the data on which a result depends: labels, pixels, image size.
+
+    Pixels enter as the digests of the originals, with :data:`PIXEL_VERSION`, the version of the
+    code that brings them to size. Neither paths nor the order of files enter, so the same data
+    has the same fingerprint in every folder and on every machine.
+
+    ``rows`` are the study table with its column ``digest``; the image size is in pixels.
+    """
+    columns = ["image", "digest", "patient", "view", "sex", "age", "follow_up", "given_split"]
+    hasher = hashlib.sha256(f"image_size={image_size} format={PIXEL_VERSION}\n".encode())
+    ordered = rows.sort_values("image")
+    for values, findings in zip(
+        ordered[columns].itertuples(index=False, name=None), ordered["findings"], strict=True
+    ):
+        hasher.update(("\t".join(map(str, values)) + "\t" + "|".join(findings) + "\n").encode())
+    return hasher.hexdigest()
 
 
 def _count(rows: pd.DataFrame, task: Task, targets: NDArray[Any]) -> PartRecord:

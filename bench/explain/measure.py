@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import fields
 
 import numpy as np
@@ -27,10 +28,12 @@ from bench.explain.pointing import (
     ideal_maps,
     measure_agreement,
 )
-from bench.explain.random_weights import with_random_weights
 from bench.model import LoadedModel
+from bench.randomness import derive_seed
+from bench.registry import find_model
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.records import MapAgreement, MapFigure, MapsRecord
+from bench.train.device import random_state_kept
 
 CENTRE, FRAME, IDEAL = "centre", "frame", "boxes on the grid"
 ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
@@ -108,6 +111,21 @@ def measure_maps(
         for finding in _findings(cases)
         for row in _rows(found | _controls(cases, grid), cases.cases, finding)
     ]
+
+
+def with_random_weights(model: LoadedModel) -> LoadedModel:
+    """The run's network with its initial weights, of the run's own seed and not pretrained.
+
+    It is the sanity check of what a map says (Adebayo et al., "Sanity Checks for Saliency Maps",
+    NeurIPS 2018): a map that looks the same for a network with random weights says nothing about
+    what the network has learned.
+    """
+    with random_state_kept(model.device):
+        torch.manual_seed(derive_seed(model.run.cell.seed, "initialisation"))
+        network = find_model(model.run.cell.model).build(model.shape)
+    other = copy(model)
+    other.network = network.to(model.device).eval()
+    return other
 
 
 def _of_network(model: LoadedModel, mapper: Mapper, cases: Cases) -> tuple[Agreement, int]:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.config import expand
-from bench.data.fingerprint import fingerprint
+from bench.data.description import fingerprint
 from bench.data.leakage import Leakage, measure_leakage
 from bench.data.load import decode_source
 from bench.errors import InputError

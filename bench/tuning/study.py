@@ -29,7 +29,7 @@ from sqlalchemy.engine import URL
 
 from bench import signals
 from bench.config.frozen import Frozen
-from bench.data.fingerprint import fingerprint
+from bench.data.description import fingerprint
 from bench.errors import InputError
 from bench.events import Note
 from bench.execute.matrix import DeviceFault

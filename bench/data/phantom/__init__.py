@@ -10,8 +10,7 @@ works and nothing about patients, and no ranking of networks on them carries ove
 
 from bench.data.phantom.cohort import Visit, draw_cohort
 from bench.data.phantom.export import write_nih_layout
-from bench.data.phantom.reader import PhantomReader
-from bench.data.phantom.render import GENERATOR_VERSION, render
+from bench.data.phantom.render import GENERATOR_VERSION, PhantomReader, render
 
 __all__ = [
     "GENERATOR_VERSION",

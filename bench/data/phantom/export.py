@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.data.phantom.cohort import Visit, draw_cohort
-from bench.data.phantom.reader import PhantomReader
+from bench.data.phantom.render import PhantomReader
 from bench.errors import InputError
 
 # The first line of NIH's Data_Entry_2017_v2020.csv.

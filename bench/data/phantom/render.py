@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from bench.data.phantom.chest import Chest, Field
 from bench.data.phantom.cohort import Visit
 from bench.data.phantom.findings import PAINT, RESHAPE
 from bench.data.phantom.seeding import Purpose, generator
-from bench.data.study import NIH_FINDINGS
+from bench.data.study import NIH_FINDINGS, ImageError
 
 # Enters every stamp; raise it whenever any pixel of any image changes.
 GENERATOR_VERSION = 2
@@ -171,3 +172,27 @@ def _exposed(shadow: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
     # The last draw, since how many numbers it takes depends on the size.
     gray += rng.standard_normal(shadow.shape, dtype=np.float32) * noise
     return np.clip(gray, 0.0, 255.0, out=gray).astype(np.uint8)
+
+
+class PhantomReader:
+    """Renders images by id; keeps none, and may be called from several threads."""
+
+    def __init__(self, visits: Sequence[Visit], *, seed: int, size: int) -> None:
+        self._visits = {visit.image: visit for visit in visits}
+        self._seed = seed
+        self._size = size
+
+    def read(self, image: str) -> NDArray[np.uint8]:
+        """The image's pixels, grayscale uint8, (size, size).
+
+        Raises:
+            ImageError: the cohort has no such image.
+        """
+        visit = self._visits.get(image)
+        if visit is None:
+            raise ImageError("missing", f"the phantom cohort has no image {image!r}")
+        return render(visit, seed=self._seed, size=self._size)
+
+    def stamp(self, image: str) -> str:  # noqa: ARG002 - one stamp holds for all images
+        """Version of the generator, seed and size: pixels change only with one of them."""
+        return f"phantom {GENERATOR_VERSION} seed {self._seed} size {self._size}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from bench.data.phantom.cohort import draw_cohort
-from bench.data.phantom.reader import PhantomReader
+from bench.data.phantom.render import PhantomReader
 from bench.data.study import NIH_FINDINGS, StudyTable, study_rows
 from bench.registry import register_dataset
 from bench.registry.options import SourceOptions
