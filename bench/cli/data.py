@@ -171,8 +171,8 @@ def split(*, config: LabelsChoice, labels_only: bool, as_json: bool) -> None:
     chosen = config.data()
 
     from bench.data.load import decode_source, open_labels
-    from bench.data.split_report import describe_split
     from bench.data.splits import make_split
+    from bench.data.summary import describe_split
     from bench.progress import show_progress
 
     if labels_only:

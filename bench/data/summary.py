@@ -1,6 +1,6 @@
-"""Counts of the labels of a data set: findings alone and together, normal and abnormal images.
+"""Counts of the labels of a data set and of the parts of a split, and what these parts share.
 
-For ChestX-ray14 these are Fig. 6 and Fig. 7 of the paper.
+For ChestX-ray14 the counts are Fig. 6 and Fig. 7 of the paper.
 """
 
 from __future__ import annotations
@@ -10,10 +10,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.data.leakage import Leakage, measure_leakage
 from bench.data.splits import Split
 from bench.data.study import StudyTable, count_patients
 from bench.data.tasks import count_findings
 from bench.text import figures_table
+
+BY_LABELS = (
+    "made by labels alone: a run divides the images that it can read, and keeps identical ones "
+    "together where it draws by patient, so its split differs where images are missing or have "
+    "copies"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +55,7 @@ class LabelCounts:
         shares = {"normal": self.normal, "one finding": self.one, "several findings": self.several}
         return {name: f"{n:,} ({100 * n / self.images:.1f} %)" for name, n in shares.items()} | {
             "images": f"{self.images:,}",
-            "patients": number_or_unknown(self.patients),
+            "patients": _number_or_unknown(self.patients),
         }
 
 
@@ -68,9 +75,7 @@ class LabelSummary:
         return {
             "source": self.source,
             **self.whole.as_dict(),
-            "split": None
-            if self.split is None
-            else {key: getattr(self.split, key) for key in ("name", "seed", "hash", "how")},
+            "split": self.split and _fields(self.split, "name", "seed", "hash", "how"),
             "parts": {name: part.as_dict() for name, part in self.parts.items()},
             "notes": list(self.notes),
         }
@@ -78,9 +83,7 @@ class LabelSummary:
     def lines(self) -> list[str]:
         """The summary as lines of text."""
         whole = self.whole
-        counts = {"all": whole} | {
-            name.replace("_", " "): part for name, part in self.parts.items()
-        }
+        counts = {"all": whole} | _with_blanks(self.parts)
         of_patients = "" if whole.patients is None else f" of {whole.patients:,} patients"
         texts = {name: count.as_text() for name, count in counts.items()}
         columns = {
@@ -88,23 +91,77 @@ class LabelSummary:
             "with others": whole.findings["with_others"],
             **{name: count.findings["images"] for name, count in counts.items()},
         }
+        shares = {row: {name: text[row] for name, text in texts.items()} for row in texts["all"]}
+        findings = {
+            finding: {head: f"{column[finding]:,}" for head, column in columns.items()}
+            for finding in whole.findings.index
+        }
         return [
             f"{self.source}: {whole.images:,} images{of_patients}",
             *self.notes,
             _about_parts(self.split),
             "",
-            *figures_table(
-                "",
-                {row: {name: text[row] for name, text in texts.items()} for row in whole.as_text()},
-            ),
+            *figures_table("", shares),
             "",
-            *figures_table(
-                "finding",
-                {
-                    finding: {head: f"{column[finding]:,}" for head, column in columns.items()}
-                    for finding in whole.findings.index
-                },
-            ),
+            *figures_table("finding", findings),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SplitReport:
+    """A split, described: its parts, and what they share that they should not."""
+
+    source: str
+    split: Split
+    parts: dict[str, LabelCounts]  # those of a :class:`LabelSummary`
+    leakage: tuple[Leakage, ...]
+    notes: tuple[str, ...]  # facts on the data set and on how far the split is that of a run
+
+    def as_dict(self) -> dict[str, object]:
+        """The report for JSON."""
+        return {
+            "source": self.source,
+            "split": self.split.name,
+            **_fields(self.split, "seed", "how", "hash", "claims_disjoint"),
+            "parts": {
+                name: _fields(part, "images", "patients", "abnormal", "prevalence")
+                for name, part in self.parts.items()
+            },
+            "leakage": [
+                pair.model_dump() | {"share_of_later_images": pair.share_of_later_images}
+                for pair in self.leakage
+            ],
+            "notes": list(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """The report as lines of text."""
+        parts = {
+            name: {
+                "images": f"{part.images:,}",
+                "patients": _number_or_unknown(part.patients),
+                "abnormal": f"{part.abnormal:,}",
+                "prevalence": f"{100 * part.prevalence:.1f} %",
+            }
+            for name, part in _with_blanks(self.parts).items()
+        }
+        pairs = {
+            f"{pair.earlier}, {pair.later}": {
+                "patients in both": _number_or_unknown(pair.shared_patients),
+                "their images in the later": _images_and_share(pair),
+                "identical images": _number_or_unknown(pair.identical_images),
+            }
+            for pair in self.leakage
+        }
+        return [
+            f"{self.source}: split {self.split.name}, seed {self.split.seed}",
+            f"hash {self.split.hash}",
+            self.split.how,
+            "",
+            *figures_table("part", parts),
+            "",
+            *figures_table("parts", pairs),
+            *(("", *self.notes) if self.notes else ()),
         ]
 
 
@@ -123,6 +180,28 @@ def summarise(table: StudyTable, split: Split | None) -> LabelSummary:
         },
         split=split,
         notes=notes,
+    )
+
+
+def describe_split(
+    table: StudyTable, split: Split, *, by_labels: bool, train_share: float = 1.0
+) -> SplitReport:
+    """Count what a split's parts hold and share.
+
+    ``by_labels``: the table, with its column ``digest``, comes from the label files alone.
+    """
+    summary = summarise(table, split)
+    notes = [*summary.notes]
+    if by_labels:
+        notes.append(BY_LABELS)
+    if train_share != 1.0:
+        notes.append(f"data.train_share={train_share:g}: here the training part is counted whole")
+    return SplitReport(
+        source=table.name,
+        split=split,
+        parts=summary.parts,
+        leakage=measure_leakage(table.rows, split.parts),
+        notes=tuple(notes),
     )
 
 
@@ -145,9 +224,21 @@ def count_labels(rows: pd.DataFrame, findings: Sequence[str]) -> LabelCounts:
     )
 
 
-def number_or_unknown(number: int | None) -> str:
-    """A number as text."""
+def _number_or_unknown(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"
+
+
+def _fields(record: object, *names: str) -> dict[str, object]:
+    return {name: getattr(record, name) for name in names}
+
+
+def _with_blanks(parts: dict[str, LabelCounts]) -> dict[str, LabelCounts]:
+    return {name.replace("_", " "): part for name, part in parts.items()}
+
+
+def _images_and_share(pair: Leakage) -> str:
+    images, share = pair.images_of_shared_patients, pair.share_of_later_images
+    return "unknown" if images is None or share is None else f"{images:,} ({100 * share:.1f} %)"
 
 
 def _about_parts(split: Split | None) -> str:
