@@ -112,4 +112,4 @@ def _measure(row: NetworkRow, boxes: str, to: Path, root: Path | None) -> None:
     with show_progress(stream=sys.stderr) as progress:
         table = measure_and_write(row.models, boxes, to, root=root, progress=progress)
     click.echo(table, nl=False)
-    click.echo(f"wrote {to / 'pointing.csv'}, .json and .md", err=True)
+    click.echo(f"wrote {to / 'pointing.csv'} and .md", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from bench.evaluate.results import Row
 
 ALL = "all findings"
-NETWORK, RANDOM, EVEN = "network", "random weights", "even"
-"""Makers of maps: the network, its twin before training, and one that knows nothing: chance."""
+NETWORK, RANDOM, FRAME, EVEN = "network", "random weights", "frame", "even"
+"""Makers of maps: the network, its twin before training, one that marks the image's border, and one
+that knows nothing: chance."""
+DIFFERENCES = {"above_random": RANDOM, "above_frame": FRAME}
+"""Differences of the network's hits from those of others on the same images, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,16 @@ class HeatMaps:
     seeds: tuple[int, ...]
     measured: tuple[MeasuredMaps, ...]
 
+    @classmethod
+    def of_record(cls, record: MapsRecord, *, seeds: Iterable[int]) -> HeatMaps:
+        """The maps that are recorded of runs with some seeds."""
+        return cls(
+            boxes=record.boxes,
+            method=record.method,
+            seeds=tuple(sorted(seeds)),
+            measured=tuple(map(_measured, record.rows)),
+        )
+
     def of(self, maker: str, finding: str = ALL) -> MeasuredMaps:
         """Agreement of a maker's maps.
 
@@ -77,13 +90,8 @@ def heat_maps(row: Row, records: Sequence[MapsRecord]) -> tuple[HeatMaps, ...]:
     own = [record for record in records if all(_is_of(record, name, runs) for name in record.runs)]
     largest = {record.boxes: record for record in sorted(own, key=lambda each: len(each.runs))}
     return tuple(
-        HeatMaps(
-            boxes=boxes,
-            method=record.method,
-            seeds=tuple(sorted(runs[name].seed for name in record.runs)),
-            measured=tuple(map(_measured, record.rows)),
-        )
-        for boxes, record in sorted(largest.items())
+        HeatMaps.of_record(record, seeds=[runs[name].seed for name in record.runs])
+        for _, record in sorted(largest.items())
     )
 
 

@@ -14,7 +14,7 @@ from bench.data.boxes import box_mask
 from bench.data.study import patient_clusters
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.estimate import Estimate, Interval
-from bench.evaluate.heatmaps import EVEN, NETWORK, RANDOM, MeasuredMaps
+from bench.evaluate.heatmaps import DIFFERENCES, EVEN, FRAME, NETWORK, RANDOM
 from bench.evaluate.resamples import Resamples
 from bench.explain.cases import ANY, Case, Cases
 from bench.explain.images import BATCH, mapper_of
@@ -35,67 +35,26 @@ from bench.runs.predictions import PREDICTIONS
 from bench.runs.records import MapAgreement, MapFigure, MapsRecord
 from bench.train.device import random_state_kept
 
-CENTRE, FRAME, IDEAL = "centre", "frame", "boxes on the grid"
+CENTRE, IDEAL = "centre", "boxes on the grid"
 ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
 """Makers of maps, in the order of the table."""
 FIGURES = tuple(field.name for field in fields(Agreement))
-DIFFERENCES = {"above_random": RANDOM, "above_frame": FRAME}
-"""Differences of the network's hits from those of others on the same images, by name."""
-
-
-def record_of(
-    models: Sequence[LoadedModel], boxes: str, method: str, rows: Sequence[MeasuredMaps]
-) -> MapsRecord:
-    """The record of measured maps, which reports show beside the runs.
-
-    Args:
-        boxes: ``phantom``, or the name of the file of boxes.
-    """
-    return MapsRecord(
-        boxes=boxes,
-        method=method,
-        runs={model.name: model.run.checksums[PREDICTIONS] for model in models},
-        rows=tuple(
-            MapAgreement(
-                maker=row.maker,
-                finding=row.finding,
-                images=row.images,
-                patients=row.patients,
-                figures={name: _kept(measured) for name, measured in row.figures.items()},
-            )
-            for row in rows
-        ),
-    )
-
-
-def _kept(measured: Interval) -> MapFigure:
-    known = not measured.reason
-    return MapFigure(
-        value=measured.value,
-        low=measured.low if known else None,
-        high=measured.high if known else None,
-        reason=measured.reason,
-    )
 
 
 def measure_maps(
     models: Sequence[LoadedModel],
     cases: Cases,
     *,
+    boxes: str,
     progress: Callable[[int, int], None],
-) -> tuple[str, list[MeasuredMaps]]:
+) -> MapsRecord:
     """Agreement of the maps of one network, trained from some seeds, and of the controls.
 
     Args:
         models: of one row, by seed: they differ in it alone.
         cases: test images with boxes.
+        boxes: ``phantom``, or the name of the file of boxes.
         progress: called with maps made and maps in all.
-
-    Returns:
-        The method of the maps, and the rows: each finding's, and ``ANY``.
-
-    Raises:
-        InputError: the network has no maps.
     """
     found: dict[str, list[Agreement]] = {NETWORK: [], RANDOM: []}
     total = 2 * len(models) * len(cases.cases)
@@ -106,11 +65,15 @@ def measure_maps(
             agreement, grid = _of_network(model, maps_of, cases)
             found[maker].append(agreement)
             progress((2 * done + step + 1) * len(cases.cases), total)
-    return mapper.method, [
-        row
-        for finding in _findings(cases)
-        for row in _rows(found | _controls(cases, grid), cases.cases, finding)
-    ]
+    makers = found | _controls(cases, grid)
+    return MapsRecord(
+        boxes=boxes,
+        method=mapper.method,
+        runs={model.name: model.run.checksums[PREDICTIONS] for model in models},
+        rows=tuple(
+            row for finding in _findings(cases) for row in _rows(makers, cases.cases, finding)
+        ),
+    )
 
 
 def with_random_weights(model: LoadedModel) -> LoadedModel:
@@ -170,7 +133,7 @@ def _findings(cases: Cases) -> list[str]:
 
 def _rows(
     found: dict[str, list[Agreement]], cases: Sequence[Case], finding: str
-) -> list[MeasuredMaps]:
+) -> list[MapAgreement]:
     """The rows of a finding.
 
     All findings together are those cases that stand for an image's, where the network has two
@@ -190,10 +153,10 @@ def _rows(
         for maker, of_maker in found.items()
     }
 
-    def interval(of_seeds: Sequence[Estimate]) -> Interval:
-        return Interval.of(resampling.over_seeds(of_seeds))
+    def interval(of_seeds: Sequence[Estimate]) -> MapFigure:
+        return _stored(Interval.of(resampling.over_seeds(of_seeds)))
 
-    def above(other: str) -> Interval:
+    def above(other: str) -> MapFigure:
         own, others = estimates[NETWORK], estimates[other]
         if len(others) == 1:
             others = others * len(own)
@@ -201,7 +164,7 @@ def _rows(
 
     differences = {name: above(other) for name, other in DIFFERENCES.items()}
     return [
-        MeasuredMaps(
+        MapAgreement(
             maker=maker,
             finding=finding,
             images=len({case.image for case in some}),
@@ -211,6 +174,16 @@ def _rows(
         )
         for maker in ROWS
     ]
+
+
+def _stored(measured: Interval) -> MapFigure:
+    known = not measured.reason
+    return MapFigure(
+        value=measured.value,
+        low=measured.low if known else None,
+        high=measured.high if known else None,
+        reason=measured.reason,
+    )
 
 
 def _estimates(

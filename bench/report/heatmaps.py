@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.evaluate.heatmaps import ALL, EVEN, NETWORK, RANDOM, HeatMaps
+from bench.evaluate.heatmaps import ALL, DIFFERENCES, EVEN, NETWORK, RANDOM, HeatMaps, MeasuredMaps
 from bench.evaluate.results import Row, Table
-from bench.report.columns import Column, Section, column, counts, difference, measured, texts
+from bench.report.columns import NONE, Column, Section, column, counts, difference, measured, texts
 from bench.report.notes import notes
 
 Measured = Sequence[tuple[Row, HeatMaps]]
@@ -26,7 +26,17 @@ def heat_map_sections(table: Table) -> list[Section]:
             rows=rows,
             notes=notes(table, "heat-maps"),
         ),
-        Section(id="heat-map-findings", title="Hits by finding", columns=_by_finding(found)),
+        _by_finding([(row.label, maps) for row, maps in found]),
+    ]
+
+
+def pointing_sections(row: str, maps: HeatMaps) -> list[Section]:
+    """The maps of one row, named so: all findings, a line for each maker, and each finding."""
+    makers = [each for each in maps.measured if each.finding == ALL]
+    names = texts("maker", "maps of", [each.maker for each in makers], kind="name")
+    return [
+        Section(id="makers", title=ALL.capitalize(), columns=[names, *_figures(makers)]),
+        _by_finding([(row, maps)]),
     ]
 
 
@@ -41,33 +51,40 @@ def _of_all(found: Measured) -> list[Column]:
         texts("boxes", "lesions", [maps.boxes for _, maps in found]),
         counts("seeds", [len(maps.seeds) for _, maps in found]),
         counts("images", [each.images for each in of_networks]),
-        column("hit", "hits", [measured(each.figures["hit"]) for each in of_networks]),
-        column(
-            "above_random",
-            "above random weights",
-            [difference(each.figures["above_random"]) for each in of_networks],
-        ),
-        column(
-            "above_frame",
-            "above the frame",
-            [difference(each.figures["above_frame"]) for each in of_networks],
-        ),
+        *_figures(of_networks),
         column("chance", "chance", [measured(maps.of(EVEN).figures["hit"]) for _, maps in found]),
-        column("energy", "energy", [measured(each.figures["energy"]) for each in of_networks]),
-        column("iou", "IoU", [measured(each.figures["iou"]) for each in of_networks]),
     ]
 
 
-def _by_finding(found: Measured) -> list[Column]:
+def _figures(lines: Sequence[MeasuredMaps]) -> list[Column]:
+    """Hits, their differences from those of others, which a network alone has, and overlap."""
+    differences = {name: [each.figures.get(name) for each in lines] for name in DIFFERENCES}
+    return [
+        column("hit", "hits", [measured(each.figures["hit"]) for each in lines]),
+        *(
+            column(
+                name,
+                f"above {DIFFERENCES[name]}",
+                [difference(gap) if gap else NONE for gap in gaps],
+            )
+            for name, gaps in differences.items()
+        ),
+        column("energy", "energy", [measured(each.figures["energy"]) for each in lines]),
+        column("iou", "IoU", [measured(each.figures["iou"]) for each in lines]),
+    ]
+
+
+def _by_finding(found: Sequence[tuple[str, HeatMaps]]) -> Section:
+    """The hits of rows, named so, by finding."""
     lines = [
         (row, maps, each)
         for row, maps in found
         for each in maps.measured
         if each.maker == NETWORK and each.finding != ALL
     ]
-    return [
+    columns = [
         texts("finding", "finding", [each.finding for _, _, each in lines], kind="name"),
-        texts("row", "row", [row.label for row, _, _ in lines], kind="name"),
+        texts("row", "row", [row for row, _, _ in lines], kind="name"),
         counts("images", [each.images for _, _, each in lines]),
         column("hit", "hits", [measured(each.figures["hit"]) for _, _, each in lines]),
         column(
@@ -81,3 +98,4 @@ def _by_finding(found: Measured) -> list[Column]:
             [difference(each.figures["above_random"]) for _, _, each in lines],
         ),
     ]
+    return Section(id="heat-map-findings", title="Hits by finding", columns=columns)

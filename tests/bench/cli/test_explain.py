@@ -179,10 +179,7 @@ def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
         assert (
             every.loc["network", f"{figure}_low"] < above < every.loc["network", f"{figure}_high"]
         )
-    stored = json.loads(Path("maps/pointing.json").read_text())
-    assert len(stored["runs"]) == 2
-    assert stored["rows"][-1]["above_random"] is None
-    assert len(stored["rows"]) == len(rows)
+    assert np.isnan(every.loc["even", "above_random"])
 
     report = json.loads(bench("report", "json").out)
     (row,) = (row for row in report["tables"][0]["rows"] if row["heat_maps"])
