@@ -10,9 +10,7 @@ or 3 channels; labels are whole numbers, shape (images,) or (images, 1) for clas
 from __future__ import annotations
 
 import threading
-import tokenize
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +23,6 @@ from bench.data.study import NIH_FINDINGS, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import register_dataset
 from bench.registry.options import SourceOptions
-
-# Errors of numpy and zipfile for a file that is damaged or of another kind.
-_BROKEN = (
-    OSError,
-    ValueError,
-    EOFError,
-    MemoryError,  # a damaged header of huge arrays
-    NotImplementedError,  # an unknown compression
-    RuntimeError,  # an encrypted archive
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-# How other pixels become uint8, by kind and bytes of their type.
-_RESCALED = {
-    "f4": ", such as numpy.round(255 * images) where they lie in [0, 1]",
-    "f8": ", such as numpy.round(255 * images) where they lie in [0, 1]",
-    "u2": ", such as numpy.round(images / 257) where they fill 16 bits, or images / 16.06 for 12",
-    "b1": ", such as 255 * images",
-}
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # MedMNIST's names → ours
 
@@ -63,8 +39,6 @@ _NORMAL = {"pneumoniamnist": 0, "breastmnist": 1, "octmnist": 3}
 class MedMnistOptions(SourceOptions):
     """``data.options`` of the source ``medmnist``."""
 
-    file: str | None = None
-    """The ``.npz`` file in the root folder; left out, the only one there."""
     normal_class: int | None = None
     """The class that is a normal image; left out, the right one for the files ``pneumoniamnist``,
     ``breastmnist`` and ``octmnist``, and 0 for others. Files with several labels per image have
@@ -94,7 +68,7 @@ def open_medmnist(
         InputError: no such file, a file that is not in this format or is three-dimensional, or
             a normal class that does not occur.
     """
-    file = _find(root, options.file)
+    file = _find(root)
     height, width = _check_images(file)
     labels = {split: _read_labels(file, split) for split in SPLITS}
     if len({array.shape[1] for array in labels.values()}) > 1:
@@ -104,12 +78,9 @@ def open_medmnist(
     if _is_one_hot(file, stacked):
         notes.append(f"each image has one of {stacked.shape[1]} labels: they are taken as classes")
         stacked = stacked.argmax(axis=1)[:, None]
-    if stacked.shape[1] == 1:
-        names, is_finding = _classes(file, stacked[:, 0], options.normal_class)
-        if options.normal_class is None and _kind(file) not in _NORMAL:
-            notes.append("class 0 is taken as normal (data.options.normal_class)")
-    else:
-        names, is_finding = _several_labels(file, stacked, options.normal_class)
+    names, is_finding = _findings(file, stacked, options.normal_class)
+    if stacked.shape[1] == 1 and options.normal_class is None and _kind(file) not in _NORMAL:
+        notes.append("class 0 is taken as normal (data.options.normal_class)")
     numbered = [(split, row) for split, array in labels.items() for row in range(len(array))]
     rows = study_rows(
         {
@@ -159,25 +130,24 @@ def _load(file: Path, name: str) -> NDArray[Any]:
     try:
         with np.load(file) as arrays:
             array: NDArray[Any] = arrays[name]
-    except _BROKEN as error:
-        raise InputError(f"{file.name} cannot be read as a MedMNIST file: {error}") from None
+    except Exception as error:  # of numpy, zipfile or zlib, by what is damaged
+        raise _unreadable(file, error) from None
     return array
 
 
-def _find(root: Path, name: str | None) -> Path:
+def _unreadable(file: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(f"{file.name} cannot be read as a MedMNIST file: {reason}")
+
+
+def _find(root: Path) -> Path:
     if not root.is_dir():
         return root
-    if name is not None:
-        if not (root / name).is_file():
-            raise InputError(f"no {name} in {str(root)!r} (data.options.file)")
-        return root / name
     found = sorted(root.glob("*.npz"))
-    if not found:
-        raise InputError(f"no .npz file in {str(root)!r}: name MedMNIST's file with --data")
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found[:5])
+    if len(found) != 1:
         raise InputError(
-            f"{len(found)} .npz files in {str(root)!r} ({names}): choose one with data.options.file"
+            f"{len(found) or 'no'} .npz file{'s' * (len(found) > 1)} in {str(root)!r}: name "
+            "MedMNIST's file with --data"
         )
     return found[0]
 
@@ -187,18 +157,12 @@ def _check_images(file: Path) -> tuple[int, int]:
     size = (0, 0)
     for split in SPLITS:
         shape, dtype = _header(file, f"{split}_images")
-        if len(shape) == 4 and shape[-1] not in (1, 3) and shape[1] in (1, 3):
+        flat = len(shape) == 3 or (len(shape) == 4 and shape[-1] in (1, 3))
+        if not flat or dtype != np.uint8:
             raise InputError(
-                f"{file.name}: {split}_images is of shape {shape}, with the channels first: store "
-                "numpy.moveaxis(images, 1, -1)"
-            )
-        if len(shape) == 5 or (len(shape) == 4 and shape[-1] not in (1, 3)):
-            raise InputError(f"{file.name} holds three-dimensional images: only 2-D files are read")
-        if len(shape) not in (3, 4) or dtype != np.uint8:
-            raise InputError(
-                f"{file.name}: {split}_images is {dtype} of shape {shape}, not uint8 of shape "
-                "(images, height, width) or (images, height, width, 1 or 3): store 0 to 255 as "
-                f"uint8{_RESCALED.get(dtype.kind + str(dtype.itemsize), '')}"
+                f"{file.name}: {split}_images is {dtype} of shape {shape}, not uint8 from 0 to 255 "
+                "of shape (images, height, width) or (images, height, width, 1 or 3), the channels "
+                "last: rescale and reorder them; three-dimensional images are not read"
             )
         labels, _ = _header(file, f"{split}_labels")
         if not labels or labels[0] != shape[0]:
@@ -220,8 +184,8 @@ def _header(file: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic
                 shape, _, dtype = np.lib.format.read_array_header_2_0(member)
     except KeyError:
         raise InputError(f"{file.name} has no array {name!r}: it is no MedMNIST file") from None
-    except _BROKEN as error:
-        raise InputError(f"{file.name} cannot be read as a MedMNIST file: {error}") from None
+    except Exception as error:  # of numpy, zipfile or zlib, by what is damaged
+        raise _unreadable(file, error) from None
     return shape, dtype
 
 
@@ -252,11 +216,22 @@ def _kind(file: Path) -> str:
     return file.stem.lower().split("_")[0]
 
 
-def _classes(
-    file: Path, classes: NDArray[np.int64], normal: int | None
+def _findings(
+    file: Path, labels: NDArray[np.int64], normal: int | None
 ) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
     """Finding names, and which image has which (bool, shape (images, findings))."""
-    present = np.unique(classes).tolist()
+    count = labels.shape[1]
+    if count > 1:
+        if normal is not None:
+            raise InputError(
+                f"{file.name} has several labels per image and no normal class: leave "
+                "data.options.normal_class out"
+            )
+        if not np.isin(labels, (0, 1)).all():
+            raise InputError(f"{file.name}: labels of several per image must be 0 or 1")
+        numbered = tuple(f"label_{number}" for number in range(count))
+        return NIH_FINDINGS if count == len(NIH_FINDINGS) else numbered, labels == 1
+    present = np.unique(labels).tolist()
     if normal is None:
         normal = _NORMAL.get(_kind(file), 0)
     if normal not in present:
@@ -266,25 +241,6 @@ def _classes(
         )
     findings = [number for number in present if number != normal]
     known = _CLASSES.get(_kind(file), ())
-    if max(present) < len(known):
-        names = tuple(known[number] for number in findings)
-    else:
-        names = tuple(f"class_{number}" for number in findings)
-    return names, classes[:, None] == np.array(findings, dtype=np.int64)
-
-
-def _several_labels(
-    file: Path, labels: NDArray[np.int64], normal: int | None
-) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
-    """As :func:`_classes`, for a file with several labels per image."""
-    if normal is not None:
-        raise InputError(
-            f"{file.name} has several labels per image and no normal class: leave "
-            "data.options.normal_class out"
-        )
-    if not np.isin(labels, (0, 1)).all():
-        raise InputError(f"{file.name}: labels of several per image must be 0 or 1")
-    count = labels.shape[1]
-    if count == len(NIH_FINDINGS):
-        return NIH_FINDINGS, labels == 1
-    return tuple(f"label_{number}" for number in range(count)), labels == 1
+    named = max(present) < len(known)
+    names = tuple(known[number] if named else f"class_{number}" for number in findings)
+    return names, labels == np.array(findings, dtype=np.int64)
