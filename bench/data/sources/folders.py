@@ -107,9 +107,9 @@ def open_folders(
         notes=(
             _about_classes(labels, normal),
             *about_spellings(spelling, of="class folders"),
-            *_about_parts(known, labels),
+            *_about_parts(known),
             *patient_notes,
-            *_about_skipped(tree, root, images, beside, with_parts=with_parts),
+            *_about_skipped(tree, root, beside),
         ),
         problems=tuple(problems),
     )
@@ -196,38 +196,20 @@ def _about_classes(labels: Sequence[str], normal: set[str]) -> str:
     )
 
 
-def _about_parts(images: Sequence[_Image], labels: Sequence[str]) -> list[str]:
+def _about_parts(images: Sequence[_Image]) -> list[str]:
     parts = Counter(image.part for image in images)
-    here = [part for part in _PARTS_IN_ORDER if parts[part]]
+    here = [f"{part} {parts[part]:,}" for part in _PARTS_IN_ORDER if parts[part]]
     if not here:
         return ["no part folders"]
-    notes = ["parts by folders: " + ", ".join(f"{part} {parts[part]:,}" for part in here)]
+    notes = [f"parts by folders: {', '.join(here)}"]
     if parts[""]:
         notes.append(f"images in no part folder: {parts['']:,}")
-    pairs = {(label, image.part) for label, image in zip(labels, images, strict=True)}
-    partial = [
-        f"{label} ({', '.join(part for part in here if (label, part) in pairs) or 'none'})"
-        for label in sorted(set(labels))
-        if not all((label, part) in pairs for part in here)
-    ]
-    if partial:
-        notes.append(f"classes that are not in every part: {first_names(partial, NAMED)}")
     return notes
 
 
-def _about_skipped(
-    tree: Tree, root: Path, images: Sequence[_Image], beside: Sequence[Steps], *, with_parts: bool
-) -> list[str]:
+def _about_skipped(tree: Tree, root: Path, beside: Sequence[Steps]) -> list[str]:
     """Notes on what was not read: nothing is dropped without a word."""
-    depth = 2 if with_parts else 1
-    filled = {image.steps[:depth] for image in images}
-    empty = [
-        steps
-        for steps in tree.folders
-        if len(steps) == depth and steps not in filled and with_parts == (fold(steps[0]) in PARTS)
-    ]
     groups = {
-        "class folders without an image": empty,
         "folders of masks that are not read": tree.masks,
         "files in no class folder that are not read": beside,
         "system files and folders that are not read": tree.system,

@@ -110,7 +110,6 @@ def test_parts_inside_of_the_classes(tmp_path: Path) -> None:
     assert study.notes[1:] == (
         "parts by folders: train 2, test 1",
         "images in no part folder: 1",
-        "classes that are not in every part: TB (train)",
     )
 
 
@@ -133,7 +132,6 @@ def test_what_is_no_image_is_named_or_counted(tmp_path: Path) -> None:
         "README",
         "labels.csv",
     )
-    (tmp_path / "test" / "NORMAL").mkdir(parents=True)
     study = open_folders(tmp_path)
     assert study.rows["image"].tolist() == ["train/NORMAL/a.png", "train/TB/b.png"]
     assert {(p.kind, p.image, p.detail) for p in study.problems} == {
@@ -143,7 +141,6 @@ def test_what_is_no_image_is_named_or_counted(tmp_path: Path) -> None:
     }
     assert study.notes[1:] == (
         "parts by folders: train 2",
-        "class folders without an image: 2 (test/NORMAL, train/annotations)",
         "folders of masks that are not read: 1 (train/TB/masks)",
         "files in no class folder that are not read: 4 (chest_xray/train/NORMAL/a.png, README, "
         "labels.csv, train/annotations/b.xml)",
