@@ -53,9 +53,6 @@ def model_card(
 
     Returns:
         Markdown. What is not known is said to be not stated.
-
-    Raises:
-        InputError: its predictions are gone or damaged.
     """
     found = _find(run, results)
     table, row, view = found or (None, None, None)

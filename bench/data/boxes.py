@@ -47,9 +47,6 @@ def read_nih_boxes(path: Path) -> dict[str, Boxes]:
     Args:
         path: a file whose first six columns are image, finding, and a box's left edge, top edge,
             width and height in pixels of the images of 1024 × 1024 px that NIH publishes.
-
-    Raises:
-        InputError: there is no such file, or it is of another form.
     """
     try:
         rows = pd.read_csv(path, header=0, usecols=range(6), dtype=str, keep_default_na=False)

@@ -24,9 +24,6 @@ def draw_sheet(
 
     There are at most ``images`` of them, half normal where there are enough; how many is returned.
     The ending of ``path`` names the format, and the choice follows from ``seed``.
-
-    Raises:
-        InputError: the ending is none of ``FORMATS``, or the file cannot be written.
     """
     from matplotlib.figure import Figure
 

@@ -20,21 +20,13 @@ NAMED = 3  # images of each kind of problem in the message of a refusal
 
 
 def read_study(config: DataConfig) -> StudyTable:
-    """The labels of the configured source, perhaps without a usable image.
-
-    Raises:
-        InputError: unknown source, missing files, or wrong options.
-    """
+    """The labels of the configured source, perhaps without a usable image."""
     entry = DATASETS.get(config.source)
     return entry.open(root=config.root, image_size=config.image_size, options=config.options)
 
 
 def open_study(config: DataConfig) -> StudyTable:
-    """The labels of the configured source, with one usable image at least.
-
-    Raises:
-        InputError: as :func:`read_study`, or not one usable image.
-    """
+    """The labels of the configured source, with one usable image at least."""
     study = read_study(config)
     _refuse_empty(study)
     return study
@@ -45,10 +37,6 @@ def open_labels(config: DataConfig) -> StudyTable:
 
     Returns:
         The table with the column ``digest``, which is "" (unknown) everywhere.
-
-    Raises:
-        InputError: unknown source, missing files, wrong options, no row that can be used, or
-            rows that cannot be used and are not to be skipped.
     """
     study = DATASETS.get(config.source).open_labels(
         root=config.root, image_size=config.image_size, options=config.options
@@ -78,9 +66,6 @@ def decode_study(
 
     Returns:
         The part of the study that a run can use, from :meth:`PixelStore.usable`, and its pixels.
-
-    Raises:
-        InputError: images that cannot be used and are not to be skipped.
     """
     store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
     usable = store.usable(study)
@@ -101,11 +86,7 @@ def decode_source(
 
 
 def refuse_problems(study: StudyTable, config: DataConfig, *, hint: str = "") -> None:
-    """Refuse a study with images that cannot be used, unless they are to be skipped.
-
-    Raises:
-        InputError: on one line, with the first names of each kind of problem, and the hint.
-    """
+    """Refuse a study with images that cannot be used, unless they are to be skipped."""
     if not study.problems or config.on_bad == "skip":
         return
     kinds = [

@@ -122,11 +122,6 @@ def open_pixels(
     Safe to call from several processes at once: one decodes, the others wait for it. An
     interrupted preparation goes on where it was; a damaged store is made again. Progress is
     called with images done and in all, first with those that an earlier attempt had done.
-
-    Raises:
-        InputError: the cache folder cannot be written or has too little room, an image has
-            vanished since its stamp was taken, or no image of 16 bits comes near their full scale,
-            which nobody has stated.
     """
     originals = _originals(study)
     folder = cache / _store_name(originals, image_size)

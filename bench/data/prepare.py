@@ -54,12 +54,7 @@ def prepare_data(
     cache: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> PreparedData:
-    """Decode pixels (or open them where that was done before), split, check.
-
-    Raises:
-        InputError: images that cannot be used and are not to be skipped, an impossible split,
-            a part with a single class, or anything wrong with the source.
-    """
+    """Decode pixels (or open them where that was done before), split, check."""
     usable, store = decode_study(study, config, cache=cache, progress=progress)
     rows = usable.rows
     split = make_split(rows, config)

@@ -109,11 +109,7 @@ class PixelReader(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTable:
-    """A data source's labels, and the reader of its pixels.
-
-    Raises:
-        InputError: the name of a finding holds ``|``.
-    """
+    """A data source's labels, and the reader of its pixels."""
 
     name: str  # the source's name, for tables ("nih")
     # The table described at the top of this module, index 0..n-1, sorted by ``image``; only rows

@@ -76,10 +76,6 @@ def make_task(name: str, findings: Sequence[str] = NIH_FINDINGS) -> Task:
         name: one of :data:`TASKS`.
         findings: the source's (:attr:`bench.data.study.StudyTable.finding_names`), 14 of them
             in ChestX-ray14.
-
-    Raises:
-        InputError: unknown name (the message lists near matches), or a task that names findings
-            for a source with one.
     """
     if name not in TASKS:
         raise InputError(f"unknown task {name!r}: {near_matches(name, list(TASKS))}")
@@ -148,9 +144,6 @@ def check_classes(
 
     Every part needs an image of the task; a multi-class task needs two classes in every part; a
     multi-label task a finding that some images of each part have and others lack.
-
-    Raises:
-        InputError: naming the first such part.
     """
     hint = "choose another data.split or seed, or another task"
     for part, rows in parts.items():

@@ -20,9 +20,6 @@ def examine(store: Store, *, scorer: Scorer) -> tuple[int, list[Finding]]:
     """Read every file of a store, and find what is not as it should be; nothing is changed.
 
     The scorer knows the folder of kept scores. The number of whole runs comes with the findings.
-
-    Raises:
-        InputError: the store is not there.
     """
     survey, found = check_runs(store, within=store.root)
     for folder in sorted((store.tuning / "trials").glob("*/")):

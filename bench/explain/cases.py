@@ -77,9 +77,6 @@ def find_cases(
             (:func:`bench.data.boxes.read_nih_boxes`).
         root: folder or file of the images; None is where the run's experiment found them.
         progress: called with images decoded and images in all.
-
-    Raises:
-        InputError: no image of the test part has a box, or the images are not those of the run.
     """
     config = model.data_config(root)
     test = model.run.predictions()["test"]

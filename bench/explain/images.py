@@ -55,11 +55,7 @@ class Explanation:
 
 
 def mapper_of(model: LoadedModel) -> Mapper:
-    """The maker of a loaded model's maps.
-
-    Raises:
-        InputError: as :func:`bench.explain.maps.make_mapper`.
-    """
+    """The maker of a loaded model's maps."""
     noise = generator(0, "images that differ").integers(
         256, size=(2, model.image_size, model.image_size), dtype=np.uint8
     )
@@ -94,9 +90,6 @@ class Explainer:
             row: the networks.
             class_name: its name; None for the second of two classes, and otherwise for the most
                 probable one.
-
-        Raises:
-            InputError: the row predicts no such thing, or its network has no maps.
         """
         classes = row.first.classes
         if class_name is not None and class_name not in classes:
@@ -166,11 +159,7 @@ def explain_images(
 
 
 def check_new(folder: Path) -> None:
-    """Refuse a folder of pictures that is there: those of two calls would be mixed.
-
-    Raises:
-        InputError: it is there.
-    """
+    """Refuse a folder of pictures that is there: those of two calls would be mixed."""
     if folder.exists():
         raise InputError(f"{str(folder)!r} is there already: give another folder")
 

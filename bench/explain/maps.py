@@ -53,9 +53,6 @@ def make_mapper(network: nn.Module, outputs: Outputs, *, example: Tensor, name: 
         outputs: that it predicts.
         example: some input of it, at least two images.
         name: of its model, for the message.
-
-    Raises:
-        InputError: no layer of it has positions; or Grad-CAM is needed and captum is not installed.
     """
     if callable(getattr(network, "class_maps", None)):
         return _ClassMaps(network, outputs)

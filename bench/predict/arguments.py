@@ -35,9 +35,6 @@ def sort_arguments(arguments: Sequence[str], *, runs: Path) -> Arguments:
         arguments: a run is the folder of one, its name in ``runs``, or a pattern of either; every
             other path is of images.
         runs: folder of the runs.
-
-    Raises:
-        InputError: an argument is neither, or one kind is missing.
     """
     names = [argument for argument in arguments if is_run(argument, out=runs)]
     paths = [Path(argument) for argument in arguments if argument not in names]

@@ -66,9 +66,6 @@ def list_images(paths: Sequence[Path]) -> ImageList:
         paths: an image file, whatever its suffix; a folder, searched with those in it for images
             by suffix and for DICOM files without one; or a table (CSV, Excel) with one of
             :data:`PATH_COLUMNS`, whose paths start from its folder.
-
-    Raises:
-        InputError: there is no image, or a table cannot be read.
     """
     images: dict[Path, ImageFile] = {}
     skipped: list[Skipped] = []

@@ -34,10 +34,6 @@ class NetworkRow:
 
         Args:
             runs: ended, at least one.
-
-        Raises:
-            InputError: a run is no finished network's, they are not of one row, or one cannot be
-                loaded.
         """
         check_one_row(runs)
         runs = sorted(runs, key=lambda run: run.cell.seed)
@@ -61,11 +57,7 @@ class NetworkRow:
 
 
 def check_one_row(runs: Sequence[Run]) -> None:
-    """Refuse runs that are not finished networks which differ in their seeds alone.
-
-    Raises:
-        InputError: names the runs, and the settings in which they differ.
-    """
+    """Refuse runs that are not finished networks which differ in their seeds alone."""
     for run in runs:
         run.finished_network()
     first = runs[0]

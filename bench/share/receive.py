@@ -52,10 +52,6 @@ def receive(path: Path, store: Store) -> list[Received]:
     """Take the runs of a bundle, with the names of the images here.
 
     Everything is checked before the first run is written.
-
-    Raises:
-        InputError: the bundle or a run in it is damaged, its split is none of the runs here, labels
-            differ, or names are hashed and nothing here can turn them back.
     """
     store.check_writable()
     with tempfile.TemporaryDirectory(prefix="bench-import-") as folder:

@@ -57,10 +57,6 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
         runs: at least one, of one folder of runs.
         path: of the bundle; an older one is replaced.
         public: the names of images and patients may be known; those of the phantom are.
-
-    Raises:
-        InputError: no run has finished, one is of other data, they lie in several folders, or a
-            file is damaged.
     """
     for run in runs:
         run.refuse_external()
@@ -103,11 +99,7 @@ def _options(run: Run) -> list[str]:
 
 
 def pseudonyms_of(data: DataRecord, root: Path) -> Pseudonyms:
-    """The hashes of the names of a run's split.
-
-    Raises:
-        InputError: that is gone or damaged.
-    """
+    """The hashes of the names of a run's split."""
     path = Store(root).split_file(data.split)
     return Pseudonyms(Split.read_images(path, digest=data.split.hash))
 

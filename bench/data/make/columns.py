@@ -52,9 +52,6 @@ def path_column(table: Table, files: Collection[str], *, given: str | None = Non
     Returns:
         None where no column names a file in half of its rows, or half of the files (of a part of
         a large set).
-
-    Raises:
-        InputError: several columns do so equally well, and none is named after it.
     """
     if given is not None:
         return str(table.column(given, option="data.options.path_column").name)
@@ -101,9 +98,6 @@ def find_columns(
     """The columns of a label table, by their names, then by what they hold.
 
     ``path`` is its column of paths, ``given`` the options of the data source that the user set.
-
-    Raises:
-        InputError: several columns may be that of the labels.
     """
     options: dict[str, object] = {} if path is None else {"path_column": path}
     lines = [] if path is None else [f"path: column {path!r}, whose cells name files"]

@@ -39,9 +39,6 @@ def recognise(root: Path, given: Mapping[str, object]) -> Layout:
     """Find out how the images and labels of a folder lie, or of a label table or ``.npz`` file.
 
     ``given`` are the options of the data source that the user set.
-
-    Raises:
-        InputError: no images, or several tables or columns that may be that of the labels.
     """
     if not root.exists():
         raise InputError(f"{str(root)!r} is not there: name the folder of the images")

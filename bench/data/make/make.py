@@ -82,10 +82,6 @@ def make(
 
     Returns:
         What was found, decided and written, as lines for the user.
-
-    Raises:
-        InputError: nothing that can be read, a choice that only the user can make, or a file that
-            is there already.
     """
     name = root.resolve().name if root.is_dir() else root.stem
     files = _Files.of(to, name=name or "images")

@@ -34,9 +34,6 @@ def write_nih_layout(
     Makes ``Data_Entry_2017_v2020.csv``, ``train_val_list.txt``, ``test_list.txt`` and
     ``images_001/images/*.png`` (``images_002`` and so on for large cohorts). The images are
     synthetic; only the layout is NIH's.
-
-    Raises:
-        InputError: the folder holds something already, or is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{str(folder)!r} is a file: name a folder to write the phantom into")

@@ -67,10 +67,6 @@ def open_dicom(
     a window are counted and kept.
 
     An image's id is made of its SOP Instance UID, or is its path (``options.patient_ids``).
-
-    Raises:
-        InputError: the extra ``dicom`` is not installed, there is no image or no label table, or
-            no row identifies an image.
     """
     folder = _read_folder(root)
     table = read_table(file := _table_file(folder, options), header=options.header)
@@ -117,9 +113,6 @@ def header_columns(root: Path) -> dict[str, Sequence[object]]:
     """The columns of a study table that headers give, of images whose labels nobody knows yet.
 
     Images are named by their paths, patients by salted hashes.
-
-    Raises:
-        InputError: as :func:`open_dicom`, but for the label table.
     """
     headers = _distinct(_read_folder(root).images)
     columns, _ = _of_headers(headers, _Names(hashed=True))

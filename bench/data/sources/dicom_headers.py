@@ -64,11 +64,7 @@ class DicomFolder:
 
 
 def read_headers(root: Path) -> DicomFolder:
-    """Read the headers of all DICOM files below a folder, whatever their suffix.
-
-    Raises:
-        InputError: pydicom is not installed, or a file or folder cannot be read.
-    """
+    """Read the headers of all DICOM files below a folder, whatever their suffix."""
     require_pydicom()
     images, others, imageless = [], [], 0
     damaged: dict[str, str] = {}

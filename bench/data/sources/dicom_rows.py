@@ -59,9 +59,6 @@ def find_images(
     an image. Of columns that have at least half as many such values as the best, the one with the
     narrowest key is taken; the others must not contradict it. The user may choose either; columns
     that are ``taken`` hold labels.
-
-    Raises:
-        InputError: no such column, none that identifies an image, or two that contradict.
     """
     if key_column is not None:
         table.column(key_column, option="data.options.key_column")

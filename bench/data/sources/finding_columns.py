@@ -54,9 +54,6 @@ def find_columns(table: Table, patterns: Sequence[str], *, taken: Collection[str
 
     A shell pattern chooses of the columns that fit it those with no other cells than 1, 0, -1 and
     blank ones, not all of them blank, and passes over those that are ``taken``: something else.
-
-    Raises:
-        InputError: a name or pattern without a column.
     """
     chosen = set()
     for pattern in patterns:
@@ -104,9 +101,6 @@ def read_finding_columns(
 
     Returns:
         Each row's label, the names of the findings, and a note that counts the cells.
-
-    Raises:
-        InputError: a cell is something else.
     """
     codes = np.stack([_codes(table, name) for name in columns], axis=1)
     note = _about_cells(columns, codes, {"blank": blank, "uncertain": uncertain})

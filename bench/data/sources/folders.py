@@ -68,9 +68,6 @@ def open_folders(
     An image's id is its path below the folder that holds the part or class folders, with forward
     slashes. Folders of masks (``COVID/masks``) and what systems leave (``__MACOSX``,
     ``.DS_Store``) are not read, and notes count them. Other files that are no images are problems.
-
-    Raises:
-        InputError: no class folder with an image, or none that is known to be normal.
     """
     tree = inner(look(root))
     with_parts = has_parts(tree)

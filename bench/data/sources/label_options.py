@@ -77,9 +77,6 @@ def read_label_table(
 
     ``beside`` is what else the rows of one image must agree in, by the column's name; columns that
     are ``taken`` (of paths, patients, …) hold no labels.
-
-    Raises:
-        InputError: no such column, or cells of several kinds.
     """
     normal = {fold(label) for label in options.normal_labels}
     columns: Sequence[str] = []

@@ -141,10 +141,6 @@ def open_manifest(
     A column of zeros and ones, of yes and no or of true and false is read as normal and the
     finding "abnormal". Splits other than train, validation and test become "" and are counted in
     a note.
-
-    Raises:
-        InputError: no such file or column, a file that is no CSV, two columns of one name, or
-            labels that are zeros and ones beside words.
     """
     file = _table_file(root, options)
     labels, details = _read(file, options)

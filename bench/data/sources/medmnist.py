@@ -63,10 +63,6 @@ def open_medmnist(
     the split "validation". Classes other than the normal one and labels become findings: with
     their names where the file is a known one (14 labels are ChestMNIST's, in NIH's order), as
     ``class_1`` or ``label_0`` otherwise.
-
-    Raises:
-        InputError: no such file, a file that is not in this format or is three-dimensional, or
-            a normal class that does not occur.
     """
     file = _find(root)
     height, width = _check_images(file)

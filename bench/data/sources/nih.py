@@ -48,12 +48,7 @@ def read_labels(
     root: Path,
     options: SourceOptions | None = None,  # noqa: ARG001 -- it has none
 ) -> StudyTable:
-    """Read the label file and the official lists, without looking for images.
-
-    Raises:
-        InputError: no label file, a column missing, a list that is no text in UTF-8, or an image
-            in both lists.
-    """
+    """Read the label file and the official lists, without looking for images."""
     file, notes = _label_file(root)
     table, table_notes = _read_columns(file)
     # NIH's ids are numbers: "00000013" and "13" are one person.
@@ -99,9 +94,6 @@ def open_nih(
 
     Rows of the label file without an image are no problem (a partial download is normal) and
     are counted in a note; an image without a row, or in two folders, is one.
-
-    Raises:
-        InputError: no label file, a column missing, or none of the images are there.
     """
     labels = read_labels(root, options)
     files = find_images(root)

@@ -29,11 +29,7 @@ def salt_file() -> Path:
 
 
 def read_salt() -> bytes:
-    """The user's salt, which is made where there is none.
-
-    Raises:
-        InputError: its file is damaged, or cannot be read or written.
-    """
+    """The user's salt, which is made where there is none."""
     file = salt_file()
     try:
         if not file.exists():

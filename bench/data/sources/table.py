@@ -99,11 +99,7 @@ class Table:
         return alike[0] if len(alike) == 1 else None
 
     def column(self, name: str, *, option: str) -> pd.Series[str]:
-        """The texts of a column (:meth:`find`), which ``option`` names in the message.
-
-        Raises:
-            InputError: no such column.
-        """
+        """The texts of a column (:meth:`find`), which ``option`` names in the message."""
         if (found := self.find(name)) is not None:
             return self.rows[found]
         hint = printable(near_matches(name, self.names))
@@ -171,11 +167,7 @@ def _refuse_title(cells: Cells) -> None:
 
 
 def read_cells(file: Path) -> Cells:
-    """Read the cells of a table file, at least one row; rows may be of different lengths.
-
-    Raises:
-        InputError: the file cannot be read, is empty, or is of another kind.
-    """
+    """Read the cells of a table file, at least one row; rows may be of different lengths."""
     name = printable(file.name)
     try:
         content = file.read_bytes()
