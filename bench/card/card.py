@@ -29,15 +29,10 @@ from bench.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """A card's folder, where it describes an exported network.
+    """A card's folder, where it describes an exported network."""
 
-    Attributes:
-        to: the format.
-        check: how near its probabilities are to the run's, in a sentence.
-    """
-
-    to: str
-    check: str
+    to: str  # the format, as ``bench export --to`` takes it
+    check: str  # how near its probabilities are to the run's, in a sentence
 
 
 def model_card(

@@ -32,35 +32,22 @@ CHECKLISTS = {
 
 
 class Item(Frozen):
-    """An item of a checklist.
+    """An item of a checklist."""
 
-    Attributes:
-        number: in the original.
-        asks: what for, in our own words.
-        state: who has the answer.
-        answer: from what is stored, and what is missing; "" where the authors have it.
-    """
-
-    number: str
-    asks: str
-    state: State
-    answer: str
+    number: str  # in the original
+    asks: str  # what for, in our own words
+    state: State  # who has the answer
+    answer: str  # from what is stored, and what is missing; "" where the authors have it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checklist:
-    """A checklist about one table.
-
-    Attributes:
-        cited: its source.
-        title: of the table.
-        items: in the original's order.
-    """
+    """A checklist about one table."""
 
     name: str
-    cited: str
-    title: str
-    items: tuple[Item, ...]
+    cited: str  # its source
+    title: str  # of the table that it is about
+    items: tuple[Item, ...]  # in the original's order
 
     def count(self, state: State) -> int:
         """Number of its items in a state."""

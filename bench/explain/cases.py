@@ -29,36 +29,24 @@ Where the run rounds otherwise it is :data:`bench.model.ROUNDED`.
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A finding of a test image.
+    """A finding of a test image."""
 
-    Attributes:
-        row: of the image among the squares.
-        image, patient: their ids.
-        finding: its name; ``ANY`` for all that the image shows together.
-        boxes: around it.
-        output: number of the output whose map is to show it.
-    """
-
-    row: int
+    row: int  # of the image among the squares
     image: str
     patient: str
-    finding: str
-    boxes: tuple[Box, ...]
-    output: int
+    finding: str  # its name; ``ANY`` for all that the image shows together
+    boxes: tuple[Box, ...]  # around it
+    output: int  # number of the output whose map is to show it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cases:
-    """The test images with known lesions.
+    """The test images with known lesions."""
 
-    Attributes:
-        squares: gray values of the images as a network sees them, uint8 (images, side, side).
-        cases: their findings.
-        unasked: findings with boxes that the run does not predict, and that no map can show.
-    """
-
+    # Gray values of the images as a network sees them, uint8 (images, side, side).
     squares: NDArray[np.uint8]
-    cases: tuple[Case, ...]
+    cases: tuple[Case, ...]  # their findings
+    # Findings with boxes that the run does not predict, and that no map can show.
     unasked: tuple[str, ...]
 
 

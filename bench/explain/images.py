@@ -31,26 +31,19 @@ BATCH = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """The heat map of an image.
+    """The heat map of an image."""
 
-    Attributes:
-        image: its name, as the user gave it.
-        error: why it could not be read; "" where it could.
-        picture: name of the PNG file; "" of an image that could not be read, as is ``output``.
-        output: the class or finding whose evidence is shown.
-        probability: of that, the mean over the seeds.
-        threshold: from which it is called, chosen on the validation part; None where the most
-            probable class is.
-        peak: largest value of the map; in logits for class activation maps, without a unit for
-            Grad-CAM. At 0 or below nothing is drawn.
-    """
-
-    image: str
-    error: str = ""
+    image: str  # its name, as the user gave it
+    error: str = ""  # why it could not be read; "" where it could
+    # Name of the PNG file; "" of an image that could not be read, as is ``output``.
     picture: str = ""
-    output: str = ""
-    probability: float | None = None
+    output: str = ""  # the class or finding whose evidence is shown
+    probability: float | None = None  # of that, the mean over the seeds
+    # From which it is called, chosen on the validation part; None where the most probable
+    # class is.
     threshold: float | None = None
+    # Largest value of the map; in logits for class activation maps, without a unit for
+    # Grad-CAM. At 0 or below nothing is drawn.
     peak: float | None = None
 
 
@@ -69,17 +62,11 @@ def mapper_of(model: LoadedModel) -> Mapper:
 
 @dataclass(frozen=True, kw_only=True)
 class Explainer:
-    """The maps of a row's networks, whose mean over the seeds is drawn.
-
-    Attributes:
-        row: the networks.
-        mappers: of each of them.
-        output: number of the output whose evidence is shown; None for the most probable of each
-            image.
-    """
+    """The maps of a row's networks, whose mean over the seeds is drawn."""
 
     row: NetworkRow
-    mappers: tuple[Mapper, ...]
+    mappers: tuple[Mapper, ...]  # of each network
+    # Number of the output whose evidence is shown; None for the most probable of each image.
     output: int | None
 
     @classmethod

@@ -25,13 +25,9 @@ GRAD_CAM = "Grad-CAM"
 
 
 class Mapper(Protocol):
-    """Maker of the maps of a network.
+    """Maker of the maps of a network."""
 
-    Attributes:
-        method: its name, in words.
-    """
-
-    method: str
+    method: str  # its name, in words
 
     def __call__(self, x: Tensor, outputs: Tensor) -> Tensor:
         """The map of one output of each image.

@@ -18,22 +18,15 @@ MOST_PREFIXES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class SpatialLayer:
-    """A layer whose output has features at each position of a square grid.
+    """A layer whose output has features at each position of a square grid."""
 
-    Attributes:
-        name: of the module in the network.
-        module: the layer.
-        layout: order of its output's axes: (n, c, side, side), (n, side, side, c), or
-            (n, tokens, c) with the positions last, as vision transformers have them.
-        channels: number of features, c.
-        side: of the grid.
-    """
-
-    name: str
+    name: str  # of the module in the network
     module: nn.Module
+    # Order of its output's axes: (n, c, side, side), (n, side, side, c), or (n, tokens, c)
+    # with the positions last, as vision transformers have them.
     layout: Layout
-    channels: int
-    side: int
+    channels: int  # number of features, c
+    side: int  # of the grid
 
     def split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (n, c, side, side) of the layer's output, and its tokens without a position."""

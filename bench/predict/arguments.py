@@ -17,15 +17,10 @@ from bench.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """The runs and the images that a user names.
+    """The runs and the images that a user names."""
 
-    Attributes:
-        runs: ended ones, each once.
-        images: files, folders and tables of paths.
-    """
-
-    runs: tuple[Run, ...]
-    images: tuple[Path, ...]
+    runs: tuple[Run, ...]  # ended ones, each once
+    images: tuple[Path, ...]  # files, folders and tables of paths
 
 
 def sort_arguments(arguments: Sequence[str], *, runs: Path) -> Arguments:

@@ -29,21 +29,14 @@ _REDUCED = 8  # colour is looked at in so many times fewer pixels a side
 
 
 class InspectedImage(NamedTuple):
-    """An image, decoded, with facts on its file.
-
-    Attributes:
-        image: where it is.
-        decoded: its square, or why there is none.
-        sha256: of the file; "" where it could not be read.
-        size: width and height of the original in pixels; None where it could not be read.
-        in_colour: whether its channels differ; unknown, and so False, of a DICOM file.
-    """
+    """An image, decoded, with facts on its file."""
 
     image: ImageFile
-    decoded: Decoded
-    sha256: str
+    decoded: Decoded  # its square, or why there is none
+    sha256: str  # of the file; "" where it could not be read
+    # Width and height of the original in pixels; None where it could not be read.
     size: tuple[int, int] | None
-    in_colour: bool
+    in_colour: bool  # whether its channels differ; unknown, and so False, of a DICOM file
 
 
 @dataclass

@@ -21,42 +21,28 @@ _NAMED = 3
 
 
 class Skipped(Frozen):
-    """A file or folder of a folder that is not predicted.
-
-    Attributes:
-        reason: in a few words.
-    """
+    """A file or folder of a folder that is not predicted."""
 
     name: str
-    reason: str
+    reason: str  # in a few words
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFile:
-    """An image to predict.
+    """An image to predict."""
 
-    Attributes:
-        name: as the user knows it: its path as it was given, or as its table writes it.
-        path: of the file, which need not be there.
-    """
-
-    name: str
-    path: Path
+    name: str  # as the user knows it: its path as it was given, or as its table writes it
+    path: Path  # of the file, which need not be there
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageList:
-    """The images that some paths name.
+    """The images that some paths name."""
 
-    Attributes:
-        images: each file once, in the order of the paths; those of a folder by name.
-        skipped: what lies in the folders beside them.
-        notes: on the tables.
-    """
-
+    # Each file once, in the order of the paths; those of a folder by name.
     images: tuple[ImageFile, ...]
-    skipped: tuple[Skipped, ...]
-    notes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]  # what lies in the folders beside them
+    notes: tuple[str, ...]  # on the tables
 
 
 def list_images(paths: Sequence[Path]) -> ImageList:

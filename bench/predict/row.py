@@ -18,14 +18,9 @@ from bench.runs.run import Run
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NetworkRow:
-    """The networks of a row, with what was chosen on their mean validation predictions.
+    """The networks of a row, with what was chosen on their mean validation predictions."""
 
-    Attributes:
-        models: by seed.
-        points: thresholds and temperatures.
-    """
-
-    models: tuple[LoadedModel, ...]
+    models: tuple[LoadedModel, ...]  # by seed
     points: OperatingPoints
 
     @classmethod

@@ -32,21 +32,13 @@ Names = Literal["plain", "hashed"]
 
 
 class BundleRecord(Frozen):
-    """Content of a bundle.
-
-    Attributes:
-        format: version of this record.
-        version: of cxnet-bench.
-        names: kind of the names of images and patients.
-        runs: names of the runs' folders.
-        files: SHA-256 of each other file, by its name.
-    """
+    """Content of a bundle."""
 
     format: int
-    version: str
-    names: Names
-    runs: tuple[str, ...]
-    files: dict[str, str]
+    version: str  # of cxnet-bench
+    names: Names  # kind of the names of images and patients
+    runs: tuple[str, ...]  # names of their folders
+    files: dict[str, str]  # SHA-256 of each other file, by its name
 
 
 def is_bundle(path: Path) -> bool:

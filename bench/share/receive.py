@@ -28,23 +28,17 @@ State = Literal["imported", "already here", "made here too"]
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A run of a bundle, beside the runs that are here.
+    """A run of a bundle, beside the runs that are here."""
 
-    Attributes:
-        name: of its folder.
-        state: ``made here too`` where the run of the same settings, data and split is here; that is
-            left as it is.
-        difference: largest absolute difference of a probability to the one here; None where it is
-            imported.
-        labels_checked: a run here has the same images, and the labels agree.
-        own_table: its pixels or image size are others than those of the runs here, so that it
-            stands in a table of its own.
-    """
-
-    name: str
+    name: str  # of its folder
+    # ``made here too`` where the run of the same settings, data and split is here; that is
+    # left as it is.
     state: State
+    # Largest absolute difference of a probability to the one here; None where it is imported.
     difference: float | None = None
-    labels_checked: bool = False
+    labels_checked: bool = False  # a run here has the same images, and the labels agree
+    # Its pixels or image size are others than those of the runs here, so that it stands in a
+    # table of its own.
     own_table: bool = False
 
 
@@ -98,17 +92,11 @@ def _listed(runs: Sequence[Run]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """A run of a bundle with the names of the images here.
+    """A run of a bundle with the names of the images here."""
 
-    Attributes:
-        run: as it is in the bundle.
-        tables: its predictions, by file name, with names as they are here.
-        here: runs of the same split and task that are here.
-    """
-
-    run: Run
-    tables: Mapping[str, pd.DataFrame]
-    here: Sequence[Run]
+    run: Run  # as it is in the bundle
+    tables: Mapping[str, pd.DataFrame]  # its predictions, by file name, with names as they are here
+    here: Sequence[Run]  # runs of the same split and task that are here
 
     @classmethod
     def of(cls, run: Run, here: Sequence[Run], *, names: Names, store: Store) -> _Reading:

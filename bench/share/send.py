@@ -33,20 +33,13 @@ AS_THEY_ARE = (SETTINGS, "environment.json", "import.json", HISTORY)
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """A bundle that was written.
-
-    Attributes:
-        path: the file.
-        names: of images and patients in it.
-        runs: names of its runs.
-        left_out: names of runs that did not finish, which hold nothing to share.
-        options: options of the data sources that were given, which the bundle holds as they are.
-    """
+    """A bundle that was written."""
 
     path: Path
-    names: Names
-    runs: tuple[str, ...]
-    left_out: tuple[str, ...]
+    names: Names  # of images and patients in it
+    runs: tuple[str, ...]  # their names
+    left_out: tuple[str, ...]  # names of runs that did not finish, which hold nothing to share
+    # Options of the data sources that were given, which the bundle holds as they are.
     options: tuple[str, ...]
 
 
