@@ -38,16 +38,12 @@ class Exported:
 def model_card(
     run: Run, results: Results, *, exported: Exported | None = None, subgroups: str = ""
 ) -> str:
-    """The card of a run.
+    """The card of a finished run, in Markdown; what is not known is said to be not stated.
 
     Args:
-        run: that finished.
         results: of the folder that it lies in: the figures of its row, and the controls beside it.
         exported: the folder that the card lies in, where it lies in one.
         subgroups: Markdown about them, where they were looked at (:mod:`bench.audit`).
-
-    Returns:
-        Markdown. What is not known is said to be not stated.
     """
     found = _find(run, results)
     table, row, view = found or (None, None, None)

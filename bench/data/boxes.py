@@ -44,9 +44,8 @@ def box_mask(boxes: tuple[Box, ...], side: int) -> NDArray[np.bool_]:
 def read_nih_boxes(path: Path) -> dict[str, Boxes]:
     """The boxes of ``BBox_List_2017.csv`` (984 of them, in 880 images), by image.
 
-    Args:
-        path: a file whose first six columns are image, finding, and a box's left edge, top edge,
-            width and height in pixels of the images of 1024 × 1024 px that NIH publishes.
+    Its first six columns are image, finding, and a box's left edge, top edge, width and height in
+    pixels of the images of 1024 × 1024 px that NIH publishes.
     """
     try:
         rows = pd.read_csv(path, header=0, usecols=range(6), dtype=str, keep_default_na=False)

@@ -35,8 +35,7 @@ def open_study(config: DataConfig) -> StudyTable:
 def open_labels(config: DataConfig) -> StudyTable:
     """The labels for a plan; no image is opened where the source has label files.
 
-    Returns:
-        The table with the column ``digest``, which is "" (unknown) everywhere.
+    The column ``digest`` of the table is "" (unknown) everywhere.
     """
     study = DATASETS.get(config.source).open_labels(
         root=config.root, image_size=config.image_size, options=config.options
@@ -64,8 +63,8 @@ def decode_study(
 ) -> tuple[StudyTable, PixelStore]:
     """Decode the images of a study (or open them where that was done before).
 
-    Returns:
-        The part of the study that a run can use, from :meth:`PixelStore.usable`, and its pixels.
+    The part of the study that a run can use comes back, from :meth:`PixelStore.usable`, with its
+    pixels.
     """
     store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
     usable = store.usable(study)

@@ -165,12 +165,7 @@ def study_rows(columns: dict[str, Sequence[object]]) -> pd.DataFrame:
 
 
 def patient_clusters(images: ArrayLike, patients: ArrayLike) -> NDArray[np.object_]:
-    """The patient of each image, where one without a patient id is a patient of its own.
-
-    Args:
-        images: ids, (n,).
-        patients: ids, (n,); "" where unknown.
-    """
+    """The patient of each image, (n,); one without a patient id ("") is a patient of its own."""
     images, patients = np.asarray(images, object), np.asarray(patients, object)
     # The tab keeps an image's id apart from every patient's.
     return np.where(patients == "", "image\t" + images, patients)

@@ -70,13 +70,7 @@ NAMING_TASKS = ("m3", "m4", "findings14")
 
 
 def make_task(name: str, findings: Sequence[str] = NIH_FINDINGS) -> Task:
-    """Make a task for the findings of a data source.
-
-    Args:
-        name: one of :data:`TASKS`.
-        findings: the source's (:attr:`bench.data.study.StudyTable.finding_names`), 14 of them
-            in ChestX-ray14.
-    """
+    """Make a task, one of :data:`TASKS`, for the findings of a data source (14 in ChestX-ray14)."""
     if name not in TASKS:
         raise InputError(f"unknown task {name!r}: {near_matches(name, list(TASKS))}")
     if name in NAMING_TASKS and len(findings) < 2:

@@ -59,12 +59,9 @@ def find_cases(
 ) -> Cases:
     """The images of a run's test part that have boxes.
 
-    Args:
-        model: the run's.
-        boxes: ``phantom`` for what is known of the synthetic images, or a file
-            (:func:`bench.data.boxes.read_nih_boxes`).
-        root: folder or file of the images; None is where the run's experiment found them.
-        progress: called with images decoded and images in all.
+    The boxes are ``phantom``, for what is known of the synthetic images, or a file
+    (:func:`bench.data.boxes.read_nih_boxes`). Without a root the images are where the run's
+    experiment found them. The progress is called with images decoded and images in all.
     """
     config = model.data_config(root)
     test = model.run.predictions()["test"]

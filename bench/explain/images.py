@@ -71,12 +71,9 @@ class Explainer:
 
     @classmethod
     def make(cls, row: NetworkRow, class_name: str | None = None) -> Explainer:
-        """Explain a class or finding.
+        """Explain a class or finding, by its name.
 
-        Args:
-            row: the networks.
-            class_name: its name; None for the second of two classes, and otherwise for the most
-                probable one.
+        Without a name it is the second of two classes, and otherwise the most probable one.
         """
         classes = row.first.classes
         if class_name is not None and class_name not in classes:
@@ -95,8 +92,7 @@ class Explainer:
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32]]:
         """Outputs that are shown (n,), their probabilities (n,), and their maps (n, rows, columns).
 
-        Args:
-            squares: uint8 (n, side, side), at least one.
+        The squares are uint8 (n, side, side), at least one.
         """
         p = self.row.predict(squares).mean(axis=0)
         shown = p.argmax(axis=1) if self.output is None else np.full(len(p), self.output, np.int64)
@@ -120,11 +116,8 @@ def explain_images(
 ) -> list[Explanation]:
     """Write a picture of each image under its map, and the page ``index.html``.
 
-    Args:
-        explainer: makes the maps.
-        images: files; one that cannot be read is an explanation with its error.
-        folder: where to; it must not be there, and is written whole or not at all.
-        progress: called with images done and images in all.
+    The folder must not be there, and is written whole or not at all. An image that cannot be read
+    is an explanation with its error. The progress is called with images done and images in all.
     """
     check_new(folder)
     explained: list[Explanation] = []

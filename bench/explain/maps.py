@@ -42,13 +42,9 @@ class Mapper(Protocol):
 
 
 def make_mapper(network: nn.Module, outputs: Outputs, *, example: Tensor, name: str) -> Mapper:
-    """The maker of a network's maps.
+    """The maker of the maps of a network in evaluation mode.
 
-    Args:
-        network: in evaluation mode.
-        outputs: that it predicts.
-        example: some input of it, at least two images.
-        name: of its model, for the message.
+    The example is some input of it, of at least two images; the model's name is for the message.
     """
     if callable(getattr(network, "class_maps", None)):
         return _ClassMaps(network, outputs)

@@ -50,11 +50,8 @@ def measure_maps(
 ) -> MapsRecord:
     """Agreement of the maps of one network, trained from some seeds, and of the controls.
 
-    Args:
-        models: of one row, by seed: they differ in it alone.
-        cases: test images with boxes.
-        boxes: ``phantom``, or the name of the file of boxes.
-        progress: called with maps made and maps in all.
+    The boxes are ``phantom``, or the name of a file. The progress is called with maps made and maps
+    in all.
     """
     found: dict[str, list[Agreement]] = {NETWORK: [], RANDOM: []}
     total = 2 * len(models) * len(cases.cases)

@@ -36,11 +36,9 @@ class Agreement:
 
 
 def measure_agreement(maps: NDArray[np.float32], regions: NDArray[np.bool_]) -> Agreement:
-    """Compare maps with boxes.
+    """Compare maps (n, rows, columns), each of a whole image, with boxes.
 
-    Args:
-        maps: (n, rows, columns), each of a whole image.
-        regions: pixels that are in a box, (n, ``SIDE``, ``SIDE``); one at least of each image.
+    The regions are the pixels in a box, (n, ``SIDE``, ``SIDE``); one at least of each image.
     """
     enlarged = functional.interpolate(
         torch.from_numpy(maps)[:, None].double(),
@@ -86,12 +84,7 @@ def even_map() -> NDArray[np.float32]:
 
 
 def ideal_maps(regions: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
-    """The share of each cell of a grid that is in a box, (n, side, side).
-
-    Args:
-        regions: (n, ``SIDE``, ``SIDE``).
-        side: of the grid; any number of cells.
-    """
+    """The share of each cell of a grid of some side that is in a box, (n, side, side)."""
     shares = functional.interpolate(
         torch.from_numpy(regions)[:, None].float(), size=(side, side), mode="area"
     )

@@ -33,18 +33,11 @@ def measure_and_write(
     root: Path | None,
     progress: Progress,
 ) -> str:
-    """Measure the maps of runs that differ in their seeds alone, and write the tables.
+    """Measure the maps of runs that differ in their seeds alone, by seed, and write the tables.
 
-    The figures are recorded beside the runs too, so that reports show them.
-
-    Args:
-        models: the runs', by seed.
-        boxes, root: as for :func:`bench.explain.cases.find_cases`.
-        folder: of ``pointing.md`` and ``pointing.csv``; made if it is not there.
-        progress: shown.
-
-    Returns:
-        The Markdown.
+    Boxes and root are those of :func:`bench.explain.cases.find_cases`. ``pointing.md``, which is
+    returned, and ``pointing.csv`` are written to the folder. The figures are recorded beside the
+    runs too, so that reports show them.
     """
     cases = find_cases(
         models[0], boxes, root=root, progress=partial(progress.advance, "images decoded")

@@ -51,12 +51,10 @@ class SpatialLayer:
 def find_spatial_layer(network: nn.Module, example: Tensor) -> SpatialLayer | None:
     """The last layer with positions that the logits depend on; None where there is none.
 
-    A vision transformer that answers from its class token does not look at the other tokens of its
-    last block: there it is the layer before the last attention.
-
-    Args:
-        network: in evaluation mode, from (n, channels, side, side) to logits (n, classes).
-        example: some input, at least two images; pixels must differ.
+    The network is in evaluation mode, from (n, channels, side, side) to logits (n, classes); the
+    example is some input of at least two images, whose pixels must differ. A vision transformer
+    that answers from its class token does not look at the other tokens of its last block: there it
+    is the layer before the last attention.
     """
     names = {module: name for name, module in network.named_modules()}
     outputs: dict[nn.Module, Any] = {}

@@ -26,10 +26,8 @@ class Arguments:
 def sort_arguments(arguments: Sequence[str], *, runs: Path) -> Arguments:
     """Tell runs from images.
 
-    Args:
-        arguments: a run is the folder of one, its name in ``runs``, or a pattern of either; every
-            other path is of images.
-        runs: folder of the runs.
+    A run is its folder, its name in the folder ``runs``, or a pattern of either; every other path
+    is of images.
     """
     names = [argument for argument in arguments if is_run(argument, out=runs)]
     paths = [Path(argument) for argument in arguments if argument not in names]

@@ -91,13 +91,8 @@ def decoded_batches(
 ) -> Iterator[list[InspectedImage]]:
     """Decode images in threads, ahead of the network, as its own images were decoded.
 
-    Args:
-        model: whose image size and full scale hold.
-        images: files.
-
-    Yields:
-        The images in order, as many together as a prediction takes at once: memory stays small,
-        however many there are.
+    They come in order, as many together as a prediction takes at once: memory stays small, however
+    many there are.
     """
     reader = _Reader(images)
     positions = [str(position) for position in range(len(images))]

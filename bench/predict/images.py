@@ -48,10 +48,9 @@ class ImageList:
 def list_images(paths: Sequence[Path]) -> ImageList:
     """List the images that some paths name.
 
-    Args:
-        paths: an image file, whatever its suffix; a folder, searched with those in it for images
-            by suffix and for DICOM files without one; or a table (CSV, Excel) with one of
-            :data:`PATH_COLUMNS`, whose paths start from its folder.
+    A path is an image file, whatever its suffix; a folder, searched with those in it for images by
+    suffix and for DICOM files without one; or a table (CSV, Excel) with one of
+    :data:`PATH_COLUMNS`, whose paths start from its folder.
     """
     images: dict[Path, ImageFile] = {}
     skipped: list[Skipped] = []

@@ -29,11 +29,7 @@ _LABEL = "predicting"
 
 
 def predict_images(row: NetworkRow, listed: ImageList, *, progress: Progress) -> PredictionReport:
-    """Predict images; one that cannot be read is a record with its error.
-
-    Args:
-        progress: gets the number of images done.
-    """
+    """Predict images; one that cannot be read is a record with its error."""
     peaks: list[int] = []
     records: list[ImageRecord] = []
     for batch in decoded_batches(row.first, listed.images):

@@ -25,11 +25,7 @@ class NetworkRow:
 
     @classmethod
     def load(cls, runs: Sequence[Run], *, device: torch.device) -> NetworkRow:
-        """Load the networks of some runs.
-
-        Args:
-            runs: ended, at least one.
-        """
+        """Load the networks of some ended runs, of at least one."""
         check_one_row(runs)
         runs = sorted(runs, key=lambda run: run.cell.seed)
         points = OperatingPoints.choose(mean_predictions(runs)["validation"], runs[0].outputs)
@@ -43,11 +39,7 @@ class NetworkRow:
         return self.models[0]
 
     def predict(self, squares: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probabilities of each network, float64 (networks, n, classes).
-
-        Args:
-            squares: uint8 (n, side, side).
-        """
+        """Probabilities, float64 (networks, n, classes), of squares, uint8 (n, side, side)."""
         return np.stack([model.predict(squares) for model in self.models])
 
 

@@ -51,12 +51,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def pack(folder: Path, path: Path, *, version: str, names: Names, runs: tuple[str, ...]) -> None:
-    """Write a bundle of all files in a folder; the same files give the same bytes.
-
-    Args:
-        folder: of the runs, with what lies beside them.
-        version, names, runs: as the attributes of :class:`BundleRecord`.
-    """
+    """Write a bundle of all files in a folder of runs; the same files give the same bytes."""
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -79,15 +74,7 @@ def pack(folder: Path, path: Path, *, version: str, names: Names, runs: tuple[st
 
 
 def unpack(path: Path, folder: Path) -> BundleRecord:
-    """Unpack a bundle, every file checked.
-
-    Args:
-        folder: an empty one, for its files.
-
-    Raises:
-        InputError: it is no bundle, damaged, or of another format; nothing outside of ``folder`` is
-            written.
-    """
+    """Unpack a bundle, every file checked, into an empty folder; nothing else is written."""
     try:
         with zipfile.ZipFile(path) as packed:
             record, files = _read(packed)

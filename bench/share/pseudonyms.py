@@ -17,11 +17,7 @@ DIGITS = 24
 
 
 class Pseudonyms:
-    """Hashes of the names of one split.
-
-    Args:
-        images: ids of all images of the split, by part.
-    """
+    """Hashes of the names of one split, whose images are given by part."""
 
     def __init__(self, images: Mapping[str, Iterable[str]]) -> None:
         lines = sorted(f"{image}\t{part}\n" for part, names in images.items() for image in names)

@@ -46,10 +46,8 @@ class Sent:
 def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
     """Pack runs into a bundle: settings, predictions, split, environment and their table.
 
-    Args:
-        runs: at least one, of one folder of runs.
-        path: of the bundle; an older one is replaced.
-        public: the names of images and patients may be known; those of the phantom are.
+    The runs are of one folder, and an older bundle is replaced. The names of images and patients
+    stay as they are where they may be known (``public``); those of the phantom do.
     """
     for run in runs:
         run.refuse_external()
@@ -98,14 +96,10 @@ def pseudonyms_of(data: DataRecord, root: Path) -> Pseudonyms:
 
 
 def copy_run(run: Run, to: Store, *, data: DataRecord, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write a run without its weights, and without a folder of this machine, into another store.
+    """Write a finished run into another store, without weights and folders of this machine.
 
-    Args:
-        run: that finished.
-        to: the other store.
-        data: the description of its data, there.
-        tables: its predictions there, by file; as :meth:`bench.runs.run.Run.tables` gives them, its
-            files come out as they are.
+    The description of its data and its predictions, by file, are those that it has there; as
+    :meth:`bench.runs.run.Run.tables` gives them, the files come out as they are.
     """
     folder = to.root / run.name
     make_folder(folder)

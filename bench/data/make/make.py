@@ -78,10 +78,8 @@ def make(
 
     A manifest is written where ``to`` names one, with the others beside it, and where there are no
     labels, to fill them in. Nothing stays behind where the data is refused, and no file is ever
-    overwritten. Settings are ``data.KEY=VALUE`` texts, which go into the config.
-
-    Returns:
-        What was found, decided and written, as lines for the user.
+    overwritten. Settings are ``data.KEY=VALUE`` texts, which go into the config. What was found,
+    decided and written comes back as lines for the user.
     """
     name = root.resolve().name if root.is_dir() else root.stem
     files = _Files.of(to, name=name or "images")

@@ -179,8 +179,7 @@ def _join_findings(
 ) -> tuple[list[Label], dict[str, bool]]:
     """The labels with the findings of all rows of their images.
 
-    Returns:
-        Each row's label, and whether a row is normal of the images whose rows have different ones.
+    With them comes, for the images whose rows have different ones, whether a row is normal.
     """
     usable = [label.problem is None and not label.left_out for label in labels]
     sets: dict[str, set[tuple[str, ...]]] = {}
