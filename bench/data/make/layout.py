@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,35 +99,17 @@ def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object
     if len(columns) > 1:
         raise InputError(
             f"{len(columns)} tables name the images ({_paths(columns, tree.base)}): name one "
-            f"instead of the folder{_about_several(tables, columns, paths)}"
+            "instead of the folder, or make one of them (docs/data.md)"
         )
     if columns:
         ((file, column),) = columns.items()
-        others = {other: tables[other] for other in tables if other != file}
+        others = [other for other in tables if other != file]
         return _labelled(tree, file, tables[file], column, given, others)
     if 2 <= len(class_names(inner(tree))) <= MOST_CLASSES and not tables:
         return _class_folders(tree, tables)
     if tables:
         return _unlabelled(tree, [f"no table names these images: {_paths(tables, tree.base)}"])
     return _unlabelled(tree, [])
-
-
-def _about_several(
-    tables: Mapping[Path, Table], naming: Mapping[Path, str], paths: Collection[str]
-) -> str:
-    """Advice on joining several tables that name the images."""
-    heads = {
-        # The first row of a table without header is data.
-        (len(tables[file].names),) if names_file(column, paths) else tuple(tables[file].names)
-        for file, column in naming.items()
-    }
-    if len(heads) == 1:
-        return ", or make one of them, with a column split where each is a part (docs/data.md)"
-    shared = set.intersection(*({*tables[file].names} for file in naming))
-    others = [file for file, table in tables.items() if shared & {*table.names}]
-    if len(others) < 2:
-        return ""
-    return f", or join them to one ({_names(others)} have a column in common: docs/data.md)"
 
 
 def _npz(root: Path) -> Layout:
@@ -190,7 +172,7 @@ def _labelled(
     table: Table,
     column: str,
     given: Mapping[str, object],
-    tables: Mapping[Path, Table],
+    others: Sequence[Path],
 ) -> Layout:
     paths = {"/".join(steps) for steps in tree.files}
     lines = [f"layout: images listed in {file.name}: read by the data source manifest"]
@@ -205,13 +187,11 @@ def _labelled(
     columns = find_columns(table, path=column, given=given, separator=_separator(given))
     lines += columns.lines
     if not columns.labelled:
-        if others := [
-            f for f, other in tables.items() if {*other.names} & {*table.names} - {column}
-        ]:
+        if others:
             raise InputError(
-                f"{file.name} names the images and has no labels: those may be in "
-                f"{_names(others)}, which has a column in common with it: join the two "
-                "to one table (docs/data.md)"
+                f"{file.name} names the images and has no labels: join it with the table that has "
+                f"them (docs/data.md), which may be {_names(others)}; or name {file.name} instead "
+                "of the folder where nobody has labelled them yet"
             )
         return _unlabelled(tree, lines[1:])
     options = {**header, **columns.options}
