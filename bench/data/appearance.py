@@ -66,12 +66,17 @@ class Appearance(Frozen):
         scaled = np.abs(off @ precision) / np.sqrt(np.diag(precision))
         return _squared(off, precision), [STATISTICS[n] for n in scaled.argmax(axis=1)]
 
-    def unlike(self, distances: Floats, small: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Mask of images unlike the training images, by squared distances of :meth:`compare`.
+    def unlike(self, squares: NDArray[np.uint8], small: NDArray[np.bool_]) -> list[list[str]]:
+        """In what each image, uint8 (n, side, side), is unlike the training images.
 
-        ``small`` are those with fewer pixels along a side than the square; all are (n,).
+        ``small``, (n,), are those with fewer pixels along a side than the square.
         """
-        return (distances > self.limit) | (small & self.small_is_unlike)
+        distances, farthest = self.compare(squares)
+        few = ["fewer pixels than the network sees"] if self.small_is_unlike else []
+        return [
+            few * bool(is_small) + [name] * bool(distance > self.limit)
+            for is_small, distance, name in zip(small, distances, farthest, strict=True)
+        ]
 
 
 def measure_appearance(
@@ -89,10 +94,10 @@ def measure_appearance(
     if len(training) < FEWEST:
         return None
     training, validation = _some(training), _some(validation)
-    cells = np.concatenate([_cells(block) for block in _blocks(pixels, training)])
+    cells = np.concatenate([_cells(pixels[rows]) for rows in _blocks(pixels, training)])
     template = cells.mean(axis=0).round(2)
     values = np.concatenate(
-        [measure_squares(block, template) for block in _blocks(pixels, training)]
+        [measure_squares(pixels[rows], template) for rows in _blocks(pixels, training)]
     )
     mean = values.mean(axis=0)
     covariance = np.cov(values, rowvar=False)
@@ -111,10 +116,11 @@ def measure_appearance(
         validation_images=len(validation),
         false_alarms=0,
     )
-    distances = np.concatenate(
-        [np.empty(0), *(fitted.compare(block)[0] for block in _blocks(pixels, validation))]
+    alarms = sum(
+        any(reasons)
+        for rows in _blocks(pixels, validation)
+        for reasons in fitted.unlike(pixels[rows], small[rows])
     )
-    alarms = int(fitted.unlike(distances, small[validation]).sum())
     return fitted.model_copy(update={"false_alarms": alarms})
 
 
@@ -142,10 +148,11 @@ def measure_squares(squares: NDArray[np.uint8], template: Floats) -> Floats:
     ).astype(np.float64)
 
 
-def _blocks(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+def _blocks(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows, so many at a time as are read at once."""
     size = max(1, AT_ONCE // pixels.shape[1] ** 2)
     for start in range(0, len(rows), size):
-        yield pixels[rows[start : start + size]]
+        yield rows[start : start + size]
 
 
 def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:

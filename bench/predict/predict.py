@@ -123,18 +123,12 @@ def _unlike(
     appearance = row.first.data.appearance
     if appearance is None:
         return [(True, "colour") if image.in_colour else (None, "") for image in images]
-    distances, farthest = appearance.compare(squares)
     small = np.array([image.decoded.enlarged for image in images], dtype=bool)
-    by_distance = distances > appearance.limit
-    found: list[tuple[bool | None, str]] = []
-    for n, image in enumerate(images):
-        reasons = ["colour"] * image.in_colour
-        reasons += ["fewer pixels than the network sees"] * bool(
-            small[n] and appearance.small_is_unlike
-        )
-        reasons += [farthest[n]] * bool(by_distance[n])
-        found.append((bool(reasons), ", ".join(reasons)))
-    return found
+    reasons = [
+        ["colour"] * image.in_colour + others
+        for image, others in zip(images, appearance.unlike(squares, small), strict=True)
+    ]
+    return [(bool(found), ", ".join(found)) for found in reasons]
 
 
 def _data_facts(row: NetworkRow) -> DataFacts:
