@@ -55,7 +55,16 @@ def parse_patients(texts: Sequence[str], *, ids: PatientIds) -> tuple[list[str],
     if unknown := sum(1 for text in texts if text and not patients[text]):
         notes.append(f"{unknown:,} entries of the patient column were taken as unknown")
     if several := [found for found in spellings.values() if len(found) > 1]:
-        notes.append(_about_spellings(several, ids))
+        found = (
+            "patient column: numbers written in several ways, such as 7, 007 and 7.0: "
+            f"{len(several):,}"
+        )
+        how = (
+            "each is one patient"
+            if ids == "number"
+            else "taken for different patients: data.options.patient_ids=number joins them"
+        )
+        notes.append(f"{found}; {how}")
     return [patients[text] for text in texts], tuple(notes)
 
 
@@ -77,15 +86,3 @@ def as_number(text: str) -> str:
     """An id without leading zeros and decimals where it is a whole number, else as it is."""
     match = _NUMBER.fullmatch(text)
     return match[1] if match else text
-
-
-def _about_spellings(several: Sequence[Sequence[str]], ids: PatientIds) -> str:
-    # The note is part of every report, and a patient's number is no part of any.
-    forms = dict.fromkeys(re.sub(r"(?!0)\d", "9", text) for text in several[0])
-    found = (
-        f"patient column: numbers written in several ways: {len(several):,}, such as "
-        f"{' and '.join(map(repr, forms))} (9 stands for any digit but 0)"
-    )
-    if ids == "number":
-        return f"{found}; each is one patient"
-    return f"{found}, taken for different patients: data.options.patient_ids=number joins them"

@@ -22,12 +22,9 @@ def test_numbers_in_several_spellings_are_noted_and_joined_where_asked() -> None
     patients, notes = parse_patients(IDS, ids="text")
     assert patients == IDS
     # No patient's own number: notes are part of reports.
-    found = (
-        "patient column: numbers written in several ways: 2, such as '9' and '009' and '9.0' and "
-        "'9.' (9 stands for any digit but 0)"
-    )
+    found = "patient column: numbers written in several ways, such as 7, 007 and 7.0: 2"
     joins = "data.options.patient_ids=number joins them"
-    assert notes == (f"{found}, taken for different patients: {joins}",)
+    assert notes == (f"{found}; taken for different patients: {joins}",)
     patients, notes = parse_patients(IDS, ids="number")
     assert patients == [*"7777000", "10", "100", *IDS[9:]]
     assert notes == (f"{found}; each is one patient",)
