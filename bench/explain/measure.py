@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -20,8 +20,8 @@ from bench.explain.cases import ANY, Case, Cases
 from bench.explain.images import BATCH, mapper_of
 from bench.explain.maps import Mapper
 from bench.explain.pointing import (
+    FIGURES,
     SIDE,
-    Agreement,
     centre_map,
     even_map,
     frame_map,
@@ -38,7 +38,6 @@ from bench.train.device import random_state_kept
 CENTRE, IDEAL = "centre", "boxes on the grid"
 ROWS = (NETWORK, RANDOM, CENTRE, FRAME, EVEN, IDEAL)
 """Makers of maps, in the order of the table."""
-FIGURES = tuple(field.name for field in fields(Agreement))
 
 
 def measure_maps(
@@ -53,7 +52,7 @@ def measure_maps(
     The boxes are ``phantom``, or the name of a file. The progress is called with maps made and maps
     in all.
     """
-    found: dict[str, list[Agreement]] = {NETWORK: [], RANDOM: []}
+    found: dict[str, list[pd.DataFrame]] = {NETWORK: [], RANDOM: []}
     total = 2 * len(models) * len(cases.cases)
     for done, model in enumerate(models):
         mapper = mapper_of(model)
@@ -88,7 +87,7 @@ def with_random_weights(model: LoadedModel) -> LoadedModel:
     return other
 
 
-def _of_network(model: LoadedModel, mapper: Mapper, cases: Cases) -> tuple[Agreement, int]:
+def _of_network(model: LoadedModel, mapper: Mapper, cases: Cases) -> tuple[pd.DataFrame, int]:
     """Agreement of a network's maps with all cases, and the side of the maps' grid."""
     parts = []
     for start in range(0, len(cases.cases), BATCH):
@@ -97,12 +96,12 @@ def _of_network(model: LoadedModel, mapper: Mapper, cases: Cases) -> tuple[Agree
         outputs = torch.tensor([case.output for case in some], device=model.device)
         maps = mapper(x, outputs).cpu().numpy()
         parts.append(measure_agreement(maps, _regions(some)))
-    return _joined(parts), maps.shape[1]
+    return pd.concat(parts, ignore_index=True), maps.shape[1]
 
 
-def _controls(cases: Cases, grid: int) -> dict[str, list[Agreement]]:
+def _controls(cases: Cases, grid: int) -> dict[str, list[pd.DataFrame]]:
     """Agreement of the maps that no network makes, which are the same for every seed."""
-    parts: dict[str, list[Agreement]] = {CENTRE: [], FRAME: [], EVEN: [], IDEAL: []}
+    parts: dict[str, list[pd.DataFrame]] = {CENTRE: [], FRAME: [], EVEN: [], IDEAL: []}
     same = {CENTRE: centre_map(), FRAME: frame_map(), EVEN: even_map()}
     for start in range(0, len(cases.cases), BATCH):
         regions = _regions(cases.cases[start : start + BATCH])
@@ -110,17 +109,11 @@ def _controls(cases: Cases, grid: int) -> dict[str, list[Agreement]]:
             maps = np.repeat(made[None], len(regions), axis=0)
             parts[maker].append(measure_agreement(maps, regions))
         parts[IDEAL].append(measure_agreement(ideal_maps(regions, grid), regions))
-    return {maker: [_joined(of_maker)] for maker, of_maker in parts.items()}
+    return {maker: [pd.concat(of_maker, ignore_index=True)] for maker, of_maker in parts.items()}
 
 
 def _regions(cases: Sequence[Case]) -> NDArray[np.bool_]:
     return np.stack([box_mask(case.boxes, SIDE) for case in cases])
-
-
-def _joined(parts: Sequence[Agreement]) -> Agreement:
-    return Agreement(
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in FIGURES}
-    )
 
 
 def _findings(cases: Cases) -> list[str]:
@@ -129,7 +122,7 @@ def _findings(cases: Cases) -> list[str]:
 
 
 def _rows(
-    found: dict[str, list[Agreement]], cases: Sequence[Case], finding: str
+    found: dict[str, list[pd.DataFrame]], cases: Sequence[Case], finding: str
 ) -> list[MapAgreement]:
     """The rows of a finding.
 
@@ -184,13 +177,14 @@ def _stored(measured: Interval) -> MapFigure:
 
 
 def _estimates(
-    agreement: Agreement, order: NDArray[np.int64], resamples: Resamples
+    agreement: pd.DataFrame, order: NDArray[np.int64], resamples: Resamples
 ) -> dict[str, Estimate]:
     ones = np.ones(len(order))
+    hit, energy, iou = (agreement[name].to_numpy()[order] for name in FIGURES)
     return {
-        "hit": resamples.share(agreement.hit[order], ones),
-        "energy": resamples.ratio(agreement.energy[order], ones),
-        "iou": resamples.ratio(agreement.iou[order], ones),
+        "hit": resamples.share(hit, ones),
+        "energy": resamples.ratio(energy, ones),
+        "iou": resamples.ratio(iou, ones),
     }
 
 

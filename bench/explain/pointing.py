@@ -14,9 +14,8 @@ are those of a map that is the same everywhere: the share of the image that the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
@@ -26,19 +25,14 @@ SIDE = 256
 SHARE = 0.2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """Agreement of some maps with the boxes of their images, each float64 (n,) from 0 to 1."""
-
-    hit: NDArray[np.float64]
-    energy: NDArray[np.float64]
-    iou: NDArray[np.float64]
+FIGURES = ("hit", "energy", "iou")
 
 
-def measure_agreement(maps: NDArray[np.float32], regions: NDArray[np.bool_]) -> Agreement:
-    """Compare maps (n, rows, columns), each of a whole image, with boxes.
+def measure_agreement(maps: NDArray[np.float32], regions: NDArray[np.bool_]) -> pd.DataFrame:
+    """Agreement of maps (n, rows, columns), each of a whole image, with the boxes of their images.
 
-    The regions are the pixels in a box, (n, ``SIDE``, ``SIDE``); one at least of each image.
+    A line a map; ``FIGURES`` are its columns, each from 0 to 1. The regions are the pixels in a
+    box, (n, ``SIDE``, ``SIDE``); one at least of each image.
     """
     enlarged = functional.interpolate(
         torch.from_numpy(maps)[:, None].double(),
@@ -52,14 +46,17 @@ def measure_agreement(maps: NDArray[np.float32], regions: NDArray[np.bool_]) -> 
     positive = np.maximum(values, 0.0)
     total = positive.sum(axis=1)
     marked = positive >= SHARE * positive.max(axis=1, keepdims=True)
-    return Agreement(
-        hit=(largest & inside).sum(axis=1) / largest.sum(axis=1),
-        energy=np.where(
-            total > 0.0,
-            (positive * inside).sum(axis=1) / np.where(total > 0.0, total, 1.0),
-            inside.mean(axis=1),
-        ),
-        iou=(marked & inside).sum(axis=1) / (marked | inside).sum(axis=1),
+    energy = np.where(
+        total > 0.0,
+        (positive * inside).sum(axis=1) / np.where(total > 0.0, total, 1.0),
+        inside.mean(axis=1),
+    )
+    return pd.DataFrame(
+        {
+            "hit": (largest & inside).sum(axis=1) / largest.sum(axis=1),
+            "energy": energy,
+            "iou": (marked & inside).sum(axis=1) / (marked | inside).sum(axis=1),
+        }
     )
 
 

@@ -196,8 +196,7 @@ def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
         assert last["figures"][figure]["low"] == pytest.approx(
             every.loc["network", f"{figure}_low"]
         )
-    for form in ("markdown", "html", "latex"):
-        assert "above random weights" in bench("report", form).out
+    assert "above random weights" in bench("report", "markdown").out
 
     # Another training of a seed: what was measured is no longer of it.
     shutil.rmtree(Path("results/runs") / name)
@@ -219,7 +218,10 @@ def test_the_pointing_game_with_nihs_boxes(
     (folder / "images").mkdir(parents=True)
     for name in chosen:
         (folder / "images" / name).symlink_to(here[name])
-    shutil.copy(shared("nih-mini") / "Data_Entry_2017_v2020.csv", folder)
+    # The whole file is read in seconds.
+    labels = pd.read_csv(shared("nih-mini") / "Data_Entry_2017_v2020.csv", dtype=str)
+    some = labels[labels["Image Index"].isin(chosen)]
+    some.to_csv(folder / "Data_Entry_2017_v2020.csv", index=False)
     done = bench(
         "run", "tiny", "--config", "nih_patient", "--data", folder, "--plugin", tiny_plugin,
         "--loss", "ce", "--seeds", "0", "--set", "controls=[]", *TINY[2:],
