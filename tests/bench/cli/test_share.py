@@ -81,12 +81,12 @@ def test_another_labs_seeds_become_seeds_of_a_row(
     assert hashes[15:] == sorted(hashes[15:])
 
     again = bench("import", "theirs.zip", "--out", "ours")
-    assert again.out.count("already here, largest difference of a probability 0\n") == 2
+    assert again.out.count("here too, largest difference of a probability 0\n") == 2
     # What was made here stays, and is compared.
     back = bench("share", "tiny-*", "--out", "ours", "--to", "ours.zip")
     assert back.code == 0
     compared = bench("import", "ours.zip", "--out", "theirs")
-    assert compared.out.count("made here too, largest difference of a probability 0\n") == 2
+    assert compared.out.count("here too, largest difference of a probability 0\n") == 2
 
 
 @pytest.mark.parametrize("public", [(), ("--public",)])
