@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,36 @@ def _no_power_cut(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.config.getoption("benchmark_disable"):
             patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _installed_packages_stay() -> Iterator[None]:
+    """Packages, versions and steps of Optuna's schema are read once, not in each command.
+
+    Where a test adds a folder to ``sys.path``, packages are looked up again.
+    """
+    import importlib.metadata
+
+    import alembic.util.pyfiles
+
+    import bench.environment
+
+    @cache
+    def entry_points(_path: tuple[str, ...], **group: str) -> importlib.metadata.EntryPoints:
+        return real_entry_points(**group)
+
+    real_entry_points = importlib.metadata.entry_points
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            importlib.metadata,
+            "entry_points",
+            lambda **group: entry_points(tuple(sys.path), **group),
+        )
+        patch.setattr(
+            alembic.util.pyfiles, "load_module_py", cache(alembic.util.pyfiles.load_module_py)
+        )
+        patch.setattr(bench.environment, "version", cache(bench.environment.version))
         yield
 
 
