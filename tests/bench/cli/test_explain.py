@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench import load_model
+from bench import load_config, load_model, run
 from bench.data.boxes import box_mask, read_nih_boxes
 from bench.data.phantom import draw_cohort
 from bench.data.phantom.lesions import lesion_boxes
@@ -21,11 +21,38 @@ from tests.browser import Browser, browser  # noqa: F401
 from tests.shared_data import shared
 
 
-def stored_run(bench: Command, model: str, *more: object) -> str:
-    """Train for four steps; the run's name."""
-    done = bench("run", model, *TINY, "--loss", "ce", "--set", "controls=[]", *more)
+def stored_run(bench: Command, plugin: Path) -> str:
+    """Train a plugin's network for four steps; the run's name."""
+    wanted = ("--plugin", plugin, "--loss", "ce", "--set", "controls=[]")
+    done = bench("run", "tiny", *TINY, *wanted)
     assert done.code == 0, done.err
-    return sorted(Path("results/runs").glob(f"{model}-*"))[0].name
+    return sorted(Path("results/runs").glob("tiny-*"))[0].name
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seeds of the paper's network, trained for four steps."""
+    changes = {
+        "models": ["cxnet_m1"],
+        "losses": ["ce"],
+        "seeds": [0, 1],
+        "controls": [],
+        "data.options.images": 120,
+        "data.image_size": 32,
+        "train.max_iterations": 4,
+        "train.validate_every": 2,
+        "train.batch_size": 8,
+    }
+    out = tmp_path_factory.mktemp("trained") / "runs"
+    run(load_config("demo", **changes), out=out, device="cpu")
+    return out
+
+
+@pytest.fixture
+def two_seeds(bench: Command, trained: Path) -> str:  # noqa: ARG001 -- in the test's folder
+    """Their runs in results/runs; the name of the first."""
+    shutil.copytree(trained, "results/runs")
+    return sorted(Path("results/runs").glob("cxnet_m1-*"))[0].name
 
 
 @pytest.fixture
@@ -42,8 +69,9 @@ def test_pictures_of_real_radiographs_and_their_page(
     bench: Command,
     radiographs: Path,
     browser: Browser,  # noqa: F811
+    two_seeds: str,
 ) -> None:
-    name = stored_run(bench, "cxnet_m1")
+    name = two_seeds
     done = bench("explain", name, radiographs, "--to", "maps")
     assert (done.code, done.out) == (0, ""), done.err
     assert "not a medical device" in done.err
@@ -75,7 +103,7 @@ def test_the_probability_is_that_of_the_loaded_model(
 ) -> None:
     """A plugin's network has Grad-CAM, and --class names the output."""
     pytest.importorskip("captum", reason="the extra explain is not installed")
-    name = stored_run(bench, "tiny", "--plugin", tiny_plugin)
+    name = stored_run(bench, tiny_plugin)
     image = sorted(radiographs.iterdir())[0]
     chosen = ("--class", "normal", "--plugin", tiny_plugin, "--to", "maps")
     done = bench("explain", name, image, *chosen)
@@ -87,17 +115,16 @@ def test_the_probability_is_that_of_the_loaded_model(
     assert each["probability"] == pytest.approx(float(model([image])[0, 0]), abs=1e-6)
 
 
-def test_a_dicom_file(bench: Command, tmp_path: Path) -> None:
+def test_a_dicom_file(bench: Command, tmp_path: Path, two_seeds: str) -> None:
     """It is drawn as it is read for training: MONOCHROME1 is inverted."""
     pytest.importorskip("pydicom", reason="the extra dicom is not installed")
     from tests.bench.data.dicom_files import write_dicom
 
-    name = stored_run(bench, "cxnet_m1")
     pixels = np.zeros((600, 600), np.uint16)
     pixels[:, 300:] = 4095
     file = tmp_path / "one.dcm"
     write_dicom(file, pixels, PhotometricInterpretation="MONOCHROME1")
-    done = bench("explain", name, file, "--to", "maps")
+    done = bench("explain", two_seeds, file, "--to", "maps")
     assert done.code == 0, done.err
     with Image.open("maps/0001_one.png") as drawn:
         left = np.asarray(drawn)[:, :600, 0]
@@ -106,7 +133,7 @@ def test_a_dicom_file(bench: Command, tmp_path: Path) -> None:
 
 def test_mistakes_are_one_line(bench: Command, tiny_plugin: Path) -> None:
     pytest.importorskip("captum", reason="the extra explain is not installed")
-    name = stored_run(bench, "tiny", "--plugin", tiny_plugin)
+    name = stored_run(bench, tiny_plugin)
     Path("empty").mkdir()
     Path("text.png").write_text("no image")
     Image.new("L", (20, 20)).save("one.png")
@@ -134,9 +161,9 @@ def test_mistakes_are_one_line(bench: Command, tiny_plugin: Path) -> None:
     assert "the file is not a PNG" in Path("maps/index.html").read_text()
 
 
+@pytest.mark.usefixtures("two_seeds")
 def test_predict_draws_the_mean_map_of_the_seeds(bench: Command) -> None:
     """Its probabilities are those of the table that predict writes."""
-    stored_run(bench, "cxnet_m1", "--seeds", "0,1")
     Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).astype(np.uint8)).save(
         "one.png"
     )
@@ -149,13 +176,13 @@ def test_predict_draws_the_mean_map_of_the_seeds(bench: Command) -> None:
     assert Path("maps", each["picture"]).is_file()
 
 
-def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
+def test_the_pointing_game_on_the_phantom(bench: Command, two_seeds: str) -> None:
     """Two seeds are one row; chance is the share of the image that the boxes take."""
-    name = stored_run(bench, "cxnet_m1", "--seeds", "1,2")
+    name = two_seeds
     done = bench("explain", "cxnet_m1-*", "--boxes", "phantom", "--to", "maps")
     assert done.code == 0, done.err
     assert done.out == Path("maps/pointing.md").read_text()
-    assert "seeds 1, 2: class activation map" in done.out
+    assert "seeds 0, 1: class activation map" in done.out
     rows = pd.read_csv("maps/pointing.csv")
     makers = ["network", "random weights", "centre", "frame", "even", "boxes on the grid"]
     every = rows[rows["finding"] == "all findings"].set_index("maker")
@@ -185,7 +212,7 @@ def test_the_pointing_game_on_the_phantom(bench: Command) -> None:
     (row,) = (row for row in report["tables"][0]["rows"] if row["heat_maps"])
     assert (row["model"], report["stale_maps"]) == ("cxnet_m1", [])
     (shown_maps,) = row["heat_maps"]
-    assert (shown_maps["boxes"], shown_maps["seeds"]) == ("phantom", [1, 2])
+    assert (shown_maps["boxes"], shown_maps["seeds"]) == ("phantom", [0, 1])
     last = next(
         each
         for each in shown_maps["measured"]
