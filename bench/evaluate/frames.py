@@ -21,10 +21,13 @@ WHOLE = (
     "image_size", "seeds", "failed", "parameters", "multiply_adds", "support",
     "answered_images", "test_images", "compared_images", "tuning_trials", "left_out",
 )  # fmt: skip
-COMPARED = (
-    "difference", "difference_low", "difference_high", "p", "p_holm", "margin", "p_equivalent",
-    "p_not_worse", "verdict", "smallest_difference", "compared_images",
+# What rows of all kinds have, and attributes of rows and comparisons that are columns as they are.
+NAMED = ("model", "loss", "settings", "weights")
+COSTS = (
+    "parameters", "multiply_adds", "train_seconds", "images_per_second",
+    "inference_images_per_second",
 )  # fmt: skip
+TESTED = ("p", "p_holm", "margin", "p_equivalent", "p_not_worse", "verdict")
 SHORT = (
     "source", "task", "split", "kind", "model", "loss", "settings", "seeds", "auc", "auc_low",
     "auc_high", "macro_auc", "macro_auc_low", "macro_auc_high", "difference", "difference_low",
@@ -73,10 +76,7 @@ def ensembles(tables: Sequence[Table]) -> pd.DataFrame:
         {
             **_identity(table),
             "kind": "ensemble",
-            "model": each.model,
-            "loss": each.loss,
-            "settings": each.settings,
-            "weights": each.weights,
+            **_attributes(each, NAMED),
             "state": "finished",
             "seeds": len(each.seeds),
             **_interval(leading(table.outputs), each.auc),
@@ -99,10 +99,7 @@ def external_rows(tables: Sequence[ExternalTable]) -> pd.DataFrame:
             "image_size": table.image_size,
             "data": table.data.fingerprint,
             "kind": "external ensemble" if row.is_ensemble else "external",
-            "model": row.model,
-            "loss": row.loss,
-            "settings": row.settings,
-            "weights": row.weights,
+            **_attributes(row, NAMED),
             "state": "finished",
             "seeds": len(row.seeds),
             **_figures(row.figures),
@@ -124,10 +121,7 @@ def runs(tables: Sequence[Table]) -> pd.DataFrame:
         {
             "run": view.name,
             **_identity(table),
-            "kind": row.kind,
-            "model": row.model,
-            "loss": row.loss,
-            "settings": row.settings,
+            **_attributes(row, ("kind", "model", "loss", "settings")),
             "seed": view.seed,
             **view.values,
         }
@@ -193,17 +187,15 @@ def _identity(table: Table) -> dict[str, Any]:
 def _names(row: Row) -> dict[str, Any]:
     reasons = [f"seed {seed}: {reason}" for seed, reason in row.failures]
     return {
-        "kind": row.kind,
-        "model": row.model,
-        "loss": row.loss,
-        "settings": row.settings,
-        "weights": row.weights,
-        "train_share": row.train_share,
-        "state": row.state,
+        **_attributes(row, ("kind", *NAMED, "train_share", "state")),
         "reason": row.unavailable or "; ".join(reasons),
         "seeds": len(row.seeds),
         "failed": len(row.failures),
     }
+
+
+def _attributes(record: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
 
 
 def _interval(name: str, measured: Interval | None) -> dict[str, float | None]:
@@ -238,19 +230,14 @@ def _comparison(table: Table, row: Row) -> dict[str, Any]:
         "reference": table.reference.name if table.reference else "",
     }
     comparison = row.comparison
-    if comparison is None:
-        nothing = dict.fromkeys(COMPARED)  # the same columns whatever was compared
-        return found | nothing | {"verdict": "reference" if row.is_reference else ""}
-    return found | {
-        "difference": comparison.difference.value,
-        "difference_low": comparison.difference.low,
-        "difference_high": comparison.difference.high,
-        "p": comparison.p,
-        "p_holm": comparison.p_holm,
-        "margin": comparison.margin,
-        "p_equivalent": comparison.p_equivalent,
-        "p_not_worse": comparison.p_not_worse,
-        "verdict": comparison.verdict,
+    if comparison is None:  # the same columns whatever was compared
+        none = dict.fromkeys((*TESTED, "smallest_difference", "compared_images"))
+        verdict = "reference" if row.is_reference else ""
+        return found | _interval("difference", None) | none | {"verdict": verdict}
+    return {
+        **found,
+        **_interval("difference", comparison.difference),
+        **_attributes(comparison, TESTED),
         "smallest_difference": comparison.smallest,
         "compared_images": comparison.images,
     }
@@ -259,11 +246,7 @@ def _comparison(table: Table, row: Row) -> dict[str, Any]:
 def _costs(row: Row) -> dict[str, Any]:
     tuning = row.tuning
     return {
-        "parameters": row.parameters,
-        "multiply_adds": row.multiply_adds,
-        "train_seconds": row.train_seconds,
-        "images_per_second": row.images_per_second,
-        "inference_images_per_second": row.inference_images_per_second,
+        **_attributes(row, COSTS),
         "devices": "; ".join(row.devices),
         "tuning_budget": "; ".join(f"{amount:g} {unit}" for unit, amount in tuning.budget.items())
         if tuning
