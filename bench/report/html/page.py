@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
 
 from markupsafe import Markup
@@ -15,55 +14,16 @@ from bench.evaluate.results import Results, Table
 from bench.report import facts
 from bench.report.columns import Section
 from bench.report.external import external_sections, stale_runs
-from bench.report.figures.picture import Picture
 from bench.report.figures.tables import pictures
-from bench.report.html.bars import Scale, bars
+from bench.report.html.bars import bars
 from bench.report.html.confusion import confusions
-from bench.report.html.gallery import Gallery, gallery
-from bench.report.html.reproduce import Recipe, recipe
+from bench.report.html.gallery import gallery
+from bench.report.html.reproduce import recipe
 from bench.report.notes import glossary
 from bench.report.questions import answer_sections
 from bench.report.sections import parts, sections
 from bench.report.text import render
-from bench.report.verdict import VerdictText, verdict_text
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chapter:
-    """A comparison on the page.
-
-    Attributes:
-        id: of its heading; the ids of its parts begin with it.
-        table: the comparison.
-        verdict_text: its verdict in words.
-        head: what the measure that sorts the table is called.
-        comparison: the main table.
-        bars: the axes of the columns that are drawn as bars, by key.
-        others: further tables.
-        differences: the picture beside the verdict; None where nothing was compared.
-        pictures: the other figures.
-        confusions: confusion matrices.
-        gallery: misclassified images; None for none.
-        parts: images and patients of each part of the data.
-        facts, incidents: sentences on the data and on single runs.
-        recipes: how to run each row again.
-    """
-
-    id: str
-    table: Table
-    verdict_text: VerdictText
-    head: str
-    comparison: Section
-    bars: dict[str, Scale]
-    others: Sequence[Section]
-    differences: Picture | None
-    pictures: Sequence[Picture]
-    confusions: Sequence[Section]
-    gallery: Gallery | None
-    parts: Section
-    facts: Sequence[str]
-    incidents: Sequence[str]
-    recipes: Sequence[Recipe]
+from bench.report.verdict import verdict_text
 
 
 def html(results: Results, *, thumbnails: int = 12, image_names: bool = False) -> str:
@@ -99,26 +59,28 @@ def html(results: Results, *, thumbnails: int = 12, image_names: bool = False) -
     )
 
 
-def _chapter(table: Table, id: str, *, thumbnails: int) -> Chapter:
+def _chapter(table: Table, id: str, *, thumbnails: int) -> dict[str, object]:
+    """What the template shows of a table; the ids of its parts begin with its own."""
     comparison, *others = sections(table)
     drawn = {picture.name: picture for picture in pictures(table)}
-    return Chapter(
-        id=id,
-        table=table,
-        verdict_text=verdict_text(table),
-        head=leading_head(table.outputs),
-        comparison=_reordered(comparison),
-        bars=bars(table, comparison),
-        others=others,
-        differences=drawn.pop("differences", None),
-        pictures=[*drawn.values()],
-        confusions=confusions(table),
-        gallery=gallery(table, limit=thumbnails),
-        parts=parts(table),
-        facts=facts.resting_on(table),
-        incidents=facts.incidents(table),
-        recipes=[recipe(row) for row in table.rows if row.runs],
-    )
+    return {
+        "id": id,
+        "table": table,
+        "verdict_text": verdict_text(table),
+        "head": leading_head(table.outputs),
+        "comparison": _reordered(comparison),
+        "bars": bars(table, comparison),
+        "others": others,
+        # The picture beside the verdict; None where nothing was compared.
+        "differences": drawn.pop("differences", None),
+        "pictures": [*drawn.values()],
+        "confusions": confusions(table),
+        "gallery": gallery(table, limit=thumbnails),
+        "parts": parts(table),
+        "facts": facts.resting_on(table),
+        "incidents": facts.incidents(table),
+        "recipes": [recipe(row) for row in table.rows if row.runs],
+    }
 
 
 def _reordered(section: Section) -> Section:
