@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from bench.evaluate.measures import leading_head
 from bench.evaluate.results import Table
@@ -69,30 +66,22 @@ def costs(table: Table) -> Picture | None:
     )
 
 
-def pareto_front(costs: ArrayLike, values: ArrayLike) -> NDArray[np.bool_]:
-    """Points that no other point dominates: none is as cheap and as good, and cheaper or better.
-
-    Args:
-        costs: (n,); less is better.
-        values: (n,); more is better.
-
-    Returns:
-        (n,). Of equal points either all or none are on the front.
-    """
-    cost, value = np.asarray(costs, np.float64), np.asarray(values, np.float64)
-    no_worse = (cost[None, :] <= cost[:, None]) & (value[None, :] >= value[:, None])
-    better = (cost[None, :] < cost[:, None]) | (value[None, :] > value[:, None])
-    return np.asarray(~(no_worse & better).any(axis=1))
+def pareto_front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Pairs of cost and value that no other pair is as cheap and as good as, by rising cost."""
+    front: list[tuple[float, float]] = []
+    for cost, value in sorted(set(points), key=lambda point: (point[0], -point[1])):
+        if not front or value > front[-1][1]:
+            front.append((cost, value))
+    return front
 
 
 def _front(cost: CostAxis, rows: Sequence[PlottedRow]) -> list[PlottedRow]:
     """The rows on the Pareto front, the cheapest first."""
     sign = 1.0 if cost.better == "left" else -1.0
-    ordered = sorted(rows, key=lambda row: sign * cost.of(row))
-    best = pareto_front(
-        [sign * cost.of(row) for row in ordered], [row.score.value for row in ordered]
-    )
-    return [row for row, is_best in zip(ordered, best, strict=True) if is_best]
+    points = {row.label: (sign * cost.of(row), row.score.value) for row in rows}
+    front = pareto_front(points.values())
+    on_it = [row for row in rows if points[row.label] in front]
+    return sorted(on_it, key=lambda row: points[row.label])
 
 
 def _plot(panels: Mapping[CostAxis, Sequence[PlottedRow]], y_label: str) -> Figure:
