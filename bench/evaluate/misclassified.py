@@ -28,18 +28,16 @@ class Hardest:
         errors: how many of each there are in all.
         threshold: an image is called positive where its probability is >= threshold; chosen on
             the validation part.
-        reason: why nothing can be said; "" where something can, be it that there is no mistake.
     """
 
-    false_positives: tuple[HardImage, ...] = ()
-    false_negatives: tuple[HardImage, ...] = ()
-    errors: tuple[int, int] = (0, 0)
-    threshold: float = float("nan")
-    reason: str = ""
+    false_positives: tuple[HardImage, ...]
+    false_negatives: tuple[HardImage, ...]
+    errors: tuple[int, int]
+    threshold: float
 
 
 def hardest(run: Run, *, most: int) -> Hardest:
-    """The test images that a run of a two-class task is most wrong about.
+    """The test images that a network of a two-class task is most wrong about.
 
     Of equal probabilities the image whose id sorts first is taken.
 
@@ -49,11 +47,7 @@ def hardest(run: Run, *, most: int) -> Hardest:
     Raises:
         InputError: its predictions are gone or damaged.
     """
-    if not run.outputs.binary:
-        return Hardest(reason="only of two classes one is called wrongly by itself")
     predictions = run.predictions()
-    if "validation" not in predictions:
-        return Hardest(reason="without predictions for the validation part there is no threshold")
     validation, test = predictions["validation"], predictions["test"]
     threshold = choose_threshold(validation.targets, validation.probabilities[:, 1])
     p, positive = test.probabilities[:, 1], test.targets == 1

@@ -20,7 +20,7 @@ class Gallery:
         seed: of the run.
         hardest: the images.
         sources: by image id, pixels as a ``data:`` address; images without are left out.
-        reason: why images or their pixels are not shown; "" where they are.
+        reason: why pixels are not shown; "" where they are.
     """
 
     row: Row
@@ -63,5 +63,5 @@ def gallery(table: Table, *, limit: int) -> Gallery | None:
             image: f"data:image/png;base64,{base64.b64encode(png).decode()}"
             for image, png in pixels.pngs.items()
         },
-        reason=found.reason or pixels.reason,
+        reason=pixels.reason,
     )
