@@ -104,11 +104,15 @@ class Resamples:
 
     def calibration(self, positive: Bools, p: Floats) -> dict[str, Estimate]:
         """The figures of :data:`bench.evaluate.measures.CALIBRATED`."""
+        reason = self._no_classes(positive)
+        no_line = reason or no_slope(positive, p)
         return {
             "brier": self.brier(positive, p),
             "ece": self.calibration_error(positive, p),
-            "calibration_slope": self.calibration_slope(positive, p),
-            "calibration_intercept": self.calibration_intercept(positive, p),
+            "calibration_slope": self._coefficient(calibration_slope, positive, p, reason=no_line),
+            "calibration_intercept": self._coefficient(
+                calibration_intercept, positive, p, reason=reason
+            ),
         }
 
     def calibration_error(self, positive: Bools, p: Floats) -> Estimate:
@@ -127,16 +131,6 @@ class Resamples:
         draws = np.where(lower < 0.0, net[0] + lower, whole[0] + upper)
         reason = self._few(np.ones(len(p), bool))
         return self._estimate(np.append(net[0], draws), reason=reason)
-
-    def calibration_slope(self, positive: Bools, p: Floats) -> Estimate:
-        """The calibration slope; see :mod:`bench.evaluate.calibration_slope`."""
-        reason = self._no_classes(positive) or no_slope(positive, p)
-        return self._coefficient(calibration_slope, positive, p, reason=reason)
-
-    def calibration_intercept(self, positive: Bools, p: Floats) -> Estimate:
-        """Calibration in the large; see :mod:`bench.evaluate.calibration_slope`."""
-        reason = self._no_classes(positive)
-        return self._coefficient(calibration_intercept, positive, p, reason=reason)
 
     def brier(self, positive: Bools, p: Floats) -> Estimate:
         """The Brier score: mean squared difference of probability and target."""

@@ -65,16 +65,16 @@ def test_a_calibrated_network_has_slope_one_and_intercept_zero() -> None:
 def test_resamples_are_one_newton_step_from_their_own_fit() -> None:
     positive, p = study(2000, too_sure=1.5)
     drawn = resamples(2000)
-    slope, intercept = (
-        drawn.calibration_slope(positive, p),
-        drawn.calibration_intercept(positive, p),
-    )
+    found = drawn.calibration(positive, p)
     own = []
     for times in drawn.counts[drawn.groups, 1:].T:
         own.append(fitted(np.repeat(positive, times), np.repeat(p, times)))
     slopes, intercepts = np.array(own).T
-    for estimate, values in ((slope, slopes), (intercept, intercepts)):
-        assert np.sqrt(np.mean((estimate.draws - values) ** 2)) < 0.1 * values.std()
+    for name, values in (("slope", slopes), ("intercept", intercepts)):
+        assert (
+            np.sqrt(np.mean((found[f"calibration_{name}"].draws - values) ** 2))
+            < 0.1 * values.std()
+        )
 
 
 def test_probabilities_of_exactly_zero_and_one_are_clipped() -> None:
