@@ -30,21 +30,14 @@ class Scale:
 
     @classmethod
     def around(cls, values: Iterable[float], *, line: float | None = None) -> Scale | None:
-        """An axis with round ends; NaN values are left out, and without any value it is None."""
+        """An axis of all values but NaN; None without any."""
         line = None if line is None or math.isnan(line) else line
         known = [value for value in values if not math.isnan(value)]
         known += [] if line is None else [line]
         if not known:
             return None
-        low, high = min(known), max(known)
-        step = 10.0 ** math.floor(math.log10(max(high - low, 1e-3)))
-        step = step / 2 if (high - low) / step < 4 else step
-        # A product of floats can fall short of the value that it must hold.
-        low = min(low, math.floor(low / step) * step)
-        high = max(high, math.ceil(high / step) * step)
-        if low == high:
-            low, high = low - step, high + step
-        return cls(low=low, high=high, line=line)
+        room = 0.0 if min(known) < max(known) else 0.001
+        return cls(low=min(known) - room, high=max(known) + room, line=line)
 
     def x(self, value: float) -> float:
         """Position of a value in a bar of ``WIDTH`` units; values beyond the axis at its ends."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,12 +24,6 @@ def test_an_axis_holds_all_its_values_in_their_order(
     assert positions == sorted(positions)
     assert positions[0] >= 0
     assert positions[-1] <= WIDTH
-
-
-def test_an_axis_has_round_ends() -> None:
-    scale = Scale.around([0.812, 0.944], line=0.85)
-    assert scale is not None
-    assert (scale.low, scale.high) == pytest.approx((0.8, 0.95))
 
 
 def test_there_is_no_axis_without_a_value_and_no_line_at_nan() -> None:
