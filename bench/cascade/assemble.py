@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from bench.cascade.routing import Routes, SplitImages, route_cascade, route_flat
 from bench.cascade.stages import (
@@ -21,16 +18,14 @@ from bench.cascade.stages import (
     find_stages,
 )
 from bench.data.splits import Split
-from bench.data.study import SEPARATOR
 from bench.errors import InputError
-from bench.files import make_folder, write_text
+from bench.files import write_text
 from bench.runs.cells import Cell, System
 from bench.runs.predictions import PREDICTIONS, Predictions, to_frame
 from bench.runs.reading import own_name
 from bench.runs.records import Outcome, Unusable
 from bench.runs.run import Run
 from bench.runs.store import Facts, Store
-from cxnet.hierarchy import Blame, Leaf, Routed, blame, leaf_of
 
 PATIENCE = 60
 """Seconds to wait for another process that stores the same run, which takes a moment."""
@@ -110,59 +105,6 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
             f"no cascade to evaluate: {reason}; bench cascade MODEL trains what is missing"
         )
     return Assembled(runs=tuple(names), missing=tuple(missing), incomplete=incomplete)
-
-
-def write_routes(names: Iterable[str], path: Path, *, store: Store) -> None:
-    """Write one line for each test image and stored system.
-
-    Columns: ``source``, ``split``, ``split_hash``, ``image_size``, ``system``, ``model``, ``loss``,
-    ``seed``; ``image``, ``patient``; ``truth`` and ``answer``, findings joined by ``|`` and empty
-    for normal; ``route`` (normal, one, several); ``first_wrong`` (m1, m2, leaf; empty for a right
-    answer); ``soft_FINDING``, the probability that ranks the images.
-
-    Args:
-        names: folders of stored cascades (:attr:`Assembled.runs`).
-        path: the file; an older one is replaced.
-    """
-    wanted = set(names)
-    frames = [_routes(run) for run in store.runs() if run.name in wanted]
-    make_folder(path.parent)
-    write_text(path, (pd.concat(frames) if frames else pd.DataFrame()).to_csv(index=False))
-
-
-def _routes(run: Run) -> pd.DataFrame:
-    predictions = run.predictions()["test"]
-    called, truth = predictions.called, predictions.targets > 0
-    assert called is not None, "a cascade says what it names"
-    blamed = blame(Routed(leaf=leaf_of(called), findings=called), truth)
-    data, cell = run.data, run.cell
-    frame = pd.DataFrame(
-        {
-            "source": data.source,
-            "split": data.split.name,
-            "split_hash": data.split.hash,
-            "image_size": data.image_size,
-            "system": cell.system,
-            "model": cell.model,
-            "loss": cell.loss,
-            "seed": cell.seed,
-            "image": predictions.images,
-            "patient": predictions.patients,
-            "truth": _names(truth, data.classes),
-            "answer": _names(called, data.classes),
-            "route": [Leaf(leaf).name.lower() for leaf in leaf_of(called)],
-            "first_wrong": [
-                "" if stage == Blame.RIGHT else Blame(stage).name.lower() for stage in blamed
-            ],
-        }
-    )
-    soft = pd.DataFrame(predictions.probabilities, columns=[f"soft_{n}" for n in data.classes])
-    return pd.concat([frame, soft], axis=1)
-
-
-def _names(labels: NDArray[np.bool_], findings: Sequence[str]) -> list[str]:
-    names = np.array(findings, dtype=object)
-    return [SEPARATOR.join(names[row]) for row in labels]
 
 
 def _sorted_test_part(run: Run) -> Predictions:

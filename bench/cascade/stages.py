@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.errors import InputError
-from bench.registry import near_matches
 from bench.runs.cells import Cell
 from bench.runs.run import Run
 
@@ -78,41 +75,3 @@ def find_stages(runs: Iterable[Run]) -> list[list[StageRuns]]:
         )
         entry.runs[run.data.task] = run
     return [list(entries.values()) for entries in sites.values()]
-
-
-def narrow(
-    runs: Iterable[Run],
-    *,
-    models: Sequence[str] = (),
-    losses: Sequence[str] = (),
-    seeds: Sequence[int] = (),
-) -> list[Run]:
-    """The runs of some networks, and of all controls.
-
-    Args:
-        runs: to choose from.
-        models: names and shell patterns; none means all.
-        losses: names; none means all.
-        seeds: none means all.
-
-    Raises:
-        InputError: one of them fits no network among the runs.
-    """
-    kept = list(runs)
-    criteria = {"model": models, "loss": losses, "seed": list(map(str, seeds))}
-    for name, patterns in criteria.items():
-        known = {str(getattr(run.cell, name)) for run in kept if run.cell.kind == "network"}
-        chosen: set[str] = set()
-        for pattern in patterns:
-            matches = fnmatch.filter(known, pattern)
-            if not matches:
-                hint = near_matches(pattern, sorted(known))
-                raise InputError(f"no finished run of {name} {pattern!r}: {hint}")
-            chosen.update(matches)
-        if patterns:
-            kept = [
-                run
-                for run in kept
-                if run.cell.kind == "control" or str(getattr(run.cell, name)) in chosen
-            ]
-    return kept

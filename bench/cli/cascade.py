@@ -18,40 +18,33 @@ from bench.cli.options import (
     grouped,
     matrix_options,
     out_option,
-    parse_seeds,
     tracker_options,
 )
 from bench.cli.output import print_unusable, read_results
-from bench.files import make_folder
 
 if TYPE_CHECKING:
     from bench.config import Experiment
     from bench.runs.run import Run
     from bench.runs.store import Store
 
-# Parameters that say how to train, which --finished does not.
+# Parameters that say what to train and how, which --finished does not.
 OF_TRAINING = (
-    "take_all", "config", "root", "settings", "plugins", "device", "dry_run", "tensorboard",
-    "wandb", "mlflow",
+    "models", "losses", "seeds", "take_all", "config", "root", "settings", "plugins", "device",
+    "dry_run", "tensorboard", "wandb", "mlflow",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputChoice(Trackers):
-    """``--json``, ``--answers``, ``--quiet`` and the trackers."""
+    """``--json``, ``--quiet`` and the trackers."""
 
     as_json: bool
-    answers: Path | None
     quiet: bool
 
 
 output_options = grouped(
     OutputChoice, "output",
     click.option("--json", "as_json", is_flag=True, help="Print JSON; progress goes to stderr."),
-    click.option(
-        "--answers", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv",
-        help="Write each test image's route and answer.",
-    ),
     *tracker_options,
     click.option("--quiet", is_flag=True, help="Print nothing but the tables and what failed."),
 )  # fmt: skip
@@ -62,8 +55,7 @@ output_options = grouped(
 @out_option
 @click.option(
     "--finished", is_flag=True,
-    help="Train nothing: judge the runs that --out holds, all of them or those of MODEL, --loss "
-    "and --seeds. Needs neither a config nor images.",
+    help="Train nothing: judge all runs that --out holds. Needs neither a config nor images.",
 )  # fmt: skip
 @dry_run_option
 @output_options
@@ -83,24 +75,21 @@ def cascade(
     the tables. Ends with exit code 1 where a run is missing, failed or damaged.
     """
     needless = [
-        parameter.opts[0]
+        "MODEL" if parameter.name == "models" else parameter.opts[0]
         for parameter in context.command.params
         if parameter.name in OF_TRAINING and given(parameter.name)
     ]
     if finished and needless:
         raise click.UsageError(f"--finished trains nothing: leave out {', '.join(needless)}")
-    if dry_run and (output.as_json or output.answers):
-        raise click.UsageError("--dry-run judges nothing: leave out --json and --answers")
+    if dry_run and output.as_json:
+        raise click.UsageError("--dry-run judges nothing: leave out --json")
 
-    from bench.cascade.stages import CASCADE_TASKS, narrow
+    from bench.cascade.stages import CASCADE_TASKS
     from bench.runs.store import Store
 
-    if output.answers:  # a wrong path is found before anything is trained
-        make_folder(output.answers.parent)
     store = Store(out)
     if finished:
-        seeds = [] if matrix.seeds is None else parse_seeds(matrix.seeds)
-        runs = narrow(store.runs(), models=matrix.models, losses=matrix.losses, seeds=seeds)
+        runs = store.runs()
     else:
         # Its question is of one task; an average over the five would mean nothing.
         changes = {"vary.task": list(CASCADE_TASKS), "question": None}
@@ -130,16 +119,13 @@ def _train(
 
 def _assemble_and_print(runs: Sequence[Run], store: Store, output: OutputChoice) -> bool:
     """Assemble the cascades and print their table; False where a run is missing or failed."""
-    from bench.cascade.assemble import assemble, write_routes
+    from bench.cascade.assemble import assemble
     from bench.cascade.stages import FLAT
     from bench.evaluate.load import Filters
     from bench.evaluate.results import Reference
     from bench.report import FORMATS
 
     assembled = assemble(runs, store=store)
-    if output.answers is not None:
-        write_routes(assembled.runs, output.answers, store=store)
-        click.echo(f"wrote {output.answers}", err=True)
     # Networks of the same task that were not chosen are no rows of this table.
     names = {run.name for run in runs} | set(assembled.runs)
     models = {run.cell.model for run in store.runs() if run.name in names}

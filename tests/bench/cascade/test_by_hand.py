@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from bench.cascade.assemble import write_routes
 from bench.evaluate.results import Row
 from bench.runs.records import Outcome
-from tests.bench.cascade.by_hand import FINDINGS, M1, TEST, add_by_hand
+from tests.bench.cascade.by_hand import M1, TEST, add_by_hand
 from tests.bench.cascade.stage_runs import StageRuns
 
 CASCADE, FLAT, ALWAYS_NORMAL = "cascade: net ce", "flat: net ce", "always normal: no network"
@@ -74,33 +72,6 @@ def test_a_cascade_has_intervals_and_a_comparison_like_any_other_row(runs: Stage
         assert rows[name].figures["exact_match"].has_interval
     assert rows[CASCADE].seeds == (0,)
     assert rows[CASCADE].weights == "from scratch"
-
-
-def test_the_route_of_every_image(runs: StageRuns, tmp_path: Path) -> None:
-    add_by_hand(runs)
-    assembled = runs.assembled()
-    write_routes(assembled.runs, tmp_path / "new" / "routes.csv", store=runs.store)
-    frame = pd.read_csv(tmp_path / "new" / "routes.csv", dtype=str, keep_default_na=False)
-    assert set(frame["system"]) == {"cascade", "flat", "always normal"}
-    frame = frame[frame["system"] == "cascade"]
-    columns = ["image", "patient", "truth", "route", "answer", "first_wrong"]
-    assert frame[columns].to_numpy().tolist() == [
-        ["t0", "t0", "", "normal", "", ""],
-        ["t1", "t1", "", "one", "Edema", "m1"],
-        ["t2", "t2", "Edema", "one", "Edema", ""],
-        ["t3", "t3", "Edema", "normal", "", "m1"],
-        ["t4", "t4", "Mass", "several", "Edema|Mass", "m2"],
-        ["t5", "t5", "Mass", "one", "Nodule", "leaf"],
-        ["t6", "t6", "Edema|Mass", "several", "Edema|Mass", ""],
-        ["t7", "t7", "Mass|Nodule", "one", "Mass", "m2"],
-        ["t8", "t8", "Edema|Nodule", "several", "Edema|Nodule", ""],
-        ["t9", "t9", "Edema|Mass", "several", "Edema|Mass|Nodule", "leaf"],
-    ]
-    assert set(frame["model"] + " " + frame["loss"] + " " + frame["seed"]) == {"net ce 0"}
-    soft = frame.set_index("image")[[f"soft_{finding}" for finding in FINDINGS]].astype(float)
-    assert soft.loc["t0"].tolist() == pytest.approx([0.04, 0.01, 0.01, 0.01])
-    assert soft.loc["t5"].tolist() == pytest.approx([0.05, 0.05, 0.29, 0.05])
-    assert soft.loc["t9"].tolist() == pytest.approx([0.774, 0.45, 0.522, 0.09])
 
 
 def test_assembling_again_changes_no_file(runs: StageRuns) -> None:

@@ -6,14 +6,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from threading import Timer
-from typing import Any
 
 import numpy as np
 import pytest
 from filelock import FileLock
 
 from bench.cascade.assemble import assemble
-from bench.cascade.stages import narrow
 from bench.data.splits import Split
 from bench.errors import InputError
 from bench.runs.store import LOCKS
@@ -190,26 +188,3 @@ def test_a_renamed_stage_deletes_no_cascade(runs: StageRuns) -> None:
     folder_of(runs, "m2").rename(runs.store.root / "renamed")
     assert runs.assembled().incomplete
     assert all(folder.is_dir() for folder in before)
-
-
-def test_runs_are_narrowed_by_model_loss_and_seed(runs: StageRuns) -> None:
-    for model, loss, seed in [("neta", "ce", 0), ("neta", "sin", 0), ("netb", "ce", 1)]:
-        runs.add("m1", model=model, loss=loss, seed=seed)
-    runs.add("m1", model="prior")
-    everything = runs.store.runs()
-
-    def kept(**wanted: Any) -> set[str]:
-        return {run.cell.label for run in narrow(everything, **wanted)}
-
-    a, b = {"neta ce seed 0", "neta sin seed 0"}, {"netb ce seed 1"}
-    prior = {"control prior"}
-    assert kept() == a | b | prior
-    assert kept(models=["neta"]) == a | prior
-    assert kept(models=["net*"], losses=["ce"]) == {"neta ce seed 0"} | b | prior
-    assert kept(seeds=[1]) == b | prior
-    with pytest.raises(InputError, match=r"no finished run of model 'netc': did you mean"):
-        narrow(everything, models=["netc"])
-    with pytest.raises(InputError, match=r"no finished run of loss 'sin'"):
-        narrow(everything, models=["netb"], losses=["sin"])
-    with pytest.raises(InputError, match=r"no finished run of seed '5'"):
-        narrow(everything, seeds=[5])
