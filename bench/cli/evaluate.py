@@ -50,7 +50,7 @@ def evaluate_command(
     experiment = config.experiment()
 
     from bench.environment import pick_device
-    from bench.evaluate.load import load_external
+    from bench.evaluate.external import external_tables
     from bench.evaluate.scorer import Scorer
     from bench.external.evaluate import OtherData, evaluate_elsewhere
     from bench.progress import show_progress
@@ -64,6 +64,6 @@ def evaluate_command(
     already = sum(each.already for each in evaluated)
     click.echo(f"{len(evaluated) - already} evaluated, {already} evaluated before", err=True)
     scorer = Scorer.with_cache()
-    tables = load_external([each.run for each in evaluated], scorer=scorer)
+    tables = external_tables([each.run for each in evaluated], scorer=scorer)
     click.echo(markdown_external(tables))
     click.echo("research software, not a medical device", err=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from bench.data.description import DataRecord, PartRecord
 from bench.data.leakage import Leakage
@@ -28,9 +27,6 @@ from bench.evaluate.settings import captions, weights
 from bench.runs.predictions import Outputs
 from bench.runs.records import ExternalRecord
 from bench.runs.run import Run
-
-if TYPE_CHECKING:
-    from bench.evaluate.results import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,19 +64,6 @@ class TestSet:
     def name(self) -> str:
         """``nih (ChestX-ray14)``."""
         return f"{self.source} ({self.root})" if self.root else self.source
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainedThere:
-    """The same model, loss and weights, trained on the other data.
-
-    Attributes:
-        label: its row.
-        auc: on the test part of its own split of these data.
-    """
-
-    label: str
-    auc: Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +121,6 @@ class ExternalTable:
         part: ``all`` images, or the ``test`` part of the data's own split.
         selection: hash of the images.
         rows: by falling leading figure, each ensemble behind its seeds.
-        trained_there: rows of these data's own tables with the same model, loss and weights.
     """
 
     data: TestSet
@@ -149,7 +131,6 @@ class ExternalTable:
     part: str
     selection: str
     rows: tuple[ExternalRow, ...]
-    trained_there: tuple[TrainedThere, ...] = ()
 
 
 def drop_of(home: Sequence[Auc], other: Sequence[Auc]) -> Auc:
@@ -175,18 +156,12 @@ def drop_of(home: Sequence[Auc], other: Sequence[Auc]) -> Auc:
     )
 
 
-def external_tables(
-    runs: Iterable[Run],
-    *,
-    scorer: Scorer,
-    tables: Sequence[Table] = (),
-) -> list[ExternalTable]:
+def external_tables(runs: Iterable[Run], *, scorer: Scorer) -> list[ExternalTable]:
     """A table for each set of images that networks from elsewhere predict.
 
     Args:
         runs: finished, on other data.
         scorer: of all runs.
-        tables: comparisons, among which are those of networks that were trained on these data.
 
     Raises:
         InputError: stored predictions are gone or damaged.
@@ -196,7 +171,7 @@ def external_tables(
         data = run.data
         key = (data.source, data.task, data.fingerprint, data.split.hash, data.classes)
         groups[key].append(run)
-    return [_table(groups[key], scorer=scorer, tables=tables) for key in sorted(groups, key=str)]
+    return [_table(groups[key], scorer=scorer) for key in sorted(groups, key=str)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +188,7 @@ class _Group:
     is_ensemble: bool = False
 
 
-def _table(runs: Sequence[Run], *, scorer: Scorer, tables: Sequence[Table]) -> ExternalTable:
+def _table(runs: Sequence[Run], *, scorer: Scorer) -> ExternalTable:
     by_row: defaultdict[tuple[str, ...], list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.cell.seed):
         by_row[run.data.split.hash, run.cell.without_task(), run.data.task].append(run)
@@ -254,7 +229,6 @@ def _table(runs: Sequence[Run], *, scorer: Scorer, tables: Sequence[Table]) -> E
         part=data.split.name,
         selection=data.split.hash,
         rows=tuple(rows),
-        trained_there=_trained_there(rows, data, tables),
     )
 
 
@@ -297,17 +271,3 @@ def _rows(groups: Sequence[_Group], *, scorer: Scorer) -> list[ExternalRow]:
 def _record(run: Run) -> ExternalRecord:
     assert run.external is not None, f"{run.name} is no run on other data"
     return run.external
-
-
-def _trained_there(
-    rows: Sequence[ExternalRow], data: DataRecord, tables: Sequence[Table]
-) -> tuple[TrainedThere, ...]:
-    """Rows with the same model, loss and weights in the other data's own tables."""
-    wanted = {(row.model, row.loss, row.weights) for row in rows}
-    return tuple(
-        TrainedThere(label=row.label, auc=next(iter(row.figures.values())))
-        for table in tables
-        if (table.data.fingerprint, table.data.task) == (data.fingerprint, data.task)
-        for row in table.rows
-        if row.runs and row.kind == "network" and (row.model, row.loss, row.weights) in wanted
-    )

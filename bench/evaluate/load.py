@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -13,9 +12,9 @@ from bench.data.description import DataRecord
 from bench.errors import InputError
 from bench.evaluate.collect import collect
 from bench.evaluate.effects import answer_questions
-from bench.evaluate.external import ExternalTable, external_tables
+from bench.evaluate.external import external_tables
 from bench.evaluate.heatmaps import heat_maps, stale_maps
-from bench.evaluate.results import Reference, Results, Row, Table
+from bench.evaluate.results import Reference, Results, Table
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import setting_text
 from bench.registry import near_matches
@@ -117,7 +116,7 @@ def load_results(
         questions=tuple(
             answer for answer in answers if any(map(filters.about, answer.data)) or not answer.data
         ),
-        external=tuple(external_tables(external, scorer=scorer, tables=tables)),
+        external=tuple(external_tables(external, scorer=scorer)),
         stale=stale,
         stale_maps=stale_maps(maps, stored),
         unfinished=survey.unfinished,
@@ -149,24 +148,6 @@ def _counting(on_scored: Callable[[int, int], None], runs: Sequence[Run]) -> Cal
         on_scored(len(scored), finished)
 
     return count
-
-
-def load_external(runs: Sequence[Run], *, scorer: Scorer) -> tuple[ExternalTable, ...]:
-    """The tables of some runs on other data, without scoring what is not about these data.
-
-    Raises:
-        InputError: predictions are gone or damaged.
-    """
-    found: list[ExternalTable] = []
-    for root in dict.fromkeys(run.folder.parent.parent for run in runs):
-        own = [run for run in runs if run.folder.parent.parent == root]
-        wanted = {(run.data.fingerprint, run.data.task) for run in own}
-        there = [
-            run for run in Store(root).runs() if (run.data.fingerprint, run.data.task) in wanted
-        ]
-        tables = collect(there, scorer=scorer) if there else []
-        found += external_tables(own, scorer=scorer, tables=tables)
-    return tuple(found)
 
 
 def _with_maps(table: Table, records: Sequence[MapsRecord]) -> Table:
@@ -204,19 +185,6 @@ def _external(
     return fresh, tuple(sorted({*stale})), faults
 
 
-def without_bare_tables(results: Results, filters: Filters) -> Results:
-    """The results without tables that hold only controls or the unrequested reference."""
-
-    def was_requested(row: Row) -> bool:
-        # All rows but the controls and the reference are in the table because a run passed.
-        return row.kind != "control" and (not row.is_reference or any(map(filters.show, row.runs)))
-
-    if not filters.models and not filters.where:
-        return results
-    tables = tuple(table for table in results.tables if any(map(was_requested, table.rows)))
-    return replace(results, tables=tables)
-
-
 def _nothing_left(stored: Sequence[Run], filters: Filters) -> str:
     """The message of an error that names what there is to filter by."""
 
@@ -230,15 +198,13 @@ def _nothing_left(stored: Sequence[Run], filters: Filters) -> str:
         f"{listed(run.data.split.name for run in stored)}; models "
         f"{listed(run.cell.model for run in networks)}"
     )
-    values: defaultdict[str, set[str]] = defaultdict(set)
-    for run in networks:
-        for key, value in run.cell.dotted.items():
-            values[key].add(setting_text(value))
+    settings = [run.cell.dotted for run in networks]
     for key in filters.where:
-        if key in values:
-            message += f"; values of {key} {listed(values[key])}"
+        if values := [setting_text(each[key]) for each in settings if key in each]:
+            message += f"; values of {key} {listed(values)}"
         else:
-            message += f"; {key} is no setting of any run ({near_matches(key, sorted(values))})"
+            known = sorted({name for each in settings for name in each})
+            message += f"; {key} is no setting of any run ({near_matches(key, known)})"
     return message
 
 
