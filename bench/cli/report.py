@@ -160,17 +160,14 @@ def report(
             formats_of_it = " and ".join(applies_to)
             raise click.UsageError(f"{option} applies to {formats_of_it}, not to {format_name}")
 
-    from bench.evaluate.load import check_reference, without_bare_tables
+    from bench.evaluate.load import check_reference
     from bench.evaluate.results import Reference
 
-    filters = chosen.filters()
-    whole = read_results(out, filters=filters, reference=Reference.parse(wanted), margin=margin)
+    results = read_results(
+        out, filters=chosen.filters(), reference=Reference.parse(wanted), margin=margin
+    )
     if given("wanted"):
-        check_reference(whole, wanted)
-    results = without_bare_tables(whole, filters)
-    if bare := len(whole.tables) - len(results.tables):
-        are = "table is" if bare == 1 else "tables are"
-        click.echo(f"{bare} {are} left out: no row that passes the filters is there", err=True)
+        check_reference(results, wanted)
     if format_name == FIGURES:
         _draw(results, to or DEFAULT_FIGURES, formats)
     elif format_name == ALL:
@@ -182,7 +179,7 @@ def report(
         _write(to, content.text(results, format_name))
     else:
         click.echo(content.text(results, format_name), nl=False)
-    if print_unusable(whole.unusable):
+    if print_unusable(results.unusable):
         context.exit(1)
 
 

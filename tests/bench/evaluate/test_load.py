@@ -9,12 +9,12 @@ import pytest
 
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
-from bench.evaluate.load import Filters, check_reference, load_results, without_bare_tables
+from bench.evaluate.load import Filters, check_reference, load_results
 from bench.evaluate.results import Reference, Table
 from bench.evaluate.scorer import Scorer
 from tests.bench.evaluate.stored_runs import StoredRuns
 from tests.bench.records import EXPERIMENT
-from tests.bench.report.runs import CHANCE, M2, Runs
+from tests.bench.report.runs import CHANCE, Runs
 
 IMAGES, VALIDATION = 300, 100
 TRUTH = np.arange(IMAGES) % 2
@@ -74,31 +74,6 @@ def test_filters_that_nothing_passes_name_what_there_is(
     )
     with pytest.raises(InputError, match=wanted):
         table(stored, filters)
-
-
-@pytest.mark.parametrize(
-    ("filters", "tasks"),
-    [
-        (Filters(), ["m1", "m2"]),
-        (Filters(models=("wide",)), ["m1"]),
-        (Filters(models=("net",)), ["m1", "m2"]),
-        (Filters(where={"task": "m2"}), ["m2"]),
-    ],
-    ids=["none", "a model", "the reference", "a setting"],
-)
-def test_tables_without_any_row_that_was_asked_for_are_left_out(
-    runs: Runs, filters: Filters, tasks: list[str]
-) -> None:
-    for model in ("net", "wide", "prior"):
-        runs.add(model, CHANCE)
-    answers = {"validation": np.full((4, 2), 0.5), "test": np.full((6, 2), 0.5)}
-    for model in ("net", "prior"):
-        runs.add_answers(M2, model, answers)
-    scorer = Scorer(Resampling(count=20))
-    made = load_results(runs.store, scorer=scorer, filters=filters, reference=NET)
-    assert [each.data.task for each in made.tables] == ["m1", "m2"]
-    kept = without_bare_tables(made, filters)
-    assert [each.data.task for each in kept.tables] == tasks
 
 
 def test_runs_that_cannot_be_used_are_named_before_the_reference_that_is_not_there(
