@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from bench.cache import facts_file
 from bench.config import Experiment, expand, levels_of, missing_references
-from bench.planning.speeds import Speeds, describe_age, measure_speeds
+from bench.planning.speeds import SPEEDS, Rates, measure_speeds
 from bench.progress import duration
 from bench.registry import find_model
 from bench.registry.costs import weights_here
@@ -14,11 +15,11 @@ from bench.runs.cells import Cell, first_seed_cells, pretrained_models
 
 
 class Planned(NamedTuple):
-    """A control, or a network's first seed, with its level and the speeds of its networks."""
+    """A control, or a network's first seed, with its level and the rates of that level."""
 
     cell: Cell
     level: Experiment
-    speeds: Speeds
+    rates: Rates
 
 
 def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
@@ -39,7 +40,7 @@ def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
     """
     plain = expand(experiment)
     speeds = measure_speeds(plain, device=device)
-    planned = _planned(experiment, zip(plain, speeds, strict=True))
+    planned = _planned(experiment, zip(plain, speeds.rates, strict=True))
     seeds = experiment.seeds
     cells = sum(1 if each.cell.kind == "control" else len(seeds) for each in planned.values())
     iterations = max(level.train.max_iterations for level in plain)
@@ -47,18 +48,18 @@ def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
     yield (
         f"{experiment.name}, task {', '.join(dict.fromkeys(level.task for level in plain))}: "
         f"{cells} cells, {iterations:,} iterations "
-        f"of {size} images at most for each network, on {speeds[0].device}"
+        f"of {size} images at most for each network, on {speeds.device}"
     )
     yield from missing_references(experiment)
     total = 0.0
-    for first, (cell, level, found) in planned.items():
+    for first, (cell, level, rates) in planned.items():
         if cell.kind == "control":
             yield f"  {first}: seconds"
             continue
         label = first.replace(
             f" seed {cell.seed}", f" seed{'s' * (len(seeds) > 1)} {' '.join(map(str, seeds))}"
         )
-        rate = found.rates[cell.model, cell.loss]
+        rate = rates[cell.model, cell.loss]
         if isinstance(rate, str):
             yield f"  {label}: {rate}"
             continue
@@ -73,19 +74,22 @@ def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
         f"about {duration(total)} in all, without validations, decoding and compiling; "
         "runs that are finished already are not done again; no image was looked at"
     )
-    if age := describe_age(speeds):
-        yield age
+    if speeds.measured:
+        yield (
+            f"speeds were measured here on {speeds.measured}; delete {str(facts_file(SPEEDS))!r} "
+            "to measure them again"
+        )
     if missing := _missing_weights(plain):
         yield f"pretrained weights to be fetched first: {', '.join(missing)}"
 
 
 def _planned(
-    experiment: Experiment, levels: Iterable[tuple[Experiment, Speeds]]
+    experiment: Experiment, levels: Iterable[tuple[Experiment, Rates]]
 ) -> dict[str, Planned]:
     """The rows by label: a control is one, however many levels of the training are varied."""
     return {
-        cell.label_at(varied): Planned(cell, level, speeds)
-        for level, speeds in levels
+        cell.label_at(varied): Planned(cell, level, rates)
+        for level, rates in levels
         for varied in [levels_of(experiment, level)]
         for cell in first_seed_cells(level)
     }

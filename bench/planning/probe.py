@@ -12,7 +12,7 @@ from bench.data.tasks import Task
 from bench.environment import pick_device
 from bench.errors import first_line
 from bench.execute.preflight import Checked, check_levels, network_shape
-from bench.planning.speeds import NOT_OF_A_STEP
+from bench.planning.speeds import NOT_OF_A_STEP, Rates
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs
 from bench.train import lay_out, make_step, random_state_kept
@@ -25,9 +25,6 @@ from bench.train.step import Step
 PROBE_MULTIPLY_ADDS = 20e9
 # The fastest of so many steps counts: other work on the machine makes a step slower, never faster.
 STEPS = 3
-
-Rates = dict[tuple[str, str], float | str]
-"""By model and loss the training images a second, or why there is no such number."""
 
 
 def time_levels(levels: Sequence[Experiment], *, device: str) -> tuple[str, list[Rates]]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from bench.cache import add_facts, facts_file, read_facts
+from bench.cache import add_facts, read_facts
 from bench.config import Experiment
 from bench.config.frozen import Frozen
 from bench.environment import cpu_model
@@ -35,6 +35,9 @@ _VARIABLES = (
 )
 _DRIVER = Path("/proc/driver/nvidia")
 
+Rates = dict[tuple[str, str], float | str]
+"""By model and loss the training images a second, or why there is no such number."""
+
 
 class KeptSpeed(Frozen):
     """A speed as it is kept.
@@ -52,20 +55,20 @@ class KeptSpeed(Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class Speeds:
-    """Speeds of the networks of a level of an experiment.
+    """Speeds of the networks of an experiment.
 
     Attributes:
         device: its type.
-        rates: by model and loss the training images a second, or why there is no such number.
+        rates: of each level.
         measured: the day when the oldest of them was measured; None if they were measured now.
     """
 
     device: str
-    rates: Mapping[tuple[str, str], float | str]
+    rates: Sequence[Rates]
     measured: date | None = None
 
 
-def measure_speeds(levels: Sequence[Experiment], *, device: str) -> list[Speeds]:
+def measure_speeds(levels: Sequence[Experiment], *, device: str) -> Speeds:
     """The speeds of the networks of an experiment's levels, which are checked first.
 
     Where all of them were checked and timed on this machine with the same versions and the same
@@ -80,42 +83,27 @@ def measure_speeds(levels: Sequence[Experiment], *, device: str) -> list[Speeds]
         InputError: as :func:`bench.execute.check_levels`.
     """
     keys = [_keys(level, device) for level in levels]
-    known = read_facts(SPEEDS)
-    kept = [{pair: _parse(known.get(key or "")) for pair, key in each.items()} for each in keys]
-    if all(speed is not None for each in kept for speed in each.values()):
-        return [_known({pair: speed for pair, speed in each.items() if speed}) for each in kept]
+    facts = read_facts(SPEEDS)
+    kept = {key: _parse(facts.get(key or "")) for of_level in keys for key in of_level.values()}
+    known = {key: speed for key, speed in kept.items() if speed is not None}
+    if len(known) == len(kept):
+        return Speeds(
+            device=next(iter(known.values())).device,
+            rates=[{pair: known[key].rate for pair, key in each.items()} for each in keys],
+            measured=min(speed.measured for speed in known.values()),
+        )
     from bench.planning.probe import time_levels
 
-    device_type, timed = time_levels(levels, device=device)
+    device_type, rates = time_levels(levels, device=device)
     if device_type == "cpu" or _gpus():
-        facts = {
+        found = {
             key: KeptSpeed(device=device_type, rate=rate, measured=date.today())
-            for each, rates in zip(keys, timed, strict=True)
+            for each, of_level in zip(keys, rates, strict=True)
             for pair, key in each.items()
-            if key is not None and isinstance(rate := rates[pair], float)
+            if key is not None and isinstance(rate := of_level[pair], float)
         }
-        add_facts(SPEEDS, {key: fact.model_dump(mode="json") for key, fact in facts.items()})
-    return [Speeds(device=device_type, rates=rates) for rates in timed]
-
-
-def describe_age(speeds: Sequence[Speeds]) -> str | None:
-    """A line about speeds that were measured before; None where none was."""
-    days = [each.measured for each in speeds if each.measured is not None]
-    if not days:
-        return None
-    return (
-        f"speeds were measured here on {min(days)}; delete {str(facts_file(SPEEDS))!r} to measure "
-        "them again"
-    )
-
-
-def _known(speeds: Mapping[tuple[str, str], KeptSpeed]) -> Speeds:
-    """A level's speeds, all of which were kept."""
-    return Speeds(
-        device=next(iter(speeds.values())).device,
-        rates={pair: speed.rate for pair, speed in speeds.items()},
-        measured=min(speed.measured for speed in speeds.values()),
-    )
+        add_facts(SPEEDS, {key: speed.model_dump(mode="json") for key, speed in found.items()})
+    return Speeds(device=device_type, rates=rates)
 
 
 def _parse(fact: Any) -> KeptSpeed | None:
