@@ -132,13 +132,13 @@ class _Collector:
             next((winners[run.name] for run in group if run.name in winners), None)
             for group in groups
         ]
-        texts = captions(
+        settings = captions(
             cells, searched=[tuning.searched_keys if tuning else () for tuning in tuned]
         )
         rows = self.measured(
             [
-                self.row(group, settings=settings, tuning=tuning)
-                for group, settings, tuning in zip(groups, texts, tuned, strict=True)
+                self.row(group, settings=", ".join(parts), tuning=tuning)
+                for group, parts, tuning in zip(groups, settings, tuned, strict=True)
             ],
             groups,
         )
@@ -146,14 +146,13 @@ class _Collector:
         margin = self.margin_of(runs)
         rows = [self.beside_control(row, best.get(row.train_share)) for row in rows]
         rows = self.compared(rows, margin, control=best[max(best)] if best else None)
-        visible = [
-            row
-            for row, group in zip(rows, groups, strict=True)
+        shown = [
+            k
+            for k, (row, group) in enumerate(zip(rows, groups, strict=True))
             if row.kind == "control" or row.is_reference or any(map(self.shown, group))
         ]
-        visible = [
-            replace(row, label=label) for row, label in zip(visible, labels(visible), strict=True)
-        ]
+        names = labels([rows[k] for k in shown], [settings[k] for k in shown])
+        visible = [replace(rows[k], label=name) for k, name in zip(shown, names, strict=True)]
         visible.sort(
             key=lambda row: (-row.auc, bool(row.unavailable), row.model, row.loss, row.settings)
         )

@@ -194,7 +194,8 @@ def _table(runs: Sequence[Run], *, scorer: Scorer) -> ExternalTable:
         by_row[run.data.split.hash, run.cell.without_task(), run.data.task].append(run)
     groups: list[_Group] = []
     texts = captions([of_row[0].cell.trained for of_row in by_row.values()])
-    for of_row, settings in zip(by_row.values(), texts, strict=True):
+    for of_row, parts in zip(by_row.values(), texts, strict=True):
+        settings = ", ".join(parts)
         outputs = of_row[0].outputs
         groups.append(
             _Group(

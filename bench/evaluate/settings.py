@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import JsonValue
@@ -62,13 +63,15 @@ def compare(cells: Iterable[Cell]) -> SharedSettings:
     return SharedSettings(shared=shared, differing=differing)
 
 
-def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ()) -> list[str]:
-    """The settings column of a table.
+def captions(
+    cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ()
+) -> list[tuple[str, ...]]:
+    """The settings column of a table, in parts.
 
     A network shows what differs between any two networks of the table, and its own options. Where
     some of these were searched for, ``tuned`` stands for them, and in rows that were not tuned
     ``as configured``, with what differs among these. A row that shows its recipe shows no value
-    that it has from there. Rows that would still look the same, controls among them, also show what
+    that the recipe gives. Rows that would still look the same, controls among them, also show what
     tells them apart.
 
     Args:
@@ -77,7 +80,7 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
             where all settings were given; may be left out where that holds for every row.
 
     Returns:
-        One text a cell, such as ``train.lr=0.02, train.momentum=0.5``; "" where nothing is shown.
+        The parts of each cell, such as ``train.lr=0.02`` and ``train.momentum=0.5``.
     """
     tuned = [
         {cell.own_key(key) for key in keys}
@@ -87,7 +90,6 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
     among_all = compare(cells).differing - elsewhere - frozenset().union(*tuned)
     given = [cell for cell, keys in zip(cells, tuned, strict=True) if not keys]
     among_given = compare(given).differing - elsewhere
-    by_recipe = _differing_by_recipe(cells)
     flat = [cell.dotted for cell in cells]
     marks, shown = [], []
     for cell, settings, hidden in zip(cells, flat, tuned, strict=True):
@@ -101,16 +103,18 @@ def captions(cells: Sequence[Cell], *, searched: Sequence[Collection[str]] = ())
         keys -= hidden
         if settings.get("train.schedule") == "cosine":
             keys -= OF_PLATEAUS
-        shown.append(keys - _as_recipe(settings, by_recipe) if RECIPE in keys else keys)
+        if RECIPE in keys:
+            recipe = _recipe(str(settings[RECIPE]))
+            keys -= {key for key in keys & recipe.keys() - {RECIPE} if settings[key] == recipe[key]}
+        shown.append(keys)
 
-    def caption(position: int) -> str:
+    def caption(position: int) -> tuple[str, ...]:
         settings = flat[position]
-        texts = [
-            f"{k}={setting_text(settings[k])}" for k in sorted(shown[position] & settings.keys())
-        ]
-        return ", ".join([marks[position], *texts] if marks[position] else texts)
+        keys = sorted(shown[position] & settings.keys())
+        mark = (marks[position],) if marks[position] else ()
+        return (*mark, *(f"{key}={setting_text(settings[key])}" for key in keys))
 
-    lookalikes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    lookalikes: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for position, cell in enumerate(cells):
         key = (cell.kind, cell.model, cell.loss, weights(cell), caption(position))
         lookalikes[key].append(position)
@@ -150,43 +154,16 @@ def training(cell: Cell) -> dict[str, JsonValue]:
     }
 
 
-def telling(cells: Sequence[Cell]) -> tuple[frozenset[str], frozenset[str]]:
-    """The keys in which some cells differ: without those of a column or digest, and all of them.
-
-    Of the first, keys are left out that differ with the recipe alone.
-    """
-    every = _differing([cell.dotted for cell in cells])
-    few = every - IN_WEIGHTS_COLUMN - BETWEEN_LOOKALIKES
-    return few - _differing_by_recipe(cells) if RECIPE in every else few, every
-
-
 def train_share(cell: Cell) -> float:
     """The share of the training part that the cell learned from."""
     data = cell.settings.data
     return data.train_share if isinstance(data, DataSettings) else 1.0
 
 
-def _as_recipe(settings: dict[str, JsonValue], by_recipe: frozenset[str]) -> frozenset[str]:
-    """The settings of a network, of those that differ by recipe, that are its recipe's."""
-    values = _defaults(settings)
-    return frozenset(key for key in by_recipe & settings.keys() if settings[key] == values[key])
-
-
-def _differing_by_recipe(cells: Sequence[Cell]) -> frozenset[str]:
-    """The settings that recipes give different values, and that networks of one recipe share."""
-    recipes: defaultdict[JsonValue, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        settings = cell.dotted
-        if RECIPE in settings:
-            recipes[settings[RECIPE]].append(cell)
-    defaults = [_defaults(of_one[0].dotted) for of_one in recipes.values()]
-    given = _differing(defaults) - {RECIPE}
-    return given.difference(*(compare(of_one).differing for of_one in recipes.values()))
-
-
-def _defaults(settings: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The training settings that the recipe of a network gives."""
-    recipe = TrainConfig.model_validate({"recipe": settings[RECIPE]})
+@cache
+def _recipe(name: str) -> dict[str, JsonValue]:
+    """The training settings that a recipe gives."""
+    recipe = TrainConfig.model_validate({"recipe": name})
     return flatten({"train": recipe.model_dump(mode="json")})
 
 

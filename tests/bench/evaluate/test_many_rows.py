@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.config.schema import TrainConfig
 from bench.evaluate import collect, seeds
 from bench.evaluate.auc import Auc
 from bench.evaluate.seeds import Runs, Spread, pooled
-from bench.evaluate.settings import captions
 from bench.runs.run import Run
 from tests.bench.evaluate.stored_runs import StoredRuns
-from tests.bench.records import cell
-
-
-def test_captions_read_the_recipe_of_each_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def rows(count: int) -> list[Any]:
-        recipes = ("paper", "modern")
-        return [
-            cell("net", "ce", train={"recipe": recipes[k % 2], "lr": 0.1 + k, "max_iterations": 9})
-            for k in range(count)
-        ]
-
-    read = 0
-    real = TrainConfig.model_validate
-
-    def counting(*arguments: Any, **options: Any) -> TrainConfig:
-        nonlocal read
-        read += 1
-        return real(*arguments, **options)
-
-    few, many = rows(10), rows(20)
-    monkeypatch.setattr(TrainConfig, "model_validate", counting)
-    texts = captions(few)
-    assert texts[0] == "train.lr=0.1, train.recipe=paper"
-    assert read == 10 + 2
-    read = 0
-    assert captions(many)[:10] == texts
-    assert read == 20 + 2
 
 
 def test_each_row_is_tested_against_the_pool_of_all_others() -> None:

@@ -67,7 +67,7 @@ def test_labels_of_tuned_rows_show_their_values_only_if_they_must(tmp_path: Path
     other = {"train": {**TRAINING, "lr": 0.3}}
     tune(runs, "net", runs_=[runs.add("net", PERFECT, settings=other)], budget={"trials": 9})
     assert {row.label for row in plotted_rows(runs.tables()[0])} == {
-        "net ce (as configured, lr=0.01)",
+        "net ce (as configured)",
         "net ce (tuned, lr=0.2)",
         "net ce (tuned, lr=0.3)",
     }
