@@ -58,9 +58,6 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
     Beside each cascade stands its flat rival (findings14, asked first whether there is any
     finding), and for each data set the answer "always normal", which needs no network.
 
-    Args:
-        store: of the runs; the cascades are stored there too.
-
     Raises:
         InputError: there is no cascade at all; a test image was learned from; stored predictions
             are damaged.
@@ -121,11 +118,7 @@ def _sorted_test_part(run: Run) -> Predictions:
 
 
 def _read_split(store: Store, run: Run) -> SplitImages:
-    """The images of each part of a run's split.
-
-    Raises:
-        InputError: its file is gone, damaged or another split's.
-    """
+    """The images of each part of a run's split."""
     path = store.split_file(run.data.split)
     if not path.is_file():
         raise InputError(

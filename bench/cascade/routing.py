@@ -55,10 +55,6 @@ def route_cascade(
     Args:
         stages: a finished run for each of m1 to m4.
         images: ids of all test images, sorted.
-        split: ids of the images of each part.
-
-    Raises:
-        InputError: stored predictions are damaged, or about other images.
     """
     p = {task: _probabilities(stages[task], images, split) for task in STAGES}
     # m4 needs no threshold; its validation images are checked all the same.
@@ -88,13 +84,6 @@ def route_flat(
 
     As an abnormal image of a cascade has a finding, so has one here: where none reaches its
     threshold, the one that is nearest to it.
-
-    Args:
-        stages: a finished run of findings14.
-        images, split: as for :func:`route_cascade`.
-
-    Raises:
-        InputError: stored predictions are damaged, or about other images.
     """
     run = stages[FLAT]
     p = _probabilities(run, images, split)
@@ -114,14 +103,7 @@ def route_flat(
 
 
 def any_finding(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The probability of at least one finding, were they independent.
-
-    Args:
-        probabilities: of each finding, (n, k).
-
-    Returns:
-        Shape (n,).
-    """
+    """The probability of at least one finding, were they independent."""
     absent: NDArray[np.float64] = np.prod(1.0 - probabilities, axis=1)
     return 1.0 - absent
 

@@ -19,7 +19,6 @@ class StageRuns:
     """The runs of one network or control, with one seed, on one data set and split.
 
     Attributes:
-        cell: of one of them, less its task.
         runs: by task, however they ended.
     """
 
@@ -58,10 +57,6 @@ def find_stages(runs: Iterable[Run]) -> list[list[StageRuns]]:
 
     Args:
         runs: those that ended; imports, earlier cascades and other tasks are passed over.
-
-    Returns:
-        For each data set at one image size with one split, an entry for each network or control
-        and seed, in the order of their first runs.
     """
     # By fingerprint of the data, hash and name of the split.
     sites: defaultdict[tuple[str, str, str], dict[tuple[str, int], StageRuns]] = defaultdict(dict)

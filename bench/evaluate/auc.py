@@ -117,7 +117,6 @@ def few_misranked(value: float, patients: float) -> float:
     """Scarcity of patients that an AUC misranks: from 0 for ``FEW`` and more to 1 for none.
 
     Args:
-        value: the AUC.
         patients: effective number of patients of the rarer class.
     """
     return max(0.0, 1.0 - patients * min(value, 1.0 - value) / FEW)
@@ -149,9 +148,6 @@ def mean_of(aucs: Sequence[Auc]) -> Auc:
     """The mean of AUCs, or of differences; undefined where one of them is.
 
     Hidden variance may be of the same patients, and is added up as if it were.
-
-    Args:
-        aucs: at least one.
     """
     low, high = np.mean([auc.bounds for auc in aucs], axis=0)
     return replace(

@@ -31,12 +31,7 @@ RESAMPLES = 2000
 
 
 class Resampling:
-    """Resamples of patients that are the same for the same images, whichever model predicts.
-
-    Args:
-        count: number of resamples.
-        seed: of the draws.
-    """
+    """Resamples of patients that are the same for the same images, whichever model predicts."""
 
     def __init__(self, *, count: int = RESAMPLES, seed: int = 0) -> None:
         self.count = count

@@ -63,7 +63,6 @@ def scaled(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
 
     Args:
         probabilities: in [0, 1], (n, classes).
-        temperature: above 0.
     """
     return np.asarray(softmax(_logits(probabilities) / temperature, axis=1))
 

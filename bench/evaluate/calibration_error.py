@@ -41,7 +41,6 @@ def bin_errors(
 
     Args:
         positive, p, groups, counts: see :mod:`bench.evaluate.metrics`.
-        bins: how many.
 
     Returns:
         (resamples, bins); NaN where a resample is empty.
@@ -62,7 +61,6 @@ def chance_of(positive: Bools, p: Floats, *, groups: Ints, bins: int = CALIBRATI
 
     Args:
         positive, p, groups: see :mod:`bench.evaluate.metrics`.
-        bins: how many.
     """
     bin_of, residuals = bins_of(p, bins=bins), p - positive
     patients = int(groups.max()) + 1

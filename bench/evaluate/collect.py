@@ -47,10 +47,6 @@ def collect(
     task, whatever its image size.
 
     Args:
-        runs: those that ended.
-        scorer: of all runs.
-        tunings: how the settings of some were searched for.
-        experiments: of the runs.
         margin: largest difference that counts as none; by default the smallest of those that the
             table's experiments state.
         reference: what every row is compared with; CXNet-m1 with the sin-loss by default. Where it
@@ -58,7 +54,6 @@ def collect(
         shown: which runs are shown. The reference and the controls are shown in any case, and a
             row that is not is compared all the same: what is looked at must not change what p is
             corrected for.
-        on_scored: called with each run whose figures are there, to show progress.
 
     Raises:
         InputError: there are none, a run is there twice, or stored predictions are damaged.

@@ -50,11 +50,9 @@ class Comparison:
             Statistics in Medicine 25, 2006), corrected for all such tests of the table (Holm);
             NaN where there is no interval, and where a side is a single training run.
         p_not_worse: of the row being worse by the margin or more; else as ``p_equivalent``.
-        verdict: see above.
         smallest: the true difference that four test sets like this one out of five would show (a
             power of 80 %) with p below ``SIGNIFICANCE`` after p is multiplied by the number of
             comparisons, as Holm does with the smallest. NaN where there is no interval.
-        images: how many both were evaluated on.
     """
 
     difference: Interval
@@ -75,19 +73,7 @@ def compare_with(
     margin: float = MARGIN,
     scorer: Scorer,
 ) -> list[Comparison]:
-    """Compare rows with the reference and correct for their number.
-
-    Args:
-        reference: its finished runs, which differ in their seed.
-        others: the finished runs of each other row.
-        margin: largest difference that counts as none.
-
-    Returns:
-        A comparison of each other row.
-
-    Raises:
-        InputError: stored predictions are gone or damaged.
-    """
+    """Compare rows with the reference and correct for their number."""
     base, *spreads = spreads_of([reference, *others], scorer=scorer)
     found = [
         _difference(runs, reference, spreads=(spread, base), scorer=scorer)
@@ -140,7 +126,6 @@ def over_control(
     """The difference of a row to a control, on the images that both predict.
 
     Args:
-        runs, control: the finished runs of the two rows.
         spreads: of the two rows (:func:`spreads_of`).
     """
     return _difference(runs, control, spreads=spreads, scorer=scorer).auc.interval()

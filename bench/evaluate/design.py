@@ -33,8 +33,6 @@ class Design:
     """An experiment with a question, and its runs.
 
     Attributes:
-        name: the experiment's.
-        question: what it asks.
         keys: ``model``, ``loss`` and the keys that the experiment varies.
         levels: of each key, numbers by size and others in the order in which they were given.
         networks: finished runs by point and seed, in the order of the levels.
@@ -105,9 +103,6 @@ def find_designs(runs: Iterable[Run], recorded: Iterable[ExperimentRecord]) -> l
     Records of one experiment are united, so that runs made by several narrowed commands come
     together: where the question is the same, all settings that are not narrowed agree, and neither
     data nor arithmetic differ. Others are designs of their own.
-
-    Args:
-        recorded: the experiments; those without a question are left out.
     """
     by_name = {run.name: run for run in runs}
     groups: list[list[_Record]] = []

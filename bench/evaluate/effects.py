@@ -40,11 +40,7 @@ Contexts = Mapping[Context, Mapping[str, Point]]
 def answer_questions(
     runs: Iterable[Run], recorded: Iterable[ExperimentRecord], *, scorer: Scorer | None = None
 ) -> list[QuestionResult]:
-    """The effects of the settings that each experiment with a question varies.
-
-    Raises:
-        InputError: predictions are gone or damaged.
-    """
+    """The effects of the settings that each experiment with a question varies."""
     scorer = scorer or Scorer()
     return [_Effects(design, scorer).answer() for design in find_designs(runs, recorded)]
 

@@ -27,7 +27,6 @@ class Ensemble:
     for it.
 
     Attributes:
-        model, loss, weights, settings, label, seeds: as those of the row of its seeds.
         auc: the leading figure, AUC or macro AUC.
         gain: this less the mean of the seeds' own figures, on the same images.
         difference: this less that of the reference's ensemble; None for that itself, and where the
@@ -82,11 +81,7 @@ def _same_images(first: Predictions, second: Predictions) -> bool:
 
 
 def ensembles(rows: Sequence[Row], *, scorer: Scorer) -> tuple[Ensemble, ...]:
-    """The ensemble of each network that has two or more finished seeds.
-
-    Raises:
-        InputError: predictions are gone or damaged.
-    """
+    """The ensemble of each network that has two or more finished seeds."""
     several = [row for row in rows if row.kind == "network" and len(row.runs) > 1]
     aucs = [scorer.auc_of_mean(row.runs) for row in several]
     reference = next(

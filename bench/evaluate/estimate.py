@@ -22,7 +22,6 @@ class Estimate:
     Attributes:
         value: on the images as they are; NaN where undefined.
         draws: the value in each resample, (resamples,); NaN where undefined there.
-        bounds: least and largest possible value.
         reason: why there is no interval; "" where there is one. The draws may be defined all the
             same, for a mean over several estimates.
         at_least: an interval that the reported one contains; empty by default, where the draws

@@ -34,9 +34,7 @@ class TestSet:
     """Images that networks are tested on.
 
     Attributes:
-        source, root, fingerprint: as of :class:`bench.data.description.DataRecord`.
         split: name of the split that the images are the test part of, or ``all``.
-        images, patients, classes: as of :class:`bench.data.description.PartRecord`.
     """
 
     __test__ = False  # no class of tests
@@ -71,8 +69,6 @@ class ExternalRow:
     """A network over its seeds, or its ensemble, on data that it was not trained on.
 
     Attributes:
-        model, loss, weights, settings, seeds: as of :class:`bench.evaluate.results.Row`.
-        is_ensemble: whether it is the mean prediction of the seeds.
         runs: names of the runs whose networks predict.
         home: its own test images.
         home_auc: the leading figure on these, for the outputs that both data have.
@@ -115,9 +111,7 @@ class ExternalTable:
 
     Attributes:
         data: these images.
-        task, question: of the networks.
         outputs: that the networks and the data have in common.
-        image_size: side in pixels.
         part: ``all`` images, or the ``test`` part of the data's own split.
         selection: hash of the images.
         rows: by falling leading figure, each ensemble behind its seeds.
@@ -157,15 +151,7 @@ def drop_of(home: Sequence[Auc], other: Sequence[Auc]) -> Auc:
 
 
 def external_tables(runs: Iterable[Run], *, scorer: Scorer) -> list[ExternalTable]:
-    """A table for each set of images that networks from elsewhere predict.
-
-    Args:
-        runs: finished, on other data.
-        scorer: of all runs.
-
-    Raises:
-        InputError: stored predictions are gone or damaged.
-    """
+    """A table for each set of images that networks from elsewhere predict."""
     groups: defaultdict[tuple[object, ...], list[Run]] = defaultdict(list)
     for run in runs:
         data = run.data

@@ -43,10 +43,8 @@ def finding_figures(
     it (``sample.called``).
 
     Args:
-        sample: the test part.
         validation: predictions for the validation part, on which the thresholds of labels are
             chosen; without it, the figures that rest on them are undefined.
-        outputs: what the predictions are about.
 
     Returns:
         ``figures``, ``findings`` and ``confusion`` of

@@ -48,8 +48,6 @@ class HeatMaps:
 
     Attributes:
         boxes: ``phantom``, or the name of the file of boxes.
-        method: how the network's maps are made.
-        seeds: of the runs that were measured.
         measured: all makers for each finding, then for all findings.
     """
 
@@ -83,7 +81,6 @@ def heat_maps(row: Row, records: Sequence[MapsRecord]) -> tuple[HeatMaps, ...]:
     """Measured maps of a row, one for each file of boxes: those of the most seeds.
 
     Args:
-        row: with its runs.
         records: of the store; those of other rows, and of trainings that are gone, are left out.
     """
     runs = {run.name: run for run in row.runs}
@@ -96,12 +93,7 @@ def heat_maps(row: Row, records: Sequence[MapsRecord]) -> tuple[HeatMaps, ...]:
 
 
 def stale_maps(records: Sequence[MapsRecord], stored: Sequence[Run]) -> tuple[str, ...]:
-    """Names of the runs that were trained anew, or taken away, since their maps were measured.
-
-    Args:
-        records: of the store.
-        stored: all its runs.
-    """
+    """Names of the runs that were trained anew, or taken away, since their maps were measured."""
     runs = {run.name: run for run in stored}
     return tuple(
         sorted(

@@ -48,11 +48,7 @@ def key_name(key: str) -> str:
 
 
 def coverage(answered: tuple[int, int] | None) -> str:
-    """The images that a row answers, to follow its name: `` (4 of 6 images)``; "" for all.
-
-    Args:
-        answered: as :class:`bench.evaluate.results.Row` has it.
-    """
+    """The images that a row answers, to follow its name: `` (4 of 6 images)``; "" for all."""
     if answered is None:
         return ""
     images, of = answered

@@ -78,12 +78,9 @@ def load_results(
 
     Args:
         out: the folder of the runs (``--out``), or its store.
-        scorer: of all runs.
-        filters: which runs the results are about.
         reference: what every row is compared with; CXNet-m1 with the sin-loss by default.
         margin: largest difference of AUC that counts as none; by default the smallest of those
             that the experiments of a table state.
-        on_scored: called with runs scored and runs in all, to show progress.
 
     Raises:
         InputError: there are no runs, or none passes the filters.
@@ -126,11 +123,7 @@ def load_results(
 
 
 def _chosen(stored: Sequence[Run], filters: Filters) -> list[Run]:
-    """The runs that results are about.
-
-    Raises:
-        InputError: there are runs, and the filters leave none to show.
-    """
+    """The runs that results are about."""
     runs = [run for run in stored if filters.about(run.data)]
     shown = (run for run in runs if run.cell.kind != "control" and filters.show(run))
     if stored and filters != Filters() and not any(True for _ in shown):

@@ -13,9 +13,6 @@ from bench.runs.run import Run
 def merge(runs: Sequence[Run]) -> DataRecord:
     """One description of the data of all runs of a table.
 
-    Args:
-        runs: of one data set, task and split; at least one.
-
     Returns:
         The description of the first, in which ``root``, ``notes`` and ``skipped`` hold what any
         of them says; imported predictions, which know less, are asked where there is nothing

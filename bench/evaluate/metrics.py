@@ -100,15 +100,11 @@ def operating_point(
     9, 2002). It depends on the prevalence among the images.
 
     Args:
-        positive, scores, groups, counts: see the module.
         specificity: at least this share of the negatives is called negative; in (0, 1].
 
     Returns:
         Sensitivity and number needed to read, each (resamples,); NaN where a class is missing,
         and the latter where there is no true positive.
-
-    Raises:
-        ValueError: no such specificity.
     """
     order = np.argsort(-scores, kind="stable")
     negatives, positives = order[~positive[order]], order[positive[order]]
@@ -165,7 +161,6 @@ def fewest_spared(negatives: NDArray[Any], *, specificity: float) -> Floats:
     """The fewest negatives that must be called negative for a specificity.
 
     Args:
-        negatives: how many there are, whole numbers of any shape.
         specificity: in (0, 1].
 
     Raises:

@@ -40,12 +40,6 @@ def hardest(run: Run, *, most: int) -> Hardest:
     """The test images that a network of a two-class task is most wrong about.
 
     Of equal probabilities the image whose id sorts first is taken.
-
-    Args:
-        most: images of each kind of error.
-
-    Raises:
-        InputError: its predictions are gone or damaged.
     """
     predictions = run.predictions()
     validation, test = predictions["validation"], predictions["test"]

@@ -25,7 +25,6 @@ class OperatingPoints:
     """Thresholds and temperatures, which stay as they are when other images are predicted.
 
     Attributes:
-        outputs: classes or findings that are predicted.
         thresholds: float64 (called,), with the largest Youden's J.
         specific_thresholds: float64 (called,), the lowest with a specificity of
             :data:`SPECIFICITY`; NaN where there are no negatives.
@@ -73,11 +72,7 @@ class OperatingPoints:
         return self.outputs.classes[1:] if self.outputs.binary else ()
 
     def decide(self, probabilities: Floats) -> Bools:
-        """The outputs that are called at the thresholds, bool (n, called).
-
-        Args:
-            probabilities: float64 (n, classes), as a network gives them.
-        """
+        """The outputs that are called at the thresholds, bool (n, called)."""
         return called_probabilities(probabilities, self.outputs) >= self.thresholds
 
     def decide_specific(self, probabilities: Floats) -> Bools:
@@ -90,7 +85,6 @@ class OperatingPoints:
         """Names that are called of each image; None where no threshold says it.
 
         Args:
-            probabilities: float64 (n, classes), as a network gives them.
             specific: at the specific thresholds; without any, the most probable class is called
                 at the others alone.
         """
@@ -109,14 +103,7 @@ class OperatingPoints:
         return [(classes[int(second)],) for (second,) in called]
 
     def calibrated(self, probabilities: Floats) -> Floats:
-        """Probabilities at the fitted temperatures; NaN where there is none.
-
-        Args:
-            probabilities: float64 (n, classes), as a network gives them.
-
-        Returns:
-            Of the same shape.
-        """
+        """Probabilities at the fitted temperatures; NaN where there is none."""
         if self.outputs.kind == "multiclass":
             (temperature,) = self.temperatures
             return _scaled(probabilities, temperature)

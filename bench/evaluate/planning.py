@@ -92,7 +92,6 @@ class PartCounts:
     """The test part of a task, counted.
 
     Attributes:
-        images, patients: of the task.
         classes: the second of two classes, or each finding that some images have and others lack.
     """
 
@@ -135,7 +134,6 @@ def auc_variance(auc: float, *, positives: float, negatives: float) -> float:
     """Variance of an AUC over independent images (Hanley and McNeil 1982).
 
     Args:
-        auc: the true one.
         positives, negatives: how many independent images of each class.
     """
     square = auc**2
@@ -149,12 +147,9 @@ class Plan:
     """A table of networks and controls that are compared with one of them, before it is made.
 
     Attributes:
-        part: the test part.
         comparisons: rows less the reference.
         networks: rows that are trained.
-        seeds: of each network.
         margin: largest difference of AUC that counts as none.
-        assumptions: what is not known.
     """
 
     part: PartCounts
@@ -179,7 +174,6 @@ class Plan:
         """Probability that two rows without a difference are shown to be within the margin.
 
         Args:
-            seeds: of each network.
             times: how many times as many test patients as there are.
         """
         if seeds < 2:

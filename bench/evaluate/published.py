@@ -17,17 +17,8 @@ class PublishedFigure(BaseModel):
     """A figure that others published.
 
     Attributes:
-        task, source: as this harness calls them.
-        split: in words, or as this harness calls it.
-        method: what reached it.
-        metric: as this harness calls it.
-        value: in [0, 1].
         other: further figures as they were published; "" where there are none.
         images: how many it was measured on; None where that is not stated.
-        comparable: with the figures of this harness on the same task and source.
-        why: what speaks for and against that.
-        citation: who published it.
-        taken_from: where it was read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)

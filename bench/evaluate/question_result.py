@@ -18,7 +18,6 @@ class LevelEffect:
         effect: AUC of the level less that of the reference, averaged over the contexts.
         contexts: in how many contexts both were run.
         seeds: fewest and most seeds that both have in a context.
-        same_images: both were evaluated on the same test images.
         judged: in how many of the contexts a control tells whether a network learned anything.
         learned: in how many of these a network of the two is above the best control of its data.
     """
@@ -37,7 +36,6 @@ class LevelResult:
 
     Attributes:
         auc: test AUC (macro over the findings, where there are several), mean over the seeds.
-        contexts: how many.
         seeds: fewest and most seeds of a context.
         train_images: how many images were learned from; None where the contexts differ in it.
         not_above_controls: in how many contexts the network is not shown to be above the best
@@ -58,7 +56,6 @@ class ContextResult:
     """One network, or control, at all levels of a factor with everything else equal.
 
     Attributes:
-        context: the levels of the other keys.
         scores: by level; levels without a finished run are left out, and are among the gaps.
     """
 
@@ -71,8 +68,6 @@ class Interaction:
     """Whether an effect depends on another factor.
 
     Attributes:
-        level: the level whose effect it is.
-        key, reference: the other factor, and its reference.
         here: the mean effect of the level at that reference.
         effect: that less its mean effect elsewhere.
         learned: both there and elsewhere a network is above the best control of its data; None
@@ -92,10 +87,7 @@ class FactorResult:
     """The effects of one factor.
 
     Attributes:
-        key: the factor.
-        reference: the level that the others are compared with.
         levels: averaged over the contexts, by level; levels without a finished run are left out.
-        contexts: each context for itself.
         controls: the controls, where the factor changes their data.
         interactions: with the question's later factors.
     """
@@ -113,20 +105,15 @@ class QuestionResult:
     """Answer of an experiment's runs to its question.
 
     Attributes:
-        experiment: its name.
-        question: the question.
         factors: in the order of the question; empty where there is a problem.
         keys: ``model``, ``loss`` and what the experiment varies.
-        cells: of the networks that the result rests on.
         data: the data of each distinct set of test images and task.
         notes: notes on the data; those on some levels of it alone name them.
-        seeds: of the networks.
         best_controls: name and AUC of the best control for each level of the data that the
             experiment varies ("" where it varies none), where one has finished.
         without_controls: the levels of the data on which none has finished.
         not_above_controls: the networks that are not shown to be above the best control of their
             data.
-        gaps: runs that are missing, with the reason.
         problem: why there is no result; "" where there is one.
     """
 

@@ -25,8 +25,6 @@ def choose_reference(
     network the first imported predictions by name, those for all images first; else a control.
 
     Args:
-        wanted: names of the model and the loss.
-        experiments: of the runs.
         control: the best one on the validation part.
 
     Returns:

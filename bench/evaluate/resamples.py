@@ -32,7 +32,6 @@ def wilson_limits(share: float, patients: float) -> tuple[float, float]:
     """Wilson's confidence limits of a share, in [0, 1].
 
     Args:
-        share: that was found.
         patients: effective number of them.
     """
     squared = NORMAL**2 / patients
@@ -197,9 +196,6 @@ class Resamples:
 
         A rare finding is missing from some resamples: they have the mean of the others, as a test
         part without it would.
-
-        Args:
-            estimates: one of each finding, in [0, 1].
         """
         defined = [
             np.append(estimate.value, estimate.draws)

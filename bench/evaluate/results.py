@@ -90,15 +90,12 @@ class Row:
         tuning: how its settings were searched for; None where they were given.
         answered: how many test images it answers, and how many there are, where these differ:
             imported predictions; None elsewhere. Its figures are of the images that it answers.
-        spread: variance of the leading figure over the seeds, as pooled over the table's rows.
-        is_reference: whether all other rows of the table are compared with this one.
         comparison: with the table's reference; None for the reference itself, where there is
             none, and where no seed finished.
         trained_otherwise: whether a network's training settings, without what was searched for,
             are others than the reference's.
         over_control: its leading figure less that of the best control of the same share of the
             training part; None for controls, and where there is no control.
-        heat_maps: what `bench explain` measured of its maps.
     """
 
     kind: str
@@ -198,8 +195,6 @@ class Table:
 
     Attributes:
         data: the data of its runs, merged (:func:`bench.evaluate.merge.merge`).
-        outputs: classes or findings that its runs predict.
-        settings: what those of its networks have in common.
         rows: by falling AUC; failed and unavailable ones last.
         best_controls: the control that is best on the validation part, for each share of the
             training part that has any.
@@ -211,9 +206,7 @@ class Table:
         wanted: the reference that was asked for.
         reference: the row that all others are compared with: the wanted one, or where it has not
             finished one that stands in (:mod:`bench.evaluate.reference`); None without either.
-        ensembles: the mean prediction of each network that has two or more seeds.
         margin: largest difference of the leading figure that counts as none.
-        resamples: how many an interval rests on.
         published: what others published for its data and task; none was run by this harness.
     """
 
@@ -272,8 +265,6 @@ class Results:
 
     Attributes:
         tables: a comparison for each data set, image size, task and split.
-        questions: the answers to the questions that experiments ask.
-        unfinished: runs that have not ended.
         failed_tunings: models and losses whose search has no winner, and so no row.
         external: the networks on data that they were not trained on, a table for each such data.
         stale: runs that were trained anew or taken away since their networks were evaluated on
@@ -343,9 +334,6 @@ class Results:
 
         ``run``, ``part``, ``image``, ``patient``, ``target`` and the columns of probabilities of
         the run's task; those of other tasks are NaN.
-
-        Raises:
-            InputError: predictions are gone or damaged.
         """
         return frames.predictions(self.tables)
 

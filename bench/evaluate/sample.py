@@ -20,7 +20,6 @@ class Sample:
     """Predictions for test images in the order of their ids, with the resamples of their patients.
 
     Attributes:
-        resamples: of the patients.
         targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for labels.
         probabilities: (n, outputs).
         digest: of ids, patients and targets: equal for the same images with the same labels.

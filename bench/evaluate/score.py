@@ -28,7 +28,6 @@ class LeadingScore:
         auc: the one that sorts tables (:func:`bench.evaluate.measures.leading`).
         images: digest of the test images' ids, patients and labels: equal where two runs were
             evaluated on the same.
-        count: how many test images.
         validation: the same figure on the validation part; NaN where that has no predictions.
     """
 
@@ -43,7 +42,6 @@ class RunScores:
     """All figures of one run on the test part.
 
     Attributes:
-        leading: what it is compared by.
         figures: of the whole task by the names of :mod:`bench.evaluate.measures`, the leading
             one first.
         findings: of each finding by its name, its threshold among them; empty for two classes.

@@ -53,7 +53,6 @@ class Scorer:
     """Scores runs, with one resampling of the patients for all of them.
 
     Args:
-        resampling: of patients and seeds.
         kept: folder in which scores are kept between commands; None keeps none.
     """
 
@@ -82,20 +81,12 @@ class Scorer:
         return scores
 
     def leading(self, run: Run) -> LeadingScore:
-        """Figures that a finished run is compared by; a run is scored once for them.
-
-        Raises:
-            InputError: its predictions are gone or damaged.
-        """
+        """Figures that a finished run is compared by; a run is scored once for them."""
         known = self._leading.get(_identity(run))
         return self.score(run).leading if known is None else known
 
     def score_mean(self, runs: Sequence[Run]) -> RunScores:
-        """All figures of the mean prediction of some runs, which differ in their seeds alone.
-
-        Raises:
-            InputError: predictions are gone or damaged, or of other images.
-        """
+        """All figures of the mean prediction of some runs, which differ in their seeds alone."""
         name = self._name(*runs)
         scores = self._read(name, RunScores)
         if scores is None:
@@ -104,11 +95,7 @@ class Scorer:
         return scores
 
     def auc_of_mean(self, runs: Sequence[Run]) -> Auc:
-        """The leading figure of the mean prediction of some runs on the test part.
-
-        Raises:
-            InputError: as :meth:`score_mean`.
-        """
+        """The leading figure of the mean prediction of some runs on the test part."""
         name = self._name(*runs, what="auc of mean")
         auc = self._read(name, Auc)
         if auc is None:

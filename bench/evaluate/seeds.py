@@ -38,7 +38,6 @@ class Spread:
     """The variance of runs over seeds, in log(AUC / (1 - AUC)).
 
     Attributes:
-        observed: of the runs' values.
         by_patients: what of it the patients explain.
         df: degrees of freedom of ``observed``.
         own: whether a row keeps its own, since it may be larger than the others'.
@@ -59,7 +58,6 @@ class Runs:
 
     Attributes:
         mean: of their AUCs, with the variance over patients alone.
-        count: how many.
         spread: over their seeds; None for a single run, and where the mean is 0, 1 or undefined.
     """
 
@@ -84,11 +82,7 @@ class Runs:
         )
 
     def auc(self, spread: Spread) -> Auc:
-        """The mean with the variance over patients and seeds.
-
-        Args:
-            spread: of its row (:func:`pooled`).
-        """
+        """The mean with the variance over patients and seeds."""
         if self.count == 1:
             return self.mean
         scale = (self.mean.value * (1.0 - self.mean.value)) ** 2 / self.count
@@ -101,12 +95,7 @@ class Runs:
 
 
 def variances(values: Sequence[Auc], mean: Auc) -> tuple[float, float]:
-    """The variance of runs that differ in their seed, and what of it the patients explain.
-
-    Args:
-        values: AUCs or differences, one a run, at least two.
-        mean: of these.
-    """
+    """The variance of runs that differ in their seed, and what of it the patients explain."""
     observed = float(np.var([each.value for each in values], ddof=1))
     by_patients = sum(
         float(np.sum((part - mean.parts[images]) ** 2))

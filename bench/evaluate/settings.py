@@ -75,7 +75,6 @@ def captions(
     tells them apart.
 
     Args:
-        cells: one for each row.
         searched: for each of them the dotted keys of the config that were searched for, none
             where all settings were given; may be left out where that holds for every row.
 

@@ -21,11 +21,7 @@ NORMAL = 1e5
 
 
 def p_value(difference: Auc) -> float:
-    """Two-sided p of the true difference being zero.
-
-    Returns:
-        In [0, 1]; NaN where there is no interval either.
-    """
+    """Two-sided p of the true difference being zero."""
     if difference.reason:
         return math.nan
     if not difference.value:
@@ -37,12 +33,7 @@ def p_beyond(difference: Auc, margin: float, *, side: Literal[-1, 1]) -> float:
     """One-sided p of the true difference being as far as the margin or farther on one side.
 
     Args:
-        difference: that was found.
-        margin: above 0.
         side: -1 for a difference at or below -margin, 1 for one at or above margin.
-
-    Returns:
-        In [0, 1]; NaN where there is no interval.
     """
     if difference.reason:
         return math.nan
@@ -57,9 +48,6 @@ def holm(p: Sequence[float]) -> list[float]:
 
     Args:
         p: in [0, 1]; NaN is no test, is not counted, and stays NaN.
-
-    Returns:
-        In the same order, at most 1.
     """
     corrected = [math.nan] * len(p)
     tests = sorted((value, index) for index, value in enumerate(p) if not math.isnan(value))
@@ -80,8 +68,6 @@ def smallest_difference(
 
     Args:
         difference: that was found; its standard error and degrees of freedom count.
-        power: the probability of showing it.
-        level: that p must be below.
 
     Returns:
         Above or at 0; NaN where there is no interval, and where no possible difference is enough.
@@ -98,10 +84,6 @@ def smallest_shift(df: float, *, power: float, level: float) -> float:
 
     It is the noncentrality of a t variable that exceeds the critical value with that probability.
     SciPy's ``nctdtrinc`` finds it to seven digits, and with one degree of freedom to three.
-
-    Args:
-        df: degrees of freedom of the standard error.
-        power, level: as of :func:`smallest_difference`.
 
     Returns:
         The shift; NaN where it is above twice the critical value plus 10.

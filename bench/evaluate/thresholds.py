@@ -41,9 +41,6 @@ def choose_threshold_for_f1(targets: ArrayLike, probabilities: ArrayLike) -> flo
     a rare finding in many images that lack it. F1 does less so, where the finding can be told
     apart; where it cannot, the largest F1 is that of calling every image positive. Candidates and
     ties are those of :func:`choose_threshold`; without positives nothing is called positive.
-
-    Args, Returns:
-        as :func:`choose_threshold`.
     """
     values, hits, false_alarms = _candidates(targets, probabilities)
     # Quotients of whole numbers, so that equal ones are equal numbers too.

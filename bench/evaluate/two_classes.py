@@ -30,10 +30,6 @@ def two_class_figures(
 
     Threshold and temperature are chosen on the validation part; without one, the figures that
     rest on them are undefined.
-
-    Args:
-        sample: the test part.
-        validation: predictions for the validation part; None where there are none.
     """
     resamples, positive, p = sample.resamples, sample.targets == 1, sample.probabilities[:, 1]
     figures: dict[str, Estimate | Auc] = {

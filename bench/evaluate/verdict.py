@@ -50,11 +50,9 @@ class TableVerdict:
     - ``none better``: none of these.
 
     Attributes:
-        conclusion: see above.
         row: the row that the conclusion is about. Of several it is the smallest, for the figures of
             the test part would choose a lucky one; of none above, it is the one that comes closest.
         take: the row to take; None where nothing shows one.
-        rows: all that the conclusion holds for.
         candidates: networks, cascades and imported predictions for the whole test part.
     """
 

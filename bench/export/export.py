@@ -74,11 +74,7 @@ class Check(Frozen):
         return self.network <= TOLERANCE and self.run <= self.limit
 
     def demand(self) -> None:
-        """Refuse what is not within ``TOLERANCE``.
-
-        Raises:
-            DisagreementError: with what is wrong.
-        """
+        """Refuse what is not within ``TOLERANCE``."""
         if not self.network <= TOLERANCE:  # nor where it is NaN
             raise DisagreementError(
                 f"the exported file differs from the run's network by {self.network:.2g} in a "
@@ -93,13 +89,7 @@ class Check(Frozen):
 
 
 class Answer(Frozen):
-    """The expected answer for the sample image, from the run's network.
-
-    Attributes:
-        probabilities: by class.
-        called: the classes that are called.
-        check: how near the exported file came to its run.
-    """
+    """The expected answer for the sample image, from the run's network."""
 
     image: str = SAMPLE
     probabilities: dict[str, float]
@@ -118,14 +108,8 @@ def export(
     """Write a network, its preprocessing, a sample and its card into a new folder.
 
     Args:
-        model: of a finished run, on the CPU.
         folder: must not be there; it is written whole, or not at all.
-        to: the format.
         root: folder or file of the run's data; None is where its experiment found them.
-        card: the text of the model card, given the check.
-
-    Returns:
-        The check, which has passed.
 
     Raises:
         InputError: the folder is there already, a package is missing, or ``root`` has no such

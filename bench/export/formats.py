@@ -37,8 +37,6 @@ class NetworkFile:
     """A network's file in one of the formats.
 
     Attributes:
-        name: of the file.
-        write: writes it into a folder.
         load: reads it from a folder, as a function from gray squares, uint8 (n, side, side), to
             probabilities, float32 (n, classes).
     """

@@ -41,11 +41,7 @@ def known_images(model: LoadedModel, *, root: Path | None) -> KnownImages:
     """Read some of a run's test images through its data source.
 
     Args:
-        model: the run's.
         root: folder or file of the data; None is where the run's experiment found them.
-
-    Raises:
-        InputError: the data, or one of the images, are not there.
     """
     test = model.run.predictions()["test"]
     count = len(test.images)

@@ -29,8 +29,6 @@ class Graph(Frozen):
     Attributes:
         input: its name; gray values of squares, uint8 (images, side, side).
         output: its name; probabilities, float32 (images, classes).
-        channels: how often the gray image is given to the network, inside the graph.
-        normalisation: of the gray values on the scale 0 to 1, inside the graph.
         activation: ``softmax`` or ``sigmoid``, inside the graph.
     """
 
@@ -47,7 +45,6 @@ class Hashes(Frozen):
     Attributes:
         run: name of its folder, which ends in the hash of its settings, data and split.
         data: SHA-256 over labels, pixels and image size.
-        split: of the split.
         weights: SHA-256 of the run's file of weights.
     """
 
@@ -62,22 +59,16 @@ class Preprocessing(Frozen):
 
     Attributes:
         notice: for whoever shows a prediction.
-        version: of the package that wrote it.
-        model: registered name.
-        gray, resize: how an image becomes a square.
         image_size: side of the square in pixels.
         full_scale: gray value of white in 16-bit images; None is 65535.
         graph: what the file does beside the network.
-        task: the question in words.
         kind: ``multiclass`` or ``multilabel``.
-        classes: names of the probabilities.
         thresholds: by class, at or above which it is called: chosen on the validation part with
             the largest Youden's J. Empty where the most probable class is called.
         thresholds_at_95_specificity: likewise, for that specificity there; None where there were
             no negatives.
         temperatures: by class: the logit of a probability, divided by it, is that of a calibrated
             one. One for all of several classes. None where none fits best.
-        hashes: of what it was made of.
     """
 
     notice: str = NOTICE

@@ -68,11 +68,7 @@ class OtherData:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """A run whose network has predicted other data.
-
-    Attributes:
-        already: whether they were there before.
-    """
+    """A run whose network has predicted other data."""
 
     run: Run
     already: bool
@@ -100,9 +96,6 @@ def evaluate_elsewhere(
 
     Args:
         runs: finished, of networks; their models must be registered.
-
-    Raises:
-        InputError: anything that the user can mend.
     """
     for run in runs:
         run.finished_network()

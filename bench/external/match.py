@@ -75,10 +75,6 @@ def match(home: DataRecord, findings: Sequence[str]) -> Match:
     ``abnormal``, ``one`` and ``several`` mean the same for all data: none of their findings, any,
     one, several.
 
-    Args:
-        home: the data that the network was trained on.
-        findings: that the other data have labels for.
-
     Raises:
         InputError: nothing is in common that the task can be asked about.
     """

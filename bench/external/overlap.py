@@ -40,7 +40,6 @@ class Overlap:
     """Images and patients that other data share with the home data.
 
     Attributes:
-        leakage: the counts.
         identical: bool (n,), images that are pixel-identical to one of the home data.
         shared_patients: bool (n,), images whose patient id occurs in the home data.
     """
@@ -76,12 +75,7 @@ def home_images(run: Run, *, progress: Progress) -> HomeImages:
 
 
 def find_overlap(home: HomeImages, rows: pd.DataFrame) -> Overlap:
-    """Compare other images with the home data, by the digests of original pixels and by patient.
-
-    Args:
-        home: the images that the network was trained on.
-        rows: the study table of the other images, with ``digest``.
-    """
+    """Compare other images with the home data, by the digests of original pixels and by patient."""
     both = pd.concat([home.rows, rows[["patient", "digest"]]], ignore_index=True)
     numbers = np.arange(len(both))
     parts = {HOME: numbers[: len(home.rows)], OTHER: numbers[len(home.rows) :]}

@@ -39,10 +39,6 @@ def task_probabilities(
 
     Returns:
         (rows, outputs); two columns for two classes.
-
-    Raises:
-        InputError: other columns than the task wants, values that are no probabilities, or
-            classes that do not add up to 1.
     """
     if len(task.classes) == 2 and task.kind == "multiclass":
         p = _one_probability(file, task, findings, combine)

@@ -118,10 +118,6 @@ def read_file(
 
     Without ``image_column`` that is one of :data:`IMAGE_COLUMNS`; without ``score_column``
     probabilities are known by their heads.
-
-    Raises:
-        OSError: it cannot be read.
-        InputError: it is no such file.
     """
     content = path.read_bytes()
     name = printable(path.name)

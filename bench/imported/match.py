@@ -69,9 +69,6 @@ def find_splits(labels: StudyTable, config: DataConfig, *, store: Store) -> list
     Those of the runs that are stored: they may lack images that are not here, and know which are
     identical, so that labels alone would not give the same parts. Without such a run, the split
     that the labels give.
-
-    Raises:
-        InputError: the labels cannot be split so, or a stored split is damaged.
     """
     rows = labels.rows
     known = set(rows["image"])
@@ -87,12 +84,7 @@ def find_splits(labels: StudyTable, config: DataConfig, *, store: Store) -> list
 
 
 def match(labelled: LabelledSplit, task: Task, images: Sequence[str]) -> Match:
-    """Find the predicted images, each id once and one a row of the file, in a split.
-
-    Raises:
-        InputError: no image of the test part that the task asks about is predicted, or a part
-            cannot be asked so.
-    """
+    """Find the predicted images, each id once and one a row of the file, in a split."""
     rows, split = labelled.rows, labelled.split
     task_mask, targets = task.select(rows), task.targets(rows)
     parts = {name: part[task_mask[part]] for name, part in split.parts.items() if len(part)}

@@ -30,13 +30,6 @@ def describe_plan(experiment: Experiment, *, device: str) -> Iterator[str]:
     Validations are not counted, nor what an early stop may save, nor what was finished before:
     neither images nor pretrained weights are touched, so that a plan can be made before they are
     there.
-
-    Args:
-        experiment: what is to be run.
-        device: ``auto``, ``cpu`` or ``cuda``.
-
-    Raises:
-        InputError: as :func:`measure_speeds`.
     """
     plain = expand(experiment)
     speeds = measure_speeds(plain, device=device)

@@ -28,18 +28,7 @@ STEPS = 3
 
 
 def time_levels(levels: Sequence[Experiment], *, device: str) -> tuple[str, list[Rates]]:
-    """Check levels of an experiment, and time each network that they can train.
-
-    Args:
-        levels: what to run, without ``vary``.
-        device: ``auto``, ``cpu`` or ``cuda``.
-
-    Returns:
-        The device's type, and the rates of each level.
-
-    Raises:
-        InputError: as :func:`check_levels` and :func:`pick_device`.
-    """
+    """Check levels of an experiment, and time each network that they can train."""
     found = pick_device(device)
     checks = check_levels(levels, device=found)
     rates: dict[str, float | str] = {}
@@ -53,9 +42,6 @@ def _time(
     """The rates of a level.
 
     Args:
-        level: what to run.
-        checked: of it.
-        device: where networks are timed.
         rates: known ones, to be added to: levels have most networks in common.
     """
     timed: Rates = {}

@@ -43,9 +43,7 @@ class KeptSpeed(Frozen):
     """A speed as it is kept.
 
     Attributes:
-        device: its type.
         rate: training images a second.
-        measured: the day.
     """
 
     device: str
@@ -58,7 +56,6 @@ class Speeds:
     """Speeds of the networks of an experiment.
 
     Attributes:
-        device: its type.
         rates: of each level.
         measured: the day when the oldest of them was measured; None if they were measured now.
     """
@@ -74,10 +71,6 @@ def measure_speeds(levels: Sequence[Experiment], *, device: str) -> Speeds:
     Where all of them were checked and timed on this machine with the same versions and the same
     source, nothing is: importing torch and trying each network take ten seconds. Networks and
     losses of plugins always are, and what failed.
-
-    Args:
-        levels: what to run, without ``vary``.
-        device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
         InputError: as :func:`bench.execute.check_levels`.

@@ -42,10 +42,6 @@ class TablePlan:
     """The plan of one table of an experiment.
 
     Attributes:
-        task: its name.
-        split: the split's name.
-        image_size: side in pixels.
-        plan: what the table can show.
         measured: where those of the plan's assumptions come from that were measured, by name.
         images_known: images that are not here are left out; False where label files alone were
             read.
@@ -95,8 +91,6 @@ def _plan(
     Args:
         levels: those of the experiment whose runs stand in it.
         studies: labels by their settings, read once.
-        earlier: all runs that are there.
-        assumed: as in :func:`plan_tables`.
     """
     level, data = levels[0], levels[0].data
     name = repr((data.source, data.root, data.options))

@@ -21,7 +21,6 @@ class TableCell:
     """A cell of a table.
 
     Attributes:
-        text: what it says.
         detail: a second, quieter text: the interval of a figure, ``one run`` of a verdict.
         value: what it is sorted by; None sorts last.
         low, high: the ends of the interval; both NaN where there is none.
@@ -50,9 +49,7 @@ class Column:
 
     Attributes:
         key: what it holds: a measure's name, ``difference``, ``parameters``.
-        head: its heading.
         kind: ``name`` (one of the first columns, which name the row), ``number`` or ``text``.
-        cells: one a row of the table.
     """
 
     key: str
@@ -74,8 +71,6 @@ class Section:
         id: ``comparison``, ``ensembles``, ``threshold``, ``operating``, ``calibration``,
             ``averages``, ``tuning``, ``finding-auc`` …, ``heat-maps``, ``heat-map-findings``,
             ``published``, ``parts``, ``external``.
-        title: its heading.
-        columns: from left to right.
         rows: the table rows that its lines are of; empty where they are of something else.
         notes: sentences on this table alone; words and marks are in the glossary.
     """
@@ -109,11 +104,7 @@ def texts(
 
 
 def names(rows: Sequence[Row | Ensemble | ExternalRow], models: Iterable[str]) -> list[Column]:
-    """The columns that name a row; ``settings`` only where a row shows some.
-
-    Args:
-        models: what the model of each row is called.
-    """
+    """The columns that name a row; ``settings`` only where a row shows some."""
     settings = [row.settings for row in rows]
     return [
         texts("model", "model", models, kind="name"),

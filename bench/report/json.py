@@ -35,11 +35,7 @@ VERSION = 2
 
 
 def json(results: Results, *, image_names: bool = False) -> str:
-    """The results as one JSON object, in the form that the module's docstring says.
-
-    Args:
-        image_names: whether images are named; names can hold patients' numbers.
-    """
+    """The results as one JSON object, in the form that the module's docstring says."""
     content = {"version": VERSION, "level": LEVEL} | _plain(results)
     records = [table["data"] for table in content["tables"]]
     for record in [*records, *(data for each in content["questions"] for data in each["data"])]:

@@ -60,11 +60,7 @@ def markdown_external(tables: Sequence[ExternalTable], stale: Sequence[str] = ()
 
 
 def fill(name: str, **context: Any) -> str:
-    """A Markdown template, filled; it can call :func:`pipe_table`, :func:`bullets`, :func:`escape`.
-
-    Args:
-        name, context: as of :func:`bench.report.text.render`.
-    """
+    """A Markdown template, filled; it can call :func:`pipe_table`, :func:`bullets`, :func:`escape`."""
     text = render(name, **context, pipe_table=pipe_table, bullets=bullets, escape=escape)
     return text.rstrip()
 

@@ -24,12 +24,7 @@ MOST_NAMED = 3
 
 
 def notes(table: Table, id: str, measures: Iterable[str] = ()) -> list[str]:
-    """Sentences on one section of a table.
-
-    Args:
-        id: of the section, as in :class:`bench.report.columns.Section`.
-        measures: names of those that the section shows.
-    """
+    """Sentences on one section of a table."""
     compared = [(row, row.comparison) for row in table.rows if row.comparison is not None]
     tested = [comparison for _, comparison in compared if not math.isnan(comparison.p)]
     figures = [figure for row in table.rows for figure in row.figures.values()]

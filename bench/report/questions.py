@@ -38,8 +38,6 @@ class AnswerSections:
 
     Attributes:
         resting_on, conclusions, caveats: sentences; empty where there is no answer.
-        effects: tables of each factor.
-        gaps: runs that are missing from the answer.
     """
 
     answer: QuestionResult
@@ -112,7 +110,6 @@ def context_names(contexts: Sequence[ContextResult], *, always: Sequence[str] = 
     Where nothing does, the one context is called by its model, or by its loss.
 
     Args:
-        contexts: of a factor, or of its controls.
         always: keys that are named whether they differ or not.
     """
     keys = list(contexts[0].context) if contexts else []

@@ -32,7 +32,6 @@ def lines(name: str, **context: Any) -> list[str]:
 
     Args:
         name: of the template, without ``.j2``.
-        context: as of :func:`render`.
     """
     text = _environment(of_lines=True).get_template(f"{name}.j2").render(context)
     return [line for line in map(formatting.one_line, text.splitlines()) if line]

@@ -19,8 +19,6 @@ class VerdictText:
 
     Attributes:
         verdict: at most ``MOST_WORDS`` words, as far as the names of rows are of two words each.
-        reason: a sentence with the figures that it rests on.
-        caveats: sentences on what limits it.
     """
 
     verdict: str

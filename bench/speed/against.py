@@ -24,10 +24,8 @@ class SpeedComparison:
     """Two ways of training the same network, in rounds.
 
     Attributes:
-        model: its name.
         rival: ``bare``, a hand-written loop (:mod:`bench.speed.bare`), against the step without a
             graph; or ``eager``, that step, against the same one replayed from a CUDA graph.
-        steps: of each way in a round.
         harness, other: training images a second in each round; ``other`` is the rival's.
     """
 
@@ -65,12 +63,7 @@ def compare(
 
     Args:
         rival: see :class:`SpeedComparison`; ``eager`` needs CUDA.
-        rounds: pairs of blocks.
         block_seconds: the rival's blocks take about this long at least.
-
-    Raises:
-        InputError: the network cannot take the size, a name is unknown, the device is not there,
-            or memory does not suffice.
     """
     device = pick_device(case.device)
     if rival == "eager" and device.type != "cuda":

@@ -17,7 +17,6 @@ class BareLoop:
     Args:
         network: on any device, in torch's own layout from here on.
         images: one channel.
-        batch_size: images a step.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
     """
 

@@ -31,11 +31,8 @@ class Case:
         model: registered name, or ``timm:NAME``; it starts from scratch, with one input channel
             and two outputs.
         image_size: side of the square input in pixels.
-        batch_size: images a training step.
         compiled: whether torch compiles the network of a training step (``train.compile``).
         device: ``cpu``, ``cuda`` or ``auto``.
-        threads: of a CPU; None leaves it to torch.
-        plugins: files that register models.
     """
 
     model: str
@@ -47,11 +44,7 @@ class Case:
     plugins: tuple[Path, ...] = ()
 
     def begin(self) -> torch.device:
-        """Load the plugins and set the threads of this process; returns the device.
-
-        Raises:
-            InputError: the device is not there, or a plugin fails.
-        """
+        """Load the plugins and set the threads of this process; returns the device."""
         load_plugins(self.plugins)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
@@ -60,11 +53,7 @@ class Case:
         return device
 
     def build(self) -> nn.Module:
-        """The network, on the CPU.
-
-        Raises:
-            InputError: the name is unknown, or the network cannot take the size.
-        """
+        """The network, on the CPU."""
         shape = NetworkShape(in_channels=1, outputs=OUTPUTS, image_size=self.image_size)
         return find_model(self.model).build(shape)
 
@@ -81,13 +70,8 @@ class Workbench:
     """A case's training step, made as a run makes it, on random images.
 
     Attributes:
-        device: where the network computes.
         network: in training mode.
         images: :data:`IMAGES` random ones.
-        step: one training step.
-
-    Raises:
-        InputError: the network cannot take the size, or a name is unknown.
     """
 
     def __init__(self, case: Case) -> None:

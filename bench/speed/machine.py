@@ -27,7 +27,6 @@ class Machine:
     """Machine that figures were measured on.
 
     Attributes:
-        environment: device, versions, commit and date.
         precision, memory_format: what ``auto`` is on this device.
         flops: additions and multiplications a second in large matrix products; None where it was
             not measured.
@@ -44,9 +43,6 @@ def describe_machine(case: Case, *, repeats: int) -> Machine:
 
     Args:
         repeats: measurements of the device's rate; 0 leaves it out.
-
-    Raises:
-        InputError: the device is not there, a plugin fails, or memory does not suffice.
     """
     device = case.begin()
     precision = pick_precision("auto", device)

@@ -32,7 +32,6 @@ class Measured:
     """Measurements of one network.
 
     Attributes:
-        model: its name.
         training: images a second in training steps as a run takes them: from the stored pixels to
             the updated weights.
         inference: images a second from the stored pixels to probabilities, as a run predicts.

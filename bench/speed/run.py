@@ -41,9 +41,7 @@ class Figures(Generic[Row]):
     """Figures of each network, in the order of the request.
 
     Attributes:
-        machine: what it was measured on.
         setting: shared by all; its model is the first one's.
-        rows: measured, or failed.
     """
 
     machine: Machine
@@ -67,9 +65,7 @@ def measure_all(
 
     Args:
         cases: one at least, of the same setting.
-        measure: called there; a function that can be pickled.
         flops_repeats: measurements of the device's rate; 0 leaves it out.
-        progress: receives a line for each network.
 
     Raises:
         InputError: the device is not there or cannot be measured, or a plugin fails.
@@ -100,7 +96,6 @@ def in_child(function: Callable[..., Found], *args: Any, **kwargs: Any) -> Found
 
     Raises:
         InputError: the process ended without a result.
-        Exception: whatever the function raises.
     """
     context = multiprocessing.get_context("spawn")
     with signals.blocked():

@@ -16,11 +16,7 @@ BLOCK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Repeats:
-    """One figure, measured several times.
-
-    Attributes:
-        values: in the order of measurement; one at least.
-    """
+    """One figure, measured several times."""
 
     values: tuple[float, ...]
 
@@ -43,7 +39,6 @@ class Stopwatch:
     """Times a function, called again and again; the constructor warms it up.
 
     Args:
-        function: what is timed.
         block_seconds: a block of calls takes about this long at least.
 
     Attributes:

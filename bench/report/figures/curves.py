@@ -25,10 +25,7 @@ class CurveKind(NamedTuple):
 
     Attributes:
         name: in :class:`bench.evaluate.curves.Curves`; stem of the pictures' names.
-        title: of the picture.
         area: key of the measure that is the area below the curve.
-        x, y: labels of the axes.
-        drawstyle: how matplotlib joins the points.
     """
 
     name: Literal["roc", "precision_recall"]

@@ -35,10 +35,7 @@ class Layout:
     """Sizes of a drawing in inches, and how many rows it holds.
 
     Attributes:
-        width: of the figure.
-        pitch: height of a row.
         labels_above: whether a row's name stands above its interval instead of beside it.
-        rows, controls: most rows of each kind.
         wrap: most letters in a line of a head.
         name: most letters in a line of a row's name.
     """
@@ -62,12 +59,10 @@ class Panel:
 
     Attributes:
         head: what the differences are to.
-        rows: from top to bottom.
         gaps: the difference of each row; None for the row that all others are compared with, and
             a value of NaN where there is none.
         notes: the verdict on each row.
         margin: largest difference that counts as none; 0 where there is no such test.
-        limits: ends of the axis.
     """
 
     head: str
@@ -106,7 +101,6 @@ def axis_limits(gaps: Sequence[Interval | None], margin: float) -> tuple[float, 
 
     Args:
         gaps: the differences; None and undefined ones take no room.
-        margin: see :class:`Panel`.
     """
     ends = [
         (min(gap.value, gap.low), max(gap.value, gap.high))

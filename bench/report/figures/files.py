@@ -27,14 +27,6 @@ def write_figures(results: Results, folder: Path, *, formats: Sequence[str]) -> 
 
     Args:
         results: with the tables and the questions; those without an answer are left out.
-        folder: made where it does not exist.
-        formats: endings of the files: ``png``, ``pdf``, ``svg``.
-
-    Returns:
-        The paths, in the order of writing.
-
-    Raises:
-        InputError: a file cannot be written.
     """
     answers = [answer for answer in results.questions if not answer.problem]
     # The records of an experiment that contradict each other give it several answers.

@@ -22,10 +22,8 @@ class Picture:
 
     Attributes:
         name: stem of its file, and part of its id on a page.
-        title: a few words.
         caption: a few sentences: what is shown, and what is left out.
         alt: the main numbers as text.
-        plot: makes the figure.
         narrow: makes it for the width of a phone; None where it is the same.
     """
 
@@ -70,11 +68,7 @@ def make_picture(
     """A picture whose caption is that of its name in ``captions.j2``.
 
     Args:
-        name: of the picture.
-        title: of the picture.
         alt: texts by row label; those beyond ``limit`` are counted only.
-        plot, narrow: draw the figure.
-        limit: most rows in the text alternative.
         facts: what the caption speaks of.
     """
     values = [f"{label} {text}".rstrip() for label, text in alt.items()]

@@ -23,11 +23,7 @@ WIDTH = 10.0
 
 
 def question_picture(answer: QuestionResult) -> Picture:
-    """For each factor its effects, and AUC over its levels where they are numbers.
-
-    Args:
-        answer: with at least one factor.
-    """
+    """For each factor its effects, and AUC over its levels where they are numbers."""
     return Picture(
         name=f"question_{answer.experiment}",
         title=answer.question.asks,

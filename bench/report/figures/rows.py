@@ -20,7 +20,6 @@ class PlottedRow:
 
     Attributes:
         row: has at least one finished run.
-        score: the measure that sorts the table.
         highlighted: whether it has a colour, a marker and a line of its own. Controls have none;
             in a table of more rows than colours only the reference and the best row have.
         colour, marker, line: gray where the row is not highlighted.

@@ -86,7 +86,6 @@ def empty_figure(*, height: float, width: float = WIDTH, **subplots: Any) -> tup
 
     Args:
         height, width: in inches.
-        subplots: as ``Figure.subplots`` takes them.
 
     Returns:
         The figure, and the axes in an array of shape (rows, columns).
@@ -110,14 +109,9 @@ def fixed_panels(
     """A figure with axes of a known size, which takes a third of the time of ``empty_figure``.
 
     Args:
-        rows, columns: of axes.
         width, height: of each in inches (the mean, with ``height_ratios``).
         gap: between columns and between rows, in inches.
         top: room for a title or a legend, in inches.
-        subplots: as ``Figure.subplots`` takes them.
-
-    Returns:
-        As :func:`empty_figure`.
     """
     from matplotlib.figure import Figure
 
@@ -143,8 +137,6 @@ def square_panels(
     """Panels in rows of four, whose axes go from 0 to 1.
 
     Args:
-        count: of panels.
-        x, y: labels of their axes.
         side: of each panel, in inches.
         top: room above, in inches.
     """

@@ -20,7 +20,6 @@ class Scale:
     """The axis that the bars of a column share.
 
     Attributes:
-        low, high: values at its ends.
         line: value of a line across all bars; None for none.
     """
 

@@ -16,9 +16,6 @@ class Gallery:
     """The surest mistakes of one run.
 
     Attributes:
-        row: the row of the run.
-        seed: of the run.
-        hardest: the images.
         sources: by image id, pixels as a ``data:`` address; images without are left out.
         reason: why pixels are not shown; "" where they are.
     """
@@ -33,15 +30,9 @@ class Gallery:
 def gallery(table: Table, *, limit: int) -> Gallery | None:
     """Mistakes of the reference's first seed, or of the first network by name.
 
-    Args:
-        limit: most images of each kind of mistake.
-
     Returns:
         None where no image is wanted, no network has finished, or the task names findings: an
         image can be wrong in many ways there.
-
-    Raises:
-        InputError: the run's predictions are gone or damaged.
     """
     # The row is not chosen by its figures: mistakes of the best row alone would flatter.
     row = min(

@@ -30,13 +30,9 @@ def html(results: Results, *, thumbnails: int = 12, image_names: bool = False) -
     """The report as one self-contained page; all text is escaped.
 
     Args:
-        results: every number of the report.
         thumbnails: most misclassified images of each kind; 0 where patients' images must not be
             passed on.
         image_names: whether these images are named; names can hold patients' numbers.
-
-    Raises:
-        InputError: the predictions of a run are gone or damaged.
     """
     script = _asset("tables.js")
     return render(

@@ -19,12 +19,10 @@ class Recipe:
     """Recipe to run a row again.
 
     Attributes:
-        row: the row.
         command: to type in the folder above the runs, a line for each run; "" where the
             experiment is not kept.
         digest: SHA-256 of the file of imported predictions; "" for others.
         plugin: whether a plugin registered the model or the loss.
-        settings: of its runs, as YAML.
         facts: folders, commits, versions, devices and dates, by name.
     """
 
