@@ -68,11 +68,6 @@ class Check(Frozen):
         """Largest difference from what the run stored that is put down to rounding."""
         return ROUNDED if self.run_rounds else TOLERANCE
 
-    @property
-    def passed(self) -> bool:
-        """Whether all is within its tolerance; a NaN is not."""
-        return self.network <= TOLERANCE and self.run <= self.limit
-
     def demand(self) -> None:
         """Refuse what is not within ``TOLERANCE``."""
         if not self.network <= TOLERANCE:  # nor where it is NaN
@@ -80,7 +75,7 @@ class Check(Frozen):
                 f"the exported file differs from the run's network by {self.network:.2g} in a "
                 f"probability, more than {TOLERANCE:g}: nothing was written; try another --to"
             )
-        if not self.passed:
+        if not self.run <= self.limit:
             raise DisagreementError(
                 f"probabilities of {self.images} test images differ by up to {self.run:.2g} from "
                 f"what the run stored, more than {self.limit:g}, though the file does what the "

@@ -60,7 +60,7 @@ def markdown_external(tables: Sequence[ExternalTable], stale: Sequence[str] = ()
 
 
 def fill(name: str, **context: Any) -> str:
-    """A Markdown template, filled; it can call :func:`pipe_table`, :func:`bullets`, :func:`escape`."""
+    """A filled Markdown template, which can call ``pipe_table``, ``bullets`` and ``escape``."""
     text = render(name, **context, pipe_table=pipe_table, bullets=bullets, escape=escape)
     return text.rstrip()
 

