@@ -57,44 +57,22 @@ COSTS = {
 
 def sections(table: Table) -> list[Section]:
     """Sections of a table: comparison, other measures, tuning, findings, heat maps, published."""
-    found = [_section(table, "comparison", "Comparison", _comparison(table))]
+    found = [_of_rows(table, "comparison", "Comparison", _comparison(table))]
     if table.ensembles:
-        found.append(
-            Section(
-                id="ensembles",
-                title="Ensembles",
-                columns=_ensembles(table),
-                notes=notes(table, "ensembles"),
-            )
-        )
+        found.append(_section(table, "ensembles", "Ensembles", _ensembles(table)))
     for id, title, measures in _measures(table):
-        found.append(_section(table, id, title, [_figures(table, name) for name in measures]))
+        found.append(_of_rows(table, id, title, [_figures(table, name) for name in measures]))
     tuned = [row for row in table.rows if row.tuning is not None]
     if tuned:
-        found.append(
-            Section(
-                id="tuning",
-                title="Tuning",
-                columns=_tuning(tuned),
-                rows=tuned,
-                notes=notes(table, "tuning"),
-            )
-        )
+        found.append(_section(table, "tuning", "Tuning", _tuning(tuned), rows=tuned))
     if not table.outputs.binary:
         for measure, name in PER_FINDING.items():
             of_findings = [_finding(table, finding, measure) for finding in table.outputs.classes]
             title = f"{name} of each finding"
-            found.append(_section(table, f"finding-{measure}", title, of_findings))
+            found.append(_of_rows(table, f"finding-{measure}", title, of_findings))
     found += heat_map_sections(table)
     if table.published:
-        found.append(
-            Section(
-                id="published",
-                title="Published figures",
-                columns=_published(table),
-                notes=notes(table, "published"),
-            )
-        )
+        found.append(_section(table, "published", "Published figures", _published(table)))
     return found
 
 
@@ -131,15 +109,24 @@ def parts(table: Table) -> Section:
     return Section(id="parts", title="Images and patients of each part", columns=found)
 
 
-def _section(table: Table, id: str, title: str, found: Sequence[Column]) -> Section:
-    heads = column_heads(table.outputs)
-    return Section(
-        id=id,
-        title=title,
-        columns=[*names(table.rows, map(_model, table.rows)), *found],
-        rows=table.rows,
-        notes=notes(table, id, [each.key for each in found if each.key in heads]),
-    )
+def _of_rows(table: Table, id: str, title: str, found: Sequence[Column]) -> Section:
+    """A section with a line for each row, which names it first."""
+    columns = [*names(table.rows, map(_model, table.rows)), *found]
+    measures = [each.key for each in found if each.key in column_heads(table.outputs)]
+    return _section(table, id, title, columns, rows=table.rows, measures=measures)
+
+
+def _section(
+    table: Table,
+    id: str,
+    title: str,
+    columns: Sequence[Column],
+    *,
+    rows: Sequence[Row] = (),
+    measures: Sequence[str] = (),
+) -> Section:
+    found = notes(table, id, measures)
+    return Section(id=id, title=title, columns=columns, rows=rows, notes=found)
 
 
 def _measures(table: Table) -> list[tuple[str, str, list[str]]]:
