@@ -1,5 +1,23 @@
-"""A browser for the tests of the page."""
+"""A page with a bit of everything, made once, and a browser for it."""
 
+from __future__ import annotations
+
+import pytest
+
+from bench.evaluate.results import Results
+from bench.report.html.page import html
+from tests.bench.report.html.pages import full_results, keep_pixels
 from tests.browser import browser
 
 __all__ = ["browser"]
+
+
+@pytest.fixture(scope="package")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return full_results(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="package")
+def page(results: Results) -> str:
+    keep_pixels()
+    return html(results)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.html.page import html
-from tests.bench.report.html.pages import HOSTILE, full_results, keep_pixels
+from tests.bench.report.html.pages import HOSTILE
 from tests.browser import Browser
 
 PHONE = 360
@@ -35,11 +34,9 @@ UNFOLD = "document.querySelectorAll('details').forEach((each) => { each.open = t
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
-    keep_pixels()
-    path = folder / "report.html"
-    path.write_text(html(full_results(folder / "runs")), encoding="utf-8")
+def page(page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page, encoding="utf-8")
     return path
 
 

@@ -11,19 +11,8 @@ import pytest
 
 from bench.evaluate.results import Results
 from bench.report.html.page import html
-from tests.bench.report.html.pages import HOSTILE, Outline, full_results, keep_pixels
+from tests.bench.report.html.pages import HOSTILE, Outline, keep_pixels
 from tests.bench.report.runs import ONE_WRONG, Runs
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return full_results(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def page(results: Results) -> str:
-    keep_pixels()
-    return html(results)
 
 
 @pytest.fixture(scope="module")
