@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bench.evaluate.design import NOT_APPLICABLE
@@ -32,33 +32,17 @@ from bench.report.text import lines
 FEW_SEEDS = 5
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnswerSections:
-    """Everything that a report shows of an answer.
-
-    Attributes:
-        resting_on, conclusions, caveats: sentences; empty where there is no answer.
-    """
-
-    answer: QuestionResult
-    resting_on: list[str]
-    conclusions: list[str]
-    caveats: list[str]
-    effects: list[Section]
-    gaps: list[str]
-
-
-def answer_sections(answer: QuestionResult) -> AnswerSections:
-    """Everything that a report shows of an answer."""
+def answer_sections(answer: QuestionResult) -> dict[str, object]:
+    """What the templates show of an answer: sentences only where there is one."""
     known = not answer.problem
-    return AnswerSections(
-        answer=answer,
-        resting_on=_resting_on(answer) if known else [],
-        conclusions=conclusions(answer) if known else [],
-        caveats=caveats(answer) if known else [],
-        effects=[section for factor in answer.factors for section in _effects(factor)],
-        gaps=[fmt.one_line(gap) for gap in answer.gaps],
-    )
+    return {
+        "answer": answer,
+        "resting_on": _resting_on(answer) if known else [],
+        "conclusions": conclusions(answer) if known else [],
+        "caveats": caveats(answer) if known else [],
+        "effects": [section for factor in answer.factors for section in _effects(factor)],
+        "gaps": [fmt.one_line(gap) for gap in answer.gaps],
+    }
 
 
 def _resting_on(answer: QuestionResult) -> list[str]:
