@@ -75,10 +75,6 @@ class OperatingPoints:
         """The outputs that are called at the thresholds, bool (n, called)."""
         return called_probabilities(probabilities, self.outputs) >= self.thresholds
 
-    def decide_specific(self, probabilities: Floats) -> Bools:
-        """The same at the specific thresholds; none where such a threshold is NaN."""
-        return called_probabilities(probabilities, self.outputs) >= self.specific_thresholds
-
     def names(
         self, probabilities: Floats, *, specific: bool = False
     ) -> list[tuple[str, ...] | None]:
@@ -89,17 +85,15 @@ class OperatingPoints:
                 at the others alone.
         """
         classes = self.outputs.classes
-        if not len(self.thresholds):
-            most = [(classes[n],) for n in probabilities.argmax(axis=1)]
-            return [None] * len(most) if specific else [*most]
         thresholds = self.specific_thresholds if specific else self.thresholds
-        called = self.decide_specific(probabilities) if specific else self.decide(probabilities)
+        if not specific and not len(thresholds):
+            return [(classes[most],) for most in probabilities.argmax(axis=1)]
+        if np.isnan(thresholds).all():
+            return [None] * len(probabilities)
+        called = called_probabilities(probabilities, self.outputs) >= thresholds
         if self.outputs.kind == "multilabel":
             names = np.array(self.called, dtype=object)
-            known = not np.isnan(thresholds).all()
-            return [tuple(names[row]) if known else None for row in called]
-        if np.isnan(thresholds).any():
-            return [None] * len(called)
+            return [tuple(names[row]) for row in called]
         return [(classes[int(second)],) for (second,) in called]
 
     def calibrated(self, probabilities: Floats) -> Floats:

@@ -60,7 +60,7 @@ def test_two_classes() -> None:
     assert points.temperatures.tolist() == [temperature]
     assert points.calibrated(both).tolist() == scaled(both, temperature).tolist()
     assert points.decide(both).ravel().tolist() == [False, False, False, True, True, True, True]
-    assert points.decide_specific(both).ravel().tolist() == [False] * 6 + [True]
+    assert points.names(both, specific=True) == [("normal",)] * 6 + [("abnormal",)]
 
 
 def test_findings_have_points_of_their_own() -> None:
