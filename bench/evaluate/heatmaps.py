@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.evaluate.estimate import Interval
 from bench.runs.predictions import PREDICTIONS
-from bench.runs.records import MapAgreement, MapFigure, MapsRecord
+from bench.runs.records import MapAgreement, MapsRecord
 from bench.runs.run import Run
 
 if TYPE_CHECKING:
@@ -24,25 +24,6 @@ DIFFERENCES = {"above_random": RANDOM, "above_frame": FRAME}
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasuredMaps:
-    """Agreement of one maker's maps with the lesions of one finding, or of all.
-
-    Attributes:
-        finding: its name, or ``all findings``.
-        maker: ``network``, ``random weights``, ``frame`` and so on.
-        images, patients: numbers of test images that have it, and of their patients.
-        figures: shares with their intervals, by name: ``hit``, ``energy``, ``iou``; of the network
-            also ``above_random`` and ``above_frame``.
-    """
-
-    finding: str
-    maker: str
-    images: int
-    patients: int
-    figures: dict[str, Interval]
-
-
-@dataclass(frozen=True, kw_only=True)
 class HeatMaps:
     """Heat maps of one row, with the controls of the same images.
 
@@ -54,7 +35,7 @@ class HeatMaps:
     boxes: str
     method: str
     seeds: tuple[int, ...]
-    measured: tuple[MeasuredMaps, ...]
+    measured: tuple[MapAgreement, ...]
 
     @classmethod
     def of_record(cls, record: MapsRecord, *, seeds: Iterable[int]) -> HeatMaps:
@@ -63,15 +44,11 @@ class HeatMaps:
             boxes=record.boxes,
             method=record.method,
             seeds=tuple(sorted(seeds)),
-            measured=tuple(map(_measured, record.rows)),
+            measured=record.rows,
         )
 
-    def of(self, maker: str, finding: str = ALL) -> MeasuredMaps:
-        """Agreement of a maker's maps.
-
-        Raises:
-            StopIteration: nothing was.
-        """
+    def of(self, maker: str, finding: str = ALL) -> MapAgreement:
+        """Agreement of a maker's maps, which were measured."""
         return next(
             each for each in self.measured if (each.maker, each.finding) == (maker, finding)
         )
@@ -107,17 +84,9 @@ def _is_of(record: MapsRecord, name: str, runs: Mapping[str, Run]) -> bool:
     return name in runs and runs[name].checksums.get(PREDICTIONS) == record.runs[name]
 
 
-def _measured(row: MapAgreement) -> MeasuredMaps:
-    return MeasuredMaps(
-        finding=row.finding,
-        maker=row.maker,
-        images=row.images,
-        patients=row.patients,
-        figures={name: _interval(figure) for name, figure in row.figures.items()},
-    )
-
-
-def _interval(figure: MapFigure) -> Interval:
+def interval(maps: MapAgreement, name: str) -> Interval:
+    """A figure of maps that have it, with NaN for ends that are not known."""
+    figure = maps.figures[name]
     return Interval(
         value=figure.value,
         low=math.nan if figure.low is None else figure.low,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.evaluate.heatmaps import ALL, DIFFERENCES, EVEN, NETWORK, RANDOM, HeatMaps, MeasuredMaps
+from bench.evaluate.heatmaps import ALL, DIFFERENCES, EVEN, NETWORK, RANDOM, HeatMaps, interval
 from bench.evaluate.results import Row, Table
 from bench.report.columns import NONE, Column, Section, column, counts, difference, measured, texts
 from bench.report.notes import notes
+from bench.runs.records import MapAgreement
 
 Measured = Sequence[tuple[Row, HeatMaps]]
 
@@ -52,25 +53,27 @@ def _of_all(found: Measured) -> list[Column]:
         counts("seeds", [len(maps.seeds) for _, maps in found]),
         counts("images", [each.images for each in of_networks]),
         *_figures(of_networks),
-        column("chance", "chance", [measured(maps.of(EVEN).figures["hit"]) for _, maps in found]),
+        column("chance", "chance", [measured(interval(maps.of(EVEN), "hit")) for _, maps in found]),
     ]
 
 
-def _figures(lines: Sequence[MeasuredMaps]) -> list[Column]:
+def _figures(lines: Sequence[MapAgreement]) -> list[Column]:
     """Hits, their differences from those of others, which a network alone has, and overlap."""
-    differences = {name: [each.figures.get(name) for each in lines] for name in DIFFERENCES}
     return [
-        column("hit", "hits", [measured(each.figures["hit"]) for each in lines]),
+        column("hit", "hits", [measured(interval(each, "hit")) for each in lines]),
         *(
             column(
                 name,
-                f"above {DIFFERENCES[name]}",
-                [difference(gap) if gap else NONE for gap in gaps],
+                f"above {other}",
+                [
+                    difference(interval(each, name)) if name in each.figures else NONE
+                    for each in lines
+                ],
             )
-            for name, gaps in differences.items()
+            for name, other in DIFFERENCES.items()
         ),
-        column("energy", "energy", [measured(each.figures["energy"]) for each in lines]),
-        column("iou", "IoU", [measured(each.figures["iou"]) for each in lines]),
+        column("energy", "energy", [measured(interval(each, "energy")) for each in lines]),
+        column("iou", "IoU", [measured(interval(each, "iou")) for each in lines]),
     ]
 
 
@@ -86,16 +89,16 @@ def _by_finding(found: Sequence[tuple[str, HeatMaps]]) -> Section:
         texts("finding", "finding", [each.finding for _, _, each in lines], kind="name"),
         texts("row", "row", [row for row, _, _ in lines], kind="name"),
         counts("images", [each.images for _, _, each in lines]),
-        column("hit", "hits", [measured(each.figures["hit"]) for _, _, each in lines]),
+        column("hit", "hits", [measured(interval(each, "hit")) for _, _, each in lines]),
         column(
             "random",
             RANDOM,
-            [measured(maps.of(RANDOM, each.finding).figures["hit"]) for _, maps, each in lines],
+            [measured(interval(maps.of(RANDOM, each.finding), "hit")) for _, maps, each in lines],
         ),
         column(
             "above_random",
             "difference",
-            [difference(each.figures["above_random"]) for _, _, each in lines],
+            [difference(interval(each, "above_random")) for _, _, each in lines],
         ),
     ]
     return Section(id="heat-map-findings", title="Hits by finding", columns=columns)
