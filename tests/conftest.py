@@ -8,10 +8,16 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+from tests.shared_data import SHARED
+
+if TYPE_CHECKING:
+    from bench.data.study import StudyTable
+    from bench.registry.datasets import SourceOptions
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One of several workers on these cores: two of torch's threads each would wait for each other.
@@ -44,12 +50,17 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Decoded pixels, cost figures and the salt of patients' names are this test session's own."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # what one worker decodes or measures serves all
+        cache_folder = tmp_path_factory.getbasetemp().parent / "cache"
+        cache_folder.mkdir(exist_ok=True)
+    else:
+        cache_folder = tmp_path_factory.mktemp("cache")
     config = tmp_path_factory.mktemp("config")
     (config / "cxnet-bench").mkdir()
     (config / "cxnet-bench" / "salt").write_text("5a" * 32)  # splits depend on the names
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(config))
-        patch.setenv("CXNET_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("CXNET_BENCH_CACHE", str(cache_folder))
         yield
 
 
@@ -78,20 +89,33 @@ def _installed_packages_stay() -> Iterator[None]:
     import bench.environment
 
     @cache
-    def entry_points(_path: tuple[str, ...], **group: str) -> importlib.metadata.EntryPoints:
-        return real_entry_points(**group)
+    def entry_points(_path: tuple[str, ...], group: str) -> Any:
+        return really_look_up(group=group)
 
-    real_entry_points = importlib.metadata.entry_points
+    really_look_up = importlib.metadata.entry_points
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            importlib.metadata,
-            "entry_points",
-            lambda **group: entry_points(tuple(sys.path), **group),
+            importlib.metadata, "entry_points", lambda group: entry_points(tuple(sys.path), group)
         )
-        patch.setattr(
-            alembic.util.pyfiles, "load_module_py", cache(alembic.util.pyfiles.load_module_py)
-        )
-        patch.setattr(bench.environment, "version", cache(bench.environment.version))
+        for module, name in (
+            (bench.environment, "version"),
+            (alembic.util.pyfiles, "load_module_py"),
+        ):
+            patch.setattr(module, name, cache(getattr(module, name)))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _shared_labels_stay() -> Iterator[None]:
+    """The labels of all of NIH's images, in a shared file that never changes, are read once."""
+    import bench.data.sources.nih as source
+
+    def read_labels(root: Path, options: SourceOptions | None = None) -> StudyTable:
+        return read_once(root) if root.is_relative_to(SHARED) else really_read(root, options)
+
+    really_read, read_once = source.read_labels, cache(source.read_labels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "read_labels", read_labels)
         yield
 
 
