@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -18,8 +17,6 @@ from bench.text import first_names, printable
 
 Key = Literal["SOPInstanceUID", "file", "StudyInstanceUID", "AccessionNumber", "PatientID"]
 """Keys that identify the images of a row, from the narrowest to the widest."""
-
-_PATH = re.compile(r"[/\\A-Z]|\.(dcm|dicom|ima)$")
 
 _ATTRIBUTES: dict[Key, str] = {
     "SOPInstanceUID": "sop_instance_uid",
@@ -64,7 +61,7 @@ def find_images(
         table.column(key_column, option="data.options.key_column")
     columns = [key_column] if key_column else [n for n in table.names if n not in taken]
     keys: tuple[Key, ...] = (key,) if key else get_args(Key)
-    indexes = {name: _index(headers, name) for name in keys}
+    indexes = {name: _Index.make(headers, name) for name in keys}
     if not columns:
         raise InputError(f"{table.name} has no column beside the labels that names the images")
     found = [pair for column in columns for pair in _candidates(table, column, indexes)]
@@ -77,27 +74,20 @@ def find_images(
     strong = [candidate for values, candidate in found if 2 * values >= best]
     strong.sort(key=lambda candidate: keys.index(candidate.key))
     for chosen in strong:
-        rivals = _rivals(chosen, strong)
-        if not rivals:
+        if not _rivals(chosen, strong):
             return chosen
-    first, other = strong[0], _rivals(strong[0], strong)[0]
+    first, rival = strong[0], _rivals(strong[0], strong)[0]
     raise InputError(
         f"{table.name}: column {printable(first.column)!r} taken for {first.key} and column "
-        f"{printable(other.column)!r} taken for {other.key} identify different images: say which "
-        "one does by data.options.key_column and data.options.key"
+        f"{printable(rival)!r} identify different images: say which one does by "
+        "data.options.key_column and data.options.key"
     )
 
 
-def _rivals(chosen: RowImages, strong: Sequence[RowImages]) -> list[RowImages]:
-    """A candidate of each column that contradicts the chosen one, whatever the column holds."""
-    by_column: dict[str, list[RowImages]] = {}
-    for candidate in strong:
-        by_column.setdefault(candidate.column, []).append(candidate)
-    return [
-        candidates[0]
-        for candidates in by_column.values()
-        if not any(_agree(chosen, candidate) for candidate in candidates)
-    ]
+def _rivals(chosen: RowImages, strong: Sequence[RowImages]) -> list[str]:
+    """The columns that contradict the chosen one, whatever they hold."""
+    agreeing = {candidate.column for candidate in strong if _agree(chosen, candidate)}
+    return [candidate.column for candidate in strong if candidate.column not in agreeing]
 
 
 def _agree(narrow: RowImages, wide: RowImages) -> bool:
@@ -110,14 +100,7 @@ def _candidates(
 ) -> Iterator[tuple[int, RowImages]]:
     """The keys by which most values of a column identify images, with the number of values."""
     texts = table.rows[column].tolist()
-    distinct = set(texts)
-    # Of most texts the loose form is the text itself.
-    paths = [(t, f) for t in distinct if _PATH.search(t) for f in _file_forms(t)]
-    numbers = [(t, f) for t in distinct if (f := _id_form(t)) != t]
-    by_key = {
-        key: index.look_up(distinct, paths if key == "file" else numbers)
-        for key, index in indexes.items()
-    }
+    by_key = {key: index.look_up(set(texts)) for key, index in indexes.items()}
     most = max(map(len, by_key.values()))
     for key, by_text in by_key.items():
         if most and len(by_text) == most:
@@ -129,17 +112,37 @@ def _candidates(
 class _Index(NamedTuple):
     """The images by the values of a key, and by such forms of a value as no other value has."""
 
+    forms: Callable[[str], tuple[str, ...]]  # of a value, the fullest first
     exact: dict[str, Numbers]
     loose: dict[str, Numbers]
 
-    def look_up(self, texts: set[str], forms: Iterable[tuple[str, str]]) -> dict[str, Numbers]:
-        """The images of those texts that identify any, given other forms of some of them."""
-        found: dict[str, Numbers] = {}
-        for text, form in forms:
-            if form in self.loose:
-                found.setdefault(text, self.loose[form])
-        found |= {text: self.loose[text] for text in texts & self.loose.keys()}
-        found |= {text: self.exact[text] for text in texts & self.exact.keys()}
+    @classmethod
+    def make(cls, headers: Sequence[DicomHeader], key: Key) -> _Index:
+        images: dict[str, list[int]] = {}
+        for number, header in enumerate(headers):
+            value = getattr(header, _ATTRIBUTES[key])
+            if fold(value) not in UNKNOWN:
+                images.setdefault(value, []).append(number)
+        exact = {value: tuple(numbers) for value, numbers in images.items()}
+        forms = _file_forms if key == "file" else _id_forms
+        # A file's name may be that of several, in different folders.
+        owners = Counter(form for value in exact for form in set(forms(value)))
+        loose = {
+            form: numbers
+            for value, numbers in exact.items()
+            for form in forms(value)
+            if owners[form] == 1
+        }
+        return cls(forms, exact, loose)
+
+    def look_up(self, texts: set[str]) -> dict[str, Numbers]:
+        """The images of those texts that identify any."""
+        found = {text: self.exact[text] for text in texts & self.exact.keys()}
+        for text in texts - self.exact.keys():
+            for form in self.forms(text):
+                if form in self.loose:
+                    found[text] = self.loose[form]
+                    break
         # "train/1.dcm" is not the file "test/1.dcm" where another row names that one too.
         claims = Counter(found.values())
         return {
@@ -149,29 +152,9 @@ class _Index(NamedTuple):
         }
 
 
-def _index(headers: Sequence[DicomHeader], key: Key) -> _Index:
-    name = _ATTRIBUTES[key]
-    images: dict[str, list[int]] = {}
-    for number, header in enumerate(headers):
-        value = getattr(header, name)
-        if fold(value) not in UNKNOWN:
-            images.setdefault(value, []).append(number)
-    exact = {value: tuple(numbers) for value, numbers in images.items()}
-    # A file's name may be that of several, in different folders.
-    forms = {value: _file_forms(value) if key == "file" else (_id_form(value),) for value in exact}
-    owners = Counter(form for several in forms.values() for form in set(several))
-    loose = {
-        form: exact[value]
-        for value, several in forms.items()
-        for form in several
-        if owners[form] == 1
-    }
-    return _Index(exact, loose)
-
-
-def _id_form(text: str) -> str:
+def _id_forms(text: str) -> tuple[str, ...]:
     """An id as it may be written: Excel drops leading zeros."""
-    return as_number(text).lower()
+    return (as_number(text).lower(),)
 
 
 def _file_forms(path: str) -> tuple[str, ...]:
