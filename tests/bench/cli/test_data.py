@@ -137,8 +137,12 @@ def test_the_phantom_written_out_runs_as_nih(bench: Command, tiny_plugin: Path) 
     assert "| tiny " in report
 
 
+@pytest.mark.slow
 def test_real_radiographs_of_children(bench: Command) -> None:
-    """All can be used; those that the original has twice, byte for byte, are found."""
+    """All can be used; those that the original has twice, byte for byte, are found.
+
+    Those alone are in tests/bench/data/test_check.py.
+    """
     kermany = shared("kermany")
     copies: dict[str, list[str]] = defaultdict(list)
     for path in sorted((kermany / "images").rglob("*.jpeg")):
