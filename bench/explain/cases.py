@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,17 +122,12 @@ def _of_image(
     together = tuple(box for of_finding in boxes.values() for box in of_finding)
     every = {**boxes, ANY: together} if outputs.binary else boxes
     for finding, of_finding in every.items():
-        output = 1 if outputs.binary else _number(outputs.classes, finding)
-        if output is not None:
+        if outputs.binary or finding in outputs.classes:
             yield Case(
                 row=row,
                 image=image,
                 patient=patient,
                 finding=finding,
                 boxes=of_finding,
-                output=output,
+                output=1 if outputs.binary else outputs.classes.index(finding),
             )
-
-
-def _number(classes: Sequence[str], finding: str) -> int | None:
-    return classes.index(finding) if finding in classes else None

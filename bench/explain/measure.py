@@ -62,13 +62,12 @@ def measure_maps(
             found[maker].append(agreement)
             progress((2 * done + step + 1) * len(cases.cases), total)
     makers = found | _controls(cases, grid)
+    findings = [*sorted({case.finding for case in cases.cases} - {ANY}), ANY]
     return MapsRecord(
         boxes=boxes,
         method=mapper.method,
         runs={model.name: model.run.checksums[PREDICTIONS] for model in models},
-        rows=tuple(
-            row for finding in _findings(cases) for row in _rows(makers, cases.cases, finding)
-        ),
+        rows=tuple(row for finding in findings for row in _rows(makers, cases.cases, finding)),
     )
 
 
@@ -114,11 +113,6 @@ def _controls(cases: Cases, grid: int) -> dict[str, list[pd.DataFrame]]:
 
 def _regions(cases: Sequence[Case]) -> NDArray[np.bool_]:
     return np.stack([box_mask(case.boxes, SIDE) for case in cases])
-
-
-def _findings(cases: Cases) -> list[str]:
-    """The findings by name, then all of them."""
-    return [*sorted({case.finding for case in cases.cases} - {ANY}), ANY]
 
 
 def _rows(

@@ -51,7 +51,7 @@ def table(report: PredictionReport) -> str:
     """Table for people."""
     shown = _shown(report)
     several = len(shown) > MOST_COLUMNS
-    heads = ["most probable"] if several else [_head("p", name) for name in shown]
+    heads = ["most probable"] if several else [f"p({printable(name)})" for name in shown]
     rows = []
     for image in report.images:
         row = {"image": printable(image.image)}
@@ -123,10 +123,6 @@ def _columns(kind: str, values: Values | None, shown: list[str]) -> dict[str, fl
     return {
         kind if len(shown) == 1 else f"{kind}_{name}": (values or {}).get(name) for name in shown
     }
-
-
-def _head(text: str, name: str) -> str:
-    return f"{text}({printable(name)})"
 
 
 def _number(image: ImageRecord, name: str) -> str:

@@ -49,6 +49,9 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
     The runs are of one folder, and an older bundle is replaced. The names of images and patients
     stay as they are where they may be known (``public``); those of the phantom do.
     """
+    from bench.evaluate.load import load_results
+    from bench.report import FORMATS
+
     for run in runs:
         run.refuse_external()
     finished = [run for run in runs if run.outcome.state == "finished"]
@@ -69,7 +72,8 @@ def share(runs: Sequence[Run], path: Path, *, public: bool = False) -> Sent:
                 tables = {name: pseudonyms.hide(table) for name, table in tables.items()}
             copy_run(run, made, data=data, tables=tables)
         _copy_beside(finished, Store(root), made, with_splits=open_names)
-        write_text(made.root / CARD, _card(made))
+        # The report of the bundle's runs alone.
+        write_text(made.root / CARD, FORMATS["markdown"](load_results(made)))
         shutil.rmtree(made.root / ".locks", ignore_errors=True)
         labels = tuple(run.name for run in finished)
         pack(made.root, path, version=bench.__version__, names=names, runs=labels)
@@ -160,11 +164,3 @@ def keep_split(split: SplitRecord, store: Store, to: Store) -> None:
     if not to.split_file(split).exists():
         make_folder(to.splits)
         write_bytes(to.split_file(split), store.split_file(split).read_bytes())
-
-
-def _card(made: Store) -> str:
-    """The report of the bundle's runs alone, as Markdown."""
-    from bench.evaluate.load import load_results
-    from bench.report import FORMATS
-
-    return FORMATS["markdown"](load_results(made))
