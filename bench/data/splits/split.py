@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,13 +90,9 @@ class Split:
         part_of_row = np.empty(len(rows), dtype=object)
         for part, numbers in self.parts_and_left_out.items():
             part_of_row[numbers] = part
-        text = io.StringIO()
-        for key in _HEADER:
-            text.write(f"# {key}: {getattr(self, key)}\n")
-        lines = csv.writer(text, lineterminator="\n")
-        lines.writerow(_COLUMNS)
-        lines.writerows(sorted(zip(rows["image"], part_of_row, strict=True)))
-        write_text(path, text.getvalue())
+        head = "".join(f"# {key}: {getattr(self, key)}\n" for key in _HEADER)
+        table = pd.DataFrame({"image": rows["image"], "part": part_of_row}).sort_values("image")
+        write_text(path, head + table.to_csv(index=False, lineterminator="\n"))
         return path
 
     @staticmethod
@@ -118,20 +113,13 @@ class Split:
 
     @classmethod
     def read(cls, path: Path, rows: pd.DataFrame) -> Split:
-        """Read what :meth:`write` wrote, for a study table in any order.
+        """Read what :meth:`write` wrote, for a study table of the same images in any order.
 
         Raises:
-            InputError: the file is not there or no split, was changed after it was written, or
-                is about other images than ``rows``.
+            InputError: the file is not there or no split, or was changed after it was written.
         """
         header, pairs = _read(path)
         part_of_image = {pair[0]: pair[1] for pair in pairs}
-        strangers = part_of_image.keys() ^ set(rows["image"])
-        if strangers:
-            raise InputError(
-                f"split file {str(path)!r} is about another data set: {len(strangers):,} images "
-                f"are in only one of the two, such as {min(strangers)!r}"
-            )
         return cls.of(
             np.array(
                 [_PART_NAMES.index(part_of_image[image]) for image in rows["image"]], np.int64

@@ -51,11 +51,9 @@ def test_a_written_split_keeps_what_it_leaves_out(tmp_path: Path) -> None:
     assert split_of(placed, "image", sizes=(10, 5, 5)).hash != split.hash
 
 
-def test_a_split_file_that_was_changed_or_is_about_others_is_refused(tmp_path: Path) -> None:
+def test_a_split_file_that_was_changed_is_refused(tmp_path: Path) -> None:
     rows = _strange_rows()
     path = split_of(rows, "image").write(tmp_path, rows)
-    with pytest.raises(InputError, match="another data set: 1 images are in only one"):
-        Split.read(path, rows.iloc[1:])
     text = path.read_text(encoding="utf-8")
     for changed, message in [
         (text.replace(",validation", ",train"), "was changed after it was written"),
