@@ -9,7 +9,6 @@ from pathlib import Path
 from bench.data.image_files import SUFFIXES
 from bench.data.make.columns import find_columns, names_file, path_column
 from bench.data.sources.nih import find_images
-from bench.data.sources.paths import find_images as find_listed
 from bench.data.sources.table import Header, Table, is_table, read_table
 from bench.data.sources.tree import Steps, Tree, are_class_folders, class_names, inner, look
 from bench.errors import InputError
@@ -182,8 +181,6 @@ def _labelled(
         lines.append("header: none, since the first row names a file; columns by their numbers")
         table = read_table(file, header="none")
         column = path_column(table, paths, given=_text(given, "path_column")) or "1"
-    if "image_folder" not in given:
-        lines += _about_unlisted(tree, table, column)
     columns = find_columns(table, path=column, given=given, separator=_separator(given))
     lines += columns.lines
     if not columns.labelled:
@@ -199,15 +196,6 @@ def _labelled(
         options["image_folder"] = str(tree.base.resolve())
         lines.append(f"images: in {tree.base.resolve()}")
     return Layout(source="manifest", root=file, options=options, lines=tuple(lines))
-
-
-def _about_unlisted(tree: Tree, table: Table, column: str) -> list[str]:
-    """A line on images beside those of a table, such as a part whose labels are withheld."""
-    listed = {*find_listed(table.rows[column].tolist(), tree.base).images}
-    unlisted = [path for path in map("/".join, tree.files) if path not in listed]
-    if not unlisted:
-        return []
-    return [f"images that no row lists: {len(unlisted):,} ({first_names(unlisted, NAMED)})"]
 
 
 def _unlabelled(tree: Tree, lines: Sequence[str]) -> Layout:

@@ -502,16 +502,6 @@ def test_the_sample_of_nih_with_its_images_beside_the_table_or_deeper(
     assert study.rows["patient"].tolist() == [f"{n}" for n in range(12)]
 
 
-def test_images_that_no_row_lists_are_counted(tmp_path: Path) -> None:
-    root = listed(tmp_path / "set", ["image", "label"], *many("normal TB"))
-    images(root, "test/a.png", "test/b.png")
-    lines = made(root)
-    assert "images that no row lists: 2 (test/a.png, test/b.png)" in lines
-    rows = [[f"{n}.png", "1" if n % 2 else "", "-1" if n == 3 else "0"] for n in range(12)]
-    full = listed(tmp_path / "full", ["image", "No Finding", "Edema"], *rows)
-    assert not any("no row lists" in line for line in made(full))
-
-
 @pytest.mark.filterwarnings("error")
 def test_class_folders_in_other_writing(tmp_path: Path) -> None:
     root = images(tmp_path / "set", *(f"{('正常', '肺炎')[n % 2]}/{n}.png" for n in range(12)))
