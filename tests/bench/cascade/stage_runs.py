@@ -54,13 +54,9 @@ class StageRuns:
         """A run that ended.
 
         Args:
-            task_name: what it was asked.
             probabilities: its answers for every row, (rows, outputs); of two classes only that
                 of the second, (rows,). None writes no predictions.
             model, loss, seed: of the cell; some names are controls.
-            settings: of the cell, beside its task.
-            outcome: "finished" unless given.
-            about: what differs in the description of the data.
         """
         task = make_task(task_name, self.findings)
         asked = task.select(self.rows)

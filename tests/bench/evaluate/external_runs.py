@@ -64,10 +64,7 @@ def add_external(
     """A network's predictions for other data, in the store of the runs.
 
     Args:
-        store: of the networks' runs.
         parts: ``validation``, ``home`` and ``test``.
-        run: name of the network, whose run may be in the store.
-        seed: of its training.
     """
     home, data = data_record(), external_data(parts)
     stored = store.runs() if store.root.is_dir() else []

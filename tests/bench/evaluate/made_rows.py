@@ -55,12 +55,7 @@ def made_row(
     """A network; the reference where no verdict is given.
 
     Args:
-        model: its name.
-        verdict: against the reference.
-        value: of the difference to the reference.
         over: lower end of its difference to the best control; None for no control.
-        parameters: of the network.
-        changes: other attributes.
     """
     comparison = None if verdict is None else compared(verdict, value)
     auc = REFERENCE_AUC + (0.0 if comparison is None else comparison.difference.value)

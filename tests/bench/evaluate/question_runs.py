@@ -91,16 +91,11 @@ class QuestionRuns:
         """Add a network, or a control where no loss is given.
 
         Args:
-            model, loss, seed: of the cell.
             wrong: normal images called abnormal; none of them has predictions without it.
             values: probabilities of a task with several outputs instead.
             settings: the cell's ``data``.
             train, options: the cell's ``train`` and the model's options.
-            outcome: how it ended, where it did not finish.
-            fingerprint, split: of the data.
             first_image: moves the names of images and patients.
-            task: m1 unless given.
-            notes: on the data.
         """
         task = task or make_task("m1")
         about = self._about(task, fingerprint, split, notes)

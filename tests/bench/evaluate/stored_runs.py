@@ -53,11 +53,8 @@ class StoredRuns:
     """A store of runs of one task, on a validation and a test part of any size.
 
     Args:
-        root: the store's folder.
         findings: of each image, the validation part first.
-        validation: how many images the validation part has.
         patients: of each image; by default each has its own.
-        task: the question.
     """
 
     def __init__(
@@ -95,11 +92,7 @@ class StoredRuns:
         """A finished run.
 
         Args:
-            model: its name.
             probabilities: for all images, (n,) of the second of two classes, or (n, outputs).
-            loss, seed: of a network.
-            kind: of the cell.
-            only: which images it answers; all by default.
         """
         answered = np.ones(len(self.rows), bool) if only is None else only
         parts = {part: places[answered[places]] for part, places in self.parts.items()}

@@ -21,9 +21,6 @@ def coverage(
     """Share of studies whose interval contains 0, 1 and 0, of those that have one.
 
     Args:
-        studies, resamples, seed: of the simulation.
-        patients: in each study.
-        prevalence: about.
         several: images a patient, 1 to 150, with labels that correlate; else one.
     """
     rng = np.random.default_rng(seed)

@@ -15,11 +15,7 @@ SMALL = "small_for_export"
 
 
 def kermany_part(folder: Path, *, images: int = IMAGES) -> Path:
-    """A manifest of some of the real radiographs, evenly taken from all; they stay where they are.
-
-    Returns:
-        The folder of ``manifest.csv``.
-    """
+    """The folder of a manifest of some real radiographs, evenly taken; they stay where they are."""
     source = shared("kermany")
     with (source / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -61,8 +57,6 @@ def train(root: Path, out: Path, **changes: Any) -> Path:
     """A trained network's run, in a folder of runs with the control ``brightness``.
 
     Args:
-        root: of the data.
-        out: folder of the runs.
         changes: of the experiment ``manifest``, by dotted key.
     """
     register_small()

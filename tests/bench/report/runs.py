@@ -43,7 +43,6 @@ class Case:
     """Ten images and a question about them.
 
     Attributes:
-        task: the question.
         findings: of validation images 0..3 and test images 4..9.
     """
 
@@ -149,9 +148,7 @@ class Runs:
         """A run of task m1.
 
         Args:
-            model: its name.
             test: probability of abnormal for each test image; None for a run without answers.
-            options: as :meth:`add_answers`.
 
         Returns:
             The name of its folder.
@@ -177,11 +174,7 @@ class Runs:
         imported: dict[str, Any] | None = None,
         parts: dict[str, NDArray[np.int64]] = PARTS,
     ) -> str:
-        """A run of any task, with its probabilities of each output for both parts.
-
-        Returns:
-            The name of its folder.
-        """
+        """A run of any task, with its probabilities of each output for both parts."""
         network = not is_control(model) and imported is None
         record = ImportRecord.model_validate(imported) if imported else None
         made = (

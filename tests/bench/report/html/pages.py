@@ -36,11 +36,7 @@ VOID = frozenset({"meta", "link", "img", "source", "br", "path", "circle", "use"
 
 
 def full_results(root: Path) -> Results:
-    """Two tables and an answer: networks, controls, a tuning, failures, hostile names.
-
-    Args:
-        root: an empty folder.
-    """
+    """Two tables and an answer: networks, controls, a tuning, failures, hostile names."""
     runs = Runs(root / "runs")
     for seed in (0, 1):
         runs.add("cxnet_m1", ONE_WRONG, loss="sin", seed=seed)
@@ -79,13 +75,7 @@ def keep_pixels() -> None:
 
 @dataclass
 class Table:
-    """A table of a page.
-
-    Attributes:
-        caption: its text.
-        rows: texts of the cells, heads first.
-        scopes: scope of each head cell.
-    """
+    """A table of a page."""
 
     caption: str = ""
     rows: list[list[str]] = field(default_factory=list)
@@ -97,9 +87,7 @@ class Outline(HTMLParser):
 
     Attributes:
         tags: in their order, end tags with a slash.
-        tables: in their order.
         texts: all texts outside of style and script.
-        attributes: every value of every attribute, with its name.
         unclosed: tags that are open at the end.
     """
 
