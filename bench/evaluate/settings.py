@@ -75,7 +75,7 @@ def captions(
     tells them apart.
 
     Args:
-        searched: for each of them the dotted keys of the config that were searched for, none
+        searched: of each cell the dotted keys of the config that were searched for, none
             where all settings were given; may be left out where that holds for every row.
 
     Returns:
