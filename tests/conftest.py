@@ -89,13 +89,15 @@ def _installed_packages_stay() -> Iterator[None]:
     import bench.environment
 
     @cache
-    def entry_points(_path: tuple[str, ...], group: str) -> Any:
-        return really_look_up(group=group)
+    def entry_points(_path: tuple[str, ...], wanted: tuple[tuple[str, Any], ...]) -> Any:
+        return really_look_up(**dict(wanted))
 
     really_look_up = importlib.metadata.entry_points
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            importlib.metadata, "entry_points", lambda group: entry_points(tuple(sys.path), group)
+            importlib.metadata,
+            "entry_points",
+            lambda **wanted: entry_points(tuple(sys.path), (*wanted.items(),)),
         )
         for module, name in (
             (bench.environment, "version"),
