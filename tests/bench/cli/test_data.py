@@ -96,8 +96,9 @@ def test_a_manifest_may_list_dicom_files(bench: Command, monkeypatch: pytest.Mon
 
 
 def test_the_config_that_is_made_of_a_folder_runs_as_it_is(
-    bench: Command, tiny_plugin: Path
+    bench: Command, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bench.data.make.make.SHEET_IMAGES", 2)  # they take most of the time
     folder = write_manifest(Path("xrays"))
     made = bench("data", "make", folder)
     assert (made.code, made.err) == (0, "")
