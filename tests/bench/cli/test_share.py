@@ -42,6 +42,16 @@ def train(bench: Command, tiny_plugin: Path) -> Train:
     return call
 
 
+@pytest.fixture
+def theirs(train: Train, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of the tiny network and its controls, trained once for these tests."""
+    kept = tmp_path_factory.getbasetemp() / "theirs"
+    if not kept.exists():
+        train(write_manifest(tmp_path / "images"), out=str(kept))
+    shutil.copytree(kept, "theirs")
+    return tmp_path / "theirs"
+
+
 def predictions(out: str) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in Path(out).glob("*/predictions.csv")}
 
@@ -118,10 +128,8 @@ def test_other_splits_and_labels_are_refused(bench: Command, train: Train, tmp_p
         assert predictions("other labels") == before
 
 
-def test_an_empty_folder_takes_plain_names_alone(
-    bench: Command, train: Train, tmp_path: Path
-) -> None:
-    train(write_manifest(tmp_path / "images"), out="theirs")
+@pytest.mark.usefixtures("theirs")
+def test_an_empty_folder_takes_plain_names_alone(bench: Command) -> None:
     for public in (False, True):
         sharing = ("share", "*", "--out", "theirs", "--to", "t.zip")
         assert bench(*sharing, *(["--public"] if public else [])).code == 0
@@ -132,11 +140,11 @@ def test_an_empty_folder_takes_plain_names_alone(
     assert bench("doctor", "--out", "empty").code == 0
 
 
+@pytest.mark.usefixtures("theirs")
 def test_a_split_is_written_as_all_else_is(
-    bench: Command, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A kill leaves a split whole or not at all: it is moved to its place."""
-    train(write_manifest(tmp_path / "images"), out="theirs")
     assert bench("share", "*", "--out", "theirs", "--to", "t.zip", "--public").code == 0
     moved: list[Path] = []
     replace = Path.replace
@@ -151,10 +159,8 @@ def test_a_split_is_written_as_all_else_is(
     assert split in moved
 
 
-def test_an_unpacked_bundle_is_a_folder_of_runs(
-    bench: Command, train: Train, tmp_path: Path
-) -> None:
-    train(write_manifest(tmp_path / "images"), out="theirs")
+@pytest.mark.usefixtures("theirs")
+def test_an_unpacked_bundle_is_a_folder_of_runs(bench: Command, tmp_path: Path) -> None:
     assert bench("share", "*", "--out", "theirs", "--to", "t.zip").code == 0
     (tmp_path / "unpacked").mkdir()
     unpack(Path("t.zip"), tmp_path / "unpacked")
@@ -165,9 +171,8 @@ def test_an_unpacked_bundle_is_a_folder_of_runs(
     assert "| tiny" in (tmp_path / "unpacked" / "README.md").read_text()
 
 
-def test_what_cannot_be_shared_is_refused(bench: Command, train: Train, tmp_path: Path) -> None:
-    train(write_manifest(tmp_path / "images"), out="theirs")
-    (run,) = Path("theirs").glob("tiny-*")
+def test_what_cannot_be_shared_is_refused(bench: Command, theirs: Path) -> None:
+    (run,) = theirs.glob("tiny-*")
     (run / "predictions.csv").write_text("")
     damaged = bench("share", "tiny-*", "--out", "theirs", "--to", "t.zip")
     assert (damaged.code, "is damaged" in damaged.err) == (2, True)
