@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.config import Experiment
     from bench.evaluate.results import Results
-    from bench.execute import Executor
+    from bench.execute.executors import Executor
     from bench.model import LoadedModel
     from bench.planning.tables import TablePlan
 
@@ -81,8 +81,8 @@ def run(
         plugins: Python files that register models, losses or data sources, beside the plugins of
             installed packages.
         executor: who trains: ``local`` (this process), ``processes``, ``ray`` or ``slurm``; a
-            :class:`bench.execute.Executor` has an address and resources too. A script that uses
-            processes keeps its calls below ``if __name__ == "__main__":``.
+            :class:`bench.execute.executors.Executor` has an address and resources too. A script
+            that uses processes keeps its calls below ``if __name__ == "__main__":``.
         jobs: workers at most.
 
     Returns:
@@ -95,7 +95,7 @@ def run(
     """
     experiment = _experiment(config, plugins)
     from bench.environment import pick_device
-    from bench.execute import run_experiment
+    from bench.execute.experiment import run_experiment
     from bench.progress import show_progress
     from bench.tracking.heartbeat import beating
 
@@ -217,7 +217,7 @@ def _experiment(config: Experiment | str | Path, plugins: Sequence[str | Path]) 
 
 
 def _executor(executor: str | Executor, jobs: int | None, experiment: Experiment) -> Executor:
-    from bench.execute import Executor
+    from bench.execute.executors import Executor
 
     if isinstance(executor, Executor):
         return executor if jobs is None else replace(executor, jobs=jobs)

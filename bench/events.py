@@ -68,7 +68,7 @@ class CellSkipped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Validated(Event):
-    """A validation; the fields are those of :class:`bench.train.Validation`."""
+    """A validation; the fields are those of :class:`bench.train.history.Validation`."""
 
     cell: str
     iteration: int

@@ -35,7 +35,10 @@ from bench.speed.against import Rival, compare
 from bench.speed.case import Case
 from bench.speed.machine import describe_machine
 from bench.speed.measure import measure
-from bench.train import Listener, TrainingData, lay_out, make_step, train
+from bench.train.device import lay_out
+from bench.train.history import Listener, TrainingData
+from bench.train.loop import train
+from bench.train.step import make_step
 
 CPU = torch.device("cpu")
 SEED, BATCH, SIDE = 3, 16, 64

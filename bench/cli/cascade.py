@@ -106,7 +106,7 @@ def _train(
     experiment: Experiment, matrix: MatrixChoice, store: Store, output: OutputChoice
 ) -> list[Run]:
     """The runs of the five tasks, those trained now and those finished before."""
-    from bench.execute import run_experiment
+    from bench.execute.experiment import run_experiment
 
     device = matrix.torch_device()
     stream = sys.stderr if output.as_json else None

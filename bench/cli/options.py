@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from bench.config import DataConfig, Experiment
-    from bench.execute import Executor
+    from bench.execute.executors import Executor
     from bench.progress import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -131,7 +131,7 @@ class ExecutorChoice:
 
     def choose(self, experiments: Sequence[Experiment]) -> Executor:
         """The executor that was chosen, with the resources of the experiments."""
-        from bench.execute import Executor
+        from bench.execute.executors import Executor
 
         if self.executor == "local" and self.jobs is not None:
             raise click.UsageError("--jobs is for other workers: give --executor too")

@@ -79,7 +79,7 @@ def run_command(
     if assumptions:
         raise click.UsageError("--assume is about the plan of --dry-run")
 
-    from bench.execute import run_experiments
+    from bench.execute.experiment import run_experiments
 
     device = matrix.torch_device()
     with watching.progress(out) as progress:

@@ -27,8 +27,8 @@ from bench.runs.reading import kept_checksums, own_name
 from bench.runs.records import Unusable
 from bench.runs.run import Run, Unfinished
 from bench.runs.store import Store, Survey, history_text, settings_text
-from bench.train import Validation
 from bench.train.checkpoint import ASIDE, LAST, load, resumable
+from bench.train.history import Validation
 
 GO_ON = "the same command, started again, goes on from it"
 

@@ -32,20 +32,13 @@ from bench.runs.reading import read_former_end
 from bench.runs.records import LOGIT_FAULTS, Outcome, RunCosts
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Facts, Store
-from bench.train import (
-    Listener,
-    Training,
-    TrainingData,
-    Validation,
-    checkpoint,
-    lay_out,
-    overall_auc,
-    predict,
-    random_state_kept,
-    train,
-    train_on_devices,
-)
-from bench.train.history import ignore
+from bench.train import checkpoint
+from bench.train.device import lay_out, random_state_kept
+from bench.train.distributed.launch import train_on_devices
+from bench.train.history import Listener, Training, TrainingData, Validation, ignore
+from bench.train.loop import train
+from bench.train.prediction import predict
+from bench.train.score import overall_auc
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,8 +32,8 @@ from bench.runs.reading import read_former_end
 from bench.runs.records import Outcome, Unusable
 from bench.runs.run import Run, Unfinished
 from bench.runs.store import Store
-from bench.train import TrainingFailedError
 from bench.train.checkpoint import ASIDE, BEST, LAST, resumable
+from bench.train.errors import TrainingFailedError
 
 PATIENCE_SECONDS = 60.0
 """Time that a cell's former worker, which was given up, has to let go of its folder."""

@@ -24,8 +24,10 @@ from bench.registry import (
 from bench.registry.core import check_options, comes_from_plugin
 from bench.registry.costs import check_answer
 from bench.runs.cells import FROZEN, Cell, make_cells, pretrained_models
-from bench.train import check_devices, make_step, pick_memory_format, pick_precision
+from bench.train.device import pick_memory_format, pick_precision
+from bench.train.distributed.launch import check_devices
 from bench.train.random_images import random_images
+from bench.train.step import make_step
 
 if TYPE_CHECKING:
     import torch

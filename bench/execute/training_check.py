@@ -9,7 +9,7 @@ from torch import Tensor
 from baselines.finetune import set_training_mode
 from bench.errors import InputError, first_line
 from bench.registry import LOSSES, ModelEntry, NetworkShape, TargetKind
-from bench.train import random_state_kept
+from bench.train.device import random_state_kept
 from bench.train.errors import is_out_of_memory
 from bench.train.random_images import random_images
 

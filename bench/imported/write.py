@@ -23,7 +23,7 @@ from bench.imported.match import Match, find_splits, match
 from bench.runs.cells import Cell, FileSettings, ImportSettings, source_settings
 from bench.runs.records import ImportRecord, Outcome
 from bench.runs.store import Facts, Store
-from bench.train import overall_auc
+from bench.train.score import overall_auc
 
 # It begins the name of a folder, and stands in tables and on command lines.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")

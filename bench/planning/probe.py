@@ -15,10 +15,10 @@ from bench.execute.preflight import Checked, check_levels, network_shape
 from bench.planning.speeds import NOT_OF_A_STEP, Rates
 from bench.registry import LOSSES, find_model
 from bench.registry.costs import model_costs
-from bench.train import lay_out, make_step, random_state_kept
 from bench.train.allocator import keep_freed_memory
+from bench.train.device import lay_out, random_state_kept
 from bench.train.random_images import random_images
-from bench.train.step import Step
+from bench.train.step import Step, make_step
 
 # A probe is one small training step; this bounds its arithmetic (multiply-adds), so that even
 # the largest network on a slow processor takes some seconds.

@@ -93,7 +93,7 @@ from bench.runs.records import (
 from bench.runs.run import Run, Unfinished
 
 if TYPE_CHECKING:
-    from bench.train import Validation
+    from bench.train.history import Validation
 
 
 ID, LOCKS = ".id", ".locks"

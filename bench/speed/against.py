@@ -13,7 +13,7 @@ from bench.errors import InputError
 from bench.speed.bare import BareLoop
 from bench.speed.case import Case, Workbench
 from bench.speed.timing import BLOCK_SECONDS, Repeats, Stopwatch
-from bench.train import random_state_kept
+from bench.train.device import random_state_kept
 from bench.train.errors import memory_errors_explained
 
 Rival = Literal["bare", "eager"]

@@ -14,10 +14,11 @@ from bench.environment import pick_device
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.plugins import load_plugins
-from bench.train import lay_out, make_step
 from bench.train.allocator import keep_freed_memory
 from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep
+from bench.train.device import lay_out
 from bench.train.random_images import random_images
+from bench.train.step import make_step
 
 IMAGES = 512
 OUTPUTS = 2

@@ -13,7 +13,7 @@ from bench.config.schema import MemoryFormat, Precision
 from bench.environment import EnvironmentRecord, describe_environment
 from bench.speed.case import Case
 from bench.speed.timing import Stopwatch
-from bench.train import pick_memory_format, pick_precision
+from bench.train.device import pick_memory_format, pick_precision
 from bench.train.errors import memory_errors_explained
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -18,11 +18,10 @@ from bench.errors import InputError
 from bench.speed.case import Case, Workbench
 from bench.speed.machine import Machine, peak_memory
 from bench.speed.timing import BLOCK_SECONDS, Repeats, Stopwatch
-from bench.train import TrainingFailedError, predict, random_state_kept
 from bench.train.cuda_graph import WARM_UP_STEPS, StepRunner
-from bench.train.device import autocast
-from bench.train.errors import memory_errors_explained
-from bench.train.prediction import prediction_batch
+from bench.train.device import autocast, random_state_kept
+from bench.train.errors import TrainingFailedError, memory_errors_explained
+from bench.train.prediction import predict, prediction_batch
 
 LATENCY_CALLS = 30
 

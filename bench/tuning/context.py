@@ -11,8 +11,8 @@ from bench.config import Experiment
 from bench.data.placement import PlacementCache
 from bench.data.prepare import PreparedData
 from bench.environment import EnvironmentRecord
-from bench.execute import plan_cells
 from bench.execute.cell_runner import CellRunner, Job
+from bench.execute.preflight import plan_cells
 from bench.progress import Progress
 from bench.registry.search import Scalar
 from bench.runs.store import Facts, Store

@@ -35,8 +35,9 @@ from bench.execute.matrix import (
 )
 from bench.runs.records import Outcome
 from bench.runs.store import Store
-from bench.train import TrainingFailedError, Validation
 from bench.train.checkpoint import LAST, load
+from bench.train.errors import TrainingFailedError
+from bench.train.history import Validation
 from bench.tuning.context import TuningContext
 from bench.tuning.plan import Budget
 from bench.tuning.space import Space, settings_at

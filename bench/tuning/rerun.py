@@ -23,7 +23,7 @@ from bench.execute.matrix import Execute, run_cells
 from bench.runs.cells import Cell
 from bench.runs.checksums import END, HISTORY
 from bench.runs.records import Candidate, Outcome, Reruns
-from bench.train import TrainingFailedError
+from bench.train.errors import TrainingFailedError
 from bench.tuning.objective import UNDEFINED
 from bench.tuning.plan import RERUN_SEEDS
 from bench.tuning.space import settings_at

@@ -22,11 +22,11 @@ from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
 from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, TuningStarted
-from bench.execute import Executor, check_experiment, describe_start, prepare
 from bench.execute.cell_runner import Job
-from bench.execute.executors import LOCAL, Workers
+from bench.execute.executors import LOCAL, Executor, Workers
 from bench.execute.matrix import run_cells
-from bench.execute.preflight import Checked
+from bench.execute.preflight import Checked, check_experiment
+from bench.execute.prepare import describe_start, prepare
 from bench.execute.work import describe_work
 from bench.files import make_folder
 from bench.progress import Progress

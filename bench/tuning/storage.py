@@ -17,7 +17,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bench.errors import InputError, first_line
-from bench.execute import Executor
+from bench.execute.executors import Executor
 from bench.files import is_disk_full
 from bench.runs.store import Store
 from bench.tuning.journal import Journal

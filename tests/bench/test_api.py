@@ -20,7 +20,7 @@ from bench.data.decode import resize
 from bench.errors import InputError
 from bench.evaluate.results import Results
 from bench.evaluate.thresholds import choose_threshold
-from bench.execute import Executor
+from bench.execute.executors import Executor
 from bench.registry import MODELS
 
 PATIENTS = 30

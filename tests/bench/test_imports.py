@@ -32,7 +32,7 @@ CXNET = [("import cxnet", {"timm", "pandas", "bench", "baselines"})]
 TRAINING = [
     ("import baselines.backbones", {"bench", "cxnet", "pandas", "sklearn"}),
     (
-        "import bench.train, bench.execute, bench.speed.run, cxnet, baselines",
+        "import bench.execute.experiment, bench.speed.run, cxnet, baselines",
         {"sklearn", "optuna", "matplotlib", "tabulate", "rich", "ray"},
     ),
     # As a worker does that is given a part of a tuning.

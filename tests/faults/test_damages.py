@@ -21,7 +21,7 @@ from bench.evaluate.load import load_results
 from bench.evaluate.results import Results
 from bench.evaluate.scorer import Scorer
 from bench.events import Event, MatrixFinished, Validated
-from bench.execute import run_experiment
+from bench.execute.experiment import run_experiment
 from bench.imported import import_predictions
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin

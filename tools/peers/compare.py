@@ -35,7 +35,7 @@ FIGURES = {
 # once, so that the first round does not pay for compiling them.
 DESCRIBE = """
 import json, sys
-import lightning, torch, timm.models, bench.execute
+import lightning, torch, timm.models, bench.execute.experiment
 from bench.environment import describe_environment
 about = describe_environment(torch.device(sys.argv[1])).model_dump()
 about["versions"]["lightning"] = lightning.__version__

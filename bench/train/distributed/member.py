@@ -78,8 +78,9 @@ class Place:
 def take_part(place: Place, task: bytes, parent: Connection) -> None:
     """Train as one of several processes; the whole life of one.
 
-    Messages to the parent are pairs: a function of :class:`bench.train.Listener` and its argument,
-    ``ended`` and the training, ``stopped``, or ``failed`` and the error, its time and traceback.
+    Messages to the parent are pairs: a function of :class:`bench.train.history.Listener` and its
+    argument, ``ended`` and the training, ``stopped``, or ``failed`` and the error, its time and
+    traceback.
 
     Args:
         place: among the others.

@@ -11,7 +11,7 @@ from bench.evaluate.load import load_results
 from bench.evaluate.results import Results
 from bench.evaluate.scorer import Scorer
 from bench.runs.records import Outcome
-from bench.train import Validation
+from bench.train.history import Validation
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 from tests.bench.report.test_per_finding import LABELS_ANSWERED, add_labels
 

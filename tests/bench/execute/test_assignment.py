@@ -13,9 +13,9 @@ import torch
 from bench.config import load_experiment
 from bench.evaluate import scorer
 from bench.evaluate.scorer import Scorer
-from bench.execute import Executor, run_experiment
 from bench.execute.assignment import assignment_of
-from bench.execute.executors import Workers
+from bench.execute.executors import Executor, Workers
+from bench.execute.experiment import run_experiment
 from bench.execute.matrix import Ending, Numbered
 from bench.execute.work import Work
 from bench.execute.worker import Worker

@@ -10,7 +10,7 @@ import torch
 
 from bench.config import TrainConfig
 from bench.errors import InputError
-from bench.execute import Executor
+from bench.execute.executors import Executor
 from bench.execute.work import describe_work
 from bench.runs.store import Store
 

@@ -10,8 +10,8 @@ import torch
 
 from bench.config import load_experiment
 from bench.errors import InputError
-from bench.execute import check_experiment, plan_cells
 from bench.execute.controls import CONTROLS
+from bench.execute.preflight import check_experiment, plan_cells
 from bench.registry import LOSSES, MODELS
 from bench.registry.plugins import load_plugin
 from tests.absent import packaged_weights

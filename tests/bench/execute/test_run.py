@@ -30,15 +30,15 @@ from bench.events import (
     Note,
     Validated,
 )
-from bench.execute import run_experiment
 from bench.execute.controls import CONTROLS
+from bench.execute.experiment import run_experiment
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS
 from bench.runs.records import LOGIT_FAULTS, LogitFault
 from bench.runs.run import Run
 from bench.runs.store import Store
-from bench.train import Validation
+from bench.train.history import Validation
 from tests.absent import packaged_weights
 from tests.bench.cli.images import write_manifest
 from tests.shared_data import shared

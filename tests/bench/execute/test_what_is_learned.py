@@ -20,7 +20,7 @@ from bench.data.load import open_study
 from bench.data.splits import Split, draw_share
 from bench.data.study import NIH_FINDINGS
 from bench.events import MatrixFinished
-from bench.execute import run_experiment
+from bench.execute.experiment import run_experiment
 from bench.progress import QuietProgress
 from bench.registry import LOSSES, MODELS, register_loss, register_model
 from bench.runs.run import Run

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from bench.config import Experiment, expand, load_experiment
-from bench.execute import check_levels, plan_cells, preflight
+from bench.execute import preflight
+from bench.execute.preflight import check_levels, plan_cells
 from bench.planning import estimate, probe
 from bench.planning.tables import plan_tables
 from bench.runs import cells

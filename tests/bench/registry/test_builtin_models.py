@@ -12,7 +12,7 @@ import cxnet
 from baselines.backbones import BUILT_IN
 from bench.config import load_experiment
 from bench.errors import InputError
-from bench.execute import check_experiment
+from bench.execute.preflight import check_experiment
 from bench.registry import MODELS, NetworkShape, find_model
 from bench.registry.models import match_models
 

@@ -22,7 +22,7 @@ from bench.events import (
     TrialStarted,
     Validated,
 )
-from bench.execute import run_experiment
+from bench.execute.experiment import run_experiment
 from bench.progress import QuietProgress
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin

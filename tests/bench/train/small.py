@@ -15,9 +15,10 @@ from bench.data.batches import ImageSet
 from bench.data.normalisation import Normalisation
 from bench.data.placement import place_pixels
 from bench.registry import LOSSES
-from bench.train import Listener, Training, TrainingData, Validation, make_step, predict, train
-from bench.train.prediction import mean_loss
-from bench.train.step import Step
+from bench.train.history import Listener, Training, TrainingData, Validation
+from bench.train.loop import train
+from bench.train.prediction import mean_loss, predict
+from bench.train.step import Step, make_step
 
 CPU = torch.device("cpu")
 SEED = 5

@@ -17,7 +17,8 @@ from bench.config.schema import TrainConfig
 from bench.errors import InputError
 from bench.speed.case import Case
 from bench.speed.measure import measure
-from bench.train import Training, checkpoint
+from bench.train import checkpoint
+from bench.train.history import Training
 from tests.bench.train import small
 from tests.bench.train.small import CPU, Messages, losses, taken
 

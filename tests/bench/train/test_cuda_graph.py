@@ -18,9 +18,11 @@ from bench.config.schema import MemoryFormat, Precision
 from bench.data.batches import ImageSet, TrainingStream
 from bench.randomness import derive_seed
 from bench.registry import NetworkShape, find_model
-from bench.train import Training, lay_out, overall_auc
 from bench.train.cuda_graph import WARM_UP_STEPS, GraphedStep, StepRunner
+from bench.train.device import lay_out
+from bench.train.history import Training
 from bench.train.schedule import PlateauDecay
+from bench.train.score import overall_auc
 from cxnet import CXNetM1
 from tests.bench.train.small import CPU, SEED, images, losses, make_loss, step_of, taken, trained
 from tests.cuda import needs_cuda

@@ -23,19 +23,13 @@ from bench.data.placement import MemoryMapped
 from bench.errors import InputError
 from bench.registry import NetworkShape, find_model
 from bench.registry.plugins import PLUGIN_PREFIX
-from bench.train import (
-    Listener,
-    Training,
-    TrainingData,
-    Validation,
-    check_devices,
-    predict,
-    train,
-    train_on_devices,
-)
 from bench.train.distributed.group import Group
+from bench.train.distributed.launch import check_devices, train_on_devices
 from bench.train.distributed.norm import synchronised
 from bench.train.errors import TrainingFailedError
+from bench.train.history import Listener, Training, TrainingData, Validation
+from bench.train.loop import train
+from bench.train.prediction import predict
 from tests.bench.train.small import (
     CPU,
     SEED,

@@ -24,19 +24,15 @@ from bench.data.placement import place_pixels
 from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.registry import DATASETS, LOSSES
-from bench.train import (
-    TrainingData,
-    TrainingFailedError,
-    make_step,
-    overall_auc,
-    predict,
-    train,
-)
 from bench.train.checkpoint import BEST, KEYS, LAST
 from bench.train.cuda_graph import StepRunner
-from bench.train.errors import is_out_of_memory
+from bench.train.errors import TrainingFailedError, is_out_of_memory
+from bench.train.history import TrainingData
 from bench.train.interval import SaveTimer
-from bench.train.prediction import mean_loss
+from bench.train.loop import train
+from bench.train.prediction import mean_loss, predict
+from bench.train.score import overall_auc
+from bench.train.step import make_step
 from tests.bench.train.small import (
     CPU,
     SEED,

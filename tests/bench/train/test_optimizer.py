@@ -9,7 +9,8 @@ from timm.optim import create_optimizer_v2
 from torch import nn
 
 from bench.config import TrainConfig
-from bench.train import TrainingFailedError, make_optimizer
+from bench.train.errors import TrainingFailedError
+from bench.train.optimizer import make_optimizer
 from cxnet import CXNetM1
 
 

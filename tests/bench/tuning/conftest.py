@@ -21,7 +21,7 @@ from torch import nn
 
 from bench.config import Experiment, load_experiment
 from bench.config.search import SHIPPED
-from bench.execute import Executor
+from bench.execute.executors import Executor
 from bench.progress import QuietProgress
 from bench.registry import MODELS, register_model
 from bench.runs.records import TuningRecord

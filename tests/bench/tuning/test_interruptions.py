@@ -20,7 +20,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from bench.errors import InputError
 from bench.runs.records import TuningRecord
 from bench.runs.store import Store
-from bench.train import Validation, checkpoint
+from bench.train import checkpoint
+from bench.train.history import Validation
 from bench.tuning import objective
 from bench.tuning import study as study_module
 from bench.tuning.objective import Objective, Watch

@@ -18,9 +18,9 @@ import pytest
 
 from bench import signals
 from bench.errors import InputError
-from bench.execute import Executor
 from bench.execute.cell_runner import CellRunner
 from bench.execute.dispatch import NoRoom
+from bench.execute.executors import Executor
 from bench.execute.matrix import WorkerDiedError
 from bench.execute.work import Assignment, Work
 from bench.execute.worker import Worker

@@ -20,7 +20,7 @@ from bench.progress import PlainProgress
 from bench.runs.cells import Cell
 from bench.runs.records import FailedTuningRecord, Spent
 from bench.runs.store import Store
-from bench.train import TrainingFailedError
+from bench.train.errors import TrainingFailedError
 from bench.tuning import Plan, default_budget, parse_budget, tune_experiment
 from bench.tuning import trials as trials_module
 from bench.tuning.plan import RERUN_SEEDS

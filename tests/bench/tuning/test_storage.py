@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from bench.errors import InputError
-from bench.execute import Executor
+from bench.execute.executors import Executor
 from bench.runs.store import Store
 from bench.tuning.show import stored_studies
 from bench.tuning.storage import check_shared, file_of, opened, parse_url

@@ -14,7 +14,7 @@ from bench.evaluate.collect import collect
 from bench.evaluate.results import Table
 from bench.evaluate.scorer import Scorer
 from bench.runs.records import Outcome, RunCosts
-from bench.train import Validation
+from bench.train.history import Validation
 from tests.bench.report.runs import (
     CHANCE,
     CLASSES,
