@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
@@ -18,7 +17,7 @@ from typing import Any
 
 from tools.peers.image_folder import divide, read_manifest, write_image_folder
 from tools.peers.measure import FailedError, measure
-from tools.peers.programs import Bench, Lightning, Program, Timm, Work
+from tools.peers.programs import Steps, Work, bench_command, lightning_command, timm_command
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("bench", "timm", "lightning")
@@ -29,7 +28,6 @@ FIGURES = {
     "first_step_s": "to the end of the first step, s",
     "images_per_second": "training images/s",
     "largest_mib": "largest process, MiB",
-    "together_mib": "all processes, MiB",
 }
 # Run in another process, so that this one stays small (see `measure`); it also loads every library
 # once, so that the first round does not pay for compiling them.
@@ -147,26 +145,28 @@ def _make_work(arguments: argparse.Namespace, images: Path) -> Work:
 def _run(
     name: str, work: Work, timm_train: Path, folder: Path, environment: Mapping[str, str]
 ) -> dict[str, float]:
-    program: Program = {
-        "bench": Bench(work=work),
-        "timm": Timm(work=work, script=timm_train),
-        "lightning": Lightning(work=work),
-    }[name]
+    out = folder / "out"
+    commands = {
+        "bench": bench_command(work, out),
+        "timm": timm_command(work, out, script=timm_train),
+        "lightning": lightning_command(work, out),
+    }
+    steps = Steps(work=work)
     try:
         measured = measure(
-            program.command(folder / "out"),
+            commands[name],
             # A cache of its own: images are decoded in every run.
             environment={**environment, "CXNET_BENCH_CACHE": str(folder / "cache")},
             folder=folder,
-            on_line=program.read,
+            on_line=steps.read,
         )
     except FailedError as error:
         sys.exit(f"error: {name}: {error}")
-    if program.first_step_s is None or program.images_per_second is None:
+    if steps.first_step_s is None or steps.images_per_second is None:
         sys.exit(f"error: the output of {name} does not tell its steps as expected")
-    return asdict(measured) | {
-        "first_step_s": program.first_step_s,
-        "images_per_second": program.images_per_second,
+    return measured | {
+        "first_step_s": steps.first_step_s,
+        "images_per_second": steps.images_per_second,
     }
 
 
