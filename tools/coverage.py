@@ -1,11 +1,12 @@
 """Coverage of 95 % intervals of AUC and of its differences, in simulated studies.
 
-    python -m tools.coverage > docs/coverage.md        # half an hour on one core
+    python -m tools.coverage        # half an hour on one core
 
-Every scenario has three networks of five runs each on the same test patients. Two have the same
-true AUC; the third's is lower. Scores are normal in either class. What they share of their
-variance: all runs 50 %, the runs of a network 30 %; 20 % is a run's own. Seeds also change how far
-the classes are apart. A patient has one image, or 1 to 150 of which half of the variance is shared.
+It prints the two tables of docs/coverage.md. Every scenario has three networks of five runs each on
+the same test patients. Two have the same true AUC; the third's is lower. Scores are normal in
+either class. What they share of their variance: all runs 50 %, the runs of a network 30 %; 20 % is
+a run's own. Seeds also change how far the classes are apart. A patient has one image, or 1 to 150
+of which half of the variance is shared.
 """
 
 from __future__ import annotations
@@ -185,34 +186,8 @@ def scenarios() -> Iterator[Scenario]:
                     )
 
 
-HEAD = """# How often intervals hold the truth
-
-Intervals of AUC and of its differences, by the functions that reports use, in simulated studies
-with a known truth: 95 % should hold it. `python -m tools.coverage > docs/coverage.md` makes this
-page in half an hour on one core; `pytest -m slow -k coverage` holds what it shows.
-
-A study has three networks with five runs each on the same test patients: two with the
-true AUC of the column, and one below it (0.65, 0.87 and 0.97 for 0.7, 0.9 and 0.99). Scores are
-normal in either class; half of their variance is shared by all runs, 30 % by the runs of a
-network. Seeds change a true AUC of 0.9 by 0.0075 (standard deviation). Patients have one image
-each, or 1 to 150 with heavy tails, where labels correlate by 0.3 within a patient and scores share
-half of their variance. With one seed the truth is that of the run, with several that of all seeds.
-Studies without two patients of either class have no interval and are not counted.
-
-The columns: percent of studies whose interval holds the truth, for the AUC of the first network,
-its difference to the one with the same true AUC ("equal") and to the lower one. With several seeds,
-100 less the number under "equal" is how often equal networks are called different. One standard
-error is 0.8 for 800 studies at 95 %, 1.1 for 400. Widths are those with one seed.
-
-More than 98 % stand where the truth has hardly a patient misranked: (1 - AUC) times the patients of
-the rarer class is near or below 1.25, and a share of the variance that Newcombe's method 5 expects
-is added. Most such studies misrank no patient at all, so that an interval which is right for the
-lower network is wide for the others."""
-
-
-def page(studies: int) -> Iterator[str]:
-    """The lines of ``docs/coverage.md``."""
-    yield HEAD
+def tables(studies: int) -> Iterator[str]:
+    """The lines of the two tables."""
     for clustered in (False, True):
         yield f"\n## {'1 to 150 images' if clustered else 'One image'} a patient\n"
         yield (
@@ -249,10 +224,10 @@ def _line(scenario: Scenario, found: dict[int, Coverage]) -> str:
 
 
 def main() -> None:
-    """Print the page."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--studies", type=int, default=800, help="in each scenario")
-    for line in page(parser.parse_args().studies):
+    for line in tables(parser.parse_args().studies):
         print(line, flush=True)
 
 
