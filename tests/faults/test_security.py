@@ -85,19 +85,21 @@ def test_checkpoints(mark: Path, tmp_path: Path) -> None:
 
 def test_pretrained_weights(mark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     source = describe_weights(NETWORK)
-    in_torch = tmp_path / "torch" / "hub" / "checkpoints" / Path(source.url).name
-    in_torch.parent.mkdir(parents=True)
+    repository = tmp_path / "hub" / f"models--{source.repository.replace('/', '--')}"
+    downloaded = repository / "snapshots" / "0123abc" / "pytorch_model.bin"
+    downloaded.parent.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0123abc")
     folder = tmp_path / "weights"
     folder.mkdir()
     shape: dict[str, Any] = {"in_channels": 1, "outputs": 2, "image_size": 32}
     for content in pickles(mark, tmp_path).values():
-        in_torch.write_bytes(content)
-        assert find_weights(source) == in_torch
-        with pytest.raises(WeightsError, match=in_torch.name):
+        downloaded.write_bytes(content)
+        assert find_weights(source) == downloaded
+        with pytest.raises(WeightsError, match=downloaded.name):
             create(NETWORK, **shape, pretrained=True, weights_dir=None)
-        with pytest.raises(WeightsError, match=in_torch.name):
+        with pytest.raises(WeightsError, match=downloaded.name):
             fetch_weights(NETWORK, to=tmp_path / "carried")
         (folder / f"{NETWORK}.safetensors").write_bytes(content)
         with pytest.raises(WeightsError, match=r"\.safetensors"):

@@ -136,7 +136,6 @@ def test_weights_that_are_nowhere(
 
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     weights = "resnet18.a1_in1k"
     pretrained = ("--set", "model.pretrained=true", "--set", "model.weights_dir=mine")
     assert_refused(
@@ -144,7 +143,6 @@ def test_weights_that_are_nowhere(
         weights,
         "mine/resnet18.safetensors",
         str(tmp_path / "hub" / f"models--timm--{weights}"),
-        str(tmp_path / "torch"),
         "no route to the hub",
         "bench weights fetch resnet18 --to DIR",
         "model.weights_dir=DIR",

@@ -161,7 +161,6 @@ def test_weights_that_are_not_here_are_refused_where_they_are_needed(
     bench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     runs = Runs(RUNS)
     from_weights = {"pretrained": True, "weights": "0" * 64}
     pretrained = runs.add("resnet18", PERFECT, settings={"model": from_weights})

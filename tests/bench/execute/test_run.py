@@ -414,7 +414,6 @@ def test_the_demo_has_a_fine_tuned_row_beside_the_same_network_from_scratch(
     packaged_weights("tf_efficientnet_lite0")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     demo = load_experiment("demo", settings=[*QUICK, "controls=[]", "train.max_iterations=2"])
     wanted = demo.model_copy(update={"models": demo.model.both, "losses": ("ce",)})
     run(wanted, tmp_path / "runs")
