@@ -6,7 +6,6 @@ Imports torch and NumPy, never the harness.
 from cxnet.hierarchy import (
     Blame,
     Leaf,
-    Routed,
     StageProbabilities,
     StageThresholds,
     blame,
@@ -45,7 +44,6 @@ __all__ = [
     "balanced_class_weights",
     "StageProbabilities",
     "StageThresholds",
-    "Routed",
     "Leaf",
     "Blame",
     "route",

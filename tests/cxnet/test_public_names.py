@@ -20,7 +20,6 @@ def test_public_names() -> None:
         "FocalLoss",
         "Leaf",
         "MIN_IMAGE_SIZE",
-        "Routed",
         "SinDetachedLoss",
         "SinHumpDetachedLoss",
         "SinHumpLoss",
