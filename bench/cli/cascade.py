@@ -14,10 +14,10 @@ from bench.cli.options import (
     MatrixChoice,
     Trackers,
     dry_run_option,
-    given,
     grouped,
     matrix_options,
     out_option,
+    refuse_all_but,
     tracker_options,
 )
 from bench.cli.output import print_unusable, read_results
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
     from bench.runs.run import Run
     from bench.runs.store import Store
 
-# Parameters that say what to train and how, which --finished does not.
-OF_TRAINING = (
-    "models", "losses", "seeds", "take_all", "config", "root", "settings", "plugins", "device",
-    "dry_run", "tensorboard", "wandb", "mlflow",
-)  # fmt: skip
+# Parameters that --finished has a use for.
+OF_FINISHED = ("finished", "out", "as_json", "quiet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +71,8 @@ def cascade(
     Trains whatever of the five tasks is not finished yet, for each model and loss, then prints
     the tables. Ends with exit code 1 where a run is missing, failed or damaged.
     """
-    needless = [
-        "MODEL" if parameter.name == "models" else parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name in OF_TRAINING and given(parameter.name)
-    ]
-    if finished and needless:
-        raise click.UsageError(f"--finished trains nothing: leave out {', '.join(needless)}")
+    if finished:
+        refuse_all_but(OF_FINISHED, "--finished trains nothing")
     if dry_run and output.as_json:
         raise click.UsageError("--dry-run judges nothing: leave out --json")
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.options import LabelsChoice, given, labels_options, out_option, report_command
+from bench.cli.options import (
+    LabelsChoice,
+    given,
+    labels_options,
+    out_option,
+    refuse_all_but,
+    report_command,
+)
 
 if TYPE_CHECKING:
     from bench.imported import Combine, Imported
@@ -97,13 +104,7 @@ def import_command(
 
 
 def _import_bundle(path: Path, out: Path) -> None:
-    needless = [
-        parameter.opts[0]
-        for parameter in click.get_current_context().command.params
-        if parameter.name not in ("path", "out") and given(str(parameter.name))
-    ]
-    if needless:
-        raise click.UsageError(f"{path} is a bundle, which says all: leave out {needless[0]}")
+    refuse_all_but(("path", "out"), f"{path} is a bundle, which says all")
 
     from bench.runs.store import Store
     from bench.share.receive import receive

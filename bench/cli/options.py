@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -30,6 +30,22 @@ def given(parameter: str) -> bool:
     """Whether the user gave an option of the present command."""
     source = click.get_current_context().get_parameter_source(parameter)
     return source is not ParameterSource.DEFAULT
+
+
+def refuse_all_but(needed: Collection[str], reason: str) -> None:
+    """Refuse options of the present command that would be without effect.
+
+    Args:
+        needed: parameters that have one.
+        reason: why the others have none.
+    """
+    needless = [
+        "MODEL" if parameter.name == "models" else parameter.opts[0]
+        for parameter in click.get_current_context().command.params
+        if parameter.name not in needed and given(str(parameter.name))
+    ]
+    if needless:
+        raise click.UsageError(f"{reason}: leave out {', '.join(needless)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +149,6 @@ class ExecutorChoice:
         """The executor that was chosen, with the resources of the experiments."""
         from bench.execute.executors import Executor
 
-        if self.executor == "local" and self.jobs is not None:
-            raise click.UsageError("--jobs is for other workers: give --executor too")
-        if self.executor in ("local", "processes") and self.address is not None:
-            raise click.UsageError("--address is for --executor ray and slurm")
         resources = experiments[0].execution
         if any(experiment.execution != resources for experiment in experiments):
             raise click.UsageError("the configs differ in execution: give it with --set")

@@ -69,7 +69,9 @@ class Executor:
             names = ", ".join(get_args(Name))
             raise InputError(f"executor {self.name!r} is not known: write one of {names}")
         if self.name == "local" and self.jobs is not None:
-            raise InputError("jobs are for other workers: give an executor too")
+            raise InputError("jobs are for other workers: give an executor too (--executor)")
+        if self.name in ("local", "processes") and self.address is not None:
+            raise InputError("an address is for --executor ray and slurm")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"jobs={self.jobs}: give at least one")
         most = max((training.devices for training in trainings), default=1)
