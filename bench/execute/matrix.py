@@ -230,14 +230,7 @@ def _run(cell: Numbered) -> Ending:
         signals.check()  # a terminal that was closed takes no more lines; the cell is not at fault
         if is_device_fault(error):
             raise DeviceFault(first_line(error)) from error
-        reason = reason_of(error)
-        # The disk may be full or the folder gone: the failure is counted and told anyway.
-        with suppress(OSError):
-            if not folder.is_dir():
-                runner.store.begin(folder, job.cell, runner.facts, earlier=earlier)
-            keep_failure(error, reason, folder, runner.store)
-        runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
-        return "failed"
+        return _end_as_failed(job, error)
 
 
 def fail(cell: Numbered, error: Exception) -> Ending:
@@ -248,17 +241,24 @@ def fail(cell: Numbered, error: Exception) -> Ending:
     """
     job = cell.job
     store, folder = job.runner.store, job.folder
-    reason = reason_of(error)
     with store.claim(folder, patience=PATIENCE_SECONDS) as claimed:
         found = store.read(folder) if claimed else None
         if isinstance(found, Run) and found.outcome.state != "failed":
             return found.outcome.state
         if not claimed or isinstance(found, Unusable):
             return "elsewhere"
-        with suppress(OSError):  # as where a worker fails a cell itself
-            if not folder.is_dir():
-                store.begin(folder, job.cell, job.runner.facts)
-            keep_failure(error, reason, folder, store)
+        return _end_as_failed(job, error)
+
+
+def _end_as_failed(job: Job, error: Exception | SystemExit) -> Ending:
+    """Keep the failure of a claimed cell, and tell it."""
+    store, folder = job.runner.store, job.folder
+    reason = reason_of(error)
+    # The disk may be full or the folder gone: the failure is counted and told anyway.
+    with suppress(OSError):
+        if not folder.is_dir():
+            store.begin(folder, job.cell, job.runner.facts)
+        keep_failure(error, reason, folder, store)
     job.runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
     return "failed"
 
