@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel
 
+from bench.config.dotted import model_in
 from bench.config.schema import Experiment
 from bench.registry.datasets import DATASETS
 
@@ -87,7 +87,7 @@ def _names() -> tuple[str, ...]:
 def _keys(model: type[BaseModel], values: Mapping[str, Any] | None, prefix: str = "") -> list[Key]:
     keys = []
     for name, field in model.model_fields.items():
-        required, inner = field.is_required(), _model_in(field.annotation)
+        required, inner = field.is_required(), model_in(field.annotation)
         default = None if required else field.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
             default = default.model_dump(mode="json")
@@ -106,12 +106,3 @@ def _keys(model: type[BaseModel], values: Mapping[str, Any] | None, prefix: str 
         if inner is not None and (values is None or value is not None):
             keys += _keys(inner, None if values is None else value, f"{prefix}{name}.")
     return keys
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field holds, also where it may be None; a tuple of models is a value."""
-    kinds = get_args(annotation) if get_origin(annotation) is UnionType else (annotation,)
-    for kind in kinds:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.constructor import ConstructorError
 
 import bench
-from bench.config.dotted import path_of
+from bench.config.dotted import model_at, path_of, plain
 from bench.config.problems import one_line
 from bench.config.recipes import switched
 from bench.config.schema import Experiment
@@ -254,24 +253,11 @@ def _kind_of_text(
         key, model = key[2:], None
         if source in {entry.name for entry in DATASETS}:
             model = DATASETS.get(source).options_model
-    for step in key[:-1]:
-        field = None if model is None else model.model_fields.get(step)
-        inner = _plain(field.annotation) if field else None
-        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    model = model_at(model, key[:-1])
     field = model.model_fields.get(key[-1]) if model is not None and key else None
-    annotation = _plain(field.annotation) if field else None
+    annotation = plain(field.annotation) if field else None
     if annotation in (str, Path):
-        optional = field is not None and _plain(field.annotation) is not field.annotation
+        optional = field is not None and plain(field.annotation) is not field.annotation
         return "text or null" if optional else "text"
-    is_list = get_origin(annotation) is tuple and _plain(get_args(annotation)[0]) is str
+    is_list = get_origin(annotation) is tuple and plain(get_args(annotation)[0]) is str
     return "texts" if is_list else None
-
-
-def _plain(annotation: Any) -> Any:
-    """A type without its constraints and without None."""
-    if get_origin(annotation) is Annotated:
-        return _plain(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-        return _plain(kinds[0]) if len(kinds) == 1 else annotation
-    return annotation

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from pydantic import BaseModel, ValidationError
 
+from bench.config.dotted import model_at
 from bench.config.keys import suggest, unit_note
 from bench.config.schema import Experiment
 from bench.registry.core import near_matches
@@ -30,7 +29,8 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         meant = suggest(key) if model is Experiment else None
-        fields = list(_fields_at(model, first["loc"][:-1]))
+        holder = model_at(model, first["loc"][:-1])
+        fields = list(holder.model_fields) if holder else []
         if meant:
             hint = f"did you mean {meant}?{unit_note(key)}"
         else:
@@ -47,21 +47,3 @@ def one_line(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "value_error":
         return f"{key}: {reason}{more}"
     return f"{key}: {reason}, not {first['input']!r}{more}"
-
-
-def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields of the (nested) model at a path of keys."""
-    for part in path:
-        if isinstance(part, int):  # an entry of what a key lists
-            continue
-        field = model.model_fields.get(str(part))
-        annotation = field.annotation if field else None
-        inner = [
-            each
-            for each in (get_args(annotation) or (annotation,))  # of ``PartSizes | None`` both
-            if isinstance(each, type) and issubclass(each, BaseModel)
-        ]
-        if not inner:
-            return []
-        model = inner[0]
-    return list(model.model_fields)

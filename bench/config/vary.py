@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.config.dotted import path_of
+from bench.config.dotted import path_of, value_at, with_value
 from bench.config.problems import one_line
 from bench.config.recipes import switched
 from bench.config.schema import DataConfig, Experiment
@@ -38,21 +38,13 @@ def expand(experiment: Experiment) -> tuple[Experiment, ...]:
         recipe = changes.get("train.recipe", experiment.train.recipe)
         changed = {**tree, "train": switched(tree["train"], recipe)}
         for key, level in changes.items():
-            changed = _with(changed, path_of(key, level), level)
+            changed = with_value(changed, path_of(key, level), level)
         try:
             plain = Experiment.model_validate(changed)
         except ValidationError as error:
             raise InputError(f"vary: {one_line(error, Experiment)}") from None
         expanded.append(plain)
     return tuple(expanded)
-
-
-def _with(tree: Any, path: list[str], value: Any) -> dict[str, Any]:
-    """A copy of nested mappings with one value set; mappings that are missing are made."""
-    key, *rest = path
-    branch = dict(tree) if isinstance(tree, dict) else {}
-    branch[key] = _with(branch.get(key), rest, value) if rest else value
-    return branch
 
 
 def one_data_config(experiment: Experiment) -> DataConfig:
@@ -68,8 +60,9 @@ def one_data_config(experiment: Experiment) -> DataConfig:
             for key, levels in experiment.vary.items()
             if key.startswith("data.") and len(levels) > 1
         ]
+        data = found[0].model_dump(mode="json")
         first = " ".join(
-            f"--set 'vary.{key}={json.dumps([_at(found[0].model_dump(mode='json'), key[5:])])}'"
+            f"--set 'vary.{key}={json.dumps([value_at(data, key.split('.')[1:])])}'"
             for key in varied
         )
         raise InputError(
@@ -105,10 +98,4 @@ def levels_of(experiment: Experiment, plain: Experiment) -> dict[str, Any]:
         plain: one of those that :func:`expand` made of it.
     """
     tree = plain.model_dump(mode="json")
-    return {key: _at(tree, key) for key in experiment.vary}
-
-
-def _at(tree: Any, key: str) -> Any:
-    for part in path_of(key):
-        tree = tree[part]
-    return tree
+    return {key: value_at(tree, path_of(key)) for key in experiment.vary}

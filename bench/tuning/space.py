@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import reduce
-from operator import getitem
 from typing import TYPE_CHECKING, Any, cast
 
 from optuna import Trial
@@ -19,6 +18,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from pydantic import ValidationError
 
 from bench.config import Experiment, TrainConfig
+from bench.config.dotted import path_of, value_at, with_value
 from bench.config.problems import one_line
 from bench.config.recipes import Recipe, switched
 from bench.config.search import SHIPPED, Dimension
@@ -92,10 +92,10 @@ class Space:
         if recipe != self.base.train.recipe:
             for key in self.fixed:
                 if key.startswith("train."):
-                    path = key.split(".")[1:]
-                    _put(tree["train"], path, reduce(getitem, path, base_train))
+                    path = key.split(".")
+                    tree = with_value(tree, path, value_at(base_train, path[1:]))
         for key, value in settings.items():
-            _put(tree, self._path(key), value)
+            tree = with_value(tree, path_of(key), value)
         try:
             return Experiment.model_validate(tree)
         except ValidationError as error:
@@ -119,7 +119,7 @@ class Space:
         for recipe, dimensions in self.dimensions.items():
             point: dict[str, Scalar] = {RECIPE: recipe} if len(self.dimensions) > 1 else {}
             for key, distribution in dimensions.items():
-                name, path = f"{recipe}: {key}", self._path(key)
+                name, path = f"{recipe}: {key}", path_of(key)
                 value = self._value({RECIPE: recipe}, path)
                 if isinstance(distribution, CategoricalDistribution):
                     near = next(
@@ -160,19 +160,9 @@ class Space:
             defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
             options = tree[branch]["options"]
             options[name] = defaults | options.get(name, {})
-        for key in path:
-            if key not in tree:
-                return None
-            tree = tree[key]
-        return tree
-
-    def _path(self, key: str) -> list[str]:
-        """Nested keys of a dotted one; a model's name may hold dots, an option's may not."""
-        for options in (OPTIONS, LOSS_OPTIONS):
-            if key.startswith(options):
-                owner, _, option = key.removeprefix(options).rpartition(".")
-                return [*options.rstrip(".").split("."), owner, option]
-        return key.split(".")
+        with suppress(KeyError):
+            return value_at(tree, path)
+        return None
 
 
 def settings_at(point: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -346,13 +336,6 @@ def described(distribution: Distribution) -> str:
     if distribution.step and distribution.step != 1:
         text += f", in steps of {distribution.step:g}"
     return text + (", log" if distribution.log else "")
-
-
-def _put(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    *parents, name = path
-    for parent in parents:
-        tree = tree.setdefault(parent, {})
-    tree[name] = value
 
 
 def _check(space: Space, recipe: Recipe, key: str, distribution: Distribution, task: Task) -> None:
