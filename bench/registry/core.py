@@ -82,6 +82,12 @@ def near_matches(name: str, known: list[str]) -> str:
     return f"known: {', '.join(known)}" if known else "none is known"
 
 
+def takes_all(factory: Callable[..., Any]) -> bool:
+    """Whether a factory takes any keyword."""
+    parameters = inspect.signature(factory).parameters.values()
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
 def check_options(
     kind: str, name: str, factory: Callable[..., Any], options: Collection[str]
 ) -> None:
@@ -93,12 +99,9 @@ def check_options(
     Raises:
         InputError: it takes no such option.
     """
-    parameters = inspect.signature(factory).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        return
-    own = [p for p in parameters if p not in STANDARD_ARGUMENTS]
+    own = [p for p in inspect.signature(factory).parameters if p not in STANDARD_ARGUMENTS]
     for option in options:
-        if option not in own:
+        if option not in own and not takes_all(factory):
             hint = near_matches(option, own) if own else "it takes none"
             raise InputError(f"{kind} {name!r} takes no option {option!r}: {hint}")
 

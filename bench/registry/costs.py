@@ -74,22 +74,18 @@ def check_answer(
         InputError: the network cannot take the size or the options, fails on such an image, or
             answers with another shape than (images, outputs).
     """
-    context = context or nullcontext()
-    try:
+    # A plugin may look at numbers, which the meta device does not have.
+    for device in ("meta", "cpu"):
         try:
-            return _answering(entry, shape, context, device="meta")
+            return _answering(entry, shape, context or nullcontext(), device=device)
         except InputError:
             raise
-        except (Exception, SystemExit):
-            # A plugin may look at numbers, which the meta device does not have.
-            return _answering(entry, shape, context, device="cpu")
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:
-        image = f"{shape.in_channels}×{shape.image_size}×{shape.image_size}"
-        raise InputError(
-            f"model {entry.name!r} fails on an image of {image}: {first_line(error)}"
-        ) from error
+        except (Exception, SystemExit) as error:
+            fault = error
+    image = f"{shape.in_channels}×{shape.image_size}×{shape.image_size}"
+    raise InputError(
+        f"model {entry.name!r} fails on an image of {image}: {first_line(fault)}"
+    ) from fault
 
 
 def _answering(

@@ -14,6 +14,7 @@ from bench.registry.core import (
     calling_module,
     check_options,
     comes_from_plugin,
+    takes_all,
 )
 
 if TYPE_CHECKING:
@@ -134,9 +135,8 @@ class LossEntry(Entry):
     def _check_signature(self, options: Mapping[str, Any]) -> None:
         parameters = inspect.signature(self.factory).parameters.values()
         names = {parameter.name for parameter in parameters}
-        takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
         missing = [name for name in ("kind", "class_weights") if name not in names]
-        if missing and not takes_all:
+        if missing and not takes_all(self.factory):
             raise InputError(
                 f"loss {self.name!r} does not take the keyword {missing[0]}: write it as "
                 f"def {self.name}(*, kind, class_weights=None)"

@@ -19,6 +19,7 @@ from bench.registry.core import (
     calling_module,
     check_options,
     comes_from_plugin,
+    takes_all,
 )
 from bench.registry.search import search_changes
 
@@ -114,9 +115,7 @@ class ModelEntry(Entry):
         if self.timm_name is not None:
             arguments |= {"pretrained": pretrained, "weights_dir": weights_dir}
         factory = self.factory
-        parameters = inspect.signature(factory).parameters
-        takes_all = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-        if "image_size" not in parameters and not takes_all:
+        if "image_size" not in inspect.signature(factory).parameters and not takes_all(factory):
             del arguments["image_size"]  # a network that takes any
         with self._refusals():
             network: nn.Module = factory(**arguments)
