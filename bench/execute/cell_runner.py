@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from baselines.finetune import apply_policy
 from bench.config import Experiment
@@ -22,14 +22,13 @@ from bench.data.splits import RowNumbers
 from bench.errors import InputError
 from bench.events import CellFinished, Event, Note, Validated
 from bench.execute.controls import ControlInputs, predict_control
-from bench.execute.logits import logit_fault
 from bench.progress import Progress
 from bench.randomness import derive_seed
 from bench.registry import LOSSES, NetworkShape, find_model
 from bench.registry.costs import model_costs
 from bench.runs.cells import Cell
 from bench.runs.reading import read_former_end
-from bench.runs.records import LOGIT_FAULTS, Outcome, RunCosts
+from bench.runs.records import LOGIT_FAULTS, LogitFault, Outcome, RunCosts
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Facts, Store
 from bench.train import checkpoint
@@ -340,3 +339,16 @@ class Job:
     def folder(self) -> Path:
         """The folder of its run."""
         return self.runner.store.folder(self.cell, self.runner.facts.data)
+
+
+def logit_fault(logits: Tensor) -> LogitFault | None:
+    """The sign that a network's logits of several images show; None for none.
+
+    Args:
+        logits: (images, outputs).
+    """
+    if len(logits) > 1 and bool((logits == logits[0]).all()):
+        return "equal"
+    if bool(((logits >= 0) & (logits <= 1)).all()):
+        return "within_0_and_1"
+    return None

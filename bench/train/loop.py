@@ -22,10 +22,9 @@ from bench.train.distributed.group import ALONE, Group
 from bench.train.distributed.step import make_shared_step
 from bench.train.errors import TrainingFailedError, memory_errors_explained
 from bench.train.history import SILENT, Listener, Training, TrainingData, Validation
-from bench.train.interval import SaveTimer
 from bench.train.prediction import mean_loss, predict
 from bench.train.score import overall_auc
-from bench.train.state import TrainingState, average_of
+from bench.train.state import SaveTimer, TrainingState, average_of
 from bench.train.step import make_step
 
 

@@ -12,8 +12,7 @@ from bench.config import TrainConfig
 from bench.registry import NetworkShape, find_model
 from bench.train.checkpoint import LAST
 from bench.train.cuda_graph import StepRunner
-from bench.train.interval import LEAST_RATIO, SaveTimer
-from bench.train.state import TrainingState
+from bench.train.state import LEAST_RATIO, SaveTimer, TrainingState
 from tests.bench.train.small import step_of
 
 MODELS = ["cxnet_m1", "resnet18", "densenet121"]

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.cli.main import run
-from bench.train.interval import SaveTimer
+from bench.train.state import SaveTimer
 from tests.forked import fork
 
 CALLS = ("fsync", "replace", "unlink", "mkdir")

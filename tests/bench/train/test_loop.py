@@ -28,10 +28,10 @@ from bench.train.checkpoint import BEST, KEYS, LAST
 from bench.train.cuda_graph import StepRunner
 from bench.train.errors import TrainingFailedError, is_out_of_memory
 from bench.train.history import TrainingData
-from bench.train.interval import SaveTimer
 from bench.train.loop import train
 from bench.train.prediction import mean_loss, predict
 from bench.train.score import overall_auc
+from bench.train.state import SaveTimer
 from bench.train.step import make_step
 from tests.bench.train.small import (
     CPU,
@@ -122,7 +122,7 @@ def test_a_resumed_training_is_bit_for_bit_an_uninterrupted_one(
 @pytest.fixture
 def saved_after_every_step(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """The change of a training's settings with which a checkpoint is due after each step."""
-    monkeypatch.setattr("bench.train.interval.LEAST_RATIO", 0)
+    monkeypatch.setattr("bench.train.state.LEAST_RATIO", 0)
     return {"checkpoint_seconds": 1e-9}
 
 
