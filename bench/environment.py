@@ -74,7 +74,6 @@ def changes(
     Args:
         before: of a run's attempts; the values of all are named, each once. Without any, nothing
             has changed.
-        after: the environment they are compared with.
         names: facts that are looked at; None is all (:attr:`EnvironmentRecord.facts`).
     """
     earlier = [each.facts for each in before]
@@ -87,11 +86,7 @@ def changes(
 
 
 def pick_device(requested: str) -> torch.device:
-    """The device to train on: ``auto`` takes CUDA where there is one.
-
-    Raises:
-        InputError: ``cuda`` is requested and not there.
-    """
+    """The device to train on: ``auto`` takes CUDA where there is one."""
     import torch
 
     if requested == "auto":

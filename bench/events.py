@@ -213,12 +213,10 @@ class TrialEnded(Event):
 
     Attributes:
         ended: ``finished``, ``pruned``, ``budget`` or ``failed``.
-        reason: why it failed.
         validation_auc: of the weights that a finished trial kept; the last one of a trial that was
             pruned or cut; None of one that failed.
         done: trials that ended so far.
         used: share of the budget that is spent.
-        budget: the budget in words.
     """
 
     cell: str

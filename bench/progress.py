@@ -291,7 +291,6 @@ def show_progress(
 
     Args:
         quiet: show only what failed.
-        json_log: one JSON object a line.
         stream: plain lines go there, as standard output holds something else.
     """
     if quiet:

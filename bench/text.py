@@ -49,12 +49,7 @@ def plain_table(rows: Sequence[Mapping[str, str]], *, numbers: Collection[str] =
 
 
 def figures_table(name: str, rows: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Lines of a table of figures, aligned to the right of the rows' labels.
-
-    Args:
-        name: the head of the labels.
-        rows: figures by the column's head, by the row's label.
-    """
+    """Lines of a table of figures, aligned to the right of the rows' labels."""
     if not rows:
         return [f"{name}: none"]
     heads = next(iter(rows.values()))

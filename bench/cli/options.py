@@ -96,11 +96,7 @@ class MatrixChoice(ConfigChoice):
     device: str
 
     def experiment(self, *more_models: str, **changes: Any) -> Experiment:
-        """The experiment with the models, losses and seeds that were chosen.
-
-        Args:
-            more_models: chosen beside MODEL.
-        """
+        """The experiment with the models, losses and seeds that were chosen."""
         from bench.registry.models import select_models
 
         if self.losses:
@@ -170,7 +166,6 @@ class Trackers:
 
         Args:
             out: where ``bench status`` finds how far it is.
-            display: as :func:`bench.progress.show_progress` takes it.
         """
         from bench.progress import show_progress
         from bench.tracking.heartbeat import beating
@@ -218,8 +213,6 @@ def grouped(group: type, name: str, *options: Callable[[F], F]) -> Callable[[F],
 
     Args:
         group: dataclass whose fields are the options' names.
-        name: of the keyword.
-        options: click's decorators, in the order of the help.
     """
 
     def decorate(function: F) -> F:

@@ -43,7 +43,6 @@ class RowsChoice:
         """Filters of the results.
 
         Raises:
-            InputError: ``--where`` is not KEY=VALUE.
             click.BadParameter: it means another key.
         """
         from bench.config import suggest

@@ -45,7 +45,6 @@ class SearchChoice:
         """The plan of a tuning.
 
         Args:
-            experiment: what is tuned.
             settings: of ``--set``, whose keys are not searched.
         """
         from bench.config.load import split_setting

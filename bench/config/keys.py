@@ -36,7 +36,6 @@ class Key:
     Attributes:
         name: dotted, such as ``train.lr``.
         required: it has no default.
-        default: as a value of YAML.
         value: in an experiment; the default where none was asked about.
         meaning: from the schema, without its markup.
     """
@@ -49,11 +48,7 @@ class Key:
 
 
 def keys_of(experiment: Experiment | None = None) -> list[Key]:
-    """All keys in the order of the schema; in an experiment those of its data source too.
-
-    Raises:
-        InputError: the experiment's data source is unknown, or does not take its options.
-    """
+    """All keys in the order of the schema; in an experiment those of its data source too."""
     if experiment is None:
         return _keys(Experiment, None)
     keys = []

@@ -104,10 +104,6 @@ def load_experiment(
         settings: ``KEY=VALUE`` texts with dotted keys; the value is read as YAML, or taken as it
             is typed where the key takes a text. Applied in order, after the file.
         changes: further dotted keys with ready values, applied last.
-
-    Raises:
-        InputError: no such name or file, broken YAML, an unknown key, a wrong value, or a value
-            for a key that the experiment varies.
     """
     path = _find(str(name_or_file))
     tree = _read(path)
@@ -137,9 +133,6 @@ def split_setting(setting: str, *, option: str = "--set") -> tuple[str, str]:
 
     Args:
         option: of the command line that it was given with, for the message.
-
-    Raises:
-        InputError: there is no ``=``, no key or no value.
     """
     key, equals, text = (part.strip() for part in setting.partition("="))
     if not equals or not key:
@@ -157,9 +150,6 @@ def parse_setting(setting: str, *, option: str = "--set") -> tuple[str, Any]:
 
     Args:
         option: of the command line that it was given with, for the message.
-
-    Raises:
-        InputError: there is no ``=``, no key or no value, or the value is not YAML.
     """
     key, text = split_setting(setting, option=option)
     return key, _read_value(text, setting, option=option)

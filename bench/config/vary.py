@@ -16,12 +16,7 @@ from bench.errors import InputError
 
 
 def expand(experiment: Experiment) -> tuple[Experiment, ...]:
-    """One experiment without ``vary`` for each combination of the levels, in their order.
-
-    Raises:
-        InputError: a key that is no setting, a level that its setting does not take, a level
-            given twice, or none at all.
-    """
+    """One experiment without ``vary`` for each combination of the levels, in their order."""
     if not experiment.vary:
         return (experiment,)
     for key, levels in experiment.vary.items():
@@ -48,11 +43,7 @@ def expand(experiment: Experiment) -> tuple[Experiment, ...]:
 
 
 def one_data_config(experiment: Experiment) -> DataConfig:
-    """The data of an experiment that has one level of them.
-
-    Raises:
-        InputError: it varies them, and what was asked is about one data set.
-    """
+    """The data of an experiment that has one level of them."""
     found = [plain.data for plain in expand(experiment)]
     if any(data != found[0] for data in found):
         varied = [

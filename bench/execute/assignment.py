@@ -27,11 +27,7 @@ class RunnerRecord:
     """A cell's runner, as another process makes it.
 
     Attributes:
-        kind: its class.
-        experiment: the whole one, as it is stored with the runs.
-        data: of the runner, with its own experiment.
         store: of the runs; its folder is absolute.
-        levels, prefix: as the runner has them.
     """
 
     kind: type[CellRunner]
@@ -47,11 +43,7 @@ class CellAssignment:
     """A cell for a worker.
 
     Attributes:
-        runner: of the cell.
-        cell: what is run.
         fault: why its network cannot be trained, as known before; None where it can.
-        events: file for events.
-        index, total, patience, tells_skips: as :class:`bench.execute.matrix.Numbered` has them.
     """
 
     runner: RunnerRecord
@@ -67,7 +59,6 @@ class CellAssignment:
         """Run the cell.
 
         Raises:
-            InputError: the data are not those of the parent, or cannot be prepared here.
             DeviceFault: the device failed; the cell is not ended.
             DiskFullError: there is no room for results.
         """
@@ -103,12 +94,7 @@ def _keep_scores(job: Job) -> None:
 
 
 def assignment_of(cell: Numbered, events: Path) -> CellAssignment:
-    """The assignment by which a worker runs a cell.
-
-    Args:
-        cell: of the matrix.
-        events: the worker's file for events.
-    """
+    """The assignment by which a worker runs a cell."""
     job = cell.job
     return CellAssignment(
         runner=_record(job.runner),

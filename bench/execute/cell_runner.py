@@ -60,15 +60,10 @@ class CellRunner:
     """Runner of the cells of a matrix, with what they share.
 
     Attributes:
-        experiment: the matrix's settings, as given.
-        prepared: its data.
-        store: where runs are kept.
         placements: where its pixels lie for the networks' device; shared by all cells.
-        progress: gets every step and validation.
         levels: what tells this matrix from others of an experiment that varies settings, by
             dotted key.
         prefix: begin of its cells' names, by which several experiments are told apart.
-        facts: stored with every run.
     """
 
     experiment: Experiment
@@ -98,7 +93,6 @@ class CellRunner:
         Raises:
             ControlUnavailable: the data lack what a control looks at.
             TrainingFailedError: the loss is no longer finite.
-            InputError: a model or its weights cannot be had.
         """
         data = self.prepared
         outcome = Outcome(state="finished")
@@ -126,13 +120,7 @@ class CellRunner:
         return test_auc, outcome
 
     def describe_end(self, cell: Cell, outcome: Outcome, *, auc: float, seconds: float) -> Event:
-        """The event that says that a cell has finished.
-
-        Args:
-            cell: which.
-            outcome, auc: as :meth:`run` gave them.
-            seconds: that it took.
-        """
+        """The event that says that a cell has finished."""
         return CellFinished(
             cell=self.label(cell),
             seconds=round(seconds, 1),
@@ -164,14 +152,11 @@ class CellRunner:
         """Train a cell's network; the test part is not looked at.
 
         Args:
-            cell: of a network.
-            folder: its run's, begun.
             on_validation: called after each validation with the history so far, when it is
                 stored. What it raises ends the training, which can be resumed.
 
         Raises:
             TrainingFailedError: the loss is no longer finite.
-            InputError: a model or its weights cannot be had.
         """
         config, parts = cell.network.train, self.prepared.task_parts
         costs = model_costs(find_model(cell.model), self._shape(cell))
@@ -321,8 +306,6 @@ class Job:
     """A cell, and what it is run with.
 
     Attributes:
-        cell: what is run.
-        runner: what it shares with others.
         fault: why its network cannot be trained, as known before; None where it can.
     """
 

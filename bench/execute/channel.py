@@ -38,9 +38,6 @@ class EventFile:
     """A :class:`bench.progress.Progress` that appends everything to a file.
 
     The file is closed after every line, so that other machines see it on file systems of networks.
-
-    Args:
-        path: of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,11 +62,7 @@ class EventFile:
 
 
 class EventReader:
-    """The reading end of an :class:`EventFile`; what is no line of one is passed over.
-
-    Args:
-        path: of the file.
-    """
+    """The reading end of an :class:`EventFile`; what is no line of one is passed over."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -106,12 +99,7 @@ def _pass_on(line: bytes, progress: Progress) -> None:
 
 
 class Channel:
-    """The event files of one process's workers, below the folder of runs.
-
-    Args:
-        folder: of the files.
-        progress: gets everything.
-    """
+    """The event files of one process's workers, below the folder of runs."""
 
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.folder = folder
@@ -147,12 +135,7 @@ class Channel:
 
 @contextmanager
 def opened_channel(root: Path, progress: Progress) -> Iterator[Channel]:
-    """A channel below a folder of runs, removed at the end; those of killed processes are, too.
-
-    Args:
-        root: folder of the runs.
-        progress: gets everything that workers say.
-    """
+    """A channel below a folder of runs, removed at the end; those of killed processes are, too."""
     status = root / FOLDER
     status.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(status)

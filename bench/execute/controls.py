@@ -47,7 +47,6 @@ class ControlInputs:
         targets: int64 (n,) class indices, or (n, outputs) of 0 and 1 for multi-label. Only those
             of ``train`` are read, and by the controls that choose a penalty those of
             ``validation``.
-        kind: "multiclass" or "multilabel".
         outputs: number of classes or labels.
         train: the rows to learn from.
         validation: the rows to choose a penalty on.
@@ -76,11 +75,7 @@ class ControlInputs:
 
 
 def check_control(name: str) -> None:
-    """Refuse an unknown name.
-
-    Raises:
-        InputError: unknown name; the message lists near matches.
-    """
+    """Refuse an unknown name."""
     if name not in CONTROLS:
         raise InputError(f"unknown control {name!r}: {near_matches(name, list(CONTROLS))}")
 
@@ -88,15 +83,10 @@ def check_control(name: str) -> None:
 def predict_control(name: str, inputs: ControlInputs) -> NDArray[np.float64]:
     """Fit a control on the training part and apply it to all rows.
 
-    Args:
-        name: one of :data:`CONTROLS`.
-        inputs: its data.
-
     Returns:
         Probability of each output, (n, outputs); over classes they sum to 1.
 
     Raises:
-        InputError: unknown name; the message lists near matches.
         ControlUnavailable: the data lack what the control looks at.
     """
     check_control(name)

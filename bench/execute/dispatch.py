@@ -36,7 +36,6 @@ class Engine(Protocol):
         """Give an assignment to a worker.
 
         Args:
-            assignment: such as a cell.
             avoid: a place that is not to have it, where there is another; None for none.
 
         Returns:
@@ -57,12 +56,9 @@ class _Try:
     """A cell that is to be run, or is being run.
 
     Attributes:
-        cell: it.
         faults: how often in a row a worker or device failed it without a new checkpoint.
         checkpoint: the last one as it was at the latest fault.
         avoid: place of the latest fault.
-        place: where it is being run.
-        events: the worker's file.
     """
 
     cell: Numbered
@@ -80,9 +76,7 @@ def dispatch(cells: Sequence[Numbered], engine: Engine, channel: Channel) -> Ite
     long as each try gets further than the one before.
 
     Args:
-        cells: of the matrix, in order.
         engine: the workers; who opened it stops them where this raises.
-        channel: gets the workers' events.
 
     Raises:
         DiskFullError: there is no room for results.
@@ -92,13 +86,7 @@ def dispatch(cells: Sequence[Numbered], engine: Engine, channel: Channel) -> Ite
 
 
 class _Dispatch:
-    """The cells that wait, and those that are being run.
-
-    Args:
-        engine: the workers.
-        channel: gets what they say.
-        waiting: the cells, in order.
-    """
+    """The cells that wait, and those that are being run."""
 
     def __init__(self, engine: Engine, channel: Channel, waiting: deque[_Try]) -> None:
         self._engine, self._channel, self._waiting = engine, channel, waiting

@@ -55,16 +55,7 @@ class Executor:
         return self.name == "ray" and self.address is not None
 
     def check(self, trainings: Iterable[TrainConfig], *, device: torch.device) -> None:
-        """Find out whether the executor can be had here, and can run some trainings.
-
-        Args:
-            trainings: settings of all levels.
-            device: where networks are trained.
-
-        Raises:
-            InputError: there is none of its name, its extra is not installed, its workers have too
-                few GPUs, or their number makes no sense.
-        """
+        """Find out whether the executor can be had here, and can run some trainings."""
         if self.name not in get_args(Name):
             names = ", ".join(get_args(Name))
             raise InputError(f"executor {self.name!r} is not known: write one of {names}")
@@ -99,7 +90,6 @@ class Executor:
 
         Args:
             work: what workers need to know; its device is that of every worker.
-            progress: gets what they say.
         """
         if self.name == "local":
             yield Workers(execute=run_here)
@@ -146,7 +136,6 @@ class Workers:
     """The workers of a command.
 
     Attributes:
-        execute: runs cells.
         others: take any assignment; None where this process is the only worker.
     """
 
@@ -156,23 +145,14 @@ class Workers:
 
 @dataclass(frozen=True, kw_only=True)
 class Others:
-    """Workers that are other processes.
-
-    Attributes:
-        engine: gives them assignments.
-        channel: gets what they say.
-    """
+    """Workers that are other processes."""
 
     engine: Engine
     channel: Channel
 
 
 class OnDemand(AbstractContextManager["OnDemand"]):
-    """An engine that starts with the first assignment, and goes on to the end of its block.
-
-    Args:
-        engine: which is started.
-    """
+    """An engine that starts with the first assignment, and goes on to the end of its block."""
 
     def __init__(self, engine: AbstractContextManager[Engine]) -> None:
         self._context, self._stack = engine, ExitStack()

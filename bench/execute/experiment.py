@@ -57,16 +57,9 @@ def run_experiments(
 
     Args:
         experiments: what to run. A cell that several have in common is run once.
-        out: folder of the runs.
-        device: where networks are trained.
-        progress: gets every event.
-        executor: who runs the cells.
 
     Returns:
         How the cells ended, which is the last event too.
-
-    Raises:
-        InputError: anything that the user can mend, before the first cell starts.
     """
     store = Store(out)
     levels = [expand(experiment) for experiment in experiments]
@@ -97,16 +90,7 @@ def run_experiments(
 
 
 class _Matrix:
-    """The cells of all experiments.
-
-    Args:
-        store: where the runs are kept.
-        device: where networks are trained.
-        progress: gets every event.
-
-    Attributes:
-        jobs: the cells with their prepared data.
-    """
+    """The cells of all experiments."""
 
     def __init__(self, *, store: Store, device: torch.device, progress: Progress) -> None:
         self._store, self._progress = store, progress
@@ -130,10 +114,7 @@ class _Matrix:
         """Prepare the data of an experiment; returns its cells, in the order of its runs.
 
         Args:
-            experiment: the whole one.
             levels: without ``vary``.
-            checked, studies: of each level.
-            prefix: begin of the cells' names.
         """
         jobs: list[Job] = []
         for level, found, study in zip(levels, checked, studies, strict=True):

@@ -46,7 +46,6 @@ class Numbered:
     """A cell of a matrix by its number, from 1.
 
     Attributes:
-        job: the cell.
         index, total: its number, and that of the last one.
         patience: seconds to wait for a process that is at it.
         tells_skips: whether it is told that the cell is left to another process.
@@ -71,7 +70,6 @@ class DeviceFault(Exception):  # noqa: N818
     """A device failed, and not the cell: another device may run it.
 
     Args:
-        text: how.
         place: where, in the words of an executor; None where that is known anyway.
     """
 
@@ -291,14 +289,7 @@ def drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
 
 
 def keep_failure(error: Exception | SystemExit, reason: str, folder: Path, store: Store) -> None:
-    """End a run as failed: outcome and traceback.
-
-    Args:
-        error: what was raised.
-        reason: :func:`reason_of` it.
-        folder: the run's.
-        store: where it is kept.
-    """
+    """End a run as failed: outcome and traceback."""
     write_text(folder / "error.txt", "".join(traceback.format_exception(error)))
     store.end(folder, Outcome(state="failed", reason=reason))
     if isinstance(error, TrainingFailedError):

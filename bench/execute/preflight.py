@@ -72,11 +72,6 @@ def check_levels(levels: Sequence[Experiment], *, device: torch.device) -> list[
 
     Args:
         levels: what to run, without ``vary``.
-        device: where networks would be trained.
-
-    Raises:
-        InputError: an unknown name, an image or option that a model does not take, an optimiser
-            that cannot be had, or no model that can be trained with any loss.
     """
     known: dict[str, InputError | None] = {}
     checked = [_check_level(level, device, known) for level in levels]
@@ -98,8 +93,6 @@ def _check_level(
     """Check one level.
 
     Args:
-        experiment: the level.
-        device: where networks would be trained.
         known: faults of models by what they depend on, of this level and those before it: most
             levels have their models in common, and building one takes a tenth of a second.
     """
@@ -159,9 +152,6 @@ def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
     """The matrix of a checked experiment, with all that a key needs to know.
 
     Pretrained weights that are not on this machine are fetched.
-
-    Raises:
-        InputError: pretrained weights cannot be had.
     """
     weights = {}
     for model in pretrained_models(experiment):

@@ -13,11 +13,7 @@ from bench.progress import Progress
 
 
 def prepare(experiment: Experiment, study: StudyTable, progress: Progress) -> PreparedData:
-    """The data of an experiment without ``vary``, decoded, split and checked.
-
-    Raises:
-        InputError: as :func:`bench.data.prepare.prepare_data`.
-    """
+    """The data of an experiment without ``vary``, decoded, split and checked."""
     return prepare_data(
         experiment.data,
         make_task(experiment.task, study.finding_names),

@@ -29,10 +29,7 @@ class _Slot:
     """Room for one worker.
 
     Attributes:
-        environment: variables that its process starts with.
         pool: of its one process; None before it starts, and after it died.
-        process: of the pool.
-        is_busy: whether it has something to do.
     """
 
     environment: Mapping[str, str]
@@ -52,10 +49,6 @@ class Processes:
 
     A process starts with the first assignment for its slot, and is replaced where it dies. It ends
     with a checkpoint when this process is gone, however that ended.
-
-    Attributes:
-        work: of their command.
-        slots: one a worker.
     """
 
     work: Work
@@ -143,7 +136,6 @@ def processes(work: Work, environments: Sequence[Mapping[str, str]]) -> Iterator
     """Worker processes, one for each set of variables.
 
     Args:
-        work: of their command.
         environments: variables that each process starts with, such as ``CUDA_VISIBLE_DEVICES``.
     """
     engine = Processes(work=work, slots=[_Slot(environment=each) for each in environments])

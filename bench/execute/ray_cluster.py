@@ -34,10 +34,6 @@ class RayTasks:
     given out again by this process, which knows whether it got further.
 
     Attributes:
-        task: the remote function, with the resources of a task.
-        resources: these, as Ray names them.
-        work: reference of the work.
-        jobs: tasks at most at once.
         running: the reference of each task's answer.
     """
 
@@ -113,11 +109,6 @@ def ray_tasks(
         work: of their command; its threads are the CPUs of a task.
         address: of a running cluster; None starts one on this machine.
         jobs: tasks at most at once; None is as many as there are resources for.
-        resources: of a task.
-
-    Raises:
-        InputError: no cluster can be reached at the address, or none of its nodes has the
-            resources of a cell.
     """
     import ray
 

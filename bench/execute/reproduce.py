@@ -80,11 +80,6 @@ def reproduce(folder: Path, *, out: Path, root: Path | None, progress: Progress)
         folder: of a network's or control's run that finished. Its models must be registered.
         out: folder of the new run; one that was interrupted there goes on.
         root: folder or file of the data; None is where the run's experiment found them.
-        progress: gets every event.
-
-    Raises:
-        InputError: the run cannot be made again here: it is no such run, or its data, device,
-            weights or model are other ones or not there.
     """
     run = _finished(folder.resolve())
     store, name = Store(out), run.name
@@ -253,12 +248,7 @@ def _check_data(run: Run, prepared: PreparedData, store: Store) -> None:
 
 
 def _difference(before: pd.DataFrame, now: pd.DataFrame, columns: list[str]) -> float:
-    """Largest absolute difference of a probability; NaN where the images or parts differ.
-
-    Args:
-        before, now: tables of predictions.
-        columns: those of probabilities.
-    """
+    """Largest absolute difference of a probability; NaN where the images or parts differ."""
     if not before[[*IDS]].equals(now[[*IDS]]):
         return float("nan")
     return float(np.abs(before[columns].to_numpy() - now[columns].to_numpy()).max(initial=0.0))

@@ -55,7 +55,6 @@ class JobReport:
     """The account that a job of the array gives of its cells, by their numbers.
 
     Attributes:
-        endings: of the cells that it came to.
         errors: why it could not run one, such as data that it does not have.
         fault: why the job ended before its last cell: its device failed.
         disk_full: the line that says so; "" where there was room.
@@ -72,9 +71,7 @@ class ArrayWorker:
     """A job of the array, as submitit keeps it.
 
     Attributes:
-        work: of its command.
         assignments: all of them; other jobs have the same.
-        report: of the cells so far.
     """
 
     work: Work
@@ -134,12 +131,7 @@ def _preemptible() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class SingleWorker:
-    """A job of one assignment, as submitit keeps it.
-
-    Attributes:
-        work: of its command.
-        assignment: for it.
-    """
+    """A job of one assignment, as submitit keeps it."""
 
     work: Work
     assignment: Assignment[Any] = field(repr=False)
@@ -166,8 +158,6 @@ class SingleJobs:
     """An :class:`bench.execute.dispatch.Engine` of jobs, each of one assignment.
 
     Attributes:
-        array: submits them.
-        running: the job of each answer.
         ended: set when nobody waits for answers any more.
     """
 
@@ -208,10 +198,7 @@ class SlurmArray:
     """An array of jobs, in rounds: cells whose job died are in the next one.
 
     Attributes:
-        work: of their command.
-        jobs: how many.
         address: ``local``, or None for Slurm.
-        resources: of each.
     """
 
     work: Work
@@ -222,12 +209,7 @@ class SlurmArray:
     def run(self, cells: Sequence[Numbered], *, channel: Channel) -> Iterator[Ending]:
         """Run the cells of a matrix; gives their endings, at the end of each round.
 
-        Args:
-            cells: of the matrix, in order.
-            channel: gets the jobs' events.
-
         Raises:
-            InputError: Slurm takes no job.
             DiskFullError: there is no room for results.
             Stopped: a signal asked for it; the jobs were ended, each with a checkpoint.
         """
@@ -255,10 +237,8 @@ class SlurmArray:
         """Find out what became of a cell that no job tells of; None where it is to be run again.
 
         Args:
-            cell: of the matrix.
             struck: gets the checkpoint of a cell that a job has died at; a second death at the
                 same one fails it.
-            reason: why a job died.
         """
         job = cell.job
         store, folder = job.runner.store, job.folder
@@ -319,15 +299,7 @@ class SlurmArray:
             watching.join()
 
     def submit(self, folder: Path, workers: Sequence[ArrayWorker | SingleWorker]) -> Sequence[Any]:
-        """Submit an array of jobs.
-
-        Args:
-            folder: of submitit's files.
-            workers: one a job.
-
-        Raises:
-            InputError: Slurm takes no job.
-        """
+        """Submit an array of jobs."""
         try:
             return list(self._executor(folder).submit_array(workers))
         except Exception as error:  # of submitit, or of Slurm's commands

@@ -26,9 +26,6 @@ def check_training(
     Memory that does not suffice is no fault of the network: its training says what to try.
 
     Args:
-        entry: the registered network; it starts from scratch.
-        shape: its input, outputs and options.
-        kind: how logits become probabilities.
         device: where it would be trained. Its random state is left as it was.
 
     Raises:

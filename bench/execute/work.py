@@ -32,7 +32,6 @@ class PluginFile:
 
     Attributes:
         path: of the file, absolute.
-        content: of it.
     """
 
     path: str
@@ -57,7 +56,6 @@ class ExpectedData:
 
     Attributes:
         experiment: without ``vary``, whose data and task they are.
-        fingerprint: of the data.
         split: hash of their split.
     """
 
@@ -73,10 +71,8 @@ class Work:
     Attributes:
         out: folder of the runs, absolute.
         folder: id of that folder, which all workers have to find there; None before they start.
-        device: kind of device that networks are trained on.
         threads: that a worker computes with; None is as torch has it.
         plugins: files that register models, losses or data sources.
-        environment: variables to set.
     """
 
     out: Path
@@ -87,11 +83,7 @@ class Work:
     environment: tuple[tuple[str, str], ...]
 
     def begin(self) -> None:
-        """Make this process ready for the work: variables, plugins.
-
-        Raises:
-            InputError: the folder of the runs is another one here; or a plugin fails.
-        """
+        """Make this process ready for the work: variables, plugins."""
         if self.folder is not None and Store(self.out).id != self.folder:
             raise InputError(
                 f"{str(self.out)!r} is not the same folder on {socket.gethostname()}: workers need "
@@ -104,12 +96,7 @@ class Work:
 
 
 def describe_work(*, out: Path, device: str) -> Work:
-    """The work of this process's command, with its plugins and variables.
-
-    Args:
-        out: folder of the runs.
-        device: kind of device that networks are trained on.
-    """
+    """The work of this process's command, with its plugins and variables."""
     return Work(
         out=out.resolve(),
         folder=None,

@@ -27,18 +27,7 @@ MOST_DATA = 4
 
 
 class Worker:
-    """A process's share of a work: plugins, device, placed pixels, the last prepared data.
-
-    Args:
-        work: of its command.
-
-    Attributes:
-        placements: where pixels lie for its device.
-        environment: versions and device.
-
-    Raises:
-        InputError: a plugin fails here, or the folder of the runs is another one.
-    """
+    """A process's share of a work: plugins, device, placed pixels, the last prepared data."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -52,11 +41,7 @@ class Worker:
         self._prepared: OrderedDict[str, PreparedData] = OrderedDict()
 
     def make_runner(self, record: RunnerRecord, progress: Progress) -> CellRunner:
-        """The runner of a record, with the data of this machine.
-
-        Raises:
-            InputError: as :meth:`prepare`.
-        """
+        """The runner of a record, with the data of this machine."""
         prepared = self.prepare(record.data, progress)
         return record.kind(
             experiment=record.data.experiment,
@@ -72,11 +57,7 @@ class Worker:
         )
 
     def prepare(self, expected: ExpectedData, progress: Progress) -> PreparedData:
-        """The data of an experiment; several that differ in their training alone share them.
-
-        Raises:
-            InputError: the data are not those of the parent, or cannot be prepared here.
-        """
+        """The data of an experiment; several that differ in their training alone share them."""
         experiment = expected.experiment
         key = repr((experiment.data, experiment.task))
         prepared = self._prepared.get(key)
@@ -104,7 +85,6 @@ def run_assignment(work: Work, assignment: Assignment[T]) -> T:
 
     Raises:
         Stopped: a signal asked the process to stop; a training has kept a checkpoint.
-        Exception: as the assignment does.
     """
     global _worker
     with signals.handled():

@@ -45,8 +45,6 @@ class Entry:
     """A registered thing.
 
     Attributes:
-        name: snake_case.
-        description: one line.
         target: what makes the thing: a callable, or its import string such as
             ``cxnet:CXNetM1``, so that registering it imports nothing.
         source: ``built in``, ``timm``, or the plugin's module.
@@ -91,14 +89,7 @@ def takes_all(factory: Callable[..., Any]) -> bool:
 def check_options(
     kind: str, name: str, factory: Callable[..., Any], options: Collection[str]
 ) -> None:
-    """Refuse options that a factory does not take.
-
-    Args:
-        kind: "model" or "loss", for the message.
-
-    Raises:
-        InputError: it takes no such option.
-    """
+    """Refuse options that a factory does not take."""
     own = [p for p in inspect.signature(factory).parameters if p not in STANDARD_ARGUMENTS]
     for option in options:
         if option not in own and not takes_all(factory):
@@ -128,12 +119,7 @@ class Registry(Generic[E]):
         return self._entries
 
     def add(self, entry: E) -> None:
-        """Register an entry.
-
-        Raises:
-            InputError: the name is not snake_case or already taken, or the description is
-                empty or longer than a line.
-        """
+        """Register an entry."""
         if not SNAKE_CASE.fullmatch(entry.name):
             raise InputError(
                 f"{self.kind} name {entry.name!r} is not snake_case: use lower-case letters, "
@@ -162,11 +148,7 @@ class Registry(Generic[E]):
         return register
 
     def get(self, name: str) -> E:
-        """The entry of that name.
-
-        Raises:
-            InputError: no such name; the message lists near matches.
-        """
+        """The entry of that name."""
         try:
             return self._loaded()[name]
         except KeyError:

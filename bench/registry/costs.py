@@ -64,9 +64,6 @@ def check_answer(
 
     One image passes through it, without computing anything where that is possible.
 
-    Args:
-        context: in which the image passes.
-
     Returns:
         The network, in evaluation mode, on the device that it was tried on.
 

@@ -38,12 +38,7 @@ class DatasetEntry(Entry):
     read_labels: DatasetFactory | None = None
 
     def open(self, *, root: Path | None, image_size: int, options: dict[str, Any]) -> StudyTable:
-        """Read the source's labels (no pixels) into a study table.
-
-        Raises:
-            InputError: no root where one is needed, a root where none is read or that is not
-                there, an unknown option, or whatever is wrong with the source's files.
-        """
+        """Read the source's labels (no pixels) into a study table."""
         self._check_root(root)
         parsed = self.parse_options(options)
         study: StudyTable = self.factory(root=root, image_size=image_size, options=parsed)
@@ -52,11 +47,7 @@ class DatasetEntry(Entry):
     def open_labels(
         self, *, root: Path | None, image_size: int, options: dict[str, Any]
     ) -> StudyTable:
-        """Read the source's labels, without looking for images where it can do without.
-
-        Raises:
-            InputError: as :meth:`open`.
-        """
+        """Read the source's labels, without looking for images where it can do without."""
         if self.read_labels is not None:
             self._check_root(root)
             labels = self.read_labels(root=root, options=self.parse_options(options))
@@ -77,11 +68,7 @@ class DatasetEntry(Entry):
             raise InputError(f"data root {str(root)!r} is not there: set data.root (--data PATH)")
 
     def parse_options(self, options: dict[str, Any]) -> SourceOptions:
-        """Validate ``data.options``.
-
-        Raises:
-            InputError: an unknown or ill-typed option.
-        """
+        """Validate ``data.options``."""
         from pydantic import ValidationError
 
         from bench.config.problems import one_line

@@ -55,18 +55,12 @@ class LossEntry(Entry):
         """Make the loss.
 
         Args:
-            kind: how logits become probabilities.
             targets: of the training part, whose balance the class weights follow: int64
                 (images,), or 0 and 1 (images, outputs) for multi-label.
-            outputs: number of logits.
             weighted: with class weights, for a loss that can also do without.
 
         Returns:
             A module from (logits, targets) to a scalar; see :class:`LossEntry`.
-
-        Raises:
-            InputError: an option is not one of the factory's, or a built-in loss refuses it; or
-                the factory does not take the keywords that every loss is called with.
         """
         options = options or {}
         self._check_signature(options)
@@ -89,9 +83,6 @@ class LossEntry(Entry):
         self, *, kind: TargetKind, outputs: int, options: Mapping[str, Any] | None = None
     ) -> None:
         """Try the loss on a few random answers, before anything is trained with it.
-
-        Args:
-            kind: how logits become probabilities.
 
         Raises:
             InputError: it cannot be made or computed, or its value is no finite scalar with a

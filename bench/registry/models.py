@@ -43,7 +43,6 @@ class NetworkShape:
         in_channels: 1 (grayscale) or 3.
         outputs: number of logits.
         image_size: side of the square input in pixels.
-        options: the model's own keyword arguments.
     """
 
     in_channels: int
@@ -84,11 +83,7 @@ class ModelEntry(Entry):
 
     @property
     def search_changes(self) -> SearchChanges:
-        """Changes of the space that ``bench tune`` searches, by dotted key; checked.
-
-        Raises:
-            InputError: the registration declares something that cannot be searched.
-        """
+        """Changes of the space that ``bench tune`` searches, by dotted key; checked."""
         return search_changes(self.name, self.search)
 
     def build(
@@ -97,12 +92,8 @@ class ModelEntry(Entry):
         """Make the network.
 
         Args:
-            shape: its input, outputs and options.
             pretrained: start from timm's pretrained weights; ignored by networks without any.
             weights_dir: a folder of weights written by ``bench weights fetch``.
-
-        Raises:
-            InputError: the image is too small, or an option is not one of the factory's.
         """
         self.check_image_size(shape.image_size)
         check_options("model", self.name, self.factory, shape.options)
@@ -155,12 +146,7 @@ class ModelEntry(Entry):
             raise InputError(f"{where}{error}") from None
 
     def check_image_size(self, image_size: int) -> None:
-        """Refuse an input that the network cannot take.
-
-        Raises:
-            InputError: the side is under ``min_image_size``, no multiple of
-                ``image_size_multiple``, or found to be impossible by trying (``timm:NAME``).
-        """
+        """Refuse an input that the network cannot take."""
         multiple = self.image_size_multiple
         # The smallest size that fits and is not below the requested one.
         nearest = max(self.min_image_size, -(-image_size // multiple) * multiple)
@@ -222,11 +208,7 @@ def register_model(
 
 
 def find_model(name: str) -> ModelEntry:
-    """The model of that name, built in, a plugin's, or ``timm:NAME``.
-
-    Raises:
-        InputError: unknown name; the message lists near matches.
-    """
+    """The model of that name, built in, a plugin's, or ``timm:NAME``."""
     if not name.startswith(TIMM_PREFIX):
         try:
             return MODELS.get(name)
@@ -246,9 +228,6 @@ def match_models(patterns: Sequence[str]) -> list[ModelEntry]:
     """Models whose name fits any of the shell patterns; all registered ones without a pattern.
 
     A pattern such as ``timm:resnet3*`` picks from all of timm's networks, which takes seconds.
-
-    Raises:
-        InputError: a name of timm's, not a pattern, is unknown.
     """
     registered = [p for p in patterns if not p.startswith(TIMM_PREFIX)]
     found = MODELS.match(registered) if registered or not patterns else []
@@ -274,10 +253,6 @@ def select_models(
 
     Args:
         wanted: names and patterns; none means the experiment's own models.
-
-    Raises:
-        InputError: a name is unknown, a pattern matches nothing, or neither a model nor
-            ``--all`` was given.
     """
     if not wanted:
         if not take_all:

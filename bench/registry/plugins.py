@@ -17,11 +17,7 @@ PLUGIN_PREFIX = "bench_plugin_"
 
 
 def load_plugin(path: Path) -> None:
-    """Run a Python file, so that its registrations take effect; a second call does nothing.
-
-    Raises:
-        InputError: the file is not there, or fails; the message names its line.
-    """
+    """Run a Python file, so that its registrations take effect; a second call does nothing."""
     path = path.expanduser().resolve()
     if not path.is_file():
         raise InputError(f"plugin {str(path)!r} is not there")
@@ -54,22 +50,14 @@ def loaded_plugins() -> tuple[str, ...]:
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> None:
-    """Load the plugins of all installed packages, and some files.
-
-    Raises:
-        InputError: as :func:`load_entry_points` and :func:`load_plugin`.
-    """
+    """Load the plugins of all installed packages, and some files."""
     load_entry_points()
     for file in files:
         load_plugin(Path(file))
 
 
 def load_entry_points() -> None:
-    """Import every installed package that names itself in the group ``cxnet_bench.plugins``.
-
-    Raises:
-        InputError: one of them fails to import; the message names it.
-    """
+    """Import every installed package that names itself in the group ``cxnet_bench.plugins``."""
     from importlib.metadata import entry_points
 
     for point in entry_points(group=ENTRY_POINT_GROUP):

@@ -51,14 +51,9 @@ def search_changes(model: str, search: Search) -> SearchChanges:
     """A registration's changes of the search space, checked as far as that goes without the schema.
 
     Args:
-        model: the model's name.
         search: distributions by dotted key, None for a key that is left alone; or a function
             that returns them. A key that begins with ``paper: `` or ``modern: `` is of this
             recipe alone.
-
-    Raises:
-        InputError: a key that may not be searched, a value that is no distribution, or an
-            infinite range.
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 

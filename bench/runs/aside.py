@@ -18,9 +18,6 @@ def move_aside(root: Path, path: Path, *, to: str) -> Path:
 
     Args:
         to: name of the folder, one of :data:`ASIDE`.
-
-    Returns:
-        Where it is now.
     """
     target = root / to / path.relative_to(root)
     make_folder(target.parent)

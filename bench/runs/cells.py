@@ -66,7 +66,6 @@ class DataSettings(SourceSettings):
     """The data settings of a run that neither fingerprint nor split hash contains.
 
     Attributes:
-        image_size, split, train_share: as :class:`bench.config.DataConfig`.
         split_seed: from which a share of the training part was drawn; None where all of it is
             learned from.
     """
@@ -99,9 +98,6 @@ class ModelSettings(Frozen):
     """Initial state of a network.
 
     Attributes:
-        pretrained: it starts from pretrained weights.
-        in_channels: 1 or 3.
-        options: the network's own keyword arguments.
         weights: SHA-256 of the pretrained weights; None from scratch.
         policy: as :class:`bench.config.schema.ModelConfig`; None from scratch: all is trained.
         normalisation: as :class:`bench.config.schema.ModelConfig`; None from scratch: the data's.
@@ -121,7 +117,6 @@ class LossSettings(Frozen):
     """Options and origin of a loss.
 
     Attributes:
-        options: the loss's own keyword arguments.
         code: digest of the plugin that registered the loss; None of a built-in one.
     """
 
@@ -147,8 +142,6 @@ class NetworkSettings(TaskSettings):
     """Everything that a network's run depends on beside model, loss and seed.
 
     Attributes:
-        model: how it begins.
-        loss: what its loss is made with.
         train: how it is trained; ``precision`` and ``memory_format`` are no longer ``auto``.
     """
 
@@ -323,7 +316,6 @@ class Cell(Frozen):
 
         Args:
             home: the data that it was trained on.
-            part, same_patients: as in :class:`ExternalSettings`.
         """
         settings = ExternalSettings.model_validate(
             self.network.model_dump()
@@ -381,9 +373,6 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
             longer ``auto``, because a run in bfloat16 is another run than one in float32.
         weights: a digest of the pretrained weights of each of :func:`pretrained_models`, and of
             those that the control ``frozen`` uses, under its name; they are part of a key.
-
-    Raises:
-        InputError: an unknown model, loss or data source.
     """
     data = data_settings(experiment.data)
     controls = [
@@ -432,9 +421,6 @@ def first_seed_cells(experiment: Experiment) -> list[Cell]:
     """The controls, and each network's cell of the first seed, for a plan that runs nothing.
 
     Pretrained weights, which need not be here, have no digest.
-
-    Raises:
-        InputError: as :func:`make_cells`.
     """
     one_seed = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
     return make_cells(one_seed, weights=dict.fromkeys(pretrained_models(experiment), "unknown"))
@@ -468,11 +454,7 @@ def _starts(
 
 
 def source_settings(config: DataConfig) -> SourceSettings:
-    """The data source with all its options.
-
-    Raises:
-        InputError: an unknown source or option.
-    """
+    """The data source with all its options."""
     options = DATASETS.get(config.source).parse_options(config.options)
     return SourceSettings(source=config.source, options=options.model_dump(mode="json"))
 

@@ -29,19 +29,12 @@ def find_runs(names: Sequence[str], *, out: Path) -> list[Run]:
 
     Args:
         names, out: as for :func:`is_run`; a pattern stands for its runs by name.
-
-    Raises:
-        InputError: a name without a run, or a run that has not ended or cannot be used.
     """
     return [Store(folder.parent).run(folder.name) for folder in find_folders(names, out=out)]
 
 
 def find_folders(names: Sequence[str], *, out: Path) -> list[Path]:
-    """The folders of the runs of some names, finished or not, as :func:`find_runs`.
-
-    Raises:
-        InputError: a name without a run.
-    """
+    """The folders of the runs of some names, finished or not, as :func:`find_runs`."""
     folders: dict[Path, None] = {}
     for name in names:
         found = _folders(name, out)

@@ -30,9 +30,6 @@ def check_locks(folder: Path) -> str | None:
 
     Returns:
         A line about locks that are files, which a machine that dies leaves; None of others.
-
-    Raises:
-        InputError: there are no locks, or they keep nobody out.
     """
     make_folder(folder)
     probe = folder / f"probe-{secrets.token_hex(8)}.lock"

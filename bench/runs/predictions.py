@@ -39,7 +39,6 @@ class Outputs:
 
     Attributes:
         kind: "multiclass" or "multilabel".
-        classes: names of the outputs.
     """
 
     kind: TargetKind

@@ -57,7 +57,6 @@ def read_run(folder: Path, *, whole: WholeRuns) -> Run | Unusable | None:
     """Read the run of a folder, and check that its files are as they were written.
 
     Args:
-        folder: the run's.
         whole: runs that were found whole before; the run is added where it is.
 
     Returns:

@@ -57,7 +57,6 @@ class Unusable:
     Attributes:
         name: of the run's folder, or the record's path in the store.
         state: ``damaged``, or whole and written by ``another version`` of this package.
-        reason: what is wrong, in one line.
     """
 
     name: str
@@ -90,7 +89,6 @@ class ImportRecord(FileSettings):
     """The file that imported predictions come from.
 
     Attributes:
-        file: its name.
         images: predicted images by part.
         of: images of the task by part.
         ignored: rows of the file that are in no part of the split or outside the task.
@@ -156,9 +154,7 @@ class Outcome(Frozen):
     """End of a run.
 
     Attributes:
-        state: how it ended.
         reason: why it failed or is unavailable.
-        costs: of a finished network.
         logit_fault: a sign in a finished network's logits that something is wrong with it.
     """
 
@@ -208,9 +204,7 @@ class Search(Frozen):
     """A search for the settings of one model with one loss.
 
     Attributes:
-        study: its name.
         experiment: name of the experiment that was to be tuned.
-        model, loss: registered names.
         budget: what every model and loss was given: ``{"trials": 20}``, ``{"iterations": …}`` or
             ``{"minutes": …}``.
         spent: what was used of it.
@@ -228,7 +222,6 @@ class FailedTuningRecord(Search):
     """A search that has no winner.
 
     Attributes:
-        task: name of the task.
         reason: why there is none, with a hint where there is one.
     """
 
@@ -240,8 +233,6 @@ class Candidate(Frozen):
     """One of the best trials of a search.
 
     Attributes:
-        trial: its number.
-        settings: by dotted key.
         validation_aucs: of the trial, then of each rerun; None where that failed.
     """
 
@@ -261,7 +252,6 @@ class Reruns(Frozen):
 
     Attributes:
         candidates: the best by its mean first: the winner.
-        seeds: of the reruns.
         iterations, train_seconds: cost of the reruns, beyond the budget.
     """
 
@@ -285,7 +275,6 @@ class TuningRecord(Search):
         seed: of the trainings of all trials; none of ``seeds``.
         seeds: those that the winner was run again with.
         runs: folder names of these runs, finished or not.
-        sampler, pruner: in words.
         storage: what kind of database, without its address (``sqlite``, ``postgresql``).
         superseded: folder names of the runs of earlier winners of this study, which a larger
             budget has found others than; each may still be a run of another tuning's winner.
@@ -319,7 +308,6 @@ class MapFigure(Frozen):
     """A figure of heat maps, a share or a difference of shares, with its 95 % interval.
 
     Attributes:
-        value: the estimate.
         low, high: ends of the interval; None where there is none.
         reason: why there is none; "" where there is one.
     """
@@ -354,7 +342,6 @@ class MapsRecord(Frozen):
         boxes: ``phantom``, or the name of the file of boxes.
         method: how the maps are made.
         runs: checksum of the predictions of each run, by its folder's name.
-        rows: what was measured.
     """
 
     boxes: str

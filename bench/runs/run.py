@@ -37,11 +37,7 @@ class Run:
     """A run that ended.
 
     Attributes:
-        folder: its folder.
-        cell: its settings.
-        data: the data it was run on.
         attempts: environment of each time it was started, oldest first.
-        outcome: how it ended.
         imported: the file that imported predictions come from; None of a run that was made here.
         external: the run whose network predicts other data; None of a run on its own data.
         checksums: SHA-256 of its files by name.
@@ -119,11 +115,7 @@ class Run:
         return {name: value for name, value in facts.items() if value not in (None, "")}
 
     def finished_network(self) -> NetworkSettings:
-        """The settings of its network, whose weights are stored with it.
-
-        Raises:
-            InputError: it is no network's, or did not finish.
-        """
+        """The settings of its network, whose weights are stored with it."""
         name, kind = self.name, self.cell.kind
         self.refuse_external()
         if kind != "network":
@@ -136,11 +128,7 @@ class Run:
         return self.cell.network
 
     def refuse_external(self) -> None:
-        """Refuse a run on other data, which has no weights, split or training of its own.
-
-        Raises:
-            InputError: it is one; names the run of its network.
-        """
+        """Refuse a run on other data, which has no weights, split or training of its own."""
         if self.external is not None:
             raise InputError(
                 f"run {self.name} is the network of {self.external.run} on other data: name "
@@ -148,11 +136,7 @@ class Run:
             )
 
     def predictions_frame(self) -> pd.DataFrame:
-        """The stored predictions as they are in the file, probabilities as float64.
-
-        Raises:
-            InputError: the file is gone or damaged.
-        """
+        """The stored predictions as they are in the file, probabilities as float64."""
         with self._damaged_predictions():
             frame = read_frame(self.folder / PREDICTIONS, self.outputs, with_targets=True)
             found = frame["part"].value_counts().to_dict()
@@ -161,11 +145,7 @@ class Run:
             return frame
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The stored predictions by file: for images of the task, and for others where there are.
-
-        Raises:
-            InputError: a file is gone or damaged.
-        """
+        """The stored predictions by file: for images of the task, and for others if there are."""
         with self._damaged_predictions():
             return {
                 name: read_frame(self.folder / name, self.outputs, with_targets=name == PREDICTIONS)
@@ -178,9 +158,6 @@ class Run:
         ``EXTERNAL_PARTS`` for other data).
 
         Imported predictions may have none for the validation part.
-
-        Raises:
-            InputError: the predictions are gone or damaged.
         """
         frame = self.predictions_frame()
         with self._damaged_predictions():
@@ -197,9 +174,6 @@ class Run:
 
         Returns:
             One row an image, indexed by its id and sorted by it; a column for each output.
-
-        Raises:
-            InputError: the predictions are gone or damaged.
         """
         frames = [self.predictions_frame()]
         with self._damaged_predictions():

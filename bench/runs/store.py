@@ -127,8 +127,6 @@ class Survey:
     """The runs of a store, each tuple by folder name.
 
     Attributes:
-        runs: that ended and are whole.
-        unfinished: that began and did not end.
         unusable: that ended and are damaged, or were written by another version.
     """
 
@@ -144,11 +142,7 @@ class Store:
     root: Path
 
     def check_writable(self) -> None:
-        """Find out before hours of work whether results can be kept here; nothing is written.
-
-        Raises:
-            InputError: they cannot.
-        """
+        """Find out before hours of work whether results can be kept here; nothing is written."""
         there = next(path for path in (self.root, *self.root.resolve().parents) if path.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             raise InputError(
@@ -182,9 +176,6 @@ class Store:
 
         Returns:
             A line about locks that are files; None of others.
-
-        Raises:
-            InputError: they cannot.
         """
         return check_locks(self.root / LOCKS)
 
@@ -251,7 +242,6 @@ class Store:
         """Hold a run's folder against other processes; yields False where one holds it.
 
         Args:
-            folder: the run's.
             patience: seconds to wait for it; a report holds a lock only to see whether it is free.
         """
         lock = self._lock(folder)
@@ -344,11 +334,7 @@ class Store:
         write_text(folder / PREDICTIONS, pd.concat(frames).to_csv(index=False))
 
     def experiment_of(self, folder: Path) -> Experiment:
-        """The experiment that a run was part of.
-
-        Raises:
-            InputError: its record is damaged.
-        """
+        """The experiment that a run was part of."""
         try:
             return read_experiment(folder)
         except UnusableError as fault:
@@ -434,11 +420,7 @@ class Store:
         return self.root / FAILED_TUNINGS / f"{study}.json"
 
     def run(self, name: str) -> Run:
-        """The run of a folder, by its name.
-
-        Raises:
-            InputError: there is none of that name, it has not ended, or it cannot be used.
-        """
+        """The run of a folder, by its name."""
         folder = self.root / name
         read = self.read(folder) if folder.is_dir() else None
         if isinstance(read, Unusable):
@@ -449,11 +431,7 @@ class Store:
         return read
 
     def survey(self, *, whole: WholeRuns | None = None) -> Survey:
-        """All runs, those that cannot be used among them, by folder name.
-
-        Raises:
-            InputError: the folder is not there.
-        """
+        """All runs, those that cannot be used among them, by folder name."""
         if not self.root.is_dir():
             raise InputError(
                 f"no results in {str(self.root)!r}: run `bench run --all` first, or give --out"
@@ -467,11 +445,7 @@ class Store:
         )
 
     def runs(self) -> list[Run]:
-        """The runs that ended and can be used, by folder name; :meth:`survey` has the others too.
-
-        Raises:
-            InputError: the folder is not there.
-        """
+        """The runs that ended and can be used, by folder name; :meth:`survey` has all others."""
         return list(self.survey().runs)
 
     def _lock(self, folder: Path) -> FileLock:

@@ -41,7 +41,6 @@ class Beat(Frozen):
 
     Attributes:
         command: such as ``run``, or ``bench.run`` of Python.
-        host: name of its machine.
         pid: its number there.
         began, at: when it began, and when it said this, in seconds since 1970.
         matrix: the search or the number of the cell, in words; "" before the first.
@@ -49,8 +48,6 @@ class Beat(Frozen):
         done, total: steps of that.
         all_done, all_planned: training steps of the whole matrix; 0 where there is none.
         seconds_left: estimate for the whole matrix, or for the work where there is none.
-        validation_auc: the last one of the cell.
-        failures: how many cells failed.
     """
 
     command: str
@@ -78,7 +75,6 @@ class Heartbeat:
     """A :class:`bench.progress.Progress` that passes everything on, and keeps a beat.
 
     Args:
-        progress: everything is passed on to it.
         root: folder of the runs; nothing is made in it before something happens.
         command: such as ``run``.
     """

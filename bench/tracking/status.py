@@ -17,10 +17,7 @@ class Status:
     Attributes:
         at_work: the last word of each process.
         ended: runs that finished, and controls that the data cannot have.
-        failed: runs that failed.
-        unfinished: runs that began and did not end.
         not_begun: names of runs that an experiment has and that did not begin.
-        unusable: runs that are damaged, or of another version.
         unusable_records: records of experiments and tunings that are.
     """
 
@@ -52,11 +49,7 @@ class Status:
 
 
 def read_status(store: Store) -> Status:
-    """The state of a folder of runs.
-
-    Raises:
-        InputError: the folder is not there.
-    """
+    """The state of a folder of runs."""
     survey = store.survey()
     named = [name for record in store.experiments() for name in record.runs]
     begun = {run.name for run in survey.runs}

@@ -38,9 +38,6 @@ class Tracker(ABC):
     the tracker for each run, since several can be under way at once. What goes wrong in one, such
     as a server that is gone, is told once, and the trainings go on without the tool.
 
-    Args:
-        progress: everything is passed on to it.
-
     Attributes:
         step: training steps of the run at its last validation.
     """
@@ -57,7 +54,6 @@ class Tracker(ABC):
 
         Args:
             folder: name of its folder, by which it is known again.
-            label: its name for people.
             resumes: earlier steps of it were logged before.
         """
 
@@ -136,9 +132,6 @@ class TensorBoard(Tracker):
 
     Args:
         folder: made if it is not there.
-
-    Raises:
-        InputError: TensorBoard is not installed, or the folder cannot be made.
     """
 
     def __init__(self, progress: Progress, folder: Path) -> None:
@@ -184,9 +177,6 @@ class WeightsAndBiases(Tracker):
 
     Args:
         project: name of the project, or ``ENTITY/PROJECT``.
-
-    Raises:
-        InputError: Weights & Biases is not installed.
     """
 
     def __init__(self, progress: Progress, project: str) -> None:
@@ -237,9 +227,6 @@ class MLflow(Tracker):
     Args:
         uri: of the tracking server or store, such as ``http://HOST:5000`` or
             ``sqlite:///mlflow.db``.
-
-    Raises:
-        InputError: MLflow is not installed, or the server cannot be reached.
     """
 
     def __init__(self, progress: Progress, uri: str) -> None:

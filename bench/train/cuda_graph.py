@@ -144,9 +144,6 @@ class StepRunner:
         end: number of steps of the whole run.
         on_note: called with a line for the user where the step cannot be captured.
         capture: how the step is captured; by default as a graph on CUDA, and never elsewhere.
-
-    Attributes:
-        capture_seconds: spent in capturing so far.
     """
 
     def __init__(

@@ -16,7 +16,6 @@ class TrainingData:
 
     Attributes:
         training, validation: on the same device.
-        kind: how logits become probabilities.
     """
 
     training: ImageSet
@@ -57,7 +56,6 @@ class Training:
     """A finished training; the network holds its best weights.
 
     Attributes:
-        history: one entry a validation.
         capture_seconds: seconds in capturing steps as CUDA graphs (:mod:`bench.train.cuda_graph`).
         compile_seconds: seconds in compiling the network, in every process that trained it.
     """

@@ -49,7 +49,6 @@ def train(
     Args:
         network: on the device of the data, with its initial weights.
         loss: from (logits, targets) to the mean loss of a batch, on the same device.
-        data: what is learned from, and what the best weights are selected on.
         seed: order, augmentation and dropout follow from it and the step.
         folder: of ``last.pt`` and ``best.pt``.
         group: the processes that train together, of which this is one.

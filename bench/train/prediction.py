@@ -99,7 +99,6 @@ def mean_loss(loss: nn.Module, logits: Tensor, targets: Tensor, *, side: int) ->
     Args:
         loss: from (logits, targets) to the mean loss of a batch.
         logits: (images, outputs) at least float32.
-        targets: of the images, on the same device.
         side: of the images, in pixels.
     """
     together = min(LOSS_BATCH, max(1, LOSS_PIXELS // side**2))

@@ -28,7 +28,6 @@ def random_images(
 
     Args:
         count: images, of ``side`` pixels a side.
-        outputs: number of classes or labels.
     """
     pixels = generator(0, "random pixels").integers(0, 256, (count, side, side), dtype=np.uint8)
     random = generator(0, "random targets")

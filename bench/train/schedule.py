@@ -24,7 +24,6 @@ class Schedule:
 
     Attributes:
         warmup: steps in which the rate rises to its full height, in a straight line.
-        best_loss: lowest validation loss so far.
     """
 
     warmup: int = 0
@@ -61,7 +60,6 @@ class PlateauDecay(Schedule):
         patience: validations without a lower validation loss that make a plateau.
         max_decays: decays before the next plateau ends the training.
         waited: validations since the loss fell, or since the last decay.
-        decays: decays so far.
     """
 
     factor: float
@@ -93,11 +91,7 @@ class PlateauDecay(Schedule):
 
 @dataclass(kw_only=True)
 class CosineDecay(Schedule):
-    """Half a cosine from the full rate, after the warm-up, to nothing after the last step.
-
-    Attributes:
-        steps: of the whole training.
-    """
+    """Half a cosine from the full rate, after the warm-up, to nothing after the last step."""
 
     steps: int
 

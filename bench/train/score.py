@@ -25,7 +25,6 @@ def overall_auc(targets: Tensor, probabilities: Tensor, *, kind: TargetKind) -> 
         targets: int64 (images,) for multi-class, 0 or 1 as float32 (images, labels) for
             multi-label.
         probabilities: float64 (images, outputs), none of them NaN, on the same device.
-        kind: "multiclass" or "multilabel".
 
     Returns:
         A value in [0, 1]; NaN where no output has an AUC.

@@ -36,7 +36,6 @@ class ValidationInterval:
             reading one at every step would make the host wait.
         norms: of their gradients, likewise; NaN where none is computed, and before an interruption.
         taken: number of steps taken.
-        seconds: spent in them.
     """
 
     losses: Tensor
@@ -104,14 +103,10 @@ class TrainingState:
     """All that a training changes.
 
     Attributes:
-        config: the settings.
         step: has network, optimiser and schedule, and counts the seconds of compiling.
         runner: takes the steps, and counts the seconds of capturing.
-        timer: says when a checkpoint is due between two validations.
         average: of the weights over the steps; None for none.
         group: the processes that train; the first one writes.
-        history: one entry a validation.
-        interval: the steps since the last validation.
         is_unsaved: whether steps were taken that no checkpoint has.
     """
 

@@ -31,14 +31,9 @@ class Step:
         network: in training mode, on the device of the stream.
         forward: the network, or what torch compiled of it.
         loss: from (logits, targets) to the mean loss of a batch, on the same device.
-        optimizer: of the network's parameters.
-        schedule: of the learning rate.
         clip: longest gradient; None for any.
-        stream: the batches.
         precision: ``bfloat16`` for autocast, ``float32`` for none.
-        seed: the run's.
         micro_batch: most images in a forward pass; gradients are summed over the passes.
-        compile_seconds: spent in compiling the network so far.
         gradient_norm: of the last step, on the device, before it was clipped; None without
             clipping, which computes it.
     """
@@ -126,11 +121,7 @@ class CompiledStep(Step):
     _call_seconds: list[float] = field(default_factory=list, init=False)
 
     def __call__(self, number: int) -> Tensor:
-        """Take the step; see :class:`Step`.
-
-        Raises:
-            InputError: torch cannot compile the whole network, or not here.
-        """
+        """Take the step; see :class:`Step`."""
         from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
         timed = len(self._call_seconds) < 2
@@ -169,7 +160,6 @@ def make_step(
         seed: order, augmentation and dropout follow from it and the step's number.
 
     Raises:
-        InputError: the network is to be compiled, and the environment has switched that off.
         TrainingFailedError: the network has nothing to train.
         ValueError: timm knows no such optimiser.
     """

@@ -25,13 +25,8 @@ class TuningContext:
     """Context that all trials and winners' runs of a tuning share.
 
     Attributes:
-        plan: how the settings are searched.
-        prepared: the data.
-        environment: versions and device, stored with every trial and run.
-        store: of the runs.
         lock: file that is held while a study is made or a record written.
         placements: where the pixels lie for the networks' device.
-        progress: receives every event.
     """
 
     plan: Plan
@@ -53,10 +48,7 @@ class TuningContext:
         """All cells of an experiment without ``vary``, each with what it is run with.
 
         Args:
-            experiment: the settings.
             store: of the runs; None is the tuning's own.
-            levels: shown in the cells' labels.
-            kind: class of the cells' runner.
         """
         runner = kind(
             experiment=experiment,
@@ -87,11 +79,7 @@ class TuningContext:
         """The training of a trial, at a point of a space, in the store of the trials.
 
         Args:
-            space, point: its settings.
-            store: of the trials.
-            number: of the trial, for its label.
             seed: of the training; reruns have their own.
-            kind: class of its runner.
         """
         alone = {"seeds": (seed,), "controls": ()}
         experiment = space.at(point).model_copy(update=alone)

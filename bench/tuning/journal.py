@@ -50,11 +50,7 @@ class Journal(JournalFileBackend):
 
 
 class JournalLock(JournalFileOpenLock):
-    """A lock of the journal.
-
-    Args:
-        file: of the journal.
-    """
+    """A lock of the journal."""
 
     def __init__(self, file: Path) -> None:
         self._file, self._lock = file, FileLock(f"{file}.lock")

@@ -81,9 +81,6 @@ class Objective:
     """Trains a trial's network and returns its validation AUC.
 
     Attributes:
-        context: data, device and plan of the tuning.
-        space: the trial's settings are drawn from it.
-        store: of the trials' folders.
         worker: this process, as :data:`bench.tuning.trials.WORKER` says.
     """
 
@@ -225,13 +222,9 @@ class Watch:
     """Reports each validation of a trial, and ends its training where that is decided.
 
     Attributes:
-        trial: of the study.
-        config: of its training.
-        budget: of the search.
         charged: what earlier trials were charged for the training that this one goes on with.
         reached: what the training has cost in all.
         reported: validations that the study knows.
-        last_auc: validation AUC of the last one.
     """
 
     trial: optuna.Trial

@@ -45,8 +45,6 @@ class Participation:
     Attributes:
         plan: of the tuning; its storage may have a password.
         searches: the space of each study, by its name, in the order in which they are taken.
-        data: of all of them.
-        events: file for events.
         name: of the worker in this part, which its trials bear.
     """
 
@@ -60,7 +58,6 @@ class Participation:
         """Run trials of one search after the other, until none can be begun.
 
         Raises:
-            InputError: the data are not those of the parent, or the storage cannot be used.
             DeviceFault: the device failed; its trial is queued again.
             DiskFullError: there is no room for results.
         """
@@ -84,12 +81,7 @@ class Participation:
 def search_by(others: Others, searches: Sequence[Search]) -> None:
     """Let workers run the trials of searches until their budgets are used up.
 
-    Args:
-        others: the workers.
-        searches: of one tuning.
-
     Raises:
-        InputError: a worker cannot take part, or several died before they began a trial.
         DiskFullError: there is no room for results.
         Stopped: a signal asked for it.
     """
@@ -98,12 +90,7 @@ def search_by(others: Others, searches: Sequence[Search]) -> None:
 
 
 class _Participations:
-    """The parts that workers take, and have taken.
-
-    Args:
-        others: the workers.
-        searches: of one tuning.
-    """
+    """The parts that workers take, and have taken."""
 
     def __init__(self, others: Others, searches: Sequence[Search]) -> None:
         self._others, self._searches = others, searches

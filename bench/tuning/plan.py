@@ -49,11 +49,7 @@ def default_budget(experiment: Experiment) -> Budget:
 
 
 def parse_budget(text: str) -> Budget:
-    """The budget that ``trials=20``, ``iterations=50000`` or ``minutes=90`` names.
-
-    Raises:
-        InputError: it is none of them.
-    """
+    """The budget that ``trials=20``, ``iterations=50000`` or ``minutes=90`` names."""
     unit, _, amount = (part.strip() for part in text.partition("="))
     for known in get_args(Unit):
         if unit == known:
@@ -73,7 +69,6 @@ class Plan:
     """Plan of a tuning, the same for every model and loss of an experiment.
 
     Attributes:
-        budget: of each of them.
         fixed: dotted keys that are not searched.
         storage: URL of the database; None is a file beside the trials. It may hold a password, so
             that it is not printed.
@@ -85,11 +80,7 @@ class Plan:
 
 
 def check_seeds(seeds: tuple[int, ...]) -> None:
-    """Refuse to judge a winner by the very trainings that made it win.
-
-    Raises:
-        InputError: one of the winner's seeds is that of the trials or reruns.
-    """
+    """Refuse to judge a winner by the very trainings that made it win."""
     for seed in (TRIAL_SEED, *RERUN_SEEDS):
         if seed in seeds:
             raise InputError(

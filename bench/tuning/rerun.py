@@ -44,7 +44,6 @@ class RerunRunner(CellRunner):
 
         Raises:
             TrainingFailedError: the loss is no longer finite, or the AUC is undefined.
-            InputError: a model or its weights cannot be had.
         """
         trained = self.train(cell, folder)
         auc = trained.training.best.validation_auc
@@ -66,7 +65,6 @@ def train_again(searches: Sequence[Search], execute: Execute) -> None:
 
     Args:
         searches: that have ended, each with its store.
-        execute: where the trainings are run.
     """
     left = [job for search in searches for job in _jobs(search, _best(search))]
     for job in left:

@@ -73,15 +73,7 @@ def tune_experiment(
 
     Args:
         experiment: its seeds are those of the winners' runs.
-        plan: budget, fixed keys, storage.
         out: folder of the runs; the trials are kept in its ``tuning``.
-        device: where networks are trained.
-        progress: receives every event.
-        executor: who trains.
-
-    Raises:
-        InputError: anything that the user can mend, before the first trial starts; the storage
-            can also be lost later.
     """
     experiment = _without_vary(experiment)
     check_seeds(experiment.seeds)
@@ -161,11 +153,7 @@ def _prepare(searches: Sequence[Search], progress: Progress) -> None:
 
 
 def _without_vary(experiment: Experiment) -> Experiment:
-    """The experiment of the only level of what it varies.
-
-    Raises:
-        InputError: it varies settings.
-    """
+    """The experiment of the only level of what it varies."""
     plain = expand(experiment)
     if len(plain) > 1:
         raise InputError(
@@ -186,9 +174,7 @@ def _tune(searches: Sequence[Search], tuned: Tuned, checked: Checked, workers: W
 
     Args:
         searches: of one model and loss each.
-        tuned: gets the outcome.
         checked: knows which models cannot be trained, so that nothing is searched.
-        workers: who train.
     """
     begun = []
     for search in searches:
@@ -246,7 +232,6 @@ def _failure(trials: Sequence[FrozenTrial], reason: str | None) -> str:
     """Reason for a search without a winner, with a hint where there is one.
 
     Args:
-        trials: of the study.
         reason: why the search ended before its budget was used up, if it did.
     """
     total = spent(trials)

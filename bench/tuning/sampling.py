@@ -38,9 +38,6 @@ class ReseededSampler(BaseSampler):
 
     A suggestion is a function of the seed, the parameter, the trials before and how many of them
     there are; those that retry an interrupted one are not counted.
-
-    Args:
-        seed: of the search.
     """
 
     def __init__(self, seed: int) -> None:

@@ -29,9 +29,6 @@ class StoredStudy:
     """A study of ``bench tune`` in its storage.
 
     Attributes:
-        study: Optuna's.
-        about: what is tuned, and the budget.
-        trials: all of them.
         signs: where the locks of the workers are.
         record: of the winner; None where there is none in this ``--out`` so far.
     """
@@ -50,12 +47,8 @@ def stored_studies(
     """The studies of ``bench tune`` in a storage, by name.
 
     Args:
-        store: of the runs.
         storage: URL of the database; None is the file beside the trials.
         models, losses: only studies of those; none means all.
-
-    Raises:
-        InputError: the storage cannot be used, or holds none of them.
     """
     url = parse_url(storage, store)
     wanted = " ".join((*models, *losses))
@@ -134,7 +127,6 @@ def draw(studies: Sequence[StoredStudy], folder: Path) -> Iterator[str]:
     """Draw Optuna's pictures of each study; pruned and failed trials are in none of them.
 
     Args:
-        studies: to be drawn.
         folder: of the pictures, ``STUDY-history.png`` and so on; made where it is not there.
 
     Yields:

@@ -79,11 +79,7 @@ class Space:
         suggest(trial, {f"{recipe}: {key}": distribution for key, distribution in own})
 
     def at(self, point: Mapping[str, Scalar]) -> Experiment:
-        """The experiment with the settings of a point, in the names of a trial.
-
-        Raises:
-            InputError: the settings do not go together.
-        """
+        """The experiment with the settings of a point, in the names of a trial."""
         settings = settings_at(point)
         tree = self.base.model_dump(mode="python")
         base_train = tree["train"]
@@ -177,12 +173,7 @@ def declare_space(
 
     Args:
         experiment: without ``vary``.
-        model, loss: among its own.
         fixed: dotted keys that stay as they are, such as ``train.momentum`` or ``model.options``.
-        task: the experiment's.
-
-    Raises:
-        InputError: a key that means nothing in the settings, or nothing is left to search.
     """
     entry = find_model(model)
     base = experiment.model_copy(update={"models": (model,), "losses": (loss,), "question": None})
@@ -209,11 +200,7 @@ def declare_space(
 
 
 def check_space(space: Space, task: Task) -> None:
-    """Try the ends of all dimensions of a space, so that no trial fails for a wrong key or value.
-
-    Raises:
-        InputError: the settings do not take a key or value.
-    """
+    """Try the ends of all dimensions, so that no trial fails for a wrong key or value."""
     for recipe, found in space.dimensions.items():
         for key, distribution in found.items():
             _check(space, recipe, key, distribution, task)

@@ -42,10 +42,6 @@ def parse_url(text: str | None, store: Store) -> URL:
     Args:
         text: as SQLAlchemy writes it, ``journal:///FILE``, or the path of a file that ends in
             ``.journal``; None is an SQLite file beside the trials.
-        store: of the runs.
-
-    Raises:
-        InputError: it is no such address.
     """
     if text is None:
         return URL.create("sqlite", database=str(store.tuning.resolve() / "studies.db"))
@@ -80,11 +76,7 @@ def journal_file(url: URL) -> Path | None:
 
 
 def check_shared(url: URL, executor: Executor) -> None:
-    """Refuse a storage that the workers of an executor cannot share.
-
-    Raises:
-        InputError: they cannot.
-    """
+    """Refuse a storage that the workers of an executor cannot share."""
     if url.get_backend_name() != "sqlite" or executor.name == "local":
         return
     if file_of(url) is None:
@@ -118,7 +110,6 @@ def opened(url: URL, *, lock: Path | None) -> Iterator[BaseStorage]:
     """Connect to a storage, and make it where it is not there.
 
     Args:
-        url: of the storage.
         lock: :func:`lock_of` it, so that of several processes that start at once one makes the
             tables; None where nothing is to be written.
 

@@ -68,8 +68,6 @@ class StudyRecord(Frozen):
     """Description of a study, kept with it in its storage.
 
     Attributes:
-        experiment: its name.
-        task, model, loss: what is tuned.
         budget: of the latest tuning: an amount by its unit.
     """
 
@@ -91,10 +89,6 @@ class Search:
     """The search of one space.
 
     Attributes:
-        context: what all trials share.
-        space: what is searched.
-        study: Optuna's, with its sampler and pruner.
-        store: where the trials' folders are.
         signs: where the locks of the workers are.
         nameless: time of the first look at each running trial without a worker's name.
     """
@@ -111,11 +105,7 @@ class Search:
         return self.study.get_trials(deepcopy=False)
 
     def check_budget(self) -> None:
-        """Refuse a budget below what the study has spent: the report would call it the budget.
-
-        Raises:
-            InputError: it is below, and smaller than an earlier one.
-        """
+        """Refuse a budget below what the study has spent: the report would call it the budget."""
         budget = self.context.plan.budget
         record = StudyRecord.of(self.study)
         earlier = math.inf if record is None else record.budget.get(budget.unit, math.inf)
@@ -159,9 +149,6 @@ class Search:
 
     def take_part(self, name: str) -> None:
         """Run trials until there is none to begin; others may still be at theirs.
-
-        Args:
-            name: of this worker, unique.
 
         Raises:
             DeviceFault: the device failed; the trial is queued again.
@@ -289,9 +276,6 @@ def make_search(
     """The search of a space, with its study made in a storage where it is not there.
 
     Args:
-        context: of the tuning.
-        space: what is searched.
-        storage: of the studies.
         name: of the study, where it is known.
     """
     name = name or study_name(context, space)
@@ -349,10 +333,6 @@ def signs_of(url: URL, trials: Store) -> Store:
     """Store of the locks that a study's workers hold while they live.
 
     A journal has no heartbeats: the locks lie beside it, where all who write to it see them.
-
-    Args:
-        url: of the storage.
-        trials: store of the study's trials.
     """
     journal = journal_file(url)
     return trials if journal is None else Store(Path(f"{journal}.workers"))
@@ -367,10 +347,6 @@ def is_dead(trial: FrozenTrial, signs: Store) -> bool:
     """Whether the worker of a running trial is known to be dead, by its lock.
 
     One whose locks lie in another folder is known by its heartbeat alone.
-
-    Args:
-        trial: of a study.
-        signs: :func:`signs_of` the study.
     """
     worker = trial.user_attrs.get(WORKER, {})
     is_here = "signs" in worker and worker["signs"] == signs.id

@@ -90,8 +90,6 @@ def used(trials: Sequence[FrozenTrial], budget: Budget, *, before: int = sys.max
     """Used part of a budget, in its unit; a trial that has not ended counts as one.
 
     Args:
-        trials: all of a study.
-        budget: of the search.
         before: trials from this number on are left out.
     """
     amount = spent(trials[:before]).measured(budget.unit)
@@ -114,8 +112,6 @@ def has_room(
     that several workers together end within one interval of the budget, as a single one does.
 
     Args:
-        trials: all of a study.
-        budget: of the search.
         interval: iterations between two validations.
         before: trials from this number on are left out.
         without: number of the trial that asks for its next interval.
@@ -137,8 +133,6 @@ def most_workers(trials: Sequence[FrozenTrial], budget: Budget, *, interval: int
     With a budget of minutes nobody knows. A queued trial is work, if only to be ended.
 
     Args:
-        trials: all of a study.
-        budget: of the search.
         interval: iterations between two validations.
     """
     left = budget.amount - spent(trials).measured(budget.unit)
@@ -165,13 +159,7 @@ def unfinished(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def deaths(trials: Sequence[FrozenTrial], trial: FrozenTrial, start: object) -> int:
-    """Number of workers in a row that were killed before the next checkpoint of a trial.
-
-    Args:
-        trials: all of a study.
-        trial: the latest try.
-        start: its :data:`START`.
-    """
+    """Number of workers in a row that were killed before the next checkpoint of a trial."""
     count, number = 0, trial.user_attrs.get(RETRIES)
     while number is not None:
         attrs = trials[number].user_attrs

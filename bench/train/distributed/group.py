@@ -20,7 +20,6 @@ class Group:
 
     Attributes:
         rank: number of this process, from 0.
-        count: processes in all.
     """
 
     rank: int = 0

@@ -38,11 +38,7 @@ GRACE = 2.0
 
 
 def check_devices(config: TrainConfig, device: torch.device) -> None:
-    """Check that there are as many devices as a training asks for.
-
-    Raises:
-        InputError: there are fewer.
-    """
+    """Check that there are as many devices as a training asks for."""
     if config.devices == 1 or device.type == "cpu":
         return
     if device.type != "cuda" or not dist.is_nccl_available():
@@ -82,8 +78,6 @@ def train_on_devices(
 
     Raises:
         TrainingFailedError: as :func:`bench.train.loop.train`.
-        InputError: likewise; or a process died, there are fewer devices or validation images than
-            processes, or the network cannot be sent to other processes.
     """
     device = next(network.parameters()).device
     check_devices(config, device)
@@ -196,7 +190,6 @@ class _Watch:
         members: the processes, the first one first.
         listener: gets what that one tells.
         unsaved: whether steps were taken since the last validation.
-        faults: of the processes.
         results: the training, once it is over; None where it was stopped.
     """
 

@@ -45,7 +45,6 @@ class Task:
     Attributes:
         network, loss: on the CPU.
         data: on the CPU, its pixels in their file.
-        config, seed, folder: as :func:`bench.train.loop.train` takes them.
     """
 
     network: nn.Module
@@ -62,9 +61,7 @@ class Place:
 
     Attributes:
         group: its rank, and how many there are.
-        device: its own.
         port: of the store by which they find one another, on this machine.
-        threads: for computing on the CPU.
         plugins: files to load before the task is read.
     """
 
@@ -83,8 +80,6 @@ def take_part(place: Place, task: bytes, parent: Connection) -> None:
     traceback.
 
     Args:
-        place: among the others.
-        task: a :class:`Task`, pickled.
         parent: takes messages; sends ``True`` after a validation, and a signal's number to stop.
     """
     line = _Line(parent)

@@ -89,10 +89,6 @@ def synchronised(network: nn.Module, *, device: torch.device) -> nn.Module:
 
     Args:
         network: on the device; its batch norms are replaced in place.
-        device: of the training.
-
-    Raises:
-        InputError: it has a batch norm of a kind of its own.
     """
     known: tuple[type[nn.Module], ...] = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
     convert = nn.SyncBatchNorm.convert_sync_batchnorm

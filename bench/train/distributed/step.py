@@ -30,7 +30,6 @@ class SharedStep(Step):
 
     Attributes:
         forward: the network in torch's ``DistributedDataParallel``, which averages gradients.
-        group: the processes.
         sizes: images of this process in each micro-batch.
     """
 
