@@ -186,7 +186,7 @@ def _is_to_be_run(found: Run | Unfinished | Unusable) -> bool:
 def _planned_steps(jobs: Sequence[Job]) -> dict[str, int]:
     """Training steps at most of the networks among some cells, by label."""
     return {
-        job.label: job.runner.experiment.train.max_iterations
+        job.label: job.cell.network.train.max_iterations
         for job in jobs
         if job.cell.kind == "network" and job.fault is None
     }

@@ -157,15 +157,11 @@ def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
     for model in pretrained_models(experiment):
         timm_name = find_model(model).timm_name
         assert timm_name is not None
-        weights[model] = _digest_of_weights(timm_name, experiment.model.weights_dir)
+        weights[model] = digest_of_weights(timm_name, experiment.model.weights_dir)
     if FROZEN in experiment.controls:
-        from baselines.frozen import smallest_at_hand  # imports timm
-
-        network = smallest_at_hand(
-            experiment.data.image_size, weights_dir=experiment.model.weights_dir
-        )
-        if network is not None:
-            weights[FROZEN] = _digest_of_weights(network, experiment.model.weights_dir)
+        digest = frozen_weights(experiment.data.image_size, experiment.model.weights_dir)
+        if digest is not None:
+            weights[FROZEN] = digest
     train = experiment.train.model_copy(
         update={
             "precision": pick_precision(experiment.train.precision, device),
@@ -175,7 +171,15 @@ def plan_cells(experiment: Experiment, *, device: torch.device) -> list[Cell]:
     return make_cells(experiment.model_copy(update={"train": train}), weights=weights)
 
 
-def _digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
+def frozen_weights(image_size: int, weights_dir: Path | None) -> str | None:
+    """SHA-256 of the weights that the control ``frozen`` uses; None where none are here."""
+    from baselines.frozen import smallest_at_hand  # imports timm
+
+    network = smallest_at_hand(image_size, weights_dir=weights_dir)
+    return None if network is None else digest_of_weights(network, weights_dir)
+
+
+def digest_of_weights(timm_name: str, weights_dir: Path | None) -> str:
     """SHA-256 of the pretrained weights' file, fetched where it is not on this machine."""
     from baselines.weights import WeightsError, ensure_weights
 

@@ -13,20 +13,17 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from bench.config import Experiment, expand
-from bench.data.load import open_study
 from bench.data.placement import PlacementCache
-from bench.data.prepare import PreparedData
 from bench.environment import changes, describe_environment
 from bench.errors import InputError
 from bench.execute.cell_runner import CellRunner, Job
 from bench.execute.matrix import run_cells
-from bench.execute.preflight import plan_cells
-from bench.execute.prepare import prepare
+from bench.execute.preflight import digest_of_weights, frozen_weights
+from bench.execute.run_data import run_data
 from bench.progress import Progress
-from bench.registry import find_model
+from bench.registry import LOSSES, find_model
 from bench.registry.costs import weights_here
-from bench.runs.cells import Cell, pretrained_models
+from bench.runs.cells import FROZEN, code_digest
 from bench.runs.checksums import HISTORY, WEIGHTS
 from bench.runs.predictions import IDS
 from bench.runs.run import Run, Unfinished
@@ -145,14 +142,10 @@ def _job(run: Run, *, store: Store, root: Path | None, progress: Progress) -> Jo
     """The run's cell, on its data."""
     device = _device(run)
     experiment = Store(run.folder.parent).experiment_of(run.folder)
-    level = _level(run, experiment, device=device)
-    if root is not None:
-        data = level.data.model_copy(update={"root": root})
-        level = level.model_copy(update={"data": data})
-    prepared = prepare(level, open_study(level.data), progress)
-    _check_data(run, prepared, store)
+    _check_made_of(run, experiment.model.weights_dir)
+    prepared = run_data(run, root=root, progress=progress)
     runner = CellRunner(
-        experiment=level,
+        experiment=experiment,
         prepared=prepared,
         store=store,
         placements=PlacementCache(device),
@@ -180,71 +173,31 @@ def _device(run: Run) -> torch.device:
     return torch.device("cuda")
 
 
-def _level(run: Run, experiment: Experiment, *, device: torch.device) -> Experiment:
-    """The level of the run's experiment that has its cell, narrowed to it."""
-    found: list[tuple[list[str], Experiment]] = []
-    for level in expand(experiment):
-        narrowed = _narrowed(level, run.cell)
-        _check_weights(narrowed)
-        for cell in plan_cells(narrowed, device=device):
-            if (cell.kind, cell.model) == (run.cell.kind, run.cell.model):
-                found.append((_other_settings(run.cell, cell), narrowed))
-    other, level = min(found, key=lambda pair: len(pair[0]), default=([], experiment))
-    if other or not found:
-        settings = ", ".join(other) or "its model is not among the experiment's"
-        raise InputError(f"run {run.name} would have other settings here: {settings}")
-    return level
+def _check_made_of(run: Run, weights_dir: Path | None) -> None:
+    """Refuse weights or a plugin's code that are others here than those that the run's key names.
 
-
-def _narrowed(level: Experiment, cell: Cell) -> Experiment:
-    """A level with one cell, or two where its model starts from pretrained weights and without."""
-    network = cell.kind == "network"
-    model = level.model
-    if network and not cell.network.model.pretrained:  # weights need not be here then
-        model = model.model_copy(update={"pretrained": False, "both": ()})
-    return level.model_copy(
-        update={
-            "model": model,
-            "models": (cell.model,) if network else (),
-            "losses": (cell.loss,) if network else level.losses,
-            "seeds": (cell.seed,) if network else level.seeds,
-            "controls": () if network else (cell.model,),
-        }
-    )
-
-
-def _check_weights(level: Experiment) -> None:
-    models = [find_model(name) for name in pretrained_models(level)]
-    for name, here in weights_here(models, weights_dir=level.model.weights_dir).items():
-        if not here:
+    All other settings are as they were recorded.
+    """
+    cell, here = run.cell, dict[str, str | None]()
+    if cell.kind == "network":
+        model = find_model(cell.model)
+        here["model.code"] = code_digest(model)
+        here["loss.code"] = code_digest(LOSSES.get(cell.loss))
+        if model.timm_name is not None and cell.network.model.pretrained:
+            if not weights_here([model], weights_dir=weights_dir)[model.name]:
+                raise InputError(
+                    f"pretrained weights of {model.name} are not on this machine: `bench weights "
+                    f"fetch {model.name}` fetches them"
+                )
+            here["model.weights"] = digest_of_weights(model.timm_name, weights_dir)
+    elif cell.model == FROZEN and run.data.image_size is not None:
+        here["weights"] = frozen_weights(run.data.image_size, weights_dir)
+    for key, digest in here.items():
+        if (before := cell.dotted.get(key)) != digest:
             raise InputError(
-                f"pretrained weights of {name} are not on this machine: `bench weights fetch "
-                f"{name}` fetches them"
+                f"run {run.name} would have another {key} here: {digest or 'none'}, not "
+                f"{before or 'none'}"
             )
-
-
-def _other_settings(recorded: Cell, here: Cell) -> list[str]:
-    """``train.lr 0.1 → 0.2`` for each setting that a cell would not have as it was recorded."""
-    before, now = recorded.dotted, here.dotted
-    return [
-        f"{key} {before.get(key, 'none')} → {now.get(key, 'none')}"
-        for key in sorted(before | now)
-        if before.get(key, "none") != now.get(key, "none")
-    ]
-
-
-def _check_data(run: Run, prepared: PreparedData, store: Store) -> None:
-    found, recorded = prepared.record, run.data
-    for what, before, now in (
-        ("fingerprint of its data", recorded.fingerprint, found.fingerprint),
-        ("hash of its split", recorded.split.hash, found.split.hash),
-    ):
-        if before != now:
-            raise InputError(
-                f"run {run.name} cannot be made again with these data: the {what} was "
-                f"{before[:16]} and is {now[:16]}; --data gives another folder or file"
-            )
-    assert store.folder(run.cell, found).name == run.name, "the key is of these alone"
 
 
 def _difference(before: pd.DataFrame, now: pd.DataFrame, columns: list[str]) -> float:

@@ -400,7 +400,7 @@ def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Ce
                 model=_model_settings(experiment, find_model(model), digest),
                 loss=LossSettings(
                     options=experiment.loss.options.get(loss, {}),
-                    code=_code_digest(LOSSES.get(loss)),
+                    code=code_digest(LOSSES.get(loss)),
                 ),
                 train=_training(experiment.train, from_scratch=digest is None),
             ),
@@ -484,11 +484,11 @@ def _model_settings(
         # A network that starts from scratch is always trained whole.
         policy=None if weights is None else config.policy,
         normalisation=None if weights is None else config.normalisation,
-        code=_code_digest(entry),
+        code=code_digest(entry),
     )
 
 
-def _code_digest(entry: ModelEntry | LossEntry) -> str | None:
+def code_digest(entry: ModelEntry | LossEntry) -> str | None:
     """Digest of a plugin's file: who edits it must not be shown its old results."""
     if not comes_from_plugin(entry.source):
         return None
