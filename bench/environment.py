@@ -35,26 +35,17 @@ def processors() -> int:
 
 
 class EnvironmentRecord(Frozen):
-    """The environment of a run.
+    """The environment of a run."""
 
-    Attributes:
-        versions: of this package, Python and the libraries that results depend on, by name.
-        device: name of the processor or GPU.
-        cpu_count: processors of the machine; None where the system does not say.
-        threads: threads that torch computes with.
-        platform: the operating system.
-        commit: of this package's source, with ``+changes`` where it was edited; None where it is
-            not known.
-        date: when the run began, ISO 8601 in UTC.
-    """
-
+    # Of this package, Python and the libraries that results depend on, by name.
     versions: dict[str, str]
-    device: str
-    cpu_count: int | None
-    threads: int
-    platform: str
+    device: str  # name of the processor or GPU
+    cpu_count: int | None  # processors of the machine; None where the system does not say
+    threads: int  # threads that torch computes with
+    platform: str  # the operating system
+    # Of this package's source, with ``+changes`` where it was edited; None where it is not known.
     commit: str | None
-    date: str
+    date: str  # when the run began, ISO 8601 in UTC
 
     @property
     def facts(self) -> dict[str, str]:

@@ -142,26 +142,17 @@ class CellUnusable(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixFinished(Event):
-    """Numbers of cells by their ending.
+    """Numbers of cells by their ending."""
 
-    Attributes:
-        finished, already: now, and before.
-        unavailable: controls that the data cannot have.
-        failed: kept with their reason, and tried again by the next run.
-        elsewhere: another process is at them.
-        unusable: damaged, or written by another version; left as they are.
-        no_winner: models and losses whose tuning failed.
-        runs: names of all their folders.
-    """
-
+    # Now, and before.
     finished: int = 0
     already: int = 0
-    unavailable: int = 0
-    failed: int = 0
-    elsewhere: int = 0
-    unusable: int = 0
-    no_winner: tuple[str, ...] = ()
-    runs: tuple[str, ...] = field(default=(), compare=False)
+    unavailable: int = 0  # controls that the data cannot have
+    failed: int = 0  # kept with their reason, and tried again by the next run
+    elsewhere: int = 0  # another process is at them
+    unusable: int = 0  # damaged, or written by another version; left as they are
+    no_winner: tuple[str, ...] = ()  # models and losses whose tuning failed
+    runs: tuple[str, ...] = field(default=(), compare=False)  # names of all their folders
 
     def __add__(self, other: MatrixFinished) -> MatrixFinished:
         """The cells of both."""
@@ -209,23 +200,17 @@ class TrialStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEnded(Event):
-    """A trial that ended.
-
-    Attributes:
-        ended: ``finished``, ``pruned``, ``budget`` or ``failed``.
-        validation_auc: of the weights that a finished trial kept; the last one of a trial that was
-            pruned or cut; None of one that failed.
-        done: trials that ended so far.
-        used: share of the budget that is spent.
-    """
+    """A trial that ended."""
 
     cell: str
     trial: int
-    ended: str
+    ended: str  # ``finished``, ``pruned``, ``budget`` or ``failed``
     reason: str
+    # Of the weights that a finished trial kept; the last one of a trial that was pruned or cut;
+    # None of one that failed.
     validation_auc: float | None
-    done: int
-    used: float
+    done: int  # trials that ended so far
+    used: float  # share of the budget that is spent
     budget: str
 
     def __str__(self) -> str:

@@ -31,20 +31,13 @@ SYNONYMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A key of an experiment.
+    """A key of an experiment."""
 
-    Attributes:
-        name: dotted, such as ``train.lr``.
-        required: it has no default.
-        value: in an experiment; the default where none was asked about.
-        meaning: from the schema, without its markup.
-    """
-
-    name: str
-    required: bool
+    name: str  # dotted, such as ``train.lr``
+    required: bool  # it has no default
     default: Any
-    value: Any
-    meaning: str
+    value: Any  # in an experiment; the default where none was asked about
+    meaning: str  # from the schema, without its markup
 
 
 def keys_of(experiment: Experiment | None = None) -> list[Key]:

@@ -24,31 +24,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunnerRecord:
-    """A cell's runner, as another process makes it.
-
-    Attributes:
-        store: of the runs; its folder is absolute.
-    """
+    """A cell's runner, as another process makes it."""
 
     kind: type[CellRunner]
     experiment: Experiment
     data: ExpectedData
-    store: Store
+    store: Store  # of the runs; its folder is absolute
     levels: Mapping[str, object]
     prefix: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellAssignment:
-    """A cell for a worker.
-
-    Attributes:
-        fault: why its network cannot be trained, as known before; None where it can.
-    """
+    """A cell for a worker."""
 
     runner: RunnerRecord
     cell: Cell
-    fault: str | None
+    fault: str | None  # why its network cannot be trained, as known before; None where it can
     events: Path
     index: int
     total: int

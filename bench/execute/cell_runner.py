@@ -57,23 +57,17 @@ class Trained(TrainedNetwork):
 
 @dataclass(frozen=True, kw_only=True)
 class CellRunner:
-    """Runner of the cells of a matrix, with what they share.
-
-    Attributes:
-        placements: where its pixels lie for the networks' device; shared by all cells.
-        levels: what tells this matrix from others of an experiment that varies settings, by
-            dotted key.
-        prefix: begin of its cells' names, by which several experiments are told apart.
-    """
+    """Runner of the cells of a matrix, with what they share."""
 
     experiment: Experiment
     prepared: PreparedData
     store: Store
-    placements: PlacementCache
+    placements: PlacementCache  # where its pixels lie for the networks' device; shared by all cells
     progress: Progress
+    # What tells this matrix from others of an experiment that varies settings, by dotted key.
     levels: Mapping[str, object]
     facts: Facts
-    prefix: str = ""
+    prefix: str = ""  # begin of its cells' names, by which several experiments are told apart
 
     @property
     def _device(self) -> torch.device:
@@ -303,14 +297,11 @@ class CellRunner:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A cell, and what it is run with.
-
-    Attributes:
-        fault: why its network cannot be trained, as known before; None where it can.
-    """
+    """A cell, and what it is run with."""
 
     cell: Cell
     runner: CellRunner
+    # Why its network cannot be trained, as known before; None where it can.
     fault: InputError | None = None
 
     @property

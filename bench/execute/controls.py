@@ -40,31 +40,21 @@ class ControlUnavailable(Exception):  # noqa: N818 - it is no fault, the table s
 
 @dataclass(frozen=True, kw_only=True)
 class ControlInputs:
-    """Data that a control may look at, n rows.
+    """Data that a control may look at, n rows."""
 
-    Attributes:
-        rows: the study table with the column ``pixel_row``.
-        targets: int64 (n,) class indices, or (n, outputs) of 0 and 1 for multi-label. Only those
-            of ``train`` are read, and by the controls that choose a penalty those of
-            ``validation``.
-        outputs: number of classes or labels.
-        train: the rows to learn from.
-        validation: the rows to choose a penalty on.
-        pixels: uint8 (images, height, width), indexed by ``pixel_row``; may be a memory map,
-            which is read in pieces, and only by the controls that look at images.
-        weights_dir: a folder of pretrained weights, looked at first.
-        device: where a pretrained network computes its features.
-    """
-
-    rows: pd.DataFrame
+    rows: pd.DataFrame  # the study table with the column ``pixel_row``
+    # int64 (n,) class indices, or (n, outputs) of 0 and 1 for multi-label. Only those of ``train``
+    # are read, and by the controls that choose a penalty those of ``validation``.
     targets: NDArray[Any]
     kind: TargetKind
-    outputs: int
-    train: RowNumbers
-    validation: RowNumbers
+    outputs: int  # number of classes or labels
+    train: RowNumbers  # the rows to learn from
+    validation: RowNumbers  # the rows to choose a penalty on
+    # uint8 (images, height, width), indexed by ``pixel_row``; may be a memory map, which is read in
+    # pieces, and only by the controls that look at images.
     pixels: NDArray[np.uint8]
-    weights_dir: Path | None = None
-    device: torch.device = CPU
+    weights_dir: Path | None = None  # a folder of pretrained weights, looked at first
+    device: torch.device = CPU  # where a pretrained network computes its features
 
     def labels(self, part: RowNumbers) -> NDArray[np.float64]:
         """Labels of some rows, (rows, outputs) of 0 and 1."""

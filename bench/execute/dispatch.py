@@ -53,18 +53,12 @@ class NoRoom(Exception):  # noqa: N818
 
 @dataclass(frozen=True, kw_only=True)
 class _Try:
-    """A cell that is to be run, or is being run.
-
-    Attributes:
-        faults: how often in a row a worker or device failed it without a new checkpoint.
-        checkpoint: the last one as it was at the latest fault.
-        avoid: place of the latest fault.
-    """
+    """A cell that is to be run, or is being run."""
 
     cell: Numbered
-    faults: int = 0
-    checkpoint: list[int] | None = None
-    avoid: object = None
+    faults: int = 0  # how often in a row a worker or device failed it without a new checkpoint
+    checkpoint: list[int] | None = None  # the last one as it was at the latest fault
+    avoid: object = None  # place of the latest fault
     place: object = None
     events: Path | None = None
 

@@ -133,14 +133,10 @@ class Executor:
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """The workers of a command.
-
-    Attributes:
-        others: take any assignment; None where this process is the only worker.
-    """
+    """The workers of a command."""
 
     execute: Execute
-    others: Others | None = None
+    others: Others | None = None  # take any assignment; None where this process is the only worker
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,19 +43,14 @@ Ending = Literal["finished", "already", "unavailable", "failed", "elsewhere", "u
 
 @dataclass(frozen=True, kw_only=True)
 class Numbered:
-    """A cell of a matrix by its number, from 1.
-
-    Attributes:
-        index, total: its number, and that of the last one.
-        patience: seconds to wait for a process that is at it.
-        tells_skips: whether it is told that the cell is left to another process.
-    """
+    """A cell of a matrix by its number, from 1."""
 
     job: Job
+    # Its number, and that of the last one.
     index: int
     total: int
-    patience: float = 1.0
-    tells_skips: bool = True
+    patience: float = 1.0  # seconds to wait for a process that is at it
+    tells_skips: bool = True  # whether it is told that the cell is left to another process
 
 
 Execute = Callable[[Sequence[Numbered]], Iterable[Ending]]

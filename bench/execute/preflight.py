@@ -35,15 +35,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """An experiment without ``vary`` after its checks.
+    """An experiment without ``vary`` after its checks."""
 
-    Attributes:
-        task: over NIH's fourteen findings where it names findings: those of the data source are
-            not known yet.
-        model_faults, loss_faults: by name, why a user's own model or loss cannot be trained.
-    """
-
+    # Over NIH's fourteen findings where it names findings: those of the data source are not known
+    # yet.
     task: Task
+    # By name, why a user's own model or loss cannot be trained.
     model_faults: Mapping[str, InputError]
     loss_faults: Mapping[str, InputError]
 

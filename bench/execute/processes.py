@@ -26,13 +26,10 @@ SECONDS_TO_END = 10.0
 
 @dataclass(kw_only=True)
 class _Slot:
-    """Room for one worker.
-
-    Attributes:
-        pool: of its one process; None before it starts, and after it died.
-    """
+    """Room for one worker."""
 
     environment: Mapping[str, str]
+    # Of its one process; None before it starts, and after it died.
     pool: ProcessPoolExecutor | None = None
     process: BaseProcess | None = None
     is_busy: bool = False

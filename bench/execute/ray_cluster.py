@@ -32,15 +32,13 @@ class RayTasks:
 
     Ray keeps the workers' processes, so that they are warm. Its own retries are off: a cell is
     given out again by this process, which knows whether it got further.
-
-    Attributes:
-        running: the reference of each task's answer.
     """
 
     task: Any
     resources: Mapping[str, float]
     work: Any
     jobs: int
+    # The reference of each task's answer.
     running: dict[Future[Any], Any] = field(default_factory=dict)
 
     def submit(self, assignment: Assignment[T], *, avoid: object) -> tuple[Future[T], object]:

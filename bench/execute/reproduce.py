@@ -36,20 +36,16 @@ NOT_OF_THE_RESULT = "train_seconds"
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """A run beside the same run made again.
+    """A run beside the same run made again."""
 
-    Attributes:
-        difference: largest absolute difference of a probability; NaN where the two are of other
-            images, or the second failed.
-        differing: names of what else differs: ``targets``, ``history``, ``weights``.
-        changes: differences of the environments (:func:`bench.environment.changes`).
-        failure: why the run failed this time; "" where it did not.
-    """
-
+    # Largest absolute difference of a probability; NaN where the two are of other images, or the
+    # second failed.
     difference: float
+    # Names of what else differs: ``targets``, ``history``, ``weights``.
     differing: tuple[str, ...] = ()
+    # Differences of the environments (:func:`bench.environment.changes`).
     changes: tuple[str, ...] = ()
-    failure: str = ""
+    failure: str = ""  # why the run failed this time; "" where it did not
 
     @property
     def identical(self) -> bool:

@@ -52,30 +52,21 @@ SETTLED = ("finished", "unavailable", "failed", "unusable")
 
 @dataclass(kw_only=True)
 class JobReport:
-    """The account that a job of the array gives of its cells, by their numbers.
-
-    Attributes:
-        errors: why it could not run one, such as data that it does not have.
-        fault: why the job ended before its last cell: its device failed.
-        disk_full: the line that says so; "" where there was room.
-    """
+    """The account that a job of the array gives of its cells, by their numbers."""
 
     endings: dict[int, Ending] = field(default_factory=dict)
+    # Why it could not run one, such as data that it does not have.
     errors: dict[int, str] = field(default_factory=dict)
-    fault: str = ""
-    disk_full: str = ""
+    fault: str = ""  # why the job ended before its last cell: its device failed
+    disk_full: str = ""  # the line that says so; "" where there was room
 
 
 @dataclass
 class ArrayWorker:
-    """A job of the array, as submitit keeps it.
-
-    Attributes:
-        assignments: all of them; other jobs have the same.
-    """
+    """A job of the array, as submitit keeps it."""
 
     work: Work
-    assignments: tuple[CellAssignment, ...]
+    assignments: tuple[CellAssignment, ...]  # all of them; other jobs have the same
     report: JobReport = field(default_factory=JobReport)
 
     def __call__(self) -> JobReport:
@@ -155,14 +146,11 @@ class SingleWorker:
 
 @dataclass(kw_only=True)
 class SingleJobs:
-    """An :class:`bench.execute.dispatch.Engine` of jobs, each of one assignment.
-
-    Attributes:
-        ended: set when nobody waits for answers any more.
-    """
+    """An :class:`bench.execute.dispatch.Engine` of jobs, each of one assignment."""
 
     array: SlurmArray
     running: dict[Future[Any], Any] = field(default_factory=dict)
+    # Set when nobody waits for answers any more.
     ended: threading.Event = field(default_factory=threading.Event)
 
     def submit(self, assignment: Assignment[T], *, avoid: object) -> tuple[Future[T], object]:
@@ -195,15 +183,11 @@ class SingleJobs:
 
 @dataclass(frozen=True, kw_only=True)
 class SlurmArray:
-    """An array of jobs, in rounds: cells whose job died are in the next one.
-
-    Attributes:
-        address: ``local``, or None for Slurm.
-    """
+    """An array of jobs, in rounds: cells whose job died are in the next one."""
 
     work: Work
     jobs: int
-    address: str | None
+    address: str | None  # ``local``, or None for Slurm
     resources: ExecutionConfig
 
     def run(self, cells: Sequence[Numbered], *, channel: Channel) -> Iterator[Ending]:

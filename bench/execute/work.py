@@ -28,13 +28,9 @@ PASSED_ON = (
 
 @dataclass(frozen=True, kw_only=True)
 class PluginFile:
-    """A plugin with its content, as other machines need not have the file.
+    """A plugin with its content, as other machines need not have the file."""
 
-    Attributes:
-        path: of the file, absolute.
-    """
-
-    path: str
+    path: str  # of the file, absolute
     content: bytes
 
     def here(self) -> Path:
@@ -52,34 +48,23 @@ class PluginFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedData:
-    """Data that a worker prepares for itself, and what they have to be on every machine.
+    """Data that a worker prepares for itself, and what they have to be on every machine."""
 
-    Attributes:
-        experiment: without ``vary``, whose data and task they are.
-        split: hash of their split.
-    """
-
-    experiment: Experiment
+    experiment: Experiment  # without ``vary``, whose data and task they are
     fingerprint: str
-    split: str
+    split: str  # hash of their split
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Settings that all workers of a command share.
+    """Settings that all workers of a command share."""
 
-    Attributes:
-        out: folder of the runs, absolute.
-        folder: id of that folder, which all workers have to find there; None before they start.
-        threads: that a worker computes with; None is as torch has it.
-        plugins: files that register models, losses or data sources.
-    """
-
-    out: Path
+    out: Path  # folder of the runs, absolute
+    # Id of that folder, which all workers have to find there; None before they start.
     folder: str | None
     device: str
-    threads: int | None
-    plugins: tuple[PluginFile, ...]
+    threads: int | None  # that a worker computes with; None is as torch has it
+    plugins: tuple[PluginFile, ...]  # files that register models, losses or data sources
     environment: tuple[tuple[str, str], ...]
 
     def begin(self) -> None:

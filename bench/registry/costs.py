@@ -32,15 +32,11 @@ SOURCES = "weights_sources"
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Costs of a network at an input size.
+    """Costs of a network at an input size."""
 
-    Attributes:
-        parameters: number of parameters, trained or not.
-        multiply_adds: of one image's forward pass, in convolutions, matrix products and
-            attention; norms, activations and pooling are not counted.
-    """
-
-    parameters: int
+    parameters: int  # number of parameters, trained or not
+    # Of one image's forward pass, in convolutions, matrix products and attention; norms,
+    # activations and pooling are not counted.
     multiply_adds: int
 
 

@@ -63,16 +63,12 @@ class SourceSettings(Frozen):
 
 
 class DataSettings(SourceSettings):
-    """The data settings of a run that neither fingerprint nor split hash contains.
-
-    Attributes:
-        split_seed: from which a share of the training part was drawn; None where all of it is
-            learned from.
-    """
+    """The data settings of a run that neither fingerprint nor split hash contains."""
 
     image_size: int
     split: str
     train_share: float
+    # From which a share of the training part was drawn; None where all of it is learned from.
     split_seed: int | None = None
 
 
@@ -84,44 +80,33 @@ class TaskSettings(Frozen):
 
 
 class ControlSettings(TaskSettings):
-    """Everything that a control depends on.
+    """Everything that a control depends on."""
 
-    Attributes:
-        weights: SHA-256 of the pretrained weights that ``frozen`` sees images through; None of
-            other controls, and where there were none.
-    """
-
+    # SHA-256 of the pretrained weights that ``frozen`` sees images through; None of other controls,
+    # and where there were none.
     weights: str | None = None
 
 
 class ModelSettings(Frozen):
-    """Initial state of a network.
-
-    Attributes:
-        weights: SHA-256 of the pretrained weights; None from scratch.
-        policy: as :class:`bench.config.schema.ModelConfig`; None from scratch: all is trained.
-        normalisation: as :class:`bench.config.schema.ModelConfig`; None from scratch: the data's.
-        code: digest of the plugin that registered the network; None of a built-in one.
-    """
+    """Initial state of a network."""
 
     pretrained: bool
     in_channels: Literal[1, 3]
     options: dict[str, JsonValue]
-    weights: str | None = None
+    weights: str | None = None  # SHA-256 of the pretrained weights; None from scratch
+    # As :class:`bench.config.schema.ModelConfig`; None from scratch: all is trained.
     policy: Literal["full", "head", "last_stage"] | None = None
+    # As :class:`bench.config.schema.ModelConfig`; None from scratch: the data's.
     normalisation: Literal["data", "pretrained"] | None = None
+    # Digest of the plugin that registered the network; None of a built-in one.
     code: str | None = None
 
 
 class LossSettings(Frozen):
-    """Options and origin of a loss.
-
-    Attributes:
-        code: digest of the plugin that registered the loss; None of a built-in one.
-    """
+    """Options and origin of a loss."""
 
     options: dict[str, JsonValue] = Field(default_factory=dict)
-    code: str | None = None
+    code: str | None = None  # digest of the plugin that registered the loss; None of a built-in one
 
 
 def _dump_training(train: TrainConfig, dump: SerializerFunctionWrapHandler) -> Any:
@@ -139,14 +124,11 @@ it changes no result, and ``devices`` in those of several alone, for older runs 
 
 
 class NetworkSettings(TaskSettings):
-    """Everything that a network's run depends on beside model, loss and seed.
-
-    Attributes:
-        train: how it is trained; ``precision`` and ``memory_format`` are no longer ``auto``.
-    """
+    """Everything that a network's run depends on beside model, loss and seed."""
 
     model: ModelSettings
     loss: LossSettings = LossSettings()
+    # How it is trained; ``precision`` and ``memory_format`` are no longer ``auto``.
     train: TrainSettings
 
 
@@ -160,18 +142,13 @@ class CascadeSettings(ControlSettings):
 
 
 class FileSettings(Frozen):
-    """Reading of predictions from a file.
+    """Reading of predictions from a file."""
 
-    Attributes:
-        digest: SHA-256 of the file.
-        combine: how columns of findings made one probability; None where they did not.
-        image_column: the column of images; None where it has a standard name.
-        score_column: the column of probabilities; None where they have standard names.
-    """
-
-    digest: str
+    digest: str  # SHA-256 of the file
+    # How columns of findings made one probability; None where they did not.
     combine: Literal["noisy_or", "max"] | None = None
-    image_column: str | None = None
+    image_column: str | None = None  # the column of images; None where it has a standard name
+    # The column of probabilities; None where they have standard names.
     score_column: str | None = None
 
 
@@ -184,19 +161,12 @@ class ImportSettings(Frozen):
 
 
 class ExternalSettings(NetworkSettings):
-    """The settings of a network's run, and what of other data it is evaluated on.
+    """The settings of a network's run, and what of other data it is evaluated on."""
 
-    Attributes:
-        home_data: fingerprint of the data that the network was trained on.
-        home_split: hash of their split.
-        part: of the other data: all images, or those of their own test part.
-        same_patients: whether equal patient ids of the two are one person.
-    """
-
-    home_data: str
-    home_split: str
-    part: Part
-    same_patients: bool
+    home_data: str  # fingerprint of the data that the network was trained on
+    home_split: str  # hash of their split
+    part: Part  # of the other data: all images, or those of their own test part
+    same_patients: bool  # whether equal patient ids of the two are one person
 
 
 KINDS: dict[str, type[Frozen]] = {
@@ -209,23 +179,17 @@ KINDS: dict[str, type[Frozen]] = {
 
 
 class Cell(Frozen):
-    """One run of the matrix, before it is run.
+    """One run of the matrix, before it is run."""
 
-    Attributes:
-        kind: ``network`` (trained), ``control`` (a simple predictor), ``imported``
-            (predictions that others made), ``cascade`` (made of other runs' predictions) or
-            ``external`` (a network's predictions for data that it was not trained on).
-        model: registered name of the model or control, or what the predictions were called.
-        loss: registered name; "" where nothing was trained here.
-        seed: the run's seed; 0 where nothing was trained here.
-        settings: everything else that can change its predictions. Where the files lie and which
-            device is used are no part of it.
-    """
-
+    # ``network`` (trained), ``control`` (a simple predictor), ``imported`` (predictions that others
+    # made), ``cascade`` (made of other runs' predictions) or ``external`` (a network's predictions
+    # for data that it was not trained on).
     kind: Literal["network", "control", "imported", "cascade", "external"]
-    model: str
-    loss: str
-    seed: int
+    model: str  # registered name of the model or control, or what the predictions were called
+    loss: str  # registered name; "" where nothing was trained here
+    seed: int  # the run's seed; 0 where nothing was trained here
+    # Everything else that can change its predictions. Where the files lie and which device is used
+    # are no part of it.
     settings: (
         NetworkSettings | ControlSettings | ImportSettings | CascadeSettings | ExternalSettings
     )

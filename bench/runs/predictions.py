@@ -35,13 +35,9 @@ IDS = ("part", "image", "patient")
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """Classes or findings that a run predicts.
+    """Classes or findings that a run predicts."""
 
-    Attributes:
-        kind: "multiclass" or "multilabel".
-    """
-
-    kind: TargetKind
+    kind: TargetKind  # "multiclass" or "multilabel"
     classes: tuple[str, ...]
 
     @property
@@ -57,22 +53,16 @@ class Outputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Predictions of a run for some images of one part of the split.
+    """Predictions of a run for some images of one part of the split."""
 
-    Attributes:
-        images: ids, str (n,).
-        patients: str (n,); "" where unknown.
-        targets: int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for multi-label;
-            empty of images outside the task.
-        probabilities: float64 (n, outputs); two columns for two classes.
-        called: bool (n, outputs), the findings that a cascade names; None elsewhere, where a
-            threshold chosen on the validation part decides.
-    """
-
-    images: NDArray[np.object_]
-    patients: NDArray[np.object_]
+    images: NDArray[np.object_]  # ids, str (n,)
+    patients: NDArray[np.object_]  # str (n,); "" where unknown
+    # int64 (n,) class indices, or float64 (n, outputs) of 0 and 1 for multi-label; empty of images
+    # outside the task.
     targets: NDArray[Any]
-    probabilities: NDArray[np.float64]
+    probabilities: NDArray[np.float64]  # float64 (n, outputs); two columns for two classes
+    # bool (n, outputs), the findings that a cascade names; None elsewhere, where a threshold chosen
+    # on the validation part decides.
     called: NDArray[np.bool_] | None = None
 
     def counts(self, outputs: Outputs) -> dict[str, int]:

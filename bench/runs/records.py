@@ -52,15 +52,10 @@ _DAMAGES = (ValueError, KeyError, TypeError, AttributeError, RecursionError, yam
 
 @dataclass(frozen=True, kw_only=True)
 class Unusable:
-    """A run that ended, or a record beside the runs, that cannot be used.
+    """A run that ended, or a record beside the runs, that cannot be used."""
 
-    Attributes:
-        name: of the run's folder, or the record's path in the store.
-        state: ``damaged``, or whole and written by ``another version`` of this package.
-    """
-
-    name: str
-    state: UnusableState
+    name: str  # of the run's folder, or the record's path in the store
+    state: UnusableState  # ``damaged``, or whole and written by ``another version`` of this package
     reason: str
 
     def __str__(self) -> str:
@@ -86,81 +81,55 @@ class AttemptsRecord(Frozen):
 
 
 class ImportRecord(FileSettings):
-    """The file that imported predictions come from.
-
-    Attributes:
-        images: predicted images by part.
-        of: images of the task by part.
-        ignored: rows of the file that are in no part of the split or outside the task.
-    """
+    """The file that imported predictions come from."""
 
     file: str
-    images: dict[str, int]
-    of: dict[str, int]
-    ignored: int
+    images: dict[str, int]  # predicted images by part
+    of: dict[str, int]  # images of the task by part
+    ignored: int  # rows of the file that are in no part of the split or outside the task
 
 
 class ExternalRecord(Frozen):
-    """The run whose network predicts other data, and what the two data have in common.
+    """The run whose network predicts other data, and what the two data have in common."""
 
-    Attributes:
-        run: name of its folder.
-        weights, predictions: SHA-256 of its files, as they were then.
-        home: the data that it was trained on.
-        left_out: images of the other data that were not evaluated, since they are, or their
-            patient is, among the home data.
-        unchecked: why it is not known which images are identical; "" where it is.
-        only_home, only_other: findings that only one of the two has.
-    """
-
-    run: str
+    run: str  # name of its folder
+    # SHA-256 of its files, as they were then.
     weights: str
     predictions: str
-    home: DataRecord
+    home: DataRecord  # the data that it was trained on
+    # Images of the other data that were not evaluated, since they are, or their patient is, among
+    # the home data.
     left_out: int
-    unchecked: str = ""
+    unchecked: str = ""  # why it is not known which images are identical; "" where it is
+    # Findings that only one of the two has.
     only_home: tuple[str, ...] = ()
     only_other: tuple[str, ...] = ()
 
 
 class RunCosts(Frozen):
-    """Costs of a network and its training.
+    """Costs of a network and its training."""
 
-    Attributes:
-        parameters: number of parameters, trainable or not.
-        multiply_adds: of one image's forward pass.
-        train_seconds: in training steps; validations, start-up, capturing and compiling left out.
-        images_per_second: training images a second.
-        iterations: training steps done.
-        best_iteration: the step whose weights were kept.
-        inference_images_per_second: of the test part, in large batches; None before it is
-            predicted.
-        capture_seconds: spent in capturing training steps as CUDA graphs; 0 where none was.
-        compile_seconds: spent in compiling the network; 0 where it was not.
-    """
-
-    parameters: int
-    multiply_adds: int
+    parameters: int  # number of parameters, trainable or not
+    multiply_adds: int  # of one image's forward pass
+    # In training steps; validations, start-up, capturing and compiling left out.
     train_seconds: float
-    images_per_second: float
-    iterations: int
-    best_iteration: int
+    images_per_second: float  # training images a second
+    iterations: int  # training steps done
+    best_iteration: int  # the step whose weights were kept
+    # Of the test part, in large batches; None before it is predicted.
     inference_images_per_second: float | None = None
+    # Spent in capturing training steps as CUDA graphs; 0 where none was.
     capture_seconds: float = 0.0
-    compile_seconds: float = 0.0
+    compile_seconds: float = 0.0  # spent in compiling the network; 0 where it was not
 
 
 class Outcome(Frozen):
-    """End of a run.
-
-    Attributes:
-        reason: why it failed or is unavailable.
-        logit_fault: a sign in a finished network's logits that something is wrong with it.
-    """
+    """End of a run."""
 
     state: State
-    reason: str = ""
+    reason: str = ""  # why it failed or is unavailable
     costs: RunCosts | None = None
+    # A sign in a finished network's logits that something is wrong with it.
     logit_fault: LogitFault | None = None
 
 
@@ -172,24 +141,16 @@ class ExperimentRecord(Frozen):
 
 
 class Spent(Frozen):
-    """Costs of a tuning so far; a trial that was interrupted and went on counts once.
+    """Costs of a tuning so far; a trial that was interrupted and went on counts once."""
 
-    Attributes:
-        trials: all that ended: ``finished`` + ``pruned`` + ``failed``.
-        finished: trained to their end.
-        pruned: stopped early, since others did better.
-        failed: such as by a loss that is no longer finite.
-        iterations: training steps of all of them, and of those that were lost with their
-            machine and begun anew, up to their last validation.
-        train_seconds: seconds in these training steps.
-    """
-
-    trials: int
-    finished: int
-    pruned: int
-    failed: int
+    trials: int  # all that ended: ``finished`` + ``pruned`` + ``failed``
+    finished: int  # trained to their end
+    pruned: int  # stopped early, since others did better
+    failed: int  # such as by a loss that is no longer finite
+    # Training steps of all of them, and of those that were lost with their machine and begun anew,
+    # up to their last validation.
     iterations: int
-    train_seconds: float
+    train_seconds: float  # seconds in these training steps
 
     def measured(self, unit: str) -> float:
         """Amount in a budget's unit: ``trials``, ``iterations`` or ``minutes``."""
@@ -201,43 +162,31 @@ class Spent(Frozen):
 
 
 class Search(Frozen):
-    """A search for the settings of one model with one loss.
-
-    Attributes:
-        experiment: name of the experiment that was to be tuned.
-        budget: what every model and loss was given: ``{"trials": 20}``, ``{"iterations": …}`` or
-            ``{"minutes": …}``.
-        spent: what was used of it.
-    """
+    """A search for the settings of one model with one loss."""
 
     study: str
-    experiment: str
+    experiment: str  # name of the experiment that was to be tuned
     model: str
     loss: str
+    # What every model and loss was given: ``{"trials": 20}``, ``{"iterations": …}`` or
+    # ``{"minutes": …}``.
     budget: dict[str, float]
-    spent: Spent
+    spent: Spent  # what was used of it
 
 
 class FailedTuningRecord(Search):
-    """A search that has no winner.
-
-    Attributes:
-        reason: why there is none, with a hint where there is one.
-    """
+    """A search that has no winner."""
 
     task: str
-    reason: str
+    reason: str  # why there is none, with a hint where there is one
 
 
 class Candidate(Frozen):
-    """One of the best trials of a search.
-
-    Attributes:
-        validation_aucs: of the trial, then of each rerun; None where that failed.
-    """
+    """One of the best trials of a search."""
 
     trial: int
     settings: dict[str, JsonValue]
+    # Of the trial, then of each rerun; None where that failed.
     validation_aucs: tuple[float | None, ...]
 
     @property
@@ -248,50 +197,36 @@ class Candidate(Frozen):
 
 
 class Reruns(Frozen):
-    """The best trials of a search, trained again before one of them was taken.
+    """The best trials of a search, trained again before one of them was taken."""
 
-    Attributes:
-        candidates: the best by its mean first: the winner.
-        iterations, train_seconds: cost of the reruns, beyond the budget.
-    """
-
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]  # the best by its mean first: the winner
     seeds: tuple[int, ...]
+    # Cost of the reruns, beyond the budget.
     iterations: int
     train_seconds: float
 
 
 class TuningRecord(Search):
-    """A search that has a winner.
+    """A search that has a winner."""
 
-    Attributes:
-        searched: what was searched by dotted key (of a recipe: ``modern: train.lr``), each with
-            its dimension in words (``0.0001 to 0.1, log``).
-        winner: the settings that won, by dotted key.
-        trial: number of the winning trial.
-        validation_auc: mean over this trial and its reruns (without reruns, of the trial); never a
-            result, since it is the best of many.
-        reruns: of the best trials; None in records of before there were any.
-        seed: of the trainings of all trials; none of ``seeds``.
-        seeds: those that the winner was run again with.
-        runs: folder names of these runs, finished or not.
-        storage: what kind of database, without its address (``sqlite``, ``postgresql``).
-        superseded: folder names of the runs of earlier winners of this study, which a larger
-            budget has found others than; each may still be a run of another tuning's winner.
-    """
-
+    # What was searched by dotted key (of a recipe: ``modern: train.lr``), each with its dimension
+    # in words (``0.0001 to 0.1, log``).
     searched: dict[str, str]
-    winner: dict[str, JsonValue]
-    trial: int
+    winner: dict[str, JsonValue]  # the settings that won, by dotted key
+    trial: int  # number of the winning trial
+    # Mean over this trial and its reruns (without reruns, of the trial); never a result, since it
+    # is the best of many.
     validation_auc: float
-    seed: int
-    seeds: tuple[int, ...]
-    runs: tuple[str, ...]
+    seed: int  # of the trainings of all trials; none of ``seeds``
+    seeds: tuple[int, ...]  # those that the winner was run again with
+    runs: tuple[str, ...]  # folder names of these runs, finished or not
     sampler: str
     pruner: str
-    storage: str
+    storage: str  # what kind of database, without its address (``sqlite``, ``postgresql``)
+    # Folder names of the runs of earlier winners of this study, which a larger budget has found
+    # others than; each may still be a run of another tuning's winner.
     superseded: tuple[str, ...] = ()
-    reruns: Reruns | None = None
+    reruns: Reruns | None = None  # of the best trials; None in records of before there were any
 
     @property
     def searched_keys(self) -> frozenset[str]:
@@ -305,48 +240,33 @@ class TuningRecord(Search):
 
 
 class MapFigure(Frozen):
-    """A figure of heat maps, a share or a difference of shares, with its 95 % interval.
-
-    Attributes:
-        low, high: ends of the interval; None where there is none.
-        reason: why there is none; "" where there is one.
-    """
+    """A figure of heat maps, a share or a difference of shares, with its 95 % interval."""
 
     value: float
+    # Ends of the interval; None where there is none.
     low: float | None
     high: float | None
-    reason: str = ""
+    reason: str = ""  # why there is none; "" where there is one
 
 
 class MapAgreement(Frozen):
-    """Agreement of the maps of one maker with the boxes of one finding.
+    """Agreement of the maps of one maker with the boxes of one finding."""
 
-    Attributes:
-        maker: ``network``, ``random weights``, ``frame`` and so on.
-        finding: its name, or ``all findings``.
-        images, patients: numbers of test images that have it, and of their patients.
-        figures: by name: ``hit``, ``energy``, ``iou``; of the network also its hits above others.
-    """
-
-    maker: str
-    finding: str
+    maker: str  # ``network``, ``random weights``, ``frame`` and so on
+    finding: str  # its name, or ``all findings``
+    # Numbers of test images that have it, and of their patients.
     images: int
     patients: int
+    # By name: ``hit``, ``energy``, ``iou``; of the network also its hits above others.
     figures: dict[str, MapFigure]
 
 
 class MapsRecord(Frozen):
-    """Heat maps of a network's seeds, measured against known lesions.
+    """Heat maps of a network's seeds, measured against known lesions."""
 
-    Attributes:
-        boxes: ``phantom``, or the name of the file of boxes.
-        method: how the maps are made.
-        runs: checksum of the predictions of each run, by its folder's name.
-    """
-
-    boxes: str
-    method: str
-    runs: dict[str, str]
+    boxes: str  # ``phantom``, or the name of the file of boxes
+    method: str  # how the maps are made
+    runs: dict[str, str]  # checksum of the predictions of each run, by its folder's name
     rows: tuple[MapAgreement, ...]
 
 

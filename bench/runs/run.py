@@ -34,22 +34,17 @@ class Unfinished:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that ended.
-
-    Attributes:
-        attempts: environment of each time it was started, oldest first.
-        imported: the file that imported predictions come from; None of a run that was made here.
-        external: the run whose network predicts other data; None of a run on its own data.
-        checksums: SHA-256 of its files by name.
-    """
+    """A run that ended."""
 
     folder: Path
     cell: Cell
     data: DataRecord
-    attempts: tuple[EnvironmentRecord, ...]
+    attempts: tuple[EnvironmentRecord, ...]  # environment of each time it was started, oldest first
     outcome: Outcome
-    checksums: Mapping[str, str] = field(compare=False)
+    checksums: Mapping[str, str] = field(compare=False)  # SHA-256 of its files by name
+    # The file that imported predictions come from; None of a run that was made here.
     imported: ImportRecord | None = None
+    # The run whose network predicts other data; None of a run on its own data.
     external: ExternalRecord | None = None
 
     @property

@@ -124,15 +124,11 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """The runs of a store, each tuple by folder name.
-
-    Attributes:
-        unusable: that ended and are damaged, or were written by another version.
-    """
+    """The runs of a store, each tuple by folder name."""
 
     runs: tuple[Run, ...]
     unfinished: tuple[Unfinished, ...]
-    unusable: tuple[Unusable, ...]
+    unusable: tuple[Unusable, ...]  # that ended and are damaged, or were written by another version
 
 
 @dataclass(frozen=True)

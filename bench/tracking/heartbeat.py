@@ -37,30 +37,23 @@ SECONDS_BETWEEN_BEATS = 2.0
 
 
 class Beat(Frozen):
-    """Progress of a process, as it last said it.
+    """Progress of a process, as it last said it."""
 
-    Attributes:
-        command: such as ``run``, or ``bench.run`` of Python.
-        pid: its number there.
-        began, at: when it began, and when it said this, in seconds since 1970.
-        matrix: the search or the number of the cell, in words; "" before the first.
-        work: what it is at: a cell's label, or a piece of work such as decoding.
-        done, total: steps of that.
-        all_done, all_planned: training steps of the whole matrix; 0 where there is none.
-        seconds_left: estimate for the whole matrix, or for the work where there is none.
-    """
-
-    command: str
+    command: str  # such as ``run``, or ``bench.run`` of Python
     host: str
-    pid: int
+    pid: int  # its number there
+    # When it began, and when it said this, in seconds since 1970.
     began: float
     at: float
-    matrix: str = ""
-    work: str = ""
+    matrix: str = ""  # the search or the number of the cell, in words; "" before the first
+    work: str = ""  # what it is at: a cell's label, or a piece of work such as decoding
+    # Steps of that.
     done: int = 0
     total: int = 0
+    # Training steps of the whole matrix; 0 where there is none.
     all_done: int = 0
     all_planned: int = 0
+    # Estimate for the whole matrix, or for the work where there is none.
     seconds_left: float | None = None
     validation_auc: float | None = None
     failures: int = 0

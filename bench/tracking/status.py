@@ -12,22 +12,15 @@ from bench.tracking.heartbeat import Beat, read_beats
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """Runs of a folder by their state, and the processes at work.
+    """Runs of a folder by their state, and the processes at work."""
 
-    Attributes:
-        at_work: the last word of each process.
-        ended: runs that finished, and controls that the data cannot have.
-        not_begun: names of runs that an experiment has and that did not begin.
-        unusable_records: records of experiments and tunings that are.
-    """
-
-    at_work: tuple[Beat, ...]
-    ended: tuple[Run, ...]
+    at_work: tuple[Beat, ...]  # the last word of each process
+    ended: tuple[Run, ...]  # runs that finished, and controls that the data cannot have
     failed: tuple[Run, ...]
     unfinished: tuple[Unfinished, ...]
-    not_begun: tuple[str, ...]
+    not_begun: tuple[str, ...]  # names of runs that an experiment has and that did not begin
     unusable: tuple[Unusable, ...]
-    unusable_records: tuple[Unusable, ...]
+    unusable_records: tuple[Unusable, ...]  # records of experiments and tunings that are
 
     @property
     def running(self) -> int:

@@ -12,12 +12,9 @@ from bench.train.schedule import Decision
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """The two parts that a training looks at.
+    """The two parts that a training looks at."""
 
-    Attributes:
-        training, validation: on the same device.
-    """
-
+    # On the same device.
     training: ImageSet
     validation: ImageSet
     kind: TargetKind
@@ -25,44 +22,31 @@ class TrainingData:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """One line of a run's history.
+    """One line of a run's history."""
 
-    Attributes:
-        iteration: steps taken.
-        lr: learning rate of the last step before it, without layer decay.
-        train_loss: mean loss of those steps.
-        validation_loss: mean loss over the validation part.
-        validation_auc: AUC over the validation part (:func:`bench.train.score.overall_auc`); NaN
-            where it is undefined.
-        decision: of the decay schedule (improved, waiting, decay, stop).
-        best: whether the AUC is the highest so far, so that the weights were kept; where AUC is
-            undefined, those of the first validation are.
-        train_seconds: seconds in training steps since the start of the run, without those that an
-            interruption lost.
-    """
-
-    iteration: int
-    lr: float
-    train_loss: float
-    validation_loss: float
+    iteration: int  # steps taken
+    lr: float  # learning rate of the last step before it, without layer decay
+    train_loss: float  # mean loss of those steps
+    validation_loss: float  # mean loss over the validation part
+    # AUC over the validation part (:func:`bench.train.score.overall_auc`); NaN where it is
+    # undefined.
     validation_auc: float
-    decision: Decision
+    decision: Decision  # of the decay schedule (improved, waiting, decay, stop)
+    # Whether the AUC is the highest so far, so that the weights were kept; where AUC is undefined,
+    # those of the first validation are.
     best: bool
+    # Seconds in training steps since the start of the run, without those that an interruption lost.
     train_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """A finished training; the network holds its best weights.
-
-    Attributes:
-        capture_seconds: seconds in capturing steps as CUDA graphs (:mod:`bench.train.cuda_graph`).
-        compile_seconds: seconds in compiling the network, in every process that trained it.
-    """
+    """A finished training; the network holds its best weights."""
 
     history: tuple[Validation, ...]
+    # Seconds in capturing steps as CUDA graphs (:mod:`bench.train.cuda_graph`).
     capture_seconds: float
-    compile_seconds: float
+    compile_seconds: float  # seconds in compiling the network, in every process that trained it
 
     @property
     def best(self) -> Validation:
@@ -86,18 +70,13 @@ def ignore(_: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Listener:
-    """Functions that a training calls.
+    """Functions that a training calls."""
 
-    Attributes:
-        on_step: with the number of steps taken, after each.
-        on_validation: with the history so far, after each validation, when the state is stored.
-            What it raises ends the training, which can be resumed.
-        on_note: with a line for the user.
-    """
-
-    on_step: Callable[[int], None] = ignore
+    on_step: Callable[[int], None] = ignore  # with the number of steps taken, after each
+    # With the history so far, after each validation, when the state is stored. What it raises ends
+    # the training, which can be resumed.
     on_validation: Callable[[Sequence[Validation]], None] = ignore
-    on_note: Callable[[str], None] = ignore
+    on_note: Callable[[str], None] = ignore  # with a line for the user
 
 
 SILENT = Listener()

@@ -26,16 +26,11 @@ LOSS_BATCH, LOSS_PIXELS = 256, 2**22
 
 
 class Predicted(NamedTuple):
-    """A network's predictions for a set of images, in the set's order.
+    """A network's predictions for a set of images, in the set's order."""
 
-    Attributes:
-        probabilities: (images, outputs) float64 on the images' device: softmax over classes, or
-            a sigmoid per label.
-        logits: (images, outputs) at least float32, on the same device.
-    """
-
+    # (images, outputs) float64 on the images' device: softmax over classes, or a sigmoid per label.
     probabilities: Tensor
-    logits: Tensor
+    logits: Tensor  # (images, outputs) at least float32, on the same device
 
 
 def predict(

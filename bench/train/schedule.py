@@ -20,13 +20,9 @@ Decision = Literal["improved", "waiting", "decay", "stop"]
 
 @dataclass(kw_only=True)
 class Schedule:
-    """A learning rate that stays as it is after its warm-up; its fields are its state.
+    """A learning rate that stays as it is after its warm-up; its fields are its state."""
 
-    Attributes:
-        warmup: steps in which the rate rises to its full height, in a straight line.
-    """
-
-    warmup: int = 0
+    warmup: int = 0  # steps in which the rate rises to its full height, in a straight line
     best_loss: float = math.inf
 
     def rate(self, full: float, step: int) -> float:
@@ -53,19 +49,12 @@ class Schedule:
 
 @dataclass(kw_only=True)
 class PlateauDecay(Schedule):
-    """Decides after each validation whether to go on, decay or stop.
+    """Decides after each validation whether to go on, decay or stop."""
 
-    Attributes:
-        factor: by which the rate is divided at a decay.
-        patience: validations without a lower validation loss that make a plateau.
-        max_decays: decays before the next plateau ends the training.
-        waited: validations since the loss fell, or since the last decay.
-    """
-
-    factor: float
-    patience: int
-    max_decays: int
-    waited: int = 0
+    factor: float  # by which the rate is divided at a decay
+    patience: int  # validations without a lower validation loss that make a plateau
+    max_decays: int  # decays before the next plateau ends the training
+    waited: int = 0  # validations since the loss fell, or since the last decay
     decays: int = 0
 
     def rate(self, full: float, step: int) -> float:

@@ -29,18 +29,14 @@ LEAST_RATIO = 50
 
 @dataclass(kw_only=True)
 class ValidationInterval:
-    """The steps since the last validation.
+    """The steps since the last validation."""
 
-    Attributes:
-        losses: float64 (steps of the whole interval,), mean loss of each step taken, on the device:
-            reading one at every step would make the host wait.
-        norms: of their gradients, likewise; NaN where none is computed, and before an interruption.
-        taken: number of steps taken.
-    """
-
+    # float64 (steps of the whole interval,), mean loss of each step taken, on the device: reading
+    # one at every step would make the host wait.
     losses: Tensor
+    # Of their gradients, likewise; NaN where none is computed, and before an interruption.
     norms: Tensor
-    taken: int = 0
+    taken: int = 0  # number of steps taken
     seconds: float = 0.0
 
     @classmethod
@@ -75,17 +71,12 @@ class ValidationInterval:
 
 @dataclass(kw_only=True)
 class SaveTimer:
-    """Time of the next checkpoint: ``seconds`` after the last, or later where it takes long.
+    """Time of the next checkpoint: ``seconds`` after the last, or later where it takes long."""
 
-    Attributes:
-        seconds: between two checkpoints, at least.
-        ended: when the last one was written, by the monotonic clock.
-        cost: seconds that the last one took.
-    """
-
-    seconds: float
+    seconds: float  # between two checkpoints, at least
+    # When the last one was written, by the monotonic clock.
     ended: float = field(default_factory=time.monotonic)
-    cost: float = 0.0
+    cost: float = 0.0  # seconds that the last one took
 
     @property
     def is_due(self) -> bool:
@@ -100,25 +91,17 @@ class SaveTimer:
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """All that a training changes.
-
-    Attributes:
-        step: has network, optimiser and schedule, and counts the seconds of compiling.
-        runner: takes the steps, and counts the seconds of capturing.
-        average: of the weights over the steps; None for none.
-        group: the processes that train; the first one writes.
-        is_unsaved: whether steps were taken that no checkpoint has.
-    """
+    """All that a training changes."""
 
     config: TrainConfig
-    step: Step
-    runner: StepRunner
+    step: Step  # has network, optimiser and schedule, and counts the seconds of compiling
+    runner: StepRunner  # takes the steps, and counts the seconds of capturing
     timer: SaveTimer
-    average: ModelEmaV3 | None = None
-    group: Group = ALONE
+    average: ModelEmaV3 | None = None  # of the weights over the steps; None for none
+    group: Group = ALONE  # the processes that train; the first one writes
     history: list[Validation] = field(default_factory=list)
     interval: ValidationInterval = field(init=False)
-    is_unsaved: bool = False
+    is_unsaved: bool = False  # whether steps were taken that no checkpoint has
 
     def __post_init__(self) -> None:
         self.begin_interval()

@@ -26,29 +26,21 @@ class Step:
     """A training step of a network, called with its number.
 
     Nothing in it makes the host wait for the device, so that the host runs ahead of it.
-
-    Attributes:
-        network: in training mode, on the device of the stream.
-        forward: the network, or what torch compiled of it.
-        loss: from (logits, targets) to the mean loss of a batch, on the same device.
-        clip: longest gradient; None for any.
-        precision: ``bfloat16`` for autocast, ``float32`` for none.
-        micro_batch: most images in a forward pass; gradients are summed over the passes.
-        gradient_norm: of the last step, on the device, before it was clipped; None without
-            clipping, which computes it.
     """
 
-    network: nn.Module
-    forward: nn.Module
-    loss: nn.Module
+    network: nn.Module  # in training mode, on the device of the stream
+    forward: nn.Module  # the network, or what torch compiled of it
+    loss: nn.Module  # from (logits, targets) to the mean loss of a batch, on the same device
     optimizer: torch.optim.Optimizer
     schedule: Schedule
-    clip: float | None
+    clip: float | None  # longest gradient; None for any
     stream: TrainingStream
-    precision: Precision
+    precision: Precision  # ``bfloat16`` for autocast, ``float32`` for none
     seed: int
-    micro_batch: int
+    micro_batch: int  # most images in a forward pass; gradients are summed over the passes
     compile_seconds: float = 0.0
+    # Of the last step, on the device, before it was clipped; None without clipping, which computes
+    # it.
     gradient_norm: Tensor | None = field(default=None, init=False)
 
     replayable: ClassVar[bool] = True

@@ -22,19 +22,14 @@ from bench.tuning.space import Space
 
 @dataclass(frozen=True, kw_only=True)
 class TuningContext:
-    """Context that all trials and winners' runs of a tuning share.
-
-    Attributes:
-        lock: file that is held while a study is made or a record written.
-        placements: where the pixels lie for the networks' device.
-    """
+    """Context that all trials and winners' runs of a tuning share."""
 
     plan: Plan
     prepared: PreparedData
     environment: EnvironmentRecord
     store: Store
-    lock: Path
-    placements: PlacementCache
+    lock: Path  # file that is held while a study is made or a record written
+    placements: PlacementCache  # where the pixels lie for the networks' device
     progress: Progress
 
     def jobs(

@@ -78,16 +78,12 @@ class TakenOverError(BaseException):
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """Trains a trial's network and returns its validation AUC.
-
-    Attributes:
-        worker: this process, as :data:`bench.tuning.trials.WORKER` says.
-    """
+    """Trains a trial's network and returns its validation AUC."""
 
     context: TuningContext
     space: Space
     store: Store
-    worker: dict[str, str | None]
+    worker: dict[str, str | None]  # this process, as :data:`bench.tuning.trials.WORKER` says
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Evaluate a trial; NaN, which Optuna counts as a failure, where it failed or is skipped.
@@ -219,20 +215,14 @@ class Objective:
 
 @dataclass(kw_only=True)
 class Watch:
-    """Reports each validation of a trial, and ends its training where that is decided.
-
-    Attributes:
-        charged: what earlier trials were charged for the training that this one goes on with.
-        reached: what the training has cost in all.
-        reported: validations that the study knows.
-    """
+    """Reports each validation of a trial, and ends its training where that is decided."""
 
     trial: optuna.Trial
     config: TrainConfig
     budget: Budget
-    charged: Cost
-    reached: Cost = NOTHING
-    reported: int = 0
+    charged: Cost  # what earlier trials were charged for the training that this one goes on with
+    reached: Cost = NOTHING  # what the training has cost in all
+    reported: int = 0  # validations that the study knows
     last_auc: float = math.nan
 
     def __call__(self, history: Sequence[Validation]) -> None:

@@ -40,19 +40,14 @@ SECONDS_BETWEEN_QUERIES = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Participation:
-    """A part in the searches of a tuning, as an assignment for a worker.
+    """A part in the searches of a tuning, as an assignment for a worker."""
 
-    Attributes:
-        plan: of the tuning; its storage may have a password.
-        searches: the space of each study, by its name, in the order in which they are taken.
-        name: of the worker in this part, which its trials bear.
-    """
-
-    plan: Plan = field(repr=False)
+    plan: Plan = field(repr=False)  # of the tuning; its storage may have a password
+    # The space of each study, by its name, in the order in which they are taken.
     searches: tuple[tuple[str, Space], ...]
     data: ExpectedData
     events: Path
-    name: str
+    name: str  # of the worker in this part, which its trials bear
 
     def run(self, worker: Worker) -> None:
         """Run trials of one search after the other, until none can be begun.

@@ -19,16 +19,12 @@ RERUN_SEEDS = (10_000_000, 10_000_001)
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Budget of the search for one model with one loss.
+    """Budget of the search for one model with one loss."""
 
-    Attributes:
-        unit: ``trials``; ``iterations`` (training steps of all trials); or ``minutes``, spent in
-            training steps on the device, validations and start-up left out.
-        amount: of them, above 0; a whole number but for minutes.
-    """
-
+    # ``trials``; ``iterations`` (training steps of all trials); or ``minutes``, spent in training
+    # steps on the device, validations and start-up left out.
     unit: Unit
-    amount: float
+    amount: float  # of them, above 0; a whole number but for minutes
 
     def __str__(self) -> str:
         amount = f"{int(self.amount):,}" if self.amount.is_integer() else f"{self.amount:g}"
@@ -66,16 +62,12 @@ def parse_budget(text: str) -> Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Plan of a tuning, the same for every model and loss of an experiment.
-
-    Attributes:
-        fixed: dotted keys that are not searched.
-        storage: URL of the database; None is a file beside the trials. It may hold a password, so
-            that it is not printed.
-    """
+    """Plan of a tuning, the same for every model and loss of an experiment."""
 
     budget: Budget
-    fixed: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()  # dotted keys that are not searched
+    # URL of the database; None is a file beside the trials. It may hold a password, so that it is
+    # not printed.
     storage: str | None = field(default=None, repr=False)
 
 

@@ -46,14 +46,11 @@ from bench.tuning.trials import FAILED, ranked, spent
 
 @dataclass(kw_only=True)
 class Tuned:
-    """Outcome of a tuning.
+    """Outcome of a tuning."""
 
-    Attributes:
-        runs: how the winners' runs and the controls ended.
-        failed: models and losses without a winner, each with the reason.
-    """
-
+    # How the winners' runs and the controls ended.
     runs: MatrixFinished = field(default_factory=MatrixFinished)
+    # Models and losses without a winner, each with the reason.
     failed: dict[str, str] = field(default_factory=dict)
 
 

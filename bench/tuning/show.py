@@ -26,17 +26,13 @@ from bench.tuning.trials import RETRIES, ranked, spent, unfinished
 
 @dataclass(frozen=True, kw_only=True)
 class StoredStudy:
-    """A study of ``bench tune`` in its storage.
-
-    Attributes:
-        signs: where the locks of the workers are.
-        record: of the winner; None where there is none in this ``--out`` so far.
-    """
+    """A study of ``bench tune`` in its storage."""
 
     study: optuna.Study
     about: StudyRecord
     trials: list[FrozenTrial]
-    signs: Store
+    signs: Store  # where the locks of the workers are
+    # Of the winner; None where there is none in this ``--out`` so far.
     record: TuningRecord | None = None
 
 

@@ -39,19 +39,14 @@ FINE_TUNING = (POLICY, "train.layer_decay")
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """The search space of one model with one loss.
+    """The search space of one model with one loss."""
 
-    Attributes:
-        base: the experiment of that model and loss alone, whose settings hold where none are
-            searched.
-        dimensions: distributions by recipe and dotted key; the experiment's own recipe first,
-            where it is searched.
-        fixed: dotted keys that keep the experiment's value under every recipe.
-    """
-
+    # The experiment of that model and loss alone, whose settings hold where none are searched.
     base: Experiment
+    # Distributions by recipe and dotted key; the experiment's own recipe first, where it is
+    # searched.
     dimensions: Mapping[Recipe, SearchSpace]
-    fixed: Sequence[str] = ()
+    fixed: Sequence[str] = ()  # dotted keys that keep the experiment's value under every recipe
 
     @property
     def name(self) -> str:

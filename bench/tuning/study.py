@@ -65,17 +65,13 @@ trials of other workers alone; nothing."""
 
 
 class StudyRecord(Frozen):
-    """Description of a study, kept with it in its storage.
-
-    Attributes:
-        budget: of the latest tuning: an amount by its unit.
-    """
+    """Description of a study, kept with it in its storage."""
 
     experiment: str
     task: str
     model: str
     loss: str
-    budget: dict[str, int | float]
+    budget: dict[str, int | float]  # of the latest tuning: an amount by its unit
 
     @classmethod
     def of(cls, study: optuna.Study) -> StudyRecord | None:
@@ -86,18 +82,14 @@ class StudyRecord(Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """The search of one space.
-
-    Attributes:
-        signs: where the locks of the workers are.
-        nameless: time of the first look at each running trial without a worker's name.
-    """
+    """The search of one space."""
 
     context: TuningContext
     space: Space
     study: optuna.Study
     store: Store
-    signs: Store
+    signs: Store  # where the locks of the workers are
+    # Time of the first look at each running trial without a worker's name.
     nameless: dict[int, float] = field(default_factory=dict)
 
     def trials(self) -> list[FrozenTrial]:

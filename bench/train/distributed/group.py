@@ -17,12 +17,9 @@ class Group:
 
     All of them hold the same weights and take the same decisions. Images are divided among them,
     and what follows from an image is brought together again.
-
-    Attributes:
-        rank: number of this process, from 0.
     """
 
-    rank: int = 0
+    rank: int = 0  # number of this process, from 0
     count: int = 1
 
     @property

@@ -184,19 +184,13 @@ class _Fault:
 
 @dataclass(kw_only=True)
 class _Watch:
-    """Follows the processes of a training.
+    """Follows the processes of a training."""
 
-    Attributes:
-        members: the processes, the first one first.
-        listener: gets what that one tells.
-        unsaved: whether steps were taken since the last validation.
-        results: the training, once it is over; None where it was stopped.
-    """
-
-    members: Sequence[_Member]
-    listener: Listener
-    unsaved: bool = False
+    members: Sequence[_Member]  # the processes, the first one first
+    listener: Listener  # gets what that one tells
+    unsaved: bool = False  # whether steps were taken since the last validation
     faults: list[_Fault] = field(default_factory=list)
+    # The training, once it is over; None where it was stopped.
     results: list[Training | None] = field(default_factory=list)
 
     def follow(self) -> Training:

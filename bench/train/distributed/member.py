@@ -40,16 +40,12 @@ PATIENCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A training as it is sent to its processes.
+    """A training as it is sent to its processes."""
 
-    Attributes:
-        network, loss: on the CPU.
-        data: on the CPU, its pixels in their file.
-    """
-
+    # On the CPU.
     network: nn.Module
     loss: nn.Module
-    data: TrainingData
+    data: TrainingData  # on the CPU, its pixels in their file
     config: TrainConfig
     seed: int
     folder: Path
@@ -57,19 +53,13 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A process's place among the others.
+    """A process's place among the others."""
 
-    Attributes:
-        group: its rank, and how many there are.
-        port: of the store by which they find one another, on this machine.
-        plugins: files to load before the task is read.
-    """
-
-    group: Group
+    group: Group  # its rank, and how many there are
     device: torch.device
-    port: int
+    port: int  # of the store by which they find one another, on this machine
     threads: int
-    plugins: tuple[str, ...]
+    plugins: tuple[str, ...]  # files to load before the task is read
 
 
 def take_part(place: Place, task: bytes, parent: Connection) -> None:

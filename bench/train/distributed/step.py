@@ -27,15 +27,12 @@ class SharedStep(Step):
     Every process computes the loss of the whole batch, from the logits of all, and differentiates
     it by its own. So the step is that of one process for any loss, also for one that does not weigh
     all images alike, and for shares of different sizes.
-
-    Attributes:
-        forward: the network in torch's ``DistributedDataParallel``, which averages gradients.
-        sizes: images of this process in each micro-batch.
     """
 
+    # The network in torch's ``DistributedDataParallel``, which averages gradients.
     forward: DistributedDataParallel
     group: Group
-    sizes: list[int]
+    sizes: list[int]  # images of this process in each micro-batch
 
     # A graph would have to hold the exchange between devices too.
     replayable: ClassVar[bool] = False
