@@ -62,4 +62,4 @@ def check_scores(runs: Sequence[Run], scorer: Scorer) -> Iterator[Finding]:
 
 def _is_held(lock: Path) -> bool:
     root = lock.parent.parent
-    return Store(root).is_held(root / lock.stem)
+    return bool(Store(root).is_held(root / lock.stem))

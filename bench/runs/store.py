@@ -207,7 +207,7 @@ class Store:
             if isinstance(read, Unusable):
                 whole.add(folder, "")
             # Looking makes a lock: a cell that was never begun is to have none.
-            running = read is None and folder.is_dir() and self.is_held(folder)
+            running = read is None and folder.is_dir() and bool(self.is_held(folder))
             found[folder] = read or Unfinished(name=folder.name, running=running)
         whole.save()
         return found
@@ -449,21 +449,16 @@ class Store:
         locks.mkdir(parents=True, exist_ok=True)
         return FileLock(locks / f"{folder.name}.lock")
 
-    def is_held(self, folder: Path) -> bool:
-        """Whether a process is known to hold the folder of a run."""
-        # Results that cannot be written to cannot be written to by a run either.
-        return self._is_free(folder) is False
+    def is_held(self, folder: Path) -> bool | None:
+        """Whether a process holds the folder of a run; None where nobody may write its lock.
 
-    def is_free(self, folder: Path) -> bool:
-        """Whether no process is known to hold the folder of a run."""
-        return self._is_free(folder) is True
-
-    def _is_free(self, folder: Path) -> bool | None:
+        Results that cannot be written to cannot be written to by a run either.
+        """
         try:
             with self._lock(folder).acquire(timeout=0):
-                return True
+                return False
         except Timeout:
-            return False
+            return True
         except OSError:
             return None
 

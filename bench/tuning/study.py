@@ -342,4 +342,4 @@ def is_dead(trial: FrozenTrial, signs: Store) -> bool:
     """
     worker = trial.user_attrs.get(WORKER, {})
     is_here = "signs" in worker and worker["signs"] == signs.id
-    return is_here and signs.is_free(signs.root / worker["name"])
+    return is_here and signs.is_held(signs.root / worker["name"]) is False
