@@ -95,13 +95,13 @@ def run(
     """
     experiment = _experiment(config, plugins)
     from bench.environment import pick_device
-    from bench.execute.experiment import run_experiment
+    from bench.execute.experiment import run_experiments
     from bench.progress import show_progress
     from bench.tracking.heartbeat import beating
 
     with show_progress() as shown, beating(shown, Path(out), command="bench.run") as progress:
-        run_experiment(
-            experiment,
+        run_experiments(
+            [experiment],
             out=Path(out),
             device=pick_device(device),
             progress=progress,

@@ -98,12 +98,12 @@ def _train(
     experiment: Experiment, matrix: MatrixChoice, store: Store, output: OutputChoice
 ) -> list[Run]:
     """The runs of the five tasks, those trained now and those finished before."""
-    from bench.execute.experiment import run_experiment
+    from bench.execute.experiment import run_experiments
 
     device = matrix.torch_device()
     stream = sys.stderr if output.as_json else None
     with output.show(store.root, quiet=output.quiet, stream=stream) as progress:
-        summary = run_experiment(experiment, out=store.root, device=device, progress=progress)
+        summary = run_experiments([experiment], out=store.root, device=device, progress=progress)
     if not output.quiet and not output.as_json:
         click.echo()
     return [run for run in store.runs() if run.name in summary.runs]

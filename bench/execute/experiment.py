@@ -27,20 +27,6 @@ if TYPE_CHECKING:
     import torch
 
 
-def run_experiment(
-    experiment: Experiment,
-    *,
-    out: Path,
-    device: torch.device,
-    progress: Progress,
-    executor: Executor = LOCAL,
-) -> MatrixFinished:
-    """Check an experiment, prepare its data and run its cells; see :func:`run_experiments`."""
-    return run_experiments(
-        [experiment], out=out, device=device, progress=progress, executor=executor
-    )
-
-
 def run_experiments(
     experiments: Sequence[Experiment],
     *,

@@ -53,14 +53,6 @@ class Checked:
         return self.fault(model=cell.model, loss=cell.loss) if cell.kind == "network" else None
 
 
-def check_experiment(experiment: Experiment, *, device: torch.device) -> Checked:
-    """Check all of an experiment without ``vary`` that needs neither its data nor weights.
-
-    Arguments and errors are those of :func:`check_levels`.
-    """
-    return check_levels([experiment], device=device)[0]
-
-
 def check_levels(levels: Sequence[Experiment], *, device: torch.device) -> list[Checked]:
     """Check all of an experiment's levels that needs neither their data nor weights.
 

@@ -25,7 +25,7 @@ from bench.events import MatrixFinished, Note, TuningFailed, TuningFinished, Tun
 from bench.execute.cell_runner import Job
 from bench.execute.executors import LOCAL, Executor, Workers
 from bench.execute.matrix import run_cells
-from bench.execute.preflight import Checked, check_experiment
+from bench.execute.preflight import Checked, check_levels
 from bench.execute.prepare import describe_start, prepare
 from bench.execute.work import describe_work
 from bench.files import make_folder
@@ -78,7 +78,7 @@ def tune_experiment(
     store = Store(out)
     url = parse_url(plan.storage, store)
     check_shared(url, executor)
-    checked = check_experiment(experiment, device=device)
+    (checked,) = check_levels([experiment], device=device)
     spaces = _spaces(experiment, plan, checked)
     store.check_writable()
     make_folder(store.tuning)

@@ -21,7 +21,7 @@ from bench.evaluate.load import load_results
 from bench.evaluate.results import Results
 from bench.evaluate.scorer import Scorer
 from bench.events import Event, MatrixFinished, Validated
-from bench.execute.experiment import run_experiment
+from bench.execute.experiment import run_experiments
 from bench.imported import import_predictions
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
@@ -84,8 +84,8 @@ class Matrix:
     def run(self) -> tuple[MatrixFinished, int]:
         """Endings of the cells, and the number of validations."""
         counter = _Counter()
-        summary = run_experiment(
-            self.experiment, out=self.root, device=torch.device("cpu"), progress=counter
+        summary = run_experiments(
+            [self.experiment], out=self.root, device=torch.device("cpu"), progress=counter
         )
         return summary, counter.validations
 

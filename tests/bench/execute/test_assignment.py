@@ -15,7 +15,7 @@ from bench.evaluate import scorer
 from bench.evaluate.scorer import Scorer
 from bench.execute.assignment import assignment_of
 from bench.execute.executors import Executor, Workers
-from bench.execute.experiment import run_experiment
+from bench.execute.experiment import run_experiments
 from bench.execute.matrix import Ending, Numbered
 from bench.execute.work import Work
 from bench.execute.worker import Worker
@@ -54,8 +54,8 @@ def test_a_worker_leaves_scores_for_reports(
     load_plugins([tiny_plugin])
     monkeypatch.setattr(Executor, "started", one_worker)
     experiment = load_experiment("demo", settings=QUICK, changes={"models": ["tiny"]})
-    done = run_experiment(
-        experiment, out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
+    done = run_experiments(
+        [experiment], out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
     )
     assert done.finished == 3
     computed = [Scorer().score(run) for run in Store(tmp_path).runs()]
@@ -81,7 +81,7 @@ def test_a_run_that_cannot_be_scored_is_finished(
     monkeypatch.setattr(Executor, "started", one_worker)
     monkeypatch.setattr(scorer, "score_predictions", fails)
     experiment = load_experiment("demo", settings=QUICK, changes={"models": ["tiny"]})
-    done = run_experiment(
-        experiment, out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
+    done = run_experiments(
+        [experiment], out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
     )
     assert (done.finished, done.failed) == (3, 0)

@@ -11,7 +11,7 @@ import torch
 from bench.config import load_experiment
 from bench.errors import InputError
 from bench.execute.controls import CONTROLS
-from bench.execute.preflight import check_experiment, plan_cells
+from bench.execute.preflight import check_levels, plan_cells
 from bench.registry import LOSSES, MODELS
 from bench.registry.plugins import load_plugin
 from tests.absent import packaged_weights
@@ -55,7 +55,7 @@ def odd(*, in_channels, outputs, image_size):
 def test_a_sound_experiment_gives_its_task_and_cells() -> None:
     packaged_weights("tf_efficientnet_lite0")
     experiment = load_experiment("demo")
-    assert check_experiment(experiment, device=CPU).task.name == "m1"
+    assert check_levels([experiment], device=CPU)[0].task.name == "m1"
     cells = plan_cells(experiment, device=CPU)
     assert len(cells) == len(CONTROLS) + (2 + 1) * 2
     # What "auto" comes to on this device is part of the key.
@@ -85,7 +85,7 @@ def test_a_sound_experiment_gives_its_task_and_cells() -> None:
 )
 def test_a_mistake_is_one_line(settings: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        check_experiment(load_experiment("demo", settings=settings), device=CPU)
+        check_levels([load_experiment("demo", settings=settings)], device=CPU)
     assert "\n" not in str(caught.value)
 
 
@@ -124,7 +124,7 @@ def test_a_network_with_another_answer_is_refused(
 ) -> None:
     odd(body)
     with pytest.raises(InputError, match=message):
-        check_experiment(load_experiment("demo", settings=["models=[odd]"]), device=CPU)
+        check_levels([load_experiment("demo", settings=["models=[odd]"])], device=CPU)
 
 
 def test_a_model_or_loss_that_cannot_be_trained_is_a_fault_of_its_own_cells(
@@ -132,7 +132,7 @@ def test_a_model_or_loss_that_cannot_be_trained_is_a_fault_of_its_own_cells(
 ) -> None:
     odd("Trained(lambda y: (y, y))")
     settings = ["models=[odd,cxnet_m1]", "losses=[shapeless,ce]"]
-    checked = check_experiment(load_experiment("demo", settings=settings), device=CPU)
+    (checked,) = check_levels([load_experiment("demo", settings=settings)], device=CPU)
     faults = {
         (model, loss): str(checked.fault(model=model, loss=loss)).partition(" answers")[0]
         for model in ("odd", "cxnet_m1")
@@ -155,23 +155,23 @@ def test_a_wrong_option_refuses_all(odd: Callable[[str], None], mistake: str) ->
     odd("Trained(lambda y: (y, y))")
     settings = ["models=[odd,cxnet_m1]", "losses=[shapeless,ce]", mistake]
     with pytest.raises(InputError, match=r"takes no option 'x': it takes none|must be a share"):
-        check_experiment(load_experiment("demo", settings=settings), device=CPU)
+        check_levels([load_experiment("demo", settings=settings)], device=CPU)
 
 
 def test_where_no_cell_can_be_trained_all_is_refused(odd: Callable[[str], None]) -> None:
     odd("Trained(nn.Identity())")
     settings = ["models=[odd]", "losses=[shapeless]"]
     with pytest.raises(InputError, match="loss 'shapeless' returns a tensor of shape"):
-        check_experiment(load_experiment("demo", settings=settings), device=CPU)
+        check_levels([load_experiment("demo", settings=settings)], device=CPU)
 
 
 def test_the_look_at_a_network_leaves_the_random_state(odd: Callable[[str], None]) -> None:
     odd("Trained(nn.Dropout(0.5))")
     before = torch.get_rng_state()
-    check_experiment(load_experiment("demo", settings=["models=[odd]"]), device=CPU)
+    check_levels([load_experiment("demo", settings=["models=[odd]"])], device=CPU)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_memory_that_does_not_suffice_is_left_to_the_training(odd: Callable[[str], None]) -> None:
     odd("Trained(raise_out_of_memory)")
-    check_experiment(load_experiment("demo", settings=["models=[odd]"]), device=CPU)
+    check_levels([load_experiment("demo", settings=["models=[odd]"])], device=CPU)

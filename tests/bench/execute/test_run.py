@@ -31,7 +31,7 @@ from bench.events import (
     Validated,
 )
 from bench.execute.controls import CONTROLS
-from bench.execute.experiment import run_experiment
+from bench.execute.experiment import run_experiments
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS
@@ -131,7 +131,7 @@ def experiment(*settings: str, model: str, config: str = "demo") -> Experiment:
 
 def run(wanted: Experiment, out: Path) -> tuple[MatrixFinished, Recorder]:
     recorder = Recorder()
-    return run_experiment(wanted, out=out, device=CPU, progress=recorder), recorder
+    return run_experiments([wanted], out=out, device=CPU, progress=recorder), recorder
 
 
 def by_label(out: Path) -> dict[str, Run]:
@@ -745,7 +745,7 @@ def test_a_run_that_goes_on_with_other_threads_says_so(
 ) -> None:
     wanted = experiment("controls=[]", model=tiny).model_copy(update={"losses": ("ce",)})
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(wanted, out=tmp_path, device=CPU, progress=Interrupting())
+        run_experiments([wanted], out=tmp_path, device=CPU, progress=Interrupting())
     before = torch.get_num_threads()
     monkeypatch.setattr("torch.get_num_threads", lambda: before + 1)
     _, recorder = run(wanted, tmp_path)

@@ -20,7 +20,7 @@ from bench.data.load import open_study
 from bench.data.splits import Split, draw_share
 from bench.data.study import NIH_FINDINGS
 from bench.events import MatrixFinished
-from bench.execute.experiment import run_experiment
+from bench.execute.experiment import run_experiments
 from bench.progress import QuietProgress
 from bench.registry import LOSSES, MODELS, register_loss, register_model
 from bench.runs.run import Run
@@ -186,8 +186,8 @@ def trained(
         changes={"models": ["eye"], "losses": ["notebook"], "controls": ["prior"]},
     )
     store = Store(tmp_path_factory.mktemp("runs"))
-    summary = run_experiment(
-        experiment, out=store.root, device=torch.device("cpu"), progress=QuietProgress()
+    summary = run_experiments(
+        [experiment], out=store.root, device=torch.device("cpu"), progress=QuietProgress()
     )
     assert summary == MatrixFinished(finished=2)
     runs = {run.cell.kind: run for run in store.runs()}

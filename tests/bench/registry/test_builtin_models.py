@@ -12,7 +12,7 @@ import cxnet
 from baselines.backbones import BUILT_IN
 from bench.config import load_experiment
 from bench.errors import InputError
-from bench.execute.preflight import check_experiment
+from bench.execute.preflight import check_levels
 from bench.registry import MODELS, NetworkShape, find_model
 from bench.registry.models import match_models
 
@@ -135,5 +135,5 @@ def test_a_value_out_of_range_is_one_line_before_anything_starts(
         "demo", settings=[f"models=[{name}]", f"model.options.{name}.{setting}"]
     )
     with pytest.raises(InputError) as caught:
-        check_experiment(experiment, device=torch.device("cpu"))
+        check_levels([experiment], device=torch.device("cpu"))
     assert str(caught.value) == f"model.options.{name}: {message}"

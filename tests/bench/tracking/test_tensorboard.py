@@ -22,7 +22,7 @@ from bench.events import (
     TrialStarted,
     Validated,
 )
-from bench.execute.experiment import run_experiment
+from bench.execute.experiment import run_experiments
 from bench.progress import QuietProgress
 from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
@@ -78,7 +78,7 @@ def validated(value: float, iteration: int = 2) -> Validated:
 def test_the_history_is_shown_and_every_event_passed_on(tiny: Experiment, tmp_path: Path) -> None:
     listener = Listener()
     board = TensorBoard(listener, tmp_path / "board")
-    run_experiment(tiny, out=tmp_path / "runs", device=torch.device("cpu"), progress=board)
+    run_experiments([tiny], out=tmp_path / "runs", device=torch.device("cpu"), progress=board)
     (stored,) = Store(tmp_path / "runs").runs()
     history = pd.read_csv(stored.folder / "history.csv")
     (folder,) = (tmp_path / "board").iterdir()
