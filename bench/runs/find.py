@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.registry.models import is_pattern
 from bench.runs.checksums import END, SETTINGS
 from bench.runs.run import Run
 from bench.runs.store import Store
@@ -61,7 +62,7 @@ def _folders(name: str, out: Path) -> list[Path]:
         folder = root / name
         if _is_folder_of_run(folder):
             return [folder.absolute()]
-        if any(sign in folder.name for sign in "*?["):
+        if is_pattern(folder.name):
             # Two stars together would mean all folders below, or nothing that glob takes.
             matching = sorted(folder.parent.glob(re.sub(r"\*+", "*", folder.name)))
             if found := [path.absolute() for path in matching if _is_folder_of_run(path)]:

@@ -27,6 +27,7 @@ from bench.errors import InputError
 from bench.execute.preflight import network_shape
 from bench.registry import LOSSES, ModelEntry, find_model
 from bench.registry.costs import check_answer
+from bench.registry.models import is_pattern
 from bench.registry.search import LOSS_OPTIONS, OPTIONS, POLICY, Scalar
 from bench.tuning.sampling import RECIPE, suggest
 
@@ -238,7 +239,7 @@ def _check_name(key: str) -> None:
         LOSSES.get(key.removeprefix(LOSS_OPTIONS).rpartition(".")[0])
     elif key.startswith(OPTIONS):
         name = key.removeprefix(OPTIONS).rpartition(".")[0]
-        if not set(name) & set("*?["):
+        if not is_pattern(name):
             find_model(name)
 
 
