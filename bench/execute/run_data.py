@@ -19,9 +19,6 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
     """The images, labels and split that a run of a network or control was made with.
 
     They are looked for where the run's experiment found them, if ``root`` is None.
-
-    Raises:
-        InputError: it was made elsewhere, or its data are not there or other ones.
     """
     if not isinstance(run.cell.settings, TaskSettings) or run.cell.kind == "cascade":
         raise InputError(
