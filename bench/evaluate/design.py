@@ -70,7 +70,9 @@ class Design:
 
     def add(self, runs: Iterable[Run], expected: Iterable[tuple[Point, int]]) -> None:
         """Add the runs that ended; those expected that are not among them are gaps."""
-        by_point = {(_point(run, self.keys), run.cell.seed): run for run in runs}
+        by_point = {
+            (tuple(str(_level(run, key)) for key in self.keys), run.cell.seed): run for run in runs
+        }
         for point, seed in dict.fromkeys([*expected, *by_point]):
             run = by_point.get((point, seed))
             if run is None or run.outcome.state != "finished":
@@ -216,10 +218,6 @@ def _in_order(levels: Iterable[str]) -> list[str]:
         return sorted(distinct, key=float)
     except ValueError:
         return distinct
-
-
-def _point(run: Run, keys: Sequence[str]) -> Point:
-    return tuple(str(_level(run, key)) for key in keys)
 
 
 def _level(run: Run, key: str) -> str | None:

@@ -143,13 +143,10 @@ def export(
         expected = Answer(probabilities=by_class, called=called or (), check=check)
         write_model(made / ANSWER, expected)
         if to == "onnx":
-            write_text(made / SCRIPT, _script())
+            script = files("bench.export").joinpath("predict_image.py")
+            write_text(made / SCRIPT, script.read_text(encoding="utf-8"))
         write_text(made / CARD, card(check))
     return check
-
-
-def _script() -> str:
-    return files("bench.export").joinpath("predict_image.py").read_text(encoding="utf-8")
 
 
 def _known(model: LoadedModel, root: Path | None) -> tuple[KnownImages | None, str]:

@@ -56,7 +56,7 @@ def _columns(table: ExternalTable) -> list[Column]:
     main = leading(table.outputs)
     others = TWO_CLASSES if table.outputs.binary else LABELS
     return [
-        *names(rows, map(_model, rows)),
+        *names(rows, [f"{row.model}{', ensemble' * row.is_ensemble}" for row in rows]),
         texts("home", "trained on", [row.home.name for row in rows], kind="name"),
         counts("seeds", [len(row.seeds) for row in rows]),
         column("home_auc", f"internal {heads[main]}", [measured(row.home_auc) for row in rows]),
@@ -68,10 +68,6 @@ def _columns(table: ExternalTable) -> list[Column]:
             if name in heads
         ),
     ]
-
-
-def _model(row: ExternalRow) -> str:
-    return f"{row.model}, ensemble" if row.is_ensemble else row.model
 
 
 def _first_of_each_home(rows: Sequence[ExternalRow]) -> list[ExternalRow]:

@@ -80,6 +80,7 @@ def differences(table: Table) -> Picture | None:
     panels = _panels(table, networks)
     if not panels:
         return None
+    unfinished = sum(not row.runs for row in table.rows)
     return make_picture(
         "differences",
         title=f"Differences of {leading_head(table.outputs)}",
@@ -92,7 +93,7 @@ def differences(table: Table) -> Picture | None:
         controls=any(row.row.comparison for row in rows if row.control),
         marked=any(row.row.below_controls for row in networks),
         narrow_rows=NARROW.rows if len(networks) > NARROW.rows else 0,
-        unfinished=count(unfinished, "row") if (unfinished := _unfinished(table)) else "",
+        unfinished=count(unfinished, "row") if unfinished else "",
     )
 
 
@@ -117,10 +118,6 @@ def axis_limits(gaps: Sequence[Interval | None], margin: float) -> tuple[float, 
     low, high = min(low, 0.0), max(high, 0.0)
     room = 0.08 * (high - low) or 0.01
     return low - room, high + room
-
-
-def _unfinished(table: Table) -> int:
-    return sum(not row.runs for row in table.rows)
 
 
 def _in_words(row: PlottedRow) -> str:
