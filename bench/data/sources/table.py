@@ -53,6 +53,7 @@ MOSTLY = 0.9
 _ZIP = b"PK\x03\x04"
 _GZIP = b"\x1f\x8b"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # of .xls, and of .xlsx files with a password
+_HINT = re.compile(r"\s*\"?sep=([,;\t|])\"?\s*", re.IGNORECASE)  # Excel's line above the header
 _DATA = re.compile(r"[-+]?\d+([.,]\d+)?|.*\.(png|jpe?g|tiff?|dcm|dicom)", re.IGNORECASE)
 
 
@@ -200,21 +201,27 @@ def read_cells(file: Path) -> Cells:
 def _read_text(content: bytes, name: str) -> tuple[list[list[str]], list[int], list[str]]:
     """The stripped cells of a text, the line of each row, and how it was read."""
     text, facts = _decode(content, name)
-    delimiter = _delimiter(text)
+    first, end, rest = text.partition("\n")
+    hint = _HINT.fullmatch(first)
+    delimiter = hint[1] if hint else _delimiter(text)
+    if hint:
+        text = rest
     if delimiter != ",":
-        facts.append(f"columns divided by {DELIMITERS[delimiter]}")
+        facts.append(f"columns divided by {DELIMITERS.get(delimiter, repr(delimiter))}")
     reader = csv.reader(
         _lines(text, delimiter), delimiter=delimiter, skipinitialspace=True, strict=True
     )
+    skipped = 1 if hint and end else 0
     rows, lines = [], []
     try:
         for cells in reader:
             if cells:  # a blank line is no row at all
                 rows.append(list(map(str.strip, cells)))
-                lines.append(reader.line_num)
+                lines.append(reader.line_num + skipped)
     except (csv.Error, ValueError) as error:
         raise InputError(
-            f"{name}, line {reader.line_num}: {error} (a quotation mark may be without its partner)"
+            f"{name}, line {reader.line_num + skipped}: {error} (a quotation mark may be without "
+            "its partner)"
         ) from None
     return rows, lines, facts
 
