@@ -96,14 +96,16 @@ def _layout(tree: Tree, tables: Mapping[Path, Table], given: Mapping[str, object
         if (column := path_column(table, paths, given=named))
     }
     if len(columns) > 1:
+        shared = set.intersection(*({*tables[file].names} for file in columns))
+        beside = [f for f in tables if f not in columns and shared & {*tables[f].names}]
+        others = f" and of {_names(beside)}, which may have the labels" if beside else ""
         raise InputError(
             f"{len(columns)} tables name the images ({_paths(columns, tree.base)}): name one "
-            "instead of the folder, or make one of them (docs/data.md)"
+            f"instead of the folder, or make one of them{others} (docs/data.md)"
         )
     if columns:
         ((file, column),) = columns.items()
-        others = [other for other in tables if other != file]
-        return _labelled(tree, file, tables[file], column, given, others)
+        return _labelled(tree, file, tables, column, given)
     if 2 <= len(class_names(inner(tree))) <= MOST_CLASSES and not tables:
         return _class_folders(tree, tables)
     if tables:
@@ -168,11 +170,11 @@ def _has_labels(table: Table, given: Mapping[str, object]) -> bool:
 def _labelled(
     tree: Tree,
     file: Path,
-    table: Table,
+    tables: Mapping[Path, Table],
     column: str,
     given: Mapping[str, object],
-    others: Sequence[Path],
 ) -> Layout:
+    table = tables[file]
     paths = {"/".join(steps) for steps in tree.files}
     lines = [f"layout: images listed in {file.name}: read by the data source manifest"]
     header: dict[str, object] = {}
@@ -184,7 +186,8 @@ def _labelled(
     columns = find_columns(table, path=column, given=given, separator=_separator(given))
     lines += columns.lines
     if not columns.labelled:
-        if others:
+        own = {*table.names} - {column}
+        if others := [f for f in tables if f != file and own & {*tables[f].names}]:
             raise InputError(
                 f"{file.name} names the images and has no labels: join it with the table that has "
                 f"them (docs/data.md), which may be {_names(others)}; or name {file.name} instead "

@@ -484,6 +484,23 @@ def test_labels_in_a_table_that_names_no_image_are_to_be_joined(tmp_path: Path) 
     with pytest.raises(InputError, match=r"^metadata\.csv names .* join .* be labels\.csv\.gz;"):
         made(root)
     assert not is_ready(made(root / "metadata.csv"))
+    listed(
+        root, ["image", "study", "split"], *([*row, "train"] for row in studies), name="split.csv"
+    )
+    with pytest.raises(
+        InputError,
+        match=r"^2 tables name the images \(metadata\.csv, split\.csv\).*labels\.csv\.gz",
+    ):
+        made(root)
+
+
+def test_a_table_of_something_else_is_none_to_join(tmp_path: Path) -> None:
+    rows = [[f"{n:02d}.png", f"ID{n}"] for n in range(12)]
+    root = listed(tmp_path / "set", ["image", "study"], *rows)
+    beside(root, "prices.csv", ["device", "price"], ["CR", "9"])
+    found = made(root)
+    assert not is_ready(found)
+    assert "layout: 12 images without labels" in found
 
 
 @pytest.mark.parametrize("where", ["images", "sample/images"])
