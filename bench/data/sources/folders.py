@@ -106,7 +106,7 @@ def open_folders(
             *about_spellings(spelling, of="class folders"),
             *_about_parts(known),
             *patient_notes,
-            *_about_skipped(tree, root, beside),
+            *_about_skipped(tree, root, beside, empty=_empty(tree, images, with_parts=with_parts)),
         ),
         problems=tuple(problems),
     )
@@ -204,9 +204,23 @@ def _about_parts(images: Sequence[_Image]) -> list[str]:
     return notes
 
 
-def _about_skipped(tree: Tree, root: Path, beside: Sequence[Steps]) -> list[str]:
+def _empty(tree: Tree, images: Sequence[_Image], *, with_parts: bool) -> list[Steps]:
+    """Class folders without an image: a class that was not unpacked would be missed by nobody."""
+    depth = 2 if with_parts else 1
+    filled = {image.steps[:depth] for image in images}
+    return [
+        steps
+        for steps in tree.folders
+        if len(steps) == depth and steps not in filled and with_parts == (fold(steps[0]) in PARTS)
+    ]
+
+
+def _about_skipped(
+    tree: Tree, root: Path, beside: Sequence[Steps], *, empty: Sequence[Steps]
+) -> list[str]:
     """Notes on what was not read: nothing is dropped without a word."""
     groups = {
+        "class folders without an image": empty,
         "folders of masks that are not read": tree.masks,
         "files in no class folder that are not read": beside,
         "system files and folders that are not read": tree.system,

@@ -20,11 +20,12 @@ Steps = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Tree:
-    """Files below a root, by their steps from it."""
+    """Files and folders below a root, by their steps from it."""
 
     base: Path  # the folder that the steps start from
     files: list[Steps]  # images by their suffix, and DICOM files
     others: list[Steps]  # all other files
+    folders: list[Steps]
     system: list[Steps]  # files and folders that a system left, not searched
     masks: list[Steps]  # folders of masks, not searched
 
@@ -39,10 +40,11 @@ def look(root: Path, *, limit: int | None = None) -> Tree:
     """
     if not root.is_dir():
         raise InputError(f"{str(root)!r} is a file: name the folder around it (--data FOLDER)")
-    tree = Tree(base=root, files=[], others=[], system=[], masks=[])
+    tree = Tree(base=root, files=[], others=[], folders=[], system=[], masks=[])
     for folder, below, files in os.walk(root, followlinks=True, onerror=_fail):
         here = Path(folder)
         steps = here.relative_to(root).parts
+        tree.folders.append(steps)
         if limit is not None and len(tree.files) + len(tree.others) > limit:
             raise InputError(f"{str(root)!r} holds more than {limit:,} files: name a folder of it")
         kept = []
@@ -73,6 +75,7 @@ def inner(tree: Tree) -> Tree:
         tree = Tree(
             base=tree.base / outer,
             files=below,
+            folders=[steps[1:] for steps in tree.folders if steps[:1] == (outer,)],
             **{
                 kind: [steps[1:] if steps[0] == outer else ("..", *steps) for steps in found]
                 for kind, found in (

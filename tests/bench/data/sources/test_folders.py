@@ -98,6 +98,12 @@ def test_classes_alone_also_inside_of_other_folders(around: str, tmp_path: Path)
     )
 
 
+def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, "normal/a.png", "mass/b.png")
+    (tmp_path / "tuberculosis").mkdir()
+    assert "class folders without an image: 1 (tuberculosis)" in open_folders(tmp_path).notes
+
+
 def test_parts_inside_of_the_classes(tmp_path: Path) -> None:
     tree(tmp_path, "Normal/train/a.png", "Normal/test/b.png", "TB/Train/c.png", "TB/d.png")
     study = open_folders(tmp_path)
@@ -132,6 +138,7 @@ def test_what_is_no_image_is_named_or_counted(tmp_path: Path) -> None:
         "README",
         "labels.csv",
     )
+    (tmp_path / "test" / "NORMAL").mkdir(parents=True)
     study = open_folders(tmp_path)
     assert study.rows["image"].tolist() == ["train/NORMAL/a.png", "train/TB/b.png"]
     assert {(p.kind, p.image, p.detail) for p in study.problems} == {
@@ -141,6 +148,7 @@ def test_what_is_no_image_is_named_or_counted(tmp_path: Path) -> None:
     }
     assert study.notes[1:] == (
         "parts by folders: train 2",
+        "class folders without an image: 2 (test/NORMAL, train/annotations)",
         "folders of masks that are not read: 1 (train/TB/masks)",
         "files in no class folder that are not read: 4 (chest_xray/train/NORMAL/a.png, README, "
         "labels.csv, train/annotations/b.xml)",
