@@ -23,6 +23,15 @@ from bench.data.study import NIH_FINDINGS, StudyTable, study_rows
 from bench.errors import InputError
 from bench.registry.datasets import register_dataset
 from bench.registry.options import SourceOptions
+from bench.text import first_names
+
+# How other pixels become uint8, by kind and bytes of their type.
+_RESCALED = {
+    "f4": ", such as numpy.round(255 * images) where they lie in [0, 1]",
+    "f8": ", such as numpy.round(255 * images) where they lie in [0, 1]",
+    "u2": ", such as numpy.round(images / 257) where they fill 16 bits, or images / 16.06 for 12",
+    "b1": ", such as 255 * images",
+}
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # MedMNIST's names → ours
 
@@ -140,10 +149,12 @@ def _find(root: Path) -> Path:
     if not root.is_dir():
         return root
     found = sorted(root.glob("*.npz"))
-    if len(found) != 1:
+    if not found:
+        raise InputError(f"no .npz file in {str(root)!r}: name MedMNIST's file with --data")
+    if len(found) > 1:
+        names = first_names([file.name for file in found], 5)
         raise InputError(
-            f"{len(found) or 'no'} .npz file{'s' * (len(found) > 1)} in {str(root)!r}: name "
-            "MedMNIST's file with --data"
+            f"{len(found)} .npz files in {str(root)!r} ({names}): name one of them with --data"
         )
     return found[0]
 
@@ -153,12 +164,18 @@ def _check_images(file: Path) -> tuple[int, int]:
     size = (0, 0)
     for split in SPLITS:
         shape, dtype = _header(file, f"{split}_images")
-        flat = len(shape) == 3 or (len(shape) == 4 and shape[-1] in (1, 3))
-        if not flat or dtype != np.uint8:
+        if len(shape) == 4 and shape[-1] not in (1, 3) and shape[1] in (1, 3):
             raise InputError(
-                f"{file.name}: {split}_images is {dtype} of shape {shape}, not uint8 from 0 to 255 "
-                "of shape (images, height, width) or (images, height, width, 1 or 3), the channels "
-                "last: rescale and reorder them; three-dimensional images are not read"
+                f"{file.name}: {split}_images is of shape {shape}, with the channels first: store "
+                "numpy.moveaxis(images, 1, -1)"
+            )
+        if len(shape) == 5 or (len(shape) == 4 and shape[-1] not in (1, 3)):
+            raise InputError(f"{file.name} holds three-dimensional images: only 2-D files are read")
+        if len(shape) not in (3, 4) or dtype != np.uint8:
+            raise InputError(
+                f"{file.name}: {split}_images is {dtype} of shape {shape}, not uint8 of shape "
+                "(images, height, width) or (images, height, width, 1 or 3): store 0 to 255 as "
+                f"uint8{_RESCALED.get(dtype.kind + str(dtype.itemsize), '')}"
             )
         labels, _ = _header(file, f"{split}_labels")
         if not labels or labels[0] != shape[0]:

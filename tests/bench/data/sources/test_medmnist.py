@@ -165,7 +165,7 @@ def test_a_folder_with_one_file(tmp_path: Path) -> None:
     write(tmp_path / "a.npz", arrays())
     assert "a.npz: 12 images of 28×28 px" in open_file(tmp_path).notes
     write(tmp_path / "b.npz", arrays())
-    with pytest.raises(InputError, match=r"2 .npz files in .*: name MedMNIST's file with --data"):
+    with pytest.raises(InputError, match=r"2 .npz files .*\(a.npz, b.npz\): .* --data"):
         open_file(tmp_path)
 
 
@@ -215,8 +215,9 @@ def without(name: str) -> dict[str, NDArray[Any]]:
         (without("test_labels"), {}, "no array 'test_labels'"),
         (arrays() | {"val_images": np.zeros((3, 28, 28))}, {}, "val_images is float64"),
         (arrays() | {"val_labels": np.zeros((9, 1), np.uint8)}, {}, "val_images is of shape"),
-        (arrays() | {"val_images": np.zeros((3, 28, 28), np.uint16)}, {}, "uint16 .*from 0 to 255"),
-        (arrays(shape=(1, 28, 28)), {}, "the channels last: .*reorder"),
+        (arrays() | {"val_images": np.zeros((3, 28, 28))}, {}, r"255 \* images"),
+        (arrays() | {"val_images": np.zeros((3, 28, 28), np.uint16)}, {}, r"257\) .*/ 16\.06"),
+        (arrays(shape=(1, 28, 28)), {}, r"channels first: .*moveaxis"),
         (arrays() | {"val_labels": np.full((3, 1), 0.5)}, {}, "val_labels is float64"),
         (arrays() | {"val_labels": np.full((3, 1), np.nan)}, {}, "val_labels is float64"),
         (arrays() | {"val_labels": np.zeros((3, 2), np.uint8)}, {}, "different numbers of labels"),
