@@ -79,15 +79,15 @@ def find_images(
     first, rival = strong[0], _rivals(strong[0], strong)[0]
     raise InputError(
         f"{table.name}: column {printable(first.column)!r} taken for {first.key} and column "
-        f"{printable(rival)!r} identify different images: say which one does by "
-        "data.options.key_column and data.options.key"
+        f"{printable(rival.column)!r} taken for {rival.key} identify different images: say which "
+        "one does by data.options.key_column and data.options.key"
     )
 
 
-def _rivals(chosen: RowImages, strong: Sequence[RowImages]) -> list[str]:
-    """The columns that contradict the chosen one, whatever they hold."""
+def _rivals(chosen: RowImages, strong: Sequence[RowImages]) -> list[RowImages]:
+    """The candidates of columns that contradict the chosen one, whatever they hold."""
     agreeing = {candidate.column for candidate in strong if _agree(chosen, candidate)}
-    return [candidate.column for candidate in strong if candidate.column not in agreeing]
+    return [candidate for candidate in strong if candidate.column not in agreeing]
 
 
 def _agree(narrow: RowImages, wide: RowImages) -> bool:

@@ -127,7 +127,8 @@ def test_columns_that_identify_different_images_are_refused_until_the_user_says(
 ) -> None:
     """A running number that happens to be a patient's."""
     export(tmp_path, "no,acc,label\n8,A1,Mass\n9,A2,normal\n7,A3,Edema\n")
-    with pytest.raises(InputError, match=r"'acc' .* 'no' .*data.options.key_column") as caught:
+    columns = r"'acc' taken for AccessionNumber .* 'no' taken for PatientID"
+    with pytest.raises(InputError, match=rf"{columns} .*data.options.key_column") as caught:
         open_dicom(tmp_path)
     assert len(str(caught.value).splitlines()) == 1
     assert found(tmp_path, key_column="acc") == EACH
