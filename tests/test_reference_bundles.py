@@ -24,7 +24,7 @@ def test_a_bundle_is_whole_and_gives_a_table(bundle: Path, tmp_path: Path) -> No
     assert record.names == "plain", "names of public data sets are public: share with --public"
     assert bundle.stat().st_size <= MOST_BYTES
     received = receive(bundle, Store(tmp_path / "runs"))
-    assert [run.difference for run in received] == [None] * len(record.runs)
+    assert [run.state for run in received] == ["imported"] * len(record.runs)
     assert {run.folder.name for run in Store(tmp_path / "runs").runs()} == {*record.runs}
     (table,) = load_results(tmp_path / "runs").tables
     assert all(row.figures for row in table.rows)

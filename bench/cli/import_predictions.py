@@ -111,8 +111,12 @@ def _import_bundle(path: Path, out: Path) -> None:
 
     received = receive(path, Store(out))
     for run in received:
-        here = f"here too, largest difference of a probability {run.difference or 0.0:.3g}"
-        click.echo(f"{run.name}: {'imported' if run.difference is None else here}")
+        line = f"{run.name}: {run.state}"
+        if run.difference is not None:
+            line += f", largest difference of a probability {run.difference:.3g}"
+        if run.own_table:
+            line += "; in a table of its own, since its pixels or image size are others"
+        click.echo(line)
     if not all(run.labels_checked for run in received):
         click.echo("labels are as they were sent: no run here has the same images and task")
     click.echo(f"the table: {report_command(out)}")

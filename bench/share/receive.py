@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,16 +23,23 @@ from bench.share.bundle import Names, unpack
 from bench.share.pseudonyms import Pseudonyms
 from bench.share.send import copy_run, keep_split, pseudonyms_of
 
+State = Literal["imported", "already here", "made here too"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
     """A run of a bundle, beside the runs that are here."""
 
     name: str  # of its folder
-    # Largest absolute difference of a probability to the run of the same settings, data and split
-    # that is here, and is left as it is; None where there was none, and this one was imported.
+    # A run of the same settings, data and split that is here stays as it is: it came from a bundle
+    # (``already here``), or was trained here (``made here too``).
+    state: State
+    # Largest absolute difference of a probability to the one here; None where it is imported.
     difference: float | None = None
     labels_checked: bool = False  # a run here has the same images, and the labels agree
+    # Its pixels or image size are others than those of the runs here, so that it stands in a
+    # table of its own.
+    own_table: bool = False
 
 
 def receive(path: Path, store: Store) -> list[Received]:
@@ -52,7 +60,7 @@ def receive(path: Path, store: Store) -> list[Received]:
             _refuse_half_done(run.name, here, store)
         read = [_Reading.of(run, here, names=record.names, store=store) for run in runs]
         received = [each.received() for each in read]
-        taken = [each for each, r in zip(read, received, strict=True) if r.difference is None]
+        taken = [each for each, r in zip(read, received, strict=True) if r.state == "imported"]
         for each in taken:
             each.keep(store, note=note)
         if taken:
@@ -128,14 +136,25 @@ class _Reading:
         name = self.run.name
         twin = next((own for own in self.here if own.name == name), None)
         if twin is None:
-            return Received(name=name, labels_checked=checked)
+            fingerprints = {own.data.fingerprint for own in self.here}
+            return Received(
+                name=name,
+                state="imported",
+                labels_checked=checked,
+                own_table=bool(fingerprints) and self.run.data.fingerprint not in fingerprints,
+            )
         columns = self.run.outputs.columns
         both = predictions.merge(
             twin.predictions_frame(), on=["part", "image"], suffixes=("", "_here")
         )
         found = both[columns].to_numpy() - both[[f"{name}_here" for name in columns]].to_numpy()
-        difference = float(np.abs(found).max(initial=0.0))
-        return Received(name=name, difference=difference, labels_checked=checked)
+        imported = any(note.startswith("imported from ") for note in twin.data.notes)
+        return Received(
+            name=name,
+            state="already here" if imported else "made here too",
+            difference=float(np.abs(found).max(initial=0.0)),
+            labels_checked=checked,
+        )
 
     def _labels_agree(self, own: pd.DataFrame, run: Run) -> bool:
         """Whether a run here has any of the images; labels that differ are refused."""

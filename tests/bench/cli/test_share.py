@@ -91,12 +91,12 @@ def test_another_labs_seeds_become_seeds_of_a_row(
     assert hashes[15:] == sorted(hashes[15:])
 
     again = bench("import", "theirs.zip", "--out", "ours")
-    assert again.out.count("here too, largest difference of a probability 0\n") == 2
+    assert again.out.count("already here, largest difference of a probability 0\n") == 2
     # What was made here stays, and is compared.
     back = bench("share", "tiny-*", "--out", "ours", "--to", "ours.zip")
     assert back.code == 0
     compared = bench("import", "ours.zip", "--out", "theirs")
-    assert compared.out.count("here too, largest difference of a probability 0\n") == 2
+    assert compared.out.count("made here too, largest difference of a probability 0\n") == 2
 
 
 def test_other_splits_and_labels_are_refused(bench: Command, train: Train, tmp_path: Path) -> None:
@@ -126,6 +126,20 @@ def test_other_splits_and_labels_are_refused(bench: Command, train: Train, tmp_p
         refused = bench("import", f"{names}.zip", "--out", "other labels")
         assert (refused.code, "for 1 of 30 images" in refused.err) == (2, True)
         assert predictions("other labels") == before
+
+
+@pytest.mark.usefixtures("theirs")
+def test_runs_of_another_image_size_stand_in_a_table_of_their_own(
+    bench: Command, train: Train, tmp_path: Path
+) -> None:
+    train(write_manifest(tmp_path / "same"), "--set", "data.image_size=48", out="ours")
+    assert bench("share", "tiny-*", "--out", "theirs", "--to", "t.zip").code == 0
+    imported = bench("import", "t.zip", "--out", "ours")
+    assert imported.code == 0, imported.err
+    own = "imported; in a table of its own, since its pixels or image size are others\n"
+    assert imported.out.count(own) == 1
+    sizes = sorted(table.data.image_size for table in load_results("ours").tables)
+    assert sizes == [32, 48]
 
 
 @pytest.mark.usefixtures("theirs")
