@@ -6,6 +6,7 @@ Imports torch and NumPy, never the harness.
 from cxnet.hierarchy import (
     Blame,
     Leaf,
+    Routed,
     StageProbabilities,
     StageThresholds,
     blame,
@@ -44,6 +45,7 @@ __all__ = [
     "balanced_class_weights",
     "StageProbabilities",
     "StageThresholds",
+    "Routed",
     "Leaf",
     "Blame",
     "route",

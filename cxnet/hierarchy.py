@@ -24,7 +24,10 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+# The rounded probabilities of a softmax in bfloat16 miss 1 by less.
+_ROW_SUM_TOLERANCE = 1e-2
 
 
 class Leaf(IntEnum):
@@ -66,8 +69,8 @@ class StageProbabilities:
             sum to 1.
 
     Raises:
-        ValueError: shapes do not fit one another, fewer than two findings, or a probability that
-            is NaN or outside [0, 1].
+        ValueError: shapes do not fit one another, fewer than two findings, a probability that
+            is NaN or outside [0, 1], or rows of ``of_one`` that do not sum to 1.
     """
 
     abnormal: NDArray[np.floating[Any]]
@@ -76,19 +79,19 @@ class StageProbabilities:
     of_one: NDArray[np.floating[Any]]
 
     def __post_init__(self) -> None:
-        for name in ("abnormal", "several", "of_several", "of_one"):
-            values = np.asarray(getattr(self, name), dtype=np.float64)
+        for name, dimensions in (("abnormal", 1), ("several", 1), ("of_several", 2), ("of_one", 2)):
+            values = _as_float64(name, getattr(self, name), dimensions=dimensions)
             if not ((values >= 0.0) & (values <= 1.0)).all():
                 raise ValueError(f"{name} holds a value that is no probability from 0 to 1")
             object.__setattr__(self, name, values)
-        findings = self.of_several.shape
-        images = findings[:1]
-        shapes = [each.shape for each in (self.abnormal, self.several, self.of_one)]
-        if shapes != [images, images, findings] or findings[1:] < (2,):
-            raise ValueError(
-                f"abnormal, several and of_one have the shapes {shapes}, of_several {findings}: "
-                "give (n,), (n,), (n, k) and (n, k) with two findings or more"
-            )
+        n, k = self.of_several.shape
+        _check_shape("abnormal", self.abnormal, (n,), like="of_several")
+        _check_shape("several", self.several, (n,), like="of_several")
+        _check_shape("of_one", self.of_one, (n, k), like="of_several")
+        if k < 2:
+            raise ValueError(f"of_several and of_one have {k} findings: a hierarchy needs two")
+        if not np.allclose(self.of_one.sum(axis=1), 1.0, rtol=0.0, atol=_ROW_SUM_TOLERANCE):
+            raise ValueError("of_one has rows that do not sum to 1: m4's classes exclude another")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,12 +104,43 @@ class StageThresholds:
     Attributes:
         abnormal: m1's.
         several: m2's.
-        of_several: m3's, one for each finding, float64 (k,).
+        of_several: m3's, one for each finding, float (k,); kept as float64.
+
+    Raises:
+        ValueError: a threshold is negative, infinite or NaN, or ``of_several`` is not a vector.
     """
 
     abnormal: float
     several: float
-    of_several: NDArray[np.float64]
+    of_several: NDArray[np.floating[Any]]
+
+    def __post_init__(self) -> None:
+        for name, dimensions in (("abnormal", 0), ("several", 0), ("of_several", 1)):
+            values = _as_float64(name, getattr(self, name), dimensions=dimensions)
+            if not (np.isfinite(values) & (values >= 0.0)).all():
+                raise ValueError(f"{name} holds a threshold that is no number from 0")
+            object.__setattr__(self, name, values if dimensions else float(values))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Routed:
+    """The hierarchy's final answers for n images.
+
+    Attributes:
+        leaf: who gave each answer (:class:`Leaf`), int64 (n,).
+        findings: the answers, bool (n, k).
+
+    Raises:
+        ValueError: ``findings`` is not boolean (n, k), or ``leaf`` is not the one of each
+            answer (:func:`leaf_of`).
+    """
+
+    leaf: NDArray[np.int64]
+    findings: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if not np.array_equal(self.leaf, leaf_of(self.findings)):
+            raise ValueError("leaf does not fit findings: none is NORMAL, one ONE, more SEVERAL")
 
 
 def leaf_of(findings: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -117,13 +151,17 @@ def leaf_of(findings: NDArray[np.bool_]) -> NDArray[np.int64]:
 
     Returns:
         Values of :class:`Leaf`, int64 (n,).
+
+    Raises:
+        ValueError: not a boolean array of two dimensions.
     """
+    _check_findings("findings", findings)
     # The numbers of the leaves are those of the findings, up to "several".
     leaf: NDArray[np.int64] = np.minimum(findings.sum(axis=1, dtype=np.int64), Leaf.SEVERAL)
     return leaf
 
 
-def route(probabilities: StageProbabilities, thresholds: StageThresholds) -> NDArray[np.bool_]:
+def route(probabilities: StageProbabilities, thresholds: StageThresholds) -> Routed:
     """Send each image through the hierarchy.
 
     Args:
@@ -131,16 +169,23 @@ def route(probabilities: StageProbabilities, thresholds: StageThresholds) -> NDA
         thresholds: of the same k findings.
 
     Returns:
-        The answers, bool (n, k); :func:`leaf_of` them says who gave each.
+        Answers for the n images.
+
+    Raises:
+        ValueError: thresholds for another number of findings.
     """
+    k = probabilities.of_several.shape[1]
+    _check_shape("thresholds.of_several", thresholds.of_several, (k,), like="probabilities")
     abnormal = probabilities.abnormal >= thresholds.abnormal
     several = probabilities.several >= thresholds.several
-    findings: NDArray[np.bool_] = np.where(
+    findings = np.where(
         several[:, None],
         _at_least_two(probabilities.of_several - thresholds.of_several),
         _most_probable(probabilities.of_one),
     )
-    return findings & abnormal[:, None]
+    findings &= abnormal[:, None]
+    leaf = np.where(abnormal, np.where(several, Leaf.SEVERAL, Leaf.ONE), Leaf.NORMAL)
+    return Routed(leaf=leaf.astype(np.int64), findings=findings)
 
 
 def soft_findings(probabilities: StageProbabilities) -> NDArray[np.float64]:
@@ -164,7 +209,7 @@ def soft_findings(probabilities: StageProbabilities) -> NDArray[np.float64]:
     return scores
 
 
-def blame(findings: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.int64]:
+def blame(routed: Routed, truth: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The first stage at which each image went wrong.
 
     The errors are partitioned exactly: an answer that equals the truth has as many findings, so
@@ -172,18 +217,23 @@ def blame(findings: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.i
     then m1 or (where both are abnormal) m2 erred, or the same leaf, and then the leaf erred.
 
     Args:
-        findings: answers for n images, bool (n, k).
+        routed: answers for n images.
         truth: which findings each image has, bool (n, k).
 
     Returns:
         Values of :class:`Blame`, int64 (n,).
+
+    Raises:
+        ValueError: ``truth`` is not boolean or has another shape than the answers.
     """
-    ended, belongs = leaf_of(findings), leaf_of(truth)
+    _check_findings("truth", truth)
+    _check_shape("truth", truth, routed.findings.shape, like="routed.findings")
+    belongs = leaf_of(truth)
     blamed = np.select(
         [
-            (ended == Leaf.NORMAL) != (belongs == Leaf.NORMAL),
-            ended != belongs,
-            (findings != truth).any(axis=1),
+            (routed.leaf == Leaf.NORMAL) != (belongs == Leaf.NORMAL),
+            routed.leaf != belongs,
+            (routed.findings != truth).any(axis=1),
         ],
         [Blame.M1, Blame.M2, Blame.LEAF],
         default=Blame.RIGHT,
@@ -205,3 +255,23 @@ def _at_least_two(margins: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     largest = np.argsort(-margins, axis=1, kind="stable")[:, :2]
     np.put_along_axis(answer, largest, True, axis=1)
     return answer
+
+
+def _as_float64(name: str, values: ArrayLike, *, dimensions: int) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != dimensions:
+        raise ValueError(f"{name} has {array.ndim} dimensions, not {dimensions}")
+    return array
+
+
+def _check_findings(name: str, findings: NDArray[np.bool_]) -> None:
+    # Probabilities or class indices would be counted without a word.
+    if findings.dtype != np.bool_ or findings.ndim != 2:
+        raise ValueError(
+            f"{name} is boolean (images, findings), not {findings.dtype} {findings.shape}"
+        )
+
+
+def _check_shape(name: str, array: NDArray[Any], wanted: tuple[int, ...], *, like: str) -> None:
+    if array.shape != wanted:
+        raise ValueError(f"{name} has the shape {array.shape}, not {wanted} as {like}")

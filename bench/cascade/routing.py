@@ -72,7 +72,7 @@ def route_cascade(
         names = ", ".join(run.name for run in stages.values())
         raise InputError(f"predictions of runs {names}: {error}") from None
     return Routes(
-        called=route(probabilities, thresholds),
+        called=route(probabilities, thresholds).findings,
         probabilities=soft_findings(probabilities),
     )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cxnet import (
     Blame,
     Leaf,
+    Routed,
     StageProbabilities,
     StageThresholds,
     blame,
@@ -82,10 +83,10 @@ def hand_case() -> tuple[StageProbabilities, NDArray[np.bool_]]:
 
 def test_every_route_of_the_case_by_hand() -> None:
     probabilities, _ = hand_case()
-    findings = route(probabilities, HAND_THRESHOLDS)
-    assert findings.astype(int).tolist() == HAND_FINDINGS
-    assert leaf_of(findings).tolist() == HAND_LEAF
-    assert leaf_of(findings).dtype == np.int64
+    routed = route(probabilities, HAND_THRESHOLDS)
+    assert routed.leaf.tolist() == HAND_LEAF
+    assert routed.leaf.dtype == np.int64
+    assert routed.findings.astype(int).tolist() == HAND_FINDINGS
     assert {Leaf(leaf) for leaf in HAND_LEAF} == set(Leaf)
 
 
@@ -131,7 +132,7 @@ def test_m3_names_two_at_least(
         of_one=np.full((1, 3), 1 / 3),
     )
     limits = StageThresholds(abnormal=0.5, several=0.5, of_several=np.array(thresholds))
-    assert route(probabilities, limits).astype(int).tolist() == [answer]
+    assert route(probabilities, limits).findings.astype(int).tolist() == [answer]
 
 
 def test_a_threshold_taken_from_float32_probabilities_is_reached_by_them() -> None:
@@ -146,7 +147,7 @@ def test_a_threshold_taken_from_float32_probabilities_is_reached_by_them() -> No
 
     def leaf(abnormal: float, several: float) -> int:
         thresholds = StageThresholds(abnormal=abnormal, several=several, of_several=np.full(3, 0.5))
-        return int(leaf_of(route(probabilities, thresholds))[0])
+        return int(route(probabilities, thresholds).leaf[0])
 
     assert leaf(float(seven_tenths[0]), float(seven_tenths[0])) == Leaf.SEVERAL
     assert leaf(0.7, 0.5) == Leaf.NORMAL
@@ -217,10 +218,10 @@ def test_perfect_stages_give_perfect_answers_for_every_set_of_findings(data: st.
         of_several=np.where(number[:, None] > 1, truth, anything.of_several),
         of_one=np.where(number[:, None] == 1, truth, anything.of_one),
     )
-    findings = route(perfect, data.draw(any_thresholds(k, POSITIVE_SHARE)))
-    assert np.array_equal(findings, truth)
+    routed = route(perfect, data.draw(any_thresholds(k, POSITIVE_SHARE)))
+    assert np.array_equal(routed.findings, truth)
     assert np.array_equal(soft_findings(perfect), truth)
-    assert (blame(findings, truth) == Blame.RIGHT).all()
+    assert (blame(routed, truth) == Blame.RIGHT).all()
 
 
 @given(st.data())
@@ -228,14 +229,14 @@ def test_every_error_is_the_fault_of_the_first_stage_that_erred(data: st.DataObj
     truth = data.draw(truths())
     n, k = truth.shape
     probabilities, thresholds = data.draw(any_probabilities((n, k))), data.draw(any_thresholds(k))
-    findings = route(probabilities, thresholds)
-    blamed = blame(findings, truth)
+    routed = route(probabilities, thresholds)
+    blamed = blame(routed, truth)
     for image in range(n):
         found, said = truth[image].sum(), probabilities
         m1_right = (said.abnormal[image] >= thresholds.abnormal) == (found > 0)
         # Of a normal image there is nothing for m2 to be wrong about.
         m2_right = found == 0 or (said.several[image] >= thresholds.several) == (found > 1)
-        exact = np.array_equal(findings[image], truth[image])
+        exact = np.array_equal(routed.findings[image], truth[image])
         expected = (
             Blame.M1
             if not m1_right
@@ -254,20 +255,19 @@ def test_the_number_of_findings_tells_the_leaf(data: st.DataObject) -> None:
     shape = data.draw(SHAPES)
     probabilities = data.draw(any_probabilities(shape))
     thresholds = data.draw(any_thresholds(shape[1]))
-    findings = route(probabilities, thresholds)
-    leaf = leaf_of(findings)
+    routed = route(probabilities, thresholds)
     abnormal = probabilities.abnormal >= thresholds.abnormal
     several = probabilities.several >= thresholds.several
-    number = findings.sum(axis=1)
+    number = routed.findings.sum(axis=1)
     assert np.array_equal(number == 0, ~abnormal)
     assert np.array_equal(number == 1, abnormal & ~several)
     assert np.array_equal(number >= 2, abnormal & several)
-    assert np.array_equal(leaf, np.minimum(number, 2))
+    assert np.array_equal(routed.leaf, np.minimum(number, 2))
     # Whatever reaches its threshold is named.
     reached = probabilities.of_several >= thresholds.of_several
-    assert not (reached & ~findings)[leaf == Leaf.SEVERAL].any()
-    enough = (leaf == Leaf.SEVERAL) & (reached.sum(axis=1) >= 2)
-    assert np.array_equal(findings[enough], reached[enough])
+    assert not (reached & ~routed.findings)[routed.leaf == Leaf.SEVERAL].any()
+    enough = (routed.leaf == Leaf.SEVERAL) & (reached.sum(axis=1) >= 2)
+    assert np.array_equal(routed.findings[enough], reached[enough])
 
 
 @given(st.data())
@@ -282,10 +282,11 @@ def test_an_image_is_answered_alike_in_any_company(data: st.DataObject) -> None:
         of_several=probabilities.of_several[order],
         of_one=probabilities.of_one[order],
     )
-    findings, again = route(probabilities, thresholds), route(some, thresholds)
-    assert np.array_equal(again, findings[order])
+    routed, again = route(probabilities, thresholds), route(some, thresholds)
+    assert np.array_equal(again.leaf, routed.leaf[order])
+    assert np.array_equal(again.findings, routed.findings[order])
     assert np.array_equal(soft_findings(some), soft_findings(probabilities)[order])
-    assert np.array_equal(blame(again, truth[order]), blame(findings, truth)[order])
+    assert np.array_equal(blame(again, truth[order]), blame(routed, truth)[order])
 
 
 @given(st.data())
@@ -317,9 +318,12 @@ def good_probabilities() -> dict[str, Any]:
         ("several", np.array([0.1, np.inf]), "several holds a value that is no probability"),
         ("of_several", np.full((2, 3), np.nan), "of_several holds a value that is no probability"),
         ("of_one", np.full((2, 3), 5.0), "of_one holds a value that is no probability"),
-        ("abnormal", np.full((2, 1), 0.5), r"have the shapes \[\(2, 1\), \(2,\), \(2, 3\)\]"),
-        ("several", np.full(1, 0.5), r"have the shapes \[\(2,\), \(1,\), \(2, 3\)\]"),
-        ("of_one", np.full((2, 2), 0.5), r"have the shapes \[\(2,\), \(2,\), \(2, 2\)\]"),
+        ("abnormal", np.full((2, 1), 0.5), "abnormal has 2 dimensions, not 1"),
+        ("of_one", np.full(3, 0.5), "of_one has 1 dimensions, not 2"),
+        ("abnormal", np.full(3, 0.5), r"abnormal has the shape \(3,\), not \(2,\) as of_several"),
+        ("several", np.full(1, 0.5), r"several has the shape \(1,\), not \(2,\) as of_several"),
+        ("of_one", np.full((2, 2), 0.5), r"of_one has the shape \(2, 2\), not \(2, 3\) as of_"),
+        ("of_one", np.full((2, 3), 0.5), "of_one has rows that do not sum to 1"),
     ],
 )
 def test_what_no_four_stages_can_say_is_refused(name: str, value: Any, message: str) -> None:
@@ -329,10 +333,41 @@ def test_what_no_four_stages_can_say_is_refused(name: str, value: Any, message: 
 
 def test_one_finding_is_no_hierarchy() -> None:
     single = {"of_several": np.ones((2, 1)), "of_one": np.ones((2, 1))}
-    with pytest.raises(ValueError, match="with two findings or more"):
+    with pytest.raises(ValueError, match="of_several and of_one have 1 findings"):
         StageProbabilities(**(good_probabilities() | single))
 
 
-def test_leaves_of_truths() -> None:
-    _, truth = hand_case()
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("abnormal", float("nan"), "abnormal holds a threshold that is no number from 0"),
+        ("several", -0.1, "several holds a threshold that is no number from 0"),
+        ("of_several", np.array([0.5, np.inf, 0.5]), "of_several holds a threshold that is no"),
+        ("of_several", np.full((1, 3), 0.5), "of_several has 2 dimensions, not 1"),
+        ("several", np.array([0.5]), "several has 1 dimensions, not 0"),
+    ],
+)
+def test_a_threshold_that_is_none_is_refused(name: str, value: Any, message: str) -> None:
+    good: dict[str, Any] = {"abnormal": 0.5, "several": 0.5, "of_several": np.full(3, 0.5)}
+    with pytest.raises(ValueError, match=message):
+        StageThresholds(**(good | {name: value}))
+
+
+def test_thresholds_of_other_findings_are_refused() -> None:
+    thresholds = StageThresholds(abnormal=0.5, several=0.5, of_several=np.full(2, 0.5))
+    with pytest.raises(ValueError, match=r"thresholds.of_several has the shape \(2,\), not \(3,\)"):
+        route(StageProbabilities(**good_probabilities()), thresholds)
+
+
+def test_answers_and_truths_are_sets_of_findings() -> None:
+    probabilities, truth = hand_case()
+    routed = route(probabilities, HAND_THRESHOLDS)
+    with pytest.raises(ValueError, match=r"truth is boolean .*, not int64"):
+        blame(routed, truth.astype(np.int64))
+    with pytest.raises(ValueError, match=r"truth has the shape \(10, 2\), not \(10, 3\)"):
+        blame(routed, truth[:, :2])
+    with pytest.raises(ValueError, match=r"findings is boolean \(images, findings\), not bool"):
+        leaf_of(truth[0])
+    with pytest.raises(ValueError, match="leaf does not fit findings"):
+        Routed(leaf=routed.leaf[::-1], findings=routed.findings)
     assert leaf_of(truth).tolist() == [0, 1, 0, 1, 1, 2, 2, 2, 1, 2]

@@ -20,6 +20,7 @@ def test_public_names() -> None:
         "FocalLoss",
         "Leaf",
         "MIN_IMAGE_SIZE",
+        "Routed",
         "SinDetachedLoss",
         "SinHumpDetachedLoss",
         "SinHumpLoss",

@@ -23,7 +23,7 @@ from bench.evaluate.sample import Sample
 from bench.evaluate.thresholds import choose_threshold, choose_thresholds
 from bench.evaluate.two_classes import two_class_figures
 from bench.runs.predictions import Outputs, Predictions
-from cxnet.hierarchy import Blame, blame
+from cxnet.hierarchy import Blame, Routed, blame, leaf_of
 from tests.bench.evaluate import reference
 from tests.bench.evaluate.stored_runs import predictions_of
 
@@ -286,7 +286,7 @@ def test_errors_of_a_cascade_are_blamed_on_the_stages_that_the_hierarchy_blames(
     truth, named = (rng.random((200, 3)) < 0.3 for _ in range(2))
     predictions = replace(predictions_of(truth.astype(float), rng.random((200, 3))), called=named)
     figures, _, _ = finding_figures(Sample.of(predictions, RESAMPLING), None, LABELS)
-    blamed = blame(named, truth)
+    blamed = blame(Routed(leaf=leaf_of(named), findings=named), truth)
     stages = {"lost_m1": Blame.M1, "lost_m2": Blame.M2, "lost_leaf": Blame.LEAF}
     found = {name: figures[name].value for name in stages}
     assert found == pytest.approx({name: np.mean(blamed == s) for name, s in stages.items()})
