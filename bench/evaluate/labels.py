@@ -32,8 +32,9 @@ def _apart(rows: Sequence[Sequence[str]]) -> list[str]:
     """``max_iterations=200``, ``tuned``, ``pretrained``: what tells rows of one name apart."""
     shared = set(rows[0]).intersection(*rows)
     own = [[part for part in parts if part and part not in shared] for parts in rows]
-    short = [", ".join(map(_short, parts)) for parts in own]
-    return short if len({*short}) == len(short) else [", ".join(parts) for parts in own]
+    keys = {part.partition("=")[0] for parts in own for part in parts if "=" in part}
+    is_clear = len({*map(key_name, keys)}) == len(keys)  # else no one can tell whose value it is
+    return [", ".join(map(_short, parts) if is_clear else parts) for parts in own]
 
 
 def _short(part: str) -> str:

@@ -91,6 +91,17 @@ def test_a_models_options_are_in_its_own_row_alone(runs: Runs) -> None:
     }
 
 
+def test_keys_of_one_name_are_whole_in_labels(runs: Runs) -> None:
+    for lr, option in ((0.1, 1.0), (1.0, 0.1)):
+        model = {"pretrained": False, "options": {"lr": option}}
+        runs.add("net", PERFECT, settings={"train": {**TRAINING, "lr": lr}, "model": model})
+    (table,) = runs.tables()
+    assert sorted(row.label for row in table.rows) == [
+        "net ce (model.options.lr=0.1, train.lr=1.0)",
+        "net ce (model.options.lr=1.0, train.lr=0.1)",
+    ]
+
+
 def test_digests_are_shown_only_where_nothing_else_tells_rows_apart(runs: Runs) -> None:
     def pretrained(digest: str) -> dict[str, Any]:
         return {"model": {"pretrained": True, "policy": "full", "weights": digest}}
