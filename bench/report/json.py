@@ -31,7 +31,7 @@ from bench.report.facts import title
 from bench.report.questions import caveats, conclusions
 from bench.report.verdict import verdict_text
 
-VERSION = 2
+VERSION = 3
 
 
 def json(results: Results, *, image_names: bool = False) -> str:

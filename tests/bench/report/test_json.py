@@ -35,7 +35,7 @@ def test_a_row_has_its_figures_with_their_intervals(runs: Runs) -> None:
         "version", "level", "tables", "questions", "external", "stale", "stale_maps", "unfinished",
         "failed_tunings", "unusable",
     ]  # fmt: skip
-    assert (content["version"], content["level"]) == (2, 0.95)
+    assert (content["version"], content["level"]) == (3, 0.95)
     (table,) = content["tables"]
     assert (table["wanted"], table["reference"]) == ({"model": "cxnet_m1", "loss": "sin"}, True)
     assert table["resamples"] == 2000
