@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.config import expand
+from bench.config import Experiment, expand
+from bench.config.dotted import flatten
 from bench.data.load import open_study
 from bench.data.prepare import PreparedData
 from bench.errors import InputError
@@ -24,21 +25,41 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
         raise InputError(
             f"run {run.name} is of kind {run.cell.kind}: name a network's or a control's"
         )
-    experiment = Store(run.folder.parent).experiment_of(run.folder)
-    found = ""
-    for level in expand(experiment):
-        own = (run.cell.settings.data, run.cell.settings.task)
-        if (data_settings(level.data), level.task) != own:
-            continue
-        if root is not None:
-            data = level.data.model_copy(update={"root": root})
-            level = level.model_copy(update={"data": data})
-        prepared = prepare(level, open_study(level.data), progress)
-        record = prepared.record
-        if (record.fingerprint, record.split.hash) == (run.data.fingerprint, run.data.split.hash):
-            return prepared
-        found = f"their fingerprint is {record.fingerprint[:16]}, split {record.split.hash[:16]}"
-    raise InputError(
-        f"the data of run {run.name} are not these ({found or 'its settings differ'}): "
-        "--data gives another folder or file"
+    levels = expand(Store(run.folder.parent).experiment_of(run.folder))
+    level = min(levels, key=lambda level: len(_other_settings(run, level)))
+    if other := _other_settings(run, level):
+        raise InputError(f"run {run.name} would have other data here: {', '.join(other)}")
+    if root is not None:
+        data = level.data.model_copy(update={"root": root})
+        level = level.model_copy(update={"data": data})
+    prepared = prepare(level, open_study(level.data), progress)
+    for what, before, now in (
+        ("fingerprint", run.data.fingerprint, prepared.record.fingerprint),
+        ("hash of their split", run.data.split.hash, prepared.record.split.hash),
+    ):
+        if before != now:
+            raise InputError(
+                f"the data of run {run.name} are not these: the {what} was {before[:16]} and is "
+                f"{now[:16]}; --data gives another folder or file"
+            )
+    return prepared
+
+
+def _other_settings(run: Run, level: Experiment) -> list[str]:
+    """``data.image_size 64 → 224`` for each setting of the data that the run has not from a level.
+
+    It lists them by dotted key, with the task.
+    """
+    assert isinstance(run.cell.settings, TaskSettings)
+    before, now = (
+        flatten({"data": data.model_dump(mode="json"), "task": task})
+        for data, task in (
+            (run.cell.settings.data, run.cell.settings.task),
+            (data_settings(level.data), level.task),
+        )
     )
+    return [
+        f"{key} {before.get(key, 'none')} → {now.get(key, 'none')}"
+        for key in sorted(before | now)
+        if before.get(key, "none") != now.get(key, "none")
+    ]

@@ -205,7 +205,9 @@ def test_leaked_images_are_counted_and_named_on_request(tmp_path: Path) -> None:
         [found], image_names=False
     )
     other = kermany_part(tmp_path / "other", images=60)
-    with pytest.raises(InputError, match=r"are not these .*: --data gives another folder or file"):
+    with pytest.raises(
+        InputError, match=r"are not these: the fingerprint was .*; --data gives another"
+    ):
         audit(run, root=other, progress=SILENT)
     with pytest.raises(InputError, match="nowhere' is not there"):
         audit(run, root=tmp_path / "nowhere", progress=SILENT)

@@ -173,7 +173,7 @@ def test_weights_that_are_not_here_are_refused_where_they_are_needed(
             experiment["model"]["both"] = ["resnet18"]
             path.write_text(yaml.safe_dump(experiment))
     assert_refused(bench("reproduce", pretrained), "bench weights fetch resnet18")
-    assert_refused(bench("reproduce", from_scratch), from_scratch, "its settings differ")
+    assert_refused(bench("reproduce", from_scratch), from_scratch, "data.image_size 64 → 224")
 
 
 @pytest.mark.slow
