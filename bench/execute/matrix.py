@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import signals
-from bench.environment import DECISIVE, changes
+from bench.environment import DECISIVE, EnvironmentRecord, changes
 from bench.errors import InputError, first_line
 from bench.events import (
     CellFailed,
@@ -223,7 +223,7 @@ def _run(cell: Numbered) -> Ending:
         signals.check()  # a terminal that was closed takes no more lines; the cell is not at fault
         if is_device_fault(error):
             raise DeviceFault(first_line(error)) from error
-        return _end_as_failed(job, error)
+        return _end_as_failed(job, error, earlier=earlier)
 
 
 def fail(cell: Numbered, error: Exception) -> Ending:
@@ -243,14 +243,16 @@ def fail(cell: Numbered, error: Exception) -> Ending:
         return _end_as_failed(job, error)
 
 
-def _end_as_failed(job: Job, error: Exception | SystemExit) -> Ending:
+def _end_as_failed(
+    job: Job, error: Exception | SystemExit, *, earlier: Sequence[EnvironmentRecord] = ()
+) -> Ending:
     """Keep the failure of a claimed cell, and tell it."""
     store, folder = job.runner.store, job.folder
     reason = reason_of(error)
     # The disk may be full or the folder gone: the failure is counted and told anyway.
     with suppress(OSError):
         if not folder.is_dir():
-            store.begin(folder, job.cell, job.runner.facts)
+            store.begin(folder, job.cell, job.runner.facts, earlier=earlier)
         keep_failure(error, reason, folder, store)
     job.runner.progress.event(CellFailed(cell=job.label, reason=reason, folder=folder.name))
     return "failed"
