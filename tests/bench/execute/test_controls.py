@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from baselines import frozen
 from bench.config import load_experiment
 from bench.data.load import open_study
 from bench.data.prepare import prepare_data
@@ -87,8 +91,21 @@ CHOOSING = (*OF_PIXELS, "frozen")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _weights_for_frozen() -> None:
+def _weights_for_frozen() -> Iterator[None]:
+    """They are here, and give the features of the same images once."""
     packaged_weights("tf_efficientnet_lite0")
+
+    def features(images: torch.Tensor, name: str, **options: Any) -> NDArray[np.float32]:
+        key = (images.cpu().numpy().tobytes(), name)
+        if key not in known:
+            known[key] = really(images, name, **options)
+        return known[key]
+
+    known: dict[tuple[bytes, str], NDArray[np.float32]] = {}
+    really = frozen.pooled_features
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frozen, "pooled_features", features)
+        yield
 
 
 @pytest.mark.parametrize("name", list(CONTROLS))
