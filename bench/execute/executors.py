@@ -62,7 +62,7 @@ class Executor:
         if self.name == "local" and self.jobs is not None:
             raise InputError("jobs are for other workers: give an executor too (--executor)")
         if self.name in ("local", "processes") and self.address is not None:
-            raise InputError("an address is for the executors ray and slurm")
+            raise InputError("an address is for --executor ray and slurm")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"jobs={self.jobs}: give at least one")
         most = max((training.devices for training in trainings), default=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.config import Experiment, expand
+from bench.config import DataConfig, Experiment, expand
 from bench.config.dotted import flatten
 from bench.data.load import open_study
 from bench.data.prepare import PreparedData
@@ -26,23 +26,32 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
             f"run {run.name} is of kind {run.cell.kind}: name a network's or a control's"
         )
     levels = expand(Store(run.folder.parent).experiment_of(run.folder))
-    level = min(levels, key=lambda level: len(_other_settings(run, level)))
-    if other := _other_settings(run, level):
-        raise InputError(f"run {run.name} would have other data here: {', '.join(other)}")
-    if root is not None:
-        data = level.data.model_copy(update={"root": root})
-        level = level.model_copy(update={"data": data})
-    prepared = prepare(level, open_study(level.data), progress)
-    for what, before, now in (
-        ("fingerprint", run.data.fingerprint, prepared.record.fingerprint),
-        ("hash of their split", run.data.split.hash, prepared.record.split.hash),
-    ):
-        if before != now:
-            raise InputError(
-                f"the data of run {run.name} are not these: the {what} was {before[:16]} and is "
-                f"{now[:16]}; --data gives another folder or file"
+    nearest = min((_other_settings(run, level) for level in levels), key=len)
+    if nearest:
+        raise InputError(f"run {run.name} would have other data here: {', '.join(nearest)}")
+    tried: list[DataConfig] = []  # levels can differ in the seed of the split, or in training alone
+    for level in levels:
+        if level.data in tried or _other_settings(run, level):
+            continue
+        tried.append(level.data)
+        if root is not None:
+            data = level.data.model_copy(update={"root": root})
+            level = level.model_copy(update={"data": data})
+        prepared = prepare(level, open_study(level.data), progress)
+        changes = [
+            f"the {what} was {before[:16]} and is {now[:16]}"
+            for what, before, now in (
+                ("fingerprint", run.data.fingerprint, prepared.record.fingerprint),
+                ("hash of their split", run.data.split.hash, prepared.record.split.hash),
             )
-    return prepared
+            if before != now
+        ]
+        if not changes:
+            return prepared
+    raise InputError(
+        f"the data of run {run.name} are not these: {', '.join(changes)}; --data gives another "
+        "folder or file"
+    )
 
 
 def _other_settings(run: Run, level: Experiment) -> list[str]:

@@ -121,10 +121,13 @@ def test_targets_are_no_probabilities_and_the_folder_may_be_the_present_one(
     assert outcome.out == "max |Δp| 0 (targets differ too): in the same environment\n"
 
 
-def test_a_level_is_made_again(bench: Command, tiny_plugin: Path) -> None:
-    level = ("--set", "vary={train.lr: [0.1, 0.02]}", "--set", "controls=[]")
+@pytest.mark.parametrize("vary", ["train.lr: [0.1, 0.02]", "data.split_seed: [0, 1]"])
+def test_a_level_is_made_again(bench: Command, tiny_plugin: Path, vary: str) -> None:
+    level = ("--set", f"vary={{{vary}}}", "--set", "controls=[]", "--loss", "ce")
     assert bench("run", "tiny", "--plugin", tiny_plugin, *TINY, *level).code == 0
-    for folder in RUNS.glob("tiny-*"):
+    folders = list(RUNS.glob("tiny-*"))
+    assert len(folders) == 2
+    for folder in folders:
         outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
         assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
 
@@ -180,6 +183,8 @@ def test_weights_that_are_not_here_are_refused_where_they_are_needed(
 def test_a_winner_is_made_again(bench: Command, tiny_plugin: Path) -> None:
     budget = ("--budget", "trials=2", "--plugin", tiny_plugin, *CONTROLS)
     assert bench("tune", "tiny", *budget, *TINY).code == 0
-    for folder in RUNS.glob("tiny-*"):
+    folders = list(RUNS.glob("tiny-*"))
+    assert len(folders) == 2
+    for folder in folders:
         outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
         assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err

@@ -42,7 +42,7 @@ def test_a_worker_with_one_gpu_takes_no_training_on_two() -> None:
         (Executor(jobs=2), "jobs are for other workers"),
         (
             Executor(name="processes", address="auto"),
-            "an address is for the executors ray and slurm",
+            "an address is for --executor ray and slurm",
         ),
         (Executor(name="procesess"), "'procesess' is not known: write one of local, processes"),  # type: ignore[arg-type]
     ],
