@@ -42,11 +42,8 @@ def load_plugin(path: Path) -> None:
 
 def loaded_plugins() -> tuple[str, ...]:
     """The files that were loaded as plugins here, for another process to load too."""
-    return tuple(
-        str(module.__file__)
-        for name, module in sorted(sys.modules.items())
-        if name.startswith(PLUGIN_PREFIX)
-    )
+    names = sorted(name for name in sys.modules if name.startswith(PLUGIN_PREFIX))
+    return tuple(str(sys.modules[name].__file__) for name in names)
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> None:
