@@ -18,7 +18,7 @@ CONFIG = Path(__file__).parent / "tiny.yaml"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("run", "--all"),
     "tune": ("tune", "--all", "--budget", "trials=2"),
-    "cascade": ("cascade", "tiny"),
+    "cascade": ("cascade", "tiny", "--set", "controls=[]", "--set", "train.max_iterations=3"),
 }
 
 

@@ -285,6 +285,7 @@ def test_a_question_is_answered_and_drawn_after_the_tables(
 ) -> None:
     short = ["data.options.images=300", "train.max_iterations=4", "models=[tiny]"]
     short += ["data.sizes={train: 180, validation: 45, test: 75}", "losses=[sin]"]
+    short += ["controls=[prior]"]
     settings = [word for setting in short for word in ("--set", setting)]
     plugin = ("--plugin", tiny_plugin, "--quiet")
     done = bench("run", "--all", "--config", "leakage_small", *settings, *plugin)

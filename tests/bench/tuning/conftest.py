@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ import pytest
 import torch
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial
-from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
 from torch import nn
 
@@ -96,17 +94,6 @@ class Leaning(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         mean = self.lean * x.mean(dim=(1, 2, 3))
         return torch.stack([-mean, mean + self.bias], dim=1)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quick_sqlite() -> None:
-    """No test pulls the plug: SQLite need not wait for the disk."""
-
-    def set_up(connection: Any, _: Any) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous = OFF")
-
-    event.listen(Engine, "connect", set_up)
 
 
 @pytest.fixture(autouse=True, scope="package")
