@@ -33,7 +33,7 @@ FEW_SEEDS = 5
 
 
 def answer_sections(answer: QuestionResult) -> dict[str, object]:
-    """What the templates show of an answer: sentences only where there is one."""
+    """The parts of an answer that templates show; sentences only where there is an answer."""
     known = not answer.problem
     return {
         "answer": answer,

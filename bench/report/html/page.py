@@ -56,7 +56,7 @@ def html(results: Results, *, thumbnails: int = 12, image_names: bool = False) -
 
 
 def _chapter(table: Table, id: str, *, thumbnails: int) -> dict[str, object]:
-    """What the template shows of a table; the ids of its parts begin with its own."""
+    """The parts of a table that the template shows; their ids begin with the table's own."""
     comparison, *others = sections(table)
     drawn = {picture.name: picture for picture in pictures(table)}
     return {
