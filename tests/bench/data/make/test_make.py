@@ -55,10 +55,9 @@ def many(labels: str, *more: str) -> list[list[str]]:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In another folder than the images, with small contact sheets, which take most of the time."""
+    """In another folder than the images."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("bench.data.make.make.SHEET_IMAGES", 2)
 
 
 def is_ready(lines: tuple[str, ...]) -> bool:
@@ -75,6 +74,7 @@ def data(config: str = "set.yaml") -> DataConfig:
     return load_experiment(config).data
 
 
+@pytest.mark.usefixtures("small_sheets")
 def test_class_folders_are_read_as_they_are(tmp_path: Path) -> None:
     names = [f"{part}/{label}/{n}.png" for part in ("train", "test") for label in ("normal", "TB")
              for n in range(8)]  # fmt: skip
@@ -266,6 +266,7 @@ def test_a_table_that_cannot_be_read_is_no_folder_without_labels(tmp_path: Path)
     assert data("two.yaml").options == options
 
 
+@pytest.mark.usefixtures("small_sheets")
 def test_images_without_labels_are_listed_for_someone_to_fill_in(tmp_path: Path) -> None:
     root = images(tmp_path / "set", "a.png", "b/c.png", "__MACOSX/x.png")
     (root / "b" / "notes.csv").write_text("a,b\n1,2\n")
@@ -520,6 +521,7 @@ def test_the_sample_of_nih_with_its_images_beside_the_table_or_deeper(
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("small_sheets")
 def test_class_folders_in_other_writing(tmp_path: Path) -> None:
     root = images(tmp_path / "set", *(f"{('正常', '肺炎')[n % 2]}/{n}.png" for n in range(12)))
     with pytest.raises(InputError, match=r"which class is normal.* 正常, 肺炎"):

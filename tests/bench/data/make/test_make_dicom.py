@@ -22,7 +22,6 @@ def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Twelve studies of six patients, every other file without suffix, in folders of their own."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("bench.data.make.make.SHEET_IMAGES", 2)
     random = np.random.default_rng(0)
     for n in range(12):
         folder = tmp_path / "export" / f"ST{n:02d}"
@@ -109,7 +108,6 @@ def test_class_folders_may_hold_dicom_files(
         folder.mkdir(parents=True, exist_ok=True)
         pixels = np.full((16, 16), n, np.uint8)
         write_dicom(folder / (f"{n}.dcm" if n < 6 else f"IM{n}"), pixels)
-    monkeypatch.setattr("bench.data.make.make.SHEET_IMAGES", 2)
     lines = make(tmp_path / "set", to=None, settings=(), cache=Path("cache"))
     assert "folders: 12 images can be used, 0 cannot" in lines
     assert load_experiment("set.yaml").data.source == "folders"
