@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +22,20 @@ from tests.shared_data import shared
 SIDE = 32
 
 
-def phantom(images: int) -> NDArray[np.uint8]:
-    """Synthetic radiographs."""
-    changes = {"data.options.images": images, "data.image_size": SIDE}
+@cache
+def phantom() -> NDArray[np.uint8]:
+    """400 synthetic radiographs."""
+    changes = {"data.options.images": 400, "data.image_size": SIDE}
     study = open_study(load_experiment("demo", changes=changes).data)
     assert study.reader is not None
     return np.stack([each.pixels for each in decode_all(study.reader, study.rows["image"], SIDE)])
 
 
-def kermany(images: int) -> NDArray[np.uint8]:
-    """Children's radiographs, normal ones and others."""
+@cache
+def kermany() -> NDArray[np.uint8]:
+    """400 of children's radiographs, normal ones and others."""
     paths = sorted((shared("kermany") / "images").glob("*"))
-    some = paths[:: len(paths) // images][:images]
+    some = paths[:: len(paths) // 400][:400]
     return np.stack([resize(read_grayscale(path), SIDE) for path in some])
 
 
@@ -53,8 +57,8 @@ def photos() -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("source", [phantom, kermany])
-def test_what_is_no_radiograph_is_unlike(source: object) -> None:
-    measured, others = halves(source(400))  # type: ignore[operator]
+def test_what_is_no_radiograph_is_unlike(source: Callable[[], NDArray[np.uint8]]) -> None:
+    measured, others = halves(source())
     random = np.random.default_rng(1)
     strange = {
         "noise": random.integers(0, 256, others.shape).astype(np.uint8),
@@ -74,8 +78,10 @@ def test_what_is_no_radiograph_is_unlike(source: object) -> None:
 
 
 @pytest.mark.parametrize("source", [phantom, kermany])
-def test_false_alarms_on_other_images_are_near_the_stated_share(source: object) -> None:
-    measured, others = halves(source(400))  # type: ignore[operator]
+def test_false_alarms_on_other_images_are_near_the_stated_share(
+    source: Callable[[], NDArray[np.uint8]],
+) -> None:
+    measured, others = halves(source())
     assert (measured.training_images, measured.validation_images) == (200, 200)
     distances, _ = measured.compare(others)
     assert measured.false_alarms == (distances > measured.limit).sum()
@@ -84,7 +90,7 @@ def test_false_alarms_on_other_images_are_near_the_stated_share(source: object) 
 
 
 def test_the_limit_is_that_of_training_images_each_left_out() -> None:
-    pixels = phantom(120)
+    pixels = phantom()[:120]
     measured, _ = halves(np.repeat(pixels, 2, axis=0))
     template = np.array(measured.mean_image).reshape(8, 8)
     values = measure_squares(pixels, template)
@@ -110,7 +116,7 @@ def test_statistics_of_a_square_known_by_hand() -> None:
 
 
 def test_small_images_are_unlike_where_those_in_training_were_not() -> None:
-    pixels, rows = phantom(240), np.arange(240)
+    pixels, rows = phantom()[:240], np.arange(240)
     training, validation = rows[:120], rows[120:]
     for small_in_training, expected in ((1, True), (2, False)):
         small = np.isin(rows, [*rows[:small_in_training], 200, 201])
@@ -134,7 +140,7 @@ def test_few_training_images_tell_no_share_of_one_in_a_hundred() -> None:
 
 
 def test_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    measured, others = halves(phantom(240))
+    measured, others = halves(phantom()[:240])
     (tmp_path / "a.json").write_text(measured.model_dump_json())
     again = Appearance.model_validate_json((tmp_path / "a.json").read_text())
     assert again == measured
