@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,22 @@ from bench.data.decode import resize
 from bench.data.load import open_study
 from bench.data.prepare import PreparedData, prepare_data
 from bench.data.tasks import make_task
-from bench.data.thumbnails import NOTES, SIDE, note_store, thumbnails
+from bench.data.thumbnails import NOTES, note_store, thumbnails
 from tests.bench.records import data_record
 
 
-def prepare(cache: Path, *, seed: int = 0, image_size: int = 32) -> PreparedData:
+def prepare(cache: Path, *, seed: int = 0) -> PreparedData:
     config = DataConfig.model_validate(
-        {"source": "phantom", "image_size": image_size, "options": {"images": 60, "seed": seed}}
+        {"source": "phantom", "image_size": 32, "options": {"images": 60, "seed": seed}}
     )
     return prepare_data(config, make_task("m1"), study=open_study(config), cache=cache)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[PreparedData, Path]:
+    """Data at 32 px, and the cache with them, which is copied before it is changed."""
+    cache = tmp_path_factory.mktemp("prepared") / "cache"
+    return prepare(cache), cache
 
 
 def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -38,11 +46,11 @@ def of(data: PreparedData, image: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.asarray(data.pixels[row])
 
 
-def test_they_are_the_pixels_that_the_networks_saw(tmp_path: Path) -> None:
-    data = prepare(tmp_path)
+def test_they_are_the_pixels_that_the_networks_saw(prepared: tuple[PreparedData, Path]) -> None:
+    data, cache = prepared
     images = list(data.rows["image"][[3, 0, 41]])
 
-    found = thumbnails(data.record, images, cache=tmp_path)
+    found = thumbnails(data.record, images, cache=cache)
 
     assert found.reason == ""
     assert list(found.pngs) == images
@@ -50,13 +58,16 @@ def test_they_are_the_pixels_that_the_networks_saw(tmp_path: Path) -> None:
         np.testing.assert_array_equal(pixels(found.pngs[image]), of(data, image))
 
 
-def test_large_images_are_made_small(tmp_path: Path) -> None:
-    data = prepare(tmp_path, image_size=2 * SIDE)
+def test_large_images_are_made_small(
+    prepared: tuple[PreparedData, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, cache = prepared
     image = data.rows["image"][5]
+    monkeypatch.setattr("bench.data.thumbnails.SIDE", 16)
 
-    found = thumbnails(data.record, [image], cache=tmp_path)
+    found = thumbnails(data.record, [image], cache=cache)
 
-    np.testing.assert_array_equal(pixels(found.pngs[image]), resize(of(data, image), SIDE))
+    np.testing.assert_array_equal(pixels(found.pngs[image]), resize(of(data, image), 16))
 
 
 def test_other_pixels_with_the_same_ids_are_never_shown(tmp_path: Path) -> None:
@@ -92,23 +103,28 @@ def garble_header(store: Path) -> None:
         lambda store: (store / "pixels.npy").unlink(),
     ],
 )
-def test_a_damaged_store_gives_none_and_the_reason(tmp_path: Path, damage: Any) -> None:
-    data = prepare(tmp_path)
-    name = (tmp_path / NOTES / data.record.fingerprint).read_text()
-    damage(tmp_path / name)
+def test_a_damaged_store_gives_none_and_the_reason(
+    prepared: tuple[PreparedData, Path], tmp_path: Path, damage: Any
+) -> None:
+    data, _ = prepared
+    cache = shutil.copytree(prepared[1], tmp_path / "cache")
+    name = (cache / NOTES / data.record.fingerprint).read_text()
+    damage(cache / name)
 
-    found = thumbnails(data.record, [data.rows["image"][0]], cache=tmp_path)
+    found = thumbnails(data.record, [data.rows["image"][0]], cache=cache)
 
     assert found.pngs == {}
     assert "not in this machine's cache; `bench run` with the same data puts them" in found.reason
 
 
-def test_an_image_that_is_not_in_the_data_and_an_empty_cache_give_none(tmp_path: Path) -> None:
-    data = prepare(tmp_path / "cache")
+def test_an_image_that_is_not_in_the_data_and_an_empty_cache_give_none(
+    prepared: tuple[PreparedData, Path], tmp_path: Path
+) -> None:
+    data, cache = prepared
     images = [data.rows["image"][0], "stranger.png"]
 
     for found in (
-        thumbnails(data.record, images, cache=tmp_path / "cache"),
+        thumbnails(data.record, images, cache=cache),
         thumbnails(data.record, images[:1], cache=tmp_path / "empty"),
     ):
         assert found.pngs == {}

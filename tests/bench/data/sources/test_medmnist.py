@@ -243,14 +243,14 @@ def test_files_that_are_no_archive_are_refused(damage: str, tmp_path: Path) -> N
         open_file(path)
 
 
-@pytest.mark.parametrize("at", range(80))
-def test_a_changed_byte_of_a_header_is_one_line_or_no_matter(at: int, tmp_path: Path) -> None:
+def test_a_changed_byte_of_a_header_is_one_line_or_no_matter(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.npz", arrays(), compressed=False)
-    whole = bytearray(path.read_bytes())
-    whole[whole.find(b"test_labels.npy") + len("test_labels.npy") + at] = ord("(")
-    path.write_bytes(whole)
-    try:
-        open_file(path)
-    except InputError as error:
-        assert "mine.npz" in str(error)  # noqa: PT017 -- either is right
-        assert "\n" not in str(error)  # noqa: PT017
+    whole = path.read_bytes()
+    start = whole.find(b"test_labels.npy") + len("test_labels.npy")
+    for at in range(start, start + 80):
+        path.write_bytes(whole[:at] + b"(" + whole[at + 1 :])
+        try:
+            open_file(path)
+        except InputError as error:
+            lines = str(error).splitlines()
+            assert ["mine.npz" in line for line in lines] == [True], (at, lines)
