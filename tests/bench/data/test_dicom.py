@@ -6,6 +6,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,16 @@ from tests.bench.data.dicom_files import (  # noqa: E402
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)  # every value of 12 bits
 
 
+@cache
+def chest_file() -> Path:
+    """A child's radiograph, 128 × 128."""
+    return min((shared("kermany") / "images").rglob("*.jpeg"))
+
+
 @pytest.fixture
 def chest() -> NDArray[np.uint8]:
-    """A child's radiograph, 128 × 128."""
-    return radiograph(sorted((shared("kermany") / "images").rglob("*.jpeg"))[0])
+    """Its gray values."""
+    return radiograph(chest_file())
 
 
 def gray(tmp_path: Path, pixels: NDArray[Any], **elements: Any) -> NDArray[np.uint8]:
@@ -213,8 +220,7 @@ def test_lossless_compression_changes_nothing(
 
 
 def test_jpeg_baseline_is_read_by_one_decoder(tmp_path: Path) -> None:
-    path = sorted((shared("kermany") / "images").rglob("*.jpeg"))[0]
-    chest, stream = radiograph(path), path.read_bytes()
+    chest, stream = radiograph(chest_file()), chest_file().read_bytes()
     dataset = dicom_dataset(chest)
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     dataset.PixelData = pydicom.encaps.encapsulate([stream])

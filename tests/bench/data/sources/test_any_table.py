@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -223,16 +224,22 @@ def test_any_damaged_table(example: Example, damages: list[tuple[int, int, bytes
     every_damaged_table(example, damages)
 
 
-@given(DAMAGES)
-def test_any_damaged_workbook(damages: list[tuple[int, int, bytes]]) -> None:
+@cache
+def workbook() -> bytes:
+    """A workbook of the header alone."""
     book = pytest.importorskip("openpyxl").Workbook()
     book.active.append(NAMES)
     stored = io.BytesIO()
     book.save(stored)
+    return stored.getvalue()
+
+
+@given(DAMAGES)
+def test_any_damaged_workbook(damages: list[tuple[int, int, bytes]]) -> None:
     places = [(place * 7, length, piece) for place, length, piece in damages]
     with TemporaryDirectory() as root:
         file = Path(root) / "t.xlsx"
-        file.write_bytes(damaged(stored.getvalue(), places))
+        file.write_bytes(damaged(workbook(), places))
         try:
             assert read_table(file).names == NAMES
         except InputError as error:
