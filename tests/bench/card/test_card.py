@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from scipy.special import expit
 
 import bench
@@ -20,18 +19,6 @@ from bench.runs.run import Run
 from bench.runs.store import Store
 from tests.bench.evaluate.external_runs import add_external, made
 from tests.bench.export.real_runs import kermany_part, train
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("card")
-    trained = train(kermany_part(folder / "data"), folder / "runs")
-    return Store(trained.parent).run(trained.name)
-
-
-@pytest.fixture(scope="module")
-def results(run: Run) -> Results:
-    return bench.load_results(run.folder.parent)
 
 
 def test_figures_data_and_hashes_are_those_of_the_results(run: Run, results: Results) -> None:

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-import bench
 from bench.card.checklist import Checklist, checklist_markdown, checklists
 from bench.evaluate.heatmaps import HeatMaps
 from bench.evaluate.results import Results
-from tests.bench.export.real_runs import kermany_part, train
 
 # The numbers of Collins and others, 2024, table 2.
 PARTED = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef"}
@@ -18,13 +16,6 @@ PARTED |= {20: "abc", 23: "ab", 27: "abc"}
 TRIPOD_AI = [
     f"{number}{letter}".strip() for number in range(1, 28) for letter in PARTED.get(number, " ")
 ]
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    folder = tmp_path_factory.mktemp("checklist")
-    made = train(kermany_part(folder / "data"), folder / "runs")
-    return bench.load_results(made.parent)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 import bench
@@ -23,7 +25,15 @@ from bench.runs.store import Store
 from tests.bench.predict.conftest import SHORT
 
 
-def predicted(task: str, plugin: Path, folder: Path) -> tuple[PredictionReport, NetworkRow]:
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """The report on six phantoms, and the probabilities of the network itself."""
+
+    report: PredictionReport
+    expected: NDArray[np.float64]
+
+
+def predicted(task: str, plugin: Path, folder: Path) -> Predicted:
     """Predictions of a small network for six phantoms, as files."""
     changes = {**SHORT, "task": task, "data.options.images": 500, "seeds": [0], "controls": []}
     config = bench.load_config("demo", **changes)
@@ -35,16 +45,22 @@ def predicted(task: str, plugin: Path, folder: Path) -> tuple[PredictionReport, 
         Image.fromarray(pixels).save(folder / f"{Path(image).stem}.png")
     row = NetworkRow.load(Store(folder / "runs").runs(), device=torch.device("cpu"))
     files = sorted(folder.glob("*.png"))
-    return predict_images(row, list_images(files), progress=QuietProgress()), row
+    report = predict_images(row, list_images(files), progress=QuietProgress())
+    return Predicted(report=report, expected=row.first(files))
 
 
-def test_findings_are_called_each_at_its_own_threshold(plugin: Path, tmp_path: Path) -> None:
-    report, row = predicted("findings14", plugin, tmp_path)
+@pytest.fixture(scope="module")
+def findings(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Predicted:
+    """Predictions of findings that do not exclude each other."""
+    return predicted("findings14", plugin, tmp_path_factory.mktemp("findings"))
+
+
+def test_findings_are_called_each_at_its_own_threshold(findings: Predicted) -> None:
+    report = findings.report
     classes = report.classes
     assert [*report.thresholds] == [*report.temperatures] == [*classes]
-    expected = row.first(sorted(tmp_path.glob("*.png")))
     thresholds = np.array([report.thresholds[name] for name in classes])
-    for image, p in zip(report.images, expected, strict=True):
+    for image, p in zip(report.images, findings.expected, strict=True):
         assert image.probabilities == dict(zip(classes, p.tolist(), strict=True))
         assert image.decision == tuple(np.array(classes)[p >= thresholds])
         specific = report.specific_thresholds
@@ -60,11 +76,11 @@ def test_findings_are_called_each_at_its_own_threshold(plugin: Path, tmp_path: P
 
 
 def test_of_several_classes_the_most_probable_is_called(plugin: Path, tmp_path: Path) -> None:
-    report, row = predicted("m4", plugin, tmp_path)
-    expected = row.first(sorted(tmp_path.glob("*.png")))
+    found = predicted("m4", plugin, tmp_path)
+    report = found.report
     assert (report.thresholds, [*report.temperatures]) == ({}, ["all"])
     assert [image.decision for image in report.images] == [
-        (report.classes[n],) for n in expected.argmax(axis=1)
+        (report.classes[n],) for n in found.expected.argmax(axis=1)
     ]
     assert {image.decision_specific for image in report.images} == {None}
     frame = pd.read_csv(io.StringIO(FORMATS[".csv"](report)), keep_default_na=False)
@@ -72,10 +88,8 @@ def test_of_several_classes_the_most_probable_is_called(plugin: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json"])
-def test_names_with_signs_of_the_formats_are_kept(
-    suffix: str, plugin: Path, tmp_path: Path
-) -> None:
-    report, _ = predicted("m1", plugin, tmp_path)
+def test_names_with_signs_of_the_formats_are_kept(suffix: str, findings: Predicted) -> None:
+    report = findings.report
     odd = report.images[0].model_copy(update={"image": 'a,"b"\n.png'})
     text = FORMATS[suffix](report.model_copy(update={"images": (odd,)}))
     if suffix == ".csv":
