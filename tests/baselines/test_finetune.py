@@ -8,6 +8,7 @@ from torch import nn
 
 from baselines.backbones import BUILT_IN, create
 from baselines.finetune import apply_policy, set_training_mode
+from tests.baselines.networks import CLASSES, without_memory
 
 # The first part of the names of what `last_stage` trains, as the module's docstring tells it.
 LAST_STAGE = {
@@ -28,11 +29,6 @@ LAST_STAGE = {
 }
 
 
-def without_memory(name: str) -> nn.Module:
-    with torch.device("meta"):
-        return create(name, in_channels=1, outputs=2, image_size=96, pretrained=False)
-
-
 def trained(model: nn.Module) -> set[str]:
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
@@ -45,7 +41,7 @@ def test_what_each_policy_trains(name: str) -> None:
     head = trained(model)
     assert {n.rpartition(".")[2] for n in head} == {"weight", "bias"}
     assert len(head) == 2
-    assert all(model.get_parameter(n).shape[0] == 2 for n in head)
+    assert all(model.get_parameter(n).shape[0] == CLASSES for n in head)
 
     apply_policy(model, "last_stage")
     last_stage = trained(model)

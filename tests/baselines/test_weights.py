@@ -32,10 +32,19 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def save_checkpoint(name: str, folder: Path, **arguments: bool) -> dict[str, Tensor]:
     """A network with timm's 1000 classes and three channels, as its hub repository holds it."""
-    state = timm.create_model(name, pretrained=False, **arguments).state_dict()
-    folder.mkdir(parents=True, exist_ok=True)
+    with torch.device("meta"):  # timm's own initial weights take seconds
+        shapes = timm.create_model(name, pretrained=False, **arguments).state_dict()
+    state = {key: (0.02 * torch.rand(each.shape)).to(each.dtype) for key, each in shapes.items()}
     save_file(state, folder / f"{name}.safetensors")
-    return dict(state)
+    return state
+
+
+@pytest.fixture(scope="module")
+def resnet18(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the weights of a ResNet-18."""
+    folder = tmp_path_factory.mktemp("resnet18")
+    save_checkpoint("resnet18", folder)
+    return folder
 
 
 def load(name: str, folder: Path, *, in_channels: int = 1, size: int = 64) -> dict[str, Tensor]:
@@ -51,10 +60,10 @@ def load(name: str, folder: Path, *, in_channels: int = 1, size: int = 64) -> di
     return dict(model.state_dict())
 
 
-def test_resnet18_takes_all_but_the_classifier(tmp_path: Path) -> None:
-    saved = save_checkpoint("resnet18", tmp_path)
+def test_resnet18_takes_all_but_the_classifier(resnet18: Path) -> None:
+    saved = load_file(resnet18 / "resnet18.safetensors")
     # Drawn before the step through batch norm that `load` makes, so statistics do not count.
-    loaded = load("resnet18", tmp_path)
+    loaded = load("resnet18", resnet18)
     assert loaded["fc.weight"].shape == (2, 512)
     torch.testing.assert_close(
         loaded["conv1.weight"], saved["conv1.weight"].sum(dim=1, keepdim=True)
@@ -65,9 +74,9 @@ def test_resnet18_takes_all_but_the_classifier(tmp_path: Path) -> None:
             assert torch.equal(loaded[key], saved[key]), key
 
 
-def test_three_channels_keep_the_first_convolution(tmp_path: Path) -> None:
-    saved = save_checkpoint("resnet18", tmp_path)
-    loaded = load("resnet18", tmp_path, in_channels=3)
+def test_three_channels_keep_the_first_convolution(resnet18: Path) -> None:
+    saved = load_file(resnet18 / "resnet18.safetensors")
+    loaded = load("resnet18", resnet18, in_channels=3)
     assert torch.equal(loaded["conv1.weight"], saved["conv1.weight"])
 
 
@@ -103,11 +112,9 @@ def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty"])
-def test_damaged_weights_are_one_clear_line(tmp_path: Path, damage: str) -> None:
-    save_checkpoint("resnet18", tmp_path)
-    path = tmp_path / "resnet18.safetensors"
-    content = path.read_bytes()
-    path.write_bytes(
+def test_damaged_weights_are_one_clear_line(resnet18: Path, tmp_path: Path, damage: str) -> None:
+    content = (resnet18 / "resnet18.safetensors").read_bytes()
+    (tmp_path / "resnet18.safetensors").write_bytes(
         {"truncated": content[:-1000], "garbage": b"<html>404</html>" * 99, "empty": b""}[damage]
     )
     with pytest.raises(WeightsError, match=r"resnet18\.safetensors' do not fit resnet18") as caught:
@@ -168,11 +175,11 @@ def test_looked_for_in_the_folder_then_the_hubs_cache(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
-def test_fetched_weights_load_elsewhere(tmp_path: Path, file: str) -> None:
-    saved = save_checkpoint("resnet18", tmp_path / "made")
-    made = tmp_path / "made" / "resnet18.safetensors"
+def test_fetched_weights_load_elsewhere(resnet18: Path, tmp_path: Path, file: str) -> None:
+    made = resnet18 / "resnet18.safetensors"
+    saved = load_file(made)
     if file == "pytorch_model.bin":
-        made = made.with_suffix(".bin")
+        made = tmp_path / "resnet18.bin"
         torch.save(saved, made)
     put_into_hub_cache(tmp_path / "hub", made.read_bytes(), file)
 
