@@ -166,23 +166,21 @@ def test_gradient_agrees_with_finite_differences(loss: type[WeightedLoss], case:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("size", [1e4, -1e4, 30.0, -30.0, 0.0])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("loss", UNWEIGHTED)
-def test_finite_at_extreme_logits(
-    loss: type[WeightedLoss], case: str, size: float, dtype: torch.dtype
-) -> None:
+def test_finite_at_extreme_logits(loss: type[WeightedLoss], case: str, dtype: torch.dtype) -> None:
     """Right beyond doubt, wrong beyond doubt, and all logits alike."""
     kind, outputs, targets = CASES[case]
-    one_sided = torch.zeros(3, outputs)
-    one_sided[:, 0] = size
-    for logits in (one_sided, torch.full((3, outputs), size)):
-        logits = logits.to(dtype).requires_grad_()
-        value = loss(kind=kind)(logits, targets)
-        assert value.dtype == torch.float32
-        assert bool(torch.isfinite(value))
-        (gradient,) = torch.autograd.grad(value, logits)
-        assert bool(torch.isfinite(gradient).all())
+    for size in (1e4, -1e4, 30.0, -30.0, 0.0):
+        one_sided = torch.zeros(3, outputs)
+        one_sided[:, 0] = size
+        for logits in (one_sided, torch.full((3, outputs), size)):
+            logits = logits.to(dtype).requires_grad_()
+            value = loss(kind=kind)(logits, targets)
+            assert value.dtype == torch.float32
+            assert bool(torch.isfinite(value)), size
+            (gradient,) = torch.autograd.grad(value, logits)
+            assert bool(torch.isfinite(gradient).all()), size
 
 
 def test_computed_in_float32_under_autocast() -> None:

@@ -47,7 +47,6 @@ def test_the_last_layer_with_positions(
     assert found is not None
     assert (found.name, found.layout) == (layer, layout)
     assert (found.channels, found.side) == (channels, side)
-    assert make_mapper(network, TWO, example=images, name=name).method == GRAD_CAM
     assert not any(module._forward_hooks for module in network.modules())
 
 
@@ -55,7 +54,9 @@ def test_grad_cam_is_that_of_the_paper() -> None:
     """Equations 1 and 2, written out on the features of the last block of a ResNet-18."""
     network, images = build("resnet18", outputs=3, side=96)
     outputs = torch.tensor([2, 0])
-    maps = make_mapper(network, FINDINGS, example=images, name="resnet18")(images, outputs)
+    mapper = make_mapper(network, FINDINGS, example=images, name="resnet18")
+    assert mapper.method == GRAD_CAM
+    maps = mapper(images, outputs)
     features = network.forward_features(images)  # type: ignore[operator]
     logits = network.forward_head(features)  # type: ignore[operator]
     (gradient,) = torch.autograd.grad(logits[0, 2] + logits[1, 0], features)
