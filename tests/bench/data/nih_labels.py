@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.config import load_experiment
 from bench.data.load import open_labels
+from bench.data.splits import Split, make_split
 from bench.data.study import StudyTable, study_rows
 from tests.shared_data import shared
 
@@ -17,6 +18,12 @@ from tests.shared_data import shared
 def nih_labels() -> StudyTable:
     """Labels of all 112,120 images as the harness reads them; 1,723 of the images are here."""
     return open_labels(load_experiment("nih_image", changes={"data.root": shared("nih-mini")}).data)
+
+
+@cache
+def nih_split(name: str) -> Split:
+    """The split of a shipped experiment on all of them."""
+    return make_split(nih_labels().rows, load_experiment(name).data)
 
 
 @cache

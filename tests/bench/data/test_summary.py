@@ -10,14 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from bench.config import load_experiment
-from bench.data.splits import make_split
 from bench.data.study import StudyTable, study_rows
 from bench.data.summary import LabelSummary, count_labels, summarise
 from bench.data.summary_figures import DARK, GRAY, LIGHT, draw_summary
-from tests.bench.data.nih_labels import nih_labels
+from tests.bench.data.nih_labels import nih_labels, nih_split
 from tests.bench.data.splits.tables import split_of
-from tests.shared_data import shared
 
 # Fig. 6 of the paper.
 FINDINGS = {
@@ -42,8 +39,7 @@ NORMAL, ONE, SEVERAL = 60_361, 30_963, 20_795
 
 @cache
 def _nih() -> LabelSummary:
-    config = load_experiment("nih_official", changes={"data.root": shared("nih-mini")}).data
-    return summarise(nih_labels(), make_split(nih_labels().rows, config))
+    return summarise(nih_labels(), nih_split("nih_official"))
 
 
 def test_the_real_label_file_has_the_counts_of_figure_6() -> None:

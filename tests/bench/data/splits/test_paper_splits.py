@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from bench.config import Experiment, expand, load_experiment
+from bench.config import expand, load_experiment
 from bench.data.leakage import measure_leakage
 from bench.data.splits import Split, make_split
 from bench.data.tasks import is_abnormal
 from bench.execute.controls import CONTROLS
-from tests.bench.data.nih_labels import nih_label_rows, nih_labels
-from tests.shared_data import shared
+from tests.bench.data.nih_labels import nih_label_rows, nih_labels, nih_split
 
 RUN_1 = {"train": 80_458, "validation": 6_056, "test": 25_596}
 RUNS_2_TO_4 = {"train": 84_090, "validation": 11_212, "test": 16_818}
@@ -28,28 +25,18 @@ HASHES = {
 }
 
 
-@cache
-def _experiment(name: str) -> Experiment:
-    return load_experiment(name, changes={"data.root": shared("nih-mini")})
-
-
-@cache
-def _split(name: str) -> Split:
-    return make_split(nih_labels().rows, _experiment(name).data)
-
-
 def _sizes(split: Split) -> dict[str, int]:
     return {part: len(positions) for part, positions in split.parts.items()}
 
 
 @pytest.mark.parametrize("name", HASHES)
 def test_the_split_is_the_same_to_the_byte(name: str) -> None:
-    assert _split(name).hash == HASHES[name]
+    assert nih_split(name).hash == HASHES[name]
 
 
 def test_the_split_by_patient_keeps_sizes_and_prevalence() -> None:
     """Patients of up to 184 images, and still each part is as wanted within 0.3 %."""
-    rows, split = nih_labels().rows, _split("nih_patient")
+    rows, split = nih_labels().rows, nih_split("nih_patient")
     assert [pair.shared_patients for pair in measure_leakage(rows, split.parts)] == [0, 0, 0]
     abnormal = is_abnormal(rows)
     for part, size in RUNS_2_TO_4.items():
@@ -58,7 +45,7 @@ def test_the_split_by_patient_keeps_sizes_and_prevalence() -> None:
 
 
 def test_the_official_split_takes_the_lists_and_draws_validation_from_training() -> None:
-    rows, split = nih_labels().rows, _split("nih_official")
+    rows, split = nih_labels().rows, nih_split("nih_official")
     assert split.claims_disjoint
     assert [pair.shared_patients for pair in measure_leakage(rows, split.parts)] == [0, 0, 0]
     assert (rows["given_split"].iloc[split.test] == "test").all()
@@ -76,7 +63,7 @@ def test_the_official_split_takes_the_lists_and_draws_validation_from_training()
 def test_a_training_has_exactly_the_published_sizes(
     name: str, sizes: dict[str, int], left_out: int
 ) -> None:
-    split = _split(name)
+    split = nih_split(name)
     assert _sizes(split) == sizes
     assert len(split.left_out) == left_out
     together = [*split.train, *split.validation, *split.test, *split.left_out]
@@ -84,7 +71,7 @@ def test_a_training_has_exactly_the_published_sizes(
 
 
 def test_the_first_training_takes_the_official_lists_and_shares_no_patient() -> None:
-    rows, split = nih_labels().rows, _split("paper_run1")
+    rows, split = nih_labels().rows, nih_split("paper_run1")
     assert (rows["given_split"].iloc[split.test] == "test").all()
     assert split.claims_disjoint
     parts = split.parts_and_left_out
@@ -93,7 +80,7 @@ def test_the_first_training_takes_the_official_lists_and_shares_no_patient() -> 
 
 
 def test_the_other_trainings_have_four_test_images_in_five_of_a_training_patient() -> None:
-    _, train_test, _ = measure_leakage(nih_labels().rows, _split("paper_run2").parts)
+    _, train_test, _ = measure_leakage(nih_labels().rows, nih_split("paper_run2").parts)
     assert train_test.shared_patients == 6_766
     assert train_test.images_of_shared_patients == 13_847
     assert train_test.share_of_later_images == pytest.approx(0.8233, abs=5e-5)
@@ -150,5 +137,5 @@ def test_without_the_sizes_the_fractions_give_nearly_the_same_parts(
     """For a partial download: the shares are the published ones, as in the other experiments."""
     config = load_experiment(name, settings=["data.sizes=null"]).data
     assert config == load_experiment(same).data
-    for part, found in _sizes(_split(same)).items():
+    for part, found in _sizes(nih_split(same)).items():
         assert found == pytest.approx(sizes[part], rel=0.003)
