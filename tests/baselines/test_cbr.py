@@ -27,7 +27,7 @@ def test_parameters_are_those_of_the_papers_table(make: Callable[..., nn.Sequent
     assert sum(kernels[1:]) == PARAMETERS[make]
 
 
-@pytest.mark.parametrize("make", PARAMETERS)
+@pytest.mark.parametrize("make", [cbr_large_t, cbr_tiny])
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 33)])
 def test_trains_a_step(make: Callable[..., nn.Sequential], channels: int, side: int) -> None:
     network = make(in_channels=channels, outputs=3)

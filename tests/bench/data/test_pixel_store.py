@@ -484,11 +484,10 @@ def deep_study(
 
 
 @pytest.mark.parametrize(
-    ("peaks", "likely"),
-    [([200], 255), ([3, 1023], 1023), ([1024], 4095), ([4095, 800], 4095), ([9000], 16383),
-     ([16384], 32767), ([32767], 32767)],
+    ("peaks", "likely", "beside"),
+    [([200], 255, 0), ([3, 1023], 1023, 2), ([1024], 4095, 0), ([4095, 800], 4095, 0),
+     ([9000], 16383, 0), ([16384], 32767, 0), ([32767], 32767, 0)],
 )  # fmt: skip
-@pytest.mark.parametrize("beside", [0, 2])
 def test_deep_images_that_would_be_a_few_dark_levels_are_refused_together(
     peaks: list[int], likely: int, beside: int, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from bench.export.formats import FORMATS, Format
 from bench.model import LoadedModel
 from bench.registry import MODELS, NetworkShape, find_model
 from tests.bench.export.real_runs import kermany_part, train
-from tests.shared_data import SHARED, shared
+from tests.shared_data import SHARED
 
 # Nothing of a torch, of this package or of pandas can be imported by the script.
 ALONE = """
@@ -171,12 +171,12 @@ def test_in_a_fresh_environment(model: LoadedModel, onnx: Path, tmp_path: Path) 
 
 def test_three_channels_several_findings_and_bfloat16(tmp_path: Path) -> None:
     run = train(
-        shared("nih-mini"),
+        tmp_path,
         tmp_path / "runs",
         **{
-            "data.source": "nih",
-            "data.options": {},
-            "data.split": "patient",
+            "data.source": "phantom",
+            "data.root": None,
+            "data.options": {"images": 500},
             "task": "findings14",
             "controls": [],
             "model.in_channels": 3,

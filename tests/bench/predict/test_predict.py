@@ -18,7 +18,6 @@ from sklearn.datasets import load_sample_images
 import bench as package
 from bench.data.decode import resize
 from bench.data.image_files import read_grayscale
-from bench.errors import InputError
 from bench.evaluate.ensemble import mean_predictions
 from bench.evaluate.operating_points import OperatingPoints
 from bench.predict.arguments import sort_arguments
@@ -262,8 +261,3 @@ def test_mistakes_are_one_line_and_write_nothing(
         assert words in outcome.err
         assert outcome.err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png"]
-
-
-def test_a_row_of_other_images_is_refused(trained: Trained) -> None:
-    with pytest.raises(InputError, match="only a network, whose weights are kept, can predict"):
-        NetworkRow.load(find_runs([str(trained.control)], out=trained.out), device=CPU)

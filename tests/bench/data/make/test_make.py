@@ -461,15 +461,6 @@ def test_a_row_for_each_finding_is_a_question(tmp_path: Path) -> None:
     assert len(open_study(data("agree.yaml")).rows) == 6
 
 
-def test_validate_is_a_part(tmp_path: Path) -> None:
-    rows = [[f"{n:02d}.png", "01"[n % 2], ("train", "validate", "test")[n // 4]] for n in range(12)]
-    made(listed(tmp_path / "set", ["image", "label", "split"], *rows))
-    assert data().split == "fixed"
-    assert open_study(data()).rows["given_split"].tolist() == (
-        ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
-    )
-
-
 def test_labels_that_are_blank_where_normal_are_pointed_at(tmp_path: Path) -> None:
     rows = [[f"{n:02d}.png", ("cancer", "tuberculoma", "")[n % 3]] for n in range(12)]
     root = listed(tmp_path / "set", ["image", "diagnosis"], *rows)

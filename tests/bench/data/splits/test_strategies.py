@@ -48,7 +48,6 @@ def _hostile_tables(draw: st.DrawFn) -> pd.DataFrame:
     return made_rows(patients, abnormal=abnormal, digests=digests)
 
 
-@settings(max_examples=50)
 @given(_hostile_tables(), st.integers(0, 3))
 def test_patient_split_never_separates_a_patient_or_identical_images(
     rows: pd.DataFrame, seed: int
