@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import torch
 from bench.cli.main import run
 from bench.registry import DATASETS, LOSSES, MODELS, Registry
 from bench.registry.plugins import PLUGIN_PREFIX
+from tests.bench.report.conftest import no_pictures  # noqa: F401
 from tests.forked import Forked
 
 # A matrix of seconds: 120 synthetic images and a network of one convolution.
@@ -64,6 +66,25 @@ def bench(
         return Outcome(code=code or 0, out=printed.out, err=printed.err)
 
     return call
+
+
+@pytest.fixture
+def tiny_runs(
+    bench: Command, tiny_plugin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[object, ...]:
+    """A finished matrix in ``results/runs``, trained once for all tests: its command.
+
+    It has ``tiny`` with cross-entropy, and the control ``prior``.
+    """
+    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
+    kept = tmp_path_factory.getbasetemp() / "tiny runs"
+    if kept.exists():
+        shutil.copytree(kept, "results/runs")
+    else:
+        outcome = bench(*command)
+        assert outcome.code == 0, outcome.err
+        shutil.copytree("results/runs", kept)
+    return command
 
 
 @pytest.fixture

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench.cli.conftest import TINY, Command
+import pytest
+
+from tests.bench.cli.conftest import Command
 
 
+@pytest.mark.usefixtures("tiny_runs")
 def test_an_audit_and_its_figure(bench: Command, tiny_plugin: Path) -> None:
-    assert bench("run", "tiny", "--plugin", tiny_plugin, *TINY).code == 0
-    (folder,) = Path("results/runs").glob("tiny-sin-s0-*")
+    (folder,) = Path("results/runs").glob("tiny-ce-s0-*")
     Path("results/runs").rename("elsewhere")
     call = ("audit", folder.name, "--out", "elsewhere", "--plugin", tiny_plugin)
     outcome = bench(*call, "--figure", "curve.svg")
     assert outcome.code == 0, outcome.err
-    assert outcome.out.startswith(f"## tiny sin seed 0 ({folder.name})\n")
+    assert outcome.out.startswith(f"## tiny ce seed 0 ({folder.name})\n")
     for title in ("Subgroups", "Decision curve", "Near-duplicates across parts"):
         assert f"### {title}\n" in outcome.out
     assert "| sex " in outcome.out

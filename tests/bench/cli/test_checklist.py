@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
-from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.conftest import Command
 
 
-def test_checklists_of_a_folder(bench: Command, tiny_plugin: Path) -> None:
-    assert bench("run", "tiny", "--plugin", tiny_plugin, *TINY).code == 0
+@pytest.mark.usefixtures("tiny_runs")
+def test_checklists_of_a_folder(bench: Command) -> None:
     outcome = bench("checklist")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("## CLAIM 2024: phantom, split patient")

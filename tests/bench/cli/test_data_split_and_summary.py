@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.data.phantom.export import write_nih_layout
-from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.conftest import Command
 from tests.bench.cli.images import write_manifest
 from tests.bench.cli.test_bad_input import assert_refused
 
@@ -36,9 +36,8 @@ def json_of(bench: Command, *arguments: object) -> dict[str, Any]:
     return found
 
 
-def test_the_split_is_that_of_a_run(bench: Command, tiny_plugin: Path) -> None:
-    run = bench("run", "tiny", "--plugin", tiny_plugin, "--loss", "ce", *TINY)
-    assert (run.code, run.err) == (0, "")
+@pytest.mark.usefixtures("tiny_runs")
+def test_the_split_is_that_of_a_run(bench: Command) -> None:
     (stored,) = Path("results/runs").rglob("patient-seed0-*.csv")
     found = json_of(bench, *SPLIT, *DEMO)
     assert (found["split"], found["seed"], found["claims_disjoint"]) == ("patient", 0, True)

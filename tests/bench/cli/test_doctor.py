@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from filelock import FileLock
 
 from tests.bench.cli.conftest import TINY, Command
@@ -11,9 +12,8 @@ from tests.bench.cli.conftest import TINY, Command
 RUNS = Path("results/runs")
 
 
-def test_faults_are_listed_and_mended(bench: Command, tiny_plugin: Path) -> None:
-    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
-    assert bench(*command).code == bench("report", "csv").code == 0
+def test_faults_are_listed_and_mended(bench: Command, tiny_runs: tuple[object, ...]) -> None:
+    assert bench("report", "csv").code == 0
     whole = bench("doctor")
     assert (whole.code, "no fault" in whole.out) == (0, True)
     (run,) = RUNS.glob("tiny-ce-*")
@@ -43,15 +43,14 @@ def test_faults_are_listed_and_mended(bench: Command, tiny_plugin: Path) -> None
     assert (RUNS / "damaged" / run.name / "predictions.csv").read_bytes() == predictions[:-5]
     # The split is written from the images, and the predictions are made anew.
     assert "2 faults " in repaired.out
-    again = bench(*command)
+    again = bench(*tiny_runs)
     assert (again.code, "1 finished" in again.out) == (0, True)
     assert (run / "predictions.csv").read_bytes() == predictions
     assert bench("doctor").code == 0
 
 
-def test_what_a_process_holds_is_left_alone(bench: Command, tiny_plugin: Path) -> None:
-    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
-    assert bench(*command).code == 0
+@pytest.mark.usefixtures("tiny_runs")
+def test_what_a_process_holds_is_left_alone(bench: Command) -> None:
     (run,) = RUNS.glob("tiny-ce-*")
     (run / "data.json").unlink()
     for prior in RUNS.glob("*/data.json"):

@@ -21,18 +21,11 @@ from tests.bench.records import as_written
 from tests.bench.report.runs import PERFECT, Runs, imported
 
 RUNS = Path("results/runs")
-CONTROLS = ("--set", "controls=[prior]")
 
 
 def run_of(pattern: str) -> Path:
     (folder,) = RUNS.glob(pattern)
     return folder
-
-
-def train(bench: Command, plugin: Path, *settings: object) -> Path:
-    """A trained network of one convolution."""
-    assert bench("run", "tiny", "--plugin", plugin, *(settings or TINY), *CONTROLS).code == 0
-    return run_of("tiny-sin-s0-*")
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -49,8 +42,9 @@ def assert_refused(outcome: Ended, *parts: str) -> None:
     assert outcome.out == ""
 
 
+@pytest.mark.usefixtures("tiny_runs")
 def test_a_network_and_a_control_are_made_again(bench: Command, tiny_plugin: Path) -> None:
-    folder = train(bench, tiny_plugin)
+    folder = run_of("tiny-*")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     outcome = bench("reproduce", folder.name, "--plugin", tiny_plugin, "--out", "again")
     assert (outcome.code, outcome.out) == (0, "identical\n"), outcome.err
@@ -72,31 +66,31 @@ def test_a_network_and_a_control_are_made_again(bench: Command, tiny_plugin: Pat
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
-    """Two threads for the test, whatever the machine gives: bits depend on their number."""
+def own_threads() -> Iterator[None]:
+    """The test may change the number of threads."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(2)
     yield
     torch.set_num_threads(threads)
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("tiny_runs", "own_threads")
 def test_what_differs_is_named_with_what_has_changed(bench: Command, tiny_plugin: Path) -> None:
-    folder = train(bench, tiny_plugin)
+    folder = run_of("tiny-*")
     path = folder / "predictions.csv"
     frame = pd.read_csv(path, dtype=str)
     last = float(frame["probability"].iloc[-1])
     frame.loc[len(frame) - 1, "probability"] = str(last - 0.25 if last > 0.5 else last + 0.25)
     environment = json.loads((folder / "environment.json").read_text())
     environment["attempts"][0]["versions"]["torch"] = "2.5"
-    assert environment["attempts"][0]["threads"] == 2
+    more = environment["attempts"][0]["threads"] + 1
     with as_written(folder):
         frame.to_csv(path, index=False)
         (folder / "environment.json").write_text(json.dumps(environment))
-    # The weights say that the training itself is the same.
-    torch.set_num_threads(1)
+    # The run's own number of threads is used, so that none is named. The weights say that the
+    # training itself is the same.
+    torch.set_num_threads(more)
     outcome = bench("reproduce", folder, "--plugin", tiny_plugin)
-    assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == more
     assert outcome.code == 1
     assert re.fullmatch(r"max \|Δp\| 0\.25: torch 2\.5 → \S+\n", outcome.out), outcome.out
     with as_written(folder):
@@ -105,10 +99,10 @@ def test_what_differs_is_named_with_what_has_changed(bench: Command, tiny_plugin
     assert (outcome.code, "other images" in outcome.out) == (1, True)
 
 
+@pytest.mark.usefixtures("tiny_runs")
 def test_targets_are_no_probabilities_and_the_folder_may_be_the_present_one(
-    bench: Command, tiny_plugin: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train(bench, tiny_plugin)
     folder = run_of("prior-*")
     with as_written(folder):
         path = folder / "predictions.csv"
@@ -134,8 +128,9 @@ def test_a_level_is_made_again(bench: Command, tiny_plugin: Path, vary: str) -> 
 
 def test_other_data_code_or_device_is_refused(bench: Command, tiny_plugin: Path) -> None:
     images = write_manifest(Path("mine"))
-    command = ("--config", "manifest", "--data", images, *TINY[2:])
-    folder = train(bench, tiny_plugin, *command)
+    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, "--config", "manifest")
+    assert bench(*command, "--data", images, *TINY[2:], "--seeds", "0").code == 0
+    folder = run_of("tiny-*")
     moved = images.rename("moved")
     again = ("reproduce", folder, "--plugin", tiny_plugin)
     assert_refused(bench(*again), "'mine'", "--data")
@@ -181,7 +176,7 @@ def test_weights_that_are_not_here_are_refused_where_they_are_needed(
 
 @pytest.mark.slow
 def test_a_winner_is_made_again(bench: Command, tiny_plugin: Path) -> None:
-    budget = ("--budget", "trials=2", "--plugin", tiny_plugin, *CONTROLS)
+    budget = ("--budget", "trials=2", "--plugin", tiny_plugin)
     assert bench("tune", "tiny", *budget, *TINY).code == 0
     folders = list(RUNS.glob("tiny-*"))
     assert len(folders) == 2

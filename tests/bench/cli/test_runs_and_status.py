@@ -11,20 +11,12 @@ from bench.events import CellStarted
 from bench.progress import QuietProgress
 from bench.runs.store import Store
 from bench.tracking.heartbeat import beating
-from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.conftest import Command
 
 RUNS = Path("results/runs")
 
 
-@pytest.fixture
-def finished(bench: Command, tiny_plugin: Path) -> tuple[object, ...]:
-    """The command of a matrix that is finished."""
-    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
-    assert bench(*command).code == 0
-    return command
-
-
-@pytest.mark.usefixtures("finished")
+@pytest.mark.usefixtures("tiny_runs")
 def test_runs_are_listed_by_name_and_pattern(bench: Command) -> None:
     lines = bench("runs", "list").out.splitlines()[2:]
     names = sorted(path.parent.name for path in RUNS.glob("*/run.json"))
@@ -37,7 +29,7 @@ def test_runs_are_listed_by_name_and_pattern(bench: Command) -> None:
         assert (wrong.code, f"did you mean {name}?" in wrong.err) == (2, True)
 
 
-@pytest.mark.usefixtures("finished")
+@pytest.mark.usefixtures("tiny_runs")
 def test_a_run_is_shown_as_yaml(bench: Command) -> None:
     (run,) = Store(RUNS).root.glob("tiny-ce-*")
     shown = yaml.safe_load(bench("runs", "show", run).out)
@@ -49,7 +41,7 @@ def test_a_run_is_shown_as_yaml(bench: Command) -> None:
 
 
 def test_a_removed_run_is_in_no_table_and_can_come_back(
-    bench: Command, finished: tuple[object, ...]
+    bench: Command, tiny_runs: tuple[object, ...]
 ) -> None:
     assert "tiny" in bench("report", "csv").out
     (run,) = RUNS.glob("tiny-ce-*")
@@ -60,7 +52,7 @@ def test_a_removed_run_is_in_no_table_and_can_come_back(
     assert "tiny" not in bench("report", "csv").out
     assert bench("doctor").code == 0
     assert "1 not begun" in bench("status").out
-    assert "1 finished" in bench(*finished).out
+    assert "1 finished" in bench(*tiny_runs).out
     # A second one of the name does not replace the first.
     assert bench("runs", "remove", run.name).code == 0
     assert (RUNS / "removed" / run.name / "run.json").read_bytes() == content
@@ -68,7 +60,7 @@ def test_a_removed_run_is_in_no_table_and_can_come_back(
     assert "tiny" in bench("report", "csv").out
 
 
-@pytest.mark.usefixtures("finished")
+@pytest.mark.usefixtures("tiny_runs")
 def test_a_run_that_a_process_is_at_is_not_removed(bench: Command) -> None:
     (run,) = RUNS.glob("tiny-ce-*")
     with Store(RUNS).claim(run):
@@ -76,7 +68,7 @@ def test_a_run_that_a_process_is_at_is_not_removed(bench: Command) -> None:
     assert (left.code, run.is_dir(), "a process is at it" in left.err) == (1, True, True)
 
 
-@pytest.mark.usefixtures("finished")
+@pytest.mark.usefixtures("tiny_runs")
 def test_status_says_what_runs_and_the_table_so_far(bench: Command) -> None:
     idle = bench("status")
     assert idle.code == 0
