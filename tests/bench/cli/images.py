@@ -15,6 +15,7 @@ def write_manifest(
     images: int = 60,
     patients: bool = True,
     splits: tuple[str, ...] | None = None,
+    seed: int = 0,
 ) -> Path:
     """A folder of 32 px PNGs and a ``manifest.csv`` about them.
 
@@ -24,9 +25,10 @@ def write_manifest(
         images: how many; every third begins a new patient.
         patients: with a patient column.
         splits: the split column, one entry for each image.
+        seed: of the noise; no image of one is among those of another.
     """
     folder.mkdir()
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     head = ["path", "label", *(["patient"] if patients else []), *(["split"] if splits else [])]
     lines = [",".join(head)]
     for number in range(images):
