@@ -158,9 +158,10 @@ def test_an_out_folder_that_cannot_be_made(bench: Command, tmp_path: Path) -> No
     assert_refused(bench(*demo("--out", "file")), "--out", "'file'")
 
 
-def test_a_damaged_run_is_named_and_the_others_are_shown(bench: Command, tiny_plugin: Path) -> None:
-    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
-    assert bench(*command).code == 0
+@pytest.mark.usefixtures("no_pictures")
+def test_a_damaged_run_is_named_and_the_others_are_shown(
+    bench: Command, tiny_runs: tuple[object, ...]
+) -> None:
     (run,) = RUNS.glob("tiny-ce-*")
     whole = (run / "predictions.csv").read_bytes()
     truncate(run / "predictions.csv")
@@ -172,35 +173,33 @@ def test_a_damaged_run_is_named_and_the_others_are_shown(bench: Command, tiny_pl
             assert "damaged" in text
             assert "predictions.csv was changed" in text
         assert "prior" in report.out
-    again = bench(*command)
+    again = bench(*tiny_runs)
     assert (again.code, "1 damaged" in again.out, run.name in again.out) == (1, True, True)
     assert "predictions.csv was changed" in again.out
     (run / "predictions.csv").write_bytes(whole)
-    assert bench(*command).code == bench("report", "csv").code == 0
+    assert bench(*tiny_runs).code == bench("report", "csv").code == 0
 
 
-def test_a_report_of_nothing_but_damage(bench: Command, tiny_plugin: Path) -> None:
-    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
-    assert bench(*command, "--set", "controls=[]").code == 0
+@pytest.mark.usefixtures("tiny_runs")
+def test_a_report_of_nothing_but_damage(bench: Command) -> None:
     (run,) = RUNS.glob("tiny-ce-*")
-    (run / "data.json").unlink()
+    for record in RUNS.glob("*/data.json"):
+        record.unlink()
     for kind in ("markdown", "html", "latex", "csv", "json", "figures"):
         report = bench("report", kind)
         assert (report.code, run.name in report.err) == (1, True)
 
 
 def test_a_torn_end_of_a_run_is_mended_by_the_next_command(
-    bench: Command, tiny_plugin: Path
+    bench: Command, tiny_runs: tuple[object, ...]
 ) -> None:
-    command = ("run", "tiny", "--loss", "ce", "--plugin", tiny_plugin, *TINY)
-    assert bench(*command).code == 0
     (run,) = RUNS.glob("tiny-ce-*")
     before = (run / "predictions.csv").read_bytes()
     truncate(run / "run.json")
     (run / "config.yaml").write_text("")
     report = bench("report", "markdown")
     assert (report.code, run.name in report.out) == (0, True)
-    assert bench(*command).code == 0
+    assert bench(*tiny_runs).code == 0
     assert (run / "predictions.csv").read_bytes() == before
 
 

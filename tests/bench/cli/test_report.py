@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.report.figures.tables import pictures
 from tests.bench.cli.conftest import Command
+from tests.bench.evaluate.question_runs import QuestionRuns, cross, experiment
 from tests.bench.report.html.pages import IMPORTED
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
 
@@ -42,8 +44,11 @@ def test_every_format_has_every_row(bench: Command) -> None:
     assert named["tiny ce"]["is_reference"]
 
 
-@pytest.mark.usefixtures("runs")
-def test_all_formats_and_figures_are_written_to_a_folder(bench: Command) -> None:
+@pytest.mark.usefixtures("runs", "no_pictures")
+def test_all_formats_and_figures_are_written_to_a_folder(
+    bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.figures.files.pictures", lambda table: pictures(table)[:1])
     done = bench("report", "all", "--reference", "tiny:sin", "--format", "svg")
     assert (done.code, done.out) == (0, "")
     folder = Path("results/report")
@@ -86,6 +91,7 @@ def test_a_report_can_be_about_some_runs_alone(bench: Command) -> None:
         )
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_filter_hides_rows_and_changes_no_figure(bench: Command) -> None:
     store = Runs(Path("results/runs"))
     for model, loss in (("cxnet_m1", "sin"), ("resnet18", "ce"), ("resnet50", "ce")):
@@ -139,6 +145,27 @@ def test_the_reference_can_be_any_row(bench: Command) -> None:
     ):
         table = bench("report", "markdown", "--reference", name).out
         assert f"- Reference: {shown}." in table
+
+
+def test_a_question_is_answered_and_drawn_after_the_tables(
+    bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.figures.files.pictures", lambda _: [])  # those of tables
+    stored = QuestionRuns(Path("results/runs"))
+    cross(stored, {("one", "ce"): 8, ("one", "sin"): 2})
+    stored.record(experiment(models=["one"]))
+    drawn = bench("report", "figures", "--to", "pictures")
+    assert (drawn.code, drawn.out) == (0, "")
+    picture = Path("pictures/question_asked.png")
+    assert f"wrote {picture}\n" in drawn.err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    report = bench("report", "markdown")
+    assert (report.code, report.err) == (0, "")
+    tables, _, section = report.out.partition("\n## Question: asked\n")
+    assert tables.startswith("## nih")
+    assert "**Is sin better?**" in section
+    # The other formats hold the tables alone.
+    assert "Question" not in bench("report", "csv").out
 
 
 @pytest.mark.parametrize("name", ["all", "figures"])

@@ -64,14 +64,11 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     Path("broken.py").write_text(BROKEN)
     Path("storm").touch()
     command = tiny_matrix(
-        tiny_plugin, "moody", "--plugin", "broken.py", "--loss", "ce", "--loss", "undefined",
-        *ALL_CONTROLS,
-    )  # fmt: skip
+        tiny_plugin, "moody", "--plugin", "broken.py", "--loss", "ce", "--loss", "undefined"
+    )
     outcome = bench(*command)
     assert outcome.code == 1
-    assert outcome.out.splitlines()[-2].startswith(
-        f"{len(CONTROLS) + 1} finished, 0 finished before"
-    )
+    assert outcome.out.splitlines()[-2].startswith("2 finished, 0 finished before")
     assert outcome.out.splitlines()[-2].endswith("3 failed")
     assert "Traceback" not in outcome.out + outcome.err
     assert f"FAILED: {STORM}\n" in outcome.out
@@ -88,7 +85,7 @@ def test_a_failed_cell_is_kept_and_the_others_go_on_and_it_is_tried_again(
     Path("storm").unlink()
     again = bench(*command)
     assert again.code == 1  # the loss is still no number
-    assert again.out.splitlines()[-2].startswith(f"1 finished, {len(CONTROLS) + 1} finished before")
+    assert again.out.splitlines()[-2].startswith("1 finished, 2 finished before")
     assert not (failed / "error.txt").exists()
     assert json.loads((failed / "run.json").read_text())["state"] == "finished"
 
@@ -278,31 +275,6 @@ def test_a_file_that_ends_too_early_is_no_ctrl_c(
     monkeypatch.setattr("bench.execute.experiment.open_study", fail)
     with pytest.raises(EOFError, match="no data left"):
         bench(*tiny_matrix(tiny_plugin, "--quiet"))
-
-
-def test_a_question_is_answered_and_drawn_after_the_tables(
-    bench: Command, tmp_path: Path, tiny_plugin: Path
-) -> None:
-    short = ["data.options.images=300", "train.max_iterations=4", "models=[tiny]"]
-    short += ["data.sizes={train: 180, validation: 45, test: 75}", "losses=[sin]"]
-    short += ["controls=[prior]"]
-    settings = [word for setting in short for word in ("--set", setting)]
-    plugin = ("--plugin", tiny_plugin, "--quiet")
-    done = bench("run", "--all", "--config", "leakage_small", *settings, *plugin)
-    assert (done.code, done.err) == (0, "")
-    drawn = bench("report", "figures", "--to", str(tmp_path / "pictures"))
-    assert (drawn.code, drawn.out) == (0, "")
-    picture = tmp_path / "pictures" / "question_leakage_small.png"
-    assert f"wrote {picture}\n" in drawn.err
-    report = bench("report", "markdown")
-    assert (report.code, report.err) == (0, "")
-    tables, _, section = report.out.partition("\n## Question: leakage_small\n")
-    assert tables.count("\n## phantom") + tables.startswith("## phantom") == 2
-    assert "| split   |" in section
-    assert "The images are synthetic" in section
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    # The other formats hold the tables alone.
-    assert "Question" not in bench("report", "csv").out
 
 
 def test_several_tasks_are_levels_of_one_matrix(bench: Command, tiny_plugin: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from bench.config import Experiment
-from bench.data.description import DataRecord
 from bench.data.study import study_rows
 from bench.data.tasks import Task, make_task
 from bench.evaluate.bootstrap import Resampling
@@ -20,7 +19,7 @@ from bench.runs.records import Outcome
 from bench.runs.run import EVALUATED_PARTS
 from bench.runs.store import Store
 from tests.bench.evaluate.reference import auc
-from tests.bench.records import FINISHED, cell, data_record, part, write_run
+from tests.bench.records import FINISHED, cell, class_counts, data_record, part, write_run
 
 IMAGES = 40  # two of each patient; every second patient is abnormal
 NAMED = ("Mass", "Nodule", "Hernia")  # nobody has the last
@@ -98,7 +97,26 @@ class QuestionRuns:
             first_image: moves the names of images and patients.
         """
         task = task or make_task("m1")
-        about = self._about(task, fingerprint, split, notes)
+        rows = study_rows(
+            {
+                "image": [f"{first_image + image:03d}.png" for image in range(IMAGES)],
+                "patient": [str((first_image + image) // 2) for image in range(IMAGES)],
+                "findings": [NAMED[:1] if target else () for target in targets()],
+            }
+        )
+        counts = class_counts(task, rows)
+        about = data_record(
+            task,
+            root="nih",
+            fingerprint=fingerprint,
+            split={"name": split, "seed": 0, "hash": split, "claims_disjoint": False},
+            parts={
+                "train": part(100, **counts),
+                "validation": part(IMAGES, **counts),
+                "test": part(IMAGES, IMAGES // 2, **counts),
+            },
+            notes=notes,
+        )
         data = {"split": split} | (settings or {})
         made = cell(
             model,
@@ -116,13 +134,7 @@ class QuestionRuns:
             self.store,
             made,
             about,
-            rows=study_rows(
-                {
-                    "image": [f"{first_image + image:03d}.png" for image in range(IMAGES)],
-                    "patient": [str((first_image + image) // 2) for image in range(IMAGES)],
-                    "findings": [NAMED[:1] if target else () for target in targets()],
-                }
-            ),
+            rows=rows,
             task=task,
             parts=dict.fromkeys(EVALUATED_PARTS, np.arange(IMAGES)),
             probabilities=answers,
@@ -142,20 +154,6 @@ class QuestionRuns:
     def answer(self) -> QuestionResult:
         (answer,) = self.answers()
         return answer
-
-    def _about(self, task: Task, fingerprint: str, split: str, notes: Sequence[str]) -> DataRecord:
-        return data_record(
-            task,
-            root="nih",
-            fingerprint=fingerprint,
-            split={"name": split, "seed": 0, "hash": split, "claims_disjoint": False},
-            parts={
-                "train": part(100),
-                "validation": part(IMAGES),
-                "test": part(IMAGES, IMAGES // 2),
-            },
-            notes=notes,
-        )
 
 
 def cross(
