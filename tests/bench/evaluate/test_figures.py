@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -290,26 +288,6 @@ def test_errors_of_a_cascade_are_blamed_on_the_stages_that_the_hierarchy_blames(
     stages = {"lost_m1": Blame.M1, "lost_m2": Blame.M2, "lost_leaf": Blame.LEAF}
     found = {name: figures[name].value for name in stages}
     assert found == pytest.approx({name: np.mean(blamed == s) for name, s in stages.items()})
-
-
-def test_a_cascade_is_scored_without_torch_whose_import_takes_half_a_gigabyte() -> None:
-    code = """if True:
-        import sys
-        import numpy as np
-        from bench.evaluate.bootstrap import Resampling
-        from bench.evaluate.findings import finding_figures
-        from bench.evaluate.sample import Sample
-        from bench.runs.predictions import Outputs, Predictions
-        both = np.eye(2)
-        ids = np.array(["a", "b"], object)
-        predictions = Predictions(
-            images=ids, patients=ids, targets=both, probabilities=both, called=both > 0
-        )
-        outputs = Outputs(kind="multilabel", classes=("Mass", "Nodule"))
-        finding_figures(Sample.of(predictions, Resampling(count=2)), None, outputs)
-        sys.exit("torch" in sys.modules)
-    """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_most_probable_class_is_called_and_the_first_of_a_tie() -> None:
