@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bench.config import Experiment
+from bench.data.sources import nih
 from bench.data.study import NIH_FINDINGS
 from bench.errors import InputError
 from bench.evaluate.bootstrap import Resampling
@@ -26,7 +29,6 @@ from bench.runs.cells import ImportSettings
 from bench.runs.records import ImportRecord
 from bench.runs.run import Run
 from bench.runs.store import Store
-from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.imported.small import (
     FINDINGS,
     FIRST_TESTED,
@@ -199,10 +201,12 @@ def _text(heads: list[str], rows: list[tuple[str, list[str]]]) -> str:
 
 
 @pytest.fixture(scope="module")
-def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Experiment]:
-    """Experiments on the same labels, by task."""
+def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Experiment]]:
+    """Experiments on the same labels, which are read once, by task."""
     labels = write_labels(tmp_path_factory.mktemp("labels") / "nih")
-    return {task: experiment(labels, task=task) for task in ("m1", "m2", "m4", "findings14")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nih, "read_labels", cache(nih.read_labels))
+        yield {task: experiment(labels, task=task) for task in ("m1", "m2", "m4", "findings14")}
 
 
 @settings(max_examples=25)
@@ -266,8 +270,29 @@ def assert_whole(found: Imported) -> Run:
     return run
 
 
-def test_the_official_test_list_by_the_label_file_alone(tmp_path: Path) -> None:
-    rows = nih_label_rows()
+def part_of_nih(folder: Path, *, every: int) -> Path:
+    """NIH's label file and lists, of every so many patients."""
+    folder.mkdir()
+
+    def kept(image: str) -> bool:
+        return image[:8].isdigit() and int(image[:8]) % every == 0
+
+    head, *lines = (shared("nih-mini") / "Data_Entry_2017_v2020.csv").read_text().splitlines()
+    (folder / "Data_Entry_2017_v2020.csv").write_text("\n".join([head, *filter(kept, lines)]))
+    for name in ("train_val_list.txt", "test_list.txt"):
+        images = (shared("nih-mini") / name).read_text().split()
+        (folder / name).write_text("\n".join(filter(kept, images)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("every", "images"), [(20, 791), pytest.param(1, 25_596, marks=pytest.mark.slow)]
+)
+def test_the_official_test_list_by_the_label_file_alone(
+    tmp_path: Path, every: int, images: int
+) -> None:
+    labels = part_of_nih(tmp_path / "nih", every=every)
+    rows = nih.read_labels(labels).rows
     tested = rows[rows["given_split"] == "test"]
     generator = np.random.default_rng(0)
     p = (generator.random((len(tested), len(NIH_FINDINGS))) ** 8).round(6)
@@ -276,9 +301,9 @@ def test_the_official_test_list_by_the_label_file_alone(tmp_path: Path) -> None:
     p = p.clip(0, 1)
     columns = {f"prob_{name}": p[:, column] for column, name in enumerate(NIH_FINDINGS)}
     path = write_csv(tmp_path / "p.csv", {"Image Index": tested["image"], **columns})
-    plan = experiment(shared("nih-mini"), **{"data.validation_fraction": 0.07})
+    plan = experiment(labels, **{"data.validation_fraction": 0.07})
     found = import_file(path, plan, tmp_path / "out", combine="noisy_or")
-    assert found.match.images == {"validation": 0, "test": 25_596}
+    assert found.match.images == {"validation": 0, "test": images}
     abnormal = [len(findings) > 0 for findings in tested["findings"]]
     noisy_or = 1 - np.exp(np.log1p(-p.clip(0, 1 - 1e-16)).sum(axis=1))
     assert found.auc > 0.52
