@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.config import shipped_names
+from bench.registry import MODELS
 from tests.bench.cli.conftest import Command
 
 
@@ -77,7 +78,7 @@ def test_a_model_of_timm_and_one_of_a_plugin(bench: Command, tiny_plugin: Path) 
     assert tiny["parameters"] == 4 * 25 + 4 + 4 * 2 + 2
 
 
-def test_losses_datasets_and_configs(bench: Command) -> None:
+def test_losses_datasets_and_configs(bench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = [loss["name"] for loss in listed(bench, "losses")]
     assert losses[:5] == ["ce", "weighted_ce", "focal", "sin", "sin_hump"]
     chosen = [loss["name"] for loss in listed(bench, "losses", "sin*", "ce")]
@@ -86,6 +87,8 @@ def test_losses_datasets_and_configs(bench: Command) -> None:
     assert sources == {"dicom", "folders", "nih", "medmnist", "manifest", "phantom"}
     assert [config["name"] for config in listed(bench, "configs")] == shipped_names()
     assert "nih_official" in bench("list", "configs", "nih*").out
+    # Building all models takes seconds; tests/bench/registry does.
+    monkeypatch.setattr("bench.registry.models.match_models", lambda _: [MODELS.get("cxnet_m1")])
     kinds = ["models", "losses", "tasks", "datasets", "configs"]
     assert list(json.loads(bench("list", "--json").out)) == kinds
     assert [line for line in bench("list").out.splitlines() if line in kinds] == kinds
