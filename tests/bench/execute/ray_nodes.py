@@ -6,10 +6,11 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.bench.execute.executing import children_of
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
@@ -44,13 +45,3 @@ def kill(node: Any) -> None:
     for number in own | children_of(own):
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
-
-
-def children_of(parents: set[int]) -> set[int]:
-    """The processes that some others started (``proc(5)``: name, state, parent)."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            if int(path.read_text().rpartition(")")[2].split()[1]) in parents:
-                found.add(int(path.parent.name))
-    return found
