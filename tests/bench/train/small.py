@@ -38,6 +38,15 @@ def images(count: int = 60, *, side: int = 16, device: torch.device = CPU) -> Im
     )
 
 
+def network(seed: int = 0) -> nn.Module:
+    """A small network with everything that makes resuming hard: dropout and batch norm."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.5),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 2),
+    )  # fmt: skip
+
+
 def make_loss(name: str = "sin") -> nn.Module:
     made: nn.Module = LOSSES.get(name).factory(kind="multiclass", class_weights=None)
     return made

@@ -24,14 +24,24 @@ from bench.train.history import Training
 from bench.train.schedule import PlateauDecay
 from bench.train.score import overall_auc
 from cxnet import CXNetM1
-from tests.bench.train.small import CPU, SEED, images, losses, make_loss, step_of, taken, trained
+from tests.bench.train.small import (
+    CPU,
+    SEED,
+    images,
+    losses,
+    make_loss,
+    network,
+    step_of,
+    taken,
+    trained,
+)
 from tests.cuda import needs_cuda
 
 AUGMENT = AugmentConfig(flip=True, shift=0.1, contrast=0.2, brightness=0.1)
 AS_IT_IS_AND_AUGMENTED = pytest.mark.parametrize("augment", [AugmentConfig(), AUGMENT])
 
 
-def network(*, dropout: float = 0.5) -> nn.Module:
+def cxnet(*, dropout: float = 0.5) -> nn.Module:
     torch.manual_seed(0)
     return CXNetM1(in_channels=1, outputs=2, dropout=dropout)
 
@@ -272,7 +282,7 @@ def test_channels_last_is_the_same_step_up_to_rounding(
     config = TrainConfig(lr=0.001, batch_size=8, augment=AUGMENT)
 
     def steps(memory_format: MemoryFormat) -> list[float]:
-        model = lay_out(network(dropout=0.0), device=device, memory_format=memory_format)
+        model = lay_out(cxnet(dropout=0.0), device=device, memory_format=memory_format)
         conv4 = model.get_submodule("classifier.conv4").get_parameter("weight")
         last = conv4.is_contiguous(memory_format=torch.channels_last)
         assert last == (memory_format == "channels_last")
@@ -316,7 +326,7 @@ def test_a_whole_cuda_run_with_graphs_has_the_history_of_one_without(
         config = TrainConfig(
             lr=0.01, batch_size=16, max_iterations=120, validate_every=60, patience=9
         )
-        return trained(on_cuda(network()), folder, parts, config=config)
+        return trained(on_cuda(cxnet()), folder, parts, config=config)
 
     with monkeypatch.context() as patch:
         patch.setattr("bench.train.cuda_graph.WORTH_STEPS", 1000)
@@ -331,7 +341,7 @@ class Waits(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inner = network()
+        self.inner = cxnet()
         self.dropout = nn.Dropout(0.5)
 
     def forward(self, x: Tensor) -> Tensor:

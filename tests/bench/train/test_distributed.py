@@ -36,6 +36,7 @@ from tests.bench.train.small import (
     images,
     losses,
     make_loss,
+    network,
     validation_loss,
     without_seconds,
 )
@@ -90,14 +91,6 @@ def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "bench.train.distributed.launch.multiprocessing.get_context", lambda _: forking
     )
-
-
-def small_network(seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Conv2d(1, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.5),
-        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 2),
-    )  # fmt: skip
 
 
 def built_in(name: str) -> nn.Module:
@@ -166,7 +159,7 @@ def test_two_processes_follow_one(data: TrainingData, tmp_path: Path, name: str)
     check_following(built_in(name), data, tmp_path, config=config, within=BOUNDS[name])
 
 
-@pytest.mark.parametrize("name", ["cxnet_m1", "resnet18"])
+@pytest.mark.parametrize("name", ["cxnet_m1", pytest.param("resnet18", marks=pytest.mark.slow)])
 def test_two_processes_give_each_image_the_probabilities_of_one(
     data: TrainingData, tmp_path: Path, name: str
 ) -> None:
@@ -201,12 +194,12 @@ def test_two_processes_give_each_image_the_probabilities_of_one(
     ids=["shares of two sizes", "modern", "micro-batches"],
 )
 def test_all_settings_follow(data: TrainingData, tmp_path: Path, config: TrainConfig) -> None:
-    network = small_network()
-    network[3] = nn.Identity()  # in dropout's place
+    small = network()
+    small[3] = nn.Identity()  # in dropout's place
     # AdamW makes whole steps of the rounding errors of a gradient that is 0, as that of a bias
     # before batch norm is (measured: 3.7e-5).
     within = 4e-4 if config.optimizer == "adamw" else 1e-5
-    check_following(network, data, tmp_path, config=config, within=within)
+    check_following(small, data, tmp_path, config=config, within=within)
 
 
 class ByClassWeights(nn.Module):
@@ -222,7 +215,7 @@ def test_a_training_that_is_struck_again_and_again_ends_as_one_that_is_not(
 ) -> None:
     """First a process is killed, then a signal stops the command."""
     config = on(2).model_copy(update={"ema": 0.5, "max_iterations": 30})
-    uninterrupted, struck = small_network(), small_network()
+    uninterrupted, struck = network(), network()
     whole = trained(uninterrupted, data, tmp_path / "whole", config=config, loss=ByClassWeights())
     steps: list[int] = []
 
@@ -251,12 +244,12 @@ def test_a_training_that_is_struck_again_and_again_ends_as_one_that_is_not(
     begun, steps[:] = len(steps), []
     assert begun >= 4
     with pytest.raises(signals.Stopped), signals.handled():
-        again(small_network(seed=9), stop)
+        again(network(seed=9), stop)
     assert not multiprocessing.active_children()
     assert steps[0] == 3, "from the last validation"
     stopped, steps[:] = steps[-1], []
     assert stopped < 30
-    resumed = small_network(seed=9)
+    resumed = network(seed=9)
     ended = again(resumed, lambda _: None)
     # The step that was being taken when the signal came is kept.
     assert steps[0] in (stopped, stopped + 1)
@@ -276,7 +269,7 @@ class Broken(nn.Module):
 @pytest.mark.slow
 def test_a_failure_in_the_processes_is_a_failure_here(data: TrainingData, tmp_path: Path) -> None:
     with pytest.raises(TrainingFailedError, match="training loss is nan at step 1, before any"):
-        trained(small_network(), data, tmp_path, config=on(2), loss=Broken())
+        trained(network(), data, tmp_path, config=on(2), loss=Broken())
     assert not multiprocessing.active_children()
 
 
@@ -339,13 +332,13 @@ def test_devices_that_are_not_there_are_one_line(
         training=data.training, validation=data.validation.part(slice(0, 1)), kind="multiclass"
     )
     with pytest.raises(InputError, match=r"^train\.devices=2 leaves one without a validation imag"):
-        trained(small_network(), few, tmp_path, config=on(2))
+        trained(network(), few, tmp_path, config=on(2))
 
 
 def test_what_cannot_be_sent_or_synchronised_is_one_line(
     data: TrainingData, tmp_path: Path
 ) -> None:
-    local = small_network()
+    local = network()
     local.register_forward_hook(lambda *_: None)
     with pytest.raises(InputError, match=r"^the network or loss cannot be sent to other processes"):
         trained(local, data, tmp_path, config=on(2))
