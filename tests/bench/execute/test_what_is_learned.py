@@ -162,7 +162,7 @@ class Trained:
 
 @pytest.fixture(
     scope="module",
-    params=[("m2", 1.0), ("m3", 1.0), ("m4", 1.0), ("m2", 0.5), ("m4", 0.5)],
+    params=[("m2", 0.5), ("m3", 1.0), ("m4", 1.0)],
     ids=lambda param: f"{param[0]}, share {param[1]}",
 )
 def trained(

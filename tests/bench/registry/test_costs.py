@@ -47,12 +47,7 @@ def test_cxnet_m1_costs_what_a_hand_count_gives(side: int, in_channels: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "published"),
-    [
-        ("resnet18", 1.82e9),
-        ("vit_small_patch16_224", 4.6e9),
-        ("swin_tiny_patch4_window7_224", 4.5e9),
-    ],
+    ("name", "published"), [("resnet18", 1.82e9), ("vit_small_patch16_224", 4.6e9)]
 )
 def test_baselines_cost_about_what_is_published(name: str, published: float) -> None:
     """Billions of multiply-adds at 224 px in three channels, as the networks' papers give them."""

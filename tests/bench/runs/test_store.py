@@ -217,7 +217,7 @@ def test_only_one_process_holds_a_run(store: Store) -> None:
     folder = store.folder(CELL, DATA)
     with store.claim(folder) as first:
         assert first
-        with Store(store.root).claim(folder) as second:
+        with Store(store.root).claim(folder, patience=0.0) as second:
             assert not second
     with store.claim(folder) as again:
         assert again
