@@ -31,7 +31,8 @@ def test_rounds_of_both_in_turns(benchmark: BenchmarkFixture, model: str) -> Non
 @pytest.mark.parametrize("way", ["harness", "bare"])
 def test_ten_steps(benchmark: BenchmarkFixture, way: str) -> None:
     """The short form: cxnet_m1 on small images."""
-    case = Case(model="cxnet_m1", image_size=16, device="cpu")
+    batch_size = 2 if benchmark.disabled else 32
+    case = Case(model="cxnet_m1", image_size=16, batch_size=batch_size, device="cpu")
     with torch.random.fork_rng(devices=[]):
         bench = Workbench(case)
         bare = bare_loop(case, bench)

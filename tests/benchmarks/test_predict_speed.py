@@ -30,7 +30,7 @@ from tests.shared_data import shared
 
 ROUNDS = 5
 IMAGES = 400
-FEW = 40
+FEW = 16
 """Images where nothing is measured."""
 CPU = torch.device("cpu")
 
