@@ -1,4 +1,4 @@
-"""The plan of ten thousand cells costs what that of their rows costs: counted, not timed."""
+"""The plan of a thousand cells costs what that of their rows costs: counted, not timed."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def test_a_plan_makes_one_cell_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CXNET_BENCH_CACHE", str(tmp_path))  # these speeds are nobody else's
     made = counted(cells, "Cell", monkeypatch)
     monkeypatch.setattr(probe, "probe", lambda *_: 100.0)
-    head, prior, *networks, _ = estimate.describe_plan(matrix(seeds=2_500, levels=2), device="cpu")
-    assert head.startswith("demo, task m1: 10001 cells,")
+    head, prior, *networks, _ = estimate.describe_plan(matrix(seeds=250, levels=2), device="cpu")
+    assert head.startswith("demo, task m1: 1001 cells,")
     assert prior == "  control prior: seconds"
     assert [line.split(" seeds ")[0] for line in networks] == [
         "  cxnet_m1 ce",
         "  cxnet_m1 sin",
     ] * 2
-    assert all(" 2498 2499, train.lr=" in line for line in networks)
+    assert all(" 248 249, train.lr=" in line for line in networks)
     assert len(made) == 2 * 3
-    (table,) = plan_tables(matrix(seeds=2_500, levels=2), out=Path("none"), assumed={})
+    (table,) = plan_tables(matrix(seeds=250, levels=2), out=Path("none"), assumed={})
     assert table.plan.networks == 4
     assert len(made) == 2 * 2 * 3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 import stat
@@ -15,17 +14,14 @@ import pytest
 from bench.config import load_experiment
 from bench.data.load import decode_study, open_study
 from bench.data.pixel_store import open_pixels
-from bench.data.prepare import prepare_data
 from bench.data.sources import pseudonyms
 from bench.data.study import StudyTable
-from bench.data.tasks import make_task
 from bench.errors import InputError
 from bench.registry import DATASETS
-from tests.shared_data import shared
 
 pydicom = pytest.importorskip("pydicom", reason="the extra dicom is not installed")
 
-from tests.bench.data.dicom_files import radiograph, write_dicom  # noqa: E402
+from tests.bench.data.dicom_files import write_dicom  # noqa: E402
 
 # Two patients, three studies, four images; the names of the files hold the patient's.
 IMAGES = {
@@ -366,37 +362,3 @@ def test_a_salt_that_cannot_be_kept_or_is_damaged(
             pseudonyms.read_salt()
     (tmp_path / "cxnet-bench" / "salt").unlink()
     assert pseudonyms.read_salt() == pseudonyms.read_salt()
-
-
-# --- real radiographs ------------------------------------------------------------------------
-
-
-def test_real_radiographs_are_ready_to_train_on(tmp_path: Path) -> None:
-    """Sixty children, half of them as MONOCHROME1 of 12 bits, joined by accession number."""
-    kermany = shared("kermany")
-    normal, sick = (sorted((kermany / "images").rglob(f"*{kind}*.jpeg"))[:30]
-                    for kind in ("NORMAL", "person"))  # fmt: skip
-    paths = [*itertools.chain(*zip(normal, sick, strict=False))]
-    assert len(paths) > 20
-    lines = ["Accession;Befund"]
-    for number, path in enumerate(paths):
-        pixels = radiograph(path)
-        elements: dict[str, Any] = {
-            "PatientID": f"P{number // 2}", "AccessionNumber": f"{number:04}", "PatientAge": "009Y",
-            "WindowCenter": 128, "WindowWidth": 256,
-        }  # fmt: skip
-        if number % 2:
-            pixels = (255 - pixels).astype(np.uint16) * 16
-            elements |= {"PhotometricInterpretation": "MONOCHROME1", "BitsStored": 12,
-                         "WindowCenter": 2048, "WindowWidth": 4096}  # fmt: skip
-        write_dicom(tmp_path / f"I{number}", pixels, **elements)
-        lines.append(f"{number};{'Pneumonia' if path in sick else 'normal'}")
-    (tmp_path / "Befunde.csv").write_text("\n".join(lines) + "\n")
-    config = load_experiment("dicom").data.model_copy(
-        update={"root": tmp_path, "image_size": 32, "options": {"label_column": "Befund"}}
-    )
-    data = prepare_data(config, make_task("m1"), study=open_study(config), cache=tmp_path / "cache")
-    assert len(data.rows) == len(paths)
-    assert data.rows["age"].eq(9).all()
-    assert data.record.leakage[0].shared_patients == 0
-    assert sorted(data.record.parts) == ["test", "train", "validation"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import shutil
-from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,14 +11,13 @@ import pytest
 from hypothesis import given
 from PIL import Image
 
-from bench.config import DataConfig, load_experiment
-from bench.data.load import decode_study, open_study
+from bench.config import DataConfig
+from bench.data.load import open_study
 from bench.data.sources.tree import are_class_folders, look
 from bench.data.splits import make_split
 from bench.data.study import StudyTable
 from bench.errors import InputError
 from bench.registry import DATASETS
-from tests.shared_data import shared
 
 
 def tree(root: Path, *files: str) -> Path:
@@ -284,26 +280,3 @@ def test_a_manifest_that_is_no_manifest_names_the_source_of_class_folders(tmp_pa
         ("train/patient1/a.png", "train/patient2/a.png", "train.csv"),
     ):
         assert not are_class_folders(look(tree(tmp_path / files[-1], *files)))
-
-
-def test_real_radiographs_in_kaggles_tree(tmp_path: Path) -> None:
-    """The shipped config divides them as the folders do, and counts the persons in two parts."""
-    kermany = shared("kermany")
-    with (kermany / "manifest.csv").open() as lines:
-        rows = [row for row in csv.DictReader(lines) if row["label"] == "PNEUMONIA"][:30]
-    with (kermany / "manifest.csv").open() as lines:
-        rows += [row for row in csv.DictReader(lines) if row["label"] == "NORMAL"][:30]
-    for number, row in enumerate(rows):
-        part = ("train", "train", "test")[number % 3]
-        file = tmp_path / "chest_xray" / part / row["label"] / Path(row["path"]).name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(kermany / row["path"], file)
-    experiment = load_experiment("folders", changes={"data.root": tmp_path, "data.image_size": 16})
-    study, _ = decode_study(open_study(experiment.data), experiment.data, cache=tmp_path / "cache")
-    split = make_split(study.rows, experiment.data)
-    assert {name: len(part) for name, part in split.parts.items()} == {
-        "train": 36,
-        "validation": 4,
-        "test": 20,
-    }
-    assert Counter(study.rows["findings"]) == {(): 30, ("PNEUMONIA",): 30}
