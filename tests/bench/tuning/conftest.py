@@ -24,7 +24,7 @@ from bench.progress import QuietProgress
 from bench.registry import MODELS, register_model
 from bench.runs.records import TuningRecord
 from bench.runs.store import Store
-from bench.tuning import Plan, Tuned, parse_budget, tune_experiment
+from bench.tuning import Plan, Tuned, parse_budget, rerun, tune_experiment
 from bench.tuning.storage import opened, parse_url
 from bench.tuning.trials import COST, was_interrupted
 from tests.bench.tuning.postgres import server as postgres_server
@@ -120,6 +120,18 @@ def _models() -> Iterator[None]:
         MODELS.remove(name)
 
 
+@pytest.fixture
+def all_candidates() -> None:
+    """Has as many trials trained again as a tuning of a user's."""
+
+
+@pytest.fixture(autouse=True)
+def _one_candidate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best trial alone is trained again, with two seeds, where not all have to be."""
+    if "all_candidates" not in request.fixturenames:
+        monkeypatch.setattr(rerun, "CANDIDATES", 1)
+
+
 @dataclass(frozen=True)
 class Tune:
     """Tunes in a folder of its own."""
@@ -175,7 +187,9 @@ def tune(tmp_path: Path) -> Tune:
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Tune:
     """A search by one process that nobody disturbed."""
     tune = Tune(tmp_path_factory.mktemp("uninterrupted") / "runs")
-    tune("trials=3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rerun, "CANDIDATES", 1)
+        tune("trials=3")
     return tune
 
 

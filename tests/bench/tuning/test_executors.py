@@ -28,7 +28,7 @@ OPTIONS = (
     "--loss", "ce", "--seeds", "0", "--budget", f"trials={TRIALS}",
     "--set", f"train.max_iterations={STEPS}", "--set", "controls=[prior]",
 )  # fmt: skip
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("all_candidates")]
 TWO = ("--executor", "processes", "--jobs", "2")
 
 

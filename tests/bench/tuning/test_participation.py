@@ -25,11 +25,13 @@ from bench.execute.matrix import WorkerDiedError
 from bench.execute.work import Assignment, Work
 from bench.execute.worker import Worker
 from bench.runs.cells import Cell
+from bench.runs.store import Store
 from bench.tuning import participation
 from bench.tuning import study as study_module
 from bench.tuning.objective import Watch
 from bench.tuning.participation import Participation
 from bench.tuning.plan import TRIAL_SEED
+from bench.tuning.show import stored_studies
 from bench.tuning.trials import FAILED, MOST_DEATHS, was_interrupted
 from tests.bench.tuning.conftest import Tune, facts, iterations
 
@@ -110,7 +112,7 @@ def test_a_worker_gives_the_trials_and_the_winner_of_one_process(
     check_same(tune, uninterrupted)
     (engine,) = engines  # warm from the controls to the winners' runs
     kinds = [type(assignment).__name__ for assignment in engine.given]
-    assert kinds == ["CellAssignment", "Participation", *["CellAssignment"] * (3 * 2 + 1)]
+    assert kinds == ["CellAssignment", "Participation", *["CellAssignment"] * (2 + 1)]
     again = tune("trials=3", executor=OTHERS)
     assert (again.runs.finished, again.runs.already) == (0, 2)
     assert len(engines) == 1  # there was nothing to start a worker for
@@ -119,10 +121,10 @@ def test_a_worker_gives_the_trials_and_the_winner_of_one_process(
 @pytest.mark.usefixtures("engines")
 def test_several_models_are_searched_within_the_same_budget(tune: Tune) -> None:
     models = ["narrow", "two_widths"]
-    tuned = tune("iterations=14", models=models, executor=OTHERS)
+    tuned = tune("iterations=8", models=models, executor=OTHERS)
     assert (tuned.runs.finished, tuned.failed) == (3, {})
     spending = {model: sum(map(iterations, tune.trials(model))) for model in models}
-    assert spending == {"narrow": 14, "two_widths": 14}
+    assert spending == {"narrow": 8, "two_widths": 8}
 
 
 @pytest.fixture
@@ -264,33 +266,31 @@ def test_workers_that_die_before_they_begin_end_the_tuning(
 
 
 @pytest.mark.usefixtures("engines")
-def test_a_journal_holds_the_same_search(tune: Tune, uninterrupted: Tune, tmp_path: Path) -> None:
-    journal = str(tmp_path / "shared" / "studies.journal")
-    Path(journal).parent.mkdir()
-    tune("trials=3", plan={"storage": journal}, executor=OTHERS)
-    check_same(tune, uninterrupted, journal)
-    assert tune.record().storage == "journal"
-
-
-@pytest.mark.usefixtures("engines")
 def test_a_worker_killed_at_a_journal_is_known_by_its_lock(
     tune: Tune, uninterrupted: Tune, tmp_path: Path, at_validation: Callable[..., None]
 ) -> None:
     at_validation(2, 1)
-    journal = f"journal:///{tmp_path}/studies.journal"
+    journal = str(tmp_path / "studies.journal")
     tune("trials=3", plan={"storage": journal}, executor=OTHERS)
     check_same(tune, uninterrupted, journal)
+    assert tune.record().storage == "journal"
     assert any(map(was_interrupted, tune.trials(url=journal)))
 
 
 @pytest.mark.usefixtures("engines")
-def test_a_worker_takes_part_through_postgresql(tune: Tune, postgres: str) -> None:
-    # Other settings than those of other tests at this server, whose study would go on.
-    tune("trials=2", train__batch_size=6, plan={"storage": postgres}, executor=OTHERS)
-    assert (tune.record().storage, tune.record().spent.trials) == ("postgresql", 2)
+def test_postgresql_holds_the_same_search_as_a_file(
+    tune: Tune, uninterrupted: Tune, postgres: str
+) -> None:
+    tune("trials=3", plan={"storage": postgres}, executor=OTHERS)
+    check_same(tune, uninterrupted, postgres)
+    assert tune.record().storage == "postgresql"
+    assert uninterrupted.record().storage == "sqlite"
     password = postgres.split(":")[2].split("@")[0].encode()
     written = [path for path in tune.out.rglob("*") if path.is_file()]
     assert not [path for path in written if password in path.read_bytes()]
+    assert not (tune.out / "tuning" / "studies.db").exists()
+    with stored_studies(Store(tune.out), postgres) as studies:
+        assert [len(stored.trials) for stored in studies] == [3]
 
 
 def test_a_password_is_in_no_text_of_an_assignment(tmp_path: Path, tune: Tune) -> None:

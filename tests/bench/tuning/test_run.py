@@ -92,6 +92,7 @@ def test_the_best_three_trials_are_trained_again_and_the_best_mean_wins(tuned: T
     assert reruns.iterations == steps
 
 
+@pytest.mark.usefixtures("all_candidates")
 def test_a_candidate_whose_rerun_fails_is_not_taken(
     tune: Tune, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,8 +192,9 @@ def test_a_tuning_is_whole_and_a_damaged_trial_is_found(tuned: Tune) -> None:
     history.write_bytes(content)
 
 
+@pytest.mark.usefixtures("all_candidates")
 def test_a_damaged_rerun_is_trained_again_and_a_damaged_winner_is_left(tune: Tune) -> None:
-    tune("trials=3")
+    tune("trials=2")
     record = tune.record()
     ends = [json.loads(end.read_text()) for end in tune.out.glob("tuning/trials/*/*/run.json")]
     assert any(end["costs"] for end in ends)  # of the reruns
@@ -201,7 +203,7 @@ def test_a_damaged_rerun_is_trained_again_and_a_damaged_winner_is_left(tune: Tun
     winner = tune.out / record.runs[0] / "predictions.csv"
     winner.write_text(winner.read_text()[:-3])
     damaged = winner.read_bytes()
-    tuned = tune("trials=3")
+    tuned = tune("trials=2")
     assert (tuned.failed, tuned.runs.finished, tuned.runs.unusable) == ({}, 0, 1)
     assert winner.read_bytes() == damaged
     again = tune.record()
@@ -279,6 +281,7 @@ def test_another_setting_is_another_study_and_another_budget_is_not(
     assert len(Store(tune.out).failed_tunings()) == 3
 
 
+@pytest.mark.usefixtures("all_candidates")
 def test_every_model_and_loss_gets_the_same(tune: Tune) -> None:
     tune("iterations=9", models=["narrow", "moody"], losses=["ce", "sin"])
     records = Store(tune.out).tunings()
@@ -415,6 +418,7 @@ def test_a_mistake_is_told_before_anything_is_written(
     assert not tune.out.exists()
 
 
+@pytest.mark.usefixtures("all_candidates")
 def test_the_labels_of_the_test_part_change_nothing(tmp_path: Path) -> None:
     """A trial that looked at them, or a choice by them, would show here."""
     parts = ("train",) * 36 + ("validation",) * 12 + ("test",) * 12
@@ -435,7 +439,7 @@ def test_the_labels_of_the_test_part_change_nothing(tmp_path: Path) -> None:
             file.write_text("\n".join(swapped) + "\n")
         tune = Tune(tmp_path / f"{name} runs")
         tune(
-            "trials=3",
+            "trials=2",
             data__source="manifest",
             data__root=folder,
             data__split="fixed",

@@ -16,7 +16,6 @@ from bench.execute.executors import Executor
 from bench.runs.store import Store
 from bench.tuning.show import stored_studies
 from bench.tuning.storage import check_shared, file_of, opened, parse_url
-from tests.bench.tuning.conftest import Tune, facts
 
 
 def refused(url: str, out: Path) -> str:
@@ -28,23 +27,6 @@ def refused(url: str, out: Path) -> str:
     assert "hush" not in message
     assert "\n" not in message
     return message
-
-
-def test_postgresql_holds_the_same_search_as_a_file(tmp_path: Path, postgres: str) -> None:
-    found = []
-    for name, url in (("server", postgres), ("file", None)):
-        tune = Tune(tmp_path / name)
-        tune("trials=2", plan={"storage": url})
-        found.append(facts(tune.trials(url=url)))
-        assert tune.record().storage == ("postgresql" if url else "sqlite")
-        password = postgres.split(":")[2].split("@")[0]
-        written = [path for path in tune.out.rglob("*") if path.is_file()]
-        assert not [path for path in written if password.encode() in path.read_bytes()]
-    assert found[0] == found[1]
-    server = tmp_path / "server"
-    assert not (server / "tuning" / "studies.db").exists()
-    with stored_studies(Store(server), postgres) as studies:
-        assert [len(stored.trials) for stored in studies] == [2]
 
 
 def test_a_wrong_password_is_refused_and_not_shown(tmp_path: Path, postgres: str) -> None:
