@@ -49,7 +49,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(data, tmp_path_factory.mktemp("runs"))
+    """The paper's network with three channels."""
+    changes = {"models": ["cxnet_m1"], "model.in_channels": 3, "controls": []}
+    return train(data, tmp_path_factory.mktemp("runs"), **changes)
 
 
 @pytest.fixture(scope="module")
@@ -246,8 +248,10 @@ def test_the_script_resizes_as_images_are_decoded() -> None:
         assert np.array_equal(np.asarray(image), resize(pixels, 32))
 
 
-def deploy_and_compare(name: str, folder: Path, *formats: Format) -> None:
-    """A network with random weights in each format, on more images than it was traced with."""
+@pytest.mark.slow  # minutes; its short form is that each format gives the stored probabilities
+@pytest.mark.parametrize("name", [entry.name for entry in MODELS if entry.source == "built in"])
+def test_every_built_in_network_in_each_format(name: str, tmp_path: Path) -> None:
+    """With random weights, on more images than it was traced with."""
     shape = NetworkShape(in_channels=3, outputs=3, image_size=96)
     torch.manual_seed(0)
     deployed = DeployedNetwork(
@@ -260,18 +264,8 @@ def deploy_and_compare(name: str, folder: Path, *formats: Format) -> None:
     with torch.inference_mode():
         wanted = deployed(torch.from_numpy(squares)).numpy()
     assert np.ptp(wanted, axis=0).max() > 1e-4  # it is not blind
-    for to in formats:
-        FORMATS[to].write(folder, deployed, name, shape)
-        found = FORMATS[to].load(folder, deployed)
+    for to in get_args(Format):
+        FORMATS[to].write(tmp_path, deployed, name, shape)
+        found = FORMATS[to].load(tmp_path, deployed)
         assert found(squares) == pytest.approx(wanted, abs=TOLERANCE), to
         assert found(squares[:1]) == pytest.approx(wanted[:1], abs=TOLERANCE), to
-
-
-def test_the_papers_network_in_each_format(tmp_path: Path) -> None:
-    deploy_and_compare("cxnet_m1", tmp_path, *get_args(Format))
-
-
-@pytest.mark.slow  # minutes; the test above is its short form
-@pytest.mark.parametrize("name", [entry.name for entry in MODELS if entry.source == "built in"])
-def test_every_built_in_network_in_each_format(name: str, tmp_path: Path) -> None:
-    deploy_and_compare(name, tmp_path, *get_args(Format))
