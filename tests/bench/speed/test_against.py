@@ -15,7 +15,7 @@ from tests.cuda import needs_cuda
 
 @pytest.mark.parametrize("model", ["cxnet_m1", "mobilenetv3_small_100"])
 def test_the_bare_loop_computes_what_the_harness_computes(model: str) -> None:
-    case = Case(model=model, image_size=64, batch_size=8, device="cpu")
+    case = Case(model=model, image_size=32, batch_size=8, device="cpu")
     bench = Workbench(case)
     bare = bare_loop(case, bench)
     bare.network.load_state_dict(bench.network.state_dict())
