@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from bench.evaluate.results import Row
 from bench.runs.records import Outcome
-from tests.bench.cascade.by_hand import M1, TEST, add_by_hand
+from tests.bench.cascade.by_hand import M1, TEST, add_by_hand, new_store
 from tests.bench.cascade.stage_runs import StageRuns
 
 CASCADE, FLAT, ALWAYS_NORMAL = "cascade: net ce", "flat: net ce", "always normal: no network"
@@ -19,14 +20,21 @@ MEASURES = (
 )
 
 
+@pytest.fixture(scope="module")
+def rows(_by_hand: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    """The rows of the report on these runs."""
+    root = tmp_path_factory.mktemp("rows")
+    shutil.copytree(_by_hand, root, dirs_exist_ok=True)
+    runs = new_store(root)
+    runs.assembled()
+    return runs.rows_of_findings14()
+
+
 def values(row: Row) -> list[float]:
     return [row.figures[name].value for name in MEASURES]
 
 
-def test_every_figure_of_the_table(runs: StageRuns) -> None:
-    add_by_hand(runs)
-    runs.assembled()
-    rows = runs.rows_of_findings14()
+def test_every_figure_of_the_table(rows: dict[str, Row]) -> None:
     nan = np.nan
     # Of findings named: E 4 of 6 right and 4 of 5 found; M 4 of 4, 4 of 5; N 1 of 3, 1 of 2.
     expected = [0.4, 0.5, 2 / 3, 0.7, (8 / 11 + 8 / 9 + 2 / 5) / 3, 18 / 25]
@@ -42,13 +50,10 @@ def test_every_figure_of_the_table(runs: StageRuns) -> None:
     assert values(rows[ALWAYS_NORMAL]) == pytest.approx(expected, nan_ok=True)
 
 
-def test_every_figure_of_every_finding(runs: StageRuns) -> None:
-    add_by_hand(runs)
-    runs.assembled()
-    row = runs.rows_of_findings14()[CASCADE]
+def test_every_figure_of_every_finding(rows: dict[str, Row]) -> None:
     found = {
         name: [figures[m].value for m in ("precision", "recall", "f1", "auc")]
-        for name, figures in row.findings.items()
+        for name, figures in rows[CASCADE].findings.items()
     }
     # Soft scores of Nodule: 0.378 and 0.234 with it; 0.01, 0.07, 0.09, 0.03, 0.09, 0.29, 0.09
     # and 0.522 without: 13 of 16 pairs are in order.
@@ -58,10 +63,9 @@ def test_every_figure_of_every_finding(runs: StageRuns) -> None:
     assert found["Hernia"] == pytest.approx([np.nan] * 4, nan_ok=True)
 
 
-def test_a_cascade_has_intervals_and_a_comparison_like_any_other_row(runs: StageRuns) -> None:
-    add_by_hand(runs)
-    runs.assembled()
-    rows = runs.rows_of_findings14()
+def test_a_cascade_has_intervals_and_a_comparison_like_any_other_row(
+    rows: dict[str, Row],
+) -> None:
     assert rows["net ce"].is_reference
     for name in (CASCADE, FLAT):
         comparison = rows[name].comparison
@@ -75,8 +79,6 @@ def test_a_cascade_has_intervals_and_a_comparison_like_any_other_row(runs: Stage
 
 
 def test_assembling_again_changes_no_file(runs: StageRuns) -> None:
-    add_by_hand(runs)
-
     def stamps() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in runs.store.root.glob("*/*.*")}
 
@@ -87,7 +89,6 @@ def test_assembling_again_changes_no_file(runs: StageRuns) -> None:
 
 
 def test_a_stage_that_was_trained_again_changes_the_stored_cascade(runs: StageRuns) -> None:
-    add_by_hand(runs)
     runs.assembled()
     blind = M1.copy()
     blind[TEST] = 0.1
@@ -102,24 +103,22 @@ def test_a_stage_that_was_trained_again_changes_the_stored_cascade(runs: StageRu
 def test_a_stage_that_was_run_again_and_failed_takes_the_stored_cascade_away(
     runs: StageRuns,
 ) -> None:
-    add_by_hand(runs)
     runs.assembled()
     runs.add("m2", outcome=Outcome(state="failed", reason="no memory"))
     assert runs.assembled().incomplete
     assert runs.rows_of_findings14().keys() == {"net ce", FLAT, ALWAYS_NORMAL}
 
 
-def test_without_the_flat_network_nobody_says_what_the_images_show(runs: StageRuns) -> None:
-    add_by_hand(runs, but=("findings14",))
-    add_by_hand(runs, but=("m1", "m2", "m3", "m4"), model="prior")
-    assembled = runs.assembled()
+def test_without_the_flat_network_nobody_says_what_the_images_show(empty: StageRuns) -> None:
+    add_by_hand(empty, but=("findings14",))
+    add_by_hand(empty, but=("m1", "m2", "m3", "m4"), model="prior")
+    assembled = empty.assembled()
     assert assembled.incomplete
     assert "no flat of net ce seed 0: findings14 has no run that can be used" in assembled.missing
-    assert CASCADE in runs.rows_of_findings14()
+    assert CASCADE in empty.rows_of_findings14()
 
 
 def test_seeds_are_averaged_and_one_without_all_stages_is_named(runs: StageRuns) -> None:
-    add_by_hand(runs)
     blind = M1.copy()
     blind[TEST] = 0.1
     runs.add("m1", blind, seed=1)
@@ -142,7 +141,6 @@ def test_seeds_are_averaged_and_one_without_all_stages_is_named(runs: StageRuns)
 def test_a_control_is_a_cascade_too_and_one_that_cannot_be_had_is_no_fault(
     runs: StageRuns,
 ) -> None:
-    add_by_hand(runs)
     add_by_hand(runs, model="prior")
     for task in ("m1", "m2", "m3", "m4", "findings14"):
         outcome = Outcome(state="unavailable", reason="no patient ids")
@@ -155,18 +153,18 @@ def test_a_control_is_a_cascade_too_and_one_that_cannot_be_had_is_no_fault(
     assert rows["flat: prior"].figures["exact_match"].value == pytest.approx(0.8)
 
 
-def test_settings_tell_two_cascades_of_one_model_apart(runs: StageRuns) -> None:
+def test_settings_tell_two_cascades_of_one_model_apart(empty: StageRuns) -> None:
     for lr in (0.1, 0.2):
-        add_by_hand(runs, settings={"train": {"lr": lr}, "model": {"pretrained": False}})
-    assert len(runs.assembled().runs) == 5
-    names = [run.folder.name for run in runs.store.runs() if run.cell.system == "cascade"]
+        add_by_hand(empty, settings={"train": {"lr": lr}, "model": {"pretrained": False}})
+    assert len(empty.assembled().runs) == 5
+    names = [run.folder.name for run in empty.store.runs() if run.cell.system == "cascade"]
     assert len(names) == 2
 
 
-def test_networks_that_are_always_right_lose_nothing(runs: StageRuns) -> None:
-    runs.add_perfect()
-    runs.assembled()
-    rows = runs.rows_of_findings14()
+def test_networks_that_are_always_right_lose_nothing(empty: StageRuns) -> None:
+    empty.add_perfect()
+    empty.assembled()
+    rows = empty.rows_of_findings14()
     for name in (CASCADE, FLAT):
         figures = rows[name].figures
         right = ("exact_match", "normal_right", "macro_recall", "macro_f1", "macro_auc")

@@ -41,24 +41,23 @@ def refusal(runs: StageRuns) -> str:
 
 
 @pytest.mark.parametrize("other", ["split", "data"])
-def test_stages_on_different_splits_or_data_make_no_cascade(runs: StageRuns, other: str) -> None:
-    add_by_hand(runs, but=("m3",))
+def test_stages_on_different_splits_or_data_make_no_cascade(empty: StageRuns, other: str) -> None:
+    add_by_hand(empty, but=("m3",))
     if other == "split":
-        on_another_split(runs).add("m3", PROBABILITIES["m3"])
+        on_another_split(empty).add("m3", PROBABILITIES["m3"])
     else:
-        runs.add("m3", PROBABILITIES["m3"], about={"fingerprint": "e" * 64})
-    assembled = runs.assembled()
+        empty.add("m3", PROBABILITIES["m3"], about={"fingerprint": "e" * 64})
+    assembled = empty.assembled()
     assert assembled.incomplete
     assert set(assembled.missing) == {
         "no cascade of net ce seed 0: m3 has no run that can be used",
         "no finished run of findings14 beside those of m3",
     }
-    assert "cascade" not in {run.cell.system for run in runs.store.runs()}
+    assert "cascade" not in {run.cell.system for run in empty.store.runs()}
 
 
 def test_each_split_has_its_own_cascades(runs: StageRuns) -> None:
     other = on_another_split(runs)
-    add_by_hand(runs)
     add_by_hand(other)
     assembled = runs.assembled()
     assert len(assembled.runs) == 6
@@ -68,13 +67,11 @@ def test_each_split_has_its_own_cascades(runs: StageRuns) -> None:
 
 
 def test_a_split_on_which_only_m1_was_run_is_named(runs: StageRuns) -> None:
-    add_by_hand(runs)
     on_another_split(runs).add("m1", PROBABILITIES["m1"])
     assert runs.assembled().missing == ("no finished run of findings14 beside those of m1",)
 
 
 def test_a_cascade_that_another_process_is_storing_is_waited_for(runs: StageRuns) -> None:
-    add_by_hand(runs)
     expected = runs.assembled()
     lock = FileLock(runs.store.root / LOCKS / f"{expected.runs[0]}.lock", thread_local=False)
     lock.acquire()
@@ -83,11 +80,11 @@ def test_a_cascade_that_another_process_is_storing_is_waited_for(runs: StageRuns
     assert not lock.is_locked
 
 
-def test_nothing_to_evaluate_is_refused(runs: StageRuns) -> None:
+def test_nothing_to_evaluate_is_refused(empty: StageRuns) -> None:
     with pytest.raises(InputError, match="there is no run of m1, m2, m3, m4, findings14"):
-        assemble([], store=runs.store)
-    runs.add("m1", PROBABILITIES["m1"])
-    assert refusal(runs) == (
+        assemble([], store=empty.store)
+    empty.add("m1", PROBABILITIES["m1"])
+    assert refusal(empty) == (
         "no cascade to evaluate: no finished run of findings14 beside those of m1; "
         "bench cascade MODEL trains what is missing"
     )
@@ -118,7 +115,6 @@ def folder_of(runs: StageRuns, task: str) -> Path:
 def test_an_image_of_another_part_is_refused(
     runs: StageRuns, task: str, file: str, old: str, new: str, what: str
 ) -> None:
-    add_by_hand(runs)
     folder = folder_of(runs, task)
     edit(folder, file, old, new)
     message = refusal(runs)
@@ -127,7 +123,6 @@ def test_an_image_of_another_part_is_refused(
 
 
 def test_a_stage_without_answers_for_every_image_is_refused(runs: StageRuns) -> None:
-    add_by_hand(runs)
     folder = folder_of(runs, "m4")
     with as_written(folder):
         (folder / "others.csv").unlink()
@@ -135,7 +130,6 @@ def test_a_stage_without_answers_for_every_image_is_refused(runs: StageRuns) -> 
 
 
 def test_the_split_file_is_needed_and_must_be_the_runs_own(runs: StageRuns) -> None:
-    add_by_hand(runs)
     (path,) = runs.store.splits.iterdir()
     content = path.read_text()
     path.unlink()
@@ -153,8 +147,7 @@ def test_the_split_file_is_needed_and_must_be_the_runs_own(runs: StageRuns) -> N
 
 
 def test_probabilities_that_are_none_are_refused(runs: StageRuns) -> None:
-    add_by_hand(runs, but=("m1",))
-    folder = runs.add("m1", PROBABILITIES["m1"])
+    folder = folder_of(runs, "m1")
     edit(folder, "predictions.csv", "test,t0,t0,0,0.1", "test,t0,t0,0,1.1")
     assembled = runs.assembled()
     assert assembled.incomplete
@@ -163,7 +156,6 @@ def test_probabilities_that_are_none_are_refused(runs: StageRuns) -> None:
 
 
 def test_a_damaged_stage_deletes_no_cascade(runs: StageRuns) -> None:
-    add_by_hand(runs)
     before = [runs.store.root / name for name in runs.assembled().runs]
     (folder_of(runs, "m2") / "data.json").unlink()
     assert runs.assembled().incomplete
@@ -173,7 +165,6 @@ def test_a_damaged_stage_deletes_no_cascade(runs: StageRuns) -> None:
 def test_a_damaged_run_of_another_network_spares_no_cascade_of_a_stage_that_is_gone(
     runs: StageRuns,
 ) -> None:
-    add_by_hand(runs)
     (cascade,) = (runs.store.root / name for name in runs.assembled().runs if "-cascade-" in name)
     other = runs.add("m2", PROBABILITIES["m2"], model="other")
     (other / "data.json").unlink()
@@ -183,7 +174,6 @@ def test_a_damaged_run_of_another_network_spares_no_cascade_of_a_stage_that_is_g
 
 
 def test_a_renamed_stage_deletes_no_cascade(runs: StageRuns) -> None:
-    add_by_hand(runs)
     before = [runs.store.root / name for name in runs.assembled().runs]
     folder_of(runs, "m2").rename(runs.store.root / "renamed")
     assert runs.assembled().incomplete
