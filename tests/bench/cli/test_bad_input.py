@@ -38,11 +38,9 @@ def demo(*more: object) -> Arguments:
     [
         (("run",), ("nothing to run", "give --all")),
         (("run", "cxnet_m2"), ("unknown model 'cxnet_m2'", "did you mean cxnet_m1", "timm:NAME")),
-        (demo("--loss", "sine"), ("unknown loss 'sine'", "sin")),
         (demo("--config", "dmeo"), ("unknown config 'dmeo'", "did you mean demo?")),
         (demo("--set", "train.learning_rate=1"), ("unknown key 'train.learning_rate'",)),
         (demo("--set", "train.lr=.inf"), ("train.lr", "finite number", "inf")),
-        (demo("--set", "task=m9"), ("unknown task 'm9'", "m1")),
         (demo("--seeds", "a,b"), ("--seeds", "'a,b'", "0,1,2")),
         (demo("--seeds", "-1"), ("seeds", "-1")),
         (demo("--device", "tpu"), ("--device", "'tpu'", "cuda")),

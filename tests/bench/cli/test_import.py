@@ -18,7 +18,7 @@ from bench.runs.store import Store
 from tests.bench.cli.conftest import TINY, Command
 from tests.bench.cli.images import write_manifest
 from tests.bench.cli.test_bad_input import assert_refused
-from tests.bench.imported.small import IMAGES, TEST, image, write_csv, write_labels
+from tests.bench.imported.small import TEST, write_csv, write_labels
 
 RUNS = Path("results/runs")
 
@@ -125,9 +125,6 @@ def test_columns_and_delimiter_of_others(bench: Command, tmp_path: Path) -> None
         (("p.csv", "--as", "x", "--data", "nowhere"), ("'nowhere' is not there",)),
         (("p.csv", "--as", "x", "--config", "manifest"), ("'manifest'", "--data PATH")),
         (("p.csv", "--as", "x", "--out", "p.csv"), ("'p.csv'", "--out")),
-        (("p.csv", "--as", "x", "--combine", "max"), ("without --combine",)),
-        (("p.csv", "--as", "x", "--task", "m4"), ("probability", "prob_Atelectasis")),
-        (("logits.csv", "--as", "x"), ("logits.csv, line 2", "'3.2'", "logits")),
         (("strange.csv", "--as", "x"), ("not in the labels: a.png, b.png",)),
     ],
 )
@@ -136,7 +133,6 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
 ) -> None:
     write_labels(tmp_path / "nih")
     write_csv(tmp_path / "p.csv", {"image": TEST, "probability": [0.5] * len(TEST)})
-    write_csv(tmp_path / "logits.csv", {"image": [image(IMAGES - 1)], "probability": [3.2]})
     write_csv(tmp_path / "strange.csv", {"image": ["a.png", "b.png"], "probability": [0, 1]})
     own = {"--data", "--config"} & set(arguments)
     data = () if own else ("--data", "nih", "--set", "data.validation_fraction=0.34")

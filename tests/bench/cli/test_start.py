@@ -16,7 +16,6 @@ from tests.bench.cli.conftest import TINY, Command, finish, start_fresh
     ("arguments", "code", "out", "err"),
     [
         (("--version",), 0, f"bench, version {bench.__version__}\n", ""),
-        (("run", "cxnet_m2"), 2, "", "error: unknown model 'cxnet_m2': did you mean cxnet_m1"),
         (("rum",), 2, "", "error: No such command 'rum'"),
     ],
 )
