@@ -172,8 +172,10 @@ def test_a_pretrained_network_sees_the_input_it_was_trained_for(
     """Both ways to start; what was stored follows from the weights and the right input."""
     torch.manual_seed(11)
     save_file(timm.create_model("resnet18").state_dict(), tmp_path / "resnet18.safetensors")
-    own = {"models": ["resnet18"], "model.both": ["resnet18"], "model.weights_dir": str(tmp_path)}
-    config = bench.load_config("manifest", **(changes(manifest) | own), controls=[], seeds=[0])
+    own: dict[str, Any] = {"controls": [], "seeds": [0], "train.max_iterations": 2}
+    own |= {"models": ["resnet18"], "model.both": ["resnet18"]}
+    own |= {"model.weights_dir": str(tmp_path)}
+    config = bench.load_config("manifest", **(changes(manifest) | own))
     results = bench.run(config, out=tmp_path / "runs", device="cpu")
     assert sorted(results.rows["weights"]) == ["from scratch", "pretrained"]
     for name in results.runs["run"]:
@@ -257,9 +259,9 @@ def test_tuning_runs_the_winner_with_the_configs_seeds(
     manifest: Path, plugin: Path, tmp_path: Path
 ) -> None:
     config = bench.load_config("manifest", **changes(manifest), seeds=[5])
-    tuned = bench.tune(config, budget="trials=2", out=tmp_path, device="cpu", plugins=[plugin])
+    tuned = bench.tune(config, budget="trials=1", out=tmp_path, device="cpu", plugins=[plugin])
     network = tuned.rows.set_index("model").loc["small_for_api"]
-    assert (network["seeds"], network["tuning_trials"]) == (1, 2)
+    assert (network["seeds"], network["tuning_trials"]) == (1, 1)
     assert callable(bench.tune), "no module may take the function's name"
 
 
