@@ -72,8 +72,7 @@ def test_the_wheel_holds_the_packages_the_configs_and_nothing_else(wheel: Path) 
 def test_an_installed_wheel_runs_from_any_folder(scripts: Path, tmp_path: Path) -> None:
     where = _run(scripts / "python", "-c", "import bench; print(bench.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(scripts.parent)
-    listed = _run(scripts / "bench", "list", "configs", cwd=tmp_path)
-    assert [line.split()[0] for line in listed.splitlines()[2:]] == shipped_names()
     models = _run(scripts / "bench", "list", "models", "cxnet_m1", cwd=tmp_path)
+    assert "multiply-adds at 40 px" in models  # as the shipped config demo says
     assert "3,374,594" in models  # counted by building it
     assert not list(tmp_path.iterdir())
