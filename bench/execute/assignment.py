@@ -105,9 +105,7 @@ def _record(runner: CellRunner) -> RunnerRecord:
     return RunnerRecord(
         kind=type(runner),
         experiment=runner.facts.experiment,
-        data=ExpectedData(
-            experiment=runner.experiment, fingerprint=data.fingerprint, split=data.split.hash
-        ),
+        data=ExpectedData(level=runner.level, fingerprint=data.fingerprint, split=data.split.hash),
         store=Store(runner.store.root.resolve()),
         levels=runner.levels,
         prefix=runner.prefix,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from bench.runs.store import Facts, Store
 from bench.train import checkpoint
 from bench.train.device import lay_out, random_state_kept
 from bench.train.distributed.launch import train_on_devices
-from bench.train.history import Listener, Training, TrainingData, Validation, ignore
+from bench.train.history import Listener, TrainingData, Validation, ignore
 from bench.train.loop import train
 from bench.train.prediction import predict
 from bench.train.score import overall_auc
@@ -46,20 +47,14 @@ class TrainedNetwork:
 
     network: nn.Module
     costs: RunCosts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained(TrainedNetwork):
-    """A cell's network after its training."""
-
-    training: Training
+    validation_auc: float  # of these weights; NaN where they are those of an earlier run
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellRunner:
     """Runner of the cells of a matrix, with what they share."""
 
-    experiment: Experiment
+    level: Experiment  # without ``vary``; ``facts.experiment`` is the one that was given
     prepared: PreparedData
     store: Store
     placements: PlacementCache  # where its pixels lie for the networks' device; shared by all cells
@@ -132,7 +127,7 @@ class CellRunner:
             train=data.task_parts["train"],
             validation=data.task_parts["validation"],
             pixels=data.pixels,
-            weights_dir=self.experiment.model.weights_dir,
+            weights_dir=self.level.model.weights_dir,
             device=self._device,
         )
 
@@ -142,7 +137,7 @@ class CellRunner:
         folder: Path,
         *,
         on_validation: Callable[[Sequence[Validation]], None] = ignore,
-    ) -> Trained:
+    ) -> TrainedNetwork:
         """Train a cell's network; the test part is not looked at.
 
         Args:
@@ -176,9 +171,9 @@ class CellRunner:
             )
         # Killed right after its last checkpoint, it has a validation that only the state knows.
         self.store.write_history(folder, training.history)
-        return Trained(
+        return TrainedNetwork(
             network=network,
-            training=training,
+            validation_auc=training.best.validation_auc,
             costs=RunCosts(
                 parameters=costs.parameters,
                 multiply_adds=costs.multiply_adds,
@@ -214,7 +209,7 @@ class CellRunner:
         network = find_model(cell.model).build(
             self._shape(cell),
             pretrained=model.pretrained,
-            weights_dir=self.experiment.model.weights_dir,
+            weights_dir=self.level.model.weights_dir,
         )
         memory_format = cell.network.train.memory_format
         lay_out(network, device=self._device, memory_format=memory_format)
@@ -267,7 +262,7 @@ class CellRunner:
         self.progress.event(Note(f"    {self.label(cell)}: its weights are whole; it predicts"))
         network = self._make_network(cell)
         network.load_state_dict(best["network"])
-        return TrainedNetwork(network=network, costs=end.costs)
+        return TrainedNetwork(network=network, costs=end.costs, validation_auc=math.nan)
 
     def _make_loss(self, cell: Cell) -> nn.Module:
         task, settings = self.prepared.task, cell.network

@@ -124,7 +124,7 @@ class _Matrix:
                 self._noted.add(line)
         prepared.split.write(self._store.splits, prepared.rows)
         return CellRunner(
-            experiment=level,
+            level=level,
             prepared=prepared,
             store=self._store,
             placements=self._placements,

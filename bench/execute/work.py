@@ -50,7 +50,7 @@ class PluginFile:
 class ExpectedData:
     """Data that a worker prepares for itself, and what they have to be on every machine."""
 
-    experiment: Experiment  # without ``vary``, whose data and task they are
+    level: Experiment  # without ``vary``, whose data and task they are
     fingerprint: str
     split: str  # hash of their split
 

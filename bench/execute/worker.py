@@ -44,7 +44,7 @@ class Worker:
         """The runner of a record, with the data of this machine."""
         prepared = self.prepare(record.data, progress)
         return record.kind(
-            experiment=record.data.experiment,
+            level=record.data.level,
             prepared=prepared,
             store=record.store,
             placements=self.placements,
@@ -58,11 +58,11 @@ class Worker:
 
     def prepare(self, expected: ExpectedData, progress: Progress) -> PreparedData:
         """The data of an experiment; several that differ in their training alone share them."""
-        experiment = expected.experiment
-        key = repr((experiment.data, experiment.task))
+        level = expected.level
+        key = repr((level.data, level.task))
         prepared = self._prepared.get(key)
         if prepared is None:
-            prepared = prepare(experiment, open_study(experiment.data), progress)
+            prepared = prepare(level, open_study(level.data), progress)
         found = (prepared.record.fingerprint, prepared.record.split.hash)
         if found != (expected.fingerprint, expected.split):
             raise InputError(

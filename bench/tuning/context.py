@@ -46,7 +46,7 @@ class TuningContext:
             store: of the runs; None is the tuning's own.
         """
         runner = kind(
-            experiment=experiment,
+            level=experiment,
             prepared=self.prepared,
             store=store or self.store,
             placements=self.placements,

@@ -154,8 +154,7 @@ class Objective:
                 # As if the training had come to it in this trial; it may end there.
                 self.store.write_history(folder, history)
                 watch(history)
-            training = runner.train(job.cell, folder, on_validation=watch).training
-            value = training.best.validation_auc
+            value = runner.train(job.cell, folder, on_validation=watch).validation_auc
             if math.isnan(value):
                 raise TrainingFailedError(UNDEFINED)
         except TrialPruned as stop:

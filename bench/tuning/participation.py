@@ -133,7 +133,7 @@ class _Participations:
                 (search.study.study_name, search.space)
                 for search in (*self._searches[first:], *self._searches[:first])
             ),
-            data=ExpectedData(experiment=base, fingerprint=data.fingerprint, split=data.split.hash),
+            data=ExpectedData(level=base, fingerprint=data.fingerprint, split=data.split.hash),
             events=self._others.channel.new_file().resolve(),
             name=worker_name(),
         )

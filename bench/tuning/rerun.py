@@ -46,10 +46,9 @@ class RerunRunner(CellRunner):
             TrainingFailedError: the loss is no longer finite, or the AUC is undefined.
         """
         trained = self.train(cell, folder)
-        auc = trained.training.best.validation_auc
-        if math.isnan(auc):
+        if math.isnan(trained.validation_auc):
             raise TrainingFailedError(UNDEFINED)
-        return auc, Outcome(state="finished", costs=trained.costs)
+        return trained.validation_auc, Outcome(state="finished", costs=trained.costs)
 
     def describe_end(self, cell: Cell, outcome: Outcome, *, auc: float, seconds: float) -> Event:
         """The event that says that a cell was trained again."""
