@@ -144,9 +144,8 @@ class CellUnusable(Event):
 class MatrixFinished(Event):
     """Numbers of cells by their ending."""
 
-    # Now, and before.
-    finished: int = 0
-    already: int = 0
+    finished: int = 0  # by this command
+    already: int = 0  # by an earlier one
     unavailable: int = 0  # controls that the data cannot have
     failed: int = 0  # kept with their reason, and tried again by the next run
     elsewhere: int = 0  # another process is at them

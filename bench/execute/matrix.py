@@ -90,7 +90,7 @@ def run_cells(jobs: Sequence[Job], *, execute: Execute | None = None) -> MatrixF
     Raises:
         DiskFullError: there is no room for results; the cell that wanted it goes on later.
     """
-    endings: Counter[Ending] = Counter()
+    endings: Counter[str] = Counter()
     found: dict[Path, Run | Unfinished | Unusable] = {}
     for store in dict.fromkeys(job.runner.store for job in jobs):
         found |= store.read_all(job.folder for job in jobs if job.runner.store == store)
@@ -107,15 +107,8 @@ def run_cells(jobs: Sequence[Job], *, execute: Execute | None = None) -> MatrixF
             endings["already"] += 1
             _remove_checkpoint(job)
     endings.update((execute or run_here)(left))
-    return MatrixFinished(
-        finished=endings["finished"],
-        already=endings["already"],
-        unavailable=endings["unavailable"],
-        failed=endings["failed"],
-        elsewhere=endings["elsewhere"],
-        unusable=endings["unusable"],
-        runs=tuple(job.folder.name for job in jobs),
-    )
+    # Each ending is a field.
+    return MatrixFinished(**endings, no_winner=(), runs=tuple(job.folder.name for job in jobs))
 
 
 def _remove_checkpoint(job: Job) -> None:
