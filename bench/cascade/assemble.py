@@ -107,14 +107,7 @@ def assemble(runs: Iterable[Run], *, store: Store) -> Assembled:
 def _sorted_test_part(run: Run) -> Predictions:
     """The predictions for the test part, sorted by image."""
     predictions = run.predictions()["test"]
-    order = np.argsort(predictions.images, kind="stable")
-    return replace(
-        predictions,
-        images=predictions.images[order],
-        patients=predictions.patients[order],
-        targets=predictions.targets[order],
-        probabilities=predictions.probabilities[order],
-    )
+    return predictions.at(np.argsort(predictions.images, kind="stable"))
 
 
 def _read_split(store: Store, run: Run) -> SplitImages:
@@ -134,7 +127,7 @@ def _may_be_stage(store: Store, unusable: Unusable, entry: StageRuns) -> bool:
     Its folder may have been renamed, and its settings may be what is damaged.
     """
     names = (unusable.name, own_name(store.root / unusable.name) or "")
-    return any(name.rpartition("-")[0] == entry.cell.folder_name("")[:-1] for name in names)
+    return any(name.rpartition("-")[0] == entry.cell.name for name in names)
 
 
 def _discard(store: Store, entry: StageRuns, system: System, *, spared: bool) -> None:

@@ -207,10 +207,4 @@ def _on_common_images(
 def _only(predictions: Predictions, images: set[str]) -> Predictions:
     """The predictions for some images, in the order of their ids."""
     order = np.argsort(predictions.images)
-    kept = order[[image in images for image in predictions.images[order]]]
-    return Predictions(
-        images=predictions.images[kept],
-        patients=predictions.patients[kept],
-        targets=predictions.targets[kept],
-        probabilities=predictions.probabilities[kept],
-    )
+    return predictions.at(order[[image in images for image in predictions.images[order]]])

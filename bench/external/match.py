@@ -51,13 +51,11 @@ class Match:
         if self.task.kind == "multilabel":
             p = predictions.probabilities[:, columns]
             return replace(predictions, targets=targets[:, columns], probabilities=p)
-        kept = np.isin(targets, columns)
+        kept = predictions.at(np.isin(targets, columns))
         return replace(
-            predictions,
-            images=predictions.images[kept],
-            patients=predictions.patients[kept],
-            targets=np.searchsorted(columns, targets[kept]),
-            probabilities=self.probabilities(predictions.probabilities[kept]),
+            kept,
+            targets=np.searchsorted(columns, kept.targets),
+            probabilities=self.probabilities(kept.probabilities),
         )
 
     def probabilities(self, p: NDArray[np.float64]) -> NDArray[np.float64]:

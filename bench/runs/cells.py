@@ -319,14 +319,15 @@ class Cell(Frozen):
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def folder_name(self, key: str) -> str:
-        """Name of the run's folder: readable, and unique by its key."""
+    @property
+    def name(self) -> str:
+        """Readable begin of the name of its run's folder, before the key: ``cxnet_m1-sin-s0``."""
         parts = [re.sub("[:/ ]", "-", self.model)]
         if self.kind == "network" or self.loss:
             parts += [self.loss, f"s{self.seed}"]
         if self.kind != "network":
             parts.append(self.system.replace(" ", "-") or self.kind)
-        return "-".join([*parts, key])
+        return "-".join(parts)
 
 
 def make_cells(experiment: Experiment, *, weights: Mapping[str, str]) -> list[Cell]:

@@ -65,6 +65,16 @@ class Predictions:
     # on the validation part decides.
     called: NDArray[np.bool_] | None = None
 
+    def at(self, rows: NDArray[Any]) -> Predictions:
+        """The predictions of some images, all of the task, by their row numbers or a mask."""
+        return Predictions(
+            images=self.images[rows],
+            patients=self.patients[rows],
+            targets=self.targets[rows],
+            probabilities=self.probabilities[rows],
+            called=None if self.called is None else self.called[rows],
+        )
+
     def counts(self, outputs: Outputs) -> dict[str, int]:
         """Number of images that have each output."""
         names = outputs.classes

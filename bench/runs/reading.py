@@ -137,7 +137,7 @@ def read_experiment(folder: Path) -> Experiment:
 
 def folder_name(cell: Cell, data: DataRecord) -> str:
     """Name of the folder of a cell's run on some data."""
-    return cell.folder_name(cell.key(data=data.fingerprint, split=data.split.hash))
+    return f"{cell.name}-{cell.key(data=data.fingerprint, split=data.split.hash)}"
 
 
 def _whole_run(folder: Path, end: dict[str, Any], *, whole: WholeRuns) -> Run:

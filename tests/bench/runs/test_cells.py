@@ -189,5 +189,5 @@ def test_an_edited_plugin_has_another_key(tiny_plugin: Path) -> None:
 
 def test_folder_names_are_safe_and_readable() -> None:
     network = cell("timm:resnet10t.c3_in1k", "sin", seed=3)
-    assert network.folder_name("0123") == "timm-resnet10t.c3_in1k-sin-s3-0123"
-    assert cell("prior").folder_name("0123") == "prior-control-0123"
+    assert network.name == "timm-resnet10t.c3_in1k-sin-s3"
+    assert cell("prior").name == "prior-control"
