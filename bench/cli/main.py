@@ -76,7 +76,7 @@ def main() -> None:
     bench list models          what can be compared
     bench config show demo     every key, its default and its meaning
     bench doctor               check that all results are whole (--repair mends what can be)
-    bench speed cxnet_m1       how fast it trains and answers here, and how fast it could
+    bench speed cxnet_m1       how fast it trains and answers here
     """
 
 

@@ -259,12 +259,12 @@ class TrainConfig(Frozen):
                 f"devices={self.devices} leaves one without an image: at most {least}, or a larger "
                 f"{name}"
             )
-        if self.devices > 1 and self.compile:
-            raise ValueError("compile is for one device: leave devices out")
         return self
 
     @model_validator(mode="after")
-    def _micro_batches_are_not_compiled(self) -> TrainConfig:
+    def _whole_batches_on_one_device_are_compiled(self) -> TrainConfig:
+        if self.devices > 1 and self.compile:
+            raise ValueError("compile is for one device: leave devices out")
         if self.compile and (self.micro_batch or self.batch_size) < self.batch_size:
             raise ValueError("compile takes whole batches: leave micro_batch out")
         return self

@@ -96,7 +96,7 @@ def check_data(study: StudyTable, store: PixelStore | None) -> DataReport:
         source=study.name,
         notes=study.notes,
         usable=len(rows),
-        enlarged=0 if store is None else store.enlarged,
+        enlarged=0 if store is None else int(store.enlarged.sum()),
         dropped=checked.skipped,
         problems=checked.problems_by_kind,
         remembered=len(store.problems) if store is not None and store.reused else 0,

@@ -82,17 +82,12 @@ class PixelStore:
     # images; "" where the image could not be read.
     digests: tuple[str, ...]
     problems: tuple[Problem, ...]  # the images that could not be read
-    # bool (images,), those with fewer pixels than ``size`` along a side. They were enlarged, and
-    # are less sharp than their size suggests.
-    small: NDArray[np.bool_]
+    # bool (images,), those with fewer pixels than ``size`` along a side: they are less sharp than
+    # their size suggests.
+    enlarged: NDArray[np.bool_]
     deep_images: int  # how many images have 16 bits
     peak: int  # the largest original gray value of these; 0 where there are none
     reused: bool  # whether the images were decoded before, so that the problems are remembered ones
-
-    @property
-    def enlarged(self) -> int:
-        """Number of images that were enlarged."""
-        return int(self.small.sum())
 
     def usable(self, study: StudyTable) -> StudyTable:
         """The part of a study, which the store was opened for, that a run can use.
@@ -277,7 +272,7 @@ def _open(
         images=images,
         digests=tuple(records["digest"].astype(str).tolist()),
         problems=tuple(problems),
-        small=np.array(records["enlarged"]),
+        enlarged=np.array(records["enlarged"]),
         deep_images=int((records["peak"] > 0).sum()),
         peak=int(records["peak"].max(initial=0)),
         reused=reused,

@@ -69,9 +69,9 @@ def prepare_data(
     own_rows = {name: pixel_rows[numbers] for name, numbers in task_parts.items()}
     normalisation = measure_normalisation(store.pixels, own_rows["train"])
     appearance = measure_appearance(
-        store.pixels, store.small, training=own_rows["train"], validation=own_rows["validation"]
+        store.pixels, store.enlarged, training=own_rows["train"], validation=own_rows["validation"]
     )
-    notes = _notes(study, split, learned_from=len(train), enlarged=store.enlarged)
+    notes = _notes(study, split, learned_from=len(train), enlarged=int(store.enlarged.sum()))
     record = describe_data(
         replace(usable, notes=notes),
         task,

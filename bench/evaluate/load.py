@@ -21,7 +21,7 @@ from bench.registry import near_matches
 from bench.runs.predictions import PREDICTIONS
 from bench.runs.records import MapsRecord, Unusable
 from bench.runs.run import Run
-from bench.runs.store import EXTERNALS, Store
+from bench.runs.store import EXTERNAL_FOLDER, Store
 
 MOST_NAMED = 3
 """Runs that an error names; of more it says the number."""
@@ -174,7 +174,7 @@ def _external(
             stale.append(run.external.run)
         elif filters.about(run.external.home) and filters.show(run):
             fresh.append(run)
-    faults = [replace(each, name=f"{EXTERNALS}/{each.name}") for each in survey.unusable]
+    faults = [replace(each, name=f"{EXTERNAL_FOLDER}/{each.name}") for each in survey.unusable]
     return fresh, tuple(sorted({*stale})), faults
 
 

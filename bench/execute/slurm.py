@@ -41,7 +41,7 @@ from bench.progress import Progress
 from bench.runs.run import Run
 
 T = TypeVar("T")
-LOCAL = "local"
+LOCAL_ADDRESS = "local"
 """Address that runs the array on this machine, to try it."""
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_STOP = 60.0
@@ -169,7 +169,7 @@ class SingleJobs:
         while not self.ended.wait(SECONDS_BETWEEN_LOOKS):
             for answer, job in list(self.running.items()):
                 try:
-                    if not job.done(force_check=self.array.address == LOCAL):
+                    if not job.done(force_check=self.array.address == LOCAL_ADDRESS):
                         continue
                     found = job.result()
                 except Exception as error:  # of submitit: no result
@@ -256,7 +256,7 @@ class SlurmArray:
         try:
             with signals.deferred():  # or nobody would know of the jobs
                 jobs = self.submit(folder / "jobs", workers)
-            while not all(job.done(force_check=self.address == LOCAL) for job in jobs):
+            while not all(job.done(force_check=self.address == LOCAL_ADDRESS) for job in jobs):
                 channel.follow()
                 signals.check()
                 time.sleep(SECONDS_BETWEEN_LOOKS)

@@ -21,7 +21,7 @@ from bench.config import DataConfig, Experiment, one_data_config
 from bench.data.description import DataRecord, PartRecord, describe_data
 from bench.data.load import decode_source
 from bench.data.pixel_store import PixelStore
-from bench.data.splits import RowNumbers, Split, make_split
+from bench.data.splits import PARTS, RowNumbers, Split, make_split
 from bench.data.study import StudyTable
 from bench.data.tasks import check_classes
 from bench.environment import EnvironmentRecord, describe_environment
@@ -195,8 +195,8 @@ class _Planner:
         self, run: Run, study: StudyTable, matched: Match, numbers: RowNumbers, overlap: Overlap
     ) -> DataRecord:
         """The description of the other data, with the counts of the network's own parts."""
-        part_of_row = np.full(len(study.rows), len(("train", "validation", "test")))
-        part_of_row[numbers] = 2
+        part_of_row = np.full(len(study.rows), len(PARTS))
+        part_of_row[numbers] = PARTS.index("test")
         split = Split.of(
             part_of_row,
             rows=study.rows,

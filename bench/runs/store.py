@@ -98,7 +98,7 @@ if TYPE_CHECKING:
 
 ID, LOCKS = ".id", ".locks"
 EXPERIMENTS, TUNINGS, FAILED_TUNINGS = "experiments", "tuning", "tuning/failed"
-EXTERNALS = "external"
+EXTERNAL_FOLDER = "external"
 HEAT_MAPS = "heatmaps"
 RECORDS: dict[str, type[Frozen]] = {
     EXPERIMENTS: ExperimentRecord,
@@ -369,7 +369,7 @@ class Store:
     @property
     def external(self) -> Store:
         """Store of what these runs' networks predict for other data; it need not be there."""
-        return Store(self.root / EXTERNALS)
+        return Store(self.root / EXTERNAL_FOLDER)
 
     @property
     def tuning(self) -> Path:
