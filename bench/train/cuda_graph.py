@@ -30,8 +30,8 @@ Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 # Plain steps before the first capture: torch wants the libraries' workspaces and the optimiser's
 # momenta to exist.
 WARM_UP_STEPS = 3
-# A step is captured where at least so many are left: on an H200 capture took 0.01 to 0.12 s and was
-# made up after two to eighty steps (`results/speed`).
+# A step is captured where at least so many are left: on an H200 capture took 0.01 to 0.10 s and was
+# made up after 2 to 74 steps (`results/speed`).
 WORTH_STEPS = 100
 
 
