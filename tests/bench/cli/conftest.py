@@ -18,7 +18,7 @@ import torch
 from bench.cli.main import run
 from bench.registry import DATASETS, LOSSES, MODELS, Registry
 from bench.registry.plugins import PLUGIN_PREFIX
-from tests.bench.report.conftest import no_pictures  # noqa: F401
+from tests.bench.report.conftest import nothing_drawn  # noqa: F401
 from tests.forked import Forked
 
 # A matrix of seconds: 120 synthetic images and a network of one convolution.

@@ -156,7 +156,7 @@ def test_an_out_folder_that_cannot_be_made(bench: Command, tmp_path: Path) -> No
     assert_refused(bench(*demo("--out", "file")), "--out", "'file'")
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_damaged_run_is_named_and_the_others_are_shown(
     bench: Command, tiny_runs: tuple[object, ...]
 ) -> None:
@@ -201,7 +201,7 @@ def test_a_torn_end_of_a_run_is_mended_by_the_next_command(
     assert (run / "predictions.csv").read_bytes() == before
 
 
-@pytest.mark.parametrize("option", ["--config", "--data", "--set", "--seeds", "--plugin"])
+@pytest.mark.parametrize("option", ["--config", "--seeds"])
 def test_an_error_line_has_a_readable_length(bench: Command, option: str) -> None:
     outcome = bench(*demo(option, "beginning/" + "x" * 300_000 + ".yaml"))
     assert_refused(outcome, "beginning/", " … ")

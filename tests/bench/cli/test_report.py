@@ -44,7 +44,7 @@ def test_every_format_has_every_row(bench: Command) -> None:
     assert named["tiny ce"]["is_reference"]
 
 
-@pytest.mark.usefixtures("runs", "no_pictures")
+@pytest.mark.usefixtures("runs", "nothing_drawn")
 def test_all_formats_and_figures_are_written_to_a_folder(
     bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_report_can_be_about_some_runs_alone(bench: Command) -> None:
         )
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_filter_hides_rows_and_changes_no_figure(bench: Command) -> None:
     store = Runs(Path("results/runs"))
     for model, loss in (("cxnet_m1", "sin"), ("resnet18", "ce"), ("resnet50", "ce")):

@@ -1,5 +1,5 @@
 """The store that the tests of evaluation write to."""
 
-from tests.bench.report.conftest import no_pictures, runs
+from tests.bench.report.conftest import nothing_drawn, runs
 
-__all__ = ["no_pictures", "runs"]
+__all__ = ["nothing_drawn", "runs"]

@@ -146,7 +146,7 @@ def test_the_threshold_is_that_of_the_validation_part_at_home(tmp_path: Path) ->
     assert (row.figures["recall"].value, row.figures["specificity"].value) == (0.5, 1.0)
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_every_format_of_a_report_has_it(tmp_path: Path) -> None:
     from tests.bench.report.runs import PERFECT, Runs
 

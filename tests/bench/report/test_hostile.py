@@ -11,7 +11,6 @@ from markdown_it import MarkdownIt  # rich brings it
 
 from bench.data.tasks import make_task
 from bench.report import FORMATS
-from bench.report.figures.tables import pictures
 from bench.report.html.page import html
 from bench.report.markdown import escape
 from bench.runs.records import Outcome
@@ -86,10 +85,8 @@ def test_an_ordinary_name_is_left_as_it_is(name: str) -> None:
     assert escape(name) == name
 
 
-def test_html_csv_latex_and_json_hold_names_as_texts(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bench.report.html.page.pictures", lambda table: pictures(table)[:1])
+@pytest.mark.usefixtures("nothing_drawn")
+def test_html_csv_latex_and_json_hold_names_as_texts(runs: Runs) -> None:
     results = hostile(runs).results()
     outline = Outline(html(results))
     assert outline.tags.count("script") == 1
@@ -109,7 +106,7 @@ def test_html_csv_latex_and_json_hold_names_as_texts(
     assert table["outputs"]["classes"][0] == FINDING
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_images_are_named_only_where_that_is_wanted(runs: Runs) -> None:
     runs.add("net", ONE_WRONG)
     results = runs.results()

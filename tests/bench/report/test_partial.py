@@ -95,7 +95,7 @@ def test_a_finding_is_supported_by_the_images_that_the_row_answers(runs: Runs) -
     assert frame["theirs"].to_dict() == {"": "", "Mass": "1", "Nodule": "0"}
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_row_of_a_part_is_named_so_and_is_neither_bold_nor_marked(runs: Runs) -> None:
     add_two_classes(runs)
     name = "imported: theirs (4 of 6 images)"

@@ -178,7 +178,7 @@ def test_budgets_and_spaces_that_differ_are_said(runs: Runs) -> None:
     assert "Searched for poor ce: train.lr: ….\n" in text
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_a_tuning_without_a_winner_is_named_in_every_format(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
     runs.add("net", PERFECT)

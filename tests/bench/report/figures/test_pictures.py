@@ -266,7 +266,7 @@ def test_training_curves_decays_and_kept_weights_are_the_histories(two_classes: 
     )
 
 
-@pytest.mark.parametrize("content", [None, "iteration,decision\n1,decay\n"])
+@pytest.mark.parametrize("content", [None, "", "iteration,decision\n1,decay\n"])
 def test_a_history_that_cannot_be_read_is_counted(tmp_path: Path, content: str | None) -> None:
     table = make_two_classes(tmp_path)
     (row,) = [row for row in table.rows if row.model == "resnet18"]

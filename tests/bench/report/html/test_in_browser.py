@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.report.html.pages import HOSTILE
+from bench.evaluate.results import Results
+from bench.report.figures.tables import pictures
+from bench.report.html.page import html
+from tests.bench.report.html.pages import HOSTILE, keep_pixels
 from tests.browser import Browser
 
 PHONE = 360
@@ -34,9 +37,13 @@ UNFOLD = "document.querySelectorAll('details').forEach((each) => { each.open = t
 
 
 @pytest.fixture(scope="module")
-def page(page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its tables have two pictures each, curves and a map of colours among them."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page, encoding="utf-8")
+    keep_pixels()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.report.html.page.pictures", lambda table: pictures(table)[:2])
+        path.write_text(html(results), encoding="utf-8")
     return path
 
 

@@ -78,7 +78,7 @@ def test_every_table_has_a_caption_and_heads_with_a_scope(outline: Outline) -> N
         assert {len(row) for row in table.rows} == {columns}
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_misclassified_images_are_shown_with_label_and_probability(
     outline: Outline, tmp_path: Path
 ) -> None:
@@ -107,7 +107,7 @@ def of_one_row(folder: Path) -> Results:
     return runs.results()
 
 
-@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.usefixtures("nothing_drawn")
 def test_without_thumbnails_no_image_is_named(tmp_path: Path) -> None:
     results = of_one_row(tmp_path)
     shown, outline = Outline(html(results)), Outline(html(results, thumbnails=0))
