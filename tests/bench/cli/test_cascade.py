@@ -130,8 +130,6 @@ def test_stages_that_fail_in_training_leave_the_row_with_its_reason(bench: Comma
     [
         (["cascade", "resnt18"], "unknown model 'resnt18': did you mean resnet18"),
         (["cascade"], "nothing to run: name models"),
-        (["cascade", "resnet18", "--loss", "sine"], "unknown loss 'sine'"),
-        (["cascade", "resnet18", "--seeds", "a"], "whole numbers divided by commas"),
         (["cascade", "--finished"], "no results in 'results/runs'"),
         (
             ["cascade", "net", "--finished", "--config", "demo", "--set", "train.lr=1"],

@@ -17,12 +17,6 @@ from tests.shared_data import shared
 CHECK = ("data", "check", "--config", "manifest", "--set", "data.image_size=32")
 
 
-def test_a_good_set(bench: Command) -> None:
-    outcome = bench(*CHECK, "--data", write_manifest(Path("set")))
-    assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.startswith("manifest: 60 images can be used, 0 cannot\n")
-
-
 def test_a_bad_set_with_counts_and_names(bench: Command) -> None:
     folder = write_manifest(Path("set"))
     truncate(folder / "007.png")

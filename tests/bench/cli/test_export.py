@@ -12,10 +12,9 @@ from tests.bench.cli.images import write_manifest
 
 
 @pytest.mark.usefixtures("tiny_runs")
-@pytest.mark.parametrize("to", ["torchscript", "safetensors"])
-def test_a_run_is_exported_with_its_card(bench: Command, tiny_plugin: Path, to: str) -> None:
+def test_a_run_is_exported_with_its_card(bench: Command, tiny_plugin: Path) -> None:
     (folder,) = Path("results/runs").glob("tiny-ce-s0-*")
-    call = ("export", folder.name, "--to", to, "--out", "made", "--plugin", tiny_plugin)
+    call = ("export", folder.name, "--to", "safetensors", "--out", "made", "--plugin", tiny_plugin)
     outcome = bench(*call, "--subgroups")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("made: max |Δp| ")

@@ -133,7 +133,7 @@ def test_a_plugin_declares_what_is_searched(bench: Command, tiny_plugin: Path) -
     )
     Path("searched.py").write_text(SEARCHED.replace("{search}", search))
     command = tiny_tuning(tiny_plugin, "searched", "--plugin", "searched.py", "--loss", "ce")
-    done = bench(*(word for word in command if word != "tiny"), "--budget", "trials=2")
+    done = bench(*(word for word in command if word != "tiny"), "--budget", "trials=1")
     assert (done.code, done.err) == (0, "")
     (record,) = Store(RUNS).tunings()
     assert record.searched == {
@@ -243,12 +243,12 @@ def test_one_of_two_workers_is_killed_and_the_other_ends_all_trials(
 ) -> None:
     """The short form of the two below."""
     monkeypatch.chdir(tmp_path)
-    command = tiny_tuning(tiny_plugin, "--budget", "trials=6", "--json-log", "--device", "cpu")
+    command = tiny_tuning(tiny_plugin, "--budget", "trials=4", "--json-log", "--device", "cpu")
     killed, other = (start_bench(*command, cwd=tmp_path) for _ in range(2))
     kill_after(killed, events=4, seconds=0.02)
     outcome = finish(other)
     assert (outcome.code, outcome.err) == (0, "")
-    trials = check_whole(RUNS, budget=6)
+    trials = check_whole(RUNS, budget=4)
     assert sum(map(was_interrupted, trials)) <= 1
     assert len({t.user_attrs[WORKER]["name"] for t in trials if WORKER in t.user_attrs}) == 2
 
