@@ -15,10 +15,21 @@ from tests.faults.outcome import results_in
 from tests.faults.process import Ended, Fault, Process, bench_command, start
 
 CONFIG = Path(__file__).parent / "tiny.yaml"
+PLUGIN = """
+import torch
+from bench import register_model
+@register_model('tiny', description='one convolution and a mean')
+def tiny(*, in_channels, outputs, image_size):
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(in_channels, 4, 5, stride=4), torch.nn.BatchNorm2d(4), torch.nn.ReLU(),
+        torch.nn.Dropout(0.2), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        torch.nn.Linear(4, outputs))
+"""
+SHORT = ("--set", "controls=[]", "--set", "train.max_iterations=3")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("run", "--all"),
-    "tune": ("tune", "--all", "--budget", "trials=2"),
-    "cascade": ("cascade", "tiny", "--set", "controls=[]", "--set", "train.max_iterations=3"),
+    "tune": ("tune", "--all", "--budget", "trials=2", *SHORT),
+    "cascade": ("cascade", "tiny", *SHORT),
 }
 
 
@@ -65,16 +76,7 @@ Commands = Callable[[str], Command]
 def tiny_arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
     """Options of every command here but ``--out``."""
     plugin = tmp_path_factory.mktemp("plugin") / "tiny.py"
-    plugin.write_text(
-        "import torch\n"
-        "from bench import register_model\n"
-        "@register_model('tiny', description='one convolution and a mean')\n"
-        "def tiny(*, in_channels, outputs, image_size):\n"
-        "    return torch.nn.Sequential(\n"
-        "        torch.nn.Conv2d(in_channels, 4, 5, stride=4), torch.nn.BatchNorm2d(4),\n"
-        "        torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.AdaptiveAvgPool2d(1),\n"
-        "        torch.nn.Flatten(), torch.nn.Linear(4, outputs))\n"
-    )
+    plugin.write_text(PLUGIN)
     return ["--config", CONFIG, "--plugin", plugin, "--device", "cpu"]
 
 

@@ -27,6 +27,7 @@ from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.report import FORMATS
 from bench.runs.store import Store
+from tests.faults.conftest import PLUGIN
 
 SETTINGS = (
     "data.options.images=240",
@@ -104,14 +105,7 @@ class _Counter:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     root = tmp_path_factory.mktemp("matrix")
     plugin = root / "tiny_plugin.py"
-    plugin.write_text(
-        "import torch\n"
-        "from bench import register_model\n"
-        "@register_model('tiny', description='a mean of one convolution')\n"
-        "def tiny(*, in_channels, outputs, image_size):\n"
-        "    return torch.nn.Sequential(torch.nn.Conv2d(in_channels, 4, 5, stride=4),\n"
-        "        torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, outputs))\n"
-    )
+    plugin.write_text(PLUGIN)
     load_plugin(plugin)
     experiment = load_experiment(
         "demo", settings=SETTINGS, changes={"models": ["tiny"], "losses": ["ce"]}

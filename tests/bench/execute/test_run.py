@@ -52,34 +52,14 @@ QUICK = (
 )
 
 
-# A network that takes two images at once in training and no more.
-GREEDY = """
-import torch
-from torch import nn
-from bench import register_model
-
-
-class Greedy(nn.Module):
-    def __init__(self, in_channels, outputs):
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(in_channels, 4, 5, stride=4), nn.BatchNorm2d(4),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, outputs))
-
-    def forward(self, x):
-        if self.training and len(x) > 2:
-            raise torch.OutOfMemoryError("no memory")
-        return self.body(x)
-
-
-@register_model("greedy", description="two images at most")
-def greedy(*, in_channels, outputs, image_size):
-    return Greedy(in_channels, outputs)
-"""
-
 # Its last layer is followed by an expression of its logits.
 ENDING = """
 import torch
 from bench import register_model
+
+
+def no_memory():
+    raise torch.OutOfMemoryError("no memory")
 
 
 class Ending(torch.nn.Module):
@@ -656,24 +636,21 @@ def test_levels_that_do_not_concern_a_cell_are_one_run(
     assert labels == ["control prior", *started]
 
 
-def test_a_batch_that_does_not_fit_fails_its_cell_and_names_the_setting(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("plugin")
-    (folder / "greedy.py").write_text(GREEDY)
-    load_plugin(folder / "greedy.py")
-    try:
-        wanted = experiment("controls=[]", model="greedy", losses=["sin"])
-        assert run(wanted, tmp_path)[0] == MatrixFinished(failed=1)
-        (failed,) = Store(tmp_path).runs()
-        assert failed.outcome.reason.startswith("memory does not suffice for")
-        assert "set train.micro_batch=4" in failed.outcome.reason
-        small = ("controls=[]", "train.micro_batch=2")
-        wanted = experiment(*small, model="greedy", losses=["sin"])
-        assert run(wanted, tmp_path)[0] == MatrixFinished(finished=1)
-    finally:
-        MODELS.remove("greedy")
-    text = FORMATS["markdown"](load_results(Store(tmp_path), scorer=Scorer()))
+@pytest.mark.usefixtures("registries_kept")
+def test_a_batch_that_does_not_fit_fails_its_cell_and_names_the_setting(tmp_path: Path) -> None:
+    plugin = tmp_path / "greedy.py"
+    plugin.write_text(ENDING.format(end="no_memory() if self.training and len(x) > 2 else y"))
+    load_plugin(plugin)
+    out = tmp_path / "runs"
+    wanted = experiment("controls=[]", model="ending", losses=["sin"])
+    assert run(wanted, out)[0] == MatrixFinished(failed=1)
+    (failed,) = Store(out).runs()
+    assert failed.outcome.reason.startswith("memory does not suffice for")
+    assert "set train.micro_batch=4" in failed.outcome.reason
+    small = ("controls=[]", "train.micro_batch=2")
+    wanted = experiment(*small, model="ending", losses=["sin"])
+    assert run(wanted, out)[0] == MatrixFinished(finished=1)
+    text = FORMATS["markdown"](load_results(Store(out), scorer=Scorer()))
     assert "micro batch 2" in text or "micro_batch=2" in text
 
 

@@ -17,7 +17,6 @@ from bench.events import (
     CellFailed,
     CellFinished,
     CellStarted,
-    Event,
     TrialEnded,
     TrialStarted,
     Validated,
@@ -28,6 +27,7 @@ from bench.registry import MODELS
 from bench.registry.plugins import load_plugin
 from bench.runs.store import Store
 from bench.tracking.tracker import TensorBoard
+from tests.bench.tracking.test_other_tools import Listener
 
 CURVES = {
     "loss/train": "train_loss",
@@ -35,19 +35,6 @@ CURVES = {
     "auc/validation": "validation_auc",
     "learning rate": "lr",
 }
-
-
-class Listener:
-    """Keeps what is passed on."""
-
-    def __init__(self) -> None:
-        self.heard: list[Event] = []
-
-    def event(self, event: Event) -> None:
-        self.heard.append(event)
-
-    def advance(self, label: str, done: int, total: int) -> None:
-        del label, done, total
 
 
 @pytest.fixture

