@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,14 +136,6 @@ def test_few_training_images_tell_no_share_of_one_in_a_hundred() -> None:
     same = measure_appearance(pixels, small, training=rows[:100], validation=rows[100:])
     assert same is not None  # images that are all the same divide nothing by zero
     assert same.compare(pixels[:1])[0].tolist() == [0.0]
-
-
-def test_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    measured, others = halves(phantom()[:240])
-    (tmp_path / "a.json").write_text(measured.model_dump_json())
-    again = Appearance.model_validate_json((tmp_path / "a.json").read_text())
-    assert again == measured
-    assert again.compare(others)[0].tolist() == measured.compare(others)[0].tolist()
 
 
 @pytest.mark.slow

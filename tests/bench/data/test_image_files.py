@@ -17,7 +17,6 @@ from PIL import Image
 from bench.data.image_files import file_stamp, quiet_decoders, read_grayscale, to_bytes
 from bench.data.study import ImageError
 from bench.errors import InputError
-from tests.shared_data import shared
 
 GRAY = np.arange(256, dtype=np.uint8).reshape(8, 32)
 
@@ -200,15 +199,6 @@ def test_stamps_of_same_sized_files_with_a_time_set_back_differ(tmp_path: Path) 
     assert first.stat().st_size == second.stat().st_size
     assert first.stat().st_mtime_ns == second.stat().st_mtime_ns == 0
     assert file_stamp(first) != file_stamp(second)
-
-
-def test_real_rgb_and_rgba_radiographs_are_their_first_channel() -> None:
-    folder = shared("nih-mini") / "images_002" / "images"
-    for name, mode in (("00000181_023.png", "RGB"), ("00000059_001.png", "RGBA")):
-        with Image.open(folder / name) as image:
-            assert image.mode == mode
-            expected = np.asarray(image)[:, :, 0]
-        np.testing.assert_array_equal(read_grayscale(folder / name), expected)
 
 
 def test_libtiff_is_silent(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

