@@ -35,13 +35,18 @@ def experiment(**changes: Any) -> Experiment:
         "models": ["one", "two"],
         "losses": ["ce", "sin"],
         "controls": [],
-        "question": {
-            "asks": "Is sin better?",
-            "yes_if": "sin is above ce.",
-            "factors": [{"key": "loss", "reference": "ce"}],
-        },
+        "question": asking({"loss": "ce"}),
     }
     return Experiment.model_validate(given | changes)
+
+
+def asking(references: dict[str, Any]) -> dict[str, Any]:
+    """A question, by the keys of its factors."""
+    return {
+        "asks": "Is sin better?",
+        "yes_if": "sin is above ce.",
+        "factors": [{"key": key, "reference": level} for key, level in references.items()],
+    }
 
 
 def scores(wrong: int) -> list[float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from tests.bench.evaluate.question_runs import (
     FAILED,
     NAMED,
     QuestionRuns,
+    asking,
     auc_of,
     cross,
     experiment,
@@ -24,11 +24,7 @@ from tests.bench.evaluate.question_runs import (
 from tests.bench.evaluate.reference import auc
 
 WRONG = {("one", "ce"): 8, ("one", "sin"): 2, ("two", "ce"): 6, ("two", "sin"): 5}
-CROSSED: dict[str, Any] = {
-    "asks": "?",
-    "yes_if": "!",
-    "factors": [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}],
-}
+CROSSED = asking({"loss": "ce", "model": "one"})
 
 
 def effect_of(result: LevelResult) -> LevelEffect:
@@ -153,11 +149,7 @@ def by_split() -> dict[str, object]:
         "models": ["one"],
         "losses": ["ce"],
         "vary": {"data": {"split": ["patient", "image"]}},
-        "question": {
-            "asks": "?",
-            "yes_if": "!",
-            "factors": [{"key": "data.split", "reference": "patient"}],
-        },
+        "question": asking({"data.split": "patient"}),
     }
 
 
@@ -266,8 +258,7 @@ def test_a_network_that_has_not_the_other_option_is_not_elsewhere(stored: Questi
         stored.add("one", loss, wrong=wrong, options={"kernel": kernel})
     cross(stored, {("two", "ce"): 9, ("two", "sin"): 2})
     key = "model.options.one.kernel"
-    factors = [CROSSED["factors"][0], {"key": key, "reference": 5}]
-    stored.record(experiment(vary={key: [3, 5]}, question={**CROSSED, "factors": factors}))
+    stored.record(experiment(vary={key: [3, 5]}, question=asking({"loss": "ce", key: 5})))
     (interaction,) = stored.answer().factors[0].interactions
     expected = (auc_of(1) - auc_of(5)) - (auc_of(6) - auc_of(8))
     assert interaction.effect.value == pytest.approx(expected)
@@ -277,13 +268,12 @@ def test_two_tasks_on_the_same_images_are_two_data_sets(stored: QuestionRuns) ->
     findings = make_task("findings14", NAMED)
     stored.add("one", "ce", wrong=3)
     stored.add("one", "ce", values=[[p] * 3 for p in scores(3)], task=findings)
-    factor = {"key": "task", "reference": "m1"}
     stored.record(
         experiment(
             models=["one"],
             losses=["ce"],
             vary={"task": ["m1", "findings14"]},
-            question={"asks": "?", "yes_if": "!", "factors": [factor]},
+            question=asking({"task": "m1"}),
         )
     )
     assert sorted(data.task for data in stored.answer().data) == ["findings14", "m1"]
@@ -294,13 +284,7 @@ def test_a_network_is_no_context_of_another_networks_option(stored: QuestionRuns
         stored.add("one", "ce", wrong=wrong, options={"kernel": kernel})
     stored.add("two", "ce", wrong=1)
     key = "model.options.one.kernel"
-    stored.record(
-        experiment(
-            losses=["ce"],
-            vary={key: [3, 5.0]},
-            question={"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]},
-        )
-    )
+    stored.record(experiment(losses=["ce"], vary={key: [3, 5.0]}, question=asking({key: 5})))
     answer = stored.answer()
     assert answer.gaps == ()
     (kernel,) = answer.factors
@@ -320,11 +304,7 @@ def test_two_settings_that_are_varied_are_two_factors(stored: QuestionRuns) -> N
             models=["one"],
             losses=["ce"],
             vary={keys[0]: [3, 11, 5], keys[1]: ["a", "b"]},
-            question={
-                "asks": "?",
-                "yes_if": "!",
-                "factors": [{"key": keys[0], "reference": 5}, {"key": keys[1], "reference": "a"}],
-            },
+            question=asking({keys[0]: 5, keys[1]: "a"}),
         )
     )
     kernel, place = stored.answer().factors
@@ -345,8 +325,7 @@ def test_two_settings_that_are_varied_are_two_factors(stored: QuestionRuns) -> N
 def test_levels_that_runs_do_not_record_are_a_problem_that_is_told(stored: QuestionRuns) -> None:
     stored.add("one", "ce", wrong=3)
     key = "model.weights_dir"
-    question = {**CROSSED, "factors": [{"key": key, "reference": "a"}]}
-    stored.record(experiment(vary={key: ["a", "b"]}, question=question))
+    stored.record(experiment(vary={key: ["a", "b"]}, question=asking({key: "a"})))
     answer = stored.answer()
     assert answer.factors == ()
     assert answer.problem == (

@@ -18,7 +18,14 @@ from bench.report.formatting import difference
 from bench.report.markdown import markdown_answer
 from bench.report.notes import glossary
 from bench.report.questions import caveats, conclusions
-from tests.bench.evaluate.question_runs import FAILED, QuestionRuns, auc_of, cross, experiment
+from tests.bench.evaluate.question_runs import (
+    FAILED,
+    QuestionRuns,
+    asking,
+    auc_of,
+    cross,
+    experiment,
+)
 
 
 @pytest.fixture
@@ -74,8 +81,7 @@ def test_where_it_includes_zero_nothing_is_claimed_but_what_is_unlikely(
 
 def test_whether_an_effect_depends_on_the_network_is_said(stored: QuestionRuns) -> None:
     cross(stored, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 1, ("two", "sin"): 16})
-    factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
-    stored.record(experiment(question={"asks": "?", "yes_if": "!", "factors": factors}))
+    stored.record(experiment(question=asking({"loss": "ce", "model": "one"})))
     answer = stored.answer()
     (interaction,) = answer.factors[0].interactions
     here, effect = interaction.here, interaction.effect
@@ -92,8 +98,7 @@ def test_an_interaction_of_networks_that_learned_nothing_is_not_concluded(
 ) -> None:
     cross(stored, {("one", "ce"): 16, ("one", "sin"): 1, ("two", "ce"): 10, ("two", "sin"): 16})
     stored.add("prior", wrong=5)
-    factors = [{"key": "loss", "reference": "ce"}, {"key": "model", "reference": "one"}]
-    question = {"asks": "?", "yes_if": "!", "factors": factors}
+    question = asking({"loss": "ce", "model": "one"})
     stored.record(experiment(question=question, controls=["prior"]))
     assert conclusions(stored.answer())[1] == (
         "Whether the difference of sin to ce is the same with one and with the other models: "
@@ -235,8 +240,7 @@ def test_the_section_has_tables_and_names_what_is_missing(stored: QuestionRuns) 
 def test_what_is_noted_of_one_level_alone_is_said_with_it(stored: QuestionRuns) -> None:
     for share, note in ((0.5, "half of them"), (1.0, "all of them")):
         stored.add("one", "ce", wrong=3, settings={"train_share": share}, notes=["here", note])
-    factors = [{"key": "data.train_share", "reference": 1.0}]
-    question = {"asks": "?", "yes_if": "!", "factors": factors}
+    question = asking({"data.train_share": 1.0})
     vary = {"data.train_share": [0.5, 1.0]}
     stored.record(experiment(models=["one"], losses=["ce"], vary=vary, question=question))
     notes = ("here", "half of them (data.train_share=0.5)", "all of them (data.train_share=1)")
@@ -249,14 +253,13 @@ def test_every_row_of_a_control_has_its_name(stored: QuestionRuns) -> None:
             settings = {"train_share": share}
             stored.add("one", "ce", wrong=3, split=split, settings=settings)
             stored.add("prior", wrong=20, split=split, settings=settings)
-    factor = {"key": "data.train_share", "reference": 1.0}
     stored.record(
         experiment(
             models=["one"],
             losses=["ce"],
             controls=["prior"],
             vary={"data": {"train_share": [0.5, 1.0], "split": ["patient", "image"]}},
-            question={"asks": "?", "yes_if": "!", "factors": [factor]},
+            question=asking({"data.train_share": 1.0}),
         )
     )
     rows = markdown_answer(stored.answer()).split("\n| ")
@@ -274,8 +277,7 @@ def test_what_does_not_concern_a_network_is_not_missing(stored: QuestionRuns) ->
             stored.add("one", loss, wrong=kernel, options={"kernel": kernel})
     cross(stored, {("two", "ce"): 1, ("two", "sin"): 2})
     key = "model.options.one.kernel"
-    question = {"asks": "?", "yes_if": "!", "factors": [{"key": key, "reference": 5}]}
-    stored.record(experiment(vary={key: [3, 5]}, question=question))
+    stored.record(experiment(vary={key: [3, 5]}, question=asking({key: 5})))
     text = markdown_answer(stored.answer())
     assert "| ce " in text
     assert "missing" not in text
@@ -284,9 +286,7 @@ def test_what_does_not_concern_a_network_is_not_missing(stored: QuestionRuns) ->
 
 def test_models_alone_are_drawn_too(stored: QuestionRuns) -> None:
     cross(stored, {("one", "ce"): 8, ("two", "ce"): 2})
-    factors = [{"key": "model", "reference": "one"}]
-    question = {"asks": "?", "yes_if": "!", "factors": factors}
-    stored.record(experiment(losses=["ce"], question=question))
+    stored.record(experiment(losses=["ce"], question=asking({"model": "one"})))
     (axes,) = question_picture(stored.answer()).draw().axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["two"]
 
