@@ -45,6 +45,15 @@ class Outcome:
 Command = Callable[..., Outcome]
 
 
+def assert_refused(outcome: Outcome, *parts: str) -> None:
+    """Exit code 2, and one line on standard error with all the parts."""
+    assert (outcome.code, outcome.out) == (2, ""), outcome
+    assert outcome.err.count("\n") == 1, outcome.err
+    assert outcome.err.startswith("error: ")
+    for part in parts:
+        assert part in outcome.err
+
+
 @pytest.fixture
 def bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.cli import conftest
 from tests.bench.cli.conftest import TINY, Command, Outcome
 from tests.bench.cli.images import truncate, write_manifest
 
@@ -15,13 +16,8 @@ Arguments = tuple[object, ...]
 
 
 def assert_refused(outcome: Outcome, *parts: str) -> None:
-    """One line on standard error with all the parts, exit code 2, and no run was begun."""
-    assert outcome.code == 2, outcome
-    assert outcome.err.count("\n") == 1, outcome.err
-    assert outcome.err.startswith("error: ")
-    for part in parts:
-        assert part in outcome.err
-    assert "Traceback" not in outcome.out + outcome.err
+    """It was refused in one line, and no run was begun."""
+    conftest.assert_refused(outcome, *parts)
     assert not list(RUNS.glob("*/config.yaml"))
 
 

@@ -11,7 +11,7 @@ import pytest
 from bench.runs.records import Outcome
 from tests.bench.cascade.by_hand import add_by_hand, new_store
 from tests.bench.cascade.stage_runs import StageRuns
-from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.conftest import TINY, Command, assert_refused
 from tests.shared_data import shared
 
 RUNS = Path("results/runs")
@@ -138,7 +138,4 @@ def test_stages_that_fail_in_training_leave_the_row_with_its_reason(bench: Comma
     ],
 )
 def test_mistakes_are_one_line(bench: Command, arguments: list[str], message: str) -> None:
-    outcome = bench(*arguments)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert message in outcome.err
-    assert outcome.err.count("\n") == 1
+    assert_refused(bench(*arguments), message)

@@ -10,7 +10,7 @@ import pytest
 from bench import load_model
 from bench.registry.plugins import load_plugin
 from bench.runs.store import Store
-from tests.bench.cli.conftest import TINY, Command
+from tests.bench.cli.conftest import TINY, Command, assert_refused
 
 
 @pytest.mark.usefixtures("registries_kept")
@@ -32,6 +32,4 @@ def test_two_devices_are_a_run_of_their_own(bench: Command, tiny_plugin: Path) -
 
 def test_more_devices_than_images_are_refused_in_a_line(bench: Command) -> None:
     outcome = bench("run", "cxnet_m1", "--devices", 33)
-    assert outcome.code == 2
-    assert "devices=33 leaves one without an image: at most 32" in outcome.err
-    assert len(outcome.err.splitlines()) == 1
+    assert_refused(outcome, "devices=33 leaves one without an image: at most 32")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from bench.runs.run import Run
 from bench.runs.store import Store
 from tests.bench.cli.conftest import Command, Outcome, _plugins_forgotten
 from tests.bench.cli.images import write_manifest
+from tests.bench.export.real_runs import kermany_part
 from tests.bench.records import as_written
 from tests.shared_data import shared
 
@@ -28,31 +28,6 @@ SMALL = (
 )  # fmt: skip
 
 
-def folder_of(to: Path, images: Mapping[Path, tuple[str, str]]) -> Path:
-    """A folder with a manifest of some images, each with its label and patient."""
-    to.mkdir()
-    lines = ["path,label,patient"]
-    for number, (path, (label, patient)) in enumerate(images.items()):
-        name = f"{number:03d}{path.suffix}"
-        shutil.copy(path, to / name)
-        lines.append(f"{name},{label},{patient}")
-    (to / "manifest.csv").write_text("\n".join(lines) + "\n")
-    return to
-
-
-def kermany(to: Path) -> Path:
-    """Some children's radiographs, normal or pneumonia."""
-    root = shared("kermany")
-    with (root / "manifest.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    chosen = [
-        row
-        for label in ("NORMAL", "PNEUMONIA")
-        for row in [row for row in rows if row["label"] == label][:OF_EACH]
-    ]
-    return folder_of(to, {root / row["path"]: (row["label"], row["patient"]) for row in chosen})
-
-
 def nih(to: Path) -> Path:
     """Some radiographs of ChestX-ray14, without a finding or with one or more."""
     root = shared("nih-mini")
@@ -61,16 +36,14 @@ def nih(to: Path) -> Path:
     paths = sorted(root.glob("images_*/images/*.png"))
     normal = [path for path in paths if labels[path.name]["Finding Labels"] == "No Finding"]
     abnormal = [path for path in paths if labels[path.name]["Finding Labels"] != "No Finding"]
-    return folder_of(
-        to,
-        {
-            path: (
-                labels[path.name]["Finding Labels"].replace("No Finding", "normal"),
-                labels[path.name]["Patient ID"],
-            )
-            for path in (*normal[:OF_EACH], *abnormal[:OF_EACH])
-        },
-    )
+    to.mkdir()
+    lines = ["path,label,patient"]
+    for path in (*normal[:OF_EACH], *abnormal[:OF_EACH]):
+        (to / path.name).symlink_to(path)
+        label = labels[path.name]["Finding Labels"].replace("No Finding", "normal")
+        lines.append(f"{path.name},{label},{labels[path.name]['Patient ID']}")
+    (to / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return to
 
 
 def train(bench: Command, plugin: Path, data: Path, *more: str) -> None:
@@ -90,7 +63,7 @@ def stored() -> list[Run]:
 def test_of_children_on_adults_with_real_radiographs(
     bench: Command, tiny_plugin: Path, tmp_path: Path
 ) -> None:
-    children, adults = kermany(tmp_path / "children"), nih(tmp_path / "adults")
+    children, adults = kermany_part(tmp_path / "children", images=90), nih(tmp_path / "adults")
     train(bench, tiny_plugin, children, "--seeds", "0,1")
     outcome = evaluate(bench, tiny_plugin, adults)
     assert outcome.code == 0, outcome.err

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.report.figures.tables import pictures
-from tests.bench.cli.conftest import Command
+from tests.bench.cli.conftest import Command, assert_refused
 from tests.bench.evaluate.question_runs import QuestionRuns, cross, experiment
 from tests.bench.report.html.pages import IMPORTED
 from tests.bench.report.runs import CHANCE, ONE_WRONG, PERFECT, Runs
@@ -125,10 +125,7 @@ def test_a_filter_hides_rows_and_changes_no_figure(bench: Command) -> None:
 def test_what_a_report_cannot_be_about_is_said_in_a_line(
     bench: Command, options: tuple[str, ...], message: str
 ) -> None:
-    refused = bench("report", "markdown", *options)
-    assert (refused.code, refused.out) == (2, "")
-    assert message in refused.err
-    assert len(refused.err.splitlines()) == 1
+    assert_refused(bench("report", "markdown", *options), message)
 
 
 def test_the_reference_can_be_any_row(bench: Command) -> None:
@@ -172,8 +169,5 @@ def test_a_question_is_answered_and_drawn_after_the_tables(
 def test_a_file_cannot_be_the_folder_of_a_report(bench: Command, tmp_path: Path, name: str) -> None:
     Runs(Path("results/runs")).add("tiny", PERFECT)
     (tmp_path / "old.md").write_text("mine")
-    refused = bench("report", name, "--to", "old.md")
-    assert (refused.code, refused.out) == (2, "")
-    assert "'old.md" in refused.err
-    assert refused.err.count("\n") == 1
+    assert_refused(bench("report", name, "--to", "old.md"), "'old.md")
     assert (tmp_path / "old.md").read_text() == "mine"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bench.runs.store import Store
-from tests.bench.cli.conftest import Command
+from tests.bench.cli.conftest import Command, assert_refused
 
 TINY = Path(__file__).parents[2] / "faults" / "tiny.yaml"
 
@@ -38,8 +38,7 @@ def test_cells_of_several_experiments_are_run_seed_by_seed_and_each_once(bench: 
 
 @pytest.mark.usefixtures("tiny_plugin")
 def test_one_experiment_and_one_config_are_as_ever(bench: Command) -> None:
-    missing = bench("run", "absent.yaml")
-    assert (missing.code, missing.err) == (2, "error: config file 'absent.yaml' is not there\n")
+    assert_refused(bench("run", "absent.yaml"), "config file 'absent.yaml' is not there")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,5 @@ def test_one_experiment_and_one_config_are_as_ever(bench: Command) -> None:
 def test_options_that_an_executor_does_not_take_are_refused(
     bench: Command, options: tuple[str, ...]
 ) -> None:
-    refused = bench("run", "cxnet_m1", "--config", "demo", *options)
-    assert refused.code == 2
-    assert "--executor" in refused.err
+    assert_refused(bench("run", "cxnet_m1", "--config", "demo", *options), "--executor")
     assert not Path("results/runs").exists()

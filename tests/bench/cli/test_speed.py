@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.cli.conftest import Command
+from tests.bench.cli.conftest import Command, assert_refused
 
 SMALL = (
     "--image-size", 16, "--batch-size", 4, "--repeats", 1, "--seconds", 0.01, "--device", "cpu",
@@ -67,11 +67,7 @@ def test_training_against_a_bare_loop(bench: Command, tiny_plugin: Path) -> None
     ],
 )
 def test_bad_input_is_one_line(bench: Command, arguments: tuple[object, ...], message: str) -> None:
-    outcome = bench("speed", *arguments)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("error: ")
-    assert outcome.err.count("\n") == 1
-    assert message in outcome.err
+    assert_refused(bench("speed", *arguments), message)
 
 
 def test_an_interruption_promises_nothing(bench: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from tests.bench.cli.conftest import TINY, Command, finish, start_fresh
+from tests.bench.cli.conftest import TINY, Command, assert_refused, finish, start_fresh
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,4 @@ def test_an_unknown_name_is_refused_before_anything_is_decoded(
 
     monkeypatch.setattr("bench.data.load.open_pixels", decode)
     done = bench(wrong[0], "tiny", "--plugin", tiny_plugin, *TINY, "--seeds", "0", *wrong[1:])
-    assert done.code == 2
-    assert "unknown" in done.err
-    assert done.err.count("\n") == 1
+    assert_refused(done, "unknown")
