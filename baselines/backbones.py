@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -155,6 +156,7 @@ def names_like(pattern: str) -> list[str]:
     return sorted(timm.list_models(pattern, include_tags="." in pattern))
 
 
+@cache
 def check_image_size(name: str, image_size: int) -> None:
     """Refuse a size that the network cannot take, by trying it without memory or arithmetic.
 
