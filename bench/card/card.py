@@ -14,7 +14,7 @@ from bench.evaluate.estimate import Figure
 from bench.evaluate.external import ExternalRow, ExternalTable
 from bench.evaluate.measures import column_heads, leading, leading_head
 from bench.evaluate.operating_points import OperatingPoints
-from bench.evaluate.results import Results, Row, RunView, Table
+from bench.evaluate.results import Results, Row, ScoredRun, Table
 from bench.evaluate.settings import compare, weights
 from bench.report import facts
 from bench.report import formatting as fmt
@@ -89,7 +89,7 @@ def external_rows(results: Results, runs: Set[str]) -> list[tuple[ExternalTable,
     return [(table, row) for table in results.external for row in table.rows if runs & {*row.runs}]
 
 
-def _find(run: Run, results: Results) -> tuple[Table, Row, RunView] | None:
+def _find(run: Run, results: Results) -> tuple[Table, Row, ScoredRun] | None:
     """The run in the results; None where it is in no row, such as after a better tuning."""
     for table in results.tables:
         for row in table.rows:
@@ -111,7 +111,7 @@ def _alone(run: Run, table: Table, row: Row) -> Table:
     )
 
 
-def _measures(table: Table, row: Row, view: RunView) -> Section:
+def _measures(table: Table, row: Row, view: ScoredRun) -> Section:
     """A line for each figure of the whole task: of this run, and of its row with an interval."""
     heads = column_heads(table.outputs)
     names = [name for name in heads if name in row.figures]

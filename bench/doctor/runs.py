@@ -26,7 +26,7 @@ from bench.runs.predictions import OTHERS, PREDICTIONS
 from bench.runs.reading import kept_checksums, own_name
 from bench.runs.records import Unusable
 from bench.runs.run import Run, Unfinished
-from bench.runs.store import Store, Survey, history_text, settings_text
+from bench.runs.store import Store, Survey, cell_text, history_text
 from bench.train.checkpoint import ASIDE, LAST, load, resumable
 from bench.train.history import Validation
 
@@ -169,4 +169,4 @@ def _settings_of_other_seeds(store: Store, folder: Path) -> Iterator[bytes]:
     """The settings of each other run, with the seed that the name of a run's folder has."""
     for run in store.runs():
         if seed := re.search(r"-s(\d+)-", folder.name):
-            yield settings_text(run.cell.model_copy(update={"seed": int(seed[1])})).encode()
+            yield cell_text(run.cell.model_copy(update={"seed": int(seed[1])})).encode()

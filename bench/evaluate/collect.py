@@ -22,7 +22,7 @@ from bench.evaluate.labels import labels
 from bench.evaluate.merge import merge, trained_here
 from bench.evaluate.published import published_for
 from bench.evaluate.reference import choose_reference
-from bench.evaluate.results import BestControl, Reference, Row, RunView, Table
+from bench.evaluate.results import BestControl, Reference, Row, ScoredRun, Table
 from bench.evaluate.scorer import Scorer
 from bench.evaluate.settings import captions, compare, train_share, training, weights
 from bench.runs.records import ExperimentRecord, TuningRecord
@@ -250,7 +250,7 @@ class _Collector:
         row = replace(
             row,
             runs=tuple(
-                RunView(
+                ScoredRun(
                     **vars(run),
                     values={name: figure.value for name, figure in each.figures.items()},
                     curves=each.curves,

@@ -14,7 +14,7 @@ from bench.runs.checksums import HISTORY
 if TYPE_CHECKING:
     from bench.evaluate.estimate import Figure, Interval
     from bench.evaluate.external import ExternalTable
-    from bench.evaluate.results import Row, RunView, Table
+    from bench.evaluate.results import Row, ScoredRun, Table
 
 # Columns of whole numbers, which may lack some.
 WHOLE = (
@@ -155,7 +155,7 @@ def _each(tables: Iterable[Table]) -> Iterator[tuple[Table, Row]]:
     return ((table, row) for table in tables for row in table.rows)
 
 
-def _runs(tables: Iterable[Table]) -> Iterator[tuple[Table, Row, RunView]]:
+def _runs(tables: Iterable[Table]) -> Iterator[tuple[Table, Row, ScoredRun]]:
     return ((table, row, view) for table, row in _each(tables) for view in row.runs)
 
 

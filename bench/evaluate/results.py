@@ -39,7 +39,7 @@ from bench.runs.run import Run, Unfinished
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RunView(Run):
+class ScoredRun(Run):
     """One finished run of a row, and what its predictions for the test part amount to.
 
     Attributes:
@@ -106,7 +106,7 @@ class Row:
     train_share: float
     seeds: tuple[int, ...]
     label: str = ""
-    runs: tuple[RunView, ...] = ()
+    runs: tuple[ScoredRun, ...] = ()
     figures: dict[str, Figure] = field(default_factory=dict)
     findings: dict[str, dict[str, Figure]] = field(default_factory=dict)
     support: dict[str, int] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from pydantic import BaseModel
 from bench.evaluate.estimate import LEVEL
 from bench.evaluate.measures import column_heads
 from bench.evaluate.question_result import QuestionResult
-from bench.evaluate.results import Results, Row, RunView, Table
+from bench.evaluate.results import Results, Row, ScoredRun, Table
 from bench.report.facts import title
 from bench.report.questions import caveats, conclusions
 from bench.report.verdict import verdict_text
@@ -47,7 +47,7 @@ def json(results: Results, *, image_names: bool = False) -> str:
 
 def _plain(value: Any) -> Any:
     """JSON values: records as objects, arrays as lists, what is not finite as null."""
-    if isinstance(value, RunView):
+    if isinstance(value, ScoredRun):
         return _run(value)
     if isinstance(value, BaseModel):
         return _plain(value.model_dump(mode="json"))
@@ -69,7 +69,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _run(view: RunView) -> dict[str, Any]:
+def _run(view: ScoredRun) -> dict[str, Any]:
     return {
         "name": view.name,
         "seed": view.seed,

@@ -269,7 +269,7 @@ class Store:
         # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
         for path in (folder / END, folder / "error.txt", *folder.glob(PARTIAL)):
             path.unlink(missing_ok=True)
-        write_text(folder / SETTINGS, settings_text(cell))
+        write_text(folder / SETTINGS, cell_text(cell))
         write_text(folder / EXPERIMENT, experiment_text(facts.experiment))
         write_model(folder / DATA, facts.data)
         attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
@@ -463,7 +463,7 @@ class Store:
             return None
 
 
-def settings_text(cell: Cell) -> str:
+def cell_text(cell: Cell) -> str:
     """The content of a run's ``config.yaml``."""
     record = CellRecord(cell=cell).model_dump(mode="json", exclude_none=True)
     return yaml.dump({"format": FORMAT_VERSION, **record}, Dumper=_DUMPER, sort_keys=False)
