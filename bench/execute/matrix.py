@@ -28,6 +28,7 @@ from bench.execute.cell_runner import Job
 from bench.execute.controls import ControlUnavailable
 from bench.files import is_disk_full, write_text
 from bench.progress import Progress
+from bench.runs.checksums import ERROR
 from bench.runs.reading import read_former_end
 from bench.runs.records import Outcome, Unusable
 from bench.runs.run import Run, Unfinished
@@ -280,7 +281,7 @@ def drop_damaged_checkpoint(folder: Path, progress: Progress) -> None:
 
 def keep_failure(error: Exception | SystemExit, reason: str, folder: Path, store: Store) -> None:
     """End a run as failed: outcome and traceback."""
-    write_text(folder / "error.txt", "".join(traceback.format_exception(error)))
+    write_text(folder / ERROR, "".join(traceback.format_exception(error)))
     store.end(folder, Outcome(state="failed", reason=reason))
     if isinstance(error, TrainingFailedError):
         # It would fail again from there. After any other failure (memory, disk) the next try

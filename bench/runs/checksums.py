@@ -16,11 +16,12 @@ from bench.runs.predictions import OTHERS, PREDICTIONS
 END, SETTINGS, HISTORY, WEIGHTS = "run.json", "config.yaml", "history.csv", "best.pt"
 FORMER_END = "ended.json"
 """The ``run.json`` of a run that lost its predictions, and nothing else."""
-EXPERIMENT = "experiment.yaml"
-DATA = "data.json"
-IN_COMMON = (EXPERIMENT, DATA, "environment.json")
+EXPERIMENT, DATA, ENVIRONMENT = "experiment.yaml", "data.json", "environment.json"
+IN_COMMON = (EXPERIMENT, DATA, ENVIRONMENT)
 """Files that the runs of a matrix have in common."""
 IMPORTED, EXTERNAL = "import.json", "external.json"
+ERROR = "error.txt"
+"""The traceback of a run that failed."""
 CHECKED = (SETTINGS, *IN_COMMON, IMPORTED, EXTERNAL, HISTORY, WEIGHTS, PREDICTIONS, OTHERS)
 """Files with a checksum, where a run has them; ``run.json`` holds its own."""
 OWN = "sha256"

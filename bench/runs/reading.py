@@ -19,6 +19,7 @@ from bench.runs.cells import Cell
 from bench.runs.checksums import (
     DATA,
     END,
+    ENVIRONMENT,
     EXPERIMENT,
     EXTERNAL,
     FORMER_END,
@@ -119,7 +120,7 @@ def read_attempts(folder: Path) -> tuple[EnvironmentRecord, ...]:
     Raises:
         UnusableError: they cannot be read.
     """
-    return _read(folder / "environment.json", _parse_attempts).attempts
+    return _read(folder / ENVIRONMENT, _parse_attempts).attempts
 
 
 def read_experiment(folder: Path) -> Experiment:

@@ -58,6 +58,8 @@ from bench.runs.cells import Cell
 from bench.runs.checksums import (
     DATA,
     END,
+    ENVIRONMENT,
+    ERROR,
     EXPERIMENT,
     EXTERNAL,
     FORMER_END,
@@ -267,13 +269,13 @@ class Store:
         """
         make_folder(folder)
         # A killed process leaves what it was writing; the folder is claimed, so nobody writes.
-        for path in (folder / END, folder / "error.txt", *folder.glob(PARTIAL)):
+        for path in (folder / END, folder / ERROR, *folder.glob(PARTIAL)):
             path.unlink(missing_ok=True)
         write_text(folder / SETTINGS, cell_text(cell))
         write_text(folder / EXPERIMENT, experiment_text(facts.experiment))
         write_model(folder / DATA, facts.data)
         attempts = AttemptsRecord(attempts=(*earlier, facts.environment))
-        write_model(folder / "environment.json", attempts)
+        write_model(folder / ENVIRONMENT, attempts)
         if facts.imported is not None:
             write_model(folder / IMPORTED, facts.imported)
         if facts.external is not None:

@@ -17,7 +17,7 @@ from bench.data.splits import Split
 from bench.errors import InputError
 from bench.files import make_folder, write_bytes, write_text
 from bench.runs.cells import source_settings
-from bench.runs.checksums import DATA, EXPERIMENT, HISTORY, SETTINGS
+from bench.runs.checksums import DATA, ENVIRONMENT, EXPERIMENT, HISTORY, IMPORTED, SETTINGS
 from bench.runs.records import write_model
 from bench.runs.run import Run
 from bench.runs.store import Store, experiment_text
@@ -27,7 +27,7 @@ from bench.share.pseudonyms import Pseudonyms
 NAMELESS = ("phantom",)
 """Data sources whose images are of nobody; another one can hold a hospital's images in its form."""
 CARD = "README.md"
-AS_THEY_ARE = (SETTINGS, "environment.json", "import.json", HISTORY)
+AS_THEY_ARE = (SETTINGS, ENVIRONMENT, IMPORTED, HISTORY)
 """Files that hold no name of an image, patient or folder."""
 
 
