@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,7 +21,9 @@ TWO = Outputs(kind="multiclass", classes=("normal", "abnormal"))
 FINDINGS = Outputs(kind="multilabel", classes=("Mass", "Nodule", "Hernia"))
 
 
-def build(name: str, *, outputs: int = 2, side: int = 64) -> tuple[nn.Module, Tensor]:
+@cache
+def build(name: str, *, outputs: int = 3, side: int = 64) -> tuple[nn.Module, Tensor]:
+    """A network and two images of noise, which no test changes."""
     torch.manual_seed(0)
     shape = NetworkShape(in_channels=1, outputs=outputs, image_size=side)
     return find_model(name).build(shape).eval(), torch.randn(2, 1, side, side)
@@ -49,7 +53,7 @@ def test_the_last_layer_with_positions(
 
 def test_grad_cam_is_that_of_the_paper() -> None:
     """Equations 1 and 2, written out on the features of the last block of a ResNet-18."""
-    network, images = build("resnet18", outputs=3, side=96)
+    network, images = build("resnet18", side=96)
     outputs = torch.tensor([2, 0])
     mapper = make_mapper(network, FINDINGS, example=images, name="resnet18")
     assert mapper.method == GRAD_CAM
@@ -65,7 +69,7 @@ def test_grad_cam_is_that_of_the_paper() -> None:
 
 
 def test_a_transformers_map_is_that_of_its_positions() -> None:
-    network, images = build("vit_small_patch16_224", outputs=3)
+    network, images = build("vit_small_patch16_224")
     outputs = torch.tensor([1, 1])
     maps = make_mapper(network, FINDINGS, example=images, name="vit")(images, outputs)
     kept: list[Tensor] = []
@@ -79,7 +83,7 @@ def test_a_transformers_map_is_that_of_its_positions() -> None:
 
 
 def test_the_evidence_for_one_of_two_classes_is_the_difference_of_their_logits() -> None:
-    network, images = build("cxnet_m1")
+    network, images = build("cxnet_m1", outputs=2)
     mapper = make_mapper(network, TWO, example=images, name="cxnet_m1")
     assert mapper.method == CLASS_MAPS
     with torch.inference_mode():
@@ -90,7 +94,7 @@ def test_the_evidence_for_one_of_two_classes_is_the_difference_of_their_logits()
 
 
 def test_a_findings_evidence_is_its_logit() -> None:
-    network, images = build("cxnet_m1", outputs=3)
+    network, images = build("cxnet_m1")
     maps = make_mapper(network, FINDINGS, example=images, name="net")(images, torch.tensor([2, 0]))
     with torch.inference_mode():
         logits = network(images)

@@ -17,17 +17,34 @@ from bench.registry import NetworkShape, find_model
 from bench.registry.costs import model_costs
 from bench.speed.case import OUTPUTS, Case, Workbench
 from bench.speed.machine import measure_flops
-from bench.speed.measure import LATENCY_CALLS, count_flop, measure
+from bench.speed.measure import LATENCY_CALLS, Measured, count_flop, measure
 from bench.speed.timing import Stopwatch
 from tests.cuda import needs_cuda
 
 SMALL = Case(model="cxnet_m1", image_size=8, batch_size=4, device="cpu")
 
 
-def test_every_figure_is_there() -> None:
-    state = torch.get_rng_state()
-    measured = measure(SMALL, repeats=3, block_seconds=1e-3)
-    assert torch.equal(torch.get_rng_state(), state)
+@pytest.fixture(scope="module")
+def watched() -> tuple[Measured, set[int]]:
+    """The small case's figures, and the sizes of the batches of its inference."""
+    seen: set[int] = set()
+
+    def watch(images: ImageSet, batch: int) -> Iterator[torch.Tensor]:
+        for x in in_order(images, batch):
+            seen.add(len(x))
+            yield x
+
+    in_order = ImageSet.in_order
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageSet, "in_order", watch)
+        state = torch.get_rng_state()
+        measured = measure(SMALL, repeats=3, block_seconds=1e-3)
+        assert torch.equal(torch.get_rng_state(), state)
+    return measured, seen
+
+
+def test_every_figure_is_there(watched: tuple[Measured, set[int]]) -> None:
+    measured, _ = watched
     assert measured.model == "cxnet_m1"
     assert len(measured.training.values) == len(measured.inference.values) == 3
     assert len(measured.latency.values) == LATENCY_CALLS
@@ -37,17 +54,8 @@ def test_every_figure_is_there() -> None:
     assert (measured.capture_seconds, measured.compile_seconds, measured.notes) == (None, None, ())
 
 
-def test_inference_is_measured_in_the_batches_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: set[int] = set()
-
-    def watched(images: ImageSet, batch: int) -> Iterator[torch.Tensor]:
-        for x in in_order(images, batch):
-            seen.add(len(x))
-            yield x
-
-    in_order = ImageSet.in_order
-    monkeypatch.setattr(ImageSet, "in_order", watched)
-    measured = measure(SMALL, repeats=1, block_seconds=1e-3)
+def test_inference_is_measured_in_the_batches_of_a_run(watched: tuple[Measured, set[int]]) -> None:
+    measured, seen = watched
     assert measured.prediction_batch == 256
     assert seen == {256, 1, 2}  # one for latency, two while FLOPs are counted
 
