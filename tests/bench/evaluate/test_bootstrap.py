@@ -126,10 +126,14 @@ def test_resamples_in_which_a_figure_is_undefined_are_left_out_and_counted() -> 
     assert 0.0 <= interval.low < interval.high <= 1.0
 
 
+# The resamples of the same patients are drawn once.
+SHARES = Resampling(count=400)
+
+
 def shares(positive: list[bool], called: list[bool], patients: list[str]) -> dict[str, Interval]:
     """Intervals of the figures of calls."""
     images = [f"{place:03d}" for place in range(len(positive))]
-    resamples = Resampling(count=400).resample(images=images, patients=patients)
+    resamples = SHARES.resample(images=images, patients=patients)
     found = resamples.classification(np.array(positive), np.array(called))
     return {name: Interval.of(estimate) for name, estimate in found.items()}
 

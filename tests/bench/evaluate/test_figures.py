@@ -29,6 +29,8 @@ RESAMPLING = Resampling(count=15)
 TWO = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1])
 PATIENTS = ["a", "a", "b", "c", "c", "d", "e", "e", "f", "g", "h", "i"]
 VALIDATION = predictions_of(np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.5, 0.9]))
+THRESHOLD = choose_threshold(VALIDATION.targets, VALIDATION.probabilities[:, 1])
+TEMPERATURE = fit_temperature(VALIDATION.targets, VALIDATION.probabilities)
 
 probability = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.6, 0.9, 1.0])
 
@@ -53,15 +55,13 @@ def interval_of(figure: Estimate | Auc) -> Interval:
 
 def plain_figures(t: NDArray[np.int64], p: NDArray[np.float64]) -> dict[str, float]:
     """Figures of some images, with threshold and temperature from the validation part."""
-    threshold = choose_threshold(VALIDATION.targets, VALIDATION.probabilities[:, 1])
-    temperature = fit_temperature(VALIDATION.targets, VALIDATION.probabilities)
-    after = scaled(np.stack([1 - p, p], axis=1), temperature)[:, 1]
+    after = scaled(np.stack([1 - p, p], axis=1), TEMPERATURE)[:, 1]
     figures = {
         "auc": reference.auc(t, p),
         "average_precision": reference.average_precision(t, p),
-        **reference.classification(t, p >= threshold),
+        **reference.classification(t, p >= THRESHOLD),
         "brier": float(np.mean((p - t) ** 2)),
-        "temperature": temperature,
+        "temperature": TEMPERATURE,
         "brier_scaled": float(np.mean((after - t) ** 2)),
     }
     for at, specificity in (("95", 0.95), ("90", 0.9)):

@@ -225,5 +225,5 @@ def test_simulated_comparisons_show_what_was_planned(scenario: Scenario) -> None
         networks=scenario.networks,
         within_patient=scenario.within_patient,
     ).smallest_difference(scenario.seeds)
-    simulated = simulated_smallest(scenario, planned, simulations=400)
+    simulated = simulated_smallest(scenario, planned, simulations=200)
     assert planned == pytest.approx(simulated, rel=0.2)

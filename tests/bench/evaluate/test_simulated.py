@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from bench.evaluate.auc import Auc, difference
 from bench.evaluate.bootstrap import Resampling
 from bench.evaluate.testing import holm, p_value
-from tests.bench.evaluate.reference import estimated_auc
 from tools.coverage import Scenario, measure, scenarios
 
 # What the images of a patient share of a score's variance, and models of a patient's part.
@@ -74,16 +73,9 @@ def true_auc(signal: float) -> float:
 def aucs(case: Study, *, by_image: bool = False) -> list[Auc]:
     """The AUC of each model; "" makes each image a patient of its own."""
     who = np.full(len(case.images), "", object) if by_image else case.patients
-    return [
-        estimated_auc(
-            Resampling(count=0),
-            images=case.images,
-            patients=who,
-            targets=case.targets,
-            scores=scores,
-        )
-        for scores in case.scores.T
-    ]
+    images = Resampling(count=0).resample(images=case.images, patients=who)
+    positive = case.targets[images.order] == 1
+    return [images.auc(positive, scores[images.order]) for scores in case.scores.T]
 
 
 def coverage(*, studies: int, seed: int) -> dict[str, float]:
