@@ -19,14 +19,18 @@ SUMMARY = ("data", "summary")
 DEMO = ("--set", "data.options.images=120", "--set", "data.image_size=32")
 
 
-@pytest.fixture
-def labels(tmp_path: Path) -> Path:
-    """The label files of ChestX-ray14 in small, and none of the images."""
-    folder = tmp_path / "nih"
+@pytest.fixture(scope="module")
+def _labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labels") / "nih"
     write_nih_layout(folder, images=150, seed=0, image_size=28)
-    for images in folder.glob("images*"):
-        shutil.rmtree(images)
     return folder
+
+
+@pytest.fixture
+def labels(_labels: Path, tmp_path: Path) -> Path:
+    """The label files of ChestX-ray14 in small, and none of the images."""
+    no_images = shutil.ignore_patterns("images*")
+    return Path(shutil.copytree(_labels, tmp_path / "nih", ignore=no_images))
 
 
 def json_of(bench: Command, *arguments: object) -> dict[str, Any]:
