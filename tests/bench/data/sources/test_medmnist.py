@@ -105,13 +105,6 @@ def test_fourteen_labels_are_chestmnists(tmp_path: Path) -> None:
     assert findings["train_000001"] == ("Atelectasis", "Pleural_Thickening")
 
 
-def test_other_numbers_of_labels_are_numbered(tmp_path: Path) -> None:
-    content = arrays(labels=3)
-    study = open_file(write(tmp_path / "mine.npz", content))
-    assert study.finding_names == ("label_0", "label_1", "label_2")
-    assert study.rows.set_index("image").loc["train_000000", "findings"] == ("label_1",)
-
-
 def test_colour_becomes_gray(tmp_path: Path) -> None:
     content = arrays(shape=(32, 32, 3))
     for split in COUNTS:
