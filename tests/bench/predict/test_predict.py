@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn.datasets import load_sample_images
 import bench as package
 from bench.data.decode import resize
 from bench.data.image_files import read_grayscale
+from bench.errors import InputError
 from bench.evaluate.ensemble import mean_predictions
 from bench.evaluate.operating_points import OperatingPoints
 from bench.predict.arguments import sort_arguments
@@ -261,3 +263,10 @@ def test_mistakes_are_one_line_and_write_nothing(
         assert words in outcome.err
         assert outcome.err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png"]
+
+
+def test_runs_of_two_rows_are_never_one_mean(trained: Trained) -> None:
+    first, second = find_runs([str(folder) for folder in trained.networks], out=trained.out)
+    other = replace(second, cell=second.cell.model_copy(update={"loss": "sin"}))
+    with pytest.raises(InputError, match=r"predict one row at a time: .* differ in loss"):
+        NetworkRow.load([first, other], device=CPU)
