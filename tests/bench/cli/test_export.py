@@ -14,7 +14,7 @@ from tests.bench.cli.images import write_manifest
 @pytest.mark.usefixtures("tiny_runs")
 def test_a_run_is_exported_with_its_card(bench: Command, tiny_plugin: Path) -> None:
     (folder,) = Path("results/runs").glob("tiny-ce-s0-*")
-    call = ("export", folder.name, "--to", "safetensors", "--out", "made", "--plugin", tiny_plugin)
+    call = ("export", folder.name, "--to", "torchscript", "--out", "made", "--plugin", tiny_plugin)
     outcome = bench(*call, "--subgroups")
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("made: max |Δp| ")

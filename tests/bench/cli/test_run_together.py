@@ -41,12 +41,7 @@ def test_one_experiment_and_one_config_are_as_ever(bench: Command) -> None:
     assert_refused(bench("run", "absent.yaml"), "config file 'absent.yaml' is not there")
 
 
-@pytest.mark.parametrize(
-    "options",
-    [("--jobs", "2"), ("--address", "auto"), ("--executor", "processes", "--address", "x")],
-)
-def test_options_that_an_executor_does_not_take_are_refused(
-    bench: Command, options: tuple[str, ...]
-) -> None:
+def test_options_that_an_executor_does_not_take_are_refused(bench: Command) -> None:
+    options = ("--executor", "processes", "--address", "x")
     assert_refused(bench("run", "cxnet_m1", "--config", "demo", *options), "--executor")
     assert not Path("results/runs").exists()
