@@ -41,6 +41,7 @@ def write_export(folder: Path) -> None:
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.usefixtures("nothing_drawn")  # pictures are encoded, so that no name would be seen
 def test_nothing_in_a_results_folder_names_a_patient(bench: Command, tiny_plugin: Path) -> None:
     write_export(Path("export"))
     (Path("export") / "Secret_broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\0\x10\0??")

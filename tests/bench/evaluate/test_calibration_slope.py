@@ -53,9 +53,9 @@ def test_slope_and_intercept_are_those_of_the_logistic_regression(
 
 def test_a_calibrated_network_has_slope_one_and_intercept_zero() -> None:
     """And one whose logits are doubled and raised by one is half as steep, and too high."""
-    found = [resamples(100_000, draws=1).calibration(*study(100_000, **change)) for change in (
-        {}, {"too_sure": 2.0}, {"shift": 1.0}
-    )]  # fmt: skip
+    images = resamples(100_000, draws=1)
+    changes: list[dict[str, float]] = [{}, {"too_sure": 2.0}, {"shift": 1.0}]
+    found = [images.calibration(*study(100_000, **change)) for change in changes]
     slopes = [each["calibration_slope"].value for each in found]
     intercepts = [each["calibration_intercept"].value for each in found]
     assert slopes == pytest.approx([1.0, 0.5, 1.0], abs=0.03)

@@ -10,6 +10,8 @@ import pytest
 
 from bench.evaluate import collect, seeds
 from bench.evaluate.auc import Auc
+from bench.evaluate.bootstrap import Resampling
+from bench.evaluate.scorer import Scorer
 from bench.evaluate.seeds import Runs, Spread, pooled
 from bench.runs.run import Run
 from tests.bench.evaluate.stored_runs import StoredRuns
@@ -60,7 +62,8 @@ def test_rows_scored_side_by_side_have_the_figures_of_rows_scored_alone(
             order.append((run.cell.model, run.cell.seed))
 
         monkeypatch.setattr(collect, "processors", lambda workers=workers: workers)
-        tables[workers] = collect.collect(stored.store.runs(), on_scored=tell)
+        scorer = Scorer(Resampling(count=50))
+        tables[workers] = collect.collect(stored.store.runs(), scorer=scorer, on_scored=tell)
     assert told[1] == told[4]
     assert len(told[1]) == 12
     figures = [
