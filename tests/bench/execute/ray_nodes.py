@@ -28,7 +28,7 @@ def started_cluster(*, head_cpus: int = 1) -> Iterator[Any]:
         # A node that is gone is missed after a second instead of fifteen.
         patch.setenv("RAY_health_check_period_ms", "500")
         patch.setenv("RAY_health_check_failure_threshold", "2")
-        head = {**NODE, "num_cpus": head_cpus, "include_dashboard": False}
+        head = {**NODE, "num_cpus": head_cpus, "include_dashboard": False, "no_monitor": True}
         made = Cluster(initialize_head=True, head_node_args=head)
         yield made
         made.shutdown()

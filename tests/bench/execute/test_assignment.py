@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from bench.config import load_experiment
 from bench.evaluate import scorer
 from bench.evaluate.scorer import Scorer
+from bench.events import MatrixFinished
 from bench.execute.assignment import assignment_of
 from bench.execute.executors import Executor, Workers
 from bench.execute.experiment import run_experiments
@@ -47,17 +49,28 @@ def one_worker(_: Executor, work: Work, __: Progress) -> Iterator[Workers]:
     yield Workers(execute=execute)
 
 
-@pytest.mark.usefixtures("registries_kept")
-def test_a_worker_leaves_scores_for_reports(
-    tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def run(
+    registries_kept: None, tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], MatrixFinished]:
+    """Runs a network and two controls by such a worker."""
+    del registries_kept
     load_plugins([tiny_plugin])
     monkeypatch.setattr(Executor, "started", one_worker)
     experiment = load_experiment("demo", settings=QUICK, changes={"models": ["tiny"]})
-    done = run_experiments(
-        [experiment], out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
+    return partial(
+        run_experiments,
+        [experiment],
+        out=tmp_path,
+        device=torch.device("cpu"),
+        progress=QuietProgress(),
     )
-    assert done.finished == 3
+
+
+def test_a_worker_leaves_scores_for_reports(
+    run: Callable[[], MatrixFinished], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run().finished == 3
     computed = [Scorer().score(run) for run in Store(tmp_path).runs()]
 
     def never(*_: object) -> None:
@@ -70,18 +83,12 @@ def test_a_worker_leaves_scores_for_reports(
     ]
 
 
-@pytest.mark.usefixtures("registries_kept")
 def test_a_run_that_cannot_be_scored_is_finished(
-    tiny_plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[[], MatrixFinished], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
         raise ValueError("no score")
 
-    load_plugins([tiny_plugin])
-    monkeypatch.setattr(Executor, "started", one_worker)
     monkeypatch.setattr(scorer, "score_predictions", fails)
-    experiment = load_experiment("demo", settings=QUICK, changes={"models": ["tiny"]})
-    done = run_experiments(
-        [experiment], out=tmp_path, device=torch.device("cpu"), progress=QuietProgress()
-    )
+    done = run()
     assert (done.finished, done.failed) == (3, 0)

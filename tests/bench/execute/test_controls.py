@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,21 +110,44 @@ def _weights_for_frozen() -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("task", ["m1", "m4", "findings14"])
 @pytest.mark.parametrize("name", list(CONTROLS))
-def test_labels_of_the_test_part_are_not_read(name: str) -> None:
+def test_labels_of_the_test_part_are_not_read(name: str, task: str) -> None:
     """Poisoned labels change no prediction, those of validation only where they choose."""
-    rows, split, targets, pixels = _made()
+    random = np.random.default_rng(0)
+    several = {"m1": (0, 2), "m4": (1, 2), "findings14": (0, 4)}[task]
+    findings: list[object] = [
+        tuple(random.choice(NIH_FINDINGS[:5], random.integers(*several), replace=False))
+        for _ in range(200)
+    ]
+    rows, split, _, pixels = _made(findings=findings)
+    made = make_task(task)
+    targets = made.targets(rows)
     poisoned = targets.copy()
-    if name not in CHOOSING:
-        poisoned[split.validation] = 1 - poisoned[split.validation]
-    poisoned[split.test] = 1 - poisoned[split.test]
+    for part in [split.test] if name in CHOOSING else [split.validation, split.test]:
+        poisoned[part] = 1 - poisoned[part] if task != "m4" else 13
     honest, other = (
-        probability_of_abnormal(name, rows=rows, targets=labels, split=split, pixels=pixels)
+        predict_control(
+            name,
+            ControlInputs(
+                rows=rows,
+                targets=labels,
+                kind=made.kind,
+                outputs=len(made.classes),
+                train=split.train,
+                validation=split.validation,
+                pixels=pixels,
+            ),
+        )
         for labels in (targets, poisoned)
     )
-    assert honest.shape == (200,)
+    assert honest.shape == (200, len(made.classes))
     assert honest.dtype == np.float64
     assert ((honest >= 0) & (honest <= 1)).all()
+    if made.kind == "multiclass":
+        np.testing.assert_allclose(honest.sum(axis=1), 1.0, atol=1e-12)
+    # Findings that no training image has are given to no image.
+    assert (honest[:, 5:] == 0).all()
     np.testing.assert_array_equal(honest, other)
 
 
@@ -154,16 +178,16 @@ def test_prior_and_same_patient_by_hand() -> None:
     assert predict("same_patient") == [0.5, 0.5, 0.0, 0.5, 0.5, 0.0, 0.5, 0.5]
 
 
-@pytest.mark.parametrize("name", ["brightness", "pixels", "frame"])
 def test_a_memory_map_is_read_in_pieces_with_the_same_result(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, split, targets, pixels = _made()
-    whole = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=pixels)
+    predict = partial(probability_of_abnormal, "pixels", rows=rows, targets=targets, split=split)
+    whole = predict(pixels=pixels)
     np.save(tmp_path / "pixels.npy", pixels)
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     monkeypatch.setattr("bench.execute.controls._CHUNK_PIXELS", 64 * 7)
-    pieces = probability_of_abnormal(name, rows=rows, targets=targets, split=split, pixels=mapped)
+    pieces = predict(pixels=mapped)
     np.testing.assert_allclose(whole, pieces, rtol=0, atol=1e-9)
 
 
@@ -316,44 +340,6 @@ def test_metadata_auc_on_the_real_labels(
 
 
 # --- several outputs -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("task", ["m4", "findings14"])
-@pytest.mark.parametrize("name", list(CONTROLS))
-def test_labels_of_the_test_part_are_not_read_for_several_outputs(name: str, task: str) -> None:
-    random = np.random.default_rng(0)
-    several = {"m4": (1, 2), "findings14": (0, 4)}[task]
-    findings = [
-        tuple(random.choice(NIH_FINDINGS[:5], random.integers(*several), replace=False))
-        for _ in range(200)
-    ]
-    rows, split, _, pixels = _made(findings=findings)
-    made = make_task(task)
-    targets = made.targets(rows)
-    poisoned = targets.copy()
-    poisoned[split.test] = 1 - poisoned[split.test] if task != "m4" else 13
-    honest, other = (
-        predict_control(
-            name,
-            ControlInputs(
-                rows=rows,
-                targets=labels,
-                kind=made.kind,
-                outputs=14,
-                train=split.train,
-                validation=split.validation,
-                pixels=pixels,
-            ),
-        )
-        for labels in (targets, poisoned)
-    )
-    assert honest.shape == (200, 14)
-    assert ((honest >= 0) & (honest <= 1)).all()
-    if task == "m4":
-        np.testing.assert_allclose(honest.sum(axis=1), 1.0, atol=1e-12)
-    # Findings that no training image has are given to no image.
-    assert (honest[:, 5:] == 0).all()
-    np.testing.assert_array_equal(honest, other)
 
 
 def test_prior_and_same_patient_of_several_labels_by_hand() -> None:

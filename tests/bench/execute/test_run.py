@@ -307,20 +307,6 @@ def test_a_run_that_another_process_holds_is_left_to_it(tiny: str, copied: Path)
     assert not folder.exists()
 
 
-def test_class_weighting_makes_ce_weighted_ce(tiny: str, tmp_path: Path) -> None:
-    weighted = load_experiment(
-        "demo",
-        settings=[*QUICK, "train.class_weighting=true", "controls=[]"],
-        changes={"models": [tiny], "losses": ["ce", "weighted_ce"]},
-    )
-    run(weighted, tmp_path)
-    runs = by_label(tmp_path)
-    pd.testing.assert_frame_equal(
-        runs["tiny ce seed 0"].predictions_frame(),
-        runs["tiny weighted_ce seed 0"].predictions_frame(),
-    )
-
-
 def test_the_pipeline_on_real_nih_images(tiny: str, tmp_path: Path) -> None:
     """Official lists, partial download, RGB and RGBA files among the images."""
     root = shared("nih-mini")
