@@ -108,18 +108,6 @@ def test_any_row_can_be_the_reference(results: Results, out: Path) -> None:
     assert by_model.loc["prior", "difference"] == pytest.approx(-difference)
 
 
-def test_runs_predictions_and_history_are_those_of_the_files(results: Results, out: Path) -> None:
-    runs = results.runs[results.runs["model"] == "small_for_api"]
-    assert sorted(runs["seed"]) == [0, 1]
-    for name in runs["run"]:
-        stored = pd.read_csv(out / name / "predictions.csv")
-        mine = results.predictions[results.predictions["run"] == name]
-        assert mine["probability"].tolist() == stored["probability"].tolist()
-        history = results.history[results.history["run"] == name]
-        assert history["iteration"].tolist() == [2, 4]
-    assert "<table" in results._repr_html_()
-
-
 def test_what_is_read_again_is_the_same(results: Results, out: Path) -> None:
     pd.testing.assert_frame_equal(bench.load_results(out).rows, results.rows)
 

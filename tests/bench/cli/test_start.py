@@ -42,8 +42,6 @@ def test_a_reader_who_leaves_is_no_error() -> None:
     [
         ("run", "--loss", "unknown"),
         ("run", "--task", "unknown"),
-        ("run", "--set", "controls=[unknown]"),
-        ("run", "--set", "data.source=unknown"),
         ("tune", "--loss", "unknown"),
     ],
 )

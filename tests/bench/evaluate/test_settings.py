@@ -67,16 +67,6 @@ def test_what_a_recipe_gives_is_not_shown_beside_it(runs: Runs) -> None:
     }
 
 
-def test_different_models_under_different_settings_show_them(runs: Runs) -> None:
-    runs.add("net", PERFECT, settings={"train": {**TRAINING, "class_weighting": True}})
-    runs.add("other", CHANCE, settings={"train": TRAINING})
-    (table,) = runs.tables()
-    assert settings_of(table) == {
-        "net": ["train.class_weighting=true"],
-        "other": ["train.class_weighting=false"],
-    }
-
-
 def test_a_models_options_are_in_its_own_row_alone(runs: Runs) -> None:
     runs.add(
         "net",
