@@ -165,7 +165,7 @@ def test_compiling_that_is_switched_off_is_no_compiled_run(
 def test_a_resumed_run_counts_the_compiling_of_both_processes(
     tmp_path: Path, with_backend: Choose
 ) -> None:
-    with_backend("aot_eager")
+    with_backend("eager")
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, on_validation=interrupt)
     stored = checkpoint.load(tmp_path / checkpoint.LAST, device=CPU)
@@ -180,7 +180,7 @@ def test_memory_that_runs_out_ends_a_compiled_run_and_not_its_checkpoint(
     def no_memory(_graph: torch.fx.GraphModule, _: object) -> Callable[..., Any]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with_backend("aot_eager")
+    with_backend("eager")
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, on_validation=interrupt)
     with_backend(no_memory)
@@ -198,7 +198,7 @@ def test_compiling_micro_batches_is_refused() -> None:
 
 
 def test_bench_speed_compiles_where_it_is_asked_to(with_backend: Choose) -> None:
-    with_backend("aot_eager")
+    with_backend("eager")
     case = Case(model="cxnet_m1", image_size=8, batch_size=2, device="cpu", compiled=True)
     measured = measure(case, repeats=1, block_seconds=0.01)
     assert measured.compile_seconds is not None

@@ -188,7 +188,7 @@ def test_replayed_and_compiled_steps_go_on_bit_for_bit_too(
 ) -> None:
     """Without CUDA: the graph is the function itself, and the compiler traces alone."""
     if compiled:
-        made = partial(torch.compile, backend="aot_eager")
+        made = partial(torch.compile, backend="eager")
         monkeypatch.setattr(torch, "compile", made)
     else:
         monkeypatch.setattr("bench.train.cuda_graph.WORTH_STEPS", 1)
