@@ -21,6 +21,7 @@ from bench.events import Event
 from bench.runs.run import Run
 from bench.runs.store import Store
 from tests.bench.export.real_runs import kermany_part, train
+from tests.bench.nih_part import part_of_nih
 from tests.shared_data import shared
 
 
@@ -49,7 +50,9 @@ def nih(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "data.test_fraction": 0.5,
         "controls": [],
     }
-    return stored(train(shared("nih-mini"), tmp_path_factory.mktemp("nih"), **changes))
+    folder = tmp_path_factory.mktemp("nih")
+    root = part_of_nih(folder / "data", every=3)
+    return stored(train(root, folder / "runs", **changes))
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ from tests.bench.imported.small import (
     write_csv,
     write_labels,
 )
-from tests.shared_data import shared
+from tests.bench.nih_part import part_of_nih
 
 SICK = np.array([bool(FINDINGS[number % 4]) for number in range(FIRST_TESTED, IMAGES)])
 RISING = [number / 20 for number in range(len(TEST))]
@@ -268,21 +268,6 @@ def assert_whole(found: Imported) -> Run:
     ).value
     assert np.allclose(leading, found.auc, rtol=0, atol=1e-12, equal_nan=True)
     return run
-
-
-def part_of_nih(folder: Path, *, every: int) -> Path:
-    """NIH's label file and lists, of every so many patients."""
-    folder.mkdir()
-
-    def kept(image: str) -> bool:
-        return image[:8].isdigit() and int(image[:8]) % every == 0
-
-    head, *lines = (shared("nih-mini") / "Data_Entry_2017_v2020.csv").read_text().splitlines()
-    (folder / "Data_Entry_2017_v2020.csv").write_text("\n".join([head, *filter(kept, lines)]))
-    for name in ("train_val_list.txt", "test_list.txt"):
-        images = (shared("nih-mini") / name).read_text().split()
-        (folder / name).write_text("\n".join(filter(kept, images)))
-    return folder
 
 
 @pytest.mark.parametrize(
