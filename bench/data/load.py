@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from bench.cache import pixel_cache
 from bench.config import DataConfig
@@ -55,18 +53,19 @@ def _refuse_empty(study: StudyTable) -> None:
 
 
 def decode_study(
-    study: StudyTable,
-    config: DataConfig,
-    *,
-    cache: Path,
-    progress: Callable[[int, int], None] | None = None,
+    study: StudyTable, config: DataConfig, progress: Progress, *, label: str = "decoding images"
 ) -> tuple[StudyTable, PixelStore]:
     """Decode the images of a study (or open them where that was done before).
 
     The part of the study that a run can use comes back, from :meth:`PixelStore.usable`, with its
     pixels.
     """
-    store = open_pixels(study, image_size=config.image_size, cache=cache, progress=progress)
+    store = open_pixels(
+        study,
+        image_size=config.image_size,
+        cache=pixel_cache(),
+        progress=lambda done, total: progress.advance(label, done, total),
+    )
     usable = store.usable(study)
     refuse_problems(usable, config, hint=AGAIN if store.reused and store.problems else "")
     return usable, store
@@ -76,12 +75,7 @@ def decode_source(
     config: DataConfig, progress: Progress, *, label: str = "decoding images"
 ) -> tuple[StudyTable, PixelStore]:
     """Open the configured source and decode it as a run does; see :func:`decode_study`."""
-    return decode_study(
-        open_study(config),
-        config,
-        cache=pixel_cache(),
-        progress=lambda done, total: progress.advance(label, done, total),
-    )
+    return decode_study(open_study(config), config, progress, label=label)
 
 
 def refuse_problems(study: StudyTable, config: DataConfig, *, hint: str = "") -> None:

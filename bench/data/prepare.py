@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.config import DataConfig
+from bench.cache import pixel_cache
+from bench.config import Experiment
 from bench.data.appearance import measure_appearance
 from bench.data.description import DataRecord, describe_data
 from bench.data.image_files import DEEPEST
@@ -19,8 +19,9 @@ from bench.data.load import decode_study
 from bench.data.normalisation import Normalisation, measure_normalisation
 from bench.data.splits import RowNumbers, Split, draw_share, make_split
 from bench.data.study import StudyTable
-from bench.data.tasks import Task, check_classes
+from bench.data.tasks import Task, check_classes, make_task
 from bench.data.thumbnails import note_store
+from bench.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +46,26 @@ class PreparedData:
         """Side of an image in pixels."""
         return int(self.pixels.shape[1])
 
+    def describe(self, out: Path) -> list[str]:
+        """Lines about the data, shown before anything is run into a folder."""
+        sizes = ", ".join(f"{len(rows):,} {part}" for part, rows in self.task_parts.items())
+        data = self.record
+        return [
+            f"{data.source}, task {data.task}: {sizes} images at {data.image_size} px; "
+            f"runs go to {out}",
+            *data.notes,
+        ]
 
-def prepare_data(
-    config: DataConfig,
-    task: Task,
-    *,
-    study: StudyTable,
-    cache: Path,
-    progress: Callable[[int, int], None] | None = None,
-) -> PreparedData:
-    """Decode pixels (or open them where that was done before), split, check."""
-    usable, store = decode_study(study, config, cache=cache, progress=progress)
+
+def prepare_data(experiment: Experiment, study: StudyTable, progress: Progress) -> PreparedData:
+    """Decode pixels (or open them where that was done before), split, check.
+
+    Args:
+        experiment: without ``vary``.
+        study: what its data source gives.
+    """
+    config, task = experiment.data, make_task(experiment.task, study.finding_names)
+    usable, store = decode_study(study, config, progress)
     rows = usable.rows
     split = make_split(rows, config)
     train = draw_share(rows, split, share=config.train_share)
@@ -82,7 +92,7 @@ def prepare_data(
         normalisation=normalisation,
         appearance=appearance,
     )
-    note_store(record.fingerprint, store.folder, cache=cache)
+    note_store(record.fingerprint, store.folder, cache=pixel_cache())
     return PreparedData(
         rows=rows,
         pixels=store.pixels,

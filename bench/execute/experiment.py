@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.config import Experiment, expand, levels_of, missing_references
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
-from bench.data.prepare import PreparedData
+from bench.data.prepare import PreparedData, prepare_data
 from bench.data.study import StudyTable
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
@@ -18,7 +18,6 @@ from bench.execute.cell_runner import CellRunner, Job
 from bench.execute.executors import LOCAL, Executor
 from bench.execute.matrix import run_cells
 from bench.execute.preflight import Checked, check_levels, plan_cells
-from bench.execute.prepare import describe_start, prepare
 from bench.execute.work import describe_work
 from bench.progress import Progress
 from bench.runs.store import Facts, Store
@@ -116,9 +115,9 @@ class _Matrix:
         # Levels that differ in their training alone have the same data.
         key = repr((level.data, level.task))
         if key not in self._prepared:
-            self._prepared[key] = prepare(level, study, self._progress)
+            self._prepared[key] = prepare_data(level, study, self._progress)
         prepared = self._prepared[key]
-        for line in describe_start(prepared, self._store.root):
+        for line in prepared.describe(self._store.root):
             if line not in self._noted:
                 self._progress.event(Note(line))
                 self._noted.add(line)

@@ -7,9 +7,8 @@ from pathlib import Path
 from bench.config import DataConfig, Experiment, expand
 from bench.config.dotted import flatten
 from bench.data.load import open_study
-from bench.data.prepare import PreparedData
+from bench.data.prepare import PreparedData, prepare_data
 from bench.errors import InputError
-from bench.execute.prepare import prepare
 from bench.progress import Progress
 from bench.runs.cells import TaskSettings, data_settings
 from bench.runs.run import Run
@@ -37,7 +36,7 @@ def run_data(run: Run, *, root: Path | None, progress: Progress) -> PreparedData
         if root is not None:
             data = level.data.model_copy(update={"root": root})
             level = level.model_copy(update={"data": data})
-        prepared = prepare(level, open_study(level.data), progress)
+        prepared = prepare_data(level, open_study(level.data), progress)
         changes = [
             f"the {what} was {before[:16]} and is {now[:16]}"
             for what, before, now in (

@@ -11,12 +11,11 @@ from threadpoolctl import threadpool_limits
 from bench import signals
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
-from bench.data.prepare import PreparedData
+from bench.data.prepare import PreparedData, prepare_data
 from bench.environment import describe_environment
 from bench.errors import InputError
 from bench.execute.assignment import RunnerRecord
 from bench.execute.cell_runner import CellRunner
-from bench.execute.prepare import prepare
 from bench.execute.work import Assignment, ExpectedData, Work
 from bench.progress import Progress
 from bench.runs.store import Facts
@@ -62,7 +61,7 @@ class Worker:
         key = repr((level.data, level.task))
         prepared = self._prepared.get(key)
         if prepared is None:
-            prepared = prepare(level, open_study(level.data), progress)
+            prepared = prepare_data(level, open_study(level.data), progress)
         found = (prepared.record.fingerprint, prepared.record.split.hash)
         if found != (expected.fingerprint, expected.split):
             raise InputError(

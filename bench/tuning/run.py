@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from bench.config import Experiment, expand
 from bench.data.load import open_study
 from bench.data.placement import PlacementCache
-from bench.data.prepare import PreparedData
+from bench.data.prepare import PreparedData, prepare_data
 from bench.data.tasks import make_task
 from bench.environment import describe_environment
 from bench.errors import InputError
@@ -26,7 +26,6 @@ from bench.execute.cell_runner import Job
 from bench.execute.executors import LOCAL, Executor, Workers
 from bench.execute.matrix import run_cells
 from bench.execute.preflight import Checked, check_levels
-from bench.execute.prepare import describe_start, prepare
 from bench.execute.work import describe_work
 from bench.files import make_folder
 from bench.progress import Progress
@@ -124,8 +123,8 @@ def _prepared(experiment: Experiment, store: Store, progress: Progress) -> Prepa
     """The data, decoded and described; their split is stored."""
     study = open_study(experiment.data)
     make_task(experiment.task, study.finding_names)
-    prepared = prepare(experiment, study, progress)
-    for line in describe_start(prepared, store.root):
+    prepared = prepare_data(experiment, study, progress)
+    for line in prepared.describe(store.root):
         progress.event(Note(line))
     prepared.split.write(store.splits, prepared.rows)
     return prepared

@@ -12,27 +12,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.config import DataConfig
+from bench.config import load_experiment
 from bench.data.decode import resize
 from bench.data.load import open_study
 from bench.data.prepare import PreparedData, prepare_data
-from bench.data.tasks import make_task
 from bench.data.thumbnails import NOTES, note_store, thumbnails
+from bench.progress import QuietProgress
 from tests.bench.records import data_record
 
 
-def prepare(cache: Path, *, seed: int = 0) -> PreparedData:
-    config = DataConfig.model_validate(
-        {"source": "phantom", "image_size": 32, "options": {"images": 60, "seed": seed}}
-    )
-    return prepare_data(config, make_task("m1"), study=open_study(config), cache=cache)
+def prepare(folder: Path, *, seed: int = 0) -> PreparedData:
+    """Data whose pixels are in a folder ``pixels`` of another one."""
+    options = {"images": 60, "seed": seed}
+    experiment = load_experiment("demo", changes={"data.image_size": 32, "data.options": options})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CXNET_BENCH_CACHE", str(folder))
+        return prepare_data(experiment, open_study(experiment.data), QuietProgress())
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[PreparedData, Path]:
     """Data at 32 px, and the cache with them, which is copied before it is changed."""
-    cache = tmp_path_factory.mktemp("prepared") / "cache"
-    return prepare(cache), cache
+    folder = tmp_path_factory.mktemp("prepared")
+    return prepare(folder), folder / "pixels"
 
 
 def pixels(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -74,11 +76,12 @@ def test_other_pixels_with_the_same_ids_are_never_shown(tmp_path: Path) -> None:
     first, second = prepare(tmp_path, seed=0), prepare(tmp_path, seed=1)
     (image,) = set(first.rows["image"][:1]) & set(second.rows["image"])
 
+    cache = tmp_path / "pixels"
     for data in (first, second):
-        found = thumbnails(data.record, [image], cache=tmp_path)
+        found = thumbnails(data.record, [image], cache=cache)
         np.testing.assert_array_equal(pixels(found.pngs[image]), of(data, image))
-    (tmp_path / NOTES / first.record.fingerprint).unlink()
-    assert not thumbnails(first.record, [image], cache=tmp_path).pngs
+    (cache / NOTES / first.record.fingerprint).unlink()
+    assert not thumbnails(first.record, [image], cache=cache).pngs
 
 
 def forget_images(store: Path) -> None:

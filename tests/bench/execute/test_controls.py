@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from baselines import frozen
-from bench.cache import pixel_cache
 from bench.config import load_experiment
 from bench.data.load import open_study
 from bench.data.prepare import prepare_data
@@ -31,6 +30,7 @@ from bench.execute.controls import (
     area_averaged,
     predict_control,
 )
+from bench.progress import QuietProgress
 from tests.absent import packaged_weights
 from tests.bench.data.nih_labels import nih_label_rows
 from tests.bench.data.splits.tables import split_of
@@ -237,9 +237,9 @@ def test_the_penalty_is_chosen_on_the_validation_part(name: str) -> None:
 
 
 def test_controls_that_embarrass_networks_on_childrens_radiographs() -> None:
-    config = load_experiment("manifest", changes={"data.root": shared("kermany")})
-    config = config.data.model_copy(update={"image_size": 32})
-    data = prepare_data(config, M1, study=open_study(config), cache=pixel_cache())
+    changes = {"data.root": shared("kermany"), "data.image_size": 32}
+    experiment = load_experiment("manifest", changes=changes)
+    data = prepare_data(experiment, open_study(experiment.data), QuietProgress())
     auc = {}
     for name in OF_PIXELS:
         p = probability_of_abnormal(

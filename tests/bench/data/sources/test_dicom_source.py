@@ -17,6 +17,7 @@ from bench.data.pixel_store import open_pixels
 from bench.data.sources import pseudonyms
 from bench.data.study import StudyTable
 from bench.errors import InputError
+from bench.progress import QuietProgress
 from bench.registry import DATASETS
 
 pydicom = pytest.importorskip("pydicom", reason="the extra dicom is not installed")
@@ -321,7 +322,7 @@ def test_nothing_of_a_patient_reaches_the_record_of_a_run(tmp_path: Path) -> Non
                 "validation_fraction": 0.25, "test_fraction": 0.25}
     )  # fmt: skip
     study = open_study(config)
-    usable, _ = decode_study(study, config, cache=tmp_path / "cache")
+    usable, _ = decode_study(study, config, QuietProgress())
     columns = usable.rows.drop(columns="digest").to_csv()
     stored = columns + json.dumps([study.notes, [p.image for p in study.problems]])
     assert [name for name in names if name in stored] == []
