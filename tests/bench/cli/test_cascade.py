@@ -12,7 +12,7 @@ from bench.runs.records import Outcome
 from tests.bench.cascade.by_hand import add_by_hand, new_store
 from tests.bench.cascade.stage_runs import StageRuns
 from tests.bench.cli.conftest import TINY, Command, assert_refused
-from tests.shared_data import shared
+from tests.bench.nih_part import part_of_nih
 
 RUNS = Path("results/runs")
 TASKS = ("m1", "m2", "m3", "m4", "findings14")
@@ -61,8 +61,10 @@ def test_it_trains_what_is_missing_and_stores_its_cascades(
         assert figures["exact_match"]["value"] + lost == pytest.approx(1.0)
 
 
-def test_all_five_tasks_train_on_real_radiographs(bench: Command, tiny_plugin: Path) -> None:
-    root = shared("nih-mini")
+def test_all_five_tasks_train_on_real_radiographs(
+    bench: Command, tiny_plugin: Path, tmp_path: Path
+) -> None:
+    root = part_of_nih(tmp_path / "nih", every=2)
     outcome = bench(
         "cascade", "tiny", "--plugin", tiny_plugin, "--config", "nih_patient", "--data", root,
         "--loss", "ce", "--seeds", "0", "--set", "data.image_size=32",
@@ -78,7 +80,7 @@ def test_all_five_tasks_train_on_real_radiographs(bench: Command, tiny_plugin: P
     for run in RUNS.glob("tiny-*/data.json"):
         data = json.loads(run.read_text())
         # m4 has the fewest, of validation images.
-        assert min(part["images"] for part in data["parts"].values()) >= 30, data["task"]
+        assert min(part["images"] for part in data["parts"].values()) >= 10, data["task"]
     assert len(list(RUNS.glob("tiny-ce-s0-????????????????"))) == len(TASKS)
 
 
