@@ -240,6 +240,20 @@ class Machines:
     def trials(self) -> list[FrozenTrial]:
         return self.first.trials(url=self.url)
 
+    def take_over(self) -> None:
+        """The first one is silent for hours, and its trial is trained by the second."""
+        hours_pass(self.url)
+        self.second("trials=1", plan=self.plan)
+
+    def check_taken_over(self) -> list[FrozenTrial]:
+        """Search with the first one, whose first trial is taken over."""
+        self.first("trials=2", plan=self.plan)
+        trials = self.trials()
+        assert [trial.state.name for trial in trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+        assert trials[1].params == trials[0].params
+        assert self.first.record().spent.trials == 2
+        return trials
+
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Machines:
@@ -272,18 +286,9 @@ def test_a_worker_that_was_given_up_leaves_its_trial_to_others(
     machines: Machines, at_validation: Callable[..., None]
 ) -> None:
     """Its machine slept for hours."""
-
-    def meanwhile() -> None:
-        hours_pass(machines.url)
-        machines.second("trials=1", plan=machines.plan)
-
-    at_validation(2, meanwhile)
-    machines.first("trials=2", plan=machines.plan)
-    trials = machines.trials()
-    assert [trial.state.name for trial in trials] == ["FAIL", "COMPLETE", "COMPLETE"]
-    assert trials[1].params == trials[0].params
+    at_validation(2, machines.take_over)
+    trials = machines.check_taken_over()
     assert [iterations(trial) for trial in trials] == [2, WHOLE, WHOLE]
-    assert machines.first.record().spent.trials == 2
 
 
 def test_a_worker_waits_for_the_trials_of_others_before_it_names_a_winner(
@@ -316,15 +321,10 @@ def test_a_worker_that_was_given_up_at_its_very_end_leaves_its_trial_to_others(
         real(self, *args, **options)
         if not done:
             done.append(1)
-            hours_pass(machines.url)
-            machines.second("trials=1", plan=machines.plan)
+            machines.take_over()
 
     monkeypatch.setattr(Objective, "_report_end", report_end)
-    machines.first("trials=2", plan=machines.plan)
-    trials = machines.trials()
-    assert [trial.state.name for trial in trials] == ["FAIL", "COMPLETE", "COMPLETE"]
-    assert trials[1].params == trials[0].params
-    assert machines.first.record().spent.trials == 2
+    machines.check_taken_over()
 
 
 def test_a_trial_whose_former_worker_still_holds_its_folder_is_tried_again(
