@@ -156,7 +156,6 @@ def names_like(pattern: str) -> list[str]:
     return sorted(timm.list_models(pattern, include_tags="." in pattern))
 
 
-@cache
 def check_image_size(name: str, image_size: int) -> None:
     """Refuse a size that the network cannot take, by trying it without memory or arithmetic.
 
@@ -167,6 +166,11 @@ def check_image_size(name: str, image_size: int) -> None:
         ValueError: unknown name, a size at which the network cannot be built or run, or a
             network that is not a classifier.
     """
+    _try_image_size(name, image_size)
+
+
+@cache  # every cell of a matrix asks, and a large network takes half a second
+def _try_image_size(name: str, image_size: int) -> None:
     check_name(name)
     try:
         with torch.device("meta"):

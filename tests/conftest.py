@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bench.data.study import StudyTable
     from bench.registry.datasets import SourceOptions
 
-gc.disable()  # until the tests begin: importing makes no garbage
 if "PYTEST_XDIST_WORKER" in os.environ:
+    gc.disable()  # until the tests begin: importing makes no garbage
     # One of several workers on these cores: two of torch's threads each would wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -46,7 +46,7 @@ def model_card(
         subgroups: Markdown about them, where they were looked at (:mod:`bench.audit`).
     """
     found = _find(run, results)
-    table, row, view = found or (None, None, None)
+    table, row, scored = found or (None, None, None)
     settings = run.cell.settings
     network = settings if isinstance(settings, NetworkSettings) else None
     validation = run.predictions().get("validation")
@@ -66,7 +66,7 @@ def model_card(
             row=row,
             head=leading_head(run.outputs),
             leading=leading(run.outputs),
-            measures=_measures(table, row, view) if table and row and view else None,
+            measures=_measures(table, row, scored) if table and row and scored else None,
             findings=_findings(row) if row and row.findings else None,
             thresholds=_thresholds(points) if points and points.called else None,
             temperature=bool(points),
@@ -74,7 +74,7 @@ def model_card(
             # What the run rests on is what a table of it alone would rest on.
             parts=parts(_alone(run, table, row)) if table and row else None,
             resting_on=facts.resting_on(_alone(run, table, row)) if table and row else [],
-            command=recipe(replace(row, runs=(view,))).command if row and view else "",
+            command=recipe(replace(row, runs=(scored,))).command if row and scored else "",
             weights_digest=run.checksums.get(WEIGHTS, ""),
             external=external_rows(results, {run.name}),
             exported=exported,
@@ -93,9 +93,9 @@ def _find(run: Run, results: Results) -> tuple[Table, Row, ScoredRun] | None:
     """The run in the results; None where it is in no row, such as after a better tuning."""
     for table in results.tables:
         for row in table.rows:
-            for view in row.runs:
-                if view.name == run.name:
-                    return table, row, view
+            for scored in row.runs:
+                if scored.name == run.name:
+                    return table, row, scored
     return None
 
 
@@ -111,14 +111,14 @@ def _alone(run: Run, table: Table, row: Row) -> Table:
     )
 
 
-def _measures(table: Table, row: Row, view: ScoredRun) -> Section:
+def _measures(table: Table, row: Row, scored: ScoredRun) -> Section:
     """A line for each figure of the whole task: of this run, and of its row with an interval."""
     heads = column_heads(table.outputs)
     names = [name for name in heads if name in row.figures]
     columns = [
         texts("measure", "measure", [heads[name] for name in names], kind="name"),
         *(
-            [numbers("run", "this run", [_value(name, view.values) for name in names])]
+            [numbers("run", "this run", [_value(name, scored.values) for name in names])]
             if len(row.seeds) > 1
             else []
         ),

@@ -10,6 +10,7 @@ from bench.doctor.finding import Finding
 from bench.doctor.runs import if_free, remove
 from bench.evaluate.scorer import Scorer
 from bench.runs.aside import ASIDE
+from bench.runs.checksums import SETTINGS
 from bench.runs.run import Run
 from bench.runs.store import LOCKS, Store
 from bench.tuning.trials import WORKER
@@ -19,7 +20,7 @@ def check_partials(store: Store) -> Iterator[Finding]:
     """Find the files that a killed process was writing."""
     busy = [path.stem for path in store.root.rglob(f"{LOCKS}/*.lock") if _is_held(path)]
     for path in sorted(store.root.rglob("*.partial")):
-        name, of_run = path.relative_to(store.root), (path.parent / "config.yaml").exists()
+        name, of_run = path.relative_to(store.root), (path.parent / SETTINGS).exists()
         # Outside the runs nobody knows whose it is: it stays while any process is at work.
         if name.parts[0] not in ASIDE and not (path.parent.name in busy if of_run else busy):
             yield Finding(

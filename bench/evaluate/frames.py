@@ -119,29 +119,29 @@ def runs(tables: Sequence[Table]) -> pd.DataFrame:
     """One line for each finished run."""
     return _frame(
         {
-            "run": view.name,
+            "run": scored.name,
             **_identity(table),
             **_attributes(row, ("kind", "model", "loss", "settings")),
-            "seed": view.seed,
-            **view.values,
+            "seed": scored.seed,
+            **scored.values,
         }
-        for table, row, view in _runs(tables)
+        for table, row, scored in _runs(tables)
     )
 
 
 def predictions(tables: Sequence[Table]) -> pd.DataFrame:
     """The stored predictions of all finished runs."""
-    by_run = {view.name: view.predictions_frame() for _, _, view in _runs(tables)}
+    by_run = {scored.name: scored.predictions_frame() for _, _, scored in _runs(tables)}
     return _together(by_run)
 
 
 def history(tables: Sequence[Table]) -> pd.DataFrame:
     """The validations of all finished runs."""
     by_run = {}
-    for _, _, view in _runs(tables):
+    for _, _, scored in _runs(tables):
         # It is no result: a report without it stands.
         with suppress(OSError, ValueError):
-            by_run[view.name] = pd.read_csv(view.folder / HISTORY)
+            by_run[scored.name] = pd.read_csv(scored.folder / HISTORY)
     return _together(by_run)
 
 
@@ -156,7 +156,7 @@ def _each(tables: Iterable[Table]) -> Iterator[tuple[Table, Row]]:
 
 
 def _runs(tables: Iterable[Table]) -> Iterator[tuple[Table, Row, ScoredRun]]:
-    return ((table, row, view) for table, row in _each(tables) for view in row.runs)
+    return ((table, row, scored) for table, row in _each(tables) for scored in row.runs)
 
 
 def _frame(lines: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

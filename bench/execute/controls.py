@@ -186,11 +186,15 @@ def _image_features(
     inputs: ControlInputs,
     features: Callable[[NDArray[np.uint8]], NDArray[np.float64]],
     *,
-    at_once: int = _CHUNK_PIXELS,
+    at_once: int | None = None,
 ) -> NDArray[np.float64]:
-    """Features of every row's image, (rows, features), computed a chunk of images at a time."""
+    """Features of every row's image, (rows, features), computed a chunk of images at a time.
+
+    Args:
+        at_once: pixels of a chunk; None is a number for features that are computed in NumPy.
+    """
     at = inputs.rows["pixel_row"].to_numpy()
-    step = max(1, at_once // int(np.prod(inputs.pixels.shape[1:])))
+    step = max(1, (at_once or _CHUNK_PIXELS) // int(np.prod(inputs.pixels.shape[1:])))
     chunks = (inputs.pixels[at[start : start + step]] for start in range(0, len(at), step))
     return np.concatenate([features(chunk) for chunk in chunks])
 

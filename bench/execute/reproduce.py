@@ -141,7 +141,7 @@ def _job(run: Run, *, store: Store, root: Path | None, progress: Progress) -> Jo
     _check_made_of(run, experiment.model.weights_dir)
     prepared = run_data(run, root=root, progress=progress)
     runner = CellRunner(
-        level=experiment,  # with ``vary``: the folder of weights is the same at every level
+        level=experiment,  # as it was given; its folder of weights alone is used
         prepared=prepared,
         store=store,
         placements=PlacementCache(device),

@@ -69,13 +69,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _run(view: ScoredRun) -> dict[str, Any]:
+def _run(scored: ScoredRun) -> dict[str, Any]:
     return {
-        "name": view.name,
-        "seed": view.seed,
-        "settings": _plain(view.cell.settings),
-        "imported": _plain(view.imported),
-        "confusion": _plain(view.confusion),
+        "name": scored.name,
+        "seed": scored.seed,
+        "settings": _plain(scored.cell.settings),
+        "imported": _plain(scored.imported),
+        "confusion": _plain(scored.confusion),
     }
 
 

@@ -321,7 +321,7 @@ class Cell(Frozen):
 
     @property
     def name(self) -> str:
-        """Readable begin of the name of its run's folder, before the key: ``cxnet_m1-sin-s0``."""
+        """Beginning of the name of its run's folder, before the key: ``cxnet_m1-sin-s0``."""
         parts = [re.sub("[:/ ]", "-", self.model)]
         if self.kind == "network" or self.loss:
             parts += [self.loss, f"s{self.seed}"]

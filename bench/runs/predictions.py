@@ -66,7 +66,7 @@ class Predictions:
     called: NDArray[np.bool_] | None = None
 
     def at(self, rows: NDArray[Any]) -> Predictions:
-        """The predictions of some images, all of the task, by their row numbers or a mask."""
+        """The predictions of some images of the task, by their row numbers or a mask."""
         return Predictions(
             images=self.images[rows],
             patients=self.patients[rows],

@@ -29,8 +29,12 @@ QUICK = [
     "mobilenetv3_small_100", "tf_efficientnet_lite0", "efficientnet_b0", "resnet18", "densenet121",
     "convnext_tiny", "vit_small_patch16_224", "swin_tiny_patch4_window7_224",
 ]  # fmt: skip
-# Those with a smallest size, and those that are built for the size of their images.
+# Of these, the ones with a smallest size, or built for the size of their images.
 SIZED = ["densenet121", "convnext_tiny", "vit_small_patch16_224", "swin_tiny_patch4_window7_224"]
+
+
+def test_the_others_take_any_size() -> None:
+    assert {SMALLEST[name] for name in QUICK if name not in SIZED} == {1}
 
 
 @pytest.mark.parametrize("name", QUICK)
