@@ -144,20 +144,25 @@ def test_labels_of_which_none_can_be_used_are_refused(bench: Command, rows: str)
             assert_refused(outcome, "'manifest' has no usable image", "see `bench data check`")
 
 
-def test_the_summary_of_label_files_alone_and_its_pictures(bench: Command, labels: Path) -> None:
+def test_the_summary_of_label_files_alone_and_its_pictures(
+    bench: Command, labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With --data and no config these are NIH's files and official lists."""
-    found = json_of(bench, *SUMMARY, "--data", labels)
+    figures = ["figures/findings.png", "figures/normal_one_several.png"]
+    found = json_of(bench, *SUMMARY, "--data", labels, "--figures", "figures")
+    assert found["figures"] == figures
+    assert all(Path(path).stat().st_size > 5_000 for path in figures)
     assert (found["source"], found["images"], found["split"]["name"]) == ("nih", 150, "official")
     assert found["normal"] + found["one"] + found["several"] == 150
     assert sum(part["images"] for part in found["parts"].values()) == 150
     assert len(found["findings"]) == 14
 
+    drawn = [Path(path) for path in figures]
+    monkeypatch.setattr("bench.data.summary_figures.draw_summary", lambda *_, **__: drawn)
     lines = bench(*SUMMARY, "--data", labels, "--figures", "figures").out.splitlines()
     assert lines[0] == f"nih: 150 images of {found['patients']} patients"
     assert lines[1] == "all images of the label file, here or not"
-    figures = ["figures/findings.png", "figures/normal_one_several.png"]
     assert lines[-2:] == [f"wrote {path}" for path in figures]
-    assert all(Path(path).stat().st_size > 5_000 for path in figures)
 
 
 def test_a_summary_needs_no_lists_and_says_that_there_are_no_parts(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bench.execute.executors import environments_of
+from bench.execute.processes import processes
+from bench.execute.work import Assignment, Work
 from tests.bench.execute.executing import LONG, ONCE, SECONDS, Matrix, children_of, wait_for
 from tests.forked import Forked
 
@@ -34,7 +38,7 @@ def _imported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are forked by a new interpreter that has imported what each of them would import."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.execute.worker", "torch._dynamo"])
-    monkeypatch.setattr(multiprocessing, "get_context", lambda _: context)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda name: {"spawn": context}[name])
 
 
 @pytest.mark.usefixtures("_imported_once")
@@ -168,6 +172,30 @@ def test_a_fault_of_the_device_is_tried_once_more(
     end = "4 finished, 0 finished before, 0 not available, 0 failed"
     assert (end if once else "1 failed") in printed
     assert matrix.attempts("out")["failing-ce-s0"] == 1  # no checkpoint: it begins anew
+
+
+def test_a_worker_starts_with_the_variables_of_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pool:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def submit(self, *_: object) -> Future[None]:
+            found.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+            return Future()
+
+        def shutdown(self, **_: object) -> None:
+            pass
+
+    found: list[str | None] = []
+    children = iter([[], ["its process"]])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("bench.execute.processes.ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(multiprocessing, "active_children", lambda: next(children))
+    work, assignment = cast(Work, None), cast(Assignment[None], None)
+    with processes(work, [{"CUDA_VISIBLE_DEVICES": "3"}]) as engine:
+        assert engine.submit(assignment, avoid=None)[1] == "3"
+    assert found == ["3"]
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
 def test_workers_share_the_cores_or_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import huggingface_hub.constants
 import pandas as pd
@@ -32,6 +33,7 @@ from bench.events import (
 )
 from bench.execute.controls import CONTROLS
 from bench.execute.experiment import run_experiments
+from bench.execute.matrix import Ending
 from bench.execute.preflight import plan_cells
 from bench.registry import MODELS, register_model
 from bench.registry.plugins import load_plugin
@@ -723,3 +725,7 @@ def test_a_run_that_goes_on_with_other_threads_says_so(
     assert not [other for other in recorder.of(Note) if other != note and "goes on" in other.text]
     attempts = by_label(tmp_path)["tiny ce seed 0"].attempts
     assert [attempt.threads for attempt in attempts] == [before, before + 1]
+
+
+def test_every_ending_of_a_cell_is_counted() -> None:
+    assert {*get_args(Ending)} <= {each.name for each in fields(MatrixFinished)}

@@ -58,6 +58,13 @@ def test_who_is_at_what_has_not_ended_is_listed(tmp_path: Path) -> None:
     assert "    not ended: 0 running, 2 to run when" in described(study)
 
 
+def test_history_importance_and_parallel_coordinates_are_drawn(tmp_path: Path) -> None:
+    names = [f"net-ce-{name}.png" for name in ("history", "importance", "parallel")]
+    lines = [*draw([stored(tmp_path, *["COMPLETE"] * 3)], tmp_path / "figures")]
+    assert lines == [f"wrote {tmp_path / 'figures' / name}" for name in names]
+    assert [path.name for path in sorted((tmp_path / "figures").iterdir())] == names
+
+
 def test_each_picture_is_named_or_why_there_is_none(tmp_path: Path) -> None:
     """No importance can be told from two equal values."""
     few = stored(tmp_path, "COMPLETE", "PRUNED")

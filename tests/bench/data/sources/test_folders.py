@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from PIL import Image
 
-from bench.config import DataConfig
+from bench.config import DataConfig, load_experiment
 from bench.data.load import open_study
 from bench.data.sources.tree import are_class_folders, look
 from bench.data.splits import make_split
@@ -280,3 +280,20 @@ def test_a_manifest_that_is_no_manifest_names_the_source_of_class_folders(tmp_pa
         ("train/patient1/a.png", "train/patient2/a.png", "train.csv"),
     ):
         assert not are_class_folders(look(tree(tmp_path / files[-1], *files)))
+
+
+def test_the_shipped_config_divides_images_as_their_folders_do(tmp_path: Path) -> None:
+    parts = {"train": 4, "val": 2, "test": 3}
+    files = [
+        f"{part}/{label}/{part}{number}.png"
+        for part, images in parts.items()
+        for label in ("NORMAL", "PNEUMONIA")
+        for number in range(images)
+    ]
+    config = load_experiment("folders", changes={"data.root": tree(tmp_path, *files)}).data
+    split = make_split(open_study(config).rows, config)
+    assert {name: len(rows) for name, rows in split.parts.items()} == {
+        "train": 8,
+        "validation": 4,
+        "test": 6,
+    }
