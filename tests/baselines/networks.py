@@ -10,7 +10,7 @@ from torch import nn
 from baselines.backbones import create
 
 CLASSES = 1000
-"""Of ImageNet; sizes of networks are told with as many."""
+"""Number of ImageNet's classes, with which sizes of networks are told."""
 
 
 @cache

@@ -133,7 +133,7 @@ def test_a_kill_at_each_kind_of_operation_costs_nothing(
 def test_a_disk_that_fails_at_each_kind_of_operation_costs_nothing(
     commands: Commands, turn: int, tmp_path: Path
 ) -> None:
-    """Where a file cannot be renamed, what follows is as where it could not be written."""
+    """A file that cannot be renamed has the same consequences as one that cannot be written."""
     command = commands("run")
 
     def run(out: Path, fault: Fault | None) -> Ended:
